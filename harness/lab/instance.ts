@@ -1,0 +1,97 @@
+import type { Proof, Runtime } from '../runtimes/runtime.ts';
+
+/** A pipeline to be set up on the lab's servers: databases, slot, topics, workers and verifier of its own. */
+export interface InstanceSpec {
+  /** Lower-case letters, digits and `-`: `lab`, `restart-naive-3f2a`. Databases, slot, topics carry it. */
+  readonly name: string;
+  /** Files in `fixtures/connectors/`, without `.json`, and keys to change in them. */
+  readonly source: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
+  readonly sink: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
+  /** Names of files in `fixtures/defects/`, per worker. */
+  readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
+  /** Continuous verification every so often; null: only on request. */
+  readonly verifyEveryMs: number | null;
+  /** Rows per fixture table before the pipeline starts, so that there is something to snapshot. */
+  readonly seedRows: number;
+  readonly seed: number;
+}
+
+export interface WorkloadSpec {
+  readonly kind: 'mixed' | 'insert-only' | 'update-only' | 'backfill' | 'tiered';
+  /** Transactions per second; 0: as fast as they go. */
+  readonly rate: number;
+  readonly seed: number;
+  /** Ends after so many; null: runs until it is stopped. */
+  readonly transactions: number | null;
+  /** For `backfill`: rows to insert. */
+  readonly rows?: number;
+}
+
+export interface StartedWorkload {
+  readonly service: string;
+  /** Resolves with the counts when the process has ended by itself. */
+  readonly finished: Promise<WorkloadSummary>;
+  /** SIGTERM: ends after the transaction in hand. */
+  stop(): Promise<WorkloadSummary>;
+}
+export interface WorkloadSummary {
+  readonly committed: number;
+  readonly failed: number;
+  readonly unknown: number;
+}
+
+/** A pipeline that stands. */
+export interface Instance extends AsyncDisposable {
+  readonly name: string;
+  /** State, connector files, ledger. */
+  readonly dir: string;
+  /** Connection strings without the password; it is in PGPASSWORD of the lab's processes. */
+  readonly sourceUrl: string;
+  readonly sinkUrl: string;
+  readonly bootstrapServers: readonly string[];
+  readonly topicPrefix: string;
+  readonly slot: string;
+  readonly publication: string;
+  readonly consumerGroup: string;
+  readonly connectors: { readonly source: string; readonly sink: string };
+  readonly services: { readonly capture: string; readonly sink: string; readonly verifier: string };
+  /** Base URLs of the REST APIs. */
+  readonly captureUrl: string;
+  readonly sinkWorkerUrl: string;
+  readonly verifierUrl: string;
+  readonly ledgerPath: string;
+  startWorkload(spec: WorkloadSpec): Promise<StartedWorkload>;
+  /** Stops its processes, drops slot, databases and topics. Idempotent. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface Lab {
+  readonly dir: string;
+  readonly runId: string;
+  readonly runtime: Runtime;
+  /** The instance of that name, if it stands. `lab` is the one that `up` makes. */
+  instance(name: string): Promise<Instance | undefined>;
+  createInstance(spec: InstanceSpec): Promise<Instance>;
+}
+
+export interface LabControl {
+  /** Starts or repairs everything; a no-op where all is well. */
+  up(options: UpOptions): Promise<Lab>;
+  /** Stops everything, keeps data and slot. */
+  down(dir: string): Promise<readonly Proof[]>;
+  /** Drops the slot, removes the data. */
+  clean(dir: string): Promise<void>;
+  /** The lab in that folder as it stands, without starting anything; undefined where there is none. */
+  open(dir: string): Promise<Lab | undefined>;
+}
+export interface UpOptions {
+  readonly dir: string;
+  /** Transactions per second of the workload that `up` starts; 0 for none. */
+  readonly rate: number;
+  readonly seed: number;
+  /** False: servers only, no `lab` instance (what `run` needs). */
+  readonly withInstance: boolean;
+  /** Called with one line for each step. */
+  readonly progress: (step: string) => void;
+  readonly signal?: AbortSignal;
+}

@@ -1,0 +1,112 @@
+import type { Lsn, Xid } from './lsn.ts';
+import type { Tuple } from './pgoutput.ts';
+import type { Position } from './position.ts';
+import type { ProducedRecord } from './records.ts';
+import type { TableDescription } from './table.ts';
+
+/** Debezium's operation letters: create, update, delete, read (snapshot), truncate, logical message. */
+export type Operation = 'c' | 'u' | 'd' | 'r' | 't' | 'm';
+
+/** `source.snapshot`, as Debezium prints it. */
+export type SnapshotMarker = 'first' | 'true' | 'last_in_data_collection' | 'last' | 'incremental' | 'false';
+
+/** What Debezium writes where the WAL does not hold the value of an unchanged TOAST column (text types). */
+export const UNAVAILABLE_VALUE = '__debezium_unavailable_value';
+
+/** Headers on the delete and the create that a change of primary key becomes. */
+export const NEW_KEY_HEADER = '__debezium.newkey';
+export const OLD_KEY_HEADER = '__debezium.oldkey';
+
+/** Debezium's `source` block for PostgreSQL. */
+export interface SourceBlock {
+  readonly version: string;
+  readonly connector: 'postgresql';
+  readonly name: string;
+  readonly ts_ms: number;
+  readonly snapshot: SnapshotMarker;
+  readonly db: string;
+  /** JSON array of two strings: LSN of the last commit before this one (or null), LSN of this event. */
+  readonly sequence: string | null;
+  readonly ts_us: number;
+  readonly ts_ns: number;
+  readonly schema: string;
+  readonly table: string;
+  readonly txId: number | null;
+  readonly lsn: number | null;
+  readonly xmin: number | null;
+}
+
+export interface ChangeEvent {
+  readonly before: Readonly<Record<string, unknown>> | null;
+  readonly after: Readonly<Record<string, unknown>> | null;
+  readonly source: SourceBlock;
+  readonly transaction: {
+    readonly id: string;
+    readonly total_order: number;
+    readonly data_collection_order: number;
+  } | null;
+  readonly op: Operation;
+  readonly ts_ms: number;
+  readonly ts_us: number;
+  readonly ts_ns: number;
+}
+
+/** Where and when a row was read: what an event's `source` block is made of. */
+export interface EventContext {
+  readonly position: Position;
+  /** LSN of the WAL record, from the XLogData frame; for a snapshot its consistent point. */
+  readonly lsn: Lsn;
+  readonly lastCommitLsn: Lsn | null;
+  /** Null in a snapshot that cannot know it. */
+  readonly xid: Xid | null;
+  /** The database's commit time; for a snapshot the time at which it was taken. Microseconds since the epoch. */
+  readonly commitTimeUs: bigint;
+  readonly snapshot: SnapshotMarker;
+}
+
+/**
+ * Rows → records for Kafka: envelope, key, tombstone, headers. Pure but for the clock that stamps `ts_ms`.
+ * The table is described anew whenever its relation changes, and a row is always read by the newest description.
+ */
+export interface EventEncoder {
+  /** Topic of a table: `PREFIX.SCHEMA.TABLE`, made legal as Debezium does. */
+  topicOf(schema: string, table: string): string;
+  /** @throws where a column's type is not supported, naming it. */
+  describe(table: TableDescription): void;
+  read(relationOid: number, after: Tuple, context: EventContext): ProducedRecord[];
+  create(relationOid: number, after: Tuple, context: EventContext): ProducedRecord[];
+  /** `before` is null unless the old row or old key was sent. A changed key gives delete, tombstone and create. */
+  update(
+    relationOid: number,
+    before: Tuple | null,
+    beforeKind: 'none' | 'key' | 'full',
+    after: Tuple,
+    context: EventContext,
+  ): ProducedRecord[];
+  delete(
+    relationOid: number,
+    before: Tuple,
+    beforeKind: 'key' | 'full',
+    context: EventContext,
+  ): ProducedRecord[];
+  truncate(relationOid: number, context: EventContext): ProducedRecord[];
+}
+
+export interface EncoderConfig {
+  readonly topicPrefix: string;
+  readonly database: string;
+  readonly schemasEnable: boolean;
+  readonly tombstonesOnDelete: boolean;
+  readonly unavailableValue: string;
+  /** `decimal.handling.mode`. */
+  readonly decimals: 'precise' | 'double' | 'string';
+  /** `time.precision.mode`. */
+  readonly time: 'adaptive' | 'adaptive_time_microseconds' | 'connect';
+  /** `binary.handling.mode`. */
+  readonly binary: 'bytes' | 'base64' | 'base64-url-safe' | 'hex';
+  /** `interval.handling.mode`. */
+  readonly interval: 'numeric' | 'string';
+  /** Injectable clock: microseconds since the epoch. */
+  readonly nowUs: () => bigint;
+}
+export type CreateEventEncoder = (config: EncoderConfig) => EventEncoder;

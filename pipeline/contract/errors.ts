@@ -1,0 +1,16 @@
+/**
+ * An error that a person can act on: a stable code, one sentence, what to do next.
+ * Codes: 1xxx capture, 2xxx sink, 3xxx worker, 4xxx verifier, 5xxx harness, 6xxx workload.
+ */
+export class LabError extends Error {
+  readonly code: `CDC-${number}`;
+  /** The next step, as a sentence or a command. */
+  readonly remedy: string;
+
+  constructor(code: `CDC-${number}`, message: string, options: { remedy: string; cause?: unknown }) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'LabError';
+    this.code = code;
+    this.remedy = options.remedy;
+  }
+}

@@ -1,0 +1,98 @@
+import type { Lsn, Xid } from './lsn.ts';
+
+/** In a tuple: the column is TOASTed, was not changed, and its value is not in the WAL. */
+export const UNCHANGED_TOAST: unique symbol = Symbol('unchanged TOAST value');
+
+/** A column as pgoutput sends it: text form, NULL, or not sent. */
+export type TupleValue = string | null | typeof UNCHANGED_TOAST;
+export type Tuple = readonly TupleValue[];
+
+/** Messages of protocol version 1, as the manual's "Logical Replication Message Formats" names them. */
+export type PgOutputMessage =
+  | BeginMessage
+  | CommitMessage
+  | OriginMessage
+  | RelationMessage
+  | TypeMessage
+  | InsertMessage
+  | UpdateMessage
+  | DeleteMessage
+  | TruncateMessage
+  | LogicalMessage;
+
+export interface BeginMessage {
+  readonly tag: 'begin';
+  /** LSN of the commit record: what places every change of the transaction. */
+  readonly finalLsn: Lsn;
+  /** Microseconds since the Unix epoch. */
+  readonly commitTimeUs: bigint;
+  readonly xid: Xid;
+}
+export interface CommitMessage {
+  readonly tag: 'commit';
+  readonly commitLsn: Lsn;
+  /** First byte after the commit record: what may be acknowledged once all of the transaction is safe. */
+  readonly endLsn: Lsn;
+  readonly commitTimeUs: bigint;
+}
+export interface OriginMessage {
+  readonly tag: 'origin';
+  readonly originLsn: Lsn;
+  readonly name: string;
+}
+export interface RelationMessage {
+  readonly tag: 'relation';
+  readonly relationOid: number;
+  readonly schema: string;
+  readonly table: string;
+  readonly replicaIdentity: 'default' | 'nothing' | 'full' | 'index';
+  readonly columns: readonly RelationColumn[];
+}
+export interface RelationColumn {
+  /** Part of the replica identity. */
+  readonly isIdentity: boolean;
+  readonly name: string;
+  readonly typeOid: number;
+  readonly typeModifier: number;
+}
+export interface TypeMessage {
+  readonly tag: 'type';
+  readonly typeOid: number;
+  readonly schema: string;
+  readonly name: string;
+}
+export interface InsertMessage {
+  readonly tag: 'insert';
+  readonly relationOid: number;
+  readonly after: Tuple;
+}
+export interface UpdateMessage {
+  readonly tag: 'update';
+  readonly relationOid: number;
+  /** `full`: the old row (REPLICA IDENTITY FULL). `key`: the old key, others NULL; sent where the key changed. */
+  readonly beforeKind: 'none' | 'key' | 'full';
+  readonly before: Tuple | null;
+  readonly after: Tuple;
+}
+export interface DeleteMessage {
+  readonly tag: 'delete';
+  readonly relationOid: number;
+  readonly beforeKind: 'key' | 'full';
+  readonly before: Tuple;
+}
+export interface TruncateMessage {
+  readonly tag: 'truncate';
+  readonly relationOids: readonly number[];
+  readonly cascade: boolean;
+  readonly restartIdentity: boolean;
+}
+export interface LogicalMessage {
+  readonly tag: 'message';
+  readonly transactional: boolean;
+  readonly lsn: Lsn;
+  readonly prefix: string;
+  readonly content: Buffer;
+}
+
+/** Bytes → message. Does no I/O; throws on bytes that it cannot account for, to the last one. */
+export type DecodePgOutput = (payload: Buffer) => PgOutputMessage;

@@ -1,0 +1,30 @@
+import { defineConfig } from 'vitest/config';
+
+const servers = ['**/*.pg.test.ts', '**/*.kafka.test.ts', '**/*.lab.test.ts'];
+const never = ['**/node_modules/**', '**/.lab/**'];
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['**/*.test.ts'],
+          exclude: [...never, ...servers, '**/*.docker.test.ts'],
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: servers,
+          exclude: never,
+          // One PostgreSQL pair and one broker for all files; each test makes databases and topics of its own.
+          globalSetup: ['fixtures/testing/servers.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          maxWorkers: 2,
+        },
+      },
+    ],
+  },
+});
