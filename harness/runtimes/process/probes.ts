@@ -1,0 +1,89 @@
+import { connect } from 'node:net';
+import { Kafka, logLevel } from 'kafkajs';
+import pg from 'pg';
+import type { Probe } from './service-spec.ts';
+
+/** `ok`, or why not yet. */
+export type ProbeOutcome =
+  | { readonly ok: true; readonly answer: string }
+  | { readonly ok: false; readonly why: string };
+
+/** One look at a service, answered or given up within `timeoutMs`. Never throws: not answering is an outcome. */
+export async function probe(what: Probe, password: string, timeoutMs: number): Promise<ProbeOutcome> {
+  try {
+    switch (what.tag) {
+      case 'postgres':
+        return { ok: true, answer: await queryPostgres(what.port, password, timeoutMs) };
+      case 'kafka':
+        return { ok: true, answer: await requestMetadata(what.port, timeoutMs) };
+      case 'http':
+        return { ok: true, answer: await getRoot(what.port, timeoutMs) };
+      case 'none':
+        return { ok: true, answer: 'it runs' };
+    }
+  } catch (error) {
+    return { ok: false, why: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+async function queryPostgres(port: number, password: string, timeoutMs: number): Promise<string> {
+  const client = new pg.Client({
+    host: '127.0.0.1',
+    port,
+    user: 'postgres',
+    database: 'postgres',
+    password,
+    connectionTimeoutMillis: timeoutMs,
+    query_timeout: timeoutMs,
+  });
+  // The connection may break after the answer; that is no news here.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    const result = await client.query<{ version: string }>('SHOW server_version');
+    return `PostgreSQL ${result.rows[0]?.version ?? '?'}`;
+  } finally {
+    await Promise.race([client.end(), new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
+  }
+}
+
+async function requestMetadata(port: number, timeoutMs: number): Promise<string> {
+  // A closed port is known at once; the client would wait and try again.
+  await acceptsConnection(port, timeoutMs);
+  const admin = new Kafka({
+    clientId: 'cdc-lab-probe',
+    brokers: [`127.0.0.1:${port}`],
+    connectionTimeout: timeoutMs,
+    requestTimeout: timeoutMs,
+    retry: { retries: 0 },
+    logLevel: logLevel.NOTHING,
+  }).admin();
+  try {
+    await admin.connect();
+    const cluster = await admin.describeCluster();
+    if (cluster.brokers.length === 0) throw new Error('no broker is registered yet');
+    return `cluster ${cluster.clusterId}, ${cluster.brokers.length} broker`;
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+async function getRoot(port: number, timeoutMs: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(timeoutMs) });
+  await response.body?.cancel();
+  if (response.status !== 200) throw new Error(`GET / answered ${response.status}`);
+  return 'HTTP 200';
+}
+
+/** Resolves when a connection is accepted. @throws where it is refused, or not accepted in time. */
+export function acceptsConnection(port: number, timeoutMs: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: '127.0.0.1', port });
+    socket.setTimeout(timeoutMs, () => socket.destroy(new Error('no connection in time')));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
+  });
+}

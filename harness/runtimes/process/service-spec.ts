@@ -1,0 +1,36 @@
+import { z } from 'zod';
+
+/** How to see that a service answers. Times are bounds for one look, in milliseconds. */
+export const probeSchema = z.discriminatedUnion('tag', [
+  /** A query. The password is the lab's. */
+  z.object({ tag: z.literal('postgres'), port: z.number() }),
+  /** A metadata request, answered with at least one broker. */
+  z.object({ tag: z.literal('kafka'), port: z.number() }),
+  /** `GET /` answers 200. */
+  z.object({ tag: z.literal('http'), port: z.number() }),
+  /** The process lives: for what serves nobody. */
+  z.object({ tag: z.literal('none') }),
+]);
+export type Probe = z.infer<typeof probeSchema>;
+
+/** Everything needed to start a service, and to start it again. It is stored, so it holds no secret. */
+export const serviceSpecSchema = z.object({
+  name: z.string(),
+  kind: z.enum(['postgres', 'kafka', 'worker', 'verifier', 'workload']),
+  command: z.string(),
+  args: z.array(z.string()),
+  cwd: z.string(),
+  env: z.record(z.string(), z.string()),
+  /** Whether it gets the lab's password as PGPASSWORD. */
+  wantsPassword: z.boolean(),
+  /** The user to run as, where the lab itself is root. */
+  uid: z.number().nullable(),
+  port: z.number().nullable(),
+  log: z.string(),
+  probe: probeSchema,
+  /** How long until it answers at the latest. */
+  readyTimeoutMs: z.number(),
+  /** Sent one after another until it ends; SIGKILL comes last by itself. */
+  stopSignals: z.array(z.object({ signal: z.enum(['SIGTERM', 'SIGINT', 'SIGQUIT']), waitMs: z.number() })),
+});
+export type ServiceSpec = z.infer<typeof serviceSpecSchema>;
