@@ -64,8 +64,8 @@ async function spawnDetached(spec: ServiceSpec, options: SpawnOptions): Promise<
       detached: true,
       stdio: ['ignore', log, log],
       env: {
-        PATH: process.env['PATH'],
-        HOME: process.env['HOME'],
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
         ...spec.env,
         ...(spec.wantsPassword ? { PGPASSWORD: options.password } : {}),
         [SERVICE_VARIABLE]: `${options.stateDir}#${spec.name}`,
