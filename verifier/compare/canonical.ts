@@ -1,0 +1,105 @@
+import type { Column } from '../observe/catalogue.ts';
+import { ident } from '../postgres.ts';
+
+/**
+ * SQL by which a value of the source and its copy in the sink are compared: equal exactly where the values are.
+ * Needs the settings that `postgres.ts` pins.
+ */
+export interface ColumnPair {
+  readonly source: Column;
+  /** Undefined where the sink lacks the column: compared as NULL. */
+  readonly sink: Column | undefined;
+  /** Expressions for hashing; may be of any type that hashes alike on both sides. */
+  readonly sourceHash: string;
+  readonly sinkHash: string;
+  /** Expressions of type text, for telling which column differs. */
+  readonly sourceText: string;
+  readonly sinkText: string;
+  /** `same`: one type. `compatible`: another that holds every value. `lossy`: one that may not. */
+  readonly types: 'same' | 'compatible' | 'lossy' | 'absent';
+}
+
+/**
+ * Types whose own hash function tells every two values apart that differ. `int8` and the times are not among them:
+ * `hashint8extended` folds the high half onto the low one, so that 1 and 2^32 hash alike.
+ */
+const HASHED_AS_THEY_ARE = new Set(['bool', 'int2', 'int4', 'oid', 'uuid', 'date', 'bytea']);
+
+/** Types whose binary form (`typsend`) is the value and nothing else, and the function that gives it. */
+const HASHED_AS_SENT: Readonly<Record<string, string>> = {
+  int8: 'int8send',
+  float4: 'float4send',
+  float8: 'float8send',
+  numeric: 'numeric_send',
+  timestamp: 'timestamp_send',
+  timestamptz: 'timestamptz_send',
+  time: 'time_send',
+  timetz: 'timetz_send',
+  interval: 'interval_send',
+  json: 'json_send',
+  jsonb: 'jsonb_send',
+};
+
+const INTEGERS = ['int2', 'int4', 'int8'];
+const TEXTS = ['text', 'varchar', 'bpchar', 'name', 'citext'];
+
+export function pairColumns(source: readonly Column[], sink: readonly Column[]): readonly ColumnPair[] {
+  const byName = new Map(sink.map((column) => [column.name, column]));
+  return source.map((column) => pairColumn(column, byName.get(column.name)));
+}
+
+function pairColumn(source: Column, sink: Column | undefined): ColumnPair {
+  const at = ident(source.name);
+  if (sink === undefined) {
+    const text = canonicalText(at, source, source);
+    const absent = { sourceHash: text, sourceText: text, sinkHash: 'NULL::text', sinkText: 'NULL::text' };
+    return { source, sink, ...absent, types: 'absent' };
+  }
+  const types = relate(source, sink);
+  const sourceText = canonicalText(at, source, sink);
+  const sinkText = canonicalText(at, sink, source);
+  if (types !== 'same') {
+    return { source, sink, sourceText, sinkText, sourceHash: sourceText, sinkHash: sinkText, types };
+  }
+  const hash = hashable(at, source, sourceText);
+  return { source, sink, sourceText, sinkText, sourceHash: hash, sinkHash: hash, types };
+}
+
+/** Enums are hashed by label: the hash of the value itself depends on its oid, which differs between databases. */
+function hashable(at: string, column: Column, text: string): string {
+  if (HASHED_AS_THEY_ARE.has(column.type)) return at;
+  const send = HASHED_AS_SENT[column.type];
+  return send === undefined ? text : `${send}(${at})`;
+}
+
+/** Text of a value; where the other side's type is another one, such a text as both can give. */
+function canonicalText(at: string, own: Column, other: Column): string {
+  const pair = [own.type, other.type];
+  const has = (a: string, b: string) => pair.includes(a) && pair.includes(b) && a !== b;
+  // Collation C: under a nondeterministic collation, different texts may be equal.
+  const plain = (expression: string) => `(${expression})::text COLLATE "C"`;
+  if (has('json', 'jsonb')) return plain(`${at}::jsonb`);
+  if (has('timestamp', 'timestamptz')) {
+    return own.type === 'timestamp' ? plain(`${at} AT TIME ZONE 'UTC'`) : plain(at);
+  }
+  if (own.type !== other.type && pair.includes('bpchar')) return `rtrim(${at}::text, ' ') COLLATE "C"`;
+  if (pair.includes('float8') && pair.some((type) => type === 'numeric')) return plain(`${at}::float8`);
+  return plain(at);
+}
+
+function relate(source: Column, sink: Column): ColumnPair['types'] {
+  // A shorter varchar(n) or numeric(p,s) in the sink may not hold the value.
+  if (source.type === sink.type)
+    return source.cast !== sink.cast && sink.cast.includes('(') ? 'lossy' : 'same';
+  if (INTEGERS.includes(source.type) && INTEGERS.includes(sink.type)) {
+    return INTEGERS.indexOf(source.type) < INTEGERS.indexOf(sink.type) ? 'compatible' : 'lossy';
+  }
+  if (sink.type === 'text' || (TEXTS.includes(source.type) && TEXTS.includes(sink.type))) return 'compatible';
+  if (source.kind === 'e' && TEXTS.includes(sink.type)) return 'compatible';
+  const pair = `${source.type}>${sink.type}`;
+  const known = ['float4>float8', 'timestamp>timestamptz', 'timestamptz>timestamp', 'json>jsonb', 'oid>int8'];
+  const widened = [...known, 'int2>numeric', 'int4>numeric', 'int8>numeric', 'int2>float8', 'int4>float8'];
+  return widened.includes(pair) || (source.type.startsWith('_') && sink.type === '_text')
+    ? 'compatible'
+    : 'lossy';
+}

@@ -1,0 +1,79 @@
+import type { Table } from '../observe/catalogue.ts';
+import { ident } from '../postgres.ts';
+import { type ColumnPair, pairColumns } from './canonical.ts';
+
+/** A source table beside its copy, and the SQL fragments by which they are compared. */
+export interface TablePair {
+  readonly source: Table;
+  /** Undefined where the sink has no such table: compared as an empty one. */
+  readonly sink: Table | undefined;
+  readonly columns: readonly ColumnPair[];
+  /** The key's columns; empty for a table without primary key, whose rows are told apart by their whole content. */
+  readonly key: readonly ColumnPair[];
+  /** `sink` is null where the sink has no such table. */
+  readonly sides: { readonly source: SideSql; readonly sink: SideSql | null };
+}
+
+/** Fragments that read one side. */
+export interface SideSql {
+  /** `"schema"."table"`. */
+  readonly from: string;
+  /** 64-bit hash of the key; of the whole row where there is no key. */
+  readonly keyHash: string;
+  /** Two independent 64-bit hashes of the row. */
+  readonly rowHash1: string;
+  readonly rowHash2: string;
+  /** The key as a JSON array of texts: no two keys have the same, whatever they hold. */
+  readonly keyText: string;
+}
+
+const SEEDS = { key: '7210403941', row1: '5577006791947779410', row2: '8674665223082153551' } as const;
+
+/** @throws where the sink's table lacks a column of the key: then no row can be found again. */
+export function pairTables(source: Table, sink: Table | undefined): TablePair {
+  const columns = pairColumns(source.columns, sink === undefined ? source.columns : sink.columns);
+  const key = source.key.flatMap((k) => columns.filter((pair) => pair.source.name === k.name));
+  const lost = key.filter((pair) => pair.types === 'absent').map((pair) => pair.source.name);
+  if (lost.length > 0) throw new Error(`the sink's ${source.name} lacks key column ${lost.join(', ')}`);
+  return {
+    source,
+    sink,
+    columns,
+    key,
+    sides: {
+      source: sideSql(source, columns, key, 'source'),
+      sink: sink === undefined ? null : sideSql(sink, columns, key, 'sink'),
+    },
+  };
+}
+
+function sideSql(
+  table: Table,
+  columns: readonly ColumnPair[],
+  key: readonly ColumnPair[],
+  side: 'source' | 'sink',
+): SideSql {
+  const hashes = (of: readonly ColumnPair[]) =>
+    of.map((c) => (side === 'source' ? c.sourceHash : c.sinkHash));
+  const texts = key.map((c) => (side === 'source' ? c.sourceText : c.sinkText));
+  const all = hashes(columns);
+  const rowHash1 = recordHash(all, SEEDS.row1);
+  return {
+    from: `${ident(table.schema)}.${ident(table.name)}`,
+    rowHash1,
+    rowHash2: recordHash(all, SEEDS.row2),
+    keyHash: key.length === 0 ? rowHash1 : recordHash(hashes(key), SEEDS.key),
+    keyText: key.length === 0 ? `(${rowHash1})::text` : `jsonb_build_array(${texts.join(', ')})::text`,
+  };
+}
+
+function recordHash(expressions: readonly string[], seed: string): string {
+  return `hash_record_extended(ROW(${expressions.join(', ')}), ${seed})`;
+}
+
+/** Columns of a key by name, from the JSON array that {@link SideSql.keyText} gives. */
+export function keyOf(pair: TablePair, keyText: string): Record<string, string | null> {
+  if (pair.key.length === 0) return { 'hash of the row': keyText };
+  const values = JSON.parse(keyText) as (string | null)[];
+  return Object.fromEntries(pair.key.map((column, i) => [column.source.name, values[i] ?? null]));
+}

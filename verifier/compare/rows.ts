@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
+import type { Database } from '../postgres.ts';
+import { ident } from '../postgres.ts';
+import type { TablePair } from './pairing.ts';
+
+/** What one side holds for one key. Values stay in memory for as long as a key is judged; none is reported. */
+export interface KeyState {
+  /** Rows with that key: 0, 1, or more where the sink has no primary key. */
+  readonly rows: number;
+  /** The newest row, column by column, as canonical text. Null where there is none. */
+  readonly image: readonly (string | null)[] | null;
+  /** Digests of all rows' images, sorted. */
+  readonly digests: readonly string[];
+  /** Changes whenever the row does, even where it comes back to the same values (source: `xmin`). */
+  readonly stamp: string;
+  /** `_cdc_position` of the newest row; null where the table has none. */
+  readonly position: string | null;
+}
+
+export const ABSENT: KeyState = { rows: 0, image: null, digests: [], stamp: '', position: null };
+
+/** Rows of the given keys on one side, by key text. Keys without a row are not in the map. */
+export async function readKeys(
+  database: Database,
+  pair: TablePair,
+  side: 'source' | 'sink',
+  keyTexts: readonly string[],
+): Promise<ReadonlyMap<string, KeyState>> {
+  const sql = side === 'source' ? pair.sides.source : pair.sides.sink;
+  const states = new Map<string, KeyState>();
+  if (sql === null || keyTexts.length === 0) return states;
+  const texts = pair.columns.map((column) => (side === 'source' ? column.sourceText : column.sinkText));
+  const table = side === 'source' ? pair.source : pair.sink;
+  const position = table?.columns.some((column) => column.name === METADATA_COLUMNS.position) ?? false;
+  const at = position && side === 'sink' ? `${ident(METADATA_COLUMNS.position)}::text` : 'NULL::text';
+  const select = [
+    ...texts.map((text, i) => `${text} AS c${i}`),
+    `${sql.keyText} AS key`,
+    'xmin::text AS stamp',
+  ];
+  const { where, values } = keyFilter(pair, side, keyTexts);
+  const rows = await database.query(
+    `SELECT ${select.join(', ')}, ${at} AS position FROM ${sql.from} WHERE ${where} ORDER BY position NULLS FIRST`,
+    values,
+  );
+  for (const row of rows) {
+    const image = texts.map((_, i) => row[`c${i}`] ?? null);
+    const before = states.get(row.key ?? '') ?? ABSENT;
+    states.set(row.key ?? '', {
+      rows: before.rows + 1,
+      image,
+      digests: [...before.digests, digestOf(image)].sort(),
+      stamp: `${before.stamp},${row.stamp}`,
+      position: row.position ?? null,
+    });
+  }
+  return states;
+}
+
+/** A condition that an index on the key can serve; for a table without key one over the row's hash. */
+function keyFilter(
+  pair: TablePair,
+  side: 'source' | 'sink',
+  keyTexts: readonly string[],
+): { where: string; values: unknown[] } {
+  if (pair.key.length === 0) {
+    const hash = (side === 'source' ? pair.sides.source : pair.sides.sink)?.rowHash1 ?? 'NULL';
+    return { where: `${hash} = ANY ($1::bigint[])`, values: [keyTexts] };
+  }
+  const keys = keyTexts.map((text) => JSON.parse(text) as (string | null)[]);
+  const values = pair.key.map((_, i) => keys.map((key) => key[i] ?? null));
+  const columns = pair.key.map((column) => ident(column.source.name)).join(', ');
+  const typed = pair.key.map((column, i) => {
+    const own = side === 'source' ? column.source : (column.sink ?? column.source);
+    return `k${i}::${own.cast}`;
+  });
+  const names = pair.key.map((_, i) => `k${i}`).join(', ');
+  const unnest = `unnest(${pair.key.map((_, i) => `$${i + 1}::text[]`).join(', ')}) AS k(${names})`;
+  return { where: `(${columns}) IN (SELECT ${typed.join(', ')} FROM ${unnest})`, values };
+}
+
+function digestOf(image: readonly (string | null)[]): string {
+  const hash = createHash('sha256');
+  for (const value of image) hash.update(value === null ? 'n' : `v${Buffer.byteLength(value)}:${value}`);
+  return hash.digest('base64');
+}

@@ -1,0 +1,147 @@
+import type { Database } from '../postgres.ts';
+import type { SideSql, TablePair } from './pairing.ts';
+
+/** Rows and two hash sums of each bucket of keys. Sums, not XOR: two equal wrong rows would cancel. */
+export interface Digest {
+  readonly rows: number;
+  readonly buckets: ReadonlyMap<number, string>;
+}
+
+/** One key whose two sides differ in the two snapshots: perhaps wrong, perhaps only under way. */
+export interface Suspect {
+  /** The key as {@link SideSql.keyText} gives it. */
+  readonly keyText: string;
+  readonly sourceRows: number;
+  readonly sinkRows: number;
+}
+
+const MIN_BUCKETS = 64;
+const MAX_BUCKETS = 8192;
+const ROWS_PER_BUCKET = 256;
+
+/** A power of two: enough buckets that a bad one holds few rows. */
+export function bucketCount(estimatedRows: number): number {
+  const wanted = Math.max(1, estimatedRows) / ROWS_PER_BUCKET;
+  return Math.min(MAX_BUCKETS, Math.max(MIN_BUCKETS, 2 ** Math.ceil(Math.log2(wanted))));
+}
+
+/** The grouped scan: one pass, hashes in a subquery that the planner may not flatten, or it computes them twice. */
+export async function digest(database: Database, side: SideSql | null, buckets: number): Promise<Digest> {
+  if (side === null) return { rows: 0, buckets: new Map() };
+  const sql = `
+    SELECT b::text, count(*)::text AS n, sum(h1)::text AS s1, sum(h2)::text AS s2
+    FROM (SELECT ${side.keyHash} & ${buckets - 1} AS b, ${side.rowHash1} AS h1, ${side.rowHash2} AS h2
+          FROM ${side.from} OFFSET 0) rows
+    GROUP BY b`;
+  let rows = 0;
+  const sums = new Map<number, string>();
+  for (const row of await database.query(sql)) {
+    rows += Number(row.n);
+    sums.set(Number(row.b), `${row.n}:${row.s1}:${row.s2}`);
+  }
+  return { rows, buckets: sums };
+}
+
+/** Buckets that differ in count or in either sum. */
+export function differingBuckets(a: Digest, b: Digest): readonly number[] {
+  const all = new Set([...a.buckets.keys(), ...b.buckets.keys()]);
+  return [...all].filter((bucket) => a.buckets.get(bucket) !== b.buckets.get(bucket));
+}
+
+/** One row of the drill-down, as the cursors give it. */
+interface Line {
+  readonly keyHash: bigint;
+  readonly keyText: string;
+  readonly rowHash: string;
+}
+
+/**
+ * The keys of the bad buckets whose rows differ: a merge of two streams ordered by the key's hash. Holds the rows of
+ * one hash at a time. Both databases must be inside a snapshot.
+ */
+export async function* drillDown(
+  source: Database,
+  sink: Database,
+  pair: TablePair,
+  bad: readonly number[],
+  buckets: number,
+): AsyncGenerator<Suspect> {
+  const left = groups(lines(source, pair.sides.source, bad, buckets));
+  const right = groups(lines(sink, pair.sides.sink, bad, buckets));
+  try {
+    let a = await left.next();
+    let b = await right.next();
+    while (a.done !== true || b.done !== true) {
+      const hash = lower(
+        a.done === true ? undefined : a.value.hash,
+        b.done === true ? undefined : b.value.hash,
+      );
+      const ours = a.done !== true && a.value.hash === hash ? a.value.rows : EMPTY;
+      const theirs = b.done !== true && b.value.hash === hash ? b.value.rows : EMPTY;
+      yield* compareGroup(ours, theirs);
+      if (ours !== EMPTY) a = await left.next();
+      if (theirs !== EMPTY) b = await right.next();
+    }
+  } finally {
+    await left.return(undefined);
+    await right.return(undefined);
+  }
+}
+
+type Rows = ReadonlyMap<string, { count: number; hashes: Set<string> }>;
+const EMPTY: Rows = new Map();
+
+function lower(a: bigint | undefined, b: bigint | undefined): bigint {
+  if (a === undefined) return b ?? 0n;
+  return b === undefined || a < b ? a : b;
+}
+
+function* compareGroup(ours: Rows, theirs: Rows): Generator<Suspect> {
+  for (const keyText of new Set([...ours.keys(), ...theirs.keys()])) {
+    const a = ours.get(keyText);
+    const b = theirs.get(keyText);
+    const equal = a !== undefined && b !== undefined && a.count === b.count && sameSet(a.hashes, b.hashes);
+    if (!equal) yield { keyText, sourceRows: a?.count ?? 0, sinkRows: b?.count ?? 0 };
+  }
+}
+
+function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((hash) => b.has(hash));
+}
+
+/** Different images of one key that are kept apart; beyond, the key differs anyway. */
+const MAX_IMAGES = 16;
+
+async function* groups(rows: AsyncIterable<Line>): AsyncGenerator<{ hash: bigint; rows: Rows }> {
+  let hash: bigint | undefined;
+  let current = new Map<string, { count: number; hashes: Set<string> }>();
+  for await (const line of rows) {
+    if (hash !== undefined && line.keyHash !== hash) {
+      yield { hash, rows: current };
+      current = new Map();
+    }
+    hash = line.keyHash;
+    const group = current.get(line.keyText) ?? { count: 0, hashes: new Set<string>() };
+    group.count++;
+    if (group.hashes.size < MAX_IMAGES) group.hashes.add(line.rowHash);
+    current.set(line.keyText, group);
+  }
+  if (hash !== undefined) yield { hash, rows: current };
+}
+
+async function* lines(
+  database: Database,
+  side: SideSql | null,
+  bad: readonly number[],
+  buckets: number,
+): AsyncGenerator<Line> {
+  if (side === null || bad.length === 0) return;
+  const sql = `
+    SELECT k::text AS k, t, h1::text || ':' || h2::text AS h
+    FROM (SELECT ${side.keyHash} AS k, ${side.keyText} AS t, ${side.rowHash1} AS h1, ${side.rowHash2} AS h2
+          FROM ${side.from} WHERE ${side.keyHash} & ${buckets - 1} = ANY ($1::bigint[]) OFFSET 0) rows
+    ORDER BY rows.k`;
+  for await (const row of database.stream('cdc_lab_drill', sql, [bad.map(String)])) {
+    yield { keyHash: BigInt(row.k ?? 0), keyText: row.t ?? '', rowHash: row.h ?? '' };
+  }
+}

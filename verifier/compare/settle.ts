@@ -1,0 +1,143 @@
+import type { Database } from '../postgres.ts';
+import type { TablePair } from './pairing.ts';
+import { ABSENT, type KeyState, readKeys } from './rows.ts';
+
+export type WrongClass = 'missing' | 'extra' | 'stale' | 'corrupted' | 'duplicate';
+
+/** A key of which it is settled that the sink is wrong. */
+export interface WrongRow {
+  readonly keyText: string;
+  readonly class: WrongClass;
+  /** Rows too many or too few; 1 for a stale or corrupted row. */
+  readonly count: number;
+  /** Columns that differ; empty for whole rows. */
+  readonly columns: readonly string[];
+  readonly source: KeyState;
+  readonly sink: KeyState;
+}
+
+export interface Settled {
+  readonly wrong: readonly WrongRow[];
+  /** Keys still changing after the last round: neither right nor wrong. */
+  readonly inFlight: readonly string[];
+  /** Why the rounds ended early; null where they did not. */
+  readonly stopped: 'sync-in-progress' | 'no-evidence' | null;
+}
+
+/** Passes a new progress fence: everything committed at the source before the call is in the sink afterwards. */
+export type PassFence = () => Promise<'passed' | 'sync-in-progress' | 'no-evidence'>;
+
+const KEYS_PER_QUERY = 250;
+
+/**
+ * Judges suspects one by one, while writes go on. A key is read at the source, then a fence is passed, then it is read
+ * in the sink and again at the source. Where the source did not change in between, the sink must hold just that; where
+ * it did, and the sink shows neither image, the key goes into the next round.
+ */
+export async function settle(
+  source: Database,
+  sink: Database,
+  pair: TablePair,
+  suspects: readonly string[],
+  options: { readonly rounds: number; readonly passFence: PassFence; readonly versionColumn: string },
+): Promise<Settled> {
+  const wrong: WrongRow[] = [];
+  let pending = suspects;
+  for (let round = 0; round < options.rounds && pending.length > 0; round++) {
+    const before = new Map<string, Stamp>();
+    for (const keys of batches(pending)) {
+      const states = await readKeys(source, pair, 'source', keys);
+      for (const key of keys) before.set(key, stampOf(states.get(key) ?? ABSENT));
+    }
+    const fence = await options.passFence();
+    if (fence !== 'passed') return { wrong, inFlight: pending, stopped: fence };
+    const next: string[] = [];
+    for (const keys of batches(pending)) {
+      const theirs = await readKeys(sink, pair, 'sink', keys);
+      const ours = await readKeys(source, pair, 'source', keys);
+      for (const key of keys) {
+        const now = ours.get(key) ?? ABSENT;
+        const copy = theirs.get(key) ?? ABSENT;
+        const stamp = before.get(key) ?? { stamp: '', digests: '' };
+        if (sameImages(now, copy) || stamp.digests === copy.digests.join()) continue;
+        if (stampOf(now).stamp !== stamp.stamp) next.push(key);
+        else wrong.push(...judge(pair, key, now, copy, options.versionColumn));
+      }
+    }
+    pending = next;
+  }
+  return { wrong, inFlight: pending, stopped: null };
+}
+
+interface Stamp {
+  readonly stamp: string;
+  readonly digests: string;
+}
+function stampOf(state: KeyState): Stamp {
+  return { stamp: `${state.rows}:${state.stamp}`, digests: state.digests.join() };
+}
+
+function sameImages(a: KeyState, b: KeyState): boolean {
+  return a.rows === b.rows && a.digests.join() === b.digests.join();
+}
+
+function* batches(keys: readonly string[]): Generator<readonly string[]> {
+  for (let i = 0; i < keys.length; i += KEYS_PER_QUERY) yield keys.slice(i, i + KEYS_PER_QUERY);
+}
+
+/** What is wrong with a key whose source row stood still while the fence was passed. */
+function judge(
+  pair: TablePair,
+  keyText: string,
+  source: KeyState,
+  sink: KeyState,
+  versionColumn: string,
+): WrongRow[] {
+  const row = { keyText, source, sink, columns: [] };
+  if (source.rows > sink.rows && (sink.rows === 0 || pair.key.length === 0)) {
+    return [{ ...row, class: 'missing', count: source.rows - sink.rows }];
+  }
+  if (source.rows === 0) return [{ ...row, class: 'extra', count: sink.rows }];
+  const found: WrongRow[] = [];
+  if (sink.rows > source.rows) found.push({ ...row, class: 'duplicate', count: sink.rows - source.rows });
+  const right = sink.digests.some((digest) => source.digests.includes(digest));
+  if (!right) {
+    const columns = differingColumns(pair, source, sink);
+    found.push({
+      ...row,
+      columns,
+      class: staleOrCorrupted(pair, columns, source, sink, versionColumn),
+      count: 1,
+    });
+  }
+  return found;
+}
+
+function differingColumns(pair: TablePair, source: KeyState, sink: KeyState): string[] {
+  return pair.columns
+    .filter((_, i) => source.image?.[i] !== sink.image?.[i])
+    .map((column) => column.source.name);
+}
+
+/**
+ * Stale: the sink's version is an older one. The same version with other values, or a column that the sink does not
+ * have, is corrupted. Without a version column the topic decides later (`attribute.ts`); until then corrupted.
+ */
+function staleOrCorrupted(
+  pair: TablePair,
+  columns: readonly string[],
+  source: KeyState,
+  sink: KeyState,
+  versionColumn: string,
+): 'stale' | 'corrupted' {
+  const absent = pair.columns.filter((column) => column.types === 'absent').map((c) => c.source.name);
+  if (columns.every((name) => absent.includes(name))) return 'corrupted';
+  const at = pair.columns.findIndex((column) => column.source.name === versionColumn);
+  const ours = integer(source.image?.[at]);
+  const theirs = integer(sink.image?.[at]);
+  return ours !== undefined && theirs !== undefined && theirs < ours ? 'stale' : 'corrupted';
+}
+
+function integer(text: string | null | undefined): bigint | undefined {
+  return text !== null && text !== undefined && /^-?\d+$/.test(text) ? BigInt(text) : undefined;
+}

@@ -1,0 +1,144 @@
+import type { Table } from '../observe/catalogue.ts';
+import type { Database } from '../postgres.ts';
+import { pairTables, type TablePair } from './pairing.ts';
+import { bucketCount, differingBuckets, digest, drillDown, type Suspect } from './scan.ts';
+import { type PassFence, type Settled, settle, type WrongClass, type WrongRow } from './settle.ts';
+
+/** What a comparison of one table found. */
+export interface TableComparison {
+  readonly table: Table;
+  readonly pair: TablePair;
+  readonly sourceRows: number;
+  readonly sinkRows: number;
+  /** Equal in the snapshots, or all that differed has settled as right. */
+  readonly equal: boolean;
+  /** Counts of all wrong rows by class, those beyond the listed ones included. */
+  readonly counts: Readonly<Record<WrongClass, number>>;
+  /** Wrong rows settled one by one: at most `maxSettledKeys`. */
+  readonly wrong: readonly WrongRow[];
+  /** Keys of which it could not be settled whether they are right. */
+  readonly inFlight: readonly string[];
+  /** Why not all was settled; null where it was. */
+  readonly stopped: Settled['stopped'];
+}
+
+export interface CompareOptions {
+  readonly passFence: PassFence;
+  readonly maxSettledKeys: number;
+  readonly settleRounds: number;
+  readonly versionColumn: string;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Compares one table behind a fence: a grouped scan in one snapshot a side, the rows of the buckets that differ, then
+ * each key that differs by itself, behind another fence.
+ * @throws where a side cannot be read: the table then counts as not covered.
+ */
+export async function compareTable(
+  source: Database,
+  sink: Database,
+  table: Table,
+  sinkTable: Table | undefined,
+  options: CompareOptions,
+): Promise<TableComparison> {
+  if (!table.canSelect) throw new Error(`no SELECT privilege on ${table.id} at the source`);
+  if (sinkTable !== undefined && !sinkTable.canSelect)
+    throw new Error(`no SELECT privilege on ${table.id}'s copy`);
+  const pair = pairTables(table, sinkTable);
+  const scan = await scanBoth(source, sink, pair, options);
+  const settled = await settle(source, sink, pair, scan.suspects, {
+    rounds: options.settleRounds,
+    passFence: options.passFence,
+    versionColumn: options.versionColumn,
+  });
+  const counts: Record<WrongClass, number> = { missing: 0, extra: 0, stale: 0, corrupted: 0, duplicate: 0 };
+  for (const row of settled.wrong) counts[row.class] += row.count;
+  const inFlight = [...settled.inFlight];
+  addOverflow(counts, scan.beyond, settled, inFlight);
+  const wrong = Object.values(counts).some((count) => count > 0);
+  return {
+    table,
+    pair,
+    sourceRows: scan.sourceRows,
+    sinkRows: scan.sinkRows,
+    equal: !wrong && inFlight.length === 0,
+    counts,
+    wrong: settled.wrong,
+    inFlight,
+    stopped: settled.stopped,
+  };
+}
+
+interface Scan {
+  readonly sourceRows: number;
+  readonly sinkRows: number;
+  readonly suspects: readonly string[];
+  readonly beyond: Beyond;
+}
+/** Suspects that are only counted, by how many rows each side has. */
+interface Beyond {
+  missing: number;
+  extra: number;
+  different: number;
+  duplicate: number;
+}
+
+async function scanBoth(
+  source: Database,
+  sink: Database,
+  pair: TablePair,
+  options: CompareOptions,
+): Promise<Scan> {
+  const estimate = Math.max(pair.source.estimatedRows, pair.sink?.estimatedRows ?? 0, 0);
+  const buckets = bucketCount(estimate);
+  return await source.snapshot(() =>
+    sink.snapshot(async () => {
+      const [ours, theirs] = await Promise.all([
+        digest(source, pair.sides.source, buckets),
+        digest(sink, pair.sides.sink, buckets),
+      ]);
+      const bad = differingBuckets(ours, theirs);
+      const suspects: string[] = [];
+      const beyond: Beyond = { missing: 0, extra: 0, different: 0, duplicate: 0 };
+      for await (const suspect of bad.length === 0 ? [] : drillDown(source, sink, pair, bad, buckets)) {
+        options.signal.throwIfAborted();
+        if (suspects.length < options.maxSettledKeys) suspects.push(suspect.keyText);
+        else countBeyond(beyond, suspect);
+      }
+      return { sourceRows: ours.rows, sinkRows: theirs.rows, suspects, beyond };
+    }),
+  );
+}
+
+function countBeyond(beyond: Beyond, { sourceRows, sinkRows }: Suspect): void {
+  if (sinkRows === 0) beyond.missing += sourceRows;
+  else if (sourceRows === 0) beyond.extra += sinkRows;
+  else if (sinkRows > sourceRows) beyond.duplicate += sinkRows - sourceRows;
+  else beyond.different++;
+}
+
+/**
+ * Suspects beyond the bound are counted as what the settled ones turned out to be: where a class was found wrong and
+ * nothing was in flight, the rest of it is too. Otherwise it is not known, and said so.
+ */
+function addOverflow(
+  counts: Record<WrongClass, number>,
+  beyond: Beyond,
+  settled: Settled,
+  inFlight: string[],
+): void {
+  const quiet = settled.inFlight.length === 0 && settled.stopped === null;
+  const different: WrongClass = counts.stale > counts.corrupted ? 'stale' : 'corrupted';
+  const classes: [number, WrongClass][] = [
+    [beyond.missing, 'missing'],
+    [beyond.extra, 'extra'],
+    [beyond.duplicate, 'duplicate'],
+    [beyond.different, different],
+  ];
+  for (const [count, name] of classes) {
+    if (count === 0) continue;
+    if (quiet && counts[name] > 0) counts[name] += count;
+    else inFlight.push(`${count} more keys (${name})`);
+  }
+}

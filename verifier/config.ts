@@ -1,0 +1,160 @@
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+import { LabError } from '../pipeline/contract/errors.ts';
+
+const connectorSchema = z.strictObject({
+  name: z.string().min(1),
+  /** Base URL of the worker's REST API. */
+  url: z.url(),
+  type: z.enum(['source', 'sink']),
+});
+
+const thresholdsSchema = z.strictObject({
+  /** An alert (WARN) above so many events behind. */
+  lagEvents: z.int().positive().default(10_000),
+  /** An alert (WARN) when the oldest unapplied event is older. */
+  lagMs: z.int().positive().default(300_000),
+  /** WARN when the lag reaches this share of the topic's retention. */
+  retentionShare: z.number().positive().max(1).default(0.8),
+  /** WAL that the slot may retain, where `max_slot_wal_keep_size` sets no bound. */
+  walBudgetBytes: z
+    .int()
+    .positive()
+    .default(4 * 1024 ** 3),
+  walBudgetShare: z.number().positive().max(1).default(0.8),
+  /** Objective for the 99th percentile from commit to sink; null: reported, not judged. */
+  freshnessP99Ms: z.number().positive().nullable().default(null),
+  /** Wrong keys that are read again one by one; what is beyond is counted by scan. */
+  maxSettledKeys: z.int().positive().default(20_000),
+  /** Times that a differing key is compared again behind a new fence. */
+  settleRounds: z.int().positive().default(5),
+});
+
+/** The configuration file of `verifier/main.ts`. */
+export const configSchema = z.strictObject({
+  host: z.string().default('127.0.0.1'),
+  port: z.int().min(0).max(65535),
+  stateDir: z.string().min(1),
+  source: z.strictObject({
+    url: z.string().min(1),
+    slot: z.string().min(1).nullable(),
+    /** What is captured; null: every ordinary table. */
+    publication: z.string().min(1).nullable().default(null),
+    /** The verifier may write a logical message to the source's WAL, so that an idle slot can pass the fence. */
+    emitMessages: z.boolean().default(true),
+  }),
+  sink: z.strictObject({ url: z.string().min(1), schema: z.string().min(1).default('public') }),
+  /** Null: no Kafka; the slot alone makes the fence, and hops are not attributed. */
+  kafka: z.strictObject({ bootstrapServers: z.array(z.string().min(1)).min(1) }).nullable(),
+  topicPrefix: z.string().default(''),
+  connectors: z.array(connectorSchema).default([]),
+  consumerGroup: z.string().nullable().default(null),
+  /** `schema.table` of the source; null: all that the publication holds. */
+  tables: z.array(z.string().min(1)).nullable().default(null),
+  /** Never compared: the signal table. */
+  excludeTables: z.array(z.string()).default(['public.debezium_signal']),
+  /** Source's `schema.table` to the sink's table; without an entry the names are equal. */
+  tableMap: z.record(z.string(), z.string()).default({}),
+  /** Topics of dead letters; what the connectors' configuration names is added. */
+  deadLetterTopics: z.array(z.string()).default([]),
+  /** Column that grows with each update of a row, where a table has it: tells stale from corrupted. */
+  versionColumn: z.string().default('version'),
+  ledger: z.string().nullable().default(null),
+  /** Continuous verification every so often; null: only on request. */
+  everyMs: z.int().min(100).nullable().default(null),
+  /** For a verification whose request names none. */
+  deadlineMs: z.int().positive().default(60_000),
+  /** Reports kept in `GET /report/history`. */
+  historyReports: z.int().positive().default(500),
+  thresholds: thresholdsSchema.prefault({}),
+});
+export type VerifierConfig = z.infer<typeof configSchema>;
+export type VerifierConfigInput = z.input<typeof configSchema>;
+
+/**
+ * Reads a configuration file.
+ * @throws LabError CDC-4001 naming the path of what is wrong and, for an unknown key, the nearest known one.
+ */
+export function loadConfig(path: string): VerifierConfig {
+  let raw: unknown;
+  try {
+    raw = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new LabError(
+      'CDC-4001',
+      `The verifier's configuration ${path} cannot be read: ${messageOf(cause)}.`,
+      {
+        remedy: 'Name a JSON file with --config.',
+        cause,
+      },
+    );
+  }
+  return parseConfig(raw, path);
+}
+
+/** @throws LabError CDC-4001, as {@link loadConfig}. */
+export function parseConfig(raw: unknown, path: string): VerifierConfig {
+  const result = configSchema.safeParse(raw);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map(describeIssue);
+  throw new LabError(
+    'CDC-4001',
+    `The verifier's configuration ${path} is not valid: ${problems.join('; ')}.`,
+    {
+      remedy: 'Correct the file and start the verifier again.',
+      cause: result.error,
+    },
+  );
+}
+
+const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
+  '': Object.keys(configSchema.shape),
+  source: Object.keys(configSchema.shape.source.shape),
+  sink: Object.keys(configSchema.shape.sink.shape),
+  kafka: ['bootstrapServers'],
+  connectors: Object.keys(connectorSchema.shape),
+  thresholds: Object.keys(thresholdsSchema.shape),
+};
+
+function describeIssue(issue: z.core.$ZodIssue): string {
+  const at = issue.path.length === 0 ? 'the file' : issue.path.join('.');
+  if (issue.code !== 'unrecognized_keys') return `${at}: ${issue.message}`;
+  const known = KNOWN_KEYS[String(issue.path[0] ?? '')] ?? [];
+  return issue.keys
+    .map((key) => {
+      const near = nearest(key, known);
+      const path = [...issue.path, key].join('.');
+      return near === undefined ? `${path} is not known` : `${path} is not known; did you mean ${near}?`;
+    })
+    .join('; ');
+}
+
+/** The known word with the smallest edit distance, where it is small enough to be a slip. */
+export function nearest(word: string, known: readonly string[]): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Math.max(2, Math.floor(word.length / 2)) + 1;
+  for (const candidate of known) {
+    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
+    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
+  }
+  return best;
+}
+
+function editDistance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+/** An error's own words, without its stack. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}

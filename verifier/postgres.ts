@@ -1,0 +1,125 @@
+import pg from 'pg';
+import { LabError } from '../pipeline/contract/errors.ts';
+import { messageOf } from './config.ts';
+
+/** Text form of every value is the same on both sides only under these. */
+const PINNED_SETTINGS: Readonly<Record<string, string>> = {
+  DateStyle: 'ISO, MDY',
+  TimeZone: 'UTC',
+  IntervalStyle: 'postgres',
+  extra_float_digits: '3',
+  bytea_output: 'hex',
+  xmlbinary: 'base64',
+  lc_monetary: 'C',
+  search_path: 'pg_catalog',
+  // A verifier reads: what it does must neither wait for long nor hold anything for long.
+  lock_timeout: '10s',
+  idle_in_transaction_session_timeout: '120s',
+};
+
+/** Type parser that leaves every value as PostgreSQL's text. */
+const asText = { getTypeParser: () => (value: string | Buffer) => value };
+
+export type Row = Readonly<Record<string, string | null>>;
+
+/** One connection of the verifier. All values come back as text, null as null. */
+export class Database implements AsyncDisposable {
+  readonly side: 'source' | 'sink';
+  readonly #client: pg.Client;
+  #ended = false;
+
+  private constructor(side: 'source' | 'sink', client: pg.Client) {
+    this.side = side;
+    this.#client = client;
+  }
+
+  /**
+   * Connects with the settings of an oracle pinned: read-only by default, every statement under a time-out.
+   * @throws LabError CDC-4010 where the database cannot be reached.
+   */
+  static async connect(side: 'source' | 'sink', url: string, statementTimeoutMs: number): Promise<Database> {
+    const client = new pg.Client({
+      connectionString: url,
+      application_name: `cdc-lab verifier (${side})`,
+      connectionTimeoutMillis: Math.min(10_000, statementTimeoutMs),
+      statement_timeout: statementTimeoutMs,
+      query_timeout: statementTimeoutMs + 5_000,
+      keepAlive: true,
+      types: asText,
+    });
+    const database = new Database(side, client);
+    // A connection that breaks between queries is reported by the next query; without a listener Node would exit.
+    client.on('error', () => {
+      database.#ended = true;
+    });
+    try {
+      await client.connect();
+      const settings = Object.entries(PINNED_SETTINGS).map(([k, v]) => `set_config('${k}', '${v}', false)`);
+      await client.query(`SELECT ${settings.join(', ')}`);
+    } catch (cause) {
+      await client.end().catch(() => undefined);
+      throw new LabError('CDC-4010', `The ${side} database cannot be reached: ${messageOf(cause)}.`, {
+        remedy: `See whether the ${side} PostgreSQL is running, then verify again.`,
+        cause,
+      });
+    }
+    return database;
+  }
+
+  async query(sql: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    if (this.#ended) throw new Error(`the connection to the ${this.side} database is closed`);
+    try {
+      const result = await this.#client.query<Record<string, string | null>>(sql, [...values]);
+      return result.rows;
+    } catch (cause) {
+      throw new Error(`${this.side}: ${messageOf(cause)}`, { cause });
+    }
+  }
+
+  /** The first row. @throws where there is none. */
+  async one(sql: string, values: readonly unknown[] = []): Promise<Row> {
+    const [row] = await this.query(sql, values);
+    if (row === undefined) throw new Error(`${this.side}: a query that must give a row gave none`);
+    return row;
+  }
+
+  /** Runs `work` in one read-only snapshot. */
+  async snapshot<T>(work: () => Promise<T>): Promise<T> {
+    await this.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+    try {
+      return await work();
+    } finally {
+      // Read-only: nothing to keep. A broken connection has no transaction left.
+      await this.query('ROLLBACK').catch(() => undefined);
+    }
+  }
+
+  /** Rows of a query, `batch` at a time, through a cursor; needs a {@link snapshot}. */
+  async *stream(name: string, sql: string, values: readonly unknown[], batch = 2_000): AsyncGenerator<Row> {
+    await this.query(`DECLARE ${name} NO SCROLL CURSOR FOR ${sql}`, values);
+    try {
+      for (;;) {
+        const rows = await this.query(`FETCH ${batch} FROM ${name}`);
+        yield* rows;
+        if (rows.length < batch) return;
+      }
+    } finally {
+      await this.query(`CLOSE ${name}`).catch(() => undefined);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#ended = true;
+    await this.#client.end().catch(() => undefined);
+  }
+}
+
+/** Quotes an identifier. */
+export function ident(name: string): string {
+  return pg.escapeIdentifier(name);
+}
+
+/** Quotes a literal. */
+export function literal(text: string): string {
+  return pg.escapeLiteral(text);
+}

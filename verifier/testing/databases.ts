@@ -1,0 +1,58 @@
+import { randomBytes } from 'node:crypto';
+import pg from 'pg';
+import { inject } from 'vitest';
+import type {} from '../../fixtures/testing/provided.ts';
+import { Database } from '../postgres.ts';
+
+/** A database of its own on each of the two test servers, and the verifier's connections to them. */
+export interface DatabasePair extends AsyncDisposable {
+  readonly sourceUrl: string;
+  readonly sinkUrl: string;
+  readonly source: Database;
+  readonly sink: Database;
+  /** Runs statements as a writer would. */
+  onSource(sql: string): Promise<void>;
+  onSink(sql: string): Promise<void>;
+  onBoth(sql: string): Promise<void>;
+}
+
+export async function databasePair(): Promise<DatabasePair> {
+  const name = `verifier_${randomBytes(6).toString('hex')}`;
+  const admins = [inject('sourceUrl'), inject('sinkUrl')];
+  const urls = admins.map((url) => Object.assign(new URL(url), { pathname: `/${name}` }).href);
+  for (const admin of admins) await run(admin, `CREATE DATABASE ${name}`);
+  const [sourceUrl = '', sinkUrl = ''] = urls;
+  const writers = urls.map((connectionString) => new pg.Client({ connectionString }));
+  for (const writer of writers) await writer.connect();
+  const on = async (side: number, sql: string): Promise<void> => void (await writers[side]?.query(sql));
+  const source = await Database.connect('source', sourceUrl, 30_000);
+  const sink = await Database.connect('sink', sinkUrl, 30_000);
+  return {
+    sourceUrl,
+    sinkUrl,
+    source,
+    sink,
+    onSource: (sql) => on(0, sql),
+    onSink: (sql) => on(1, sql),
+    onBoth: async (sql) => {
+      await on(0, sql);
+      await on(1, sql);
+    },
+    [Symbol.asyncDispose]: async () => {
+      await source[Symbol.asyncDispose]();
+      await sink[Symbol.asyncDispose]();
+      for (const writer of writers) await writer.end();
+      for (const admin of admins) await run(admin, `DROP DATABASE ${name} WITH (FORCE)`);
+    },
+  };
+}
+
+async function run(url: string, sql: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    await client.query(sql);
+  } finally {
+    await client.end();
+  }
+}
