@@ -1,0 +1,46 @@
+import { join } from 'node:path';
+import { type Bench, median } from './bench.ts';
+import { cdcLab, mustCdcLab, timed } from './lab.ts';
+
+const runs = 3;
+
+/** Polls `status` until it passes: what a person at the terminal would wait for. */
+async function untilPass(dir: string): Promise<void> {
+  for (let attempt = 0; attempt < 60; attempt++) {
+    const { exitCode } = await cdcLab(['status'], dir);
+    if (exitCode === 0) return;
+  }
+  throw new Error('no PASS after 60 reports');
+}
+
+const bench: Bench = {
+  title: '`up` in an empty folder, until `status` first says PASS (writer running)',
+  async run({ workDir, progress }) {
+    const samples: number[] = [];
+    for (let i = 0; i < runs; i++) {
+      const dir = join(workDir, `lab-${i}`);
+      try {
+        samples.push(
+          await timed(async () => {
+            await mustCdcLab(['up'], dir);
+            await untilPass(dir);
+          }),
+        );
+        progress(`run ${i + 1}: ${Math.round(samples.at(-1) ?? 0)} ms`);
+      } finally {
+        await mustCdcLab(['clean'], dir);
+      }
+    }
+    const seconds = samples.map((ms) => ms / 1000);
+    return [
+      {
+        what: 'up to first PASS, median',
+        value: median(seconds),
+        unit: 's',
+        target: { atMost: 15 },
+        samples: seconds,
+      },
+    ];
+  },
+};
+export default bench;

@@ -1,0 +1,49 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa, type Result } from 'execa';
+
+const cli = join(import.meta.dirname, '..', 'bin', 'cdc-lab');
+
+/** Runs the CLI as a user would. Rejects only where the process could not be started: the exit code is a result. */
+export async function cdcLab(args: readonly string[], dir?: string): Promise<Result> {
+  return await execa(cli, [...(dir === undefined ? [] : ['--dir', dir]), ...args], { reject: false });
+}
+
+/** As {@link cdcLab}, for steps that must succeed. */
+export async function mustCdcLab(args: readonly string[], dir?: string): Promise<Result> {
+  const result = await cdcLab(args, dir);
+  if (result.exitCode !== 0) {
+    throw new Error(`cdc-lab ${args.join(' ')} ended with ${result.exitCode}: ${String(result.stderr)}`);
+  }
+  return result;
+}
+
+/** Milliseconds that the promise took. */
+export async function timed(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+/**
+ * Resident memory of a process and all its children, in bytes, by proportional set size: shared pages
+ * (PostgreSQL's buffers, Node's text) count once in the sum, not once per process.
+ */
+export async function treeMemory(root: number): Promise<{ rss: number; pss: number }> {
+  const { stdout } = await execa('ps', ['-e', '-o', 'pid=,ppid=']);
+  const children = new Map<number, number[]>();
+  for (const line of stdout.split('\n')) {
+    const [pid, ppid] = line.trim().split(/\s+/).map(Number);
+    if (pid === undefined || ppid === undefined) continue;
+    children.set(ppid, [...(children.get(ppid) ?? []), pid]);
+  }
+  const total = { rss: 0, pss: 0 };
+  const queue = [root];
+  for (let pid = queue.pop(); pid !== undefined; pid = queue.pop()) {
+    queue.push(...(children.get(pid) ?? []));
+    const rollup = await readFile(`/proc/${pid}/smaps_rollup`, 'utf8').catch(() => '');
+    total.rss += 1024 * Number(/^Rss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
+    total.pss += 1024 * Number(/^Pss:\s+(\d+)/m.exec(rollup)?.[1] ?? 0);
+  }
+  return total;
+}

@@ -1,0 +1,82 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { cpus, release, tmpdir, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import chalk from 'chalk';
+import Table from 'cli-table3';
+import { type Bench, type Figure, meets } from './bench.ts';
+
+const here = import.meta.dirname;
+const notBenches = new Set(['bench.ts', 'main.ts', 'lab.ts']);
+
+async function names(): Promise<string[]> {
+  const files = await readdir(here);
+  return files
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !notBenches.has(file))
+    .map((file) => file.slice(0, -3))
+    .sort();
+}
+
+function print(name: string, bench: Bench, figures: readonly Figure[]): void {
+  const table = new Table({ head: ['figure', 'value', 'target', ''], style: { head: [], border: [] } });
+  for (const figure of figures) {
+    const verdict = meets(figure);
+    const bound = figure.target;
+    table.push([
+      figure.what,
+      `${figure.value.toLocaleString('en', { maximumFractionDigits: 2 })} ${figure.unit}`,
+      bound === null
+        ? ''
+        : 'atMost' in bound
+          ? `≤ ${bound.atMost.toLocaleString('en')}`
+          : `≥ ${bound.atLeast.toLocaleString('en')}`,
+      verdict === null ? '' : verdict ? chalk.green('met') : chalk.red('missed'),
+    ]);
+  }
+  process.stdout.write(`\n${chalk.bold(name)}  ${bench.title}\n${table.toString()}\n`);
+}
+
+async function runOne(name: string): Promise<void> {
+  const { default: bench } = (await import(`./${name}.ts`)) as { default: Bench };
+  const workDir = await mkdtemp(join(tmpdir(), `cdc-lab-bench-${name}-`));
+  try {
+    const figures = await bench.run({
+      workDir,
+      progress: (line) => process.stderr.write(`${chalk.dim(line)}\n`),
+    });
+    print(name, bench, figures);
+    await mkdir(join(here, 'results'), { recursive: true });
+    const machine = {
+      cpus: cpus().length,
+      model: cpus()[0]?.model,
+      memoryBytes: totalmem(),
+      kernel: release(),
+    };
+    const result = {
+      schemaVersion: 1,
+      bench: name,
+      at: new Date().toISOString(),
+      node: process.version,
+      machine,
+      figures,
+    };
+    await writeFile(join(here, 'results', `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  } finally {
+    await rm(workDir, { recursive: true, force: true });
+  }
+}
+
+const known = await names();
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { help: { type: 'boolean', short: 'h' } },
+});
+const unknown = positionals.filter((name) => !known.includes(name));
+if (values.help === true || positionals.length === 0) {
+  process.stdout.write(`npm run bench -- NAME…\n\nBenches: ${known.join(', ')}\n`);
+} else if (unknown.length > 0) {
+  process.stderr.write(`There is no bench ${unknown.join(', ')}. Benches: ${known.join(', ')}\n`);
+  process.exitCode = 64;
+} else {
+  for (const name of positionals) await runOne(name);
+}
