@@ -20,7 +20,7 @@ const bench: Bench = {
       const start = performance.now();
       const { stdout, exitCode } = await cdcLab(['run', '--all', '--json'], dir);
       const seconds = (performance.now() - start) / 1000;
-      const run = JSON.parse(String(stdout)) as Run;
+      const run = JSON.parse(stdout) as Run;
       if (exitCode !== 0 || !run.ok)
         throw new Error(`the lessons did not go as expected (exit ${exitCode}): ${stdout}`);
       return [

@@ -1,19 +1,30 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { execa, type Result } from 'execa';
+import { execa } from 'execa';
+
+interface Ended {
+  readonly exitCode?: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 const cli = join(import.meta.dirname, '..', 'bin', 'cdc-lab');
 
 /** Runs the CLI as a user would. Rejects only where the process could not be started: the exit code is a result. */
-export async function cdcLab(args: readonly string[], dir?: string): Promise<Result> {
-  return await execa(cli, [...(dir === undefined ? [] : ['--dir', dir]), ...args], { reject: false });
+export async function cdcLab(args: readonly string[], dir?: string): Promise<Ended> {
+  const ended = await execa(cli, [...(dir === undefined ? [] : ['--dir', dir]), ...args], { reject: false });
+  return {
+    ...(ended.exitCode === undefined ? {} : { exitCode: ended.exitCode }),
+    stdout: ended.stdout,
+    stderr: ended.stderr,
+  };
 }
 
 /** As {@link cdcLab}, for steps that must succeed. */
-export async function mustCdcLab(args: readonly string[], dir?: string): Promise<Result> {
+export async function mustCdcLab(args: readonly string[], dir?: string): Promise<Ended> {
   const result = await cdcLab(args, dir);
   if (result.exitCode !== 0) {
-    throw new Error(`cdc-lab ${args.join(' ')} ended with ${result.exitCode}: ${String(result.stderr)}`);
+    throw new Error(`cdc-lab ${args.join(' ')} ended with ${result.exitCode}: ${result.stderr}`);
   }
   return result;
 }
