@@ -1,0 +1,57 @@
+import { z } from 'zod';
+import { CRASH_POINTS } from '../../pipeline/contract/crash-points.ts';
+import { defineFault } from '../runner/fault.ts';
+import { isRunning, startIfDown } from '../runner/services.ts';
+import { until } from '../runner/wait.ts';
+
+/**
+ * Kills a worker at the one place where a crash is interesting, instead of at a lucky moment: the point is armed,
+ * the worker announces that it waits there, and only then it gets its SIGKILL.
+ */
+export default defineFault({
+  description: 'SIGKILL a worker that waits at a crash point',
+  params: z.strictObject({
+    worker: z.enum(['capture', 'sink']),
+    point: z.enum(CRASH_POINTS),
+    /** Arrivals to let pass first. */
+    skip: z.number().int().min(0).default(0),
+  }),
+  needs: ['kill', 'start'],
+
+  async observe({ lab, instance, access }, { worker }) {
+    const service = instance.services[worker];
+    const info = (await lab.runtime.services()).find((candidate) => candidate.name === service);
+    return { service, pid: info?.pid ?? null, published: sum(await access.endOffsets()) };
+  },
+
+  async inject({ lab, instance, access, signal, withinMs }, { worker, point, skip }) {
+    const service = instance.services[worker];
+    await access.armCrashPoint(worker, point, skip ?? 0);
+    const waiting = await until(
+      async () => (await access.crashPoints(worker)).waiting.find((candidate) => candidate.name === point),
+      { what: `${service} to reach ${point}`, withinMs, everyMs: 25, signal },
+    );
+    const publishedThere = sum(await access.endOffsets());
+    const proof = await lab.runtime.kill?.(service);
+    return { point, waitingSince: waiting.since, publishedThere, killed: proof?.evidence ?? {} };
+  },
+
+  async prove({ lab, instance }, { worker, point }, before) {
+    const service = instance.services[worker];
+    if (await isRunning(lab.runtime, service)) return undefined;
+    return { service, point, pidBefore: before.pid, gone: true, publishedBefore: before.published };
+  },
+
+  async heal({ lab, instance, access, signal }, { worker, point }) {
+    const service = instance.services[worker];
+    const started = await startIfDown(lab.runtime, service, signal);
+    // A worker that was not killed may still wait there, or be about to.
+    if (started === null) await access.releaseCrashPoint(worker, point);
+    const said = started === null ? `${service} was running` : `started ${service} again`;
+    return { said, evidence: started?.evidence ?? {} };
+  },
+});
+
+function sum(offsets: ReadonlyMap<string, bigint>): string {
+  return String([...offsets.values()].reduce((total, offset) => total + offset, 0n));
+}

@@ -1,0 +1,39 @@
+import { z } from 'zod';
+import { defineFault } from '../runner/fault.ts';
+import { infoOf, isRunning, serviceName, startIfDown } from '../runner/services.ts';
+
+/** A crash without warning, at whatever the service happens to be doing. */
+export default defineFault({
+  description: 'SIGKILL a service, with every process of it',
+  params: z.strictObject({
+    /** `capture`, `sink`, `verifier` of the instance, or a server: `kafka`, `pg-source`, `pg-sink`. */
+    service: z.string().min(1),
+  }),
+  needs: ['kill', 'start'],
+
+  async observe({ lab, instance }, { service }) {
+    const name = serviceName(instance, service);
+    const info = await infoOf(lab.runtime, name);
+    return { service: name, pid: info.pid, state: info.state };
+  },
+
+  async inject({ lab, instance }, { service }) {
+    const proof = await lab.runtime.kill?.(serviceName(instance, service));
+    return proof?.evidence ?? {};
+  },
+
+  async prove({ lab, instance }, { service }, before) {
+    const name = serviceName(instance, service);
+    if (before.state !== 'running' || (await isRunning(lab.runtime, name))) return undefined;
+    return { service: name, pidBefore: before.pid, gone: true };
+  },
+
+  async heal({ lab, instance, signal }, { service }) {
+    const name = serviceName(instance, service);
+    const started = await startIfDown(lab.runtime, name, signal);
+    return {
+      said: started === null ? `${name} was running` : `started ${name} again`,
+      evidence: started?.evidence ?? {},
+    };
+  },
+});

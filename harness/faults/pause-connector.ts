@@ -1,0 +1,71 @@
+import { z } from 'zod';
+import { CRASH_POINTS } from '../../pipeline/contract/crash-points.ts';
+import { defineFault } from '../runner/fault.ts';
+import { until } from '../runner/wait.ts';
+
+/**
+ * Pauses a connector through the Connect REST API, as an operator would. With `at`, the pause comes while the task
+ * waits at that crash point: at `sink.after-fetch` it has fetched records and applied none of them, which is the
+ * moment at which a careless pause loses them.
+ */
+export default defineFault({
+  description: 'pause a connector through the REST API, on request at a crash point',
+  params: z.strictObject({
+    connector: z.enum(['capture', 'sink']),
+    at: z.enum(CRASH_POINTS).optional(),
+  }),
+  needs: [],
+
+  async observe({ access }, { connector }) {
+    const status = await access.connectorStatus(connector);
+    return { state: status.connector.state, lag: (await access.lag()).events };
+  },
+
+  async inject({ access, signal, withinMs }, { connector, at }) {
+    if (at !== undefined) {
+      await access.armCrashPoint(connector, at, 0);
+      await until(
+        async () => (await access.crashPoints(connector)).waiting.some((point) => point.name === at),
+        {
+          what: `${connector} to reach ${at}`,
+          withinMs,
+          everyMs: 25,
+          signal,
+        },
+      );
+    }
+    await access.pauseConnector(connector);
+    if (at !== undefined) await access.releaseCrashPoint(connector, at);
+    return { asked: 'PUT /connectors/NAME/pause', ...(at === undefined ? {} : { waitedAt: at }) };
+  },
+
+  async prove({ access, signal, withinMs }, { connector }, before) {
+    if (before.state !== 'RUNNING') return undefined;
+    const paused = async () => {
+      const status = await access.connectorStatus(connector);
+      const states = [status.connector.state, ...status.tasks.map((task) => task.state)];
+      return states.every((state) => state === 'PAUSED') ? { states } : undefined;
+    };
+    return until(paused, { what: `connector ${connector} to be PAUSED`, withinMs, signal }).catch((error) => {
+      signal.throwIfAborted();
+      if (error instanceof Error && error.name === 'DeadlineError') return undefined;
+      throw error;
+    });
+  },
+
+  async heal({ access, signal, withinMs }, { connector, at }) {
+    if (at !== undefined) await access.releaseCrashPoint(connector, at);
+    const before = (await access.connectorStatus(connector)).connector.state;
+    if (before !== 'PAUSED')
+      return { said: `connector ${connector} was not paused`, evidence: { state: before } };
+    await access.resumeConnector(connector);
+    const state = await until(
+      async () => {
+        const status = await access.connectorStatus(connector);
+        return status.tasks.every((task) => task.state === 'RUNNING') ? status.connector.state : undefined;
+      },
+      { what: `connector ${connector} to be RUNNING`, withinMs, signal },
+    );
+    return { said: `resumed connector ${connector}`, evidence: { before, state } };
+  },
+});

@@ -1,0 +1,46 @@
+import type { ConnectorStatus } from '../../pipeline/contract/connector.ts';
+import type { CrashPoint } from '../../pipeline/contract/crash-points.ts';
+import type { Report } from '../../verifier/report.ts';
+
+export type WorkerRole = 'capture' | 'sink';
+export type Side = 'source' | 'sink';
+
+/** `GET /lab/crash-points` of a worker. */
+export interface CrashPointState {
+  readonly armed: readonly { readonly name: string; readonly skip: number }[];
+  readonly waiting: readonly { readonly name: string; readonly since: string; readonly arrivals: number }[];
+}
+
+/** How far behind the pipeline is. */
+export interface Lag {
+  /** Records between the consumer group's committed offsets and the topics' ends. */
+  readonly events: number;
+  /** WAL between the slot's `confirmed_flush_lsn` and the source's current position; null without a slot. */
+  readonly slotBytes: number | null;
+}
+
+export interface TopicLag {
+  readonly topic: string;
+  readonly partition: number;
+  readonly committed: bigint | null;
+  readonly end: bigint;
+}
+
+/** Everything that runner and faults ask of a pipeline that stands, over its own protocols. */
+export interface Access extends AsyncDisposable {
+  query(side: Side, sql: string, params?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+  lag(): Promise<Lag>;
+  lagByPartition(): Promise<readonly TopicLag[]>;
+  /** Sum over partitions, per topic of the instance. */
+  endOffsets(): Promise<ReadonlyMap<string, bigint>>;
+  /** Transactions that the ledger has as committed. */
+  committed(): Promise<number>;
+  verify(options: { deadlineMs: number; quiet?: boolean; signal: AbortSignal }): Promise<Report>;
+  armCrashPoint(worker: WorkerRole, point: CrashPoint, skip: number): Promise<void>;
+  /** Disarms and releases what waits there. */
+  releaseCrashPoint(worker: WorkerRole, point: CrashPoint): Promise<void>;
+  crashPoints(worker: WorkerRole): Promise<CrashPointState>;
+  connectorStatus(role: WorkerRole): Promise<ConnectorStatus>;
+  pauseConnector(role: WorkerRole): Promise<void>;
+  resumeConnector(role: WorkerRole): Promise<void>;
+}

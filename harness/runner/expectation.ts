@@ -1,0 +1,53 @@
+import type { Finding } from '../../verifier/report.ts';
+import type { Verdict } from '../../verifier/verdict.ts';
+import type { Expectation } from './scenario.ts';
+
+export interface Judgement {
+  readonly ok: boolean;
+  /** Null where it is ok. */
+  readonly reason: string | null;
+}
+
+/** `corrupted @sink, column tier`; null where no finding is expected. */
+export function describeExpected(expected: Expectation): string | null {
+  if (expected.verdict !== 'FAIL') return null;
+  const { class: kind, hop, column } = expected.finding;
+  return `${kind} @${hop}${column === undefined ? '' : `, column ${column}`}`;
+}
+
+export function describeFinding(finding: Finding): string {
+  const columns = finding.first?.columns ?? [];
+  const where = finding.table === null ? '' : ` in ${finding.table}`;
+  return `${finding.count} ${finding.class} @${finding.hop}${where}${columns.length ? ` (${columns.join(', ')})` : ''}`;
+}
+
+/**
+ * Holds a verdict against the expectation. A FAIL must have the expected finding, and no finding of another class,
+ * unless that class is said to follow from the same cause: a lesson that fails for a wrong reason teaches nothing.
+ */
+export function judge(expected: Expectation, verdict: Verdict, findings: readonly Finding[]): Judgement {
+  if (verdict !== expected.verdict) {
+    const found = findings.filter((finding) => finding.verdict === 'FAIL').map(describeFinding);
+    const because = found.length === 0 ? '' : `: ${found.join('; ')}`;
+    return { ok: false, reason: `expected ${expected.verdict}, got ${verdict}${because}` };
+  }
+  if (expected.verdict !== 'FAIL') return { ok: true, reason: null };
+  const failures = findings.filter((finding) => finding.verdict === 'FAIL');
+  const { class: kind, hop, column } = expected.finding;
+  const fits = (finding: Finding): boolean =>
+    finding.class === kind && finding.hop === hop && (column === undefined || namesColumn(finding, column));
+  if (!failures.some(fits)) {
+    const got = failures.map(describeFinding).join('; ') || 'no failing finding';
+    return { ok: false, reason: `FAIL, but not for ${describeExpected(expected)}: ${got}` };
+  }
+  const allowed = [kind, ...(expected.follows ?? [])];
+  const foreign = failures.find((finding) => !allowed.includes(finding.class));
+  if (foreign !== undefined) {
+    return { ok: false, reason: `FAIL for another reason too: ${describeFinding(foreign)}` };
+  }
+  return { ok: true, reason: null };
+}
+
+function namesColumn(finding: Finding, column: string): boolean {
+  return [finding.first, ...finding.examples].some((example) => example?.columns.includes(column) ?? false);
+}

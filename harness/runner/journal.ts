@@ -1,0 +1,98 @@
+import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Report } from '../../verifier/report.ts';
+import type { Verdict } from '../../verifier/verdict.ts';
+import type { Evidence } from './fault.ts';
+import type { RunResult, VariantResult } from './result.ts';
+import type { Phase, VariantName } from './scenario.ts';
+
+/** What a line of the journal can say. Everything that a report prints is in here. */
+export type JournalEntry =
+  | {
+      readonly t: 'run-started';
+      readonly seed: number;
+      readonly planned: readonly { readonly scenario: string; readonly variant: VariantName }[];
+      readonly reproduce: string;
+    }
+  | { readonly t: 'run-ended'; readonly result: RunResult }
+  | { readonly t: 'variant-started'; readonly because: string; readonly spec: unknown }
+  | { readonly t: 'instance-ready'; readonly ms: number; readonly instance: Evidence }
+  | { readonly t: 'phase-started'; readonly phase: Phase }
+  | {
+      readonly t: 'phase-ended';
+      readonly phase: Phase;
+      readonly ms: number;
+      readonly ok: boolean;
+      readonly error?: string;
+    }
+  | { readonly t: 'step'; readonly step: string; readonly detail?: Evidence }
+  | { readonly t: 'progress'; readonly what: string; readonly value: number; readonly target: number | null }
+  | { readonly t: 'undo-written'; readonly id: string; readonly fault: string }
+  | {
+      readonly t: 'fault-injected';
+      readonly fault: string;
+      readonly noOp: boolean;
+      readonly evidence: Evidence;
+    }
+  | { readonly t: 'fault-proven'; readonly fault: string; readonly evidence: Evidence }
+  | { readonly t: 'fault-not-proven'; readonly fault: string; readonly reason: string }
+  | { readonly t: 'fault-healed'; readonly fault: string; readonly said: string; readonly evidence: Evidence }
+  | { readonly t: 'heal-failed'; readonly fault: string; readonly error: string }
+  | { readonly t: 'verification'; readonly verdict: Verdict; readonly report: Report }
+  | { readonly t: 'clause'; readonly why: string; readonly holds: boolean; readonly detail: Evidence }
+  | { readonly t: 'kept'; readonly instance: string; readonly inspect: string }
+  | { readonly t: 'variant-ended'; readonly result: VariantResult }
+  | { readonly t: 'interrupted'; readonly by: string }
+  | { readonly t: 'reporter-failed'; readonly reporter: string; readonly error: string };
+
+/** Where in the run a line belongs. */
+export interface JournalContext {
+  readonly runId: string;
+  readonly scenario?: string;
+  readonly variant?: VariantName;
+}
+export type JournalEvent = JournalEntry & JournalContext & { readonly at: string };
+export type JournalListener = (event: JournalEvent) => void;
+
+/**
+ * Appends one JSON object a line, written through at once, so that the journal of a killed run is whole up to its
+ * last line. `files` of several journals may be shared: a variant writes to its own and to the run's.
+ */
+export class Journal {
+  readonly #files: readonly string[];
+  readonly #context: JournalContext;
+  readonly #listen: JournalListener;
+  readonly #clock: () => Date;
+
+  constructor(
+    files: readonly string[],
+    context: JournalContext,
+    listen: JournalListener,
+    clock: () => Date = () => new Date(),
+  ) {
+    this.#files = files;
+    this.#context = context;
+    this.#listen = listen;
+    this.#clock = clock;
+    for (const file of files) mkdirSync(path.dirname(file), { recursive: true });
+  }
+
+  /** The journal of one scenario and variant, whose lines also appear in this one. */
+  within(context: { scenario: string; variant: VariantName }, file: string): Journal {
+    return new Journal([...this.#files, file], { ...this.#context, ...context }, this.#listen, this.#clock);
+  }
+
+  write(entry: JournalEntry): void {
+    const event: JournalEvent = { at: this.#clock().toISOString(), ...this.#context, ...entry };
+    const line = `${JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? String(value) : value))}\n`;
+    for (const file of this.#files) appendFileSync(file, line);
+    this.#listen(event);
+  }
+}
+
+/** The events of a journal; a last line cut off by a kill is left out. */
+export function readJournal(file: string): JournalEvent[] {
+  const lines = readFileSync(file, 'utf8').split('\n');
+  lines.pop();
+  return lines.map((line) => JSON.parse(line) as JournalEvent);
+}

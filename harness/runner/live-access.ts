@@ -1,0 +1,233 @@
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { Kafka, logLevel } from 'kafkajs';
+import pg from 'pg';
+import { z } from 'zod';
+import type { ConnectorStatus } from '../../pipeline/contract/connector.ts';
+import { LabError } from '../../pipeline/contract/errors.ts';
+import { type Report, reportSchema } from '../../verifier/report.ts';
+import type { Instance } from '../lab/instance.ts';
+import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
+
+const HTTP_WITHIN_MS = 15_000;
+/** On top of the deadline that the verifier was given. */
+const VERIFY_GRACE_MS = 30_000;
+
+const crashPointsSchema = z.object({
+  armed: z.array(z.object({ name: z.string(), skip: z.number() })),
+  waiting: z.array(z.object({ name: z.string(), since: z.string(), arrivals: z.number() })),
+});
+const statusSchema = z.looseObject({
+  name: z.string(),
+  connector: z.looseObject({ state: z.string(), worker_id: z.string() }),
+  tasks: z.array(z.looseObject({ id: z.number(), state: z.string(), worker_id: z.string() })),
+  type: z.enum(['source', 'sink']),
+});
+
+/** kafkajs prints retries by itself; here an error is thrown to the caller, who says it once. */
+export function kafkaClient(brokers: readonly string[]): Kafka {
+  return new Kafka({
+    clientId: 'cdc-lab-harness',
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 3000,
+    requestTimeout: 10_000,
+    retry: { retries: 3, initialRetryTime: 100 },
+  });
+}
+
+/** Access over the instance's own protocols: SQL, Kafka, the Connect REST API, the verifier's HTTP. */
+export async function openAccess(instance: Instance): Promise<Access> {
+  return new LiveAccess(instance);
+}
+
+class LiveAccess implements Access {
+  readonly #instance: Instance;
+  readonly #pools = new Map<Side, pg.Pool>();
+  readonly #kafka: Kafka;
+  #admin: ReturnType<Kafka['admin']> | null = null;
+  readonly #ledger = { offset: 0, committed: 0, rest: '' };
+
+  constructor(instance: Instance) {
+    this.#instance = instance;
+    this.#kafka = kafkaClient(instance.bootstrapServers);
+  }
+
+  async query(side: Side, sql: string, params: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
+    const result = await this.#pool(side).query(sql, [...params]);
+    return result.rows;
+  }
+
+  async lagByPartition(): Promise<readonly TopicLag[]> {
+    const admin = await this.#connectedAdmin();
+    const topics = await this.#topics();
+    const groups = await admin.fetchOffsets({ groupId: this.#instance.consumerGroup, topics });
+    const committed = new Map(
+      groups.flatMap(({ topic, partitions }) =>
+        partitions.map(({ partition, offset }) => [`${topic}/${partition}`, BigInt(offset)] as const),
+      ),
+    );
+    const lags: TopicLag[] = [];
+    for (const topic of topics) {
+      for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
+        const stored = committed.get(`${topic}/${partition}`) ?? -1n;
+        // -1: the group has committed nothing there yet, and begins at the log's start.
+        lags.push({
+          topic,
+          partition,
+          committed: stored < 0n ? BigInt(low) : stored,
+          end: BigInt(high),
+        });
+      }
+    }
+    return lags;
+  }
+
+  async lag(): Promise<{ events: number; slotBytes: number | null }> {
+    const partitions = await this.lagByPartition();
+    const events = partitions.reduce((sum, { committed, end }) => sum + Number(end - (committed ?? 0n)), 0);
+    const [row] = await this.query(
+      'source',
+      `SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::int8 AS bytes
+         FROM pg_replication_slots WHERE slot_name = $1`,
+      [this.#instance.slot],
+    );
+    return { events, slotBytes: row === undefined ? null : Number(row.bytes) };
+  }
+
+  async endOffsets(): Promise<ReadonlyMap<string, bigint>> {
+    const admin = await this.#connectedAdmin();
+    const ends = new Map<string, bigint>();
+    for (const topic of await this.#topics()) {
+      const partitions = await admin.fetchTopicOffsets(topic);
+      ends.set(
+        topic,
+        partitions.reduce((sum, { high }) => sum + BigInt(high), 0n),
+      );
+    }
+    return ends;
+  }
+
+  async committed(): Promise<number> {
+    const { ledgerPath } = this.#instance;
+    if (!existsSync(ledgerPath)) return 0;
+    const file = openSync(ledgerPath, 'r');
+    try {
+      const chunk = Buffer.alloc(1 << 20);
+      for (;;) {
+        const bytes = readSync(file, chunk, 0, chunk.length, this.#ledger.offset);
+        if (bytes === 0) return this.#ledger.committed;
+        this.#ledger.offset += bytes;
+        const lines = (this.#ledger.rest + chunk.toString('latin1', 0, bytes)).split('\n');
+        this.#ledger.rest = lines.pop() ?? '';
+        this.#ledger.committed += lines.filter(isCommit).length;
+      }
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  async verify(options: { deadlineMs: number; quiet?: boolean; signal: AbortSignal }): Promise<Report> {
+    const { deadlineMs, quiet = false, signal } = options;
+    const within = AbortSignal.any([signal, AbortSignal.timeout(deadlineMs + VERIFY_GRACE_MS)]);
+    const body = { deadlineMs, quiet };
+    return reportSchema.parse(await this.#http('POST', `${this.#instance.verifierUrl}/verify`, body, within));
+  }
+
+  async armCrashPoint(worker: WorkerRole, point: string, skip: number): Promise<void> {
+    await this.#http('PUT', `${this.#workerUrl(worker)}/lab/crash-points/${point}`, { skip });
+  }
+
+  async releaseCrashPoint(worker: WorkerRole, point: string): Promise<void> {
+    await this.#http('DELETE', `${this.#workerUrl(worker)}/lab/crash-points/${point}`);
+  }
+
+  async crashPoints(worker: WorkerRole): Promise<CrashPointState> {
+    return crashPointsSchema.parse(await this.#http('GET', `${this.#workerUrl(worker)}/lab/crash-points`));
+  }
+
+  async connectorStatus(role: WorkerRole): Promise<ConnectorStatus> {
+    const status = statusSchema.parse(await this.#http('GET', `${this.#connectorUrl(role)}/status`));
+    return status as unknown as ConnectorStatus;
+  }
+
+  async pauseConnector(role: WorkerRole): Promise<void> {
+    await this.#http('PUT', `${this.#connectorUrl(role)}/pause`);
+  }
+
+  async resumeConnector(role: WorkerRole): Promise<void> {
+    await this.#http('PUT', `${this.#connectorUrl(role)}/resume`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#admin?.disconnect();
+    for (const pool of this.#pools.values()) await pool.end();
+  }
+
+  #pool(side: Side): pg.Pool {
+    const known = this.#pools.get(side);
+    if (known !== undefined) return known;
+    const connectionString = side === 'source' ? this.#instance.sourceUrl : this.#instance.sinkUrl;
+    const pool = new pg.Pool({
+      connectionString,
+      application_name: 'cdc-lab-harness',
+      max: 2,
+      connectionTimeoutMillis: 5000,
+      query_timeout: 60_000,
+    });
+    // An idle connection that breaks (a killed server) is replaced by the pool; the next query says if it cannot be.
+    pool.on('error', () => undefined);
+    this.#pools.set(side, pool);
+    return pool;
+  }
+
+  async #connectedAdmin(): Promise<ReturnType<Kafka['admin']>> {
+    if (this.#admin === null) {
+      const admin = this.#kafka.admin();
+      await admin.connect();
+      this.#admin = admin;
+    }
+    return this.#admin;
+  }
+
+  /** Topics with the tables' events: `PREFIX.SCHEMA.TABLE`. */
+  async #topics(): Promise<string[]> {
+    const admin = await this.#connectedAdmin();
+    const names = await admin.listTopics();
+    return names.filter((name) => name.startsWith(`${this.#instance.topicPrefix}.`)).sort();
+  }
+
+  #workerUrl(worker: WorkerRole): string {
+    return worker === 'capture' ? this.#instance.captureUrl : this.#instance.sinkWorkerUrl;
+  }
+
+  #connectorUrl(role: WorkerRole): string {
+    const name = role === 'capture' ? this.#instance.connectors.source : this.#instance.connectors.sink;
+    return `${this.#workerUrl(role)}/connectors/${encodeURIComponent(name)}`;
+  }
+
+  async #http(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {
+    const init = body === undefined ? {} : { body: JSON.stringify(body) };
+    const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+    const within = signal ?? AbortSignal.timeout(HTTP_WITHIN_MS);
+    const response = await fetch(url, { method, headers, ...init, signal: within }).catch(
+      (cause: unknown) => {
+        signal?.throwIfAborted();
+        throw new LabError('CDC-5040', `no answer to ${method} ${url}`, {
+          remedy: 'cdc-lab status names what is down',
+          cause,
+        });
+      },
+    );
+    const text = await response.text();
+    if (!response.ok) {
+      throw new LabError('CDC-5041', `${method} ${url} answered ${response.status}: ${text.slice(0, 300)}`, {
+        remedy: 'cdc-lab logs shows what the service says',
+      });
+    }
+    return text === '' ? null : JSON.parse(text);
+  }
+}
+
+function isCommit(line: string): boolean {
+  return line.includes('"t":"outcome"') && line.includes('"result":"ok"');
+}

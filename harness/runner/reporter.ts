@@ -1,0 +1,60 @@
+import type { JournalEvent } from './journal.ts';
+import type { RunResult } from './result.ts';
+
+export interface ReporterOptions {
+  /** File to write to; null: the stream. */
+  readonly file: string | null;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  /** Colours and redrawing are allowed on stderr. */
+  readonly live: boolean;
+}
+
+/** A report in the making: fed with the journal's lines as they are written. */
+export interface StartedReporter {
+  on(event: JournalEvent): void;
+  /** All is over: writes what it has to write. */
+  end(result: RunResult): Promise<void>;
+}
+
+/** One file in `harness/reporters/`; the default export. */
+export interface Reporter {
+  /** One sentence. */
+  readonly description: string;
+  create(options: ReporterOptions): StartedReporter;
+}
+
+/** Feeds all reporters. One that throws is put aside and named; it fails the run at its end, but not the others. */
+export class Multiplexer {
+  readonly #reporters = new Map<string, StartedReporter>();
+  readonly failures: { reporter: string; error: unknown }[] = [];
+
+  add(name: string, reporter: StartedReporter): void {
+    this.#reporters.set(name, reporter);
+  }
+
+  on(event: JournalEvent): void {
+    for (const [name, reporter] of this.#reporters) {
+      try {
+        reporter.on(event);
+      } catch (error) {
+        this.#putAside(name, error);
+      }
+    }
+  }
+
+  async end(result: RunResult): Promise<void> {
+    for (const [name, reporter] of this.#reporters) {
+      try {
+        await reporter.end(result);
+      } catch (error) {
+        this.#putAside(name, error);
+      }
+    }
+  }
+
+  #putAside(reporter: string, error: unknown): void {
+    this.#reporters.delete(reporter);
+    this.failures.push({ reporter, error });
+  }
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { findingSchema, verdictSchema } from '../../verifier/report.ts';
+import { VARIANTS } from './scenario.ts';
+
+/**
+ * What `cdc-lab run --json` prints: DESIGN.md §8. Fields may be added, never changed.
+ * `harness/reporters/run.schema.json` is generated from it.
+ */
+export const variantResultSchema = z.object({
+  scenario: z.string(),
+  variant: z.enum(VARIANTS),
+  /** Engine of each half: `ts` is this repository's pipeline. */
+  source: z.string(),
+  sink: z.string(),
+  runtime: z.string(),
+  verdict: verdictSchema,
+  expected: verdictSchema,
+  /** The verdict is the expected one, and for the expected reason. */
+  ok: z.boolean(),
+  /** Why it is not ok, or why the verdict is INCONCLUSIVE; null where there is nothing to say. */
+  reason: z.string().nullable(),
+  /** The finding that was expected, as `duplicate @sink`; null for a PASS. */
+  expectedFinding: z.string().nullable(),
+  durationMs: z.number(),
+  /** From the end of `heal` until slot and consumer group had caught up; null where they did not. */
+  recoveryMs: z.number().nullable(),
+  proof: z.object({
+    /** What was done and seen to have taken effect; null where it was not. */
+    injected: z.string().nullable(),
+    healed: z.string().nullable(),
+    evidence: z.record(z.string(), z.unknown()),
+  }),
+  duplicates: z.object({
+    delivered: z.number().nullable(),
+    suppressed: z.number().nullable(),
+  }),
+  findings: z.array(findingSchema),
+  /** Folder with journal and reports, relative to the lab's. */
+  dir: z.string(),
+});
+export type VariantResult = z.infer<typeof variantResultSchema>;
+
+export const runResultSchema = z.object({
+  schemaVersion: z.literal(1),
+  runId: z.string(),
+  seed: z.number(),
+  /** Every verdict is the expected one. */
+  ok: z.boolean(),
+  startedAt: z.iso.datetime(),
+  durationMs: z.number(),
+  /** The command that does the same again. */
+  reproduce: z.string(),
+  results: z.array(variantResultSchema),
+});
+export type RunResult = z.infer<typeof runResultSchema>;
+
+/** JSON Schema (draft 2020-12) of {@link RunResult}. */
+export function runJsonSchema(): unknown {
+  return { title: 'cdc-lab run result', ...z.toJSONSchema(runResultSchema) };
+}

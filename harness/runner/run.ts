@@ -1,0 +1,138 @@
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import type { Instance, Lab } from '../lab/instance.ts';
+import type { Access } from './access.ts';
+import type { Fault } from './fault.ts';
+import { Journal, type JournalListener } from './journal.ts';
+import type { RunResult, VariantResult } from './result.ts';
+import type { Phase, Scenario, Tunables, VariantName } from './scenario.ts';
+import { UndoLog } from './undo.ts';
+import { instanceSpecOf, runVariant, type VariantPlan } from './variant.ts';
+
+export interface RunOptions {
+  readonly plan: readonly { readonly scenario: Scenario; readonly variant: VariantName }[];
+  /** What the command line said; a scenario's own defaults hold for the rest. */
+  readonly tunables: Partial<Tunables>;
+  readonly seed: number;
+  readonly keep: boolean;
+  readonly noOp: boolean;
+  readonly swap: boolean;
+  readonly reproduce: string;
+}
+
+export interface RunContext {
+  readonly lab: Lab;
+  readonly openAccess: (instance: Instance) => Promise<Access>;
+  readonly loadFault: (name: string) => Promise<Fault>;
+  readonly listen: JournalListener;
+  readonly signal: AbortSignal;
+  readonly now?: () => Date;
+}
+
+/** Sorts by time, and tells two runs of the same second apart. */
+export function newRunId(now: Date): string {
+  const stamp = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+  return `${stamp}-${randomBytes(2).toString('hex')}`;
+}
+
+/**
+ * Runs the plan, one variant after the other, each on an instance of its own. While one settles, the next is
+ * being set up. Journals and `result.json` are in `LAB/runs/RUNID/`.
+ *
+ * @throws when interrupted, after what was injected is healed.
+ */
+export async function runAll(options: RunOptions, context: RunContext): Promise<RunResult> {
+  const now = context.now ?? (() => new Date());
+  const startedAt = now();
+  const runId = newRunId(startedAt);
+  const dir = path.join(context.lab.dir, 'runs', runId);
+  const journal = new Journal([path.join(dir, 'journal.ndjson')], { runId }, context.listen, now);
+  const planned = options.plan.map(({ scenario, variant }) => ({ scenario: scenario.id, variant }));
+  journal.write({ t: 'run-started', seed: options.seed, planned, reproduce: options.reproduce });
+  const start = performance.now();
+  const results = await runPlans(plansOf(options), dir, journal, context);
+  const result: RunResult = {
+    schemaVersion: 1,
+    runId,
+    seed: options.seed,
+    ok: results.every((one) => one.ok),
+    startedAt: startedAt.toISOString(),
+    durationMs: Math.round(performance.now() - start),
+    reproduce: options.reproduce,
+    results,
+  };
+  journal.write({ t: 'run-ended', result });
+  mkdirSync(dir, { recursive: true });
+  writeFileSync(path.join(dir, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
+  return result;
+}
+
+function plansOf(options: RunOptions): VariantPlan[] {
+  const { seed, keep, noOp, swap } = options;
+  return options.plan.map(({ scenario, variant }) => ({
+    scenario,
+    variant,
+    tunables: { ...scenario.defaults, ...options.tunables },
+    seed,
+    instanceName: `${scenario.id}-${variant}-${randomBytes(2).toString('hex')}`,
+    keep,
+    noOp,
+    swap,
+  }));
+}
+
+/** While this phase waits for the pipeline, the machine has time to set up the next one. */
+const QUIET_PHASE: Phase = 'hold';
+
+async function runPlans(
+  plans: readonly VariantPlan[],
+  dir: string,
+  journal: Journal,
+  context: RunContext,
+): Promise<VariantResult[]> {
+  const { lab, openAccess, loadFault, signal } = context;
+  const undo = new UndoLog(lab.dir);
+  const results: VariantResult[] = [];
+  const prepared = new Map<VariantPlan, Promise<Instance>>();
+  const prepare = (plan: VariantPlan | undefined): void => {
+    if (plan === undefined || prepared.has(plan) || signal.aborted) return;
+    const instance = lab.createInstance(instanceSpecOf(plan));
+    // Its turn comes later, and so does its error.
+    instance.catch(() => undefined);
+    prepared.set(plan, instance);
+  };
+  try {
+    for (const [index, plan] of plans.entries()) {
+      signal.throwIfAborted();
+      prepare(plan);
+      const own = path.join(dir, `${plan.scenario.id}-${plan.variant}`);
+      const within = { scenario: plan.scenario.id, variant: plan.variant };
+      results.push(
+        await runVariant(
+          plan,
+          {
+            lab,
+            openAccess,
+            loadFault,
+            undo,
+            journal: journal.within(within, path.join(own, 'journal.ndjson')),
+            signal,
+            onPhase: (phase) => {
+              if (phase === QUIET_PHASE) prepare(plans[index + 1]);
+            },
+          },
+          prepared.get(plan),
+        ),
+      );
+      prepared.delete(plan);
+    }
+  } finally {
+    // Set up, and not run: an interrupt came first.
+    for (const instance of prepared.values()) {
+      const standing = await instance.catch(() => undefined);
+      await standing?.[Symbol.asyncDispose]();
+    }
+  }
+  return results;
+}

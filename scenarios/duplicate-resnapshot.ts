@@ -1,0 +1,47 @@
+import { defineScenario, LESSON_DEADLINES_MS } from '../harness/runner/scenario.ts';
+
+export default defineScenario({
+  title: 'Duplicates from a second snapshot',
+  lesson:
+    'An operator asks for a snapshot again, or the connector has lost its offsets: every row comes a second time. ' +
+    'Exactly-once delivery in Kafka does not help, since these are new events. N rows stay N rows in a sink that ' +
+    'is idempotent; in one that inserts they become 2N.',
+  cites: 'FAILURES.md, the five lessons: duplicate-resnapshot; also 8',
+  trigger: 'duplicate',
+  seedRows: 500,
+  defaults: { rows: 0, seconds: 0 },
+  contract: {
+    duplicateDeliveries: 'legal',
+    recoverWithinMs: 30_000,
+    clauses: [{ kind: 'same-rows', why: 'a second snapshot of N rows leaves N rows' }],
+  },
+  steps: {
+    inject: [
+      // Without writes, every record that the topics grow by is the snapshot's.
+      { do: 'stop-workload', as: 'main' },
+      { do: 'until-caught-up' },
+      { do: 'fault', fault: 'resnapshot', with: { type: 'blocking' } },
+    ],
+    hold: [{ do: 'until-caught-up' }],
+    settle: [],
+  },
+  lateProofs: [],
+  variants: {
+    sound: {
+      source: { file: 'source' },
+      sink: { file: 'sink' },
+      workload: { kind: 'mixed', rate: 50 },
+      expect: { verdict: 'PASS' },
+      because: 'an upsert by key: the same row again changes nothing',
+    },
+    naive: {
+      source: { file: 'source' },
+      sink: { file: 'sink-insert' },
+      workload: { kind: 'insert-only', rate: 50 },
+      expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } },
+      because: 'a row for each event: N rows become 2N',
+    },
+  },
+  deadlinesMs: LESSON_DEADLINES_MS,
+  lookAt: ['cdc-lab status', 'cdc-lab sql sink "SELECT count(*), count(DISTINCT id) FROM customers"'],
+});

@@ -1,0 +1,45 @@
+import { defineScenario, LESSON_DEADLINES_MS } from '../harness/runner/scenario.ts';
+
+export default defineScenario({
+  title: 'Consumer lag',
+  lesson:
+    'The sink is paused while writes go on. Events wait in Kafka and the group falls behind, which is no loss as ' +
+    'long as the topic keeps them: the verifier says SYNC_IN_PROGRESS, not FAIL. What the sink had fetched when it ' +
+    'was paused is still its own to apply: a handler that returns while paused, and commits, has lost it.',
+  cites: 'FAILURES.md, the five lessons: lag; also 17',
+  trigger: 'lag',
+  seedRows: 200,
+  defaults: { rows: 0, seconds: 0 },
+  contract: { duplicateDeliveries: 'legal', recoverWithinMs: 30_000, clauses: [] },
+  steps: {
+    inject: [
+      // At this point the sink holds records that it has fetched and not applied: what a careless pause drops.
+      { do: 'fault', fault: 'pause-connector', with: { connector: 'sink', at: 'sink.after-fetch' } },
+    ],
+    hold: [
+      { do: 'until-behind', events: 1000 },
+      { do: 'expect-verdict', verdict: 'SYNC_IN_PROGRESS' },
+    ],
+    settle: [{ do: 'until-committed', transactions: 20 }],
+  },
+  lateProofs: [],
+  variants: {
+    sound: {
+      source: { file: 'source' },
+      sink: { file: 'sink' },
+      workload: { kind: 'mixed', rate: 200 },
+      expect: { verdict: 'PASS' },
+      because: 'it keeps what it had fetched, and goes on from there',
+    },
+    naive: {
+      source: { file: 'source' },
+      sink: { file: 'sink' },
+      defects: { sink: ['pause-drops-fetched'] },
+      workload: { kind: 'insert-only', rate: 200 },
+      expect: { verdict: 'FAIL', finding: { class: 'missing', hop: 'sink' }, follows: ['orphan'] },
+      because: 'it drops what it had fetched when it was paused, and commits past it',
+    },
+  },
+  deadlinesMs: LESSON_DEADLINES_MS,
+  lookAt: ['cdc-lab lag', 'cdc-lab watch', 'cdc-lab status'],
+});

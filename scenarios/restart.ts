@@ -1,0 +1,45 @@
+import { defineScenario, LESSON_DEADLINES_MS } from '../harness/runner/scenario.ts';
+
+export default defineScenario({
+  title: 'Connector restart',
+  lesson:
+    'The capture dies after Kafka has acknowledged its records and before it has stored how far it got. When it ' +
+    'starts again it sends them once more: no restart loses an event, and none is free of duplicates. ' +
+    'A sink that upserts by key and position does not notice. One that inserts keeps every copy.',
+  cites: 'FAILURES.md, the five lessons: restart; also 15 and 43',
+  trigger: 'restart',
+  seedRows: 200,
+  defaults: { rows: 0, seconds: 0 },
+  contract: { duplicateDeliveries: 'legal', recoverWithinMs: 30_000, clauses: [] },
+  steps: {
+    inject: [
+      {
+        do: 'fault',
+        fault: 'kill-at-crash-point',
+        with: { worker: 'capture', point: 'capture.after-produce-before-ack', skip: 0 },
+      },
+    ],
+    // The source does not wait for its capture: these transactions are read from the slot after the start.
+    hold: [{ do: 'until-committed', transactions: 50 }],
+    settle: [{ do: 'until-committed', transactions: 20 }],
+  },
+  lateProofs: [{ kind: 'redelivered', atLeast: 1 }],
+  variants: {
+    sound: {
+      source: { file: 'source' },
+      sink: { file: 'sink' },
+      workload: { kind: 'mixed', rate: 50 },
+      expect: { verdict: 'PASS' },
+      because: 'an upsert by key, guarded by position: what comes twice is written once',
+    },
+    naive: {
+      source: { file: 'source' },
+      sink: { file: 'sink-insert' },
+      workload: { kind: 'insert-only', rate: 50 },
+      expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } },
+      because: 'a row for each event that comes: what comes twice is there twice',
+    },
+  },
+  deadlinesMs: LESSON_DEADLINES_MS,
+  lookAt: ['cdc-lab status', 'cdc-lab connectors', 'cdc-lab logs capture'],
+});

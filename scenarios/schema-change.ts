@@ -1,0 +1,51 @@
+import { defineScenario, LESSON_DEADLINES_MS } from '../harness/runner/scenario.ts';
+
+export default defineScenario({
+  title: 'Schema change',
+  lesson:
+    'Somebody adds a column with a default, and nobody tells the people downstream. Old rows take the default ' +
+    'without an event of their own; new events carry the column. A sink that follows the schema has it in every ' +
+    'row. One with a fixed column list drops the value without a word, and row counts stay equal.',
+  cites: 'FAILURES.md, the five lessons: schema-change; also 27 and 28',
+  trigger: 'schema',
+  seedRows: 200,
+  defaults: { rows: 0, seconds: 0 },
+  contract: { duplicateDeliveries: 'legal', recoverWithinMs: 30_000, clauses: [] },
+  steps: {
+    inject: [
+      {
+        do: 'fault',
+        fault: 'alter-table',
+        with: { table: 'customers', column: 'tier', definition: "text NOT NULL DEFAULT 'standard'" },
+      },
+    ],
+    hold: [
+      { do: 'start-workload', as: 'tiered', kind: 'tiered', rate: 100, transactions: 100 },
+      { do: 'finish-workload', as: 'tiered' },
+    ],
+    settle: [],
+  },
+  lateProofs: [],
+  variants: {
+    sound: {
+      source: { file: 'source' },
+      sink: { file: 'sink' },
+      workload: { kind: 'mixed', rate: 50 },
+      expect: { verdict: 'PASS' },
+      because: 'schema.evolution=basic adds the column, with the default that old rows have',
+    },
+    naive: {
+      source: { file: 'source' },
+      sink: { file: 'sink-fixed-columns' },
+      workload: { kind: 'mixed', rate: 50 },
+      expect: {
+        verdict: 'FAIL',
+        finding: { class: 'corrupted', hop: 'sink', column: 'tier' },
+        follows: ['schema'],
+      },
+      because: 'a fixed column list: the new value is dropped without an error',
+    },
+  },
+  deadlinesMs: LESSON_DEADLINES_MS,
+  lookAt: ['cdc-lab status', 'cdc-lab sql sink "SELECT tier, count(*) FROM customers GROUP BY tier"'],
+});
