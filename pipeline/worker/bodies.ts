@@ -1,0 +1,42 @@
+import { z } from 'zod';
+import { RestError } from './errors.ts';
+
+/** Connect takes numbers and booleans for the strings that they print as. */
+const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
+
+export const configBody = z.record(z.string(), text);
+/** KIP-477: null takes a key away. */
+export const patchBody = z.record(z.string(), z.union([text, z.null()]));
+
+export const createBody = z.strictObject({
+  // No control characters: the name goes into paths, logs and topic names.
+  name: z
+    .string()
+    .regex(/^[^\p{Cc}\s/\\](?:[^\p{Cc}/\\]{0,198}[^\p{Cc}\s/\\])?$/u, 'is no name of a connector'),
+  config: configBody,
+  /** KIP-980. */
+  initial_state: z.enum(['RUNNING', 'PAUSED', 'STOPPED']).optional(),
+});
+
+export const offsetsBody = z.strictObject({
+  offsets: z
+    .array(
+      z.strictObject({
+        partition: z.record(z.string(), z.unknown()),
+        offset: z.record(z.string(), z.unknown()).nullable(),
+      }),
+    )
+    .min(1),
+});
+
+export const crashPointBody = z.strictObject({ skip: z.int().nonnegative().default(0) });
+
+/** @throws RestError 400, which names the place and what is wrong there. */
+export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
+  const parsed = schema.safeParse(body);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map(({ path, message }) => {
+    return path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`;
+  });
+  throw new RestError(400, `The request body is not valid: ${problems.join('; ')}`);
+}

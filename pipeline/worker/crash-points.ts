@@ -1,0 +1,71 @@
+import { CRASH_POINTS, type CrashPoint, type CrashPoints } from '../contract/crash-points.ts';
+
+const NAMES: ReadonlySet<string> = new Set(Object.values(CRASH_POINTS));
+
+export function isCrashPoint(name: string): name is CrashPoint {
+  return NAMES.has(name);
+}
+
+interface Armed {
+  /** Arrivals that still pass. */
+  skip: number;
+  arrivals: number;
+  /** ISO 8601, of the first that waits; null while none does. */
+  since: string | null;
+  readonly released: PromiseWithResolvers<void>;
+}
+
+export interface CrashPointReport {
+  readonly armed: readonly { readonly name: CrashPoint; readonly skip: number }[];
+  readonly waiting: readonly {
+    readonly name: CrashPoint;
+    readonly since: string;
+    readonly arrivals: number;
+  }[];
+}
+
+/**
+ * Crash points that can be armed from outside. Once the skipped arrivals are over, everyone who arrives waits until
+ * the point is disarmed, or the process is killed.
+ */
+export class ControlledCrashPoints implements CrashPoints {
+  readonly #armed = new Map<CrashPoint, Armed>();
+
+  /** Arms a point anew: who waits at it is released first. */
+  arm(name: CrashPoint, skip: number): void {
+    this.disarm(name);
+    this.#armed.set(name, { skip, arrivals: 0, since: null, released: Promise.withResolvers() });
+  }
+
+  /** @returns false where the point was not armed. */
+  disarm(name: CrashPoint): boolean {
+    const point = this.#armed.get(name);
+    point?.released.resolve();
+    return this.#armed.delete(name);
+  }
+
+  reach(name: CrashPoint): Promise<void> | undefined {
+    const point = this.#armed.get(name);
+    if (point === undefined) return undefined;
+    point.arrivals += 1;
+    if (point.skip > 0) {
+      point.skip -= 1;
+      return undefined;
+    }
+    point.since ??= new Date().toISOString();
+    return point.released.promise;
+  }
+
+  report(): CrashPointReport {
+    const all = [...this.#armed];
+    return {
+      armed: all.map(([name, { skip }]) => ({ name, skip })),
+      waiting: all.flatMap(([name, { since, arrivals }]) =>
+        since === null ? [] : [{ name, since, arrivals }],
+      ),
+    };
+  }
+}
+
+/** For a worker that was started without `--crash-points`. */
+export const NO_CRASH_POINTS: CrashPoints = { reach: () => undefined };

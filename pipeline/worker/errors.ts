@@ -1,0 +1,33 @@
+import type { ConfigProblem } from '../contract/connector.ts';
+
+/** An answer of the REST API other than success: Connect's `{error_code, message}`. */
+export class RestError extends Error {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super(message);
+    this.name = 'RestError';
+    this.status = status;
+  }
+}
+
+export const notFound = (name: string) => new RestError(404, `Connector ${name} not found`);
+export const noStatus = (name: string) => new RestError(404, `No status found for connector ${name}`);
+export const alreadyExists = (name: string) => new RestError(409, `Connector ${name} already exists`);
+
+/** Connect's own sentence, with the nearest known key where one was perhaps meant. */
+export function invalidConfig(problems: readonly ConfigProblem[]): RestError {
+  const lines = problems.map(problemText);
+  return new RestError(
+    400,
+    `Connector configuration is invalid and contains the following ${problems.length} error(s):\n${lines.join('\n')}\n` +
+      'You can also find the above list of errors at the endpoint ' +
+      '`/connector-plugins/{connectorType}/config/validate`',
+  );
+}
+
+/** A problem as one line. The nearest key is added where the plugin's message has not named it. */
+export function problemText({ message, nearest }: ConfigProblem): string {
+  return nearest === undefined || message.includes(nearest)
+    ? message
+    : `${message} (did you mean ${nearest}?)`;
+}

@@ -1,0 +1,124 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LabError } from '../contract/errors.ts';
+import { ClusterId } from './cluster-id.ts';
+import { ControlledCrashPoints, NO_CRASH_POINTS } from './crash-points.ts';
+import { loadDefects } from './defects.ts';
+import { createLogger } from './log.ts';
+import { WorkerMetrics } from './metrics.ts';
+import { readArguments } from './options.ts';
+import { createPlugins } from './plugins.ts';
+import { Secrets } from './secrets.ts';
+import { createServer } from './server.ts';
+import { ConnectorStore } from './store.ts';
+import { Worker } from './worker.ts';
+
+const EXIT = { usage: 64, unavailable: 69, internal: 70 } as const;
+const DEFECTS = new URL('../../fixtures/defects/', import.meta.url);
+/** After SIGTERM: a connection that somebody keeps open does not keep the process alive. */
+const CLOSE_DEADLINE_MS = 15_000;
+
+async function main(): Promise<void> {
+  const {
+    file,
+    defects: defectNames,
+    crashPoints: withCrashPoints,
+    logLevel,
+  } = await readArguments(process.argv.slice(2));
+  const secrets = new Secrets(process.env);
+  const redact = (text: string) => secrets.redact(text);
+  const write = (line: string) => process.stdout.write(`${line}\n`);
+  const logOf = (fields: Readonly<Record<string, unknown>>) =>
+    createLogger({ level: logLevel, redact, write }, { worker: file.workerId, ...fields });
+  const log = logOf({});
+  const fatal = (error: unknown) => {
+    log.error('the worker has failed', { error });
+    process.exit(EXIT.internal);
+  };
+  process.on('uncaughtException', fatal);
+  process.on('unhandledRejection', fatal);
+
+  const defects = await loadDefects(defectNames, DEFECTS);
+  for (const { name, description } of defects) log.warn('planted defect', { defect: name, description });
+  const crashPoints = withCrashPoints ? new ControlledCrashPoints() : null;
+  const worker = new Worker({
+    workerId: file.workerId,
+    bootstrapServers: file.bootstrapServers,
+    offsetsTopic: file.offsetsTopic,
+    plugins: createPlugins(),
+    store: new ConnectorStore(join(file.stateDir, 'connectors.json')),
+    secrets,
+    metrics: new WorkerMetrics(),
+    crashPoints: crashPoints ?? NO_CRASH_POINTS,
+    defects,
+    logOf,
+    stopDeadlineMs: file.stopDeadlineMs,
+  });
+  const clusterId = new ClusterId(file.bootstrapServers, log);
+  let port = file.port;
+  const app = createServer({
+    worker,
+    crashPoints,
+    version: await packageVersion(),
+    commit: process.env.CDC_LAB_COMMIT ?? 'unknown',
+    clusterId: () => clusterId.value,
+    redact,
+    log,
+    port: () => port,
+  });
+  const startStored = await worker.open();
+  const url = new URL(await listen(app, file));
+  port = Number(url.port);
+  // Only now: a worker that gets no port has started nothing.
+  startStored();
+  log.info('worker is ready', { url: url.origin });
+
+  const stop = async (signal: string) => {
+    log.info('worker is stopping', { signal });
+    setTimeout(() => fatal(new Error('The worker did not stop in time.')), CLOSE_DEADLINE_MS).unref();
+    await worker.close();
+    await Promise.all([app.close(), clusterId.close()]);
+    log.info('worker has stopped');
+    process.exit(0);
+  };
+  let stopping: Promise<void> | undefined;
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      stopping ??= stop(signal);
+      stopping.catch(fatal);
+    });
+  }
+}
+
+async function listen(
+  app: ReturnType<typeof createServer>,
+  { host, port }: { host: string; port: number },
+): Promise<string> {
+  try {
+    return await app.listen({ host, port });
+  } catch (cause) {
+    throw new LabError('CDC-3007', `The worker cannot listen on ${host}:${port}.`, {
+      remedy: 'Choose a free port, or stop what listens there.',
+      cause,
+    });
+  }
+}
+
+async function packageVersion(): Promise<string> {
+  const text = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
+  return z.object({ version: z.string() }).parse(JSON.parse(text)).version;
+}
+
+try {
+  await main();
+} catch (error) {
+  const expected = error instanceof LabError;
+  process.stderr.write(
+    expected
+      ? `${error.code}: ${error.message} ${error.remedy}\n`
+      : `${error instanceof Error ? error.stack : error}\n`,
+  );
+  const usage = expected && ['CDC-3001', 'CDC-3006'].includes(error.code);
+  process.exit(usage ? EXIT.usage : expected ? EXIT.unavailable : EXIT.internal);
+}

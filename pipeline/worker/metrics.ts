@@ -1,0 +1,99 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { TaskMetrics } from '../contract/connector.ts';
+
+type Counted = Parameters<TaskMetrics['count']>[0];
+const LABELS = ['connector', 'table'] as const;
+
+const COUNTERS: Readonly<Record<Counted, readonly [name: string, help: string]>> = {
+  published: ['cdc_events_published_total', 'Change events that Kafka has acknowledged.'],
+  consumed: ['cdc_events_consumed_total', 'Records fetched from Kafka.'],
+  applied: ['cdc_events_applied_total', 'Records whose effect is committed in the sink.'],
+  suppressed: ['cdc_events_suppressed_total', 'Records delivered again or overtaken, and left out.'],
+  dead_lettered: ['cdc_events_dead_lettered_total', 'Records sent to the dead-letter topic.'],
+  error: ['cdc_errors_total', 'Records that failed.'],
+};
+
+/** Metrics of one worker, in Prometheus' text format. */
+export class WorkerMetrics {
+  readonly #registry = new Registry();
+  readonly #counters: Readonly<Record<Counted, Counter<'connector' | 'table'>>>;
+  readonly #lag: Gauge<'connector' | 'table'>;
+  readonly #latency: Histogram<'connector' | 'table'>;
+  readonly #up: Gauge<'connector' | 'state'>;
+  readonly #tables = new Map<string, Set<string>>();
+
+  constructor() {
+    const registers = [this.#registry];
+    collectDefaultMetrics({ register: this.#registry });
+    const counter = (what: Counted) => {
+      const [name, help] = COUNTERS[what];
+      return new Counter({ name, help, labelNames: LABELS, registers });
+    };
+    this.#counters = {
+      published: counter('published'),
+      consumed: counter('consumed'),
+      applied: counter('applied'),
+      suppressed: counter('suppressed'),
+      dead_lettered: counter('dead_lettered'),
+      error: counter('error'),
+    };
+    this.#lag = new Gauge({
+      name: 'cdc_lag',
+      help: 'Still to be done: bytes of WAL (source connector) or records (sink connector).',
+      labelNames: LABELS,
+      registers,
+    });
+    this.#latency = new Histogram({
+      name: 'cdc_latency_seconds',
+      help: "From the database's commit time until the connector was done with the change.",
+      labelNames: LABELS,
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
+      registers,
+    });
+    this.#up = new Gauge({
+      name: 'cdc_task_state',
+      help: '1 for the state that the task is in.',
+      labelNames: ['connector', 'state'],
+      registers,
+    });
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType;
+  }
+
+  /** @param states each connector's task state now. */
+  async text(states: ReadonlyMap<string, string>): Promise<string> {
+    this.#up.reset();
+    for (const [connector, state] of states) this.#up.set({ connector, state }, 1);
+    return await this.#registry.metrics();
+  }
+
+  /** Tables (or topics) that the connector has counted anything for. */
+  tables(connector: string): readonly string[] {
+    return [...(this.#tables.get(connector) ?? [])].sort();
+  }
+
+  forConnector(connector: string): TaskMetrics {
+    const tables = this.#tables.get(connector) ?? new Set<string>();
+    this.#tables.set(connector, tables);
+    return {
+      count: (what, table, n) => {
+        tables.add(table);
+        this.#counters[what].inc({ connector, table }, n);
+      },
+      lag: (table, n) => this.#lag.set({ connector, table }, n),
+      latency: (table, ms) => this.#latency.observe({ connector, table }, ms / 1000),
+    };
+  }
+
+  /** Forgets a connector that was deleted. */
+  remove(connector: string): void {
+    for (const table of this.tables(connector)) {
+      for (const counter of Object.values(this.#counters)) counter.remove({ connector, table });
+      this.#lag.remove({ connector, table });
+      this.#latency.remove({ connector, table });
+    }
+    this.#tables.delete(connector);
+  }
+}

@@ -1,0 +1,32 @@
+import type { FastifyInstance } from 'fastify';
+import { CRASH_POINTS } from '../../contract/crash-points.ts';
+import { crashPointBody, parseBody } from '../bodies.ts';
+import { type ControlledCrashPoints, isCrashPoint } from '../crash-points.ts';
+import { RestError } from '../errors.ts';
+
+interface NamedPoint {
+  Params: { point: string };
+}
+
+/** Arming and releasing crash points, and seeing who waits. */
+export function crashPointRoutes(app: FastifyInstance, points: ControlledCrashPoints): void {
+  app.get('/lab/crash-points', () => points.report());
+
+  app.put<NamedPoint>('/lab/crash-points/:point', async (request, reply) => {
+    points.arm(known(request.params.point), parseBody(crashPointBody, request.body ?? {}).skip);
+    return reply.code(204).send();
+  });
+
+  app.delete<NamedPoint>('/lab/crash-points/:point', async (request, reply) => {
+    points.disarm(known(request.params.point));
+    return reply.code(204).send();
+  });
+}
+
+function known(name: string) {
+  if (isCrashPoint(name)) return name;
+  throw new RestError(
+    404,
+    `There is no crash point ${name}; there are ${Object.values(CRASH_POINTS).join(', ')}`,
+  );
+}

@@ -1,0 +1,45 @@
+import type { FastifyInstance } from 'fastify';
+import { RestError } from '../errors.ts';
+import type { Worker } from '../worker.ts';
+import type { Named } from './connectors.ts';
+
+interface NamedTask {
+  Params: { name: string; task: string };
+}
+
+/** Tasks: each connector has one, number 0, unless it is stopped. */
+export function taskRoutes(app: FastifyInstance, worker: Worker): void {
+  app.get<Named>('/connectors/:name/tasks', (request) => {
+    const { name, config, plugin } = worker.connector(request.params.name);
+    return taskIds(worker, name).map((task) => ({
+      id: { connector: name, task },
+      config: { ...config, 'task.class': `${plugin.className}Task` },
+    }));
+  });
+
+  app.get<NamedTask>('/connectors/:name/tasks/:task/status', (request) => {
+    const { name, task } = request.params;
+    const status = worker
+      .connector(name)
+      .status()
+      .tasks.find(({ id }) => String(id) === task);
+    if (status === undefined) throw new RestError(404, `No status found for task ${name}-${task}`);
+    return status;
+  });
+
+  app.post<NamedTask>('/connectors/:name/tasks/:task/restart', async (request, reply) => {
+    const { name, task } = request.params;
+    if (!taskIds(worker, name).some((id) => String(id) === task)) {
+      throw new RestError(404, `Unknown task: ${name}-${task}`);
+    }
+    worker.restartTask(name, false);
+    return reply.code(204).send();
+  });
+}
+
+function taskIds(worker: Worker, name: string): number[] {
+  return worker
+    .connector(name)
+    .status()
+    .tasks.map(({ id }) => id);
+}
