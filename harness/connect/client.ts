@@ -1,0 +1,239 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { z } from 'zod';
+import * as answers from './answers.ts';
+import { ConnectorStateError, ConnectRefused, ConnectUnreachable, NotConnect } from './errors.ts';
+
+export interface ConnectClientOptions {
+  readonly baseUrl: string;
+  readonly basicAuth?: { readonly username: string; readonly password: string };
+  /** Of one request. */
+  readonly timeoutMs?: number;
+  /** How long 409 is taken for a rebalance, and tried again. */
+  readonly rebalanceDeadlineMs?: number;
+}
+
+export interface WaitOptions {
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal;
+  /** How long FAILED may still be seen, as it is for a moment after a restart. */
+  readonly failedGraceMs?: number;
+}
+
+type Config = Readonly<Record<string, string>>;
+type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+
+const POLL_MS = 100;
+/** What Connect says with its 409 while workers rebalance, and not when a connector exists. */
+const REBALANCE = /rebalance|momentarily/i;
+
+/** Client of Kafka Connect's REST API, as it is spoken by the lab's worker and by Apache Kafka's own. */
+export class ConnectClient {
+  readonly #base: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #timeoutMs: number;
+  readonly #rebalanceDeadlineMs: number;
+
+  constructor(options: ConnectClientOptions) {
+    this.#base = options.baseUrl.replace(/\/+$/, '');
+    const { basicAuth } = options;
+    const credentials =
+      basicAuth && Buffer.from(`${basicAuth.username}:${basicAuth.password}`).toString('base64');
+    this.#headers = {
+      accept: 'application/json',
+      ...(credentials === undefined ? {} : { authorization: `Basic ${credentials}` }),
+    };
+    this.#timeoutMs = options.timeoutMs ?? 10_000;
+    this.#rebalanceDeadlineMs = options.rebalanceDeadlineMs ?? 30_000;
+  }
+
+  root() {
+    return this.#ask('GET', '/', answers.rootAnswer);
+  }
+  names() {
+    return this.#ask('GET', '/connectors', answers.namesAnswer);
+  }
+  /** Status and configuration of every connector, by name. */
+  all() {
+    return this.#ask('GET', '/connectors?expand=status&expand=info', answers.expandedAnswer);
+  }
+  info(name: string) {
+    return this.#ask('GET', path(name), answers.infoAnswer);
+  }
+  status(name: string) {
+    return this.#ask('GET', `${path(name)}/status`, answers.statusAnswer);
+  }
+  config(name: string) {
+    return this.#ask('GET', `${path(name)}/config`, answers.configAnswer);
+  }
+  /** @throws ConnectRefused 409 where the name is taken, 400 where the configuration is invalid. */
+  create(name: string, config: Config) {
+    return this.#ask('POST', '/connectors', answers.infoAnswer, { name, config });
+  }
+  /** Creates the connector or replaces its configuration. */
+  configure(name: string, config: Config) {
+    return this.#ask('PUT', `${path(name)}/config`, answers.infoAnswer, config);
+  }
+  /** KIP-477: only the keys that are given; null takes one away. */
+  patchConfig(name: string, changes: Readonly<Record<string, string | null>>) {
+    return this.#ask('PATCH', `${path(name)}/config`, answers.infoAnswer, changes);
+  }
+  pause(name: string) {
+    return this.#tell('PUT', `${path(name)}/pause`);
+  }
+  resume(name: string) {
+    return this.#tell('PUT', `${path(name)}/resume`);
+  }
+  stop(name: string) {
+    return this.#tell('PUT', `${path(name)}/stop`);
+  }
+  /** Restarts connector and task; with `onlyFailed` only what has failed. */
+  restart(name: string, options: { readonly onlyFailed?: boolean } = {}) {
+    return this.#tell(
+      'POST',
+      `${path(name)}/restart?includeTasks=true&onlyFailed=${options.onlyFailed ?? false}`,
+    );
+  }
+  restartTask(name: string, task = 0) {
+    return this.#tell('POST', `${path(name)}/tasks/${task}/restart`);
+  }
+  /** @returns false where there was no such connector. */
+  async delete(name: string): Promise<boolean> {
+    try {
+      await this.#tell('DELETE', path(name));
+      return true;
+    } catch (error) {
+      if (error instanceof ConnectRefused && error.status === 404) return false;
+      throw error;
+    }
+  }
+  async topics(name: string): Promise<readonly string[]> {
+    const answer = await this.#ask('GET', `${path(name)}/topics`, answers.topicsAnswer);
+    return answer[name]?.topics ?? [];
+  }
+  async offsets(name: string): Promise<readonly answers.OffsetAnswer[]> {
+    return (await this.#ask('GET', `${path(name)}/offsets`, answers.offsetsAnswer)).offsets;
+  }
+  /** The connector must be stopped. */
+  alterOffsets(name: string, offsets: readonly answers.OffsetAnswer[]) {
+    return this.#tell('PATCH', `${path(name)}/offsets`, { offsets });
+  }
+  /** The connector must be stopped. */
+  resetOffsets(name: string) {
+    return this.#tell('DELETE', `${path(name)}/offsets`);
+  }
+  plugins() {
+    return this.#ask('GET', '/connector-plugins', answers.pluginsAnswer);
+  }
+  /** What is wrong with a configuration, by key. */
+  async validate(className: string, config: Config): Promise<ReadonlyMap<string, readonly string[]>> {
+    const url = `/connector-plugins/${encodeURIComponent(className)}/config/validate`;
+    const { configs } = await this.#ask('PUT', url, answers.validationAnswer, config);
+    const wrong = configs.filter(({ value }) => value.errors.length > 0);
+    return new Map(wrong.map(({ value }) => [value.name, value.errors]));
+  }
+
+  /**
+   * Waits until connector and task are in that state; STOPPED: the task is gone.
+   * A worker that does not answer meanwhile is waited for, too.
+   * @throws ConnectorStateError with the trace where the task has failed instead, or at the deadline.
+   */
+  async waitForState(name: string, wanted: WantedState, options: WaitOptions): Promise<answers.StatusAnswer> {
+    const started = performance.now();
+    let seen = 'unknown';
+    let trace: string | null = null;
+    let failedSince: number | null = null;
+    for (;;) {
+      options.signal?.throwIfAborted();
+      try {
+        const status = await this.status(name);
+        if (isIn(status, wanted)) return status;
+        seen = stateText(status);
+        trace = traceOf(status);
+        failedSince = isIn(status, 'FAILED') ? (failedSince ?? performance.now()) : null;
+      } catch (error) {
+        // Right after it was created, Connect does not know of a connector yet.
+        const early = error instanceof ConnectRefused && error.status === 404;
+        if (!early && !(error instanceof ConnectUnreachable)) throw error;
+        seen = early ? 'not there' : 'without an answer of its worker';
+        failedSince = null;
+      }
+      const now = performance.now();
+      const failed = failedSince !== null && now - failedSince >= (options.failedGraceMs ?? 1_000);
+      if (failed || now - started >= options.deadlineMs)
+        throw new ConnectorStateError(name, wanted, seen, trace);
+      await sleep(POLL_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
+    }
+  }
+
+  async #ask<T>(method: Method, url: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
+    const { text } = await this.#send(method, url, body);
+    try {
+      return schema.parse(JSON.parse(text));
+    } catch (error) {
+      throw new NotConnect(`${this.#base}${url}`, error);
+    }
+  }
+
+  async #tell(method: Method, url: string, body?: unknown): Promise<void> {
+    await this.#send(method, url, body);
+  }
+
+  /** One request, again for as long as the workers rebalance. */
+  async #send(method: Method, url: string, body: unknown): Promise<{ text: string }> {
+    const deadline = performance.now() + this.#rebalanceDeadlineMs;
+    for (;;) {
+      const { status, ok, text } = await this.#once(method, url, body);
+      if (ok) return { text };
+      const message = messageOf(text);
+      const rebalancing = status === 409 && REBALANCE.test(message);
+      if (!rebalancing || performance.now() >= deadline) {
+        throw new ConnectRefused(status, `${method} ${url}`, message);
+      }
+      await sleep(POLL_MS);
+    }
+  }
+
+  async #once(method: Method, url: string, body: unknown) {
+    try {
+      const answer = await fetch(`${this.#base}${url}`, {
+        method,
+        headers: { ...this.#headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(this.#timeoutMs),
+      });
+      return { status: answer.status, ok: answer.ok, text: await answer.text() };
+    } catch (error) {
+      throw new ConnectUnreachable(this.#base, error);
+    }
+  }
+}
+
+export type WantedState = 'RUNNING' | 'PAUSED' | 'STOPPED' | 'FAILED';
+
+const path = (name: string) => `/connectors/${encodeURIComponent(name)}`;
+
+function isIn({ connector, tasks }: answers.StatusAnswer, wanted: WantedState): boolean {
+  if (wanted === 'FAILED') return [connector, ...tasks].some(({ state }) => state === 'FAILED');
+  if (connector.state !== wanted || tasks.some(({ state }) => state !== wanted)) return false;
+  return wanted === 'STOPPED' ? tasks.length === 0 : tasks.length > 0;
+}
+
+function stateText({ connector, tasks }: answers.StatusAnswer): string {
+  const states = tasks.map(({ id, state }) => `task ${id} ${state}`);
+  return [connector.state, ...(states.length === 0 ? ['no task'] : states)].join(', ');
+}
+
+/** Why connector or task has failed; null where neither has. */
+export function traceOf({ connector, tasks }: answers.StatusAnswer): string | null {
+  const failed = [connector, ...tasks].find(({ state }) => state === 'FAILED');
+  return failed === undefined ? null : (failed.trace ?? 'no trace');
+}
+
+function messageOf(text: string): string {
+  try {
+    return answers.errorAnswer.parse(JSON.parse(text)).message;
+  } catch {
+    // A proxy in between answers in its own words.
+    return text.slice(0, 500);
+  }
+}
