@@ -8,7 +8,14 @@ import type { TableDescription } from './table.ts';
 export type Operation = 'c' | 'u' | 'd' | 'r' | 't' | 'm';
 
 /** `source.snapshot`, as Debezium prints it. */
-export type SnapshotMarker = 'first' | 'true' | 'last_in_data_collection' | 'last' | 'incremental' | 'false';
+export type SnapshotMarker =
+  | 'first'
+  | 'first_in_data_collection'
+  | 'true'
+  | 'last_in_data_collection'
+  | 'last'
+  | 'incremental'
+  | 'false';
 
 /** What Debezium writes where the WAL does not hold the value of an unchanged TOAST column (text types). */
 export const UNAVAILABLE_VALUE = '__debezium_unavailable_value';
@@ -34,6 +41,9 @@ export interface SourceBlock {
   readonly txId: number | null;
   readonly lsn: number | null;
   readonly xmin: number | null;
+  /** Where another server's change was replicated to this one: its origin's name and LSN there. */
+  readonly origin: string | null;
+  readonly origin_lsn: number | null;
 }
 
 export interface ChangeEvent {
@@ -56,6 +66,7 @@ export interface EventContext {
   readonly position: Position;
   /** LSN of the WAL record, from the XLogData frame; for a snapshot its consistent point. */
   readonly lsn: Lsn;
+  /** What Debezium writes first into `source.sequence`: LSN of the Begin's XLogData frame; null in a snapshot. */
   readonly lastCommitLsn: Lsn | null;
   /** Null in a snapshot that cannot know it. */
   readonly xid: Xid | null;
@@ -108,5 +119,10 @@ export interface EncoderConfig {
   readonly interval: 'numeric' | 'string';
   /** Injectable clock: microseconds since the epoch. */
   readonly nowUs: () => bigint;
+  /**
+   * `extended.headers.enabled`: Debezium's `__debezium.context.*` headers on every record, with this task id and
+   * run id. Left out, there are none.
+   */
+  readonly contextHeaders?: { readonly taskId: string; readonly runId: string };
 }
 export type CreateEventEncoder = (config: EncoderConfig) => EventEncoder;

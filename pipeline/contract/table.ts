@@ -19,6 +19,8 @@ export interface ColumnDescription {
   readonly notNull: boolean;
   /** The column's DEFAULT where it is a constant, as the text of its value; null where there is none or it is computed. */
   readonly defaultText: string | null;
+  /** The DEFAULT as `pg_get_expr` prints it. For a computed one, such as `now()`, Debezium's schema stands in a constant. */
+  readonly defaultExpression?: string | null;
   /** 1-based rank in the primary key; 0 where it is no part of it. */
   readonly keyRank: number;
 }

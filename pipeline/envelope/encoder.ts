@@ -1,0 +1,168 @@
+import {
+  type CreateEventEncoder,
+  type EncoderConfig,
+  type EventContext,
+  type EventEncoder,
+  NEW_KEY_HEADER,
+  OLD_KEY_HEADER,
+  type Operation,
+} from '../contract/envelope.ts';
+import type { Tuple } from '../contract/pgoutput.ts';
+import { POSITION_HEADER } from '../contract/position.ts';
+import type { ProducedRecord } from '../contract/records.ts';
+import type { TableDescription } from '../contract/table.ts';
+import { SourceBlockWriter } from './source-block.ts';
+import { TableEncoder } from './table-encoder.ts';
+import { topicName } from './topic-name.ts';
+
+/** Change events as Debezium 3.5's PostgreSQL connector writes them, through Connect's JsonConverter. */
+export const createEventEncoder: CreateEventEncoder = (config) => new DebeziumEncoder(config);
+
+class DebeziumEncoder implements EventEncoder {
+  readonly #config: EncoderConfig;
+  readonly #source: SourceBlockWriter;
+  readonly #tables = new Map<number, TableEncoder>();
+  readonly #contextHeaders: readonly (readonly [string, string])[];
+
+  constructor(config: EncoderConfig) {
+    this.#config = config;
+    this.#source = new SourceBlockWriter(config);
+    this.#contextHeaders = contextHeaders(config);
+  }
+
+  topicOf(schema: string, table: string): string {
+    return topicName(this.#config.topicPrefix, schema, table);
+  }
+
+  describe(table: TableDescription): void {
+    this.#tables.set(table.relationOid, new TableEncoder(table, this.#config));
+  }
+
+  read(relationOid: number, after: Tuple, context: EventContext): ProducedRecord[] {
+    return this.#write('r', relationOid, after, context);
+  }
+
+  create(relationOid: number, after: Tuple, context: EventContext): ProducedRecord[] {
+    return this.#write('c', relationOid, after, context);
+  }
+
+  update(
+    relationOid: number,
+    before: Tuple | null,
+    beforeKind: 'none' | 'key' | 'full',
+    after: Tuple,
+    context: EventContext,
+  ): ProducedRecord[] {
+    const table = this.#table(relationOid);
+    if (before !== null && table.keyChanged(before, after)) {
+      return this.#changeKey(table, before, after, beforeKind === 'full' ? before : null, context);
+    }
+    const old = beforeKind === 'full' ? before : null;
+    const beforeJson = before === null ? 'null' : table.row(before, null);
+    const value = this.#value(table, 'u', beforeJson, table.row(after, old), context);
+    const key = table.keyBytes(table.key(after, before));
+    return [this.#record(table, key, value, context, this.#headers(context))];
+  }
+
+  delete(
+    relationOid: number,
+    before: Tuple,
+    _beforeKind: 'key' | 'full',
+    context: EventContext,
+  ): ProducedRecord[] {
+    const table = this.#table(relationOid);
+    return this.#remove(table, before, context, this.#headers(context));
+  }
+
+  truncate(relationOid: number, context: EventContext): ProducedRecord[] {
+    const table = this.#table(relationOid);
+    const value = this.#value(table, 't', 'null', 'null', context);
+    return [this.#record(table, null, value, context, this.#headers(context))];
+  }
+
+  #write(op: 'r' | 'c', relationOid: number, after: Tuple, context: EventContext): ProducedRecord[] {
+    const table = this.#table(relationOid);
+    const value = this.#value(table, op, 'null', table.row(after, null), context);
+    const key = table.keyBytes(table.key(after, null));
+    return [this.#record(table, key, value, context, this.#headers(context))];
+  }
+
+  /** Debezium: the old row's delete says what the key became, the new row's create what it was. */
+  #changeKey(
+    table: TableEncoder,
+    before: Tuple,
+    after: Tuple,
+    old: Tuple | null,
+    context: EventContext,
+  ): ProducedRecord[] {
+    const toNew = this.#headers(context, [NEW_KEY_HEADER, table.keyHeader(after, before)]);
+    const fromOld = this.#headers(context, [OLD_KEY_HEADER, table.keyHeader(before, null)]);
+    const value = this.#value(table, 'c', 'null', table.row(after, old), context);
+    const key = table.keyBytes(table.key(after, before));
+    return [
+      ...this.#remove(table, before, context, toNew),
+      this.#record(table, key, value, context, fromOld),
+    ];
+  }
+
+  #remove(
+    table: TableEncoder,
+    before: Tuple,
+    context: EventContext,
+    headers: ReadonlyMap<string, string>,
+  ): ProducedRecord[] {
+    const key = table.keyBytes(table.key(before, null));
+    const value = this.#value(table, 'd', table.row(before, null), 'null', context);
+    const records = [this.#record(table, key, value, context, headers)];
+    // Debezium writes one for a table without key, too: key and value are both null.
+    if (this.#config.tombstonesOnDelete) records.push(this.#record(table, key, null, context, headers));
+    return records;
+  }
+
+  #value(table: TableEncoder, op: Operation, before: string, after: string, context: EventContext): Buffer {
+    const source = this.#source.write(context, table.sourceFragment);
+    const nowUs = String(this.#config.nowUs());
+    const times = `"ts_ms":${nowUs.slice(0, -3)},"ts_us":${nowUs},"ts_ns":${nowUs}000`;
+    const payload = `{"before":${before},"after":${after},"source":${source},"transaction":null,"op":"${op}",${times}}`;
+    const head = table.valueHead;
+    if (head === null) return Buffer.from(payload);
+    const value = Buffer.allocUnsafe(head.length + Buffer.byteLength(payload) + 1);
+    head.copy(value);
+    const end = value.write(payload, head.length);
+    value.write('}', head.length + end);
+    return value;
+  }
+
+  #headers(context: EventContext, extra?: readonly [string, string]): ReadonlyMap<string, string> {
+    const headers = new Map<string, string>([[POSITION_HEADER, context.position]]);
+    if (extra !== undefined) headers.set(extra[0], extra[1]);
+    for (const [name, value] of this.#contextHeaders) headers.set(name, value);
+    return headers;
+  }
+
+  #record(
+    table: TableEncoder,
+    key: Buffer | null,
+    value: Buffer | null,
+    context: EventContext,
+    headers: ReadonlyMap<string, string>,
+  ): ProducedRecord {
+    return { topic: table.topic, key, value, headers, position: context.position };
+  }
+
+  #table(relationOid: number): TableEncoder {
+    const table = this.#tables.get(relationOid);
+    if (table === undefined) throw new Error(`relation ${relationOid} was not described`);
+    return table;
+  }
+}
+
+function contextHeaders(config: EncoderConfig): readonly (readonly [string, string])[] {
+  if (config.contextHeaders === undefined) return [];
+  return [
+    ['__debezium.context.connectorLogicalName', config.topicPrefix],
+    ['__debezium.context.taskId', config.contextHeaders.taskId],
+    ['__debezium.context.connectorName', 'postgresql'],
+    ['__debezium.context.runId', config.contextHeaders.runId],
+  ];
+}

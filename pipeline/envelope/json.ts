@@ -1,0 +1,28 @@
+/**
+ * JSON text, written by hand: a `bigint` beyond 2^53 must arrive as it is, and keys must have the very bytes that
+ * Debezium's JsonConverter (Jackson) writes, or the partitioner places them elsewhere.
+ */
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what JSON wants escaped.
+const SPECIAL = /["\\\u0000-\u001f\ud800-\udfff]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: as above.
+const SPECIALS = /["\\\u0000-\u001f\ud800-\udfff]/g;
+
+const SHORT: Readonly<Record<string, string>> = {
+  '"': '\\"',
+  '\\': '\\\\',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+};
+
+/** A JSON string, escaped as Jackson does: upper-case hex, characters beyond the BMP as two escapes. */
+export function quote(text: string): string {
+  return SPECIAL.test(text) ? `"${text.replace(SPECIALS, escaped)}"` : `"${text}"`;
+}
+
+function escaped(character: string): string {
+  return SHORT[character] ?? `\\u${character.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
+}

@@ -1,0 +1,183 @@
+import type { EncoderConfig } from '../contract/envelope.ts';
+import { LabError } from '../contract/errors.ts';
+import { type Tuple, UNCHANGED_TOAST } from '../contract/pgoutput.ts';
+import type { ColumnDescription, TableDescription } from '../contract/table.ts';
+import { defaultJson } from './column-default.ts';
+import { type ConnectField, envelopeSchema, keySchema, schemaJson } from './connect-schema.ts';
+import { quote } from './json.ts';
+import { topicName } from './topic-name.ts';
+import { mappingOf, type TypeMapping } from './type-mapping.ts';
+
+interface Column {
+  readonly name: string;
+  /** Position in the tuple. */
+  readonly index: number;
+  /** `"name":`. */
+  readonly label: string;
+  readonly mapping: TypeMapping;
+  /** JSON of a value that is null. */
+  readonly nullJson: string;
+}
+
+/** What is known of a relation, made ready once so that a row costs little: fragments of JSON, functions per column. */
+export class TableEncoder {
+  readonly name: string;
+  readonly topic: string;
+  /** `,"schema":"…","table":"…"` of the source block. */
+  readonly sourceFragment: string;
+  /** Everything of the value before its payload; null under `schemas.enable=false`. */
+  readonly valueHead: Buffer | null;
+  readonly #keyHead: string;
+  readonly #keyTail: string;
+  readonly #columns: readonly Column[];
+  /** In the order of the primary key's definition. */
+  readonly #keyColumns: readonly Column[];
+
+  /** @throws LabError CDC-1102 where a column's type is not supported. */
+  constructor(table: TableDescription, config: EncoderConfig) {
+    this.name = `${table.schema}.${table.table}`;
+    this.topic = topicName(config.topicPrefix, table.schema, table.table);
+    this.sourceFragment = `,"schema":${quote(table.schema)},"table":${quote(table.table)}`;
+    const fields: ConnectField[] = [];
+    this.#columns = table.columns.map((column, index) => {
+      const mapping = mappingOf(column, config) ?? refuseType(this.name, column);
+      const constant = defaultJson(column, mapping);
+      fields.push({
+        ...mapping.schema,
+        optional: !column.notNull,
+        ...(constant === null ? {} : { default: constant }),
+        field: column.name,
+      });
+      return {
+        name: column.name,
+        index,
+        label: `${quote(column.name)}:`,
+        mapping,
+        nullJson: column.notNull ? (constant ?? mapping.fallback) : 'null',
+      };
+    });
+    const ranked = table.columns
+      .map((column, index) => ({ rank: column.keyRank, index }))
+      .filter(({ rank }) => rank > 0)
+      .sort((a, b) => a.rank - b.rank);
+    this.#keyColumns = ranked.flatMap(({ index }) => this.#columns[index] ?? []);
+    const keyFields = ranked.flatMap(({ index }) => fields[index] ?? []);
+    const { schemasEnable } = config;
+    this.valueHead = schemasEnable ? head(schemaJson(envelopeSchema(this.topic, fields))) : null;
+    this.#keyHead = schemasEnable ? head(schemaJson(keySchema(this.topic, keyFields))).toString() : '';
+    this.#keyTail = schemasEnable ? '}' : '';
+  }
+
+  get hasKey(): boolean {
+    return this.#keyColumns.length > 0;
+  }
+
+  /**
+   * A row as JSON. Where an unchanged TOAST value was not sent, the old row fills it in, or else a placeholder.
+   * @throws LabError CDC-1103 on a value that the column's Connect type cannot hold.
+   */
+  row(row: Tuple, old: Tuple | null): string {
+    const columns = this.#columns;
+    if (row.length !== columns.length) throw outOfDate(this.name, row.length, columns.length);
+    let json = '{';
+    for (let i = 0; i < row.length; i += 1) {
+      const column = columns[i] as Column;
+      json += i === 0 ? column.label : `,${column.label}`;
+      json += this.#value(column, row, old);
+    }
+    return `${json}}`;
+  }
+
+  /** The key's payload as JSON; null for a table without primary key. */
+  key(row: Tuple, old: Tuple | null): string | null {
+    if (this.#keyColumns.length === 0) return null;
+    let json = '{';
+    for (const column of this.#keyColumns) {
+      const value = row[column.index] === UNCHANGED_TOAST ? old?.[column.index] : row[column.index];
+      if (typeof value !== 'string') throw keyMissing(this.name, column.name);
+      if (json.length > 1) json += ',';
+      json += column.label + this.#encode(column, value);
+    }
+    return `${json}}`;
+  }
+
+  /** A key as Connect's SimpleHeaderConverter writes a struct. */
+  keyHeader(row: Tuple, old: Tuple | null): string {
+    const fields = this.#keyColumns.map((column) => {
+      const value = row[column.index] === UNCHANGED_TOAST ? old?.[column.index] : row[column.index];
+      if (typeof value !== 'string') throw keyMissing(this.name, column.name);
+      return column.label + (column.mapping.headerEncode ?? column.mapping.encode)(value);
+    });
+    return `{${fields.join(',')}}`;
+  }
+
+  /** The key's payload as the record's key. */
+  keyBytes(payload: string | null): Buffer | null {
+    return payload === null ? null : Buffer.from(this.#keyHead + payload + this.#keyTail);
+  }
+
+  /** Whether both rows have the whole key, and it is not the same. */
+  keyChanged(before: Tuple, after: Tuple): boolean {
+    let same = true;
+    for (const { index } of this.#keyColumns) {
+      // An old key that is another index's says nothing about the primary key.
+      if (typeof before[index] !== 'string') return false;
+      if (before[index] !== after[index] && after[index] !== UNCHANGED_TOAST) same = false;
+    }
+    return !same && this.key(before, null) !== this.key(after, before);
+  }
+
+  #value(column: Column, row: Tuple, old: Tuple | null): string {
+    const sent = row[column.index];
+    if (typeof sent === 'string') return this.#encode(column, sent);
+    if (sent === null) return column.nullJson;
+    const kept = old?.[column.index];
+    if (typeof kept === 'string') return this.#encode(column, kept);
+    return column.mapping.placeholder ?? toastMissing(this.name, column.name);
+  }
+
+  #encode(column: Column, text: string): string {
+    try {
+      return column.mapping.encode(text);
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error;
+      throw new LabError('CDC-1103', `Column ${column.name} of ${this.name}: ${error.message}.`, {
+        remedy: 'Correct the value, or leave the column out with a column list on the publication.',
+        cause: error,
+      });
+    }
+  }
+}
+
+function head(schema: string): Buffer {
+  return Buffer.from(`{"schema":${schema},"payload":`);
+}
+
+function refuseType(table: string, column: ColumnDescription): never {
+  throw new LabError(
+    'CDC-1102',
+    `Column ${column.name} of ${table} has type ${column.typeName}: not supported.`,
+    {
+      remedy:
+        'Leave the column out with a column list on the publication, or the table with table.exclude.list.',
+    },
+  );
+}
+
+function outOfDate(table: string, sent: number, described: number): LabError {
+  return new LabError('CDC-1104', `A row of ${table} has ${sent} columns, its description ${described}.`, {
+    remedy: 'The table was altered while it was read: restart the connector, which reads the catalogue anew.',
+  });
+}
+
+function keyMissing(table: string, column: string): LabError {
+  return new LabError('CDC-1105', `A change of ${table} came without its key column ${column}.`, {
+    remedy: `Give the table REPLICA IDENTITY DEFAULT or FULL.`,
+  });
+}
+
+function toastMissing(table: string, column: string): never {
+  throw new LabError('CDC-1106', `Column ${column} of ${table}: an unchanged TOAST value was not sent.`, {
+    remedy: `Its type has no value to spare for a placeholder: give the table REPLICA IDENTITY FULL.`,
+  });
+}

@@ -1,0 +1,184 @@
+/**
+ * Dates and times from PostgreSQL's text (DateStyle ISO) to Debezium's numbers and ISO strings. Years before 1 are
+ * written as ISO 8601 does, astronomically: 44 BC is -0043.
+ */
+
+/** Debezium's infinite dates: LocalDate -5877611-06-21 and -22, outside of what PostgreSQL can hold. */
+const DATE_INFINITY = { infinity: '-2147472692', '-infinity': '-2147472691' } as const;
+/** The JDBC driver's infinite timestamps, in milliseconds since the epoch. */
+const TIMESTAMP_INFINITY_MS = { infinity: '9223372036825200', '-infinity': '-9223372036832400' } as const;
+
+const MAX_INT64 = 9_223_372_036_854_775_807n;
+const SECONDS_PER_DAY = 86_400;
+
+/** A point on the proleptic Gregorian calendar, without a zone. */
+interface DateTime {
+  /** Astronomical: year 0 is 1 BC. */
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+  /** Since midnight; 86,400 for `24:00`. */
+  readonly second: number;
+  readonly micros: number;
+  /** Of the zone, east positive; 0 where the text has none. */
+  readonly offsetSeconds: number;
+}
+
+const DATE = /^(\d{4,})-(\d\d)-(\d\d)( BC)?$/;
+const TIME = /^(\d\d):(\d\d):(\d\d)(?:\.(\d{1,6}))?(?:([+-])(\d\d)(?::(\d\d)(?::(\d\d))?)?)?$/;
+
+/** `date` → days since the epoch. */
+export function epochDays(text: string): string {
+  const infinite = infinity(text, DATE_INFINITY);
+  if (infinite !== null) return infinite;
+  const match = DATE.exec(text);
+  if (match === null) throw notISO('date', text);
+  const year = match[4] === undefined ? Number(match[1]) : 1 - Number(match[1]);
+  return String(daysFromCivil(year, Number(match[2]), Number(match[3])));
+}
+
+/** `time` → microseconds since midnight. */
+export function timeMicros(text: string): string {
+  const { second, micros } = parseTime(text);
+  return String(second * 1e6 + micros);
+}
+
+/** `time` → milliseconds since midnight. */
+export function timeMillis(text: string): string {
+  const { second, micros } = parseTime(text);
+  return String(second * 1000 + Math.floor(micros / 1000));
+}
+
+/** `timetz` → ISO in UTC, `18:29:59.5Z`. The date line is not crossed: the time of day wraps around. */
+export function zonedTime(text: string): string {
+  const { second, micros, offsetSeconds } = parseTime(text);
+  const utc = (((second - offsetSeconds) % SECONDS_PER_DAY) + SECONDS_PER_DAY) % SECONDS_PER_DAY;
+  const fraction = micros === 0 ? '' : `.${String(micros).padStart(6, '0').replace(/0+$/, '')}`;
+  return `"${clock(utc)}${fraction}Z"`;
+}
+
+/** `timestamp` → milliseconds since the epoch. */
+export function timestampMillis(text: string): string {
+  const infinite = infinity(text, TIMESTAMP_INFINITY_MS);
+  if (infinite !== null) return infinite;
+  const at = parseTimestamp(text);
+  return String(epochSeconds(at) * 1000 + Math.floor(at.micros / 1000));
+}
+
+/**
+ * `timestamp` → microseconds since the epoch.
+ * @throws RangeError after 294247-01-10, where 64 bits end (Debezium lets the number wrap around).
+ */
+export function timestampMicros(text: string): string {
+  const infinite = infinity(text, TIMESTAMP_INFINITY_MS);
+  if (infinite !== null) return `${infinite}000`;
+  const at = parseTimestamp(text);
+  const seconds = epochSeconds(at);
+  if (Math.abs(seconds) < 9e9) return String(seconds * 1e6 + at.micros);
+  const micros = BigInt(seconds) * 1_000_000n + BigInt(at.micros);
+  if (micros > MAX_INT64)
+    throw new RangeError(`the timestamp ${text} does not fit in 64 bits of microseconds`);
+  return String(micros);
+}
+
+/** What most values look like: UTC, four-digit year, AD. */
+const PLAIN_UTC = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/;
+
+/** `timestamptz` → ISO in UTC with `digits` digits of fraction, `2024-02-29T18:29:59.123456Z`. */
+export function zonedTimestamp(text: string, digits: number): string {
+  const plain = PLAIN_UTC.exec(text);
+  if (plain !== null) return `"${plain[1]}T${plain[2]}${fractionOf(plain[3] ?? '', digits)}Z"`;
+  if (text === 'infinity' || text === '-infinity') return `"${text}"`;
+  const at = parseTimestamp(text);
+  const seconds = epochSeconds(at);
+  const days = Math.floor(seconds / SECONDS_PER_DAY);
+  const { year, month, day } = civilFromDays(days);
+  const date = `${isoYear(year)}-${pad2(month)}-${pad2(day)}`;
+  const fraction = fractionOf(String(at.micros).padStart(6, '0'), digits);
+  return `"${date}T${clock(seconds - days * SECONDS_PER_DAY)}${fraction}Z"`;
+}
+
+function fractionOf(digitsGiven: string, digits: number): string {
+  return digits === 0 ? '' : `.${digitsGiven.slice(0, digits).padEnd(digits, '0')}`;
+}
+
+function parseTime(text: string): Pick<DateTime, 'second' | 'micros' | 'offsetSeconds'> {
+  const match = TIME.exec(text);
+  if (match === null) throw notISO('time', text);
+  const [, hour, minute, second, fraction = '', sign, zoneHour, zoneMinute, zoneSecond] = match;
+  const zone = Number(zoneHour ?? 0) * 3600 + Number(zoneMinute ?? 0) * 60 + Number(zoneSecond ?? 0);
+  return {
+    second: Number(hour) * 3600 + Number(minute) * 60 + Number(second),
+    micros: Number(fraction.padEnd(6, '0')),
+    offsetSeconds: sign === '-' ? -zone : zone,
+  };
+}
+
+function parseTimestamp(text: string): DateTime {
+  const era = text.endsWith(' BC') ? ' BC' : '';
+  const space = text.indexOf(' ');
+  const match = DATE.exec(text.slice(0, space));
+  if (match === null) throw notISO('timestamp', text);
+  const year = Number(match[1]);
+  return {
+    year: era === '' ? year : 1 - year,
+    month: Number(match[2]),
+    day: Number(match[3]),
+    ...parseTime(text.slice(space + 1, text.length - era.length)),
+  };
+}
+
+function epochSeconds(at: DateTime): number {
+  return daysFromCivil(at.year, at.month, at.day) * SECONDS_PER_DAY + at.second - at.offsetSeconds;
+}
+
+/** Days since 1970-01-01. Source: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms". */
+function daysFromCivil(year: number, month: number, day: number): number {
+  const y = month <= 2 ? year - 1 : year;
+  const era = Math.floor(y / 400);
+  const yearOfEra = y - era * 400;
+  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1;
+  const dayOfEra = yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear;
+  return era * 146_097 + dayOfEra - 719_468;
+}
+
+function civilFromDays(days: number): { year: number; month: number; day: number } {
+  const z = days + 719_468;
+  const era = Math.floor(z / 146_097);
+  const dayOfEra = z - era * 146_097;
+  const leaps = Math.floor(dayOfEra / 1460) - Math.floor(dayOfEra / 36_524) + Math.floor(dayOfEra / 146_096);
+  const yearOfEra = Math.floor((dayOfEra - leaps) / 365);
+  const dayOfYear = dayOfEra - (365 * yearOfEra + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100));
+  const mp = Math.floor((5 * dayOfYear + 2) / 153);
+  const month = mp < 10 ? mp + 3 : mp - 9;
+  return {
+    year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0),
+    month,
+    day: dayOfYear - Math.floor((153 * mp + 2) / 5) + 1,
+  };
+}
+
+/** ISO 8601 wants a sign on every year that is not four digits wide. */
+function isoYear(year: number): string {
+  const digits = String(Math.abs(year)).padStart(4, '0');
+  return year < 0 ? `-${digits}` : digits.length > 4 ? `+${digits}` : digits;
+}
+
+function clock(second: number): string {
+  return `${pad2(Math.floor(second / 3600))}:${pad2(Math.floor(second / 60) % 60)}:${pad2(second % 60)}`;
+}
+
+function pad2(n: number): string {
+  return n < 10 ? `0${n}` : String(n);
+}
+
+function infinity(
+  text: string,
+  values: { readonly infinity: string; readonly '-infinity': string },
+): string | null {
+  return text === 'infinity' || text === '-infinity' ? values[text] : null;
+}
+
+function notISO(type: string, text: string): RangeError {
+  return new RangeError(`the ${type} ${JSON.stringify(text)} is not in DateStyle ISO`);
+}

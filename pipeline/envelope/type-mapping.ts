@@ -1,0 +1,252 @@
+import { createHash } from 'node:crypto';
+import type { EncoderConfig } from '../contract/envelope.ts';
+import type { ColumnDescription } from '../contract/table.ts';
+import { parseArray } from './arrays.ts';
+import type { ConnectSchema } from './connect-schema.ts';
+import { decimalType } from './decimal-type.ts';
+import { intervalISO, intervalMicros } from './interval.ts';
+import { quote } from './json.ts';
+import { floatJson } from './numbers.ts';
+import {
+  epochDays,
+  timeMicros,
+  timeMillis,
+  timestampMicros,
+  timestampMillis,
+  zonedTime,
+  zonedTimestamp,
+} from './temporal.ts';
+
+/** What becomes of a column's values: its Connect schema, and text of PostgreSQL → JSON text. */
+export interface TypeMapping {
+  readonly schema: ConnectSchema;
+  /** @throws RangeError where the type's Connect form cannot hold the value. */
+  readonly encode: (text: string) => string;
+  /** JSON of what Debezium writes for a NOT NULL column whose value it does not have: an old row's, by key. */
+  readonly fallback: string;
+  /** JSON that stands for an unchanged TOAST value; null where the type has no value to spare for it. */
+  readonly placeholder: string | null;
+  /** JSON for Connect's SimpleHeaderConverter, where that writes the value otherwise. */
+  readonly headerEncode?: (text: string) => string;
+  /** The JSON of a computed DEFAULT (`now()`), which Debezium stands a constant in for; null where it has none. */
+  readonly computedDefault?: string;
+}
+
+/** Settings and modifiers that a mapping depends on. */
+interface Context {
+  readonly config: EncoderConfig;
+  readonly typeModifier: number;
+}
+
+const identity = (text: string): string => text;
+const asString = (text: string): string => `"${text}"`;
+const bool = (text: string): string => (text === 't' ? 'true' : 'false');
+
+function integer(type: 'int16' | 'int32' | 'int64', computedDefault = true): TypeMapping {
+  const mapping = { schema: { type }, encode: identity, fallback: '0', placeholder: null };
+  return computedDefault ? { ...mapping, computedDefault: '0' } : mapping;
+}
+
+function float(type: 'float' | 'double'): TypeMapping {
+  return { schema: { type }, encode: floatJson, fallback: '0.0', placeholder: null, computedDefault: '0.0' };
+}
+
+function string({ config }: Context, name?: string, computedDefault?: string, encode = quote): TypeMapping {
+  return {
+    schema: name === undefined ? { type: 'string' } : { type: 'string', name, version: 1 },
+    encode,
+    fallback: '""',
+    placeholder: quote(config.unavailableValue),
+    ...(computedDefault === undefined ? {} : { computedDefault }),
+  };
+}
+
+/** A number under a semantic name, such as a date in days. */
+function named(type: 'int32' | 'int64', name: string, encode: TypeMapping['encode']): TypeMapping {
+  const schema = { type, name, version: 1 };
+  return { schema, encode, fallback: '0', placeholder: null, computedDefault: '0' };
+}
+
+/** Digits of a second's fraction; 6 where the column does not limit them. */
+function precision(typeModifier: number): number {
+  return typeModifier < 0 ? 6 : typeModifier;
+}
+
+function time({ config, typeModifier }: Context): TypeMapping {
+  if (config.time === 'connect') return named('int32', 'org.apache.kafka.connect.data.Time', timeMillis);
+  return config.time === 'adaptive' && precision(typeModifier) <= 3
+    ? named('int32', 'io.debezium.time.Time', timeMillis)
+    : named('int64', 'io.debezium.time.MicroTime', timeMicros);
+}
+
+function timestamp({ config, typeModifier }: Context): TypeMapping {
+  if (config.time === 'connect')
+    return named('int64', 'org.apache.kafka.connect.data.Timestamp', timestampMillis);
+  return precision(typeModifier) <= 3
+    ? named('int64', 'io.debezium.time.Timestamp', timestampMillis)
+    : named('int64', 'io.debezium.time.MicroTimestamp', timestampMicros);
+}
+
+function timestamptz(context: Context): TypeMapping {
+  const digits = precision(context.typeModifier);
+  const epoch = zonedTimestamp('1970-01-01 00:00:00+00', digits);
+  return {
+    ...string(context, 'io.debezium.time.ZonedTimestamp', epoch, (text) => zonedTimestamp(text, digits)),
+    fallback: '"1970-01-01T00:00:00Z"',
+    placeholder: null,
+  };
+}
+
+function timetz(context: Context): TypeMapping {
+  const mapping = string(context, 'io.debezium.time.ZonedTime', undefined, zonedTime);
+  return { ...mapping, fallback: '"00:00:00Z"', placeholder: null };
+}
+
+function interval({ config }: Context): TypeMapping {
+  if (config.interval === 'numeric') return named('int64', 'io.debezium.time.MicroDuration', intervalMicros);
+  return {
+    schema: { type: 'string', name: 'io.debezium.time.Interval', version: 1 },
+    encode: intervalISO,
+    fallback: '"P0Y0M0DT0H0M0S"',
+    placeholder: null,
+  };
+}
+
+function bytea({ config }: Context): TypeMapping {
+  const coding = ({ bytes: 'base64', base64: 'base64', 'base64-url-safe': 'base64url', hex: 'hex' } as const)[
+    config.binary
+  ];
+  const placeholder =
+    config.binary === 'bytes'
+      ? Buffer.from(config.unavailableValue).toString('base64')
+      : config.unavailableValue;
+  return {
+    schema: { type: config.binary === 'bytes' ? 'bytes' : 'string' },
+    encode: (text) => {
+      if (!text.startsWith('\\x')) throw new RangeError('the bytea is not in bytea_output hex');
+      return asString(coding === 'hex' ? text.slice(2) : Buffer.from(text.slice(2), 'hex').toString(coding));
+    },
+    fallback: '""',
+    placeholder: quote(placeholder),
+  };
+}
+
+function enumeration(context: Context, labels: readonly string[]): TypeMapping {
+  const allowed = { allowed: labels.join(',') };
+  const mapping = string(context);
+  return {
+    ...mapping,
+    schema: { type: 'string', name: 'io.debezium.data.Enum', version: 1, parameters: allowed },
+  };
+}
+
+const JSON_NAME = 'io.debezium.data.Json';
+
+/** By `pg_type.typname`. Source: Debezium 3.5, `PostgresValueConverter`. */
+const BASE_TYPES: Readonly<Record<string, (context: Context) => TypeMapping>> = {
+  bool: () => ({
+    schema: { type: 'boolean' },
+    encode: bool,
+    fallback: 'false',
+    placeholder: null,
+    computedDefault: 'false',
+  }),
+  int2: () => integer('int16'),
+  int4: () => integer('int32'),
+  int8: () => integer('int64'),
+  oid: () => integer('int64', false),
+  float4: () => float('float'),
+  float8: () => float('double'),
+  numeric: ({ config, typeModifier }) => decimalType(config, typeModifier),
+  text: (context) => string(context, undefined, '""'),
+  varchar: (context) => string(context, undefined, '""'),
+  bpchar: (context) => string(context, undefined, '""'),
+  char: (context) => string(context),
+  name: (context) => string(context),
+  uuid: (context) =>
+    string(context, 'io.debezium.data.Uuid', '"00000000-0000-0000-0000-000000000000"', asString),
+  date: ({ config }) =>
+    named(
+      'int32',
+      config.time === 'connect' ? 'org.apache.kafka.connect.data.Date' : 'io.debezium.time.Date',
+      epochDays,
+    ),
+  time,
+  timetz,
+  timestamp,
+  timestamptz,
+  interval,
+  json: (context) => string(context, JSON_NAME, '"{}"'),
+  jsonb: (context) => string(context, JSON_NAME, '"{}"'),
+  bytea,
+  xml: (context) => string(context, 'io.debezium.data.Xml', '""'),
+  inet: (context) => string(context),
+  cidr: (context) => string(context),
+  macaddr: (context) => string(context),
+  macaddr8: (context) => string(context),
+  int4range: (context) => string(context),
+  int8range: (context) => string(context),
+  numrange: (context) => string(context),
+  tsrange: (context) => string(context),
+  tstzrange: (context) => string(context),
+  daterange: (context) => string(context),
+  tsvector: (context) => string(context, 'io.debezium.data.TsVector'),
+};
+
+/** Base types of which Debezium omits arrays: such a column would be missing from every event. */
+const NO_ARRAYS = new Set(['interval', 'name', 'xml', 'tsvector']);
+
+/**
+ * The mapping of a column; null where its type is not supported. Debezium leaves columns of such types out of its
+ * events; here they are refused, because a column that is missing in silence is a loss.
+ */
+export function mappingOf(column: ColumnDescription, config: EncoderConfig): TypeMapping | null {
+  const context = { config, typeModifier: column.typeModifier };
+  const element = column.elementType;
+  if (element === null) return scalar(column.typeName, column.typeKind, column.enumLabels, context);
+  if (NO_ARRAYS.has(element.typeName)) return null;
+  const mapping = scalar(element.typeName, element.typeKind, column.enumLabels, context);
+  return mapping === null ? null : arrayOf(mapping, element.typeName, config);
+}
+
+function scalar(
+  typeName: string,
+  kind: string,
+  labels: readonly string[] | null,
+  context: Context,
+): TypeMapping | null {
+  if (kind === 'e') return enumeration(context, labels ?? []);
+  if (kind !== 'b' && kind !== 'r') return null;
+  return Object.hasOwn(BASE_TYPES, typeName) ? (BASE_TYPES[typeName]?.(context) ?? null) : null;
+}
+
+function arrayOf(element: TypeMapping, elementName: string, config: EncoderConfig): TypeMapping {
+  const encode = (text: string): string => {
+    const elements = parseArray(text);
+    if (elements === null) throw new RangeError('an array of more than one dimension has no Connect form');
+    return `[${elements.map((value) => (value === null ? 'null' : element.encode(value))).join(',')}]`;
+  };
+  return {
+    schema: { type: 'array', items: { ...element.schema, optional: true } },
+    encode,
+    fallback: '[]',
+    placeholder: arrayPlaceholder(element, elementName, config.unavailableValue),
+  };
+}
+
+/** Debezium's placeholders for arrays; where it has none and would write NULL, that of the nearest type. */
+function arrayPlaceholder(element: TypeMapping, elementName: string, unavailable: string): string | null {
+  if (elementName === 'uuid') return `["${nameUuid(unavailable)}"]`;
+  if (element.placeholder !== null) return `[${element.placeholder}]`;
+  if (element.schema.type === 'string') return `[${quote(unavailable)}]`;
+  if (!element.schema.type.startsWith('int')) return null;
+  return `[${[...Buffer.from(unavailable)].join(',')}]`;
+}
+
+/** A version 3 UUID of the bytes alone, as Java's `UUID.nameUUIDFromBytes`. */
+function nameUuid(name: string): string {
+  const hash = createHash('md5').update(name).digest();
+  hash[6] = ((hash[6] ?? 0) & 0x0f) | 0x30;
+  hash[8] = ((hash[8] ?? 0) & 0x3f) | 0x80;
+  return hash.toString('hex').replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-');
+}
