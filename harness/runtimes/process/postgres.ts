@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   appendFileSync,
+  chmodSync,
   chownSync,
   existsSync,
   mkdirSync,
@@ -8,7 +9,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import type { ServiceSpec } from './service-spec.ts';
@@ -34,6 +35,12 @@ export interface PostgresOptions {
  */
 export async function preparePostgres(options: PostgresOptions): Promise<ServiceSpec> {
   const binaries = await postgresBinaries();
+  const parent = dirname(options.dataDir);
+  if (!existsSync(parent)) {
+    mkdirSync(parent, { recursive: true });
+    // Whoever the server runs as must get through.
+    chmodSync(parent, 0o711);
+  }
   const account = chooseAccount(binaries.postgres, options.dataDir);
   if (!existsSync(join(options.dataDir, SETTINGS_FILE))) await initialise(options, binaries.initdb, account);
   // Also the mark of a finished initdb. Written anew each time: the port is the lab's to choose.
@@ -139,8 +146,7 @@ const USER_NAMESPACE = ['unshare', '--user', `--map-user=${UNPRIVILEGED}`, `--ma
  */
 function chooseAccount(postgres: string, dataDir: string): Account {
   if (process.getuid?.() !== 0) return { uid: null, wrap: [] };
-  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const parent = join(dataDir, '..');
+  const parent = dirname(dataDir);
   const reach = spawnSync('/bin/sh', ['-c', 'cd "$1" && "$0" --version >/dev/null', postgres, parent], {
     uid: UNPRIVILEGED,
     gid: UNPRIVILEGED,

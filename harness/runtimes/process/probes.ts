@@ -17,7 +17,7 @@ export async function probe(what: Probe, password: string, timeoutMs: number): P
       case 'kafka':
         return { ok: true, answer: await requestMetadata(what.port, timeoutMs) };
       case 'http':
-        return { ok: true, answer: await getRoot(what.port, timeoutMs) };
+        return { ok: true, answer: await get(what, timeoutMs) };
       case 'none':
         return { ok: true, answer: 'it runs' };
     }
@@ -40,7 +40,9 @@ async function queryPostgres(port: number, password: string, timeoutMs: number):
   client.on('error', () => undefined);
   try {
     await client.connect();
-    const result = await client.query<{ version: string }>('SHOW server_version');
+    const result = await client.query<{ version: string }>(
+      "SELECT current_setting('server_version') AS version",
+    );
     return `PostgreSQL ${result.rows[0]?.version ?? '?'}`;
   } finally {
     await Promise.race([client.end(), new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
@@ -68,11 +70,13 @@ async function requestMetadata(port: number, timeoutMs: number): Promise<string>
   }
 }
 
-async function getRoot(port: number, timeoutMs: number): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(timeoutMs) });
+async function get(what: Extract<Probe, { tag: 'http' }>, timeoutMs: number): Promise<string> {
+  const url = `http://127.0.0.1:${what.port}${what.path}`;
+  const response = await fetch(url, { signal: AbortSignal.timeout(timeoutMs) });
   await response.body?.cancel();
-  if (response.status !== 200) throw new Error(`GET / answered ${response.status}`);
-  return 'HTTP 200';
+  if (response.status !== 200 && !what.anyStatus)
+    throw new Error(`GET ${what.path} answered ${response.status}`);
+  return `HTTP ${response.status}`;
 }
 
 /** Resolves when a connection is accepted. @throws where it is refused, or not accepted in time. */

@@ -6,8 +6,8 @@ export const probeSchema = z.discriminatedUnion('tag', [
   z.object({ tag: z.literal('postgres'), port: z.number() }),
   /** A metadata request, answered with at least one broker. */
   z.object({ tag: z.literal('kafka'), port: z.number() }),
-  /** `GET /` answers 200. */
-  z.object({ tag: z.literal('http'), port: z.number() }),
+  /** `GET` answers 200; or anything, where a status of its own may say that others are ill. */
+  z.object({ tag: z.literal('http'), port: z.number(), path: z.string(), anyStatus: z.boolean() }),
   /** The process lives: for what serves nobody. */
   z.object({ tag: z.literal('none') }),
 ]);

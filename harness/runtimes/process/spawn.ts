@@ -146,7 +146,8 @@ export function tail(path: string, start: number, lines: number = LOG_TAIL_LINES
   }
 }
 
-function sizeOf(path: string): number {
+/** Bytes; 0 for a file that is not there. */
+export function sizeOf(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 

@@ -1,0 +1,190 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { LabError } from '../../pipeline/contract/errors.ts';
+import { ProcessRuntime } from '../runtimes/process/process-runtime.ts';
+import { isAlive } from '../runtimes/process/process-table.ts';
+import { type Run, RunFile } from '../runtimes/process/run-file.ts';
+import { markedProcesses } from '../runtimes/process/spawn.ts';
+import { killTree } from '../runtimes/process/tree.ts';
+import type { Proof, ServiceInfo } from '../runtimes/runtime.ts';
+import type { LabContext } from './context.ts';
+import type { Lab, LabControl, UpOptions } from './instance.ts';
+import { dropEmptyGroups } from './instance-topics.ts';
+import { holdLab } from './lock.ts';
+import { LAB_INSTANCE, ProcessLab } from './process-lab.ts';
+import { choosePorts, SERVERS, startServers } from './servers.ts';
+import { dropInstance, planOf, repairInstance, settleAll } from './standing-instance.ts';
+import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from './state-dir.ts';
+
+const SEED_ROWS = 1_000;
+const VERIFY_EVERY_MS = 5_000;
+
+/** Labs of the process runtime. `up`, `down` and `clean` exclude each other per folder; `open` looks only. */
+export const labControl: LabControl = { up, down, clean, open };
+
+async function up(options: UpOptions): Promise<Lab> {
+  const stateDir = claimStateDir(options.dir);
+  await using _held = await holdLab(stateDir);
+  const context = contextOf(stateDir);
+  const run = context.runFile.read() ?? (await createRun(context.runFile));
+  const before = new Map((await context.runtime.services()).map((service) => [service.name, service.state]));
+  try {
+    await repairServers(context, run, options);
+    const lab = new ProcessLab(context, run.runId);
+    if (options.withInstance) await bringUpInstance(context, lab, options);
+    return lab;
+  } catch (error) {
+    // Nothing half started: what ran before goes on, what this call started ends.
+    const started = (await context.runtime.services()).filter(
+      ({ name, state }) => state !== 'stopped' && before.get(name) !== 'running',
+    );
+    await stopServices(context, started);
+    throw error;
+  }
+}
+
+async function repairServers(context: LabContext, run: Run, options: UpOptions): Promise<void> {
+  const { stateDir, password, runtime } = context;
+  const strays = await runtime.killUnrecorded();
+  if (strays.length > 0) options.progress(`ended ${strays.length} processes that a killed run had left`);
+  const services = await runtime.services();
+  const running = services.filter(
+    ({ name, state }) => SERVERS.some((server) => server === name) && state === 'running',
+  );
+  if (running.length < SERVERS.length) checkDisk(stateDir);
+  const { progress, signal } = options;
+  await startServers({ stateDir, password, ports: run.ports, runtime, progress, signal });
+  await dropLeftovers(context, options.progress);
+}
+
+/** Instances whose owner is dead, or that were never finished. */
+async function dropLeftovers(context: LabContext, progress: (step: string) => void): Promise<void> {
+  const run = context.runFile.read();
+  const records = Object.values(run?.instances ?? {});
+  const left = records.filter((record) =>
+    record.owner === null ? record.state === 'creating' : !isAlive(record.owner),
+  );
+  if (left.length === 0) return;
+  await settleAll(left.map((record) => dropInstance(context, record.name)));
+  for (const record of left) progress(`dropped ${record.name}, which a killed run had left`);
+  const inUse = records.filter((record) => !left.includes(record)).map((record) => planOf(context, record));
+  await dropEmptyGroups(
+    [`127.0.0.1:${run?.ports.kafkaClient}`],
+    new Set(inUse.map((plan) => plan.consumerGroup)),
+  );
+}
+
+async function bringUpInstance(context: LabContext, lab: ProcessLab, options: UpOptions): Promise<void> {
+  const record = context.runFile.read()?.instances[LAB_INSTANCE];
+  if (record === undefined) {
+    await lab.createInstance(
+      {
+        name: LAB_INSTANCE,
+        source: { file: 'source' },
+        sink: { file: 'sink' },
+        verifyEveryMs: VERIFY_EVERY_MS,
+        seedRows: SEED_ROWS,
+        seed: options.seed,
+      },
+      options.signal,
+    );
+    options.progress(`pipeline ${LAB_INSTANCE} runs`);
+  } else {
+    for (const name of await repairInstance(context, record)) options.progress(`${name} runs again`);
+  }
+  if (options.rate <= 0) return;
+  const services = await context.runtime.services();
+  const busy = services.some((service) => service.kind === 'workload' && service.state === 'running');
+  if (busy) return;
+  const instance = await lab.instance(LAB_INSTANCE);
+  await instance?.startWorkload({
+    kind: 'mixed',
+    rate: options.rate,
+    seed: options.seed,
+    transactions: null,
+  });
+  options.progress(`workload writes ${options.rate} transactions/s`);
+}
+
+async function down(dir: string): Promise<readonly Proof[]> {
+  const stateDir = findStateDir(dir);
+  if (stateDir === undefined) return [];
+  await using _held = await holdLab(stateDir);
+  const context = contextOf(stateDir);
+  await context.runtime.killUnrecorded();
+  const services = await context.runtime.services();
+  return stopServices(
+    context,
+    services.filter((service) => service.state !== 'stopped'),
+  );
+}
+
+/** Writers first, servers last: each finds its peers alive while it ends. */
+async function stopServices(context: LabContext, services: readonly ServiceInfo[]): Promise<Proof[]> {
+  const proofs: Proof[] = [];
+  const stages: readonly ServiceInfo['kind'][][] = [
+    ['workload', 'verifier'],
+    ['worker'],
+    ['postgres', 'kafka'],
+  ];
+  for (const kinds of stages) {
+    const stage = services.filter((service) => kinds.includes(service.kind));
+    proofs.push(...(await settleAll(stage.map((service) => context.runtime.stop(service.name)))));
+  }
+  return proofs;
+}
+
+async function clean(dir: string): Promise<void> {
+  const stateDir = findStateDir(dir);
+  if (stateDir === undefined) return;
+  await using _held = await holdLab(stateDir);
+  // The slot goes with the server's data. No need to end anything gently: nothing of it is kept.
+  await killTree(markedProcesses(stateDir).map((process) => process.identity));
+  const context = contextOf(stateDir);
+  await killRecorded(context.runtime);
+  // The run file last: until then whoever comes after a crash knows that there is something left.
+  for (const entry of readdirSync(stateDir).filter((name) => name !== 'run.json' && name !== '.cdc-lab')) {
+    rmSync(join(stateDir, entry), { recursive: true, force: true });
+  }
+  context.runFile.remove();
+  rmSync(stateDir, { recursive: true, force: true });
+}
+
+/** Backends of a dead postmaster carry no marker; a run file that cannot be read names nobody. */
+async function killRecorded(runtime: ProcessRuntime): Promise<void> {
+  const services = await runtime.services().catch((error: unknown) => {
+    if (error instanceof LabError) return [];
+    throw error;
+  });
+  await settleAll(services.map((service) => runtime.killIfAlive(service.name)));
+}
+
+async function open(dir: string): Promise<Lab | undefined> {
+  const stateDir = findStateDir(dir);
+  if (stateDir === undefined || !existsSync(join(stateDir, 'run.json'))) return undefined;
+  const context = contextOf(stateDir);
+  const run = context.runFile.read();
+  return run === undefined ? undefined : new ProcessLab(context, run.runId);
+}
+
+/** Also puts the lab's password into this process's PGPASSWORD, where `pg` and child processes look for it. */
+function contextOf(stateDir: string): LabContext {
+  const password = readOrMakePassword(stateDir);
+  process.env.PGPASSWORD = password;
+  const runFile = new RunFile(stateDir);
+  return { stateDir, password, runFile, runtime: new ProcessRuntime(runFile, stateDir, password) };
+}
+
+async function createRun(runFile: RunFile): Promise<Run> {
+  const run: Run = {
+    schemaVersion: 1,
+    runId: randomBytes(4).toString('hex'),
+    createdAt: new Date().toISOString(),
+    ports: await choosePorts(),
+    services: {},
+    instances: {},
+  };
+  runFile.create(run);
+  return run;
+}

@@ -1,0 +1,85 @@
+import pg from 'pg';
+import { applySchema } from '../../fixtures/schema/schema.ts';
+import { seedRows } from '../../fixtures/schema/seed.ts';
+import { waitUntil } from '../runtimes/wait.ts';
+import type { InstanceSpec } from './instance.ts';
+import type { InstancePlan } from './instance-plan.ts';
+
+const SLOT_TIMEOUT_MS = 20_000;
+
+/** Source database with the fixture schema and its first rows. */
+export async function createSourceDatabase(
+  plan: InstancePlan,
+  spec: InstanceSpec,
+  password: string,
+): Promise<void> {
+  await createDatabase(plan.ports.pgSource, plan.database, password);
+  await withClient(plan.ports.pgSource, plan.database, password, async (client) => {
+    await applySchema(client);
+    await seedRows(client, spec.seedRows, spec.seed);
+  });
+}
+
+/** Empty: the sink connector makes its tables. */
+export function createSinkDatabase(plan: InstancePlan, password: string): Promise<void> {
+  return createDatabase(plan.ports.pgSink, plan.database, password);
+}
+
+/** Drops slots (publications go with the database) and databases, where they are. */
+export async function dropDatabases(plan: InstancePlan, password: string): Promise<void> {
+  await Promise.all([
+    dropDatabase(plan.ports.pgSource, plan.database, password),
+    dropDatabase(plan.ports.pgSink, plan.database, password),
+  ]);
+}
+
+async function createDatabase(port: number, name: string, password: string): Promise<void> {
+  await withClient(port, 'postgres', password, (client) =>
+    client.query(`CREATE DATABASE ${client.escapeIdentifier(name)} TEMPLATE template0`),
+  );
+}
+
+async function dropDatabase(port: number, name: string, password: string): Promise<void> {
+  await withClient(port, 'postgres', password, async (client) => {
+    await dropSlots(client, name);
+    await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`);
+  });
+}
+
+/** A slot is active until the server has noticed that its reader is gone. */
+async function dropSlots(client: pg.Client, database: string): Promise<void> {
+  const left = await waitUntil(
+    async () => {
+      await client.query(
+        `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = $1 AND active`,
+        [database],
+      );
+      await client.query(
+        `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = $1 AND NOT active`,
+        [database],
+      );
+      const { rows } = await client.query('SELECT 1 FROM pg_replication_slots WHERE database = $1', [
+        database,
+      ]);
+      return rows.length === 0 ? true : undefined;
+    },
+    { timeoutMs: SLOT_TIMEOUT_MS, pauseMs: 20 },
+  );
+  if (left === undefined) throw new Error(`a replication slot of database ${database} stays in use`);
+}
+
+/** A connection for one piece of work. */
+export async function withClient<T>(
+  port: number,
+  database: string,
+  password: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database, password });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}

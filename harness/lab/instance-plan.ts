@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { LabError } from '../../pipeline/contract/errors.ts';
+import type { InstanceRecord, Run } from '../runtimes/process/run-file.ts';
+
+/** Every name, address and path of an instance; all of it follows from its record and the lab's. */
+export interface InstancePlan {
+  readonly name: string;
+  readonly dir: string;
+  /** On both servers. */
+  readonly database: string;
+  readonly sourceUrl: string;
+  readonly sinkUrl: string;
+  readonly bootstrapServers: readonly string[];
+  readonly topicPrefix: string;
+  readonly slot: string;
+  readonly publication: string;
+  readonly consumerGroup: string;
+  readonly offsetsTopic: string;
+  readonly connectors: { readonly source: string; readonly sink: string };
+  readonly services: { readonly capture: string; readonly sink: string; readonly verifier: string };
+  readonly captureUrl: string;
+  readonly sinkWorkerUrl: string;
+  readonly verifierUrl: string;
+  readonly ledgerPath: string;
+  readonly ports: InstanceRecord['ports'] & { readonly pgSource: number; readonly pgSink: number };
+}
+
+/** PostgreSQL cuts identifiers at 63 bytes; a slot's name has the prefix `cdc_`. */
+const LONGEST_NAME = 48;
+
+/** @throws LabError CDC-5121 for a name that databases, slot and topics cannot carry. */
+export function checkInstanceName(name: string): void {
+  if (/^[a-z0-9](-?[a-z0-9])*$/.test(name) && name.length <= LONGEST_NAME) return;
+  throw new LabError('CDC-5121', `'${name}' is no name for an instance.`, {
+    remedy: `Lower-case letters, digits and single dashes between them, at most ${LONGEST_NAME}.`,
+  });
+}
+
+export function planInstance(
+  stateDir: string,
+  ports: Run['ports'],
+  name: string,
+  own: InstanceRecord['ports'],
+): InstancePlan {
+  checkInstanceName(name);
+  const dir = join(stateDir, 'instances', name);
+  const identifier = name.replaceAll('-', '_');
+  const source = `${name}-source`;
+  const sink = `${name}-sink`;
+  return {
+    name,
+    dir,
+    database: identifier,
+    sourceUrl: `postgres://postgres@127.0.0.1:${ports.pgSource}/${identifier}`,
+    sinkUrl: `postgres://postgres@127.0.0.1:${ports.pgSink}/${identifier}`,
+    bootstrapServers: [`127.0.0.1:${ports.kafkaClient}`],
+    topicPrefix: name,
+    slot: `cdc_${identifier}`,
+    publication: `cdc_${identifier}`,
+    // As Kafka Connect names the group of a sink connector.
+    consumerGroup: `connect-${sink}`,
+    offsetsTopic: `connect-offsets-${name}`,
+    connectors: { source, sink },
+    services: { capture: `capture@${name}`, sink: `sink@${name}`, verifier: `verifier@${name}` },
+    captureUrl: `http://127.0.0.1:${own.capture}`,
+    sinkWorkerUrl: `http://127.0.0.1:${own.sink}`,
+    verifierUrl: `http://127.0.0.1:${own.verifier}`,
+    ledgerPath: join(dir, 'ledger.ndjson'),
+    ports: { ...own, pgSource: ports.pgSource, pgSink: ports.pgSink },
+  };
+}

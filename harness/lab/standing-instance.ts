@@ -1,0 +1,104 @@
+import { rmSync } from 'node:fs';
+import type { InstanceRecord } from '../runtimes/process/run-file.ts';
+import { startConnector } from './connectors.ts';
+import type { LabContext } from './context.ts';
+import type { Instance, StartedWorkload, WorkloadSpec } from './instance.ts';
+import { createSinkDatabase, createSourceDatabase, dropDatabases } from './instance-databases.ts';
+import type { InstancePlan } from './instance-plan.ts';
+import { planInstance } from './instance-plan.ts';
+import { prepareProcesses } from './instance-processes.ts';
+import { dropTopicsAndGroup } from './instance-topics.ts';
+import { startWorkload } from './workload.ts';
+
+/** The instance that a record stands for, as a handle; starts nothing. */
+export function standingInstance(context: LabContext, record: InstanceRecord): Instance {
+  const plan = planOf(context, record);
+  return {
+    ...plan,
+    startWorkload: (spec: WorkloadSpec): Promise<StartedWorkload> =>
+      startWorkload({ ...context, plan }, spec),
+    [Symbol.asyncDispose]: () => dropInstance(context, plan.name),
+  };
+}
+
+/**
+ * Sets up what the record of an instance says: databases, processes, connectors, as much as possible at once.
+ * The record is on disk before, so that whoever comes after a crash can drop what is half there.
+ */
+export async function buildInstance(
+  context: LabContext,
+  record: InstanceRecord,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { runtime, password, stateDir } = context;
+  const plan = planOf(context, record);
+  const services = prepareProcesses(plan, record.spec, stateDir);
+  const source = createSourceDatabase(plan, record.spec, password);
+  const sink = createSinkDatabase(plan, password);
+  await settleAll<unknown>([
+    Promise.all([source, runtime.launch(services.capture, signal)]).then(() =>
+      startConnector(plan, record.spec, 'source', signal),
+    ),
+    Promise.all([sink, runtime.launch(services.sink, signal)]),
+    Promise.all([source, sink]).then(() => runtime.launch(services.verifier, signal)),
+  ]);
+  // After the capture: it makes the topics.
+  await startConnector(plan, record.spec, 'sink', signal);
+  await context.runFile.update((run) => {
+    const mine = run.instances[plan.name];
+    if (mine !== undefined) mine.state = 'ready';
+  });
+}
+
+/** Starts those of its processes that do not run; the workers know their connectors. */
+export async function repairInstance(context: LabContext, record: InstanceRecord): Promise<string[]> {
+  const { runtime } = context;
+  const plan = planOf(context, record);
+  const states = new Map((await runtime.services()).map((service) => [service.name, service.state]));
+  const repaired = await settleAll(
+    Object.values(plan.services).map(async (name) => {
+      const state = states.get(name);
+      if (state === 'running') return undefined;
+      await (state === 'paused' ? runtime.resume(name) : runtime.start(name));
+      return name;
+    }),
+  );
+  return repaired.filter((name) => name !== undefined);
+}
+
+/** Ends the instance's processes and drops all that it has on the servers. Idempotent; needs the servers. */
+export async function dropInstance(context: LabContext, name: string): Promise<void> {
+  const { runtime, runFile, password } = context;
+  const record = runFile.read()?.instances[name];
+  if (record === undefined) return;
+  const plan = planOf(context, record);
+  const mine = (await runtime.services()).filter((service) => service.name.endsWith(`@${name}`));
+  await settleAll(
+    mine.map(async (service) => {
+      // The sink leaves its consumer group when it is asked to end; nobody else has anything left to say.
+      const graceful = service.name === plan.services.sink && service.state === 'running';
+      if (graceful) await runtime.stop(service.name);
+      else if (service.state !== 'stopped' && service.state !== 'dead') await runtime.kill(service.name);
+    }),
+  );
+  await settleAll([dropDatabases(plan, password), dropTopicsAndGroup(plan)]);
+  rmSync(plan.dir, { recursive: true, force: true });
+  await runFile.update((run) => {
+    delete run.instances[name];
+    for (const service of mine) delete run.services[service.name];
+  });
+}
+
+export function planOf(context: LabContext, record: InstanceRecord): InstancePlan {
+  const run = context.runFile.read();
+  if (run === undefined) throw new Error(`there is no lab in ${context.stateDir}`);
+  return planInstance(context.stateDir, run.ports, record.name, record.ports);
+}
+
+/** As Promise.all, but waits for all even when one fails: nothing goes on behind the error's back. */
+export async function settleAll<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(work);
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+  return outcomes.filter((outcome) => outcome.status === 'fulfilled').map((outcome) => outcome.value);
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import {
+  accessSync,
+  chmodSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs';
+import { join, resolve } from 'node:path';
+import { LabError } from '../../pipeline/contract/errors.ts';
+
+/** Says that a folder is a lab's, and may be removed as one. */
+const MARKER = '.cdc-lab';
+/** Two fresh PostgreSQL clusters and a broker take about 150 MB. */
+const NEEDED_BYTES = 500 * 2 ** 20;
+
+/**
+ * Makes the state folder where there is none.
+ *
+ * @returns its path without symbolic links.
+ * @throws LabError where it is not writable, holds something that is none of ours, or its disk is full.
+ */
+export function claimStateDir(dir: string): string {
+  const path = resolve(dir);
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o711 });
+    accessSync(path, constants.W_OK);
+  } catch (error) {
+    throw new LabError('CDC-5118', `The folder ${path} cannot be written to: ${(error as Error).message}.`, {
+      remedy: 'Choose another with --dir, or make it writable.',
+      cause: error,
+    });
+  }
+  if (!existsSync(join(path, MARKER))) {
+    if (readdirSync(path).length > 0) throw foreign(path);
+    writeMarker(path);
+    // PostgreSQL may run as another user, and must get through to its data; it can list nothing.
+    chmodSync(path, 0o711);
+  }
+  return realpathSync(path);
+}
+
+/** @throws LabError CDC-5119 where the disk is too full to start anything. */
+export function checkDisk(stateDir: string): void {
+  const { bavail, bsize } = statfsSync(stateDir);
+  const freeBytes = bavail * bsize;
+  if (freeBytes >= NEEDED_BYTES) return;
+  throw new LabError(
+    'CDC-5119',
+    `Only ${Math.floor(freeBytes / 2 ** 20)} MB are free on the disk of ${stateDir}.`,
+    {
+      remedy: `Make room (${NEEDED_BYTES / 2 ** 20} MB are needed), or choose another disk with --dir.`,
+    },
+  );
+}
+
+/** The path of a lab's folder; undefined where there is none. @throws LabError for a folder that is none of ours. */
+export function findStateDir(dir: string): string | undefined {
+  const path = resolve(dir);
+  if (!existsSync(path)) return undefined;
+  if (!existsSync(join(path, MARKER))) {
+    if (readdirSync(path).length === 0) return undefined;
+    throw foreign(path);
+  }
+  return realpathSync(path);
+}
+
+/** The superuser's password on both servers, random per lab; only this file holds it. */
+export function readOrMakePassword(stateDir: string): string {
+  const path = join(stateDir, 'secret');
+  if (!existsSync(path)) {
+    const fresh = `${path}.fresh`;
+    writeFileSync(fresh, randomBytes(24).toString('base64url'), { mode: 0o600, flush: true });
+    renameSync(fresh, path);
+  }
+  return readFileSync(path, 'utf8');
+}
+
+function writeMarker(path: string): void {
+  try {
+    writeFileSync(
+      join(path, MARKER),
+      'State of a cdc-lab: data, logs, processes. `cdc-lab clean` removes it.\n',
+    );
+  } catch (error) {
+    throw new LabError('CDC-5118', `The folder ${path} cannot be written to: ${(error as Error).message}.`, {
+      remedy: 'Choose another with --dir, or make it writable.',
+      cause: error,
+    });
+  }
+}
+
+function foreign(path: string): LabError {
+  return new LabError('CDC-5120', `The folder ${path} holds something that is none of the lab's.`, {
+    remedy: 'Choose another with --dir; an empty one, or one that does not exist yet.',
+  });
+}

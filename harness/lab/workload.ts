@@ -1,0 +1,92 @@
+import { z } from 'zod';
+import { LabError } from '../../pipeline/contract/errors.ts';
+import type { ProcessRuntime } from '../runtimes/process/process-runtime.ts';
+import { isAlive, type ProcessIdentity } from '../runtimes/process/process-table.ts';
+import type { RunFile } from '../runtimes/process/run-file.ts';
+import { sizeOf, tail } from '../runtimes/process/spawn.ts';
+import { waitUntil } from '../runtimes/wait.ts';
+import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from './instance.ts';
+import type { InstancePlan } from './instance-plan.ts';
+import { workloadService } from './instance-processes.ts';
+
+const summarySchema = z.object({ committed: z.number(), failed: z.number(), unknown: z.number() });
+/** A week: a workload that should end by itself is bounded by its transactions, not by this. */
+const FINISH_TIMEOUT_MS = 7 * 24 * 3_600_000;
+
+export interface WorkloadContext {
+  readonly plan: InstancePlan;
+  readonly stateDir: string;
+  readonly runtime: ProcessRuntime;
+  readonly runFile: RunFile;
+}
+
+/** Starts a workload beside those that run. */
+export async function startWorkload(context: WorkloadContext, spec: WorkloadSpec): Promise<StartedWorkload> {
+  const { runtime, runFile, plan, stateDir } = context;
+  const service = await freeName(runtime, plan.name);
+  const prepared = workloadService(plan, spec, stateDir, service);
+  const logStart = sizeOf(prepared.log);
+  await runtime.launch(prepared);
+  const process = runFile.read()?.services[service]?.process;
+  if (process == null) throw new Error(`${service} has no record`);
+  let summary: Promise<WorkloadSummary> | undefined;
+  // Looks only once somebody asks: who leaves the workload running must not wait for its end.
+  const finished = (): Promise<WorkloadSummary> =>
+    (summary ??= summaryAtEnd(process, prepared.log, logStart, service));
+  return {
+    service,
+    get finished() {
+      return finished();
+    },
+    async stop() {
+      await runtime.stop(service);
+      return finished();
+    },
+  };
+}
+
+/** `workload@NAME`, `workload-2@NAME`, …: the first whose process does not live; names are used again. */
+async function freeName(runtime: ProcessRuntime, instance: string): Promise<string> {
+  const services = await runtime.services();
+  const busy = new Set(
+    services
+      .filter((service) => service.state === 'running' || service.state === 'paused')
+      .map(({ name }) => name),
+  );
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? `workload@${instance}` : `workload-${number}@${instance}`;
+    if (!busy.has(name)) return name;
+  }
+}
+
+async function summaryAtEnd(
+  process: ProcessIdentity,
+  log: string,
+  logStart: number,
+  service: string,
+): Promise<WorkloadSummary> {
+  await waitUntil(() => (isAlive(process) ? undefined : true), {
+    timeoutMs: FINISH_TIMEOUT_MS,
+    pauseMs: 20,
+    maxPauseMs: 100,
+  });
+  const lastLines = tail(log, logStart);
+  const summary = lastLines
+    .split('\n')
+    .map(parseSummary)
+    .findLast((line) => line !== undefined);
+  if (summary !== undefined) return summary;
+  throw new LabError('CDC-5122', `${service} ended without a summary. Its last log lines:\n${lastLines}`, {
+    remedy: `Read ${log}.`,
+  });
+}
+
+function parseSummary(line: string): WorkloadSummary | undefined {
+  if (!line.startsWith('{')) return undefined;
+  try {
+    return summarySchema.parse(JSON.parse(line));
+  } catch (error) {
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
+    throw error;
+  }
+}

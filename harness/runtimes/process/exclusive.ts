@@ -1,0 +1,26 @@
+import { createServer, type Server } from 'node:net';
+
+/**
+ * Mutual exclusion between processes of one machine: a socket with an abstract name (unix(7)) belongs to one
+ * process, and the kernel takes it back when that process ends, however it ends. So no lock is ever stale.
+ *
+ * @returns the release, or undefined where somebody else has it.
+ */
+export function tryExclusive(name: string): Promise<(() => Promise<void>) | undefined> {
+  return new Promise((resolve, reject) => {
+    const server = createServer((socket) => socket.destroy());
+    server.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE') resolve(undefined);
+      else reject(error);
+    });
+    server.listen({ path: `\0cdc-lab/${name}` }, () => {
+      // It must not keep the process alive.
+      server.unref();
+      resolve(() => close(server));
+    });
+  });
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()));
+}
