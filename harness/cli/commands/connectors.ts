@@ -1,0 +1,45 @@
+import { openAccess } from '../../runner/live-access.ts';
+import { messageOf } from '../../runner/steps.ts';
+import { type CliContext, EXIT, printJson, say } from '../context.ts';
+import { openInstance } from '../lab-control.ts';
+import { columns, painter } from '../tables.ts';
+
+/** `GET /connectors/NAME/status` of both workers; 1 where a connector or task is not RUNNING. */
+export async function connectors(context: CliContext, options: Record<string, unknown>): Promise<number> {
+  const { instance } = await openInstance(context, String(options.instance));
+  await using access = await openAccess(instance);
+  const names = { capture: instance.connectors.source, sink: instance.connectors.sink };
+  const statuses = [];
+  for (const role of ['capture', 'sink'] as const) {
+    const answer = access.connectorStatus(role);
+    statuses.push(await answer.catch((error: unknown) => ({ name: names[role], error: messageOf(error) })));
+  }
+  const isWell = statuses.every(
+    (one) =>
+      !('error' in one) &&
+      [one.connector.state, ...one.tasks.map((task) => task.state)].every((state) => state === 'RUNNING'),
+  );
+  if (context.json) {
+    printJson(context, { schemaVersion: 1, connectors: statuses });
+    return isWell ? EXIT.ok : EXIT.failed;
+  }
+  const rows = statuses.map((one) =>
+    'error' in one
+      ? [one.name, '?', 'UNREACHABLE', '', one.error]
+      : [
+          one.name,
+          one.type,
+          one.connector.state,
+          one.tasks.map((task) => task.state).join(', '),
+          one.connector.worker_id,
+        ],
+  );
+  const head = ['CONNECTOR', 'TYPE', 'STATE', 'TASKS', 'WORKER'];
+  context.stdout.write(`${columns(head, rows, painter(context.color))}\n`);
+  for (const one of statuses) {
+    if ('error' in one) continue;
+    for (const task of one.tasks)
+      if (task.trace) say(context, `\n${one.name} task ${task.id}: ${task.trace}`);
+  }
+  return isWell ? EXIT.ok : EXIT.failed;
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from 'node:crypto';
+import type { EachMessagePayload } from 'kafkajs';
+import type { Instance } from '../../lab/instance.ts';
+import { kafkaClient } from '../../runner/live-access.ts';
+import { didYouMean } from '../../runner/nearest.ts';
+import { UsageError } from '../../runner/usage-error.ts';
+import { type CliContext, EXIT } from '../context.ts';
+import { openInstance } from '../lab-control.ts';
+import { painter } from '../tables.ts';
+
+/** Prints records, one a line: the newest `--max`, or from the beginning; with `--follow` goes on. */
+export async function consume(
+  context: CliContext,
+  options: Record<string, unknown>,
+  [given = '']: readonly string[],
+): Promise<number> {
+  const { instance } = await openInstance(context);
+  const kafka = kafkaClient(instance.bootstrapServers);
+  const admin = kafka.admin();
+  await admin.connect();
+  const groupId = `cdc-lab-consume-${randomUUID()}`;
+  const consumer = kafka.consumer({ groupId, sessionTimeout: 10_000 });
+  try {
+    const topic = topicOf(instance, given, await admin.listTopics());
+    const max = Number(options.max);
+    const ends = await admin.fetchTopicOffsets(topic);
+    const present = ends.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
+    const follow = options.follow === true;
+    let left = follow ? Number.POSITIVE_INFINITY : Math.min(max, present);
+    if (left === 0) return EXIT.ok;
+    const { promise: done, resolve } = Promise.withResolvers<void>();
+    context.signal.addEventListener('abort', () => resolve(), { once: true });
+    await consumer.connect();
+    await consumer.subscribe({ topic, fromBeginning: options.fromBeginning === true || !follow });
+    await consumer.run({
+      eachMessage: async (payload) => {
+        if (left <= 0) return;
+        left -= 1;
+        context.stdout.write(`${line(context, payload)}\n`);
+        if (left === 0) resolve();
+      },
+    });
+    // The newest: each partition from its end, by its share of what is asked for.
+    if (options.fromBeginning !== true && !follow) {
+      for (const [partition, offset] of newest(ends, max)) consumer.seek({ topic, partition, offset });
+    }
+    await done;
+    return EXIT.ok;
+  } finally {
+    await consumer.disconnect();
+    await admin.deleteGroups([groupId]).catch(() => undefined);
+    await admin.disconnect();
+  }
+}
+
+/** `orders` stands for `PREFIX.public.orders`. */
+function topicOf(instance: Instance, given: string, known: readonly string[]): string {
+  const own = `${instance.topicPrefix}.public.`;
+  const found = [given, `${own}${given}`].find((name) => known.includes(name));
+  if (found !== undefined) return found;
+  const short = known.filter((name) => name.startsWith(own)).map((name) => name.slice(own.length));
+  throw new UsageError(
+    `there is no topic "${given}".${didYouMean(given, [...short, ...known])}`,
+    `known: ${known.filter((name) => !name.startsWith('__')).join(', ')}`,
+  );
+}
+
+/** Offsets to begin at, so that at least `count` records come, where there are as many. */
+function newest(
+  ends: readonly { partition: number; high: string; low: string }[],
+  count: number,
+): [partition: number, offset: string][] {
+  let left = count;
+  const bySize = [...ends].sort((a, b) => Number(a.high) - Number(a.low) - (Number(b.high) - Number(b.low)));
+  return bySize.map(({ partition, high, low }, index) => {
+    const share = Math.ceil(left / (bySize.length - index));
+    const taken = Math.min(share, Number(high) - Number(low));
+    left -= taken;
+    return [partition, String(Number(high) - taken)];
+  });
+}
+
+function line(context: CliContext, { topic, partition, message }: EachMessagePayload): string {
+  const key = message.key?.toString('utf8') ?? null;
+  const value = message.value?.toString('utf8') ?? null;
+  if (context.json) return JSON.stringify({ topic, partition, offset: message.offset, key, value });
+  const paint = painter(context.color);
+  return `${paint.dim(`${partition}/${message.offset}`)} ${key ?? '∅'} ${value === null ? '∅ (tombstone)' : value}`;
+}

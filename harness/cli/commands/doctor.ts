@@ -1,0 +1,112 @@
+import { existsSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+import { execa } from 'execa';
+import { UndoLog } from '../../runner/undo.ts';
+import { type CliContext, EXIT, printJson } from '../context.ts';
+import { loadLabControl } from '../lab-control.ts';
+import { painter } from '../tables.ts';
+
+interface Diagnosis {
+  readonly what: string;
+  readonly ok: boolean;
+  readonly said: string;
+  readonly remedy: string | null;
+}
+
+const NEEDED_BYTES = 500 * 2 ** 20;
+
+/** Looks at everything that `up` will need; 69 where something is missing. */
+export async function doctor(context: CliContext): Promise<number> {
+  const diagnoses = [
+    node(),
+    await java(),
+    await artefacts(),
+    disk(context.dir),
+    ...(await leftovers(context)),
+  ];
+  const isWell = diagnoses.every((one) => one.ok);
+  if (context.json) printJson(context, { schemaVersion: 1, ok: isWell, diagnoses });
+  else {
+    const paint = painter(context.color);
+    for (const { what, ok, said, remedy } of diagnoses) {
+      context.stdout.write(`${ok ? paint.green('✔') : paint.red('✖')} ${what.padEnd(10)} ${said}\n`);
+      if (remedy !== null) context.stdout.write(`             ${remedy}\n`);
+    }
+  }
+  return isWell ? EXIT.ok : EXIT.unavailable;
+}
+
+function node(): Diagnosis {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > 22 || (major === 22 && minor >= 22);
+  return {
+    what: 'Node',
+    ok,
+    said: process.version,
+    remedy: ok ? null : 'Node.js 22.22 or newer: make setup',
+  };
+}
+
+async function java(): Promise<Diagnosis> {
+  const home = process.env.JAVA_HOME;
+  const command = home ? path.join(home, 'bin', 'java') : 'java';
+  const { stderr, exitCode } = await execa(command, ['-version'], { reject: false });
+  const version = /version "(\d+)/.exec(String(stderr ?? ''))?.[1];
+  const ok = exitCode === 0 && Number(version) >= 17;
+  const said = exitCode === 0 ? `Java ${version ?? '?'}` : `${command} does not run`;
+  return {
+    what: 'Java',
+    ok,
+    said,
+    remedy: ok ? null : 'a Java runtime ≥ 17, as package openjdk-17-jre-headless',
+  };
+}
+
+async function artefacts(): Promise<Diagnosis> {
+  const root = path.resolve(import.meta.dirname, '../../..');
+  const folder = path.join(root, '.cache', 'jars');
+  const ok = existsSync(folder);
+  return {
+    what: 'Kafka',
+    ok,
+    said: ok ? folder : 'its jars are not there',
+    remedy: ok ? null : 'make setup',
+  };
+}
+
+function disk(dir: string): Diagnosis {
+  let folder = dir;
+  while (!existsSync(folder)) folder = path.dirname(folder);
+  const { bavail, bsize } = statfsSync(folder);
+  const free = bavail * bsize;
+  const ok = free >= NEEDED_BYTES;
+  const said = `${Math.floor(free / 2 ** 20)} MB free in ${folder}`;
+  return { what: 'Disk', ok, said, remedy: ok ? null : 'make room, or take another folder with --dir' };
+}
+
+async function leftovers(context: CliContext): Promise<Diagnosis[]> {
+  const lab = await (await loadLabControl()).open(context.dir);
+  if (lab === undefined) return [{ what: 'Lab', ok: true, said: `none in ${context.dir}`, remedy: null }];
+  const services = await lab.runtime.services();
+  const broken = services.filter(({ state }) => state === 'dead' || state === 'paused');
+  const pending = new UndoLog(lab.dir).outstanding();
+  const running = services.filter(({ state }) => state === 'running').length;
+  const dead = broken.map(({ name, state, log }) => `${name} is ${state} (${log})`).join(', ');
+  return [
+    {
+      what: 'Lab',
+      ok: broken.length === 0,
+      said: broken.length === 0 ? `${running} services run in ${lab.dir}` : dead,
+      remedy: broken.length === 0 ? null : 'cdc-lab heal, or cdc-lab up',
+    },
+    {
+      what: 'Faults',
+      ok: pending.length === 0,
+      said:
+        pending.length === 0
+          ? 'none left'
+          : pending.map(({ fault, instance }) => `${fault} on ${instance}`).join(', '),
+      remedy: pending.length === 0 ? null : 'cdc-lab heal',
+    },
+  ];
+}

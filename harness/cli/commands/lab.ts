@@ -1,0 +1,58 @@
+import type { Lab } from '../../lab/instance.ts';
+import { replayUndo } from '../../runner/replay-undo.ts';
+import { type CliContext, EXIT, printJson, say } from '../context.ts';
+import { loadLabControl } from '../lab-control.ts';
+import { columns, painter } from '../tables.ts';
+
+/** Starts or repairs the lab, and heals what a killed run has left broken. */
+export async function up(context: CliContext, options: Record<string, unknown>): Promise<number> {
+  const start = performance.now();
+  const control = await loadLabControl();
+  const lab = await control.up({
+    dir: context.dir,
+    rate: Number(options.rate),
+    seed: Number(options.seed),
+    withInstance: true,
+    progress: (step) => say(context, `  ${step}`),
+    signal: context.signal,
+  });
+  for (const said of await replayUndo(lab, context.signal)) say(context, `  ${said}`);
+  const services = await lab.runtime.services();
+  if (context.json) {
+    printJson(context, { schemaVersion: 1, dir: lab.dir, services });
+    return EXIT.ok;
+  }
+  await printServices(context, lab);
+  say(
+    context,
+    `\nup in ${((performance.now() - start) / 1000).toFixed(1)} s. Next: cdc-lab status, cdc-lab watch,`,
+  );
+  say(context, 'cdc-lab trigger restart; cdc-lab down stops it all.');
+  return EXIT.ok;
+}
+
+async function printServices(context: CliContext, lab: Lab): Promise<void> {
+  const services = await lab.runtime.services();
+  const rows = services.map((service) => [
+    service.name,
+    service.state,
+    service.port === null ? '' : `127.0.0.1:${service.port}`,
+    service.pid === null ? '' : String(service.pid),
+  ]);
+  context.stdout.write(`${columns(['SERVICE', 'STATE', 'ADDRESS', 'PID'], rows, painter(context.color))}\n`);
+}
+
+export async function down(context: CliContext): Promise<number> {
+  const proofs = await (await loadLabControl()).down(context.dir);
+  if (context.json) printJson(context, { schemaVersion: 1, stopped: proofs });
+  else if (proofs.length === 0) say(context, 'nothing was running');
+  else say(context, `stopped ${proofs.map((proof) => proof.service).join(', ')}; data and slot are kept`);
+  return EXIT.ok;
+}
+
+export async function clean(context: CliContext): Promise<number> {
+  await (await loadLabControl()).clean(context.dir);
+  if (context.json) printJson(context, { schemaVersion: 1, removed: context.dir });
+  else say(context, `removed ${context.dir}`);
+  return EXIT.ok;
+}

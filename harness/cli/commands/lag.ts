@@ -1,0 +1,31 @@
+import { openAccess } from '../../runner/live-access.ts';
+import { type CliContext, EXIT, printJson } from '../context.ts';
+import { openInstance } from '../lab-control.ts';
+import { columns, painter } from '../tables.ts';
+
+/** Consumer group's lag per partition, and the WAL that the slot still holds back. */
+export async function lag(context: CliContext, options: Record<string, unknown>): Promise<number> {
+  const { instance } = await openInstance(context, String(options.instance));
+  await using access = await openAccess(instance);
+  const partitions = await access.lagByPartition();
+  const total = await access.lag();
+  if (context.json) {
+    printJson(context, { schemaVersion: 1, consumerGroup: instance.consumerGroup, ...total, partitions });
+    return EXIT.ok;
+  }
+  const rows = partitions.map(({ topic, partition, committed, end }) => [
+    topic,
+    String(partition),
+    committed === null ? '-' : String(committed),
+    String(end),
+    String(end - (committed ?? 0n)),
+  ]);
+  const head = ['TOPIC', 'PARTITION', 'COMMITTED', 'END', 'LAG'];
+  const slot = total.slotBytes === null ? 'no slot' : `${total.slotBytes.toLocaleString('en')} bytes of WAL`;
+  context.stdout.write(`${columns(head, rows, painter(context.color), 1, 5)}\n\n`);
+  context.stdout.write(
+    `group ${instance.consumerGroup}: ${total.events.toLocaleString('en')} events behind\n`,
+  );
+  context.stdout.write(`slot ${instance.slot}: ${slot} not yet confirmed\n`);
+  return EXIT.ok;
+}

@@ -1,0 +1,75 @@
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { didYouMean } from '../../runner/nearest.ts';
+import { UsageError } from '../../runner/usage-error.ts';
+import type { ServiceInfo } from '../../runtimes/runtime.ts';
+import { type CliContext, EXIT, printJson } from '../context.ts';
+import { openLab } from '../lab-control.ts';
+import { columns, painter } from '../tables.ts';
+
+/** The tail is looked for in so much of the file's end. */
+const TAIL_BYTES = 1 << 20;
+
+/** Last lines of a service's log; `capture` stands for `capture@lab`. */
+export async function logs(
+  context: CliContext,
+  options: Record<string, unknown>,
+  [name]: readonly string[],
+): Promise<number> {
+  const services = await (await openLab(context)).runtime.services();
+  if (name === undefined) {
+    printServices(context, services);
+    return EXIT.ok;
+  }
+  const service =
+    services.find((one) => one.name === name) ?? services.find((one) => one.name === `${name}@lab`);
+  if (service === undefined) {
+    const known = services.map((one) => one.name);
+    throw new UsageError(
+      `there is no service "${name}".${didYouMean(name, known)}`,
+      `known: ${known.join(', ')}`,
+    );
+  }
+  context.stdout.write(tail(service.log, Number(options.lines)));
+  if (options.follow === true) await follow(context, service.log);
+  return EXIT.ok;
+}
+
+function printServices(context: CliContext, services: readonly ServiceInfo[]): void {
+  if (context.json) {
+    printJson(context, { schemaVersion: 1, services });
+    return;
+  }
+  const rows = services.map(({ name, state, log }) => [name, state, log]);
+  context.stdout.write(`${columns(['SERVICE', 'STATE', 'LOG'], rows, painter(context.color))}\n`);
+}
+
+function tail(file: string, lines: number): string {
+  if (!existsSync(file)) return '';
+  const handle = openSync(file, 'r');
+  try {
+    const { size } = fstatSync(handle);
+    const buffer = Buffer.alloc(Math.min(size, TAIL_BYTES));
+    const bytes = readSync(handle, buffer, 0, buffer.length, size - buffer.length);
+    const all = buffer.toString('utf8', 0, bytes).split('\n');
+    return all.slice(-lines - 1).join('\n');
+  } finally {
+    closeSync(handle);
+  }
+}
+
+async function follow(context: CliContext, file: string): Promise<void> {
+  let offset = statSync(file).size;
+  while (!context.signal.aborted) {
+    const handle = openSync(file, 'r');
+    try {
+      const buffer = Buffer.alloc(TAIL_BYTES);
+      const bytes = readSync(handle, buffer, 0, buffer.length, offset);
+      offset += bytes;
+      if (bytes > 0) context.stdout.write(buffer.subarray(0, bytes));
+    } finally {
+      closeSync(handle);
+    }
+    await sleep(250, undefined, { signal: context.signal }).catch(() => undefined);
+  }
+}

@@ -1,0 +1,153 @@
+import { appendFileSync, existsSync } from 'node:fs';
+import path from 'node:path';
+import { holdLab } from '../../lab/lock.ts';
+import { loadFault, loadReporter, loadScenario, scenarioIds } from '../../runner/catalogue.ts';
+import type { JournalEvent } from '../../runner/journal.ts';
+import { openAccess } from '../../runner/live-access.ts';
+import { replayUndo } from '../../runner/replay-undo.ts';
+import { Multiplexer } from '../../runner/reporter.ts';
+import type { RunResult } from '../../runner/result.ts';
+import { type RunOptions, runAll } from '../../runner/run.ts';
+import { type Scenario, VARIANTS, type VariantName } from '../../runner/scenario.ts';
+import { messageOf } from '../../runner/steps.ts';
+import { UsageError } from '../../runner/usage-error.ts';
+import { type CliContext, EXIT, say } from '../context.ts';
+import { loadLabControl } from '../lab-control.ts';
+
+/** Scenarios in the order in which a workshop takes them; others follow by name. */
+const WORKSHOP_ORDER = ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill'];
+
+/** Runs the plan, with a lab of its own where none is up. Exits by expectation. */
+export async function run(
+  context: CliContext,
+  options: Record<string, unknown>,
+  ids: readonly string[],
+): Promise<number> {
+  const scenarios = await chosen(ids, options.all === true);
+  const variants = options.variant === undefined ? VARIANTS : [options.variant as VariantName];
+  const reporters = await reportersOf(context, options);
+  const runOptions = optionsOf(scenarios, variants, options, ids);
+  const { result, undone } = await withLab(context, options, runOptions, reporters);
+  await reporters.end(result);
+  for (const { reporter, error } of reporters.failures) {
+    say(context, `cdc-lab: the ${reporter} reporter failed: ${messageOf(error)}`);
+  }
+  for (const line of undone) say(context, line);
+  return exitCodeOf(result, reporters.failures.length > 0);
+}
+
+async function chosen(ids: readonly string[], all: boolean): Promise<Scenario[]> {
+  if (all && ids.length > 0)
+    throw new UsageError('--all and names exclude each other', 'leave out one of them');
+  if (!all && ids.length === 0) {
+    const known = (await scenarioIds()).join(', ');
+    throw new UsageError('which scenario?', `name some, or take --all; known: ${known}`);
+  }
+  if (!all) return Promise.all([...new Set(ids)].map(loadScenario));
+  const rank = (id: string): number => (WORKSHOP_ORDER.includes(id) ? WORKSHOP_ORDER.indexOf(id) : 99);
+  const known = (await scenarioIds()).sort((a, b) => rank(a) - rank(b));
+  return Promise.all(known.map(loadScenario));
+}
+
+function optionsOf(
+  scenarios: readonly Scenario[],
+  variants: readonly VariantName[],
+  options: Record<string, unknown>,
+  ids: readonly string[],
+): RunOptions {
+  const tunables = {
+    ...(options.rows === undefined ? {} : { rows: Number(options.rows) }),
+    ...(options.seconds === undefined ? {} : { seconds: Number(options.seconds) }),
+  };
+  const what = options.all === true ? '--all' : ids.join(' ');
+  const flags = [
+    ...(options.variant === undefined ? [] : [`--variant ${options.variant}`]),
+    ...Object.entries(tunables).map(([name, value]) => `--${name} ${value}`),
+    ...(options.op === false ? ['--no-op'] : []),
+    ...(options.swap === true ? ['--swap'] : []),
+  ];
+  return {
+    plan: scenarios.flatMap((scenario) => variants.map((variant) => ({ scenario, variant }))),
+    tunables,
+    seed: Number(options.seed),
+    keep: options.keep === true,
+    noOp: options.op === false,
+    swap: options.swap === true,
+    reproduce: ['cdc-lab run', what, ...flags, `--seed ${options.seed}`].join(' '),
+  };
+}
+
+async function reportersOf(context: CliContext, options: Record<string, unknown>): Promise<Multiplexer> {
+  const { stdout, stderr } = context;
+  const summary = process.env.GITHUB_STEP_SUMMARY ?? '';
+  if (options.githubSummary === true && summary === '') {
+    throw new UsageError(
+      'GITHUB_STEP_SUMMARY is not set',
+      'it is in a step of GitHub Actions; else use --junit',
+    );
+  }
+  if (typeof options.junit === 'string') assertWritable(options.junit);
+  const multiplexer = new Multiplexer();
+  const add = async (name: string, file: string | null, live = false): Promise<void> => {
+    // With --json, stdout belongs to the document.
+    const out = context.json && name === 'terminal' ? stderr : stdout;
+    multiplexer.add(name, (await loadReporter(name)).create({ file, stdout: out, stderr, live }));
+  };
+  await add('terminal', null, context.live);
+  if (context.json) await add('json', null);
+  if (typeof options.junit === 'string') await add('junit', options.junit);
+  if (options.githubSummary === true) await add('markdown', summary);
+  return multiplexer;
+}
+
+/** Said before the run, not after it. */
+function assertWritable(file: string): void {
+  if (!existsSync(path.dirname(path.resolve(file)))) {
+    throw new UsageError(`there is no folder for ${file}`, 'make it, or name another file');
+  }
+  appendFileSync(file, '');
+}
+
+/** A lab that was not up before is stopped again afterwards. */
+async function withLab(
+  context: CliContext,
+  options: Record<string, unknown>,
+  runOptions: RunOptions,
+  reporters: Multiplexer,
+): Promise<{ result: RunResult; undone: readonly string[] }> {
+  const control = await loadLabControl();
+  const before = await control.open(context.dir);
+  const wasUp =
+    before !== undefined && (await before.runtime.services()).some(({ state }) => state === 'running');
+  const healed: string[] = [];
+  const listen = (event: JournalEvent): void => {
+    if (event.t === 'fault-healed') healed.push(`${event.fault}: ${event.said}`);
+    reporters.on(event);
+  };
+  try {
+    const lab = await control.up({
+      dir: context.dir,
+      rate: 0,
+      seed: runOptions.seed,
+      withInstance: false,
+      progress: (step) => say(context, `  ${step}`),
+      signal: context.signal,
+    });
+    await using _held = await holdLab(lab.dir);
+    const undone = await replayUndo(lab, context.signal);
+    const { signal } = context;
+    return { result: await runAll(runOptions, { lab, openAccess, loadFault, listen, signal }), undone };
+  } catch (error) {
+    if (context.signal.aborted) say(context, `interrupted; undone: ${healed.at(-1) ?? 'nothing was broken'}`);
+    throw error;
+  } finally {
+    if (!wasUp && options.keep !== true) await control.down(context.dir);
+  }
+}
+
+function exitCodeOf(result: RunResult, reporterFailed: boolean): number {
+  const unexpected = result.results.filter((one) => !one.ok);
+  if (unexpected.some((one) => one.verdict !== 'INCONCLUSIVE')) return EXIT.failed;
+  if (unexpected.length > 0) return EXIT.inconclusive;
+  return reporterFailed ? EXIT.failed : EXIT.ok;
+}

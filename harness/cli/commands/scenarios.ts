@@ -1,0 +1,39 @@
+import { loadScenarios } from '../../runner/catalogue.ts';
+import { describeExpected } from '../../runner/expectation.ts';
+import { type CliContext, EXIT, printJson } from '../context.ts';
+import { painter } from '../tables.ts';
+
+export async function scenarios(context: CliContext): Promise<number> {
+  const all = await loadScenarios();
+  if (context.json) {
+    printJson(context, { schemaVersion: 1, scenarios: all });
+    return EXIT.ok;
+  }
+  const paint = painter(context.color);
+  for (const scenario of all) {
+    const { sound, naive } = scenario.variants;
+    context.stdout.write(
+      [
+        `${paint.bold(scenario.id)}  ${scenario.title}  ${paint.dim(`trigger: ${scenario.trigger ?? scenario.id}`)}`,
+        ...wrap(scenario.lesson, 96).map((line) => `  ${line}`),
+        `  sound: ${sound.expect.verdict}, ${sound.because}`,
+        `  naive: ${naive.expect.verdict} ${describeExpected(naive.expect) ?? ''}, ${naive.because}`,
+        '',
+        '',
+      ].join('\n'),
+    );
+  }
+  return EXIT.ok;
+}
+
+function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + word.length + 1 > width) {
+      lines.push(line);
+      line = word;
+    } else line = line === '' ? word : `${line} ${word}`;
+  }
+  return [...lines, line];
+}

@@ -1,0 +1,100 @@
+import { createInterface } from 'node:readline/promises';
+import { execa } from 'execa';
+import pg from 'pg';
+import { didYouMean } from '../../runner/nearest.ts';
+import { messageOf } from '../../runner/steps.ts';
+import { UsageError } from '../../runner/usage-error.ts';
+import { type CliContext, EXIT, printJson, say } from '../context.ts';
+import { openInstance } from '../lab-control.ts';
+import { columns, painter } from '../tables.ts';
+
+const SIDES = ['source', 'sink'];
+
+/** One statement as a table, or a prompt: psql where it is installed, else a small one. */
+export async function sql(
+  context: CliContext,
+  options: Record<string, unknown>,
+  [side = '', statement]: readonly string[],
+): Promise<number> {
+  if (!SIDES.includes(side)) {
+    throw new UsageError(`there is no side "${side}".${didYouMean(side, SIDES)}`, 'take source or sink');
+  }
+  const { instance } = await openInstance(context, String(options.instance));
+  const url = side === 'source' ? instance.sourceUrl : instance.sinkUrl;
+  if (statement === undefined && (await hasPsql())) {
+    // The password is in PGPASSWORD of this process, which psql inherits.
+    const { exitCode } = await execa('psql', [url], { stdio: 'inherit', reject: false });
+    return exitCode ?? EXIT.failed;
+  }
+  const client = new pg.Client({ connectionString: url, application_name: 'cdc-lab-sql' });
+  await client.connect();
+  try {
+    if (statement !== undefined) return await once(context, client, statement);
+    await prompt(context, client, side);
+    return EXIT.ok;
+  } finally {
+    await client.end();
+  }
+}
+
+async function hasPsql(): Promise<boolean> {
+  const { exitCode } = await execa('psql', ['--version'], { reject: false, stdio: 'ignore' });
+  return exitCode === 0;
+}
+
+async function once(context: CliContext, client: pg.Client, statement: string): Promise<number> {
+  try {
+    await print(context, client, statement);
+    return EXIT.ok;
+  } catch (error) {
+    say(context, `cdc-lab: ${messageOf(error)}`);
+    return EXIT.failed;
+  }
+}
+
+async function print(context: CliContext, client: pg.Client, statement: string): Promise<void> {
+  const answer = await client.query({ text: statement, rowMode: 'array' });
+  // Several statements in one text give several results.
+  for (const result of Array.isArray(answer) ? answer : [answer]) printResult(context, result);
+}
+
+function printResult(context: CliContext, result: pg.QueryArrayResult): void {
+  const names = result.fields.map((field) => field.name);
+  if (context.json) {
+    const rows = result.rows.map((row) => Object.fromEntries(names.map((name, index) => [name, row[index]])));
+    printJson(context, { schemaVersion: 1, command: result.command, rowCount: result.rowCount, rows });
+    return;
+  }
+  if (names.length > 0) {
+    const rows = result.rows.map((row) => row.map(text));
+    context.stdout.write(`${columns(names, rows, painter(context.color))}\n`);
+  }
+  const count = result.rowCount ?? 0;
+  context.stdout.write(
+    names.length > 0 ? `(${count} ${count === 1 ? 'row' : 'rows'})\n` : `${result.command} ${count}\n`,
+  );
+}
+
+function text(value: unknown): string {
+  if (value === null) return '∅';
+  if (value instanceof Date) return value.toISOString();
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+}
+
+async function prompt(context: CliContext, client: pg.Client, side: string): Promise<void> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: `${side}=> ` });
+  say(context, 'One statement, ended with ;  (\\q to leave)');
+  let statement = '';
+  lines.prompt();
+  for await (const line of lines) {
+    if (line.trim() === '\\q') break;
+    statement += `${line}\n`;
+    if (line.trimEnd().endsWith(';')) {
+      await once(context, client, statement);
+      statement = '';
+    }
+    lines.setPrompt(statement === '' ? `${side}=> ` : `${side}-> `);
+    lines.prompt();
+  }
+  lines.close();
+}

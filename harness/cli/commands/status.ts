@@ -1,0 +1,36 @@
+import type { Report } from '../../../verifier/report.ts';
+import { exitCodeOf } from '../../../verifier/verdict.ts';
+import { openAccess } from '../../runner/live-access.ts';
+import type { ServiceInfo } from '../../runtimes/runtime.ts';
+import { type CliContext, EXIT, printJson, say } from '../context.ts';
+import { openInstance } from '../lab-control.ts';
+import { painter, renderReport } from '../tables.ts';
+
+/** Verifies now, prints the report, exits by its verdict. */
+export async function status(context: CliContext, options: Record<string, unknown>): Promise<number> {
+  const { lab, instance } = await openInstance(context, String(options.instance));
+  const down = notRunning(await lab.runtime.services(), String(options.instance));
+  for (const service of down) {
+    say(context, `${service.name} is ${service.state}; its log: ${service.log}`);
+  }
+  if (down.length > 0) say(context, 'cdc-lab heal starts it again\n');
+  if (down.some((service) => service.name === instance.services.verifier)) return EXIT.inconclusive;
+  await using access = await openAccess(instance);
+  const deadlineMs = Math.round(Number(options.deadline) * 1000);
+  const report = await access.verify({ deadlineMs, signal: context.signal });
+  printReport(context, report);
+  return exitCodeOf(report.verdict, options.strict === true);
+}
+
+/** Services of the pipeline, and servers, that are not as they should be. */
+export function notRunning(services: readonly ServiceInfo[], instance: string): ServiceInfo[] {
+  return services.filter(({ name, state, kind }) => {
+    const concerns = !name.includes('@') || name.endsWith(`@${instance}`);
+    return concerns && kind !== 'workload' && state !== 'running';
+  });
+}
+
+export function printReport(context: CliContext, report: Report): void {
+  if (context.json) printJson(context, report);
+  else context.stdout.write(renderReport(report, painter(context.color)));
+}

@@ -1,0 +1,100 @@
+import path from 'node:path';
+import { holdLab } from '../../lab/lock.ts';
+import { loadFault, scenarioOfTrigger } from '../../runner/catalogue.ts';
+import { Journal, type JournalEvent } from '../../runner/journal.ts';
+import { openAccess } from '../../runner/live-access.ts';
+import { newRunId } from '../../runner/run.ts';
+import { deadlinesOf, type Scenario, type Step, type Tunables } from '../../runner/scenario.ts';
+import { Steps } from '../../runner/steps.ts';
+import { UndoLog } from '../../runner/undo.ts';
+import { withDeadline } from '../../runner/wait.ts';
+import { type CliContext, EXIT, printJson, say } from '../context.ts';
+import { openInstance } from '../lab-control.ts';
+
+/** Does a lesson's injection on the running pipeline, and heals it; the verdict is for `status` to say. */
+export async function trigger(
+  context: CliContext,
+  options: Record<string, unknown>,
+  [name = '']: readonly string[],
+): Promise<number> {
+  const scenario = await scenarioOfTrigger(name);
+  const { lab, instance } = await openInstance(context);
+  await using _held = await holdLab(lab.dir);
+  const runId = newRunId(new Date());
+  const file = path.join(lab.dir, 'runs', runId, 'journal.ndjson');
+  const journal = new Journal([file], { runId, scenario: scenario.id }, (event) => tell(context, event));
+  const tunables = tunablesOf(scenario, options);
+  await using access = await openAccess(instance);
+  const undo = new UndoLog(lab.dir);
+  const steps = new Steps({
+    lab,
+    instance,
+    access,
+    journal,
+    undo,
+    loadFault,
+    tunables,
+    seed: Number(options.seed),
+    noOp: false,
+  });
+  say(context, `${scenario.title}: ${scenario.lesson}\n`);
+  await injectAndHeal(scenario, steps, tunables, context.signal);
+  if (context.json)
+    printJson(context, {
+      schemaVersion: 1,
+      scenario: scenario.id,
+      proof: steps.evidence,
+      healed: steps.healed,
+    });
+  else say(context, `\nLook at it: ${scenario.lookAt.join('\n            ')}\nJournal: ${file}`);
+  return EXIT.ok;
+}
+
+/** `--seconds` has a default by hand that a test run does not have: time to look at the lag. */
+function tunablesOf(scenario: Scenario, options: Record<string, unknown>): Tunables {
+  const { rows, seconds } = options;
+  return {
+    rows: rows === undefined ? scenario.defaults.rows : Number(rows),
+    seconds: seconds === undefined ? scenario.defaults.seconds : Number(seconds),
+  };
+}
+
+async function injectAndHeal(
+  scenario: Scenario,
+  steps: Steps,
+  tunables: Tunables,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadlinesMs = deadlinesOf(scenario, tunables);
+  let failure: unknown;
+  try {
+    for (const phase of ['inject', 'hold'] as const) {
+      await withDeadline(`${phase} to end`, deadlinesMs[phase], signal, async (inner) => {
+        for (const step of scenario.steps[phase].filter(isForLivePipeline)) {
+          await steps.run(step, inner, deadlinesMs[phase]);
+        }
+      });
+    }
+  } catch (error) {
+    failure = error;
+  }
+  const healFailures = await steps.healAll(new AbortController().signal, deadlinesMs.heal);
+  await steps.stopWorkloads();
+  failure ??= healFailures[0];
+  if (failure !== undefined) throw failure;
+}
+
+/** The lab's own workload goes on, and `status` is the one to verify. */
+function isForLivePipeline(step: Step): boolean {
+  return step.do !== 'expect-verdict' && step.do !== 'until-caught-up';
+}
+
+function tell(context: CliContext, event: JournalEvent): void {
+  const evidence = (value: unknown): string => JSON.stringify(value);
+  if (event.t === 'fault-proven') say(context, `✔ ${event.fault}: ${evidence(event.evidence)}`);
+  if (event.t === 'fault-healed') say(context, `✔ healed: ${event.said}`);
+  if (event.t === 'step') say(context, `  ${event.step} ${evidence(event.detail ?? {})}`);
+  if (event.t === 'progress') say(context, `  ${event.value} of ${event.target} ${event.what}`);
+  if (event.t === 'fault-not-proven') say(context, `✖ ${event.fault}: ${event.reason}`);
+  if (event.t === 'heal-failed') say(context, `✖ ${event.fault} could not be healed: ${event.error}`);
+}

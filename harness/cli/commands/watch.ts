@@ -1,0 +1,39 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openAccess } from '../../runner/live-access.ts';
+import { messageOf } from '../../runner/steps.ts';
+import { type CliContext, EXIT } from '../context.ts';
+import { openInstance } from '../lab-control.ts';
+import { painter, renderReport } from '../tables.ts';
+import { notRunning } from './status.ts';
+
+const CLEAR = '\u001B[H\u001B[2J';
+/** The verifier's answer may take so long before the picture is called old. */
+const VERIFY_WITHIN_MS = 1000;
+
+/** Draws the report again and again until Ctrl-C, which is the way to end it and no error. */
+export async function watch(context: CliContext, options: Record<string, unknown>): Promise<number> {
+  const name = String(options.instance);
+  const { lab, instance } = await openInstance(context, name);
+  await using access = await openAccess(instance);
+  const paint = painter(context.color);
+  const count = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
+  for (let drawn = 0; drawn < count && !context.signal.aborted; drawn += 1) {
+    if (drawn > 0) await pause(Number(options.interval) * 1000, context.signal);
+    if (context.signal.aborted) break;
+    const down = notRunning(await lab.runtime.services(), name);
+    const said = down.map((service) => paint.red(`${service.name} is ${service.state}; log: ${service.log}`));
+    const picture = await access
+      .verify({ deadlineMs: VERIFY_WITHIN_MS, signal: context.signal })
+      .then((report) => (context.json ? JSON.stringify(report) : renderReport(report, paint)))
+      .catch((error: unknown) => `no report: ${messageOf(error)}`);
+    if (context.color && !context.json) context.stdout.write(CLEAR);
+    context.stdout.write(`${[...said, picture].join('\n')}\n`);
+  }
+  return EXIT.ok;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await sleep(ms, undefined, { signal }).catch((error: unknown) => {
+    if (!signal.aborted) throw error;
+  });
+}

@@ -1,0 +1,37 @@
+/** What every command is given, apart from its own arguments. */
+export interface CliContext {
+  /** Folder of the lab's state. */
+  readonly dir: string;
+  readonly json: boolean;
+  /** Colours on stdout. */
+  readonly color: boolean;
+  /** stderr is a terminal on which a line may be drawn over. */
+  readonly live: boolean;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WritableStream;
+  /** Aborts with an `Interrupted` on Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+}
+
+/** Exit codes as DESIGN.md §8 lists them. */
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  inconclusive: 2,
+  inProgress: 3,
+  usage: 64,
+  unavailable: 69,
+  internal: 70,
+  interrupted: 130,
+} as const;
+
+/** JSON on stdout: bigints as strings. */
+export function printJson(context: CliContext, value: unknown): void {
+  const text = JSON.stringify(value, (_, one) => (typeof one === 'bigint' ? String(one) : one), 2);
+  context.stdout.write(`${text}\n`);
+}
+
+/** A line for people, on stderr. */
+export function say(context: CliContext, text: string): void {
+  context.stderr.write(`${text}\n`);
+}

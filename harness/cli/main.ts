@@ -1,0 +1,92 @@
+import { Interrupted, UnavailableError, UsageError } from '../runner/usage-error.ts';
+import { EXIT } from './context.ts';
+import { codeOfCommanderError, declareProgram } from './program.ts';
+
+/** Codes of errors that mean "something needed is missing or down", whoever throws them. */
+const UNAVAILABLE = /^(ECONNREFUSED|ENOTFOUND|ECONNRESET|ETIMEDOUT|EADDRINUSE|ENOSPC|EROFS|EACCES)$/;
+/** A second Ctrl-C ends the process at once; the undo log is on disk, and the next command heals. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof Interrupted) return EXIT.interrupted;
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof UnavailableError) return EXIT.unavailable;
+  if (isLabError(error)) return EXIT.unavailable;
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return UNAVAILABLE.test(code) ? EXIT.unavailable : EXIT.internal;
+}
+
+interface ErrorWithRemedy extends Error {
+  readonly code: string;
+  readonly remedy: string;
+}
+
+/** An error that was made for people; by shape, so that `--help` need not load the class. */
+function isLabError(error: unknown): error is ErrorWithRemedy {
+  return error instanceof Error && error.name !== 'TypeError' && 'remedy' in error && 'code' in error;
+}
+
+function describe(error: unknown, debug: boolean): string {
+  if (!(error instanceof Error)) return `cdc-lab: ${String(error)}`;
+  const lines = [`cdc-lab: ${error.message}${isLabError(error) ? ` [${error.code}]` : ''}`];
+  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
+    if (!error.message.includes(cause.message)) lines.push(`  cause: ${cause.message}`);
+  }
+  if (isLabError(error)) lines.push(`  ${error.remedy}`);
+  else if (!debug) lines.push('  cdc-lab --debug shows where');
+  if (debug && error.stack !== undefined) lines.push(error.stack);
+  return lines.join('\n');
+}
+
+/** kafkajs 2.2.4 asks for a timer in the past on newer Nodes; it is harmless, and not for the reader's eyes. */
+function muteKnownWarnings(): void {
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    if (warning.name !== 'TimeoutNegativeWarning')
+      process.stderr.write(`${warning.name}: ${warning.message}\n`);
+  });
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const interrupt = new AbortController();
+  for (const name of SIGNALS) {
+    process.on(name, () => {
+      if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
+      interrupt.abort(new Interrupted(name === 'SIGINT' ? 'Ctrl-C' : name));
+    });
+  }
+  let code: number = EXIT.ok;
+  const program = declareProgram(
+    {
+      stdout: process.stdout,
+      stderr: process.stderr,
+      env: process.env,
+      stdoutIsTty: process.stdout.isTTY === true,
+      stderrIsTty: process.stderr.isTTY === true,
+      signal: interrupt.signal,
+    },
+    (finished) => {
+      code = finished;
+    },
+  );
+  try {
+    await program.parseAsync(argv);
+    return code;
+  } catch (error) {
+    const usage = codeOfCommanderError(error);
+    if (usage !== undefined) return usage;
+    const reason = interrupt.signal.aborted ? interrupt.signal.reason : error;
+    process.stderr.write(`${describe(reason, argv.includes('--debug'))}\n`);
+    return exitCodeOf(reason);
+  }
+}
+
+// A reader that went away (`cdc-lab consume … | head`) is no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(EXIT.ok);
+});
+muteKnownWarnings();
+process.exitCode = await main(process.argv);
+// Idle sockets of a client must not hold the shell; what is still being written to a pipe gets its moment.
+setTimeout(() => process.exit(), 500).unref();
