@@ -1,10 +1,21 @@
 import { defineConfig } from 'vitest/config';
 
 const servers = ['**/*.pg.test.ts', '**/*.kafka.test.ts', '**/*.lab.test.ts'];
-const never = ['**/node_modules/**', '**/.lab/**'];
+const never = ['**/node_modules/**', '**/.lab/**', '**/.cache/**'];
+
+// CI counts from files: one for each of the two runs of `npm test`.
+const results = process.env.CDC_LAB_TEST_RESULTS;
+const counted =
+  results === undefined
+    ? {}
+    : {
+        reporters: ['default', 'json'],
+        outputFile: { json: `${results}/vitest-${process.pid}.json` },
+      };
 
 export default defineConfig({
   test: {
+    ...counted,
     projects: [
       {
         test: {

@@ -1,7 +1,5 @@
 import { loadConnector } from '../../fixtures/connectors/load.ts';
-import type { ConnectorStatus } from '../../pipeline/contract/connector.ts';
-import { LabError } from '../../pipeline/contract/errors.ts';
-import { waitUntil } from '../runtimes/wait.ts';
+import { ConnectClient } from '../connect/client.ts';
 import type { InstanceSpec } from './instance.ts';
 import type { InstancePlan } from './instance-plan.ts';
 
@@ -28,45 +26,14 @@ export async function startConnector(
     publication: plan.publication,
   };
   const { file, overrides } = spec[role];
-  const connector = await loadConnector(file, values, overrides);
-  const url = `${role === 'source' ? plan.captureUrl : plan.sinkWorkerUrl}/connectors/${connector.name}`;
-  const response = await fetch(`${url}/config`, {
-    method: 'PUT',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(connector.config),
-    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+  const { name, config } = await loadConnector(file, values, overrides);
+  const client = new ConnectClient({
+    baseUrl: role === 'source' ? plan.captureUrl : plan.sinkWorkerUrl,
+    timeoutMs: REQUEST_TIMEOUT_MS,
   });
-  const answer = await response.text();
-  if (!response.ok) {
-    throw new LabError('CDC-5123', `The worker refused ${connector.name} (${response.status}): ${answer}`, {
-      remedy: `Correct fixtures/connectors/${file}.json.`,
-    });
-  }
-  await waitRunning(url, connector.name, signal);
-}
-
-async function waitRunning(url: string, name: string, signal?: AbortSignal): Promise<void> {
-  let last = 'no status yet';
-  const running = await waitUntil(
-    async () => {
-      const response = await fetch(`${url}/status`, { signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS) });
-      if (!response.ok) return undefined;
-      const status = (await response.json()) as ConnectorStatus;
-      const failed = [status.connector, ...status.tasks].find((part) => part.state === 'FAILED');
-      if (failed !== undefined) {
-        throw new LabError('CDC-5124', `${name} failed to start: ${failed.trace ?? 'without a trace'}`, {
-          remedy: 'Read the log of its worker.',
-        });
-      }
-      last = [status.connector, ...status.tasks].map((part) => part.state).join(', ');
-      const states = status.tasks.map((task) => task.state);
-      return states.length > 0 && states.every((state) => state === 'RUNNING') ? true : undefined;
-    },
-    { timeoutMs: RUNNING_TIMEOUT_MS, pauseMs: 20, signal },
-  );
-  if (running === undefined) {
-    throw new LabError('CDC-5125', `${name} did not run within ${RUNNING_TIMEOUT_MS} ms (${last}).`, {
-      remedy: 'Read the log of its worker.',
-    });
-  }
+  await client.configure(name, config);
+  await client.waitForState(name, 'RUNNING', {
+    deadlineMs: RUNNING_TIMEOUT_MS,
+    ...(signal === undefined ? {} : { signal }),
+  });
 }

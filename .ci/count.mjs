@@ -1,0 +1,46 @@
+// Counts what passed and failed: `node count.mjs RESULTS_DIR EXIT_CODE_OF_DEMO EXIT_CODE_OF_TEST`.
+// A step that failed without naming a failure (it could not start, type check, lint) counts as one.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const [dir, demoCode, testCode] = process.argv.slice(2);
+const total = { passed: 0, failed: 0 };
+
+function add(step, code, counted) {
+  const failed = counted.failed === 0 && (code !== '0' || counted.passed === 0) ? 1 : counted.failed;
+  console.log(`${step}: ${counted.passed} passed, ${failed} failed (exit code ${code})`);
+  total.passed += counted.passed;
+  total.failed += failed;
+}
+
+function demoResults() {
+  let results;
+  try {
+    results = JSON.parse(readFileSync(join(dir, 'demo.json'), 'utf8')).results;
+  } catch (error) {
+    console.error(`demo left no results: ${error.message}`);
+    return { passed: 0, failed: 0 };
+  }
+  const passed = results.filter((result) => result.ok).length;
+  return { passed, failed: results.length - passed };
+}
+
+function testResults() {
+  const counted = { passed: 0, failed: 0 };
+  const files = readdirSync(dir).filter((name) => /^vitest-.*\.json$/.test(name));
+  for (const file of files) {
+    const report = JSON.parse(readFileSync(join(dir, file), 'utf8'));
+    counted.passed += report.numPassedTests;
+    counted.failed += report.numFailedTests;
+    // A file that could not be loaded has no tests to fail.
+    counted.failed += report.testResults.filter(
+      (suite) => suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed'),
+    ).length;
+  }
+  return counted;
+}
+
+add('make demo', demoCode, demoResults());
+add('make test', testCode, testResults());
+console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exit(total.failed === 0 ? 0 : 1);

@@ -1,0 +1,71 @@
+# Every target does what is missing first: `make demo` is enough right after a clone.
+# What a target runs is one command of bin/cdc-lab; `bin/cdc-lab --help` tells more. ARGS are handed to it:
+#   make up ARGS='--rate 200'      make demo ARGS='--seed 7'      make source-shell ARGS="'SELECT 1'"
+
+LAB := bin/cdc-lab
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test up down clean status watch connector-status lag \
+	trigger-restart trigger-lag trigger-schema trigger-duplicate trigger-backfill \
+	source-shell sink-shell kafka-topics kafka-consume
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
+
+setup: ## Install what is needed: npm packages, Kafka's jars; says what it cannot install
+	@sh harness/setup/setup.sh
+
+demo: setup ## The five lessons on a sound and a naive pipeline, each with its verdict; then away with it all
+	@sh harness/setup/demo.sh $(ARGS)
+
+test: setup ## Type check, lint, unit and integration tests
+	@PATH="$(CURDIR)/node_modules/.bin:$$PATH" npm test
+
+up: setup ## Start servers, pipeline, verifier and workload
+	@$(LAB) up $(ARGS)
+
+down: setup ## Stop everything; keep data and slot
+	@$(LAB) down $(ARGS)
+
+clean: setup ## Stop everything; remove data and slot
+	@$(LAB) clean $(ARGS)
+
+status: setup ## Verification report; exits by its verdict
+	@$(LAB) status $(ARGS)
+
+watch: setup ## Verification report, refreshed
+	@$(LAB) watch $(ARGS)
+
+connector-status: setup ## State of connectors and tasks
+	@$(LAB) connectors $(ARGS)
+
+lag: setup ## Consumer group lag and the slot's retained WAL
+	@$(LAB) lag $(ARGS)
+
+trigger-restart: setup ## Lesson 1: kill the capture, start it again
+	@$(LAB) trigger restart $(ARGS)
+
+trigger-lag: setup ## Lesson 2: pause the sink for 30 s while writes go on
+	@$(LAB) trigger lag $(ARGS)
+
+trigger-schema: setup ## Lesson 3: add a column
+	@$(LAB) trigger schema-change $(ARGS)
+
+trigger-duplicate: setup ## Lesson 4: force a second snapshot
+	@$(LAB) trigger duplicate-resnapshot $(ARGS)
+
+trigger-backfill: setup ## Lesson 5: insert historical rows
+	@$(LAB) trigger backfill $(ARGS)
+
+source-shell: setup ## SQL prompt on the source
+	@$(LAB) sql source $(ARGS)
+
+sink-shell: setup ## SQL prompt on the sink
+	@$(LAB) sql sink $(ARGS)
+
+kafka-topics: setup ## Topics
+	@$(LAB) topics $(ARGS)
+
+kafka-consume: setup ## Records of a topic: make kafka-consume ARGS=lab.public.customers
+	@$(LAB) consume $(ARGS)

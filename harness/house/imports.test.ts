@@ -1,0 +1,93 @@
+import { expect, test } from 'vitest';
+import { type Import, importsOf, sourceFiles } from './source-files.ts';
+
+/** Test files, and what only they use, may look at everything. */
+const isTest = (path: string): boolean => /\.test\.ts$|\/testing\//.test(path);
+const files = sourceFiles();
+const imports = files.filter((file) => !isTest(file.path)).flatMap(importsOf);
+
+/** Imports point to the right only, or stay inside. */
+const LAYERS = ['scenarios', 'harness', 'fixtures', 'verifier', 'pipeline/contract'] as const;
+const STAGES = ['pgoutput', 'capture', 'envelope', 'sink', 'registry'].map((stage) => `pipeline/${stage}`);
+
+const inFolder = (path: string, folder: string): boolean => path.startsWith(`${folder}/`);
+const layerOf = (path: string): number => LAYERS.findIndex((layer) => inFolder(path, layer));
+const asText = ({ from, to }: Import): string => `${from} → ${to}`;
+
+function violations(rule: (one: Import) => boolean): string[] {
+  return imports.filter(rule).map(asText);
+}
+
+test('the parser of imports sees every form', () => {
+  const text = [
+    "import a from 'a';",
+    "import type { B } from '../b.ts';",
+    'import {',
+    '  c,',
+    "} from './c.ts';",
+    "import './d.ts';",
+    "export { e } from 'e';",
+    "const f = await import('./f.ts');",
+    "// import g from 'g';",
+    "/* import h from 'h'; */",
+  ].join('\n');
+  const seen = importsOf({ path: 'x/y.ts', text }).map((one) => one.to);
+  expect(seen).toEqual(['a', 'b.ts', 'x/c.ts', 'x/d.ts', 'e', 'x/f.ts']);
+});
+
+test('imports between the layers point from scenarios towards the contract', () => {
+  expect(imports.length).toBeGreaterThan(100);
+  const backwards = violations(({ from, to }) => {
+    const own = layerOf(from);
+    const target = layerOf(to);
+    return own >= 0 && target >= 0 && target < own;
+  });
+  expect(backwards).toEqual([]);
+});
+
+test('of the pipeline, only the contract is seen from outside', () => {
+  const inside = violations(
+    ({ from, to }) =>
+      LAYERS.slice(0, -1).some((layer) => inFolder(from, layer)) &&
+      inFolder(to, 'pipeline') &&
+      !inFolder(to, 'pipeline/contract'),
+  );
+  expect(inside).toEqual([]);
+});
+
+test('a stage of the pipeline imports the contract and itself, never a sibling', () => {
+  const siblings = violations(({ from, to, isPackage }) => {
+    const own = STAGES.find((stage) => inFolder(from, stage));
+    return own !== undefined && !isPackage && !inFolder(to, own) && !inFolder(to, 'pipeline/contract');
+  });
+  expect(siblings).toEqual([]);
+});
+
+test('the contract imports nothing but itself', () => {
+  const outwards = violations(
+    ({ from, to }) => inFolder(from, 'pipeline/contract') && !inFolder(to, 'pipeline/contract'),
+  );
+  expect(outwards).toEqual([]);
+});
+
+test('the worker meets nothing outside the pipeline by name: defects are loaded from their folder', () => {
+  const outwards = violations(
+    ({ from, to, isPackage }) => inFolder(from, 'pipeline/worker') && !isPackage && !inFolder(to, 'pipeline'),
+  );
+  expect(outwards).toEqual([]);
+});
+
+test('pipeline and oracle talk to Kafka through different libraries', () => {
+  const shared = violations(
+    ({ from, to }) =>
+      (inFolder(from, 'pipeline') && to === 'kafkajs') ||
+      ((inFolder(from, 'verifier') || inFolder(from, 'harness')) && to === '@platformatic/kafka'),
+  );
+  expect(shared).toEqual([]);
+});
+
+test('every import leads to a file that is there', () => {
+  const known = new Set(files.map((file) => file.path));
+  const dangling = violations(({ to, isPackage }) => !isPackage && to.endsWith('.ts') && !known.has(to));
+  expect(dangling).toEqual([]);
+});
