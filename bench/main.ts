@@ -7,7 +7,7 @@ import Table from 'cli-table3';
 import { type Bench, type Figure, meets } from './bench.ts';
 
 const here = import.meta.dirname;
-const notBenches = new Set(['bench.ts', 'main.ts', 'lab.ts']);
+const notBenches = new Set(['bench.ts', 'lab.ts', 'main.ts', 'pipeline.ts']);
 
 async function names(): Promise<string[]> {
   const files = await readdir(here);

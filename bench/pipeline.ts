@@ -1,0 +1,85 @@
+import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import pg from 'pg';
+import { labControl } from '../harness/lab/control.ts';
+import type { Instance, InstanceSpec } from '../harness/lab/instance.ts';
+
+/** `customers` has seven columns: uuid, three of text, two timestamps, a bigint. */
+export const BENCH_TABLE = 'customers';
+
+/** A lab of its own, with one pipeline whose table has `rows` rows; everything is gone afterwards. */
+export async function withPipeline<T>(
+  workDir: string,
+  rows: number,
+  spec: Pick<InstanceSpec, 'source' | 'sink'>,
+  measure: (instance: Instance) => Promise<T>,
+): Promise<T> {
+  const dir = join(workDir, 'lab');
+  try {
+    const lab = await labControl.up({ dir, rate: 0, seed: 1, withInstance: false, progress: () => {} });
+    await using instance = await lab.createInstance({
+      name: 'bench',
+      ...spec,
+      verifyEveryMs: null,
+      seedRows: 10,
+      seed: 1,
+    });
+    await sql(instance.sourceUrl, (client) =>
+      client.query(
+        `INSERT INTO ${BENCH_TABLE} (id, email, name, status, created_at, updated_at, version)
+         SELECT gen_random_uuid(), 'customer-' || n || '@example.org', 'Customer ' || n, 'active', now(), now(), 1
+           FROM generate_series(1, $1::int) n`,
+        [rows],
+      ),
+    );
+    return await measure(instance);
+  } finally {
+    await labControl.clean(dir);
+  }
+}
+
+export async function sql<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+/** Watches the topic of {@link BENCH_TABLE}. */
+export class TopicEnd implements AsyncDisposable {
+  readonly #admin;
+  readonly #topic: string;
+
+  private constructor(instance: Instance) {
+    const kafka = new Kafka({ brokers: [...instance.bootstrapServers], logLevel: logLevel.NOTHING });
+    this.#admin = kafka.admin();
+    this.#topic = `${instance.topicPrefix}.public.${BENCH_TABLE}`;
+  }
+  static async open(instance: Instance): Promise<TopicEnd> {
+    const end = new TopicEnd(instance);
+    await end.#admin.connect();
+    return end;
+  }
+  /** Records in the topic, as the sum of its partitions' end offsets (nothing is deleted meanwhile). */
+  async records(): Promise<number> {
+    const partitions = await this.#admin.fetchTopicOffsets(this.#topic);
+    return partitions.reduce((sum, { high }) => sum + Number(high), 0);
+  }
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#admin.disconnect();
+  }
+}
+
+/** Polls until `count` reaches `goal`; resolves with the milliseconds that it took. */
+export async function untilReached(goal: number, count: () => Promise<number>): Promise<number> {
+  const start = performance.now();
+  const deadline = start + 300_000;
+  while (performance.now() < deadline) {
+    if ((await count()) >= goal) return performance.now() - start;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  throw new Error(`not at ${goal} after 300 s, but at ${await count()}`);
+}
