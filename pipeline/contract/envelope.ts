@@ -66,7 +66,7 @@ export interface EventContext {
   readonly position: Position;
   /** LSN of the WAL record, from the XLogData frame; for a snapshot its consistent point. */
   readonly lsn: Lsn;
-  /** What Debezium writes first into `source.sequence`: LSN of the Begin's XLogData frame; null in a snapshot. */
+  /** End LSN of the Commit before this transaction, which comes first in `source.sequence`; null where none is known. */
   readonly lastCommitLsn: Lsn | null;
   /** Null in a snapshot that cannot know it. */
   readonly xid: Xid | null;

@@ -22,7 +22,8 @@ export function decimalType(config: EncoderConfig, typeModifier: number): TypeMa
     const zero = `"${rescale('0', limits?.scale ?? 0)}"`;
     return {
       schema: { type: 'string' },
-      encode: (text) => `"${special(text) ?? text}"`,
+      // Values come with all the digits of their column, a DEFAULT as it was written.
+      encode: (text) => `"${special(text) ?? (limits && rescale(text, limits.scale)) ?? text}"`,
       fallback: zero,
       placeholder: quote(config.unavailableValue),
       computedDefault: zero,

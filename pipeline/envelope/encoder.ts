@@ -122,7 +122,7 @@ class DebeziumEncoder implements EventEncoder {
   #value(table: TableEncoder, op: Operation, before: string, after: string, context: EventContext): Buffer {
     const source = this.#source.write(context, table.sourceFragment);
     const nowUs = String(this.#config.nowUs());
-    const times = `"ts_ms":${nowUs.slice(0, -3)},"ts_us":${nowUs},"ts_ns":${nowUs}000`;
+    const times = `"ts_ms":${nowUs.slice(0, -3) || '0'},"ts_us":${nowUs},"ts_ns":${nowUs}000`;
     const payload = `{"before":${before},"after":${after},"source":${source},"transaction":null,"op":"${op}",${times}}`;
     const head = table.valueHead;
     if (head === null) return Buffer.from(payload);

@@ -62,7 +62,11 @@ export function timestampMillis(text: string): string {
   const infinite = infinity(text, TIMESTAMP_INFINITY_MS);
   if (infinite !== null) return infinite;
   const at = parseTimestamp(text);
-  return String(epochSeconds(at) * 1000 + Math.floor(at.micros / 1000));
+  const seconds = epochSeconds(at);
+  const millis = Math.floor(at.micros / 1000);
+  // The calendar of PostgreSQL ends in the year 294276: a little beyond what a double counts exactly.
+  if (Math.abs(seconds) < 9e12) return String(seconds * 1000 + millis);
+  return String(BigInt(seconds) * 1000n + BigInt(millis));
 }
 
 /**

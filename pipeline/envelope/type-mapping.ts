@@ -109,25 +109,25 @@ function interval({ config }: Context): TypeMapping {
     encode: intervalISO,
     fallback: '"P0Y0M0DT0H0M0S"',
     placeholder: null,
+    computedDefault: '"P0Y0M0DT0H0M0S"',
   };
 }
 
 function bytea({ config }: Context): TypeMapping {
-  const coding = ({ bytes: 'base64', base64: 'base64', 'base64-url-safe': 'base64url', hex: 'hex' } as const)[
-    config.binary
-  ];
-  const placeholder =
-    config.binary === 'bytes'
-      ? Buffer.from(config.unavailableValue).toString('base64')
-      : config.unavailableValue;
+  const asBytes = config.binary === 'bytes';
+  const { unavailableValue: unavailable } = config;
   return {
-    schema: { type: config.binary === 'bytes' ? 'bytes' : 'string' },
+    schema: { type: asBytes ? 'bytes' : 'string' },
     encode: (text) => {
       if (!text.startsWith('\\x')) throw new RangeError('the bytea is not in bytea_output hex');
-      return asString(coding === 'hex' ? text.slice(2) : Buffer.from(text.slice(2), 'hex').toString(coding));
+      const hex = text.slice(2);
+      if (config.binary === 'hex') return asString(hex);
+      const base64 = Buffer.from(hex, 'hex').toString('base64');
+      const urlSafe = config.binary === 'base64-url-safe';
+      return asString(urlSafe ? base64.replaceAll('+', '-').replaceAll('/', '_') : base64);
     },
     fallback: '""',
-    placeholder: quote(placeholder),
+    placeholder: quote(asBytes ? Buffer.from(unavailable).toString('base64') : unavailable),
   };
 }
 
@@ -190,7 +190,7 @@ const BASE_TYPES: Readonly<Record<string, (context: Context) => TypeMapping>> = 
   tsrange: (context) => string(context),
   tstzrange: (context) => string(context),
   daterange: (context) => string(context),
-  tsvector: (context) => string(context, 'io.debezium.data.TsVector'),
+  tsvector: (context) => string(context, 'io.debezium.data.Tsvector'),
 };
 
 /** Base types of which Debezium omits arrays: such a column would be missing from every event. */
