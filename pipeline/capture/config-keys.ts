@@ -1,0 +1,178 @@
+/**
+ * What a configuration key takes. `fixed` keys are known to Debezium or Kafka Connect, but this engine has only
+ * the named behaviour: any other value is refused, never ignored.
+ */
+export type KeyDefinition =
+  | { readonly kind: 'text'; readonly default?: string; readonly required?: true; readonly pattern?: RegExp }
+  | { readonly kind: 'integer'; readonly default: number; readonly min: number }
+  | { readonly kind: 'boolean'; readonly default: boolean }
+  | { readonly kind: 'choice'; readonly default: string; readonly values: readonly string[] }
+  | { readonly kind: 'expressions' }
+  | { readonly kind: 'fixed'; readonly values: readonly string[] };
+
+const JSON_CONVERTER = 'org.apache.kafka.connect.json.JsonConverter';
+export const CONNECTOR_CLASS = 'io.debezium.connector.postgresql.PostgresConnector';
+
+const text = (fallback?: string): KeyDefinition =>
+  fallback === undefined ? { kind: 'text' } : { kind: 'text', default: fallback };
+const required = (pattern?: RegExp): KeyDefinition =>
+  pattern ? { kind: 'text', required: true, pattern } : { kind: 'text', required: true };
+const integer = (fallback: number, min = 0): KeyDefinition => ({ kind: 'integer', default: fallback, min });
+const flag = (fallback: boolean): KeyDefinition => ({ kind: 'boolean', default: fallback });
+const choice = (fallback: string, ...others: string[]): KeyDefinition => ({
+  kind: 'choice',
+  default: fallback,
+  values: [fallback, ...others],
+});
+const fixed = (...values: string[]): KeyDefinition => ({ kind: 'fixed', values });
+const expressions: KeyDefinition = { kind: 'expressions' };
+
+/** PostgreSQL's own rule for the name of a replication slot. */
+const SLOT_NAME = /^[a-z0-9_]{1,63}$/;
+/** Kafka's rule for the name of a topic. */
+const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/;
+
+/** Every key that is known. Meaning and defaults: Debezium's documentation of its PostgreSQL connector, 3.5. */
+export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
+  // Kafka Connect
+  name: text(),
+  'connector.class': fixed(CONNECTOR_CLASS),
+  'tasks.max': integer(1, 1),
+  'key.converter': fixed(JSON_CONVERTER),
+  'value.converter': fixed(JSON_CONVERTER),
+  'key.converter.schemas.enable': flag(true),
+  'value.converter.schemas.enable': flag(true),
+  'header.converter': fixed('org.apache.kafka.connect.storage.SimpleHeaderConverter'),
+  transforms: fixed(''),
+  predicates: fixed(''),
+  'config.action.reload': fixed('restart', 'none'),
+  'errors.tolerance': fixed('none'),
+  'errors.retry.timeout': fixed('0'),
+  'errors.log.enable': fixed('false'),
+  'errors.log.include.messages': fixed('false'),
+  'exactly.once.support': fixed('requested'),
+  'topic.creation.enable': fixed('true'),
+  'topic.creation.groups': fixed(''),
+  'topic.creation.default.partitions': integer(1, 1),
+  'topic.creation.default.replication.factor': integer(-1, -1),
+  'topic.creation.default.cleanup.policy': text(),
+  'topic.creation.default.retention.ms': text(),
+  'topic.creation.default.retention.bytes': text(),
+  'topic.creation.default.segment.bytes': text(),
+  'topic.creation.default.segment.ms': text(),
+  'topic.creation.default.max.message.bytes': text(),
+  'topic.creation.default.min.insync.replicas': text(),
+  'topic.creation.default.compression.type': text(),
+  'topic.creation.default.delete.retention.ms': text(),
+  'producer.override.compression.type': choice('none', 'lz4', 'gzip', 'snappy', 'zstd'),
+  'producer.override.acks': fixed('all', '-1'),
+  'producer.override.enable.idempotence': fixed('true'),
+  'producer.override.request.timeout.ms': integer(5_000, 100),
+  // Connection
+  'database.hostname': required(),
+  'database.port': integer(5432, 1),
+  'database.user': required(),
+  'database.password': text(),
+  'database.dbname': required(),
+  'database.sslmode': choice('prefer', 'disable', 'allow', 'require', 'verify-ca', 'verify-full'),
+  'database.sslrootcert': text(),
+  'database.sslcert': text(),
+  'database.sslkey': text(),
+  'database.sslpassword': fixed(''),
+  'database.sslfactory': fixed(''),
+  'database.tcpKeepAlive': flag(true),
+  'database.initial.statements': fixed(''),
+  'database.query.timeout.ms': integer(600_000),
+  // Slot, publication, stream
+  'plugin.name': fixed('pgoutput'),
+  'slot.name': { kind: 'text', default: 'debezium', pattern: SLOT_NAME },
+  'slot.drop.on.stop': flag(false),
+  'slot.stream.params': fixed(''),
+  'slot.failover': flag(false),
+  'slot.max.retries': integer(6),
+  'slot.retry.delay.ms': integer(10_000),
+  'publication.name': text('dbz_publication'),
+  'publication.autocreate.mode': choice('all_tables', 'disabled', 'filtered'),
+  'replica.identity.autoset.values': fixed(''),
+  'replica.autoset.type': fixed(''),
+  'publish.via.partition.root': fixed('false'),
+  'status.update.interval.ms': integer(10_000, 10),
+  'xmin.fetch.interval.ms': fixed('0'),
+  'lsn.flush.mode': fixed('connector'),
+  'flush.lsn.source': fixed('true'),
+  'offset.mismatch.strategy': fixed('no_validation'),
+  'read.only': fixed('false'),
+  // What is captured
+  'topic.prefix': required(TOPIC_NAME),
+  'schema.include.list': expressions,
+  'schema.exclude.list': expressions,
+  'table.include.list': expressions,
+  'table.exclude.list': expressions,
+  'column.include.list': fixed(''),
+  'column.exclude.list': fixed(''),
+  'message.key.columns': fixed(''),
+  'message.prefix.include.list': fixed(''),
+  'message.prefix.exclude.list': fixed('.*'),
+  'skipped.operations': { kind: 'text', default: 't' },
+  'skip.messages.without.change': fixed('false'),
+  'table.ignore.builtin': fixed('true'),
+  // Events
+  'tombstones.on.delete': flag(true),
+  'decimal.handling.mode': choice('precise', 'double', 'string'),
+  'time.precision.mode': choice('adaptive', 'adaptive_time_microseconds', 'connect'),
+  'interval.handling.mode': choice('numeric', 'string'),
+  'binary.handling.mode': choice('bytes', 'base64', 'base64-url-safe', 'hex'),
+  'hstore.handling.mode': fixed('json'),
+  'money.fraction.digits': fixed('2'),
+  'unavailable.value.placeholder': text('__debezium_unavailable_value'),
+  'include.unknown.datatypes': fixed('false'),
+  'include.schema.changes': fixed('false', 'true'),
+  'include.schema.comments': fixed('false'),
+  'provide.transaction.metadata': fixed('false'),
+  'sourceinfo.struct.maker': fixed('io.debezium.connector.postgresql.PostgresSourceInfoStructMaker'),
+  'topic.naming.strategy': fixed('io.debezium.schema.SchemaTopicNamingStrategy'),
+  'topic.delimiter': fixed('.'),
+  'topic.cache.size': integer(10_000, 1),
+  'topic.heartbeat.prefix': text('__debezium-heartbeat'),
+  'schema.name.adjustment.mode': fixed('none'),
+  'field.name.adjustment.mode': fixed('none'),
+  'schema.refresh.mode': fixed('columns_diff'),
+  'event.processing.failure.handling.mode': fixed('fail'),
+  converters: fixed(''),
+  'post.processors': fixed(''),
+  // Snapshots
+  'snapshot.mode': choice('initial', 'initial_only', 'no_data', 'never', 'always', 'when_needed'),
+  'snapshot.fetch.size': integer(10_240, 1),
+  'snapshot.isolation.mode': fixed('serializable', 'repeatable_read'),
+  'snapshot.locking.mode': fixed('none'),
+  'snapshot.query.mode': fixed('select_all'),
+  'snapshot.delay.ms': fixed('0'),
+  'streaming.delay.ms': fixed('0'),
+  'snapshot.lock.timeout.ms': fixed('10000'),
+  'snapshot.max.threads': fixed('1'),
+  'snapshot.tables.order.by.row.count': fixed('disabled'),
+  'snapshot.include.collection.list': expressions,
+  'snapshot.select.statement.overrides': fixed(''),
+  'signal.data.collection': text(),
+  'signal.enabled.channels': fixed('source'),
+  'signal.poll.interval.ms': integer(5_000),
+  'incremental.snapshot.chunk.size': integer(1_024, 1),
+  'incremental.snapshot.watermarking.strategy': fixed('insert_insert'),
+  'incremental.snapshot.allow.schema.changes': fixed('false'),
+  'notification.enabled.channels': fixed(''),
+  // Batches, bounds, retries
+  'max.batch.size': integer(2_048, 1),
+  'max.queue.size': integer(8_192, 1),
+  'max.queue.size.in.bytes': integer(0),
+  'poll.interval.ms': integer(500),
+  'heartbeat.interval.ms': integer(0),
+  'heartbeat.action.query': fixed(''),
+  'errors.max.retries': integer(-1, -1),
+  'errors.retry.delay.initial.ms': integer(300),
+  'errors.retry.delay.max.ms': integer(10_000, 1),
+  'retriable.restart.connector.wait.ms': integer(10_000),
+  'custom.metric.tags': fixed(''),
+  'log.position.check.enable': fixed('true'),
+  'executor.shutdown.timeout.ms': fixed('4000'),
+  'connection.validation.timeout.ms': integer(60_000, 1),
+};

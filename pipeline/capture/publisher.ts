@@ -1,0 +1,89 @@
+import { LabError } from '../contract/errors.ts';
+import type { ProducedRecord } from '../contract/records.ts';
+import type { PublishStage } from '../contract/stages.ts';
+import { type Message, permanentKafkaError, type RecordProducer } from './kafka-clients.ts';
+import { choosePartition } from './partition.ts';
+import type { TopicRegistry } from './topics.ts';
+
+/**
+ * What a request may hold for one partition. The library makes one record batch of it, and brokers refuse a batch
+ * of more than `message.max.bytes`, 1 MiB by default. A single record may be larger, and is then sent alone.
+ */
+export const REQUEST_BYTES = 900_000;
+
+/** Bytes of a record in a batch, about: its parts, header names, and the fields around them. */
+export function recordBytes(record: ProducedRecord): number {
+  return (record.key?.length ?? 0) + (record.value?.length ?? 0) + 120;
+}
+
+/** Kafka's half of the way out: chooses the partition, sends, waits for the acknowledgement. */
+export function createPublishStage(producer: RecordProducer, topics: TopicRegistry): PublishStage {
+  return {
+    async publish(records) {
+      await ensureTopics(records, topics);
+      for (const batch of requests(records)) await send(producer, batch, topics);
+    },
+  };
+}
+
+async function ensureTopics(records: readonly ProducedRecord[], topics: TopicRegistry): Promise<void> {
+  let missing: Set<string> | undefined;
+  for (const { topic } of records) {
+    if (topics.partitionsOf(topic) === undefined) {
+      missing ??= new Set();
+      missing.add(topic);
+    }
+  }
+  if (missing) await topics.ensure(missing);
+}
+
+/** Cuts a list into requests of at most {@link REQUEST_BYTES}. */
+export function* requests(records: readonly ProducedRecord[]): Generator<readonly ProducedRecord[]> {
+  let start = 0;
+  let bytes = 0;
+  for (let i = 0; i < records.length; i++) {
+    const size = recordBytes(records[i] as ProducedRecord);
+    if (i > start && bytes + size > REQUEST_BYTES) {
+      yield records.slice(start, i);
+      start = i;
+      bytes = 0;
+    }
+    bytes += size;
+  }
+  if (start === 0 && records.length > 0) yield records;
+  else if (start < records.length) yield records.slice(start);
+}
+
+async function send(
+  producer: RecordProducer,
+  records: readonly ProducedRecord[],
+  topics: TopicRegistry,
+): Promise<void> {
+  const messages = records.map((record): Message => {
+    const partitions = topics.partitionsOf(record.topic) ?? 1;
+    return {
+      topic: record.topic,
+      partition: choosePartition(record.topic, record.key, partitions),
+      headers: record.headers as Map<string, string | Buffer>,
+      ...(record.key === null ? {} : { key: record.key }),
+      ...(record.value === null ? {} : { value: record.value }),
+    };
+  });
+  try {
+    await producer.send({ messages });
+  } catch (error) {
+    const name = permanentKafkaError(error);
+    if (name === undefined) throw error;
+    throw new LabError('CDC-1040', `Kafka refused records of ${topicList(records)}: ${name}.`, {
+      cause: error,
+      remedy:
+        name === 'MESSAGE_TOO_LARGE' || name === 'RECORD_LIST_TOO_LARGE'
+          ? 'Raise max.message.bytes of the topic (and message.max.bytes of the broker), then restart the task.'
+          : 'Put right what the broker names, then restart the task.',
+    });
+  }
+}
+
+function topicList(records: readonly ProducedRecord[]): string {
+  return [...new Set(records.map((record) => record.topic))].slice(0, 3).join(', ');
+}

@@ -1,0 +1,67 @@
+import type { Lsn } from '../contract/lsn.ts';
+
+/** Microseconds between the Unix epoch and PostgreSQL's, 2000-01-01. */
+const POSTGRES_EPOCH_US = 946_684_800_000_000n;
+
+const XLOG_DATA = 0x77; // 'w'
+const KEEPALIVE = 0x6b; // 'k'
+const STATUS_UPDATE = 0x72; // 'r'
+
+/** What a CopyData message holds while WAL is streamed: manual, "Streaming Replication Protocol". */
+export type ReplicationFrame =
+  | {
+      readonly tag: 'wal';
+      /** LSN of the WAL record; 0 for messages that belong to none. */
+      readonly start: Lsn;
+      /** End of the server's WAL when it sent this. */
+      readonly serverEnd: Lsn;
+      /** A view of the socket's buffer: to be used before the next message is read, or copied. */
+      readonly payload: Buffer;
+    }
+  | {
+      readonly tag: 'keepalive';
+      readonly serverEnd: Lsn;
+      readonly replyRequested: boolean;
+    };
+
+/** @throws on a frame that the protocol does not know, or that is cut short. */
+export function parseReplicationFrame(chunk: Buffer): ReplicationFrame {
+  const tag = chunk[0];
+  if (tag === XLOG_DATA && chunk.length >= 25) {
+    return {
+      tag: 'wal',
+      start: chunk.readBigUInt64BE(1) as Lsn,
+      serverEnd: chunk.readBigUInt64BE(9) as Lsn,
+      payload: chunk.subarray(25),
+    };
+  }
+  if (tag === KEEPALIVE && chunk.length === 18) {
+    return {
+      tag: 'keepalive',
+      serverEnd: chunk.readBigUInt64BE(1) as Lsn,
+      replyRequested: chunk[17] === 1,
+    };
+  }
+  throw new Error(`Replication frame of ${chunk.length} bytes, first byte ${tag ?? 'none'}, is not known.`);
+}
+
+/**
+ * Standby status update. `flushed` is what PostgreSQL may forget; for a logical slot it is the slot's
+ * `confirmed_flush_lsn`. `written` and `applied` are for pg_stat_replication only.
+ */
+export function standbyStatusUpdate(status: {
+  readonly written: Lsn;
+  readonly flushed: Lsn;
+  readonly applied: Lsn;
+  readonly nowMs: number;
+  readonly replyRequested: boolean;
+}): Buffer {
+  const bytes = Buffer.allocUnsafe(34);
+  bytes[0] = STATUS_UPDATE;
+  bytes.writeBigUInt64BE(status.written, 1);
+  bytes.writeBigUInt64BE(status.flushed, 9);
+  bytes.writeBigUInt64BE(status.applied, 17);
+  bytes.writeBigInt64BE(BigInt(status.nowMs) * 1000n - POSTGRES_EPOCH_US, 25);
+  bytes[33] = status.replyRequested ? 1 : 0;
+  return bytes;
+}

@@ -1,0 +1,311 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from 'pg';
+import type { ComponentHealth, TaskContext } from '../contract/connector.ts';
+import type { CreateEventEncoder, EventEncoder } from '../contract/envelope.ts';
+import type { DecodePgOutput } from '../contract/pgoutput.ts';
+import type { OffsetStage, PublishStage } from '../contract/stages.ts';
+import { publishedTables } from './catalogue.ts';
+import type { SourceConfig } from './config.ts';
+import { connect, disconnect } from './connection.ts';
+import type { Gate } from './gate.ts';
+import { closeClient, createAdmin, createProducer, type KafkaAddress } from './kafka-clients.ts';
+import { parseLsn } from './lsn-text.ts';
+import { OffsetBook } from './offset-book.ts';
+import { OffsetStore } from './offset-store.ts';
+import { INITIAL_SNAPSHOT, type Prepared, prepare } from './prepare.ts';
+import { createPublishStage } from './publisher.ts';
+import { serialize } from './serial-publish.ts';
+import { readSignal } from './signals.ts';
+import { dropSlot } from './slot.ts';
+import { SnapshotReader } from './snapshot-reader.ts';
+import { runSnapshot } from './snapshot-run.ts';
+import { parseOffset, type SnapshotJob, type SourceOffset } from './source-offset.ts';
+import { StreamReader } from './stream-reader.ts';
+import { StreamSession } from './stream-session.ts';
+import { TopicRegistry } from './topics.ts';
+import { sleep, unlessAborted } from './wake.ts';
+
+const LAG_EVERY_MS = 1_000;
+
+/** Decoder and encoder come from the worker: stages do not know each other. */
+export interface Parts {
+  readonly decode: DecodePgOutput;
+  readonly createEncoder: CreateEventEncoder;
+}
+
+export interface SessionOptions extends Parts {
+  readonly config: SourceConfig;
+  readonly context: TaskContext;
+  readonly gate: Gate;
+  readonly snapshotAgain: boolean;
+  /** Something was done: failures before it are over. */
+  readonly onProgress: () => void;
+  /** Connections, slot and position stand, and the position is stored. */
+  readonly onPrepared: () => void;
+}
+
+export function kafkaAddress(config: SourceConfig, context: TaskContext): KafkaAddress {
+  return {
+    bootstrapServers: context.bootstrapServers,
+    clientId: `connector-producer-${config.name}-0`,
+    requestTimeoutMs: config.producer.requestTimeoutMs,
+  };
+}
+
+export function createOffsetStore(config: SourceConfig, context: TaskContext): OffsetStore {
+  const { name, topicPrefix } = config;
+  return new OffsetStore(kafkaAddress(config, context), context.offsetsTopic, name, { server: topicPrefix });
+}
+
+/**
+ * One attempt of the task: connections, checks, snapshots, stream. All of it is made anew by the next attempt, which
+ * begins at the stored position: so the producer that failed is never used again.
+ */
+export class Session {
+  readonly #options: SessionOptions;
+  readonly #resources: (() => Promise<void>)[] = [];
+  /** Ends everything of this session when one part fails. */
+  readonly #ending = new AbortController();
+  #stream: StreamSession | undefined;
+  #phase = 'connecting';
+  #running = new Map<string, AbortController>();
+  #fail: (error: unknown) => void = () => {};
+  readonly #failed: Promise<never>;
+
+  constructor(options: SessionOptions) {
+    this.#options = options;
+    this.#failed = new Promise<never>((_, reject) => {
+      this.#fail = reject;
+    });
+    this.#failed.catch(() => {});
+  }
+
+  /** Resolves after the signal aborts. @throws what ended it otherwise. */
+  async run(signal: AbortSignal): Promise<void> {
+    const ending = AbortSignal.any([signal, this.#ending.signal]);
+    try {
+      await this.#run(ending);
+    } finally {
+      this.#ending.abort();
+      for (const release of this.#resources.reverse()) await release();
+    }
+    if (signal.aborted && this.#options.config.slot.dropOnStop) await this.#dropSlot();
+  }
+
+  health(): ComponentHealth[] {
+    const busy = this.#phase === 'connecting';
+    const snapshot = [...this.#running.keys()].join(', ');
+    return [
+      { component: 'database', health: busy ? 'degraded' : 'ok', detail: busy ? 'connecting' : 'connected' },
+      { component: 'replication-stream', health: busy ? 'degraded' : 'ok', detail: this.#phase },
+      { component: 'broker', health: busy ? 'degraded' : 'ok', detail: busy ? 'connecting' : 'connected' },
+      ...(snapshot === ''
+        ? []
+        : [{ component: 'snapshot', health: 'ok' as const, detail: `running: ${snapshot}` }]),
+    ];
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { config, context } = this.#options;
+    const store = createOffsetStore(config, context);
+    this.#resources.push(() => store.close());
+    const value = await unlessAborted(store.load(), signal);
+    if (signal.aborted) return;
+    const stored = value == null ? null : parseOffset(value);
+    const sql = await this.#connect('sql', 'catalogue');
+    const replication = await this.#connect('replication', 'stream');
+    const prepared = await prepare({
+      config,
+      sql,
+      replication,
+      stored,
+      snapshotAgain: this.#options.snapshotAgain,
+      log: context.log,
+    });
+    if (signal.aborted) return;
+    const publish = this.#publisher();
+    const offsets = context.defects.reduce(
+      (stage, defect) => defect.offsets?.(stage) ?? stage,
+      store as OffsetStage,
+    );
+    const book = new OffsetBook(offsets, prepared.offset);
+    await book.store();
+    this.#phase = 'prepared';
+    this.#options.onPrepared();
+    const work = { prepared, publish, book, sql, replication };
+    const initial = book.current.snapshots.find((job) => job.id === INITIAL_SNAPSHOT);
+    if (initial) await this.#snapshot(initial, work, signal, prepared.created);
+    if (signal.aborted) return;
+    if (config.snapshot.mode === 'initial_only') return await this.#idle(signal);
+    await this.#streamOn(work, signal);
+  }
+
+  async #streamOn(work: Work, signal: AbortSignal): Promise<void> {
+    const { config, context, gate, decode, onProgress } = this.#options;
+    const { prepared, publish, book, sql } = work;
+    this.#phase = 'streaming';
+    this.#stream = new StreamSession({
+      config,
+      context,
+      sql,
+      // The connection that made the slot may still hold its exported snapshot: START_REPLICATION ends that.
+      replication: work.replication,
+      createReader: (queue) =>
+        new StreamReader({
+          decode,
+          encoder: this.#encoder(),
+          queue,
+          timeline: prepared.system.timeline,
+          captured: prepared.captured,
+          signalTable: config.signalTable,
+          skippedOperations: config.skippedOperations,
+          lastCommitLsn: book.current.lastCommitLsn,
+        }),
+      publish,
+      book,
+      gate,
+      onSignals: (rows) => {
+        for (const row of rows) this.#order(readSignal(row, prepared.tables, context.log), book);
+      },
+      onStored: (offset) => this.#startJobs(offset, work, signal),
+      onProgress,
+    });
+    const running = this.#stream.run(signal);
+    // Released before the connections that it uses.
+    this.#resources.push(() => running.catch(() => {}));
+    this.#watchLag(sql, signal).catch((error) => this.#fail(error));
+    this.#startJobs(book.current, work, signal);
+    await Promise.race([running, this.#failed]);
+  }
+
+  /** Jobs whose place in the offsets topic is certain; one after the other. */
+  #startJobs(offset: SourceOffset, work: Work, signal: AbortSignal): void {
+    if (this.#running.size > 0 || signal.aborted) return;
+    const job = offset.snapshots.find((candidate) =>
+      work.book.current.snapshots.some((j) => j.id === candidate.id),
+    );
+    if (job === undefined) return;
+    const running = this.#snapshot(job, work, signal)
+      .then(() => this.#startJobs(work.book.current, work, signal))
+      .catch((error) => this.#fail(error));
+    this.#resources.push(() => running);
+  }
+
+  #order(order: ReturnType<typeof readSignal>, book: OffsetBook): void {
+    const { log } = this.#options.context;
+    if (order.tag === 'snapshot' && book.addSnapshot(order.job)) {
+      log.info('Snapshot asked for.', { snapshot: order.job.id, kind: order.job.kind });
+    }
+    if (order.tag !== 'stop') return;
+    for (const job of book.current.snapshots) {
+      const left = job.tables.filter(
+        (t) => order.tables?.every((e) => !e.test(`${t.schema}.${t.table}`)) ?? false,
+      );
+      if (job.kind !== 'incremental' || left.length === job.tables.length) continue;
+      this.#running.get(job.id)?.abort();
+      book.removeSnapshot(job.id);
+      if (left.length > 0) book.addSnapshot({ ...job, tables: left });
+      log.warn('Snapshot stopped by a signal.', { snapshot: job.id, left: left.length });
+    }
+  }
+
+  /** `created`: the snapshot that a slot has just exported; otherwise a temporary slot makes one. */
+  async #snapshot(
+    job: SnapshotJob,
+    work: Work,
+    signal: AbortSignal,
+    created?: Prepared['created'],
+  ): Promise<void> {
+    const { config, context, gate } = this.#options;
+    const { book, publish, sql, prepared } = work;
+    const own = new AbortController();
+    this.#running.set(job.id, own);
+    const both = AbortSignal.any([signal, own.signal]);
+    if (job.kind === 'initial') this.#phase = 'initial snapshot';
+    if (job.kind === 'blocking') gate.hold('blocking-snapshot');
+    try {
+      const published = await publishedTables(sql, config.publication.name);
+      const name = `${config.slot.name.slice(0, 45)}_tmp_${randomUUID().slice(0, 8)}`;
+      await using reader = created
+        ? await SnapshotReader.open(config, created, published)
+        : await SnapshotReader.openNow(config, published, name);
+      await runSnapshot(job, {
+        reader,
+        encoder: this.#encoder(),
+        publish,
+        book,
+        gate,
+        timeline: prepared.system.timeline,
+        chunkRows:
+          job.kind === 'incremental' ? config.snapshot.incrementalChunkSize : config.snapshot.fetchSize,
+        log: context.log,
+        metrics: context.metrics,
+        crashPoints: context.crashPoints,
+        signal: both,
+      });
+      this.#options.onProgress();
+    } finally {
+      this.#running.delete(job.id);
+      if (job.kind === 'blocking') gate.release('blocking-snapshot');
+    }
+  }
+
+  #encoder(): EventEncoder {
+    const { createEncoder, config } = this.#options;
+    return createEncoder({ ...config.encoder, nowUs: () => BigInt(Date.now()) * 1000n });
+  }
+
+  #publisher(): PublishStage {
+    const { config, context } = this.#options;
+    const address = kafkaAddress(config, context);
+    const admin = createAdmin(address);
+    const producer = createProducer(address, config.producer.compression);
+    this.#resources.push(() => closeClient(admin));
+    this.#resources.push(() => closeClient(producer));
+    const healthy = createPublishStage(producer, new TopicRegistry(admin, config.topics));
+    return serialize(context.defects.reduce((stage, defect) => defect.publish?.(stage) ?? stage, healthy));
+  }
+
+  async #connect(kind: 'sql' | 'replication', role: string): Promise<Client> {
+    const client = await connect(this.#options.config, kind, role);
+    this.#resources.push(() => disconnect(client));
+    return client;
+  }
+
+  async #watchLag(sql: Client, signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await sleep(LAG_EVERY_MS, signal);
+      if (signal.aborted) return;
+      const { rows } = await sql.query<{ lsn: string }>(
+        'SELECT pg_catalog.pg_current_wal_flush_lsn() AS lsn',
+      );
+      const end = rows[0];
+      if (end && this.#stream)
+        this.#options.context.metrics.lag('*', this.#stream.lagBytes(parseLsn(end.lsn)));
+    }
+  }
+
+  async #idle(signal: AbortSignal): Promise<void> {
+    this.#phase = 'snapshot completed; snapshot.mode=initial_only streams nothing';
+    await unlessAborted(new Promise<never>(() => {}), signal);
+  }
+
+  async #dropSlot(): Promise<void> {
+    const { config, context } = this.#options;
+    const client = await connect(config, 'sql', 'drop slot');
+    try {
+      await dropSlot(client, config.slot.name);
+      context.log.warn('Replication slot dropped, as slot.drop.on.stop says.', { slot: config.slot.name });
+    } finally {
+      await disconnect(client);
+    }
+  }
+}
+
+interface Work {
+  readonly prepared: Prepared;
+  readonly publish: PublishStage;
+  readonly book: OffsetBook;
+  readonly sql: Client;
+  readonly replication: Client;
+}

@@ -1,0 +1,192 @@
+import type { Logger, TaskMetrics } from '../contract/connector.ts';
+import { CRASH_POINTS, type CrashPoints } from '../contract/crash-points.ts';
+import type { EventEncoder, SnapshotMarker } from '../contract/envelope.ts';
+import { LabError } from '../contract/errors.ts';
+import type { Tuple } from '../contract/pgoutput.ts';
+import type { ProducedRecord } from '../contract/records.ts';
+import type { PublishStage } from '../contract/stages.ts';
+import type { CatalogueTable } from './catalogue.ts';
+import type { Gate } from './gate.ts';
+import { formatPosition } from './lsn-text.ts';
+import type { OffsetBook } from './offset-book.ts';
+import type { Chunk, SnapshotReader } from './snapshot-reader.ts';
+import type { SnapshotJob, TableProgress } from './source-offset.ts';
+import { unlessAborted } from './wake.ts';
+
+/** Rows that are encoded in one go: the stream's turn comes in between. */
+const SLICE_ROWS = 1_024;
+
+export interface SnapshotRunOptions {
+  readonly reader: SnapshotReader;
+  /** An encoder of its own: the stream may be behind, at another shape of the same table. */
+  readonly encoder: EventEncoder;
+  readonly publish: PublishStage;
+  readonly book: OffsetBook;
+  readonly gate: Gate;
+  readonly timeline: number;
+  readonly chunkRows: number;
+  readonly log: Logger;
+  readonly metrics: TaskMetrics;
+  readonly crashPoints: CrashPoints;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Publishes the rows of a snapshot, chunk by chunk, each checkpointed in the offsets topic once Kafka has it; then
+ * takes the job out of the offset. Goes on after the last checkpoint of the job.
+ *
+ * Every row has the position (timeline, consistent point, 0): older than any change that the snapshot does not hold,
+ * newer than any that it does.
+ */
+export async function runSnapshot(job: SnapshotJob, options: SnapshotRunOptions): Promise<void> {
+  const { reader, log, book, signal } = options;
+  const todo = job.tables.filter((table) => !table.done);
+  log.info('Snapshot started.', {
+    snapshot: job.id,
+    kind: job.kind,
+    tables: todo.map((t) => `${t.schema}.${t.table}`),
+  });
+  const tables = await reader.lock(todo);
+  let first = !job.tables.some((table) => table.rows > 0);
+  let rows = 0;
+  for (const [i, progress] of todo.entries()) {
+    const table = tables.find((t) => t.schema === progress.schema && t.table === progress.table);
+    if (table === undefined) {
+      log.error('A table of the snapshot no longer exists; it is left out.', {
+        snapshot: job.id,
+        table: `${progress.schema}.${progress.table}`,
+      });
+      continue;
+    }
+    const run = new TableRun(job, table, progress, options, { first, last: i === todo.length - 1 });
+    const count = await run.run();
+    if (signal.aborted) return;
+    if (count > 0) first = false;
+    rows += count;
+  }
+  book.removeSnapshot(job.id);
+  if (job.kind === 'initial') book.change({ snapshotCompleted: true });
+  await book.store();
+  log.info('Snapshot completed.', { snapshot: job.id, kind: job.kind, rows });
+}
+
+/** One table of a snapshot. */
+class TableRun {
+  readonly #job: SnapshotJob;
+  readonly #table: CatalogueTable;
+  readonly #options: SnapshotRunOptions;
+  readonly #place: { readonly first: boolean; readonly last: boolean };
+  readonly #name: string;
+  #progress: TableProgress;
+  #published = 0;
+
+  constructor(
+    job: SnapshotJob,
+    table: CatalogueTable,
+    progress: TableProgress,
+    options: SnapshotRunOptions,
+    place: { readonly first: boolean; readonly last: boolean },
+  ) {
+    this.#job = job;
+    this.#table = table;
+    this.#options = options;
+    this.#place = place;
+    this.#name = `${table.schema}.${table.table}`;
+    // Without a key there is no place to go on from.
+    this.#progress = table.key.length === 0 ? { ...progress, lastKey: null, rows: 0 } : progress;
+  }
+
+  /** Returns the rows that were published. The next chunk is read while this one is sent. */
+  async run(): Promise<number> {
+    const { reader, encoder, chunkRows, signal, gate } = this.#options;
+    const description = reader.describe(this.#table);
+    const columns = description.columns.map((column) => column.name);
+    encoder.describe(description);
+    const read = (after: readonly string[] | null) => {
+      const chunk = reader.read(this.#table, columns, after, chunkRows);
+      // Awaited below; until then a failure must not count as unhandled.
+      chunk.catch(() => {});
+      return chunk;
+    };
+    let next: Promise<Chunk> | undefined = read(this.#progress.lastKey);
+    while (next) {
+      const chunk: Chunk = await next;
+      next = chunk.more ? read(chunk.lastKey) : undefined;
+      await gate.unpaused(signal);
+      if (chunk.rows.length > 0) await this.#hold();
+      if (signal.aborted) break;
+      await this.#publish(chunk);
+      if (signal.aborted) break;
+      await this.#checkpoint(chunk);
+    }
+    // A connection is not closed under a query that it still runs.
+    await next?.catch(() => {});
+    return this.#published;
+  }
+
+  async #hold(): Promise<void> {
+    const held = this.#options.crashPoints.reach(CRASH_POINTS.midSnapshotChunk);
+    if (held) await unlessAborted(held, this.#options.signal);
+  }
+
+  async #publish(chunk: Chunk): Promise<void> {
+    const { publish, metrics, signal } = this.#options;
+    for (let start = 0; start < chunk.rows.length && !signal.aborted; start += SLICE_ROWS) {
+      const rows = chunk.rows.slice(start, start + SLICE_ROWS);
+      const records: ProducedRecord[] = [];
+      for (const [i, row] of rows.entries()) {
+        const isLast = !chunk.more && start + i === chunk.rows.length - 1;
+        for (const record of this.#encode(row, this.#marker(isLast))) records.push(record);
+        this.#published++;
+      }
+      await publish.publish(records);
+      metrics.count('published', this.#name, records.length);
+    }
+  }
+
+  #marker(isLast: boolean): SnapshotMarker {
+    if (this.#job.kind === 'incremental') return 'incremental';
+    if (isLast) return this.#place.last ? 'last' : 'last_in_data_collection';
+    return this.#place.first && this.#published === 0 ? 'first' : 'true';
+  }
+
+  #encode(row: Tuple, snapshot: SnapshotMarker): ProducedRecord[] {
+    const { reader, encoder, timeline } = this.#options;
+    const { consistentPoint, takenAtUs } = reader;
+    try {
+      return encoder.read(this.#table.relationOid, row, {
+        position: formatPosition({ timeline, commitLsn: consistentPoint, ordinal: 0 }),
+        lsn: consistentPoint,
+        lastCommitLsn: null,
+        xid: null,
+        commitTimeUs: takenAtUs,
+        snapshot,
+      });
+    } catch (cause) {
+      if (cause instanceof LabError) throw cause;
+      throw new LabError(
+        'CDC-1034',
+        `A row of ${this.#name} cannot be made an event: ${cause instanceof Error ? cause.message : String(cause)}`,
+        { cause, remedy: 'Leave the table out with table.exclude.list, or report the value and its type.' },
+      );
+    }
+  }
+
+  async #checkpoint(chunk: Chunk): Promise<void> {
+    const { book, log } = this.#options;
+    this.#progress = {
+      ...this.#progress,
+      lastKey: chunk.lastKey ?? this.#progress.lastKey,
+      rows: this.#progress.rows + chunk.rows.length,
+      done: !chunk.more,
+    };
+    book.progress(this.#job.id, this.#progress);
+    await book.store();
+    log.debug('Snapshot chunk stored.', {
+      snapshot: this.#job.id,
+      table: this.#name,
+      rows: this.#progress.rows,
+      done: this.#progress.done,
+    });
+  }
+}

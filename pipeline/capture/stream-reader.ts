@@ -1,0 +1,278 @@
+import type { EventContext, EventEncoder } from '../contract/envelope.ts';
+import { LabError } from '../contract/errors.ts';
+import type { Lsn, Xid } from '../contract/lsn.ts';
+import {
+  type BeginMessage,
+  type CommitMessage,
+  type DecodePgOutput,
+  type DeleteMessage,
+  type InsertMessage,
+  type PgOutputMessage,
+  type RelationMessage,
+  type TruncateMessage,
+  UNCHANGED_TOAST,
+  type UpdateMessage,
+} from '../contract/pgoutput.ts';
+import type { Position } from '../contract/position.ts';
+import type { ProducedRecord } from '../contract/records.ts';
+import type { TableDescription } from '../contract/table.ts';
+import { createPositionWriter, formatLsn } from './lsn-text.ts';
+import type { RecordQueue, SignalRow } from './record-queue.ts';
+import { lostToastValue } from './table-checks.ts';
+import type { TableFilter } from './table-filter.ts';
+
+/** A relation that the stream has described. */
+interface Relation {
+  readonly name: string;
+  readonly use: 'capture' | 'signal' | 'ignore';
+  readonly message: RelationMessage;
+  /** Indexes of the primary key's columns; known once the catalogue was asked. */
+  keyIndexes: readonly number[];
+}
+
+interface OpenTransaction {
+  readonly begin: BeginMessage;
+  readonly positionOf: (ordinal: number) => Position;
+  /** Changes so far. */
+  ordinal: number;
+  table: string | null;
+  readonly signals: SignalRow[];
+}
+
+export interface StreamReaderOptions {
+  readonly decode: DecodePgOutput;
+  readonly encoder: EventEncoder;
+  readonly queue: RecordQueue;
+  readonly timeline: number;
+  readonly captured: TableFilter;
+  /** `schema.table`, or undefined. */
+  readonly signalTable: string | undefined;
+  readonly skippedOperations: ReadonlySet<string>;
+  readonly lastCommitLsn: Lsn | null;
+}
+
+/**
+ * Messages of pgoutput → records and commits in the queue. No I/O.
+ *
+ * The ordinal of a change counts the changes of its transaction only. A Relation message does not count: when one is
+ * sent depends on the session, and a change must have the same position each time that it is sent.
+ */
+export class StreamReader {
+  readonly #options: StreamReaderOptions;
+  readonly #relations = new Map<number, Relation>();
+  readonly #tables = new Map<string, string>();
+  #transaction: OpenTransaction | undefined;
+  #lastCommitLsn: Lsn | null;
+
+  constructor(options: StreamReaderOptions) {
+    this.#options = options;
+    this.#lastCommitLsn = options.lastCommitLsn;
+  }
+
+  get inTransaction(): boolean {
+    return this.#transaction !== undefined;
+  }
+
+  get lastCommitLsn(): Lsn | null {
+    return this.#lastCommitLsn;
+  }
+
+  /**
+   * Takes one message. Returns a Relation message that has to be looked up, and given to {@link describe}, before
+   * the next message.
+   * @throws LabError naming the LSN, where a message cannot be decoded or a row not be made an event.
+   */
+  read(start: Lsn, payload: Buffer): RelationMessage | undefined {
+    const message = this.#decode(start, payload);
+    switch (message.tag) {
+      case 'begin':
+        this.#begin(message);
+        return undefined;
+      case 'commit':
+        this.#commit(message);
+        return undefined;
+      case 'relation':
+        return this.#relation(message);
+      case 'insert':
+      case 'update':
+      case 'delete':
+      case 'truncate':
+        this.#change(start, message);
+        return undefined;
+      case 'origin':
+      case 'type':
+      case 'message':
+        return undefined;
+      default:
+        return unreachable(message);
+    }
+  }
+
+  /** What the catalogue says of the relation that {@link read} returned. */
+  describe(table: TableDescription): void {
+    const relation = this.#relations.get(table.relationOid);
+    if (relation === undefined) return;
+    relation.keyIndexes = table.columns.flatMap((column, i) => (column.keyRank > 0 ? [i] : []));
+    this.#options.encoder.describe(table);
+    this.#tables.set(this.#options.encoder.topicOf(table.schema, table.table), relation.name);
+  }
+
+  /** `schema.table` of a topic that a record of the stream went to. */
+  tableOf(topic: string): string {
+    return this.#tables.get(topic) ?? topic;
+  }
+
+  #decode(start: Lsn, payload: Buffer): PgOutputMessage {
+    try {
+      return this.#options.decode(payload);
+    } catch (cause) {
+      throw new LabError('CDC-1030', `A message at ${formatLsn(start)} cannot be decoded: ${text(cause)}`, {
+        cause,
+        remedy: 'Nothing after it was published. Report it with the server version; the slot keeps the WAL.',
+      });
+    }
+  }
+
+  #begin(begin: BeginMessage): void {
+    this.#transaction = {
+      begin,
+      positionOf: createPositionWriter(this.#options.timeline, begin.finalLsn),
+      ordinal: 0,
+      table: null,
+      signals: [],
+    };
+  }
+
+  #commit(commit: CommitMessage): void {
+    const { begin, table, signals } = this.#open(commit.commitLsn);
+    this.#transaction = undefined;
+    this.#lastCommitLsn = commit.endLsn;
+    this.#options.queue.commit({
+      endLsn: commit.endLsn,
+      xid: begin.xid,
+      commitTimeUs: commit.commitTimeUs,
+      table,
+      signals,
+    });
+  }
+
+  #relation(message: RelationMessage): RelationMessage | undefined {
+    const name = `${message.schema}.${message.table}`;
+    const use =
+      name === this.#options.signalTable
+        ? 'signal'
+        : this.#options.captured(message.schema, message.table)
+          ? 'capture'
+          : 'ignore';
+    this.#relations.set(message.relationOid, { name, use, message, keyIndexes: [] });
+    return use === 'capture' ? message : undefined;
+  }
+
+  #change(start: Lsn, message: InsertMessage | UpdateMessage | DeleteMessage | TruncateMessage): void {
+    const transaction = this.#open(start);
+    transaction.ordinal++;
+    const oids = message.tag === 'truncate' ? message.relationOids : [message.relationOid];
+    for (const oid of oids) {
+      const relation = this.#relations.get(oid);
+      if (relation === undefined) {
+        throw new LabError(
+          'CDC-1032',
+          `A change at ${formatLsn(start)} is of relation ${oid}, never described.`,
+          {
+            remedy: 'Restart the task: the server describes every relation anew.',
+          },
+        );
+      }
+      if (relation.use === 'signal') collectSignal(transaction, relation, message);
+      if (relation.use === 'capture') this.#encode(start, transaction, relation, oid, message);
+    }
+  }
+
+  #encode(
+    start: Lsn,
+    transaction: OpenTransaction,
+    relation: Relation,
+    oid: number,
+    message: InsertMessage | UpdateMessage | DeleteMessage | TruncateMessage,
+  ): void {
+    const { encoder, skippedOperations, queue } = this.#options;
+    const { begin } = transaction;
+    const context: EventContext = {
+      position: transaction.positionOf(transaction.ordinal),
+      lsn: start,
+      lastCommitLsn: this.#lastCommitLsn,
+      xid: begin.xid as Xid,
+      commitTimeUs: begin.commitTimeUs,
+      snapshot: 'false',
+    };
+    let records: ProducedRecord[];
+    try {
+      switch (message.tag) {
+        case 'insert':
+          if (skippedOperations.has('c')) return;
+          records = encoder.create(oid, message.after, context);
+          break;
+        case 'update':
+          if (skippedOperations.has('u')) return;
+          refuseLostToast(relation, message);
+          records = encoder.update(oid, message.before, message.beforeKind, message.after, context);
+          break;
+        case 'delete':
+          if (skippedOperations.has('d')) return;
+          records = encoder.delete(oid, message.before, message.beforeKind, context);
+          break;
+        case 'truncate':
+          if (skippedOperations.has('t')) return;
+          records = encoder.truncate(oid, context);
+          break;
+        default:
+          unreachable(message);
+      }
+    } catch (cause) {
+      if (cause instanceof LabError) throw cause;
+      throw new LabError(
+        'CDC-1031',
+        `A change of ${relation.name} at ${formatLsn(start)} cannot be made an event: ${text(cause)}`,
+        { cause, remedy: 'Leave the table out with table.exclude.list, or report the value and its type.' },
+      );
+    }
+    transaction.table = relation.name;
+    queue.add(records);
+  }
+
+  #open(lsn: Lsn): OpenTransaction {
+    if (this.#transaction) return this.#transaction;
+    throw new LabError('CDC-1033', `A message at ${formatLsn(lsn)} is outside of any transaction.`, {
+      remedy: 'Restart the task; the stream begins again at the stored position.',
+    });
+  }
+}
+
+/** The signalling table's rows are (id, type, data): Debezium's documentation, "Sending signals". */
+function collectSignal(transaction: OpenTransaction, relation: Relation, message: PgOutputMessage): void {
+  if (message.tag !== 'insert') return;
+  const value = (name: string) => {
+    const index = relation.message.columns.findIndex((column) => column.name === name);
+    const found = message.after[index];
+    return typeof found === 'string' ? found : null;
+  };
+  transaction.signals.push({ id: value('id') ?? '', type: value('type') ?? '', data: value('data') });
+}
+
+/** A changed key makes a new row: a value of it that the log does not hold could never be had again. */
+function refuseLostToast(relation: Relation, message: UpdateMessage): void {
+  const { before, beforeKind, after } = message;
+  if (before === null || beforeKind !== 'key') return;
+  if (relation.keyIndexes.every((i) => before[i] === after[i])) return;
+  const lost = after.indexOf(UNCHANGED_TOAST);
+  if (lost < 0) return;
+  throw lostToastValue(relation.message, relation.message.columns[lost]?.name ?? String(lost));
+}
+
+function text(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function unreachable(value: never): never {
+  throw new Error(`Unexpected message: ${JSON.stringify(value)}`);
+}

@@ -1,0 +1,52 @@
+/** Decides which tables are captured. */
+export type TableFilter = (schema: string, table: string) => boolean;
+
+/** Schemas of PostgreSQL itself: never captured, as in Debezium. */
+const SYSTEM_SCHEMAS = new Set(['pg_catalog', 'information_schema', 'pg_toast']);
+
+/** The four lists of Debezium; each a comma-separated list of regular expressions, or undefined. */
+export interface FilterLists {
+  readonly schemaInclude: string | undefined;
+  readonly schemaExclude: string | undefined;
+  readonly tableInclude: string | undefined;
+  readonly tableExclude: string | undefined;
+}
+
+/**
+ * Debezium's include and exclude lists: each entry is a regular expression that must match the whole of
+ * `schema` or `schema.table`, ignoring case. A comma in an expression is written `\,`.
+ * @throws SyntaxError where an entry is no regular expression.
+ */
+export function createTableFilter(lists: FilterLists): TableFilter {
+  const schemaInclude = compile(lists.schemaInclude);
+  const schemaExclude = compile(lists.schemaExclude);
+  const tableInclude = compile(lists.tableInclude);
+  const tableExclude = compile(lists.tableExclude);
+  return (schema, table) => {
+    if (SYSTEM_SCHEMAS.has(schema)) return false;
+    const name = `${schema}.${table}`;
+    if (schemaInclude ? !matches(schemaInclude, schema) : schemaExclude && matches(schemaExclude, schema)) {
+      return false;
+    }
+    if (tableInclude) return matches(tableInclude, name);
+    return !(tableExclude && matches(tableExclude, name));
+  };
+}
+
+/** Entries of a list, without the blanks around them. */
+export function splitList(list: string): string[] {
+  return list
+    .split(/(?<!\\),/)
+    .map((entry) => entry.trim().replaceAll('\\,', ','))
+    .filter((entry) => entry !== '');
+}
+
+export function compile(list: string | undefined): readonly RegExp[] | undefined {
+  if (list === undefined) return undefined;
+  const entries = splitList(list);
+  return entries.length === 0 ? undefined : entries.map((entry) => new RegExp(`^(?:${entry})$`, 'i'));
+}
+
+function matches(expressions: readonly RegExp[], name: string): boolean {
+  return expressions.some((expression) => expression.test(name));
+}

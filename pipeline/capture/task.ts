@@ -1,0 +1,117 @@
+import type { ComponentHealth, Task, TaskContext } from '../contract/connector.ts';
+import type { SourceConfig } from './config.ts';
+import { explain, isTransient } from './failure.ts';
+import { Gate } from './gate.ts';
+import { type Parts, Session } from './session.ts';
+import { sleep } from './wake.ts';
+
+/**
+ * The source connector's one task. An attempt that fails for a passing reason (a database or broker that is away)
+ * is followed by another from the stored position, with growing pauses; the task stays RUNNING, its health says why.
+ * Anything else is a loud stop.
+ */
+export class SourceTask implements Task {
+  readonly done: Promise<void>;
+  readonly #config: SourceConfig;
+  readonly #context: TaskContext;
+  readonly #parts: Parts;
+  readonly #gate = new Gate();
+  readonly #stopping = new AbortController();
+  #session: Session | undefined;
+  #failures = 0;
+  #lastError: Error | undefined;
+  #failed = false;
+  #snapshotAgain: boolean;
+
+  constructor(config: SourceConfig, context: TaskContext, parts: Parts) {
+    this.#config = config;
+    this.#context = context;
+    this.#parts = parts;
+    this.#snapshotAgain = config.snapshot.mode === 'always';
+    this.done = this.#run();
+    // The worker looks at it when it gets to it; until then it must not count as unhandled.
+    this.done.catch(() => {});
+  }
+
+  async pause(): Promise<void> {
+    this.#gate.hold('paused');
+  }
+
+  async resume(): Promise<void> {
+    this.#gate.release('paused');
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    // What it failed with is told by `done`.
+    await this.done.catch(() => {});
+  }
+
+  health(): readonly ComponentHealth[] {
+    if (this.#lastError !== undefined) {
+      const health = this.#failed ? 'failed' : 'degraded';
+      return [{ component: 'replication-stream', health, detail: this.#lastError.message }];
+    }
+    return this.#session?.health() ?? [];
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        await this.#attempt(signal);
+      } catch (error) {
+        await this.#recover(error, signal);
+      }
+    }
+  }
+
+  async #attempt(signal: AbortSignal): Promise<void> {
+    const session = new Session({
+      ...this.#parts,
+      config: this.#config,
+      context: this.#context,
+      gate: this.#gate,
+      snapshotAgain: this.#snapshotAgain,
+      onProgress: () => {
+        this.#failures = 0;
+        this.#lastError = undefined;
+      },
+      onPrepared: () => {
+        this.#snapshotAgain = false;
+        this.#lastError = undefined;
+      },
+    });
+    this.#session = session;
+    await session.run(signal);
+  }
+
+  /** Waits before the next attempt. @throws where there is to be none. */
+  async #recover(error: unknown, signal: AbortSignal): Promise<void> {
+    const { max, initialMs, maxMs } = this.#config.retries;
+    const reason = explain(error);
+    if (signal.aborted) {
+      this.#context.log.warn('The task stopped in the middle of a failure.', { error: reason.message });
+      return;
+    }
+    this.#lastError = reason;
+    this.#failures++;
+    if (!isTransient(reason) || (max >= 0 && this.#failures > max)) {
+      this.#failed = true;
+      this.#context.metrics.count('error', '*', 1);
+      throw reason;
+    }
+    const waitMs = backOffMs(this.#failures, initialMs, maxMs);
+    this.#context.log.warn('The task will try again.', {
+      error: reason.message,
+      failures: this.#failures,
+      waitMs,
+    });
+    await sleep(waitMs, signal);
+  }
+}
+
+/** Doubles with every failure, up to a bound. */
+export function backOffMs(failures: number, initialMs: number, maxMs: number): number {
+  return Math.min(maxMs, initialMs * 2 ** Math.min(failures - 1, 20));
+}
