@@ -13,6 +13,7 @@ export default defineFault({
     /** Type and constraints, as they stand after the column's name. */
     definition: z.string().regex(/^[A-Za-z0-9_(), ']+$/),
   }),
+  example: { table: 'customers', column: 'tier', definition: "text NOT NULL DEFAULT 'standard'" },
   needs: [],
 
   async observe({ access }, { table, column }) {

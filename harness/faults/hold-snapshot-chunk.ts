@@ -16,6 +16,7 @@ export default defineFault({
   params: z.strictObject({
     tables: z.array(z.string().regex(/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/)).min(1),
   }),
+  example: { tables: ['public.customers'] },
   needs: [],
 
   async observe({ access }) {

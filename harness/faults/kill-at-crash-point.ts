@@ -16,6 +16,7 @@ export default defineFault({
     /** Arrivals to let pass first. */
     skip: z.number().int().min(0).default(0),
   }),
+  example: { worker: 'capture', point: CRASH_POINTS.afterProduceBeforeAck, skip: 0 },
   needs: ['kill', 'start'],
 
   async observe({ lab, instance, access }, { worker }) {

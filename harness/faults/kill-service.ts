@@ -9,6 +9,7 @@ export default defineFault({
     /** `capture`, `sink`, `verifier` of the instance, or a server: `kafka`, `pg-source`, `pg-sink`. */
     service: z.string().min(1),
   }),
+  example: { service: 'capture' },
   needs: ['kill', 'start'],
 
   async observe({ lab, instance }, { service }) {

@@ -14,6 +14,7 @@ export default defineFault({
     connector: z.enum(['capture', 'sink']),
     at: z.enum(CRASH_POINTS).optional(),
   }),
+  example: { connector: 'sink' },
   needs: [],
 
   async observe({ access }, { connector }) {

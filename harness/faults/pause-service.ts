@@ -9,6 +9,7 @@ export default defineFault({
     /** `capture`, `sink`, `verifier` of the instance, or a server: `kafka`, `pg-source`, `pg-sink`. */
     service: z.string().min(1),
   }),
+  example: { service: 'sink' },
   needs: ['pause', 'resume'],
 
   async observe({ lab, instance }, { service }) {

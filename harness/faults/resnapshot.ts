@@ -10,6 +10,7 @@ export default defineFault({
   params: z.strictObject({
     type: z.enum(['blocking', 'incremental']),
   }),
+  example: { type: 'blocking' },
   needs: [],
 
   async observe({ access, instance }) {

@@ -1,6 +1,6 @@
-import type { ConnectorStatus } from '../../pipeline/contract/connector.ts';
 import type { CrashPoint } from '../../pipeline/contract/crash-points.ts';
 import type { Report } from '../../verifier/report.ts';
+import type { StatusAnswer } from '../connect/answers.ts';
 
 export type WorkerRole = 'capture' | 'sink';
 export type Side = 'source' | 'sink';
@@ -40,7 +40,7 @@ export interface Access extends AsyncDisposable {
   /** Disarms and releases what waits there. */
   releaseCrashPoint(worker: WorkerRole, point: CrashPoint): Promise<void>;
   crashPoints(worker: WorkerRole): Promise<CrashPointState>;
-  connectorStatus(role: WorkerRole): Promise<ConnectorStatus>;
+  connectorStatus(role: WorkerRole): Promise<StatusAnswer>;
   pauseConnector(role: WorkerRole): Promise<void>;
   resumeConnector(role: WorkerRole): Promise<void>;
 }

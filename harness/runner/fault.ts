@@ -36,6 +36,8 @@ export interface Fault<P extends object = Record<string, unknown>> {
   /** One sentence. */
   readonly description: string;
   readonly params: z.ZodType<P>;
+  /** Valid parameters, for documentation and for the plug-in test. */
+  readonly example: NoInfer<P>;
   readonly needs: readonly Capability[];
   /** The state before, for `prove` to compare with. */
   observe(context: FaultContext, params: P): Promise<Evidence>;

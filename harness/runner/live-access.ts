@@ -2,9 +2,10 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { z } from 'zod';
-import type { ConnectorStatus } from '../../pipeline/contract/connector.ts';
 import { LabError } from '../../pipeline/contract/errors.ts';
 import { type Report, reportSchema } from '../../verifier/report.ts';
+import type { StatusAnswer } from '../connect/answers.ts';
+import { ConnectClient } from '../connect/client.ts';
 import type { Instance } from '../lab/instance.ts';
 import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
 
@@ -16,13 +17,6 @@ const crashPointsSchema = z.object({
   armed: z.array(z.object({ name: z.string(), skip: z.number() })),
   waiting: z.array(z.object({ name: z.string(), since: z.string(), arrivals: z.number() })),
 });
-const statusSchema = z.looseObject({
-  name: z.string(),
-  connector: z.looseObject({ state: z.string(), worker_id: z.string() }),
-  tasks: z.array(z.looseObject({ id: z.number(), state: z.string(), worker_id: z.string() })),
-  type: z.enum(['source', 'sink']),
-});
-
 /** kafkajs prints retries by itself; here an error is thrown to the caller, who says it once. */
 export function kafkaClient(brokers: readonly string[]): Kafka {
   return new Kafka({
@@ -145,17 +139,16 @@ class LiveAccess implements Access {
     return crashPointsSchema.parse(await this.#http('GET', `${this.#workerUrl(worker)}/lab/crash-points`));
   }
 
-  async connectorStatus(role: WorkerRole): Promise<ConnectorStatus> {
-    const status = statusSchema.parse(await this.#http('GET', `${this.#connectorUrl(role)}/status`));
-    return status as unknown as ConnectorStatus;
+  connectorStatus(role: WorkerRole): Promise<StatusAnswer> {
+    return this.#connect(role).status(this.#connector(role));
   }
 
   async pauseConnector(role: WorkerRole): Promise<void> {
-    await this.#http('PUT', `${this.#connectorUrl(role)}/pause`);
+    await this.#connect(role).pause(this.#connector(role));
   }
 
   async resumeConnector(role: WorkerRole): Promise<void> {
-    await this.#http('PUT', `${this.#connectorUrl(role)}/resume`);
+    await this.#connect(role).resume(this.#connector(role));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -200,9 +193,12 @@ class LiveAccess implements Access {
     return worker === 'capture' ? this.#instance.captureUrl : this.#instance.sinkWorkerUrl;
   }
 
-  #connectorUrl(role: WorkerRole): string {
-    const name = role === 'capture' ? this.#instance.connectors.source : this.#instance.connectors.sink;
-    return `${this.#workerUrl(role)}/connectors/${encodeURIComponent(name)}`;
+  #connect(role: WorkerRole): ConnectClient {
+    return new ConnectClient({ baseUrl: this.#workerUrl(role) });
+  }
+
+  #connector(role: WorkerRole): string {
+    return role === 'capture' ? this.#instance.connectors.source : this.#instance.connectors.sink;
   }
 
   async #http(method: string, url: string, body?: unknown, signal?: AbortSignal): Promise<unknown> {

@@ -1,7 +1,9 @@
 import { existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
+import { messageOf } from '../../runner/steps.ts';
 import { UndoLog } from '../../runner/undo.ts';
+import { kafkaClassPath } from '../../runtimes/process/kafka.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
 import { painter } from '../tables.ts';
@@ -17,13 +19,7 @@ const NEEDED_BYTES = 500 * 2 ** 20;
 
 /** Looks at everything that `up` will need; 69 where something is missing. */
 export async function doctor(context: CliContext): Promise<number> {
-  const diagnoses = [
-    node(),
-    await java(),
-    await artefacts(),
-    disk(context.dir),
-    ...(await leftovers(context)),
-  ];
+  const diagnoses = [node(), await java(), artefacts(), disk(context.dir), ...(await leftovers(context))];
   const isWell = diagnoses.every((one) => one.ok);
   if (context.json) printJson(context, { schemaVersion: 1, ok: isWell, diagnoses });
   else {
@@ -62,16 +58,13 @@ async function java(): Promise<Diagnosis> {
   };
 }
 
-async function artefacts(): Promise<Diagnosis> {
-  const root = path.resolve(import.meta.dirname, '../../..');
-  const folder = path.join(root, '.cache', 'jars');
-  const ok = existsSync(folder);
-  return {
-    what: 'Kafka',
-    ok,
-    said: ok ? folder : 'its jars are not there',
-    remedy: ok ? null : 'make setup',
-  };
+function artefacts(): Diagnosis {
+  try {
+    const jars = kafkaClassPath().split(':').length;
+    return { what: 'Kafka', ok: true, said: `${jars} jars`, remedy: null };
+  } catch (error) {
+    return { what: 'Kafka', ok: false, said: messageOf(error), remedy: 'make setup' };
+  }
 }
 
 function disk(dir: string): Diagnosis {

@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const MAIN = path.join(import.meta.dirname, 'main.ts');
+let dir: string;
+beforeAll(() => {
+  dir = mkdtempSync(path.join(tmpdir(), 'cdc-lab-cli-'));
+});
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** A process of its own: exit code and streams are what is under test. */
+async function cli(...args: string[]) {
+  const env = { CDC_LAB_DIR: path.join(dir, 'lab'), NO_COLOR: '1', GITHUB_STEP_SUMMARY: '' };
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], { env, reject: false });
+  return { exitCode, stdout, stderr };
+}
+
+describe('usage errors exit with 64, on stderr, without a stack trace, and name the nearest', () => {
+  it.each([
+    [['stauts'], 'Did you mean status?'],
+    [['run', 'retsart'], 'Did you mean "restart"?'],
+    [['run', 'restart', '--varient', 'naive'], 'Did you mean --variant?'],
+    [['run', 'restart', '--variant', 'navie'], 'Allowed choices are sound, naive.'],
+    [['run'], 'which scenario?'],
+    [['run', '--all', 'lag'], '--all and names exclude each other'],
+    [['run', 'lag', '--seconds', 'ten'], 'a time is a number from 0 on'],
+    [['run', 'lag', '--seed', '1.5'], 'a seed is a whole number'],
+    [['run', 'lag', '--github-summary'], 'GITHUB_STEP_SUMMARY is not set'],
+    [['run', 'lag', '--junit', '/no/such/folder/junit.xml'], 'there is no folder for'],
+    [['trigger', 'restrat'], 'Did you mean "restart"?'],
+    [['trigger'], "missing required argument 'lesson'"],
+    [['sql', 'sorce', 'SELECT 1'], 'Did you mean "source"?'],
+    [[], 'Usage: cdc-lab'],
+  ])('%j', async (args, said) => {
+    const { exitCode, stdout, stderr } = await cli(...args);
+    expect(exitCode).toBe(64);
+    expect(stderr).toContain(said);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(stdout).toBe('');
+  });
+});
+
+describe('where no lab is up', () => {
+  it.each([
+    ['status'],
+    ['watch'],
+    ['lag'],
+    ['connectors'],
+    ['heal'],
+    ['logs'],
+    ['topics'],
+    ['trigger', 'lag'],
+  ])('%s exits with 69 and says how to start one', async (...args) => {
+    const { exitCode, stderr } = await cli(...args);
+    expect(exitCode).toBe(69);
+    expect(stderr).toContain('cdc-lab up');
+  });
+
+  it('down and clean have nothing to do', async () => {
+    expect((await cli('down')).exitCode).toBe(0);
+    expect((await cli('clean')).exitCode).toBe(0);
+  });
+});
+
+describe('--help', () => {
+  it('goes to stdout, exits with 0, and teaches by examples', async () => {
+    const { exitCode, stdout } = await cli('--help');
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain('Examples:');
+    for (const name of [
+      'up',
+      'down',
+      'clean',
+      'status',
+      'watch',
+      'run',
+      'trigger',
+      'heal',
+      'doctor',
+      'sql',
+    ]) {
+      expect(stdout).toMatch(new RegExp(`^  ${name}\\b`, 'm'));
+    }
+  });
+});
+
+describe('scenarios', () => {
+  it('prints what can be run, and as JSON with a version', async () => {
+    const { stdout } = await cli('scenarios', '--json');
+    const { schemaVersion, scenarios } = JSON.parse(stdout);
+    expect(schemaVersion).toBe(1);
+    expect(scenarios.map(({ id }: { id: string }) => id)).toContain('duplicate-resnapshot');
+  });
+
+  it('takes shared options before and after the name of the command', async () => {
+    const [before, after] = [await cli('--json', 'scenarios'), await cli('scenarios', '--json')];
+    expect(before.stdout).toBe(after.stdout);
+  });
+});

@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { describeExpected, judge } from './expectation.ts';
+import type { Expectation } from './scenario.ts';
+import { finding } from './testing/fake-lab.ts';
+
+const duplicate: Expectation = { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } };
+const corrupted: Expectation = {
+  verdict: 'FAIL',
+  finding: { class: 'corrupted', hop: 'sink', column: 'tier' },
+  follows: ['schema'],
+};
+
+describe('an expectation', () => {
+  it.each(['PASS', 'WARN', 'SYNC_IN_PROGRESS', 'INCONCLUSIVE'] as const)(
+    'of PASS is met by PASS alone, and %s is judged',
+    (verdict) => {
+      expect(judge({ verdict: 'PASS' }, verdict, []).ok).toBe(verdict === 'PASS');
+    },
+  );
+
+  it('of FAIL needs its class at its hop', () => {
+    expect(judge(duplicate, 'FAIL', [finding({ class: 'duplicate' })]).ok).toBe(true);
+    expect(judge(duplicate, 'FAIL', [finding({ class: 'duplicate', hop: 'capture' })]).ok).toBe(false);
+    expect(judge(duplicate, 'FAIL', []).reason).toContain('no failing finding');
+  });
+
+  it('of FAIL is not met by a second reason that has nothing to do with the lesson', () => {
+    const judgement = judge(duplicate, 'FAIL', [finding({ class: 'duplicate' }), finding()]);
+    expect(judgement).toEqual({
+      ok: false,
+      reason: 'FAIL for another reason too: 3 missing @sink in public.orders',
+    });
+  });
+
+  it('takes findings that warn for no reason of the FAIL', () => {
+    const warning = finding({ class: 'alert', verdict: 'WARN' });
+    expect(judge(duplicate, 'FAIL', [finding({ class: 'duplicate' }), warning]).ok).toBe(true);
+  });
+
+  it('with a column needs the column named, in the first example or a later one', () => {
+    const without = finding({ class: 'corrupted', first: { key: {}, columns: ['name'] } });
+    const with_ = finding({ class: 'corrupted', examples: [{ key: {}, columns: ['name', 'tier'] }] });
+    expect(judge(corrupted, 'FAIL', [without]).ok).toBe(false);
+    expect(judge(corrupted, 'FAIL', [with_, finding({ class: 'schema' })]).ok).toBe(true);
+  });
+
+  it('reads as class, hop and column', () => {
+    expect(describeExpected(corrupted)).toBe('corrupted @sink, column tier');
+    expect(describeExpected({ verdict: 'PASS' })).toBeNull();
+  });
+});

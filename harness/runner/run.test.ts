@@ -1,0 +1,203 @@
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Fault } from './fault.ts';
+import { type JournalEvent, readJournal } from './journal.ts';
+import { runResultSchema } from './result.ts';
+import { type RunOptions, runAll } from './run.ts';
+import { FakeWorld, finding, report } from './testing/fake-lab.ts';
+import { fakeFault, scenario } from './testing/scenario.ts';
+import { UndoLog } from './undo.ts';
+import { Interrupted } from './usage-error.ts';
+
+let dir: string;
+let world: FakeWorld;
+let events: JournalEvent[];
+let interrupt: AbortController;
+
+beforeEach(() => {
+  dir = mkdtempSync(path.join(tmpdir(), 'cdc-lab-run-'));
+  world = new FakeWorld();
+  events = [];
+  interrupt = new AbortController();
+});
+afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+function start(options: Partial<RunOptions> = {}, fault: Fault = fakeFault(world)) {
+  return runAll(
+    {
+      plan: [{ scenario, variant: 'sound' }],
+      tunables: {},
+      seed: 42,
+      keep: false,
+      noOp: false,
+      swap: false,
+      reproduce: 'cdc-lab run example --seed 42',
+      ...options,
+    },
+    {
+      lab: world.lab(dir),
+      openAccess: world.access,
+      loadFault: async () => fault,
+      listen: (event) => events.push(event),
+      signal: interrupt.signal,
+    },
+  );
+}
+
+const phases = () => events.filter((event) => event.t === 'phase-started').map((event) => event.phase);
+
+describe('a run', () => {
+  it('goes through all phases in order and passes where the verdict is the expected one', async () => {
+    const { ok, results } = await start();
+    expect(ok).toBe(true);
+    expect(phases()).toEqual(['steady', 'inject', 'hold', 'heal', 'settle', 'verify']);
+    expect(results[0]).toMatchObject({ verdict: 'PASS', expected: 'PASS', ok: true, reason: null });
+    expect(results[0]?.proof).toMatchObject({ injected: 'fake', healed: 'healed it' });
+    expect(world.disposed).toEqual(world.created.map((spec) => spec.name));
+    expect(world.workloads).toEqual(['+mixed', '-mixed']);
+  });
+
+  it('heals before the final verdict', async () => {
+    await start();
+    expect(world.log).toEqual(['verify', 'inject', 'heal', 'verify']);
+  });
+
+  it('writes the undo to disk before it injects, and takes it back after the heal', async () => {
+    let pendingAtInject = 0;
+    const fault = fakeFault(world, {
+      inject: async () => {
+        pendingAtInject = new UndoLog(dir).outstanding().length;
+        throw new Error('broken injection');
+      },
+    });
+    await start({}, fault);
+    expect(pendingAtInject).toBe(1);
+    expect(world.log).toContain('heal');
+    expect(new UndoLog(dir).outstanding()).toEqual([]);
+  });
+
+  it('is red where a naive pipeline passes', async () => {
+    const { ok, results } = await start({ plan: [{ scenario, variant: 'naive' }] });
+    expect(ok).toBe(false);
+    expect(results[0]).toMatchObject({ verdict: 'PASS', expected: 'FAIL', ok: false });
+  });
+
+  it('is green where a naive pipeline fails for the reason of the lesson', async () => {
+    world.reports = [report(), report({ verdict: 'FAIL', findings: [finding()] })];
+    const { ok, results } = await start({ plan: [{ scenario, variant: 'naive' }] });
+    expect(results[0]?.reason).toBeNull();
+    expect(ok).toBe(true);
+  });
+
+  it('is INCONCLUSIVE where the steady state is not reached, and injects nothing', async () => {
+    world.reports = [report({ verdict: 'FAIL', findings: [finding()] })];
+    const { results } = await start();
+    expect(results[0]).toMatchObject({ verdict: 'INCONCLUSIVE', ok: false });
+    expect(results[0]?.reason).toContain('steady state not reached: FAIL, 3 missing @sink in public.orders');
+    expect(world.log).not.toContain('inject');
+  });
+
+  it('is INCONCLUSIVE where the fault is not shown to have taken effect, and heals all the same', async () => {
+    const { results } = await start({}, fakeFault(world, { prove: async () => undefined }));
+    expect(results[0]).toMatchObject({ verdict: 'INCONCLUSIVE', proof: { injected: null } });
+    expect(world.log).toEqual(['verify', 'inject', 'heal']);
+  });
+
+  it('is INCONCLUSIVE, not run, where the runtime lacks what the fault needs', async () => {
+    const { results } = await start({}, fakeFault(world, { needs: ['pause'] }));
+    expect(results[0]?.verdict).toBe('INCONCLUSIVE');
+    expect(results[0]?.reason).toContain('not run, the process runtime cannot pause');
+    expect(world.log).not.toContain('inject');
+  });
+
+  it('is INCONCLUSIVE in both variants when every injection is left out', async () => {
+    const plan = [
+      { scenario, variant: 'sound' },
+      { scenario, variant: 'naive' },
+    ] as const;
+    const { results } = await start({ plan, noOp: true });
+    expect(results.map((one) => one.verdict)).toEqual(['INCONCLUSIVE', 'INCONCLUSIVE']);
+    expect(world.log).not.toContain('inject');
+  });
+
+  it('sets up the other pipeline under the same expectation when swapped', async () => {
+    await start({ swap: true });
+    expect(world.created[0]?.sink.file).toBe('sink-insert');
+  });
+
+  it('is INCONCLUSIVE where a proof at the end is missing', async () => {
+    const late = { ...scenario, lateProofs: [{ kind: 'redelivered', atLeast: 1 }] as const };
+    const { results } = await start({ plan: [{ scenario: late, variant: 'sound' }] });
+    expect(results[0]?.verdict).toBe('INCONCLUSIVE');
+    expect(results[0]?.reason).toContain('0 events were delivered twice');
+  });
+
+  it('is INCONCLUSIVE with the reason where the pipeline cannot be set up, and goes on with the next', async () => {
+    let attempts = 0;
+    world.beforeInstance = async () => {
+      attempts += 1;
+      if (attempts === 1) throw new Error('no room left');
+    };
+    const plan = [
+      { scenario, variant: 'sound' },
+      { scenario, variant: 'sound' },
+    ] as const;
+    const { results } = await start({ plan });
+    expect(results.map((one) => one.verdict)).toEqual(['INCONCLUSIVE', 'PASS']);
+    expect(results[0]?.reason).toContain('no room left');
+  });
+
+  it('keeps the pipeline of a failed run only when asked to', async () => {
+    await start({ keep: true, plan: [{ scenario, variant: 'naive' }] });
+    expect(world.disposed).toEqual([]);
+    expect(events.some((event) => event.t === 'kept')).toBe(true);
+    await start({ keep: true });
+    expect(world.disposed).toHaveLength(1);
+  });
+
+  it('asks the verifier again while it says SYNC_IN_PROGRESS', async () => {
+    world.reports = [report({ verdict: 'SYNC_IN_PROGRESS' }), report()];
+    const { results } = await start();
+    expect(results[0]?.verdict).toBe('PASS');
+  });
+});
+
+describe('an interrupted run', () => {
+  it('heals, disposes of every pipeline and rejects with the interruption', async () => {
+    const fault = fakeFault(world, {
+      prove: async () => {
+        interrupt.abort(new Interrupted('Ctrl-C'));
+        return { seen: true };
+      },
+    });
+    const plan = [
+      { scenario, variant: 'sound' },
+      { scenario, variant: 'naive' },
+    ] as const;
+    await expect(start({ plan }, fault)).rejects.toBeInstanceOf(Interrupted);
+    expect(world.log.at(-1)).toBe('heal');
+    expect(new Set(world.disposed)).toEqual(new Set(world.created.map((spec) => spec.name)));
+    expect(new UndoLog(dir).outstanding()).toEqual([]);
+  });
+});
+
+describe('the journal', () => {
+  it('holds the whole run, in the run folder and in the variant folder', async () => {
+    const result = await start();
+    const folder = path.join(dir, 'runs', result.runId);
+    const whole = readJournal(path.join(folder, 'journal.ndjson'));
+    const own = readJournal(path.join(folder, 'example-sound', 'journal.ndjson'));
+    expect(whole).toEqual(JSON.parse(JSON.stringify(events)));
+    expect(whole.at(-1)?.t).toBe('run-ended');
+    expect(own.every((event) => event.scenario === 'example' && event.variant === 'sound')).toBe(true);
+    expect(own.map((event) => event.t)).toContain('fault-proven');
+  });
+
+  it('ends with the result that is also in result.json, of the published shape', async () => {
+    const result = await start();
+    const file = path.join(dir, 'runs', result.runId, 'result.json');
+    expect(runResultSchema.parse(JSON.parse(readFileSync(file, 'utf8')))).toEqual(result);
+  });
+});

@@ -1,0 +1,158 @@
+import type { Report } from '../../../verifier/report.ts';
+import type { StatusAnswer } from '../../connect/answers.ts';
+import type { Instance, InstanceSpec, Lab, StartedWorkload, WorkloadSpec } from '../../lab/instance.ts';
+import type { Proof, Runtime, ServiceInfo } from '../../runtimes/runtime.ts';
+import type { Access, TopicLag } from '../access.ts';
+
+/** A report of a whole and equal sink; `over` changes what a test is about. */
+export function report(over: Partial<Report> = {}): Report {
+  return {
+    schemaVersion: 1,
+    verdict: 'PASS',
+    at: '2026-01-01T00:00:00.000Z',
+    durationMs: 1,
+    window: { fromLsn: '0/1', toLsn: '0/2' },
+    coverage: 1,
+    tables: [],
+    checks: [],
+    findings: [],
+    progress: null,
+    ledger: null,
+    deliveries: { duplicatesDelivered: 0, duplicatesSuppressed: 0 },
+    connectors: [],
+    ...over,
+  };
+}
+
+export function finding(over: Partial<Report['findings'][number]> = {}): Report['findings'][number] {
+  return {
+    check: 'missing-rows',
+    class: 'missing',
+    table: 'public.orders',
+    count: 3,
+    hop: 'sink',
+    verdict: 'FAIL',
+    first: { key: { id: '1' }, columns: [] },
+    examples: [],
+    detail: 'three rows are not there',
+    ...over,
+  };
+}
+
+/** What a fake pipeline does; tests change it between and within phases. */
+export class FakeWorld {
+  readonly log: string[] = [];
+  /** Answers of the verifier, in turn; the last one stays. */
+  reports: Report[] = [report()];
+  lagEvents = 0;
+  disposed: string[] = [];
+  workloads: string[] = [];
+  created: InstanceSpec[] = [];
+  services: ServiceInfo[] = [];
+  /** Settles before an instance stands. */
+  beforeInstance: () => Promise<void> = async () => undefined;
+  #committed = 0;
+
+  readonly runtime: Runtime = {
+    name: 'process',
+    services: async () => this.services,
+    kill: async (service) => this.#proof('killed', service),
+    start: async (service) => this.#proof('started', service),
+  };
+
+  lab(dir: string): Lab {
+    return {
+      dir,
+      runId: 'fake',
+      runtime: this.runtime,
+      instance: async () => undefined,
+      createInstance: async (spec) => {
+        this.created.push(spec);
+        await this.beforeInstance();
+        return this.instance(spec.name, dir);
+      },
+    };
+  }
+
+  readonly access = async (): Promise<Access> => ({
+    query: async (_, sql) => {
+      if (sql.includes('pg_current_wal_lsn')) return [{ lsn: '0/1' }];
+      if (sql.includes('confirmed_flush_lsn')) return [{ reached: true }];
+      if (sql.includes('pg_publication_tables')) return [{ name: 'public.customers' }];
+      return [{ n: 7 }];
+    },
+    lag: async () => ({ events: this.lagEvents, slotBytes: 0 }),
+    lagByPartition: async (): Promise<readonly TopicLag[]> => [
+      { topic: 't', partition: 0, committed: 5n, end: 5n },
+    ],
+    endOffsets: async () => new Map([['t', 5n]]),
+    // Every look finds a hundred more.
+    committed: async () => {
+      this.#committed += 100;
+      return this.#committed;
+    },
+    verify: async () => {
+      this.log.push('verify');
+      const [next] = this.reports.length > 1 ? this.reports.splice(0, 1) : this.reports;
+      return next ?? report();
+    },
+    armCrashPoint: async () => undefined,
+    releaseCrashPoint: async () => undefined,
+    crashPoints: async () => ({ armed: [], waiting: [] }),
+    connectorStatus: async (): Promise<StatusAnswer> => ({
+      name: 'c',
+      connector: { state: 'RUNNING', worker_id: 'w' },
+      tasks: [],
+      type: 'sink',
+    }),
+    pauseConnector: async () => undefined,
+    resumeConnector: async () => undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  });
+
+  instance(name: string, dir: string): Instance {
+    for (const role of ['capture', 'sink', 'verifier']) {
+      const service = `${role}@${name}`;
+      this.services.push({ name: service, kind: 'worker', state: 'running', pid: 1, port: 1, log: '' });
+    }
+    return {
+      name,
+      dir,
+      sourceUrl: '',
+      sinkUrl: '',
+      bootstrapServers: [],
+      topicPrefix: name,
+      slot: name,
+      publication: name,
+      consumerGroup: name,
+      connectors: { source: 'source', sink: 'sink' },
+      services: { capture: `capture@${name}`, sink: `sink@${name}`, verifier: `verifier@${name}` },
+      captureUrl: '',
+      sinkWorkerUrl: '',
+      verifierUrl: '',
+      ledgerPath: '',
+      startWorkload: async (spec) => this.#workload(spec),
+      [Symbol.asyncDispose]: async () => {
+        this.disposed.push(name);
+      },
+    };
+  }
+
+  #workload(spec: WorkloadSpec): StartedWorkload {
+    this.workloads.push(`+${spec.kind}`);
+    const summary = { committed: 1, failed: 0, unknown: 0 };
+    return {
+      service: 'workload',
+      finished: Promise.resolve(summary),
+      stop: async () => {
+        this.workloads.push(`-${spec.kind}`);
+        return summary;
+      },
+    };
+  }
+
+  #proof(action: string, service: string): Proof {
+    this.log.push(`${action} ${service}`);
+    return { action, service, at: '2026-01-01T00:00:00.000Z', evidence: {} };
+  }
+}
