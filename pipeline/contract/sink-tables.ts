@@ -22,3 +22,8 @@ export const DEDUP_TABLE = '_cdc_dedup';
 export const TOMBSTONES_TABLE = '_cdc_tombstones';
 /** Position of each table's last TRUNCATE. */
 export const TRUNCATES_TABLE = '_cdc_truncates';
+/**
+ * Running totals per (connector, table_name, topic, partition): `applied`, `suppressed`, `dead_lettered`; bigint each,
+ * written in the transaction that they count. `table_name` is qualified (`public.customers`).
+ */
+export const STATS_TABLE = '_cdc_stats';

@@ -1,0 +1,33 @@
+/** SQLSTATE classes and codes that pass: the same statement may succeed later. */
+const TRANSIENT_CLASSES = ['08', '53', '57', '58', '40', '55', '25'];
+
+function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/** The database is down, restarting, full, or somebody holds a lock. */
+export function isTransient(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return TRANSIENT_CLASSES.includes(state.slice(0, 2));
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === 'string' && /^(E[A-Z_]+|XX\d{3})$/.test(code)) return true;
+  const message = error instanceof Error ? error.message : '';
+  return /Connection terminated|timeout expired|Query read timeout|not queryable|Client was closed|connect(ion)? (timeout|ended)/i.test(
+    message,
+  );
+}
+
+/** A value that does not fit, or breaks a constraint: one of the records is to blame, and would be again. */
+export function isDataError(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state === undefined) return false;
+  // 42804, 42846: a value's type cannot become the column's. 54000: an index row or a tuple is too large.
+  return ['22', '23', '21', '54'].includes(state.slice(0, 2)) || ['42804', '42846', '0A000'].includes(state);
+}
+
+/** The table is not as the sink remembers it. */
+export function isStructureError(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== undefined && ['42P01', '42703', '42P10', '42704', '3F000'].includes(state);
+}

@@ -1,0 +1,45 @@
+import type { JsonObject } from './json.ts';
+
+function hex(value: bigint, width: number): string {
+  return BigInt.asUintN(width * 4, value)
+    .toString(16)
+    .toUpperCase()
+    .padStart(width, '0');
+}
+
+function bigintOf(value: unknown): bigint | null {
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value);
+  return typeof value === 'string' && /^\d{1,19}$/.test(value) ? BigInt(value) : null;
+}
+
+/**
+ * Position of an event that carries none in its headers, in the same form as `contract/position.ts`.
+ *
+ * Debezium's `source.sequence` holds the LSN of the last commit before this event: the same for all events of a
+ * transaction, and in commit order, which the event's own LSN is not. Within the transaction the topic's offset
+ * decides. An event without one is a snapshot's, or of the first transaction: its own LSN is all there is.
+ */
+export function derivePosition(source: JsonObject, offset: bigint): string {
+  let commit: bigint | null = null;
+  if (typeof source['sequence'] === 'string') {
+    try {
+      const sequence: unknown = JSON.parse(source['sequence']);
+      if (Array.isArray(sequence)) commit = bigintOf(sequence[0]);
+    } catch {
+      // Another connector's form of `sequence`: the LSN below decides.
+      commit = null;
+    }
+  }
+  const lsn = commit ?? bigintOf(source['lsn']);
+  if (lsn === null) return `00000000-${hex(offset, 16)}-${hex(0n, 8)}`;
+  const isSnapshot = !['false', undefined, null].includes(source['snapshot'] as string | undefined | null);
+  return `00000000-${hex(lsn, 16)}-${isSnapshot ? hex(0n, 8) : hex(offset, 8)}`;
+}
+
+/** A log position as PostgreSQL prints it. */
+export function formatLsn(lsn: unknown): string | null {
+  const value = bigintOf(lsn);
+  return value === null
+    ? null
+    : `${(value >> 32n).toString(16).toUpperCase()}/${(value & 0xffffffffn).toString(16).toUpperCase()}`;
+}

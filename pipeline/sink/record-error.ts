@@ -1,0 +1,12 @@
+/** A record that cannot be applied, and would not be if it came again: for the dead-letter topic, or the end. */
+export class RecordError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'RecordError';
+  }
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,413 @@
+import type { ClusterMetadata } from '@platformatic/kafka';
+import type pg from 'pg';
+import type { ComponentHealth, Task, TaskContext } from '../contract/connector.ts';
+import { CRASH_POINTS } from '../contract/crash-points.ts';
+import { LabError } from '../contract/errors.ts';
+import type { AdmitStage, ApplyStage } from '../contract/stages.ts';
+import { Applier, type Claim, describeClaim } from './applier.ts';
+import { Backoff } from './backoff.ts';
+import { ensureBookkeeping, pruneBookkeeping } from './bookkeeping.ts';
+import { claimPartition } from './claim.ts';
+import type { SinkConfig } from './config.ts';
+import { isTransient } from './db-errors.ts';
+import { DeadLetters } from './dead-letters.ts';
+import { GroupReader, type TopicPartition } from './group-reader.ts';
+import { labelOf } from './identifiers.ts';
+import { Lane } from './lane.ts';
+import { Notifier } from './notifier.ts';
+import { OffsetStore, ZombieError } from './offsets.ts';
+import { connectPool } from './pool.ts';
+import { messageOf } from './record-error.ts';
+
+const LOOK_AGAIN_MS = 500;
+const LAG_EVERY_MS = 2_000;
+const PRUNE_EVERY_MS = 600_000;
+/** Lost partitions in a row, without one batch stored between them, after which the task gives up. */
+const MAX_ZOMBIES = 10;
+
+const healthyAdmit: AdmitStage = { admit: (_records, { paused }) => (paused ? 'hold' : 'apply') };
+
+/** Consumer group of a connector, as Kafka Connect names it. */
+export function groupIdOf(connector: string): string {
+  return `connect-${connector}`;
+}
+
+/** The sink's task: group membership, fetch loop, one lane per partition. */
+export class SinkTask implements Task {
+  readonly done: Promise<void>;
+  readonly #config: SinkConfig;
+  readonly #context: TaskContext;
+  readonly #abort = new AbortController();
+  readonly #backoff: Backoff;
+  readonly #pool: pg.Pool;
+  readonly #offsets: OffsetStore;
+  readonly #deadLetters: DeadLetters | null;
+  readonly #applier: Applier;
+  readonly #admit: AdmitStage;
+  readonly #apply: ApplyStage;
+  readonly #reader: GroupReader;
+  readonly #changed = new Notifier();
+  #lanes = new Map<string, { lane: Lane; ended: Promise<void> }>();
+  #metadata: ClusterMetadata | null = null;
+  #topics: readonly string[] = [];
+  #assigned: readonly TopicPartition[] | null = null;
+  #joined = false;
+  #paused = false;
+  #stopping = false;
+  #failure: unknown = null;
+  #zombies = 0;
+  #committing: Promise<void> | null = null;
+  readonly #toCommit = new Map<string, TopicPartition & { offset: bigint }>();
+  #due = { discover: 0, lag: 0, prune: Date.now() + PRUNE_EVERY_MS };
+
+  constructor(config: SinkConfig, context: TaskContext) {
+    const { connector, log, bootstrapServers, defects } = context;
+    this.#config = config;
+    this.#context = context;
+    const { maxRetries, retryDelayMs } = config;
+    this.#backoff = new Backoff({ maxRetries, retryDelayMs, log, signal: this.#abort.signal });
+    this.#pool = connectPool(config, connector, log);
+    this.#offsets = new OffsetStore(connector, context.workerId);
+    const clientId = `${connector}-${context.workerId}`.replaceAll(/\s/g, '_');
+    this.#deadLetters =
+      config.deadLetterTopic === null
+        ? null
+        : new DeadLetters({
+            topic: config.deadLetterTopic,
+            replicationFactor: config.deadLetterReplicationFactor,
+            contextHeaders: config.deadLetterContextHeaders,
+            connector,
+            clientId,
+            bootstrapServers,
+            backoff: this.#backoff,
+          });
+    const { pool } = { pool: this.#pool };
+    const dependencies = { pool, config, context, offsets: this.#offsets, backoff: this.#backoff };
+    this.#applier = new Applier({ ...dependencies, deadLetters: this.#deadLetters });
+    this.#admit = defects.reduce((stage, defect) => defect.admit?.(stage) ?? stage, healthyAdmit);
+    this.#apply = defects.reduce<ApplyStage>(
+      (stage, defect) => defect.apply?.(stage) ?? stage,
+      this.#applier,
+    );
+    this.#reader = new GroupReader({
+      groupId: groupIdOf(connector),
+      clientId,
+      bootstrapServers,
+      settings: config.consumer,
+      log,
+      onAssigned: (partitions) => {
+        this.#assigned = partitions;
+        this.#joined = true;
+        this.#changed.notify();
+      },
+      onLost: (error) => {
+        log.warn('the membership in the consumer group is lost; joining again', { error: messageOf(error) });
+        this.#joined = false;
+        this.#changed.notify();
+      },
+    });
+    this.done = this.#run();
+  }
+
+  async pause(): Promise<void> {
+    this.#paused = true;
+    this.#wakeLanes();
+  }
+
+  async resume(): Promise<void> {
+    this.#paused = false;
+    this.#wakeLanes();
+  }
+
+  #wakeLanes(): void {
+    for (const { lane } of this.#lanes.values()) lane.wake();
+    this.#changed.notify();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#abort.abort(new Error('the task stops'));
+    this.#changed.notify();
+    // A failure has been reported through `done` already.
+    await this.done.catch(() => undefined);
+  }
+
+  health(): readonly ComponentHealth[] {
+    const components = this.#backoff.health();
+    if (this.#failure !== null) {
+      components.push({ component: 'task', health: 'failed', detail: messageOf(this.#failure) });
+    }
+    components.push({
+      component: 'consumer-group',
+      health: this.#joined ? 'ok' : 'degraded',
+      detail: this.#joined ? `${this.#lanes.size} partitions assigned` : 'not a member yet',
+    });
+    return components;
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#retry('database', () => this.#withClient(ensureBookkeeping));
+      await this.#reader.removePredecessors();
+      while (!this.#stopping && this.#failure === null) await this.#turn();
+    } catch (error) {
+      if (!this.#stopping) this.#failure ??= error;
+    } finally {
+      await this.#close();
+    }
+    if (this.#failure !== null && !this.#stopping) throw this.#failure;
+  }
+
+  /** One turn of the loop: whatever is due, then one fetch. */
+  async #turn(): Promise<void> {
+    if (Date.now() >= this.#due.discover) await this.#discover();
+    if (this.#topics.length > 0 && !this.#joined) {
+      await this.#retry('broker', () => this.#reader.join(this.#topics));
+    }
+    const assigned = this.#assigned;
+    if (assigned !== null) {
+      this.#assigned = null;
+      await this.#adopt(assigned);
+    }
+    if (Date.now() >= this.#due.lag) await this.#measureLag();
+    if (Date.now() >= this.#due.prune) await this.#prune();
+    await this.#fetch();
+  }
+
+  async #close(): Promise<void> {
+    const { log } = this.#context;
+    const ends = [...this.#lanes.values()].map(({ lane, ended }) => {
+      lane.cancel();
+      return ended;
+    });
+    await Promise.allSettled(ends);
+    await this.#committing;
+    for (const [what, close] of [
+      ['consumer', () => this.#reader.close()],
+      ['producer', () => this.#deadLetters?.close()],
+      ['database pool', () => this.#pool.end()],
+    ] as const) {
+      try {
+        await close();
+      } catch (error) {
+        log.warn(`the ${what} did not close cleanly`, { error: messageOf(error) });
+      }
+    }
+    this.#joined = false;
+  }
+
+  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    const client = await this.#pool.connect();
+    let broken: Error | undefined;
+    try {
+      return await work(client);
+    } catch (error) {
+      broken = isTransient(error) && error instanceof Error ? error : undefined;
+      throw error;
+    } finally {
+      client.release(broken);
+    }
+  }
+
+  async #retry<T>(component: 'database' | 'broker', work: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const result = await work();
+        this.#backoff.succeeded(component);
+        return result;
+      } catch (error) {
+        const passes = component === 'database' ? isTransient(error) : !(error instanceof LabError);
+        if (!passes || this.#stopping) throw error;
+        await this.#backoff.wait(component, attempt, error);
+      }
+    }
+  }
+
+  /** Topics that match now; a new one, or a new partition, means joining again. */
+  async #discover(): Promise<void> {
+    this.#due.discover = Date.now() + this.#config.consumer.metadataMaxAgeMs;
+    await this.#retry('broker', async () => {
+      const existing = await this.#reader.topics();
+      const { topics, topicsRegex } = this.#config;
+      const matching = existing.filter((name) => topics.includes(name) || topicsRegex?.test(name)).sort();
+      if (matching.length === 0) return;
+      const before = this.#metadata;
+      const metadata = await this.#reader.metadata(matching);
+      const grown = matching.some((topic) => {
+        const known = before?.topics.get(topic)?.partitionsCount;
+        return known === undefined || known < (metadata.topics.get(topic)?.partitionsCount ?? 0);
+      });
+      if (grown || matching.join() !== this.#topics.join()) this.#joined = false;
+      this.#requireSameTopics(before, metadata);
+      this.#metadata = metadata;
+      this.#topics = matching;
+    });
+  }
+
+  #requireSameTopics(before: ClusterMetadata | null, now: ClusterMetadata): void {
+    for (const { lane } of this.#lanes.values()) {
+      const { topic } = lane.claim;
+      const id = before?.topics.get(topic)?.id;
+      const newId = now.topics.get(topic)?.id;
+      if (id !== undefined && newId !== undefined && id !== newId) {
+        throw new LabError('CDC-2002', `topic ${topic} was deleted and created again under a running sink`, {
+          remedy: 'Take a new snapshot, then remove the stored offsets (DELETE /connectors/NAME/offsets).',
+        });
+      }
+    }
+  }
+
+  /** Takes the assigned partitions over, each at the offset that the sink database has for it. */
+  async #adopt(assigned: readonly TopicPartition[]): Promise<void> {
+    const { log, crashPoints } = this.#context;
+    const old = [...this.#lanes.values()];
+    for (const { lane } of old) lane.cancel();
+    await Promise.all(old.map(({ ended }) => ended));
+    this.#lanes = new Map();
+    const metadata = await this.#retry('broker', () => this.#reader.metadata(this.#topics));
+    this.#metadata = metadata;
+    const claims: Claim[] = [];
+    for (const part of assigned) {
+      // Assigned again while this one was taking over: the newer assignment counts.
+      if (this.#assigned !== null || this.#stopping) return;
+      const claim = await this.#retry('database', () =>
+        this.#withClient((client) =>
+          claimPartition({ client, offsets: this.#offsets, reader: this.#reader, metadata, part, log }),
+        ),
+      );
+      claims.push(claim);
+    }
+    this.#applier.own(claims);
+    for (const claim of claims) {
+      const lane = new Lane(claim, {
+        batchSize: this.#config.batchSize,
+        applier: this.#applier,
+        apply: this.#apply,
+        admit: this.#admit,
+        crashPoints,
+        isPaused: () => this.#paused,
+        onStored: (topic, partition, offset) => this.#stored(topic, partition, offset),
+        onChange: () => this.#changed.notify(),
+      });
+      this.#lanes.set(`${claim.topic}:${claim.partition}`, { lane, ended: this.#watch(lane) });
+    }
+    log.info('took partitions over', { partitions: claims.map(describeClaim) });
+    this.#due.lag = 0;
+  }
+
+  async #watch(lane: Lane): Promise<void> {
+    try {
+      await lane.run();
+    } catch (error) {
+      lane.cancel();
+      if (this.#stopping) return;
+      if (error instanceof ZombieError) {
+        this.#zombies++;
+        this.#context.log.warn(error.message);
+        if (this.#zombies <= MAX_ZOMBIES) {
+          if (this.#assigned === null) this.#joined = false;
+          this.#changed.notify();
+          return;
+        }
+      }
+      this.#failure ??= error;
+      this.#changed.notify();
+    }
+  }
+
+  async #fetch(): Promise<void> {
+    const { crashPoints } = this.#context;
+    const lanes = [...this.#lanes.values()].map(({ lane }) => lane);
+    const wanted = lanes.filter((lane) => lane.hasRoom);
+    const metadata = this.#metadata;
+    const isHeld = lanes.some((lane) => lane.isHolding);
+    if (metadata === null || wanted.length === 0 || isHeld || this.#assigned !== null || !this.#joined) {
+      if (this.#assigned === null) await this.#changed.wait(LOOK_AGAIN_MS);
+      return;
+    }
+    const asked = wanted.map(({ claim, fetchOffset }) => ({
+      topic: claim.topic,
+      partition: claim.partition,
+      offset: fetchOffset,
+    }));
+    let known = metadata;
+    const fetched = await this.#retry('broker', async () => {
+      try {
+        return await this.#reader.fetch(known, asked);
+      } catch (error) {
+        if (error instanceof LabError) throw error;
+        known = await this.#reader.metadata(this.#topics);
+        this.#requireSameTopics(this.#metadata, known);
+        this.#metadata = known;
+        throw error;
+      }
+    });
+    if (fetched.some(({ records }) => records.length > 0)) {
+      const held = crashPoints.reach(CRASH_POINTS.afterFetch);
+      if (held !== undefined) await held;
+    }
+    for (const part of fetched) {
+      const lane = this.#lanes.get(`${part.topic}:${part.partition}`)?.lane;
+      if (lane !== undefined && wanted.includes(lane)) lane.push(part);
+    }
+  }
+
+  #stored(topic: string, partition: number, offset: bigint): void {
+    this.#zombies = 0;
+    this.#toCommit.set(`${topic}:${partition}`, { topic, partition, offset });
+    this.#committing ??= this.#commit();
+  }
+
+  /** One request at a time; what is stored meanwhile goes with the next. */
+  async #commit(): Promise<void> {
+    try {
+      while (this.#toCommit.size > 0 && this.#joined) {
+        const offsets = [...this.#toCommit.values()];
+        this.#toCommit.clear();
+        await this.#reader.commit(offsets);
+      }
+    } catch (error) {
+      // The sink database has the truth; the group's offsets catch up with the next batch.
+      this.#context.log.debug('the group was not told the offsets', { error: messageOf(error) });
+    } finally {
+      this.#committing = null;
+    }
+  }
+
+  async #measureLag(): Promise<void> {
+    this.#due.lag = Date.now() + LAG_EVERY_MS;
+    const lanes = [...this.#lanes.values()].map(({ lane }) => lane);
+    if (lanes.length === 0) return;
+    try {
+      const ends = await this.#reader.ends([...new Set(lanes.map(({ claim }) => claim.topic))]);
+      const lag = new Map<string, number>();
+      for (const { claim } of lanes) {
+        const end = ends.get(claim.topic)?.[claim.partition] ?? claim.nextOffset;
+        const label = labelOf(claim.topic);
+        const behind = Number(end - claim.nextOffset);
+        lag.set(label, (lag.get(label) ?? 0) + Math.max(0, behind));
+      }
+      for (const [label, n] of lag) this.#context.metrics.lag(label, n);
+      for (const { claim } of lanes) {
+        this.#toCommit.set(`${claim.topic}:${claim.partition}`, { ...claim, offset: claim.nextOffset });
+      }
+    } catch (error) {
+      // The fetch loop meets the same broker, and reports it.
+      this.#context.log.debug('the lag is unknown', { error: messageOf(error) });
+    }
+  }
+
+  async #prune(): Promise<void> {
+    this.#due.prune = Date.now() + PRUNE_EVERY_MS;
+    const { retentionMs } = this.#config;
+    if (retentionMs < 0 || this.#topics.length === 0) return;
+    try {
+      const topics = await this.#reader.retentionMs(this.#topics);
+      if (topics < 0) return;
+      const longest = Math.max(retentionMs, topics);
+      await this.#withClient((client) => pruneBookkeeping(client, this.#context.connector, longest));
+    } catch (error) {
+      this.#context.log.warn('old tombstones were not pruned', { error: messageOf(error) });
+    }
+  }
+}
