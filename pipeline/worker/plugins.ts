@@ -1,6 +1,13 @@
+import { createPostgresSource } from '../capture/connector.ts';
 import type { ConnectorPlugin } from '../contract/connector.ts';
+import { createEventEncoder } from '../envelope/encoder.ts';
+import { decodePgOutput } from '../pgoutput/decode.ts';
+import { createJdbcSink } from '../sink/plugin.ts';
 
 /** The connector classes that a worker hosts. The only place where the pipeline's stages meet. */
 export function createPlugins(): readonly ConnectorPlugin[] {
-  return [];
+  return [
+    createPostgresSource({ decode: decodePgOutput, createEncoder: createEventEncoder }),
+    createJdbcSink(),
+  ];
 }
