@@ -64,6 +64,8 @@ export const configSchema = z.strictObject({
   everyMs: z.int().min(100).nullable().default(null),
   /** For a verification whose request names none. */
   deadlineMs: z.int().positive().default(60_000),
+  /** A comparison that takes longer is INCONCLUSIVE. */
+  compareTimeoutMs: z.int().positive().default(600_000),
   /** Reports kept in `GET /report/history`. */
   historyReports: z.int().positive().default(500),
   thresholds: thresholdsSchema.prefault({}),

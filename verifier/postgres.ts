@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import pg from 'pg';
 import { LabError } from '../pipeline/contract/errors.ts';
 import { messageOf } from './config.ts';
@@ -17,6 +18,9 @@ const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '120s',
 };
 
+/** A server that does not take its leave within this is left. */
+const GOODBYE_MS = 2_000;
+
 /** Type parser that leaves every value as PostgreSQL's text. */
 const asText = { getTypeParser: () => (value: string | Buffer) => value };
 
@@ -26,10 +30,12 @@ export type Row = Readonly<Record<string, string | null>>;
 export class Database implements AsyncDisposable {
   readonly side: 'source' | 'sink';
   readonly #client: pg.Client;
+  readonly #limitMs: number;
   #ended = false;
 
-  private constructor(side: 'source' | 'sink', client: pg.Client) {
+  private constructor(side: 'source' | 'sink', client: pg.Client, statementTimeoutMs: number) {
     this.side = side;
+    this.#limitMs = statementTimeoutMs + 5_000;
     this.#client = client;
   }
 
@@ -43,15 +49,16 @@ export class Database implements AsyncDisposable {
       application_name: `cdc-lab verifier (${side})`,
       connectionTimeoutMillis: Math.min(10_000, statementTimeoutMs),
       statement_timeout: statementTimeoutMs,
-      query_timeout: statementTimeoutMs + 5_000,
       keepAlive: true,
       types: asText,
     });
-    const database = new Database(side, client);
+    const database = new Database(side, client, statementTimeoutMs);
     // A connection that breaks between queries is reported by the next query; without a listener Node would exit.
-    client.on('error', () => {
-      database.#ended = true;
-    });
+    for (const event of ['error', 'end'] as const) {
+      client.on(event, () => {
+        database.#ended = true;
+      });
+    }
     try {
       await client.connect();
       const settings = Object.entries(PINNED_SETTINGS).map(([k, v]) => `set_config('${k}', '${v}', false)`);
@@ -66,19 +73,39 @@ export class Database implements AsyncDisposable {
     return database;
   }
 
-  async query(sql: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+  /** False once the connection has broken or was closed. */
+  get isOpen(): boolean {
+    return !this.#ended;
+  }
+
+  /**
+   * @param limitMs The connection is given up when no answer comes within it: a stopped server does not even
+   * run into its own statement time-out.
+   */
+  async query(
+    sql: string,
+    values: readonly unknown[] = [],
+    limitMs = this.#limitMs,
+  ): Promise<readonly Row[]> {
     if (this.#ended) throw new Error(`the connection to the ${this.side} database is closed`);
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      this.#abandon();
+      late.reject(new Error(`no answer within ${limitMs} ms`));
+    }, limitMs);
     try {
-      const result = await this.#client.query<Record<string, string | null>>(sql, [...values]);
-      return result.rows;
+      const query = this.#client.query<Record<string, string | null>>(sql, [...values]);
+      return (await Promise.race([query, late.promise])).rows;
     } catch (cause) {
       throw new Error(`${this.side}: ${messageOf(cause)}`, { cause });
+    } finally {
+      clearTimeout(timer);
     }
   }
 
   /** The first row. @throws where there is none. */
-  async one(sql: string, values: readonly unknown[] = []): Promise<Row> {
-    const [row] = await this.query(sql, values);
+  async one(sql: string, values: readonly unknown[] = [], limitMs = this.#limitMs): Promise<Row> {
+    const [row] = await this.query(sql, values, limitMs);
     if (row === undefined) throw new Error(`${this.side}: a query that must give a row gave none`);
     return row;
   }
@@ -109,8 +136,17 @@ export class Database implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#ended) return;
     this.#ended = true;
+    const timer = setTimeout(() => this.#abandon(), GOODBYE_MS);
     await this.#client.end().catch(() => undefined);
+    clearTimeout(timer);
+  }
+
+  /** Closes the socket without a word; a query under way is rejected. */
+  #abandon(): void {
+    this.#ended = true;
+    (this.#client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();
   }
 }
 

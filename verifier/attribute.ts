@@ -1,0 +1,94 @@
+import type { TablePair } from './compare/pairing.ts';
+import type { KeyState } from './compare/rows.ts';
+import type { WrongClass, WrongRow } from './compare/settle.ts';
+import { asPostgresText, type Event } from './observe/envelope.ts';
+import type { TopicHistory, TopicRecord } from './observe/topic.ts';
+import type { Hop } from './report.ts';
+
+/** Where a row went wrong, and by what that is known. */
+export interface Attribution {
+  readonly class: WrongClass;
+  readonly hop: Hop;
+  readonly detail: string;
+}
+
+/** Names the hop that lost a row: what the topic last said of the key, against what the source holds. */
+export function attribute(pair: TablePair, row: WrongRow, history: TopicHistory | null): Attribution {
+  if (row.class === 'duplicate') {
+    const rows = `the source holds ${row.source.rows} rows of this key, the sink ${row.sink.rows}`;
+    return { class: row.class, hop: 'sink', detail: rows };
+  }
+  if (history === null || pair.key.length === 0) return { class: row.class, hop: 'unknown', detail: '' };
+  const records = history.records.get(row.keyText) ?? [];
+  const last = lastChange(records);
+  const known = history.complete ? '' : ` (${history.reason})`;
+  if (row.class === 'extra') return extra(last, history, known);
+  if (last === undefined) {
+    const hop = history.complete ? 'capture' : 'unknown';
+    return { class: row.class, hop, detail: `the topic holds no record of this key${known}` };
+  }
+  const at = `partition ${last.partition}, offset ${last.offset}`;
+  const name = refine(pair, row, records);
+  if (last.event === null || last.event.op === 'd' || last.event.op === 't') {
+    return { class: name, hop: 'capture', detail: `the topic's last record of this key deletes it (${at})` };
+  }
+  if (holds(pair, last.event, row.source)) {
+    return { class: name, hop: 'sink', detail: `the topic holds the source's values (${at})` };
+  }
+  return {
+    class: name,
+    hop: 'capture',
+    detail: `the topic's last record of this key has other values (${at})`,
+  };
+}
+
+function extra(last: TopicRecord | undefined, history: TopicHistory, known: string): Attribution {
+  if (last === undefined) {
+    const hop = history.complete ? 'sink' : 'unknown';
+    return { class: 'extra', hop, detail: `no record of the topic explains this row${known}` };
+  }
+  const at = `partition ${last.partition}, offset ${last.offset}`;
+  const truncated = history.truncates.some(
+    ({ position }) => position !== null && last.position !== null && position > last.position,
+  );
+  if (truncated) return { class: 'extra', hop: 'sink', detail: `the topic truncates the table after ${at}` };
+  return last.event === null || last.event.op === 'd'
+    ? { class: 'extra', hop: 'sink', detail: `the topic deletes this key (${at})` }
+    : { class: 'extra', hop: 'capture', detail: `the topic never deletes this key (last record: ${at})` };
+}
+
+/** The last change by position, where the records have one: a record that came twice is not newer for that. */
+function lastChange(records: readonly TopicRecord[]): TopicRecord | undefined {
+  const changes = records.filter((record) => record.event !== null);
+  const list = changes.length > 0 ? changes : records;
+  return list.reduce<TopicRecord | undefined>((latest, record) => {
+    const older = latest?.position != null && record.position !== null && record.position < latest.position;
+    return older ? latest : record;
+  }, undefined);
+}
+
+/** A wrong row that shows an earlier image of the topic, or an older position, is stale and not corrupted. */
+function refine(pair: TablePair, row: WrongRow, records: readonly TopicRecord[]): WrongClass {
+  if (row.class !== 'corrupted') return row.class;
+  const absent = pair.columns.filter((column) => column.types === 'absent').map((c) => c.source.name);
+  if (row.columns.every((name) => absent.includes(name))) return 'corrupted';
+  const latest = lastChange(records);
+  const older = records.filter((record) => record !== latest && record.event !== null);
+  const shown = older.some(
+    (record) => record.event !== null && record.event.after !== null && holds(pair, record.event, row.sink),
+  );
+  return shown ? 'stale' : 'corrupted';
+}
+
+/** Whether an event carries the values of a row, as far as this reader knows the types. */
+function holds(pair: TablePair, event: Event, row: KeyState): boolean {
+  if (event.after === null || row.image === null) return false;
+  const { after } = event;
+  const { image } = row;
+  return pair.columns.every((column, i) => {
+    const name = column.source.name;
+    if (!(name in after)) return image[i] === null || image[i] === undefined;
+    const text = asPostgresText(after[name], column.source, event);
+    return text === undefined || text === image[i];
+  });
+}

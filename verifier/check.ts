@@ -1,0 +1,66 @@
+import { z } from 'zod';
+import type { PassFence } from './compare/settle.ts';
+import type { VerifierConfig } from './config.ts';
+import type { Content } from './content.ts';
+import type { ConnectorView, FenceOutcome } from './fence.ts';
+import type { Table } from './observe/catalogue.ts';
+import type { Connections } from './observe/pipeline.ts';
+import { type Finding, findingSchema, type Report, verdictSchema } from './report.ts';
+
+/** A check: one file in `checks/`, found by its folder, named as the file. */
+export interface Check {
+  readonly name: string;
+  /** What it proves, in one sentence. */
+  readonly describe: string;
+  /** True: only fair behind the progress fence; before it, the check is not run. */
+  readonly needsFence: boolean;
+  /** A check that throws, does not end, or returns nothing is INCONCLUSIVE. */
+  run(context: CheckContext): Promise<CheckResult>;
+}
+
+export const checkResultSchema = z.object({
+  verdict: verdictSchema,
+  detail: z.string(),
+  findings: z.array(findingSchema),
+  /** Orphans by table: for the table rows of the report. */
+  orphans: z.map(z.string(), z.number()).optional(),
+  ledger: z.custom<NonNullable<Report['ledger']>>().optional(),
+  deliveries: z.custom<NonNullable<Report['deliveries']>>().optional(),
+});
+export type CheckResult = z.infer<typeof checkResultSchema>;
+
+/** The two catalogues, and what of the source's must be in the sink. */
+export interface Catalogues {
+  readonly source: ReadonlyMap<string, Table>;
+  /** By the id of the source's table, names mapped. */
+  readonly copies: ReadonlyMap<string, Table>;
+  /** Tables that must be compared; one that the source lacks is in `unknown`. */
+  readonly expected: readonly Table[];
+  readonly unknown: readonly string[];
+}
+
+export interface CheckContext extends Connections {
+  readonly config: VerifierConfig;
+  readonly signal: AbortSignal;
+  readonly fence: FenceOutcome;
+  readonly connectors: readonly ConnectorView[];
+  /** Topic of each expected table. */
+  readonly topics: () => Promise<ReadonlyMap<string, string>>;
+  readonly catalogues: () => Promise<Catalogues>;
+  /** The comparison of all tables; made once, whoever asks first. */
+  readonly content: () => Promise<Content>;
+  /** Passes another progress fence, for judging what differs while writes go on. */
+  readonly passFence: PassFence;
+}
+
+/** All is well. */
+export function pass(detail: string): CheckResult {
+  return { verdict: 'PASS', detail, findings: [] };
+}
+
+/** A finding about the pipeline rather than rows. */
+export function finding(
+  own: Partial<Finding> & Pick<Finding, 'check' | 'class' | 'verdict' | 'detail'>,
+): Finding {
+  return { table: null, count: 1, hop: 'unknown', first: null, examples: [], ...own };
+}

@@ -1,0 +1,43 @@
+import { type Check, finding } from '../check.ts';
+import type { ConnectorView } from '../fence.ts';
+import type { Finding } from '../report.ts';
+import { type Verdict, worst } from '../verdict.ts';
+
+const name = 'connector-state';
+
+/** Both connectors and their tasks, as the Connect REST API tells. */
+export default {
+  name,
+  describe: 'Every connector and task runs.',
+  needsFence: false,
+  async run({ connectors, fence }) {
+    const judged = connectors.map((connector) => ({
+      connector,
+      ...judge(connector, fence.tag === 'passed'),
+    }));
+    const findings = judged.flatMap(({ connector, verdict }): Finding[] => {
+      if (verdict === 'PASS') return [];
+      const hop = connector.type === 'source' ? 'capture' : 'sink';
+      const own = { check: name, hop, verdict, detail: tell(connector) } as const;
+      if (verdict === 'FAIL') return [finding({ ...own, class: 'connector-failed' })];
+      return [finding({ ...own, class: verdict === 'INCONCLUSIVE' ? 'evidence-missing' : 'alert' })];
+    });
+    const detail = connectors.length === 0 ? 'no connector is watched' : connectors.map(tell).join('; ');
+    return { verdict: worst(['PASS', ...judged.map(({ verdict }) => verdict)]), detail, findings };
+  },
+} satisfies Check;
+
+/** Paused with something left to do is a pipeline under way; paused with nothing left waits for a person. */
+function judge(connector: ConnectorView, fencePassed: boolean): { verdict: Verdict } {
+  const states = [connector.state, ...connector.tasks];
+  if (states.includes('FAILED')) return { verdict: 'FAIL' };
+  if (states.includes('UNREACHABLE')) return { verdict: 'INCONCLUSIVE' };
+  if (states.every((state) => state === 'RUNNING') && connector.tasks.length > 0) return { verdict: 'PASS' };
+  return { verdict: fencePassed ? 'WARN' : 'SYNC_IN_PROGRESS' };
+}
+
+function tell({ name, state, tasks, detail }: ConnectorView): string {
+  const own =
+    tasks.length === 0 || tasks.every((task) => task === state) ? '' : ` (tasks: ${tasks.join(', ')})`;
+  return `${name} is ${state}${own}${detail === '' ? '' : `: ${detail}`}`;
+}

@@ -1,0 +1,48 @@
+import { type Check, type CheckResult, finding, pass } from '../check.ts';
+
+const name = 'slot-health';
+
+const SLOT_SQL = `
+  SELECT active::text AS active, wal_status, invalidation_reason::text AS reason,
+         (pg_current_wal_lsn() - restart_lsn)::text AS retained,
+         (SELECT CASE WHEN setting::bigint < 0 THEN -1 ELSE setting::bigint * 1024 * 1024 END
+          FROM pg_settings WHERE name = 'max_slot_wal_keep_size')::text AS bound
+  FROM pg_replication_slots WHERE slot_name = $1`;
+
+/** The pipeline's replication slot: there, alive, and retaining no more WAL than it may. */
+export default {
+  name,
+  describe: 'The replication slot exists, is not lost, and retains less WAL than its budget.',
+  needsFence: false,
+  async run({ config, source }): Promise<CheckResult> {
+    const slot = config.source.slot;
+    if (slot === null) return pass('no slot is watched');
+    const [row] = await (await source()).query(SLOT_SQL, [slot]);
+    const { walBudgetBytes, walBudgetShare } = config.thresholds;
+    if (row === undefined) {
+      const detail = `the replication slot ${slot} does not exist`;
+      const missing = finding({
+        check: name,
+        class: 'evidence-missing',
+        verdict: 'INCONCLUSIVE',
+        hop: 'capture',
+        detail,
+      });
+      return { verdict: 'INCONCLUSIVE', detail, findings: [missing] };
+    }
+    if (row.wal_status === 'lost') {
+      const detail = `the replication slot ${slot} is lost (${row.reason ?? 'WAL removed'}): what it had not sent is gone`;
+      const lost = finding({ check: name, class: 'slot-lost', verdict: 'FAIL', hop: 'capture', detail });
+      return { verdict: 'FAIL', detail, findings: [lost] };
+    }
+    const retained = Number(row.retained ?? 0);
+    const bound = Number(row.bound ?? -1);
+    const budget = bound > 0 ? bound : walBudgetBytes;
+    const state = row.active === 'true' ? 'active' : 'not active';
+    const detail = `${slot} is ${state}, ${row.wal_status}, retains ${retained} of ${budget} bytes of WAL`;
+    const near = retained >= budget * walBudgetShare || row.wal_status === 'unreserved';
+    if (!near && row.active === 'true') return pass(detail);
+    const alert = finding({ check: name, class: 'alert', verdict: 'WARN', hop: 'capture', detail });
+    return { verdict: 'WARN', detail, findings: [alert] };
+  },
+} satisfies Check;

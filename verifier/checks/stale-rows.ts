@@ -1,0 +1,7 @@
+import { contentCheck } from '../compare-check.ts';
+
+export default contentCheck(
+  'stale-rows',
+  'stale',
+  'No row of the sink shows an older version than the source.',
+);

@@ -1,0 +1,134 @@
+import { type Attribution, attribute } from './attribute.ts';
+import type { Catalogues, CheckContext } from './check.ts';
+import { keyOf } from './compare/pairing.ts';
+import type { PassFence, WrongClass, WrongRow } from './compare/settle.ts';
+import { compareTable, type TableComparison } from './compare/table.ts';
+import { messageOf } from './config.ts';
+import type { Table } from './observe/catalogue.ts';
+import { readTopic, type TopicHistory } from './observe/topic.ts';
+import type { Example, Finding, Hop } from './report.ts';
+
+/** What the comparison of all tables found. */
+export interface Content {
+  readonly tables: readonly TableContent[];
+  /** Share of the expected tables that were compared. */
+  readonly coverage: number;
+}
+export interface TableContent {
+  readonly table: Table;
+  readonly comparison: TableComparison | null;
+  /** Why the table could not be compared; null where it was. */
+  readonly problem: string | null;
+  /** Wrong rows with the hop that lost them: the first ones. */
+  readonly attributed: readonly (WrongRow & Attribution)[];
+  /** What the topic says; null where it was not read. */
+  readonly history: TopicHistory | null;
+}
+
+/** Wrong rows per table of which the hop is sought in the topic. */
+const ATTRIBUTED_ROWS = 2_000;
+const EXAMPLES = 5;
+
+export async function compareContent(
+  context: Pick<CheckContext, 'source' | 'sink' | 'kafka' | 'config' | 'signal' | 'fence' | 'topics'>,
+  catalogues: Catalogues,
+  passFence: PassFence,
+): Promise<Content> {
+  const tables: TableContent[] = [];
+  for (const table of catalogues.expected) {
+    tables.push(await compareOne(context, catalogues, table, passFence));
+  }
+  const compared = tables.filter(({ comparison }) => comparison !== null).length;
+  const expected = catalogues.expected.length + catalogues.unknown.length;
+  return { tables, coverage: expected === 0 ? 0 : compared / expected };
+}
+
+async function compareOne(
+  context: Parameters<typeof compareContent>[0],
+  catalogues: Catalogues,
+  table: Table,
+  passFence: PassFence,
+): Promise<TableContent> {
+  const { config, signal } = context;
+  try {
+    const [source, sink] = [await context.source(), await context.sink()];
+    const comparison = await compareTable(source, sink, table, catalogues.copies.get(table.id), {
+      passFence,
+      maxSettledKeys: config.thresholds.maxSettledKeys,
+      settleRounds: config.thresholds.settleRounds,
+      versionColumn: config.versionColumn,
+      signal,
+    });
+    const history = await historyOf(context, comparison);
+    const attributed = comparison.wrong
+      .slice(0, ATTRIBUTED_ROWS)
+      .map((row) => ({ ...row, ...attribute(comparison.pair, row, history) }));
+    return { table, comparison, problem: null, attributed, history };
+  } catch (error) {
+    return { table, comparison: null, problem: messageOf(error), attributed: [], history: null };
+  }
+}
+
+async function historyOf(
+  context: Parameters<typeof compareContent>[0],
+  comparison: TableComparison,
+): Promise<TopicHistory | null> {
+  const topic = (await context.topics()).get(comparison.table.id);
+  const wanted = comparison.wrong.filter((row) => row.class !== 'duplicate').slice(0, ATTRIBUTED_ROWS);
+  const absent = comparison.pair.columns.some((column) => column.types === 'absent');
+  if (topic === undefined || (wanted.length === 0 && !absent)) return null;
+  const kafka = await context.kafka().catch(() => null);
+  if (kafka === null) return null;
+  const { firsts, ends } = await kafka.offsets([topic]);
+  const keys = new Set(wanted.map((row) => row.keyText));
+  return await readTopic(kafka, topic, comparison.pair, keys, { firsts, ends }, context.signal);
+}
+
+/** Rows of one class in one table, told apart by hop: one finding each, all of them counted. */
+export function findingsOf(check: string, content: TableContent, name: WrongClass): Finding[] {
+  const { comparison, attributed, table } = content;
+  if (comparison === null) return [];
+  const total = countOf(content, name);
+  if (total === 0) return [];
+  const rows = attributed.filter((row) => row.class === name);
+  const byHop = Map.groupBy(rows, (row) => row.hop);
+  const counts = [...byHop].map(([hop, own]) => ({
+    hop,
+    own,
+    count: own.reduce((n, row) => n + row.count, 0),
+  }));
+  counts.sort((a, b) => b.count - a.count);
+  const first = counts[0] ?? { hop: 'unknown' as Hop, own: [], count: 0 };
+  const listed = counts.reduce((n, entry) => n + entry.count, 0);
+  // Rows beyond those looked up in the topic are counted with the hop that most of these have.
+  const groups = [{ ...first, count: first.count + total - listed }, ...counts.slice(1)];
+  return groups.map(({ hop, own, count }) => {
+    const examples = own.slice(0, EXAMPLES).map((row) => exampleOf(comparison, row));
+    const columns = [...new Set(own.flatMap((row) => row.columns))];
+    const which = columns.length > 0 && name !== 'duplicate' ? ` in ${columns.join(', ')}` : '';
+    return {
+      check,
+      class: name,
+      table: table.id,
+      count,
+      hop,
+      verdict: 'FAIL',
+      first: examples[0] ?? null,
+      examples,
+      detail: `${count} ${name} in ${table.id}${which}, lost at: ${hop}`,
+    };
+  });
+}
+
+/** All wrong rows of a class, with what the topic changed about it (corrupted that turned out to be stale). */
+export function countOf({ comparison, attributed }: TableContent, name: WrongClass): number {
+  if (comparison === null) return 0;
+  const settled = comparison.wrong.slice(0, attributed.length);
+  const before = settled.filter((row) => row.class === name).reduce((n, row) => n + row.count, 0);
+  const after = attributed.filter((row) => row.class === name).reduce((n, row) => n + row.count, 0);
+  return comparison.counts[name] - before + after;
+}
+
+function exampleOf(comparison: TableComparison, row: WrongRow & Attribution): Example {
+  return { key: keyOf(comparison.pair, row.keyText), columns: [...row.columns], detail: row.detail };
+}

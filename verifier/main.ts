@@ -1,0 +1,79 @@
+import { parseArgs } from 'node:util';
+import { LabError } from '../pipeline/contract/errors.ts';
+import { loadConfig, messageOf } from './config.ts';
+import { loadChecks } from './plugins.ts';
+import { createServer, portOf } from './server.ts';
+import { VerifierService } from './service.ts';
+import { exitCodeOf } from './verdict.ts';
+
+const USAGE = 'usage: node verifier/main.ts --config FILE [--once] [--strict]';
+
+/** Ends with the verdict's exit code under `--once`; otherwise runs until SIGTERM or SIGINT. */
+async function main(): Promise<number> {
+  quietKafkajs();
+  const options = readArguments();
+  if (options === null) {
+    process.stderr.write(`${USAGE}\n`);
+    return 64;
+  }
+  const config = loadConfig(options.config);
+  const service = new VerifierService(config, await loadChecks());
+  if (options.once) {
+    const report = await service.verify();
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+    return exitCodeOf(report.verdict, options.strict);
+  }
+  const server = createServer(service);
+  await server.listen({ host: config.host, port: config.port }).catch((cause: unknown) => {
+    throw new LabError(
+      'CDC-4002',
+      `The verifier cannot listen on ${config.host}:${config.port}: ${messageOf(cause)}.`,
+      {
+        remedy: 'Choose another port.',
+        cause,
+      },
+    );
+  });
+  const port = portOf(server) ?? config.port;
+  process.stdout.write(`${JSON.stringify({ listening: `http://${config.host}:${port}` })}\n`);
+  service.start();
+  await new Promise<void>((resolve) => {
+    process.once('SIGTERM', () => resolve());
+    process.once('SIGINT', () => resolve());
+  });
+  await service.stop();
+  await server.close();
+  return 0;
+}
+
+function readArguments(): { config: string; once: boolean; strict: boolean } | null {
+  const options = {
+    config: { type: 'string' },
+    once: { type: 'boolean', default: false },
+    strict: { type: 'boolean', default: false },
+  } as const;
+  try {
+    const { values } = parseArgs({ options });
+    const { config, once, strict } = values;
+    return config === undefined ? null : { config, once, strict };
+  } catch {
+    return null;
+  }
+}
+
+/** kafkajs 2.2 sets timers with negative delays, of which Node 24 warns each time; nothing can be done about it. */
+function quietKafkajs(): void {
+  process.removeAllListeners('warning');
+  process.on('warning', (warning) => {
+    if (warning.name !== 'TimeoutNegativeWarning')
+      process.stderr.write(`${warning.name}: ${warning.message}\n`);
+  });
+}
+
+try {
+  process.exitCode = await main();
+} catch (error) {
+  const known = error instanceof LabError;
+  process.stderr.write(known ? `${error.code}: ${error.message} ${error.remedy}\n` : `${messageOf(error)}\n`);
+  process.exitCode = !known ? 70 : error.code === 'CDC-4001' ? 64 : 69;
+}

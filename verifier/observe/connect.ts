@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import type { VerifierConfig } from '../config.ts';
+import { messageOf } from '../config.ts';
+import type { ConnectorView } from '../fence.ts';
+
+const statusSchema = z.object({
+  connector: z.object({ state: z.string(), trace: z.string().optional() }),
+  tasks: z.array(z.object({ state: z.string(), trace: z.string().optional() })),
+});
+const offsetsSchema = z.object({
+  offsets: z.array(z.object({ offset: z.record(z.string(), z.unknown()).nullable() })),
+});
+
+export type ConnectorRef = VerifierConfig['connectors'][number];
+
+const TIMEOUT_MS = 3_000;
+
+/** State of a connector and its tasks; `UNREACHABLE` with the cause where its worker gives none. Never throws. */
+export async function connectorView(ref: ConnectorRef): Promise<ConnectorView> {
+  const own = { name: ref.name, type: ref.type };
+  try {
+    const status = statusSchema.parse(await get(ref, 'status'));
+    const traces = [status.connector, ...status.tasks].flatMap((part) => part.trace ?? []);
+    const tasks = status.tasks.map((task) => task.state);
+    return { ...own, state: status.connector.state, tasks, detail: traces[0]?.split('\n')[0] ?? '' };
+  } catch (error) {
+    return { ...own, state: 'UNREACHABLE', tasks: [], detail: messageOf(error) };
+  }
+}
+
+/**
+ * Whether a source connector is inside a snapshot, from its offsets: Debezium's `snapshot` without
+ * `snapshot_completed`, or a list of collections that an incremental snapshot still has to read.
+ * A connector without an offset has not got through its first snapshot yet.
+ * @throws where the worker does not answer.
+ */
+export async function snapshotRunning(ref: ConnectorRef): Promise<boolean> {
+  const { offsets } = offsetsSchema.parse(await get(ref, 'offsets'));
+  const known = offsets.map((entry) => entry.offset).filter((offset) => offset !== null);
+  return known.length === 0 || known.some(offsetInSnapshot);
+}
+
+export function offsetInSnapshot(offset: Readonly<Record<string, unknown>>): boolean {
+  const marker = offset.snapshot;
+  const marked = marker !== undefined && marker !== null && marker !== false && marker !== 'false';
+  const completed = offset.snapshot_completed === true || offset.last_snapshot_record === true;
+  const collections = offset.incremental_snapshot_collections;
+  const pending = typeof collections === 'string' && collections !== '' && collections !== '[]';
+  return (marked && !completed) || pending;
+}
+
+/** A connector's configuration: what it calls its dead-letter topic. Undefined where it names none. */
+export async function deadLetterTopic(ref: ConnectorRef): Promise<string | undefined> {
+  const config = z.record(z.string(), z.string().nullable()).parse(await get(ref, 'config'));
+  return config['errors.deadletterqueue.topic.name'] ?? undefined;
+}
+
+async function get(ref: ConnectorRef, what: string): Promise<unknown> {
+  const url = new URL(`connectors/${encodeURIComponent(ref.name)}/${what}`, withSlash(ref.url));
+  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  if (!response.ok) throw new Error(`GET ${url.pathname} answered ${response.status}`);
+  return await response.json();
+}
+
+function withSlash(url: string): string {
+  return url.endsWith('/') ? url : `${url}/`;
+}

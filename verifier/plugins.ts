@@ -1,0 +1,35 @@
+import { readdirSync } from 'node:fs';
+import { z } from 'zod';
+import { LabError } from '../pipeline/contract/errors.ts';
+import type { Check } from './check.ts';
+
+const FOLDER = new URL('checks/', import.meta.url);
+
+const checkSchema = z.object({
+  name: z.string().min(1),
+  describe: z.string().min(1),
+  needsFence: z.boolean(),
+  run: z.custom<Check['run']>((value) => typeof value === 'function'),
+});
+
+/**
+ * Every check in `checks/`, by file name.
+ * @throws LabError CDC-4030 for a file that is no check: a check that is left out silently would be a false PASS.
+ */
+export async function loadChecks(): Promise<readonly Check[]> {
+  const files = readdirSync(FOLDER).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
+  const checks: Check[] = [];
+  for (const file of files.sort()) {
+    const module: unknown = await import(new URL(file, FOLDER).href);
+    const parsed = z.object({ default: checkSchema }).safeParse(module);
+    if (!parsed.success || `${parsed.data.default.name}.ts` !== file) {
+      throw new LabError('CDC-4030', `verifier/checks/${file} is not a check.`, {
+        remedy: 'Export as default an object with name (as the file), describe, needsFence and run.',
+        cause: parsed.error,
+      });
+    }
+    // The module's own object: zod's copy would lose what `run` is bound to.
+    checks.push((module as { default: Check }).default);
+  }
+  return checks;
+}

@@ -1,0 +1,55 @@
+import fastify, { type FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { VerifierService } from './service.ts';
+
+const verifyBody = z.strictObject({
+  deadlineMs: z.int().positive().max(3_600_000).optional(),
+  /** The source is known to stand still. Accepted, not needed: a key is judged only where it does. */
+  quiet: z.boolean().optional(),
+});
+const historyQuery = z.object({ limit: z.coerce.number().int().positive().max(10_000).optional() });
+
+/** The verifier's HTTP interface. Answers on loopback only, to requests that name it so. */
+export function createServer(service: VerifierService): FastifyInstance {
+  const server = fastify({ logger: false, bodyLimit: 64 * 1024 });
+  server.addHook('onRequest', async (request, reply) => {
+    const port = portOf(server);
+    const allowed = [`127.0.0.1:${port}`, `localhost:${port}`];
+    const { host, origin } = request.headers;
+    const known = host !== undefined && allowed.includes(host);
+    const same = origin === undefined || allowed.some((name) => origin === `http://${name}`);
+    if (!known || !same)
+      await reply.code(403).send({ error: 'This server answers only to its own loopback address.' });
+  });
+  server.get('/report', async (_, reply) => {
+    const { last } = service.history;
+    return last ?? (await reply.code(404).send({ error: 'There is no report yet: POST /verify makes one.' }));
+  });
+  server.get('/report/history', async (request, reply) => {
+    const query = historyQuery.safeParse(request.query);
+    if (!query.success) return await reply.code(400).send({ error: z.prettifyError(query.error) });
+    return { schemaVersion: 1, reports: service.history.list(query.data.limit) };
+  });
+  server.post('/verify', async (request, reply) => {
+    const body = verifyBody.safeParse(request.body ?? {});
+    if (!body.success) return await reply.code(400).send({ error: z.prettifyError(body.error) });
+    return await service.verify(body.data.deadlineMs);
+  });
+  server.get('/health', async () => ({
+    status: 'ok',
+    running: service.running,
+    lastReportAt: service.history.last?.at ?? null,
+    verdict: service.history.last?.verdict ?? null,
+  }));
+  server.get('/metrics', async (_, reply) => {
+    reply.header('content-type', service.metrics.registry.contentType);
+    return await service.metrics.registry.metrics();
+  });
+  return server;
+}
+
+/** The port that the server listens on; undefined before it does. */
+export function portOf(server: FastifyInstance): number | undefined {
+  const address = server.server.address();
+  return typeof address === 'object' && address !== null ? address.port : undefined;
+}

@@ -1,0 +1,304 @@
+import {
+  type Catalogues,
+  type Check,
+  type CheckContext,
+  type CheckResult,
+  checkResultSchema,
+} from './check.ts';
+import { messageOf, type VerifierConfig } from './config.ts';
+import { type Content, compareContent, countOf } from './content.ts';
+import { type FenceOutcome, passFence } from './fence.ts';
+import { printLsn } from './lsn.ts';
+import { readCatalogue, type Table } from './observe/catalogue.ts';
+import { KafkaView, topicOf } from './observe/kafka.ts';
+import { type Connections, PipelineView } from './observe/pipeline.ts';
+import { Database } from './postgres.ts';
+import type { CheckReport, Finding, Report, TableReport } from './report.ts';
+import { type Verdict, worst } from './verdict.ts';
+
+export interface VerifyOptions {
+  readonly config: VerifierConfig;
+  readonly checks: readonly Check[];
+  readonly deadlineMs: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A further fence gets at least so long, whatever is left of the deadline. */
+const SETTLE_FENCE_MS = 15_000;
+/** A check that asks only for states must not take longer. */
+const QUICK_CHECK_MS = 30_000;
+
+/** One verification, from the fence to the report. Never throws: what goes wrong is INCONCLUSIVE, with the reason. */
+export async function verify(options: VerifyOptions): Promise<Report> {
+  const startedMs = performance.now();
+  const { config, checks } = options;
+  const timeout = AbortSignal.timeout(options.deadlineMs + config.compareTimeoutMs);
+  const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
+  await using connections = new OpenConnections(config);
+  const catalogues = onceRead(() => readCatalogues(config, connections));
+  const topics = async (): Promise<ReadonlyMap<string, string>> => topicsOf(config, await catalogues());
+  const view = new PipelineView(config, connections, async () => [...(await topics()).values()]);
+  const fence = await guarded(() =>
+    passFence(view, { deadlineAtMs: startedMs + options.deadlineMs, signal }),
+  );
+  const settleFence = async (): Promise<'passed' | 'sync-in-progress' | 'no-evidence'> => {
+    const deadlineAtMs = Math.max(startedMs + options.deadlineMs, performance.now() + SETTLE_FENCE_MS);
+    const { tag } = await passFence(view, { deadlineAtMs, signal });
+    return tag === 'passed' ? 'passed' : tag === 'in-progress' ? 'sync-in-progress' : 'no-evidence';
+  };
+  const context: CheckContext = {
+    config,
+    signal,
+    fence,
+    topics,
+    catalogues,
+    connectors: await view.connectors(),
+    source: () => connections.source(),
+    sink: () => connections.sink(),
+    kafka: () => connections.kafka(),
+    passFence: settleFence,
+    content: once(async () => await compareContent(context, await catalogues(), settleFence)),
+  };
+  const outcomes: { check: Check; result: CheckResult; durationMs: number }[] = [];
+  for (const check of checks) {
+    const before = performance.now();
+    const result = await runCheck(check, context);
+    outcomes.push({ check, result, durationMs: Math.round(performance.now() - before) });
+  }
+  const content = fence.tag === 'passed' ? await context.content().catch(() => null) : null;
+  const toLsn = await currentLsn(connections);
+  return buildReport({ fence, outcomes, content, context, toLsn, durationMs: performance.now() - startedMs });
+}
+
+async function currentLsn(connections: Connections): Promise<string | null> {
+  const sql = 'SELECT pg_current_wal_lsn()::text AS lsn';
+  return await connections.source().then(
+    async (source) => (await source.one(sql, [], 5_000).catch(() => ({ lsn: null }))).lsn ?? null,
+    () => null,
+  );
+}
+
+/** A thrown, unfinished or empty answer is INCONCLUSIVE, never PASS. */
+export async function runCheck(check: Check, context: CheckContext): Promise<CheckResult> {
+  const { fence } = context;
+  if (check.needsFence && fence.tag !== 'passed') {
+    const verdict = fence.tag === 'in-progress' ? 'SYNC_IN_PROGRESS' : 'INCONCLUSIVE';
+    return { verdict, detail: 'not run: the fence is not passed', findings: [] };
+  }
+  const limitMs = check.needsFence ? context.config.compareTimeoutMs : QUICK_CHECK_MS;
+  const limit = Promise.withResolvers<never>();
+  const timer = setTimeout(() => limit.reject(new Error(`it did not end within ${limitMs} ms`)), limitMs);
+  try {
+    const result: unknown = await Promise.race([check.run(context), limit.promise]);
+    return checkResultSchema.parse(result);
+  } catch (error) {
+    const detail = `no result: ${messageOf(error).slice(0, 500)}`;
+    return { verdict: 'INCONCLUSIVE', detail, findings: [] };
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function guarded(pass: () => Promise<FenceOutcome>): Promise<FenceOutcome> {
+  try {
+    return await pass();
+  } catch (error) {
+    return { tag: 'no-evidence', reason: messageOf(error), lsn: null, progress: null };
+  }
+}
+
+function topicsOf(config: VerifierConfig, { expected }: Catalogues): ReadonlyMap<string, string> {
+  return new Map(expected.map(({ id }) => [id, topicOf(config.topicPrefix, id)]));
+}
+
+/**
+ * What must be in the sink is told by the source's catalogue, never by what was read or by what the publication holds:
+ * a table that fell out of the publication is still expected.
+ */
+async function readCatalogues(config: VerifierConfig, connections: Connections): Promise<Catalogues> {
+  const [source, theirs] = await Promise.all([
+    connections.source().then(readCatalogue),
+    connections.sink().then(readCatalogue),
+  ]);
+  const excluded = new Set(config.excludeTables);
+  const wanted = config.tables ?? [...source.keys()].filter((id) => !excluded.has(id));
+  const copies = new Map<string, Table>();
+  const expected: Table[] = [];
+  const unknown: string[] = [];
+  for (const id of wanted) {
+    const table = source.get(id);
+    if (table === undefined) unknown.push(id);
+    else expected.push(table);
+    const mapped = config.tableMap[id] ?? table?.name ?? '';
+    const copy = theirs.get(mapped.includes('.') ? mapped : `${config.sink.schema}.${mapped}`);
+    if (copy !== undefined) copies.set(id, copy);
+  }
+  return { source, copies, expected, unknown };
+}
+
+/** Reads once; after a failure it is read anew, for a server may come back. */
+function onceRead<T>(read: () => Promise<T>): () => Promise<T> {
+  let known: Promise<T> | undefined;
+  return () => {
+    known ??= read().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    });
+    return known;
+  };
+}
+
+/** Runs once, at the first call; a failure is remembered too. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/** Connections made when first asked for, and made again where one broke: a server may come back. */
+class OpenConnections implements Connections, AsyncDisposable {
+  readonly #config: VerifierConfig;
+  #source: Promise<Database> | null = null;
+  #sink: Promise<Database> | null = null;
+  #kafka: Promise<KafkaView> | null = null;
+
+  constructor(config: VerifierConfig) {
+    this.#config = config;
+  }
+
+  async source(): Promise<Database> {
+    if (this.#source !== null && !(await isOpen(this.#source))) this.#source = null;
+    this.#source ??= Database.connect('source', this.#config.source.url, this.#config.compareTimeoutMs);
+    return await this.#source;
+  }
+
+  async sink(): Promise<Database> {
+    if (this.#sink !== null && !(await isOpen(this.#sink))) this.#sink = null;
+    this.#sink ??= Database.connect('sink', this.#config.sink.url, this.#config.compareTimeoutMs);
+    return await this.#sink;
+  }
+
+  async kafka(): Promise<KafkaView | null> {
+    if (this.#config.kafka === null) return null;
+    this.#kafka ??= KafkaView.connect(this.#config.kafka.bootstrapServers);
+    try {
+      return await this.#kafka;
+    } catch (error) {
+      this.#kafka = null;
+      throw error;
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const all = await Promise.allSettled([this.#source, this.#sink, this.#kafka]);
+    for (const one of all) if (one.status === 'fulfilled') await one.value?.[Symbol.asyncDispose]();
+  }
+}
+
+async function isOpen(connection: Promise<Database>): Promise<boolean> {
+  return await connection.then(
+    (database) => database.isOpen,
+    () => false,
+  );
+}
+
+interface Parts {
+  readonly fence: FenceOutcome;
+  readonly outcomes: readonly { check: Check; result: CheckResult; durationMs: number }[];
+  readonly content: Content | null;
+  readonly context: CheckContext;
+  readonly toLsn: string | null;
+  readonly durationMs: number;
+}
+
+export function buildReport({ fence, outcomes, content, context, toLsn, durationMs }: Parts): Report {
+  const checks: CheckReport[] = [
+    fenceReport(fence),
+    ...outcomes.map(({ check, result, durationMs: own }) => ({
+      check: check.name,
+      verdict: result.verdict,
+      detail: result.detail,
+      durationMs: own,
+    })),
+  ];
+  const findings = outcomes.flatMap(({ result }) => result.findings);
+  const coverage = content?.coverage ?? 0;
+  const complete: Verdict = fence.tag === 'passed' && coverage < 1 ? 'INCONCLUSIVE' : 'PASS';
+  const nothing: Verdict = outcomes.length === 0 ? 'INCONCLUSIVE' : 'PASS';
+  const last = <T>(pick: (result: CheckResult) => T | undefined): T | null =>
+    outcomes.map(({ result }) => pick(result)).find((value) => value !== undefined) ?? null;
+  return {
+    schemaVersion: 1,
+    verdict: worst([
+      complete,
+      nothing,
+      ...checks.map(({ verdict }) => verdict),
+      ...findings.map((f) => f.verdict),
+    ]),
+    at: new Date().toISOString(),
+    durationMs: Math.round(durationMs),
+    window: { fromLsn: fence.lsn === null ? null : printLsn(fence.lsn), toLsn },
+    coverage,
+    tables: tableReports(content, last((result) => result.orphans) ?? new Map(), findings),
+    checks,
+    findings,
+    progress: fence.progress,
+    ledger: last((result) => result.ledger),
+    deliveries: last((result) => result.deliveries),
+    connectors: context.connectors.map(({ name, type, state, tasks }) => ({
+      name,
+      type,
+      state,
+      tasks: [...tasks],
+    })),
+  };
+}
+
+function fenceReport(fence: FenceOutcome): CheckReport {
+  const check = 'fence';
+  const at = fence.lsn === null ? 'the source' : printLsn(fence.lsn);
+  switch (fence.tag) {
+    case 'passed':
+      return { check, verdict: 'PASS', detail: `the pipeline has carried everything up to ${at}` };
+    case 'in-progress': {
+      const { eventsBehind, waitingFor, rateEventsPerSecond } = fence.progress;
+      const rate = rateEventsPerSecond.toFixed(0);
+      const detail = `${eventsBehind} events behind at ${rate}/s, waiting for ${waitingFor.join(' and ')}`;
+      return { check, verdict: 'SYNC_IN_PROGRESS', detail };
+    }
+    case 'connector-failed':
+      return { check, verdict: 'INCONCLUSIVE', detail: 'not passed: a connector has failed' };
+    case 'no-evidence':
+      return { check, verdict: 'INCONCLUSIVE', detail: fence.reason };
+  }
+}
+
+function tableReports(
+  content: Content | null,
+  orphans: ReadonlyMap<string, number>,
+  findings: readonly Finding[],
+): TableReport[] {
+  return (content?.tables ?? []).map((table) => {
+    const { comparison } = table;
+    const own = findings.filter((finding) => finding.table === table.table.id).map(({ verdict }) => verdict);
+    const inFlight = comparison?.inFlight.length ?? 0;
+    const moving: Verdict = comparison?.stopped === 'sync-in-progress' ? 'SYNC_IN_PROGRESS' : 'INCONCLUSIVE';
+    const seen: Verdict = comparison === null ? 'INCONCLUSIVE' : inFlight > 0 ? moving : 'PASS';
+    return {
+      table: table.table.id,
+      verdict: worst([seen, ...own]),
+      sourceRows: comparison?.sourceRows ?? null,
+      sinkRows: comparison?.sinkRows ?? null,
+      checksumEqual: comparison?.equal ?? null,
+      missing: countOf(table, 'missing'),
+      extra: countOf(table, 'extra'),
+      stale: countOf(table, 'stale'),
+      corrupted: countOf(table, 'corrupted'),
+      duplicates: countOf(table, 'duplicate'),
+      orphans: orphans.get(table.table.id) ?? 0,
+      inFlight,
+    };
+  });
+}
