@@ -10,6 +10,7 @@ import type {
   TaskContext,
 } from '../contract/connector.ts';
 import type { CrashPoints } from '../contract/crash-points.ts';
+import { LabError } from '../contract/errors.ts';
 import type { Defect } from '../contract/stages.ts';
 import { alreadyExists, invalidConfig, notFound, RestError } from './errors.ts';
 import { ManagedConnector } from './managed-connector.ts';
@@ -141,7 +142,12 @@ export class Worker {
           `This can be done for the specified connector by issuing a 'PUT' request to the '/connectors/${name}/stop' endpoint`,
       );
     }
-    await plugin.alterOffsets(config, context, offsets);
+    try {
+      await plugin.alterOffsets(config, context, offsets);
+    } catch (error) {
+      if (error instanceof LabError) throw new RestError(400, `${error.message} ${error.remedy}`);
+      throw error;
+    }
   }
 
   statuses(): readonly ConnectorStatus[] {
