@@ -1,0 +1,278 @@
+import { describe, expect, test } from 'vitest';
+import type { EncoderConfig, EventEncoder } from '../contract/envelope.ts';
+import { UNCHANGED_TOAST } from '../contract/pgoutput.ts';
+import type { ColumnDescription, TableDescription } from '../contract/table.ts';
+import { createEventEncoder } from './encoder.ts';
+import { column, DEFAULTS, readable, STREAM, table } from './testing.ts';
+
+const COLUMNS: readonly ColumnDescription[] = [
+  column('id', 'int4', { notNull: true, keyRank: 1 }),
+  column('note', 'text'),
+  column('version', 'int8', { notNull: true }),
+];
+
+const SOURCE =
+  '"source":{"version":"0.1.0","connector":"postgresql","name":"lab","ts_ms":1709251199123,"snapshot":"false",' +
+  '"db":"shop","sequence":"[\\"23999000\\",\\"24000000\\"]","ts_us":1709251199123456,' +
+  '"ts_ns":1709251199123456000,"schema":"public","table":"orders","txId":742,"lsn":24000000,"xmin":null,' +
+  '"origin":null,"origin_lsn":null}';
+const END = '"ts_ms":1000,"ts_us":1000000,"ts_ns":1000000000}';
+const POSITION = { 'cdc.position': STREAM.position };
+
+function encoder(
+  config: Partial<EncoderConfig> = {},
+  described: TableDescription = table(COLUMNS),
+): EventEncoder {
+  const created = createEventEncoder({ ...DEFAULTS, ...config });
+  created.describe(described);
+  return created;
+}
+
+describe('without schemas', () => {
+  test('an insert is one record', () => {
+    expect(encoder().create(1, ['1', null, '3'], STREAM).map(readable)).toEqual([
+      {
+        topic: 'lab.public.orders',
+        key: '{"id":1}',
+        value: `{"before":null,"after":{"id":1,"note":null,"version":3},${SOURCE},"transaction":null,"op":"c",${END}`,
+        headers: POSITION,
+      },
+    ]);
+  });
+
+  test('a delete by key has the key in before, Debezium’s stand-ins where NOT NULL, and a tombstone', () => {
+    expect(encoder().delete(1, ['1', null, null], 'key', STREAM).map(readable)).toEqual([
+      {
+        topic: 'lab.public.orders',
+        key: '{"id":1}',
+        value: `{"before":{"id":1,"note":null,"version":0},"after":null,${SOURCE},"transaction":null,"op":"d",${END}`,
+        headers: POSITION,
+      },
+      { topic: 'lab.public.orders', key: '{"id":1}', value: null, headers: POSITION },
+    ]);
+  });
+
+  test('tombstones.on.delete=false leaves the tombstone out', () => {
+    const records = encoder({ tombstonesOnDelete: false }).delete(1, ['1', null, null], 'key', STREAM);
+    expect(records).toHaveLength(1);
+  });
+
+  test('a change of key is delete, tombstone and create, each naming the other key', () => {
+    const records = encoder().update(1, ['1', null, null], 'key', ['2', 'a', '3'], STREAM).map(readable);
+    expect(records.map(({ key, value }) => [key, value && JSON.parse(value).op])).toEqual([
+      ['{"id":1}', 'd'],
+      ['{"id":1}', null],
+      ['{"id":2}', 'c'],
+    ]);
+    expect(records.map(({ headers }) => headers)).toEqual([
+      { ...POSITION, '__debezium.newkey': '{"id":2}' },
+      { ...POSITION, '__debezium.newkey': '{"id":2}' },
+      { ...POSITION, '__debezium.oldkey': '{"id":1}' },
+    ]);
+  });
+
+  test('an update whose old row has the same key has it in before', () => {
+    const [record, ...more] = encoder()
+      .update(1, ['1', 'a', '3'], 'full', ['1', 'b', '4'], STREAM)
+      .map(readable);
+    expect(more).toEqual([]);
+    expect(record?.value).toContain(
+      '{"before":{"id":1,"note":"a","version":3},"after":{"id":1,"note":"b","version":4},',
+    );
+  });
+
+  test('a truncate has no key and no rows', () => {
+    expect(encoder().truncate(1, STREAM).map(readable)).toEqual([
+      {
+        topic: 'lab.public.orders',
+        key: null,
+        value: `{"before":null,"after":null,${SOURCE},"transaction":null,"op":"t",${END}`,
+        headers: POSITION,
+      },
+    ]);
+  });
+
+  test('a row of a snapshot says which', () => {
+    const context = { ...STREAM, snapshot: 'last', lastCommitLsn: null } as const;
+    const [record] = encoder().read(1, ['1', null, '3'], context).map(readable);
+    const event = JSON.parse(record?.value ?? '');
+    expect(event).toMatchObject({
+      op: 'r',
+      source: { snapshot: 'last', sequence: '[null,"24000000"]', lsn: 24_000_000, txId: 742 },
+    });
+  });
+
+  test('a row of an incremental snapshot has neither LSN nor transaction, as no transaction wrote it', () => {
+    const [record] = encoder().read(1, ['1', null, '3'], { ...STREAM, snapshot: 'incremental', xid: null });
+    expect(JSON.parse(String(record?.value)).source).toMatchObject({ txId: null, lsn: null });
+  });
+});
+
+test('with schemas, key and value carry theirs, and a tombstone is still null', () => {
+  const [record, tombstone] = encoder({ schemasEnable: true })
+    .delete(1, ['1', null, null], 'key', STREAM)
+    .map(readable);
+  expect(record?.key).toBe(
+    '{"schema":{"type":"struct","fields":[{"type":"int32","optional":false,"field":"id"}],"optional":false,' +
+      '"name":"lab.public.orders.Key"},"payload":{"id":1}}',
+  );
+  const value = JSON.parse(record?.value ?? '');
+  expect(value.schema).toMatchObject({ name: 'lab.public.orders.Envelope', version: 2, optional: false });
+  expect(value.payload.before).toEqual({ id: 1, note: null, version: 0 });
+  expect(tombstone?.value).toBeNull();
+});
+
+test('key fields follow the primary key’s order, row fields the table’s', () => {
+  const described = table([
+    column('a', 'int8', { notNull: true, keyRank: 2 }),
+    column('b', 'text', { notNull: true, keyRank: 1 }),
+  ]);
+  const [record] = encoder({}, described).create(1, ['9223372036854775807', 'x'], STREAM).map(readable);
+  expect(record?.key).toBe('{"b":"x","a":9223372036854775807}');
+  expect(record?.value).toContain('"after":{"a":9223372036854775807,"b":"x"}');
+});
+
+test('without a primary key every key is null', () => {
+  const described = table([column('a', 'int4')]);
+  const records = encoder({}, described).delete(1, ['1'], 'full', STREAM);
+  expect(records.map(({ key, value }) => [key, value === null])).toEqual([
+    [null, false],
+    [null, true],
+  ]);
+});
+
+describe('an unchanged TOAST value', () => {
+  test('is the placeholder where the old row was not sent', () => {
+    const [record] = encoder().update(1, null, 'none', ['1', UNCHANGED_TOAST, '4'], STREAM).map(readable);
+    expect(record?.value).toContain('"after":{"id":1,"note":"__debezium_unavailable_value","version":4}');
+  });
+
+  test('is taken from the old row under REPLICA IDENTITY FULL, where the key changes, too', () => {
+    const stays = encoder().update(1, ['1', 'big', '3'], 'full', ['1', UNCHANGED_TOAST, '4'], STREAM);
+    expect(String(stays[0]?.value)).toContain('"after":{"id":1,"note":"big","version":4}');
+    const moves = encoder().update(1, ['1', 'big', '3'], 'full', ['2', UNCHANGED_TOAST, '4'], STREAM);
+    expect(String(moves[2]?.value)).toContain('"after":{"id":2,"note":"big","version":4}');
+  });
+
+  test('in a key is taken from the old key', () => {
+    const described = table([column('id', 'text', { notNull: true, keyRank: 1 }), column('n', 'int4')]);
+    const records = encoder({}, described).update(1, ['long', null], 'key', [UNCHANGED_TOAST, '1'], STREAM);
+    expect(records.map((record) => String(record.key))).toEqual(['{"id":"long"}']);
+  });
+
+  test('without a placeholder is a loud stop that names the column', () => {
+    const described = table([column('id', 'int4', { notNull: true, keyRank: 1 }), column('n', 'numeric')]);
+    expect(() => encoder({}, described).update(1, null, 'none', ['1', UNCHANGED_TOAST], STREAM)).toThrow(
+      'Column n of public.orders: an unchanged TOAST value was not sent.',
+    );
+  });
+});
+
+describe('REPLICA IDENTITY USING INDEX on another column than the key', () => {
+  test('an update whose old key lacks the primary key is no change of key', () => {
+    const records = encoder().update(1, [null, 'a', null], 'key', ['1', 'b', '3'], STREAM);
+    expect(records.map((record) => String(record.key))).toEqual(['{"id":1}']);
+  });
+
+  test('a delete that lacks the primary key is a loud stop', () => {
+    expect(() => encoder().delete(1, [null, 'a', null], 'key', STREAM)).toThrow(
+      'A change of public.orders came without its key column id.',
+    );
+  });
+});
+
+describe('the default in a column’s schema', () => {
+  test.each([
+    ['int8', { defaultText: '9223372036854775807' }, '9223372036854775807'],
+    ['text', { defaultText: "it's" }, '"it\'s"'],
+    ['numeric', { defaultText: '12.5', typeModifier: ((12 << 16) | 2) + 4 }, '"BOI="'],
+    ['mood', { defaultText: 'sad', enumLabels: ['sad'] }, '"sad"'],
+    ['int4', { defaultExpression: "nextval('s'::regclass)" }, '0'],
+    ['timestamptz', { defaultExpression: 'now()' }, '"1970-01-01T00:00:00.000000Z"'],
+    ['timestamptz', { defaultExpression: 'CURRENT_TIMESTAMP' }, '"1970-01-01T00:00:00.000000Z"'],
+    ['int4', { defaultExpression: '(1 + 2)' }, undefined],
+    ['numeric', { defaultText: '3.75' }, undefined],
+    ['_text', { defaultText: '{}' }, undefined],
+    ['bytea', { defaultText: '\\x00' }, undefined],
+    ['timestamp', { defaultText: '294276-12-31 00:00:00' }, undefined],
+  ] as const)('of %s %j is %s', (type, other, expected) => {
+    const described = table([column('id', 'int4', { keyRank: 1 }), column('c', type, other)]);
+    const [record] = encoder({ schemasEnable: true }, described).create(1, ['1', null], STREAM).map(readable);
+    const field =
+      /\{[^{}]*(?:"parameters":\{[^}]*\}[^{}]*)?"field":"c"\}/.exec(record?.value ?? '')?.[0] ?? '';
+    if (expected === undefined) expect(field).not.toContain('"default"');
+    else expect(field).toContain(`"default":${expected},`);
+  });
+
+  test('does not replace a NULL', () => {
+    const described = table([column('c', 'text', { defaultText: 'x' })]);
+    expect(String(encoder({}, described).create(1, [null], STREAM)[0]?.value)).toContain(
+      '"after":{"c":null}',
+    );
+  });
+});
+
+describe('loud stops', () => {
+  test('an unsupported type is refused by name when the table is described', () => {
+    expect(() => encoder({}, table([column('place', 'point')]))).toThrow(
+      'Column place of public.orders has type point: not supported.',
+    );
+  });
+
+  test('a value that does not fit names its column', () => {
+    const described = table([column('n', 'numeric')]);
+    expect(() => encoder({}, described).create(1, ['NaN'], STREAM)).toThrow(
+      /^Column n of public\.orders: .*NaN/,
+    );
+  });
+
+  test('a row of another width than its description is not guessed at', () => {
+    expect(() => encoder().create(1, ['1', 'a'], STREAM)).toThrow('has 2 columns, its description 3');
+  });
+
+  test('a relation that was not described is an error', () => {
+    expect(() => encoder().create(2, ['1'], STREAM)).toThrow('relation 2 was not described');
+  });
+});
+
+test('a new description takes effect with the next row', () => {
+  const subject = encoder();
+  subject.describe(table([...COLUMNS, column('tier', 'text')]));
+  expect(String(subject.create(1, ['1', null, '3', 'gold'], STREAM)[0]?.value)).toContain('"tier":"gold"');
+});
+
+test('events of two transactions do not share a source block', () => {
+  const subject = encoder();
+  subject.create(1, ['1', null, '3'], STREAM);
+  const [record] = subject.create(1, ['1', null, '3'], { ...STREAM, commitTimeUs: -1n });
+  expect(JSON.parse(String(record?.value)).source).toMatchObject({ ts_ms: -1, ts_us: -1, ts_ns: -1000 });
+});
+
+test.each([
+  ['public', 'orders', 'lab.public.orders'],
+  ['Odd Schema', 'Ta-ble é', 'lab.Odd_Schema.Ta-ble__'],
+  ['s', '😀', 'lab.s.__'],
+  ['s', 't'.repeat(300), `lab.s.${'t'.repeat(243)}`],
+])('the topic of %s %s is legal', (schema, name, topic) => {
+  expect(encoder().topicOf(schema, name)).toBe(topic);
+});
+
+test('Debezium’s context headers are written where they are asked for', () => {
+  const subject = encoder({ contextHeaders: { taskId: '0', runId: 'r' } });
+  expect(readable(subject.truncate(1, STREAM)[0] ?? expect.fail()).headers).toEqual({
+    ...POSITION,
+    '__debezium.context.connectorLogicalName': 'lab',
+    '__debezium.context.taskId': '0',
+    '__debezium.context.connectorName': 'postgresql',
+    '__debezium.context.runId': 'r',
+  });
+});
+
+test('any text, as value and as column name, arrives as it was', () => {
+  for (const text of ['"', '\\', '\u0000\u001f\u007f', '\u2028', '😀', 'a","b":"c', '__proto__']) {
+    const described = table([column(text, 'text', { notNull: true, keyRank: 1 })]);
+    const [record] = encoder({ schemasEnable: true }, described).create(1, [text], STREAM).map(readable);
+    expect(Object.entries(JSON.parse(record?.key ?? '').payload)).toEqual([[text, text]]);
+    expect(Object.entries(JSON.parse(record?.value ?? '').payload.after)).toEqual([[text, text]]);
+  }
+});
