@@ -41,6 +41,8 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   const fence = await guarded(() =>
     passFence(view, { deadlineAtMs: startedMs + options.deadlineMs, signal }),
   );
+  // Anew behind the fence: what it waited for may have made the sink's tables, or a column of them.
+  const settled = onceRead(() => readCatalogues(config, connections));
   const settleFence = async (): Promise<'passed' | 'sync-in-progress' | 'no-evidence'> => {
     const deadlineAtMs = Math.max(startedMs + options.deadlineMs, performance.now() + SETTLE_FENCE_MS);
     const { tag } = await passFence(view, { deadlineAtMs, signal });
@@ -51,13 +53,13 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     signal,
     fence,
     topics,
-    catalogues,
+    catalogues: settled,
     connectors: await view.connectors(),
     source: () => connections.source(),
     sink: () => connections.sink(),
     kafka: () => connections.kafka(),
     passFence: settleFence,
-    content: once(async () => await compareContent(context, await catalogues(), settleFence)),
+    content: once(async () => await compareContent(context, await settled(), settleFence)),
   };
   const outcomes: { check: Check; result: CheckResult; durationMs: number }[] = [];
   for (const check of checks) {
