@@ -54,6 +54,7 @@ const MAX_POLL_MS = 250;
 /** A FAILED connector is waited for no longer than this: it does not come back by itself. */
 const FAILED_GRACE_MS = 2_000;
 const LAST_LOOK_MS = 3_000;
+const SNAPSHOT_POLL_MS = 500;
 
 /**
  * Waits until the pipeline has carried everything that was committed before the call: the slot confirms the source's
@@ -63,22 +64,22 @@ const LAST_LOOK_MS = 3_000;
 export async function passFence(inputs: FenceInputs, options: FenceOptions): Promise<FenceOutcome> {
   const clock = options.clock ?? realClock;
   const watch = new Watch(inputs, clock.now());
-  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(MAX_POLL_MS, pollMs * 1.5)) {
-    const outcome = await Promise.race([watch.look(clock.now()), lookLimit(clock, options)]);
-    if (outcome === 'no answer') return watch.giveUp(clock.now(), 'the evidence did not come in time');
-    if (outcome !== undefined) return outcome;
-    const leftMs = options.deadlineAtMs - clock.now();
-    if (leftMs <= 0 || options.signal.aborted) return watch.giveUp(clock.now());
-    await clock.wait(Math.min(pollMs, leftMs), options.signal);
+  // A look that began in time is let end, for a moment; one that hangs is not waited for.
+  const late = Promise.withResolvers<'no answer'>();
+  const leftAtStartMs = Math.max(0, options.deadlineAtMs - clock.now());
+  const timer = setTimeout(() => late.resolve('no answer'), leftAtStartMs + LAST_LOOK_MS);
+  try {
+    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(MAX_POLL_MS, pollMs * 1.5)) {
+      const outcome = await Promise.race([watch.look(clock.now()), late.promise]);
+      if (outcome === 'no answer') return watch.giveUp(clock.now(), 'the evidence did not come in time');
+      if (outcome !== undefined) return outcome;
+      const leftMs = options.deadlineAtMs - clock.now();
+      if (leftMs <= 0 || options.signal.aborted) return watch.giveUp(clock.now());
+      await clock.wait(Math.min(pollMs, leftMs), options.signal);
+    }
+  } finally {
+    clearTimeout(timer);
   }
-}
-
-type Clock = NonNullable<FenceOptions['clock']>;
-
-/** A look that began in time is let end, for a moment. */
-async function lookLimit(clock: Clock, options: FenceOptions): Promise<'no answer'> {
-  await clock.wait(Math.max(0, options.deadlineAtMs - clock.now()) + LAST_LOOK_MS, options.signal);
-  return 'no answer';
 }
 
 /** One wait for the fence: what has been seen so far. */
@@ -93,6 +94,8 @@ class Watch {
   #last: Sample | null = null;
   #moved = false;
   #paused = false;
+  #snapshot = false;
+  #snapshotAtMs = 0;
   #waitingFor: readonly string[] = ['the source'];
 
   constructor(inputs: FenceInputs, nowMs: number) {
@@ -147,14 +150,12 @@ class Watch {
   }
 
   async #sample(atMs: number): Promise<Sample> {
-    const [confirmed, snapshot, ends, done, firsts] = await Promise.all([
+    const [confirmed, ends, done] = await Promise.all([
       this.#inputs.slotConfirmed(),
-      this.#inputs.snapshotRunning(),
       this.#inputs.endOffsets(),
       this.#inputs.sinkOffsets(),
-      this.#inputs.firstOffsets(),
     ]);
-    return { atMs, confirmed, snapshot, ends, done: begunAt(done, firsts) };
+    return { atMs, confirmed, ends, done: begunAt(done, await this.#inputs.firstOffsets()) };
   }
 
   #note(sample: Sample): void {
@@ -175,14 +176,21 @@ class Watch {
       const obstacles: string[] = [];
       if (sample.confirmed !== null && sample.confirmed < lsn) {
         obstacles.push(`the slot to confirm ${printLsn(lsn)} (it is at ${printLsn(sample.confirmed)})`);
-      }
-      if (sample.snapshot) obstacles.push('a snapshot to complete');
+      } else if (await this.#inSnapshot(sample.atMs)) obstacles.push('a snapshot to complete');
       if (obstacles.length > 0) return obstacles;
       // Read after the slot has confirmed: what it confirmed is in the topics by now.
       this.#ends = await this.#inputs.endOffsets();
     }
     const behind = distance(this.#ends, sample.done);
     return behind > 0n ? [`the sink to apply ${behind} more events`] : [];
+  }
+
+  /** Asked only once the slot is there, and not at every look: the answer may cost the worker a read of a topic. */
+  async #inSnapshot(nowMs: number): Promise<boolean> {
+    if (this.#snapshot && nowMs - this.#snapshotAtMs < SNAPSHOT_POLL_MS) return true;
+    this.#snapshotAtMs = nowMs;
+    this.#snapshot = await this.#inputs.snapshotRunning();
+    return this.#snapshot;
   }
 
   #progress(nowMs: number, fencePassed: boolean): Progress | null {
@@ -198,7 +206,7 @@ class Watch {
       walBehindBytes: Number(wal),
       rateEventsPerSecond: seconds > 0 && applied > 0 ? applied / seconds : 0,
       waitedMs: nowMs - this.#startedMs,
-      snapshotRunning: last.snapshot,
+      snapshotRunning: this.#snapshot,
       waitingFor: fencePassed ? [] : [...this.#waitingFor],
     };
   }
@@ -207,7 +215,6 @@ class Watch {
 interface Sample {
   readonly atMs: number;
   readonly confirmed: Lsn | null;
-  readonly snapshot: boolean;
   readonly ends: Offsets;
   readonly done: Offsets;
 }

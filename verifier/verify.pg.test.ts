@@ -119,8 +119,8 @@ test('no checks at all are no evidence', async () => {
 test('a table that may not be read is a hole in the coverage, and never a PASS', async () => {
   await using pair = await shop();
   await pair.onSource(`DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'cdc_lab_reader') THEN
-    CREATE ROLE cdc_lab_reader LOGIN; END IF; END $$; GRANT SELECT ON customers TO cdc_lab_reader`);
-  const url = Object.assign(new URL(pair.sourceUrl), { username: 'cdc_lab_reader' }).href;
+    CREATE ROLE cdc_lab_reader LOGIN PASSWORD 'reader'; END IF; END $$; GRANT SELECT ON customers TO cdc_lab_reader`);
+  const url = Object.assign(new URL(pair.sourceUrl), { username: 'cdc_lab_reader', password: 'reader' }).href;
   const made = await report(pair, { config: { source: { url, slot: null } } });
   expect(made).toMatchObject({ verdict: 'INCONCLUSIVE', coverage: 0.5 });
 });

@@ -46,7 +46,9 @@ export function offsetInSnapshot(offset: Readonly<Record<string, unknown>>): boo
   const completed = offset.snapshot_completed === true || offset.last_snapshot_record === true;
   const collections = offset.incremental_snapshot_collections;
   const pending = typeof collections === 'string' && collections !== '' && collections !== '[]';
-  return (marked && !completed) || pending;
+  // The TypeScript engine lists its jobs, and removes each when its last row is in Kafka.
+  const jobs = Array.isArray(offset.snapshots) && offset.snapshots.length > 0;
+  return (marked && !completed) || pending || jobs;
 }
 
 /** A connector's configuration: what it calls its dead-letter topic. Undefined where it names none. */
