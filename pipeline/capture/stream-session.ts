@@ -55,6 +55,8 @@ export class StreamSession {
   #backlog: { readonly start: Lsn; readonly payload: Buffer }[] = [];
   #describing = false;
   #onlyKeepalive = true;
+  /** Waits at a crash point: a stop then leaves what is in flight as it is. */
+  #held = false;
   #fail: (error: unknown) => void = () => {};
 
   constructor(options: StreamSessionOptions) {
@@ -225,15 +227,19 @@ export class StreamSession {
     this.#options.gate.listen(undefined);
     stream.pause();
     const deadline = AbortSignal.timeout(DRAIN_MS);
-    while (!deadline.aborted && this.#queue.unacknowledged > 0 && !this.#reader.inTransaction) {
+    const busy = () => this.#queue.unacknowledged > 0 && !this.#reader.inTransaction && !this.#held;
+    while (!deadline.aborted && busy()) {
       const tick = sleep(5, deadline);
       await Promise.race([tick, ...loops, stream.failed]);
     }
-    await unlessAborted(this.#store(stream), deadline);
+    if (!this.#held) await unlessAborted(this.#store(stream), deadline);
   }
 
   async #reach(point: CrashPoint): Promise<void> {
     const held = this.#options.context.crashPoints.reach(point);
-    if (held) await unlessAborted(held, this.#ended.signal);
+    if (!held) return;
+    this.#held = true;
+    await unlessAborted(held, this.#ended.signal);
+    this.#held = false;
   }
 }

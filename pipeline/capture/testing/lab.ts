@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Kafka, logLevel } from 'kafkajs';
+import { Client } from 'pg';
+import type { ConnectorConfig, Logger, Task, TaskContext } from '../../contract/connector.ts';
+import type { CrashPoint } from '../../contract/crash-points.ts';
+import type { Defect } from '../../contract/stages.ts';
+import { createEventEncoder } from '../../envelope/encoder.ts';
+import { decodePgOutput } from '../../pgoutput/decode.ts';
+import { createPostgresSource } from '../connector.ts';
+
+/** For tests: a database, a topic prefix and a connector of one's own, and what came out of it. */
+export const source = createPostgresSource({ decode: decodePgOutput, createEncoder: createEventEncoder });
+
+export interface SeenRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: Record<string, unknown> | null;
+  readonly value: {
+    readonly op: string;
+    readonly before: Record<string, unknown> | null;
+    readonly after: Record<string, unknown> | null;
+    readonly source: Record<string, unknown>;
+  } | null;
+  readonly position: string;
+}
+
+/** Crash points that a test arms and releases. */
+export class TestCrashPoints {
+  readonly waiting = new Map<CrashPoint, () => void>();
+  readonly #armed = new Map<CrashPoint, number>();
+
+  arm(point: CrashPoint, skip = 0): void {
+    this.#armed.set(point, skip);
+  }
+
+  reach(point: CrashPoint): Promise<void> | undefined {
+    const skip = this.#armed.get(point);
+    if (skip === undefined) return undefined;
+    if (skip > 0) {
+      this.#armed.set(point, skip - 1);
+      return undefined;
+    }
+    return new Promise((resolve) => this.waiting.set(point, resolve));
+  }
+
+  release(point: CrashPoint): void {
+    this.#armed.delete(point);
+    this.waiting.get(point)?.();
+    this.waiting.delete(point);
+  }
+}
+
+export class Bench implements AsyncDisposable {
+  readonly id = `c${randomUUID().slice(0, 8)}`;
+  readonly slot: string = `cap_${this.id}`;
+  readonly crashPoints = new TestCrashPoints();
+  readonly log: { level: string; message: string; fields: unknown }[] = [];
+  readonly defects: Defect[] = [];
+  readonly bootstrap: string;
+  readonly url: URL;
+  readonly #admin: Client;
+  #sql: Client | undefined;
+  #tasks: Task[] = [];
+  bootstrapOverride: string | undefined;
+
+  private constructor(sourceUrl: string, bootstrap: string) {
+    this.url = new URL(sourceUrl);
+    this.bootstrap = bootstrap;
+    this.#admin = new Client(sourceUrl);
+  }
+
+  static async create(sourceUrl: string, bootstrap: string): Promise<Bench> {
+    const bench = new Bench(sourceUrl, bootstrap);
+    await bench.#admin.connect();
+    await bench.#admin.query(`CREATE DATABASE ${bench.id}`);
+    bench.url.pathname = `/${bench.id}`;
+    bench.#sql = await bench.connect();
+    return bench;
+  }
+
+  get sql(): Client {
+    if (!this.#sql) throw new Error('not created');
+    return this.#sql;
+  }
+
+  async connect(): Promise<Client> {
+    const client = new Client(this.url.href);
+    await client.connect();
+    return client;
+  }
+
+  config(overrides: ConnectorConfig = {}): ConnectorConfig {
+    return {
+      name: this.id,
+      'connector.class': source.className,
+      'database.hostname': this.url.hostname,
+      'database.port': this.url.port,
+      'database.user': this.url.username,
+      ...(this.url.password ? { 'database.password': this.url.password } : {}),
+      'database.dbname': this.id,
+      'topic.prefix': this.id,
+      'slot.name': this.slot,
+      'publication.name': `pub_${this.id}`,
+      'publication.autocreate.mode': 'filtered',
+      'signal.data.collection': 'public.debezium_signal',
+      'key.converter.schemas.enable': 'false',
+      'value.converter.schemas.enable': 'false',
+      'status.update.interval.ms': '500',
+      'errors.retry.delay.max.ms': '500',
+      ...overrides,
+    };
+  }
+
+  context(): TaskContext {
+    const write = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
+      this.log.push({ level, message, fields });
+      if (process.env.CDC_LAB_TEST_LOG) console.error(level, message, JSON.stringify(fields ?? {}));
+    };
+    const log: Logger = {
+      debug: write('debug'),
+      info: write('info'),
+      warn: write('warn'),
+      error: write('error'),
+    };
+    return {
+      connector: this.id,
+      workerId: 'test',
+      bootstrapServers: [this.bootstrapOverride ?? this.bootstrap],
+      offsetsTopic: `${this.id}-offsets`,
+      log,
+      metrics: { count: () => {}, lag: () => {}, latency: () => {} },
+      crashPoints: this.crashPoints,
+      defects: this.defects,
+    };
+  }
+
+  async start(overrides: ConnectorConfig = {}): Promise<Task> {
+    const task = await source.start(this.config(overrides), this.context());
+    this.#tasks.push(task);
+    return task;
+  }
+
+  /** Waits until the slot has confirmed everything that is committed now. */
+  async settled(deadlineMs = 20_000): Promise<void> {
+    const { rows } = await this.sql.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn() AS lsn');
+    await until(deadlineMs, 'the slot to confirm', async () => {
+      const { rows: slots } = await this.sql.query<{ ok: boolean }>(
+        'SELECT confirmed_flush_lsn >= $1::pg_lsn AS ok FROM pg_replication_slots WHERE slot_name = $2',
+        [rows[0]?.lsn, this.slot],
+      );
+      return slots[0]?.ok === true;
+    });
+  }
+
+  async offset(): Promise<Record<string, unknown>> {
+    const offsets = await source.offsets(this.config(), this.context());
+    return { ...offsets[0]?.offset };
+  }
+
+  /** Everything that is in the topic of a table, in order. */
+  async records(table: string): Promise<SeenRecord[]> {
+    return await readTopic(this.bootstrap, `${this.id}.public.${table}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const task of this.#tasks) await task.stop();
+    await this.#sql?.end();
+    await this.#admin.query(
+      `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name LIKE '${this.slot}%' AND active`,
+    );
+    await until(5_000, 'the slot to be dropped', async () => {
+      try {
+        await this.#admin.query(
+          `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '${this.id}'`,
+        );
+        return true;
+      } catch {
+        return false;
+      }
+    });
+    await this.#admin.query(`DROP DATABASE ${this.id} WITH (FORCE)`);
+    await this.#admin.end();
+    const admin = kafka(this.bootstrap).admin();
+    await admin.connect();
+    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(this.id));
+    if (topics.length > 0) await admin.deleteTopics({ topics });
+    await admin.disconnect();
+  }
+}
+
+export async function until(
+  deadlineMs: number,
+  what: string,
+  condition: () => Promise<boolean>,
+): Promise<void> {
+  const end = Date.now() + deadlineMs;
+  while (!(await condition())) {
+    if (Date.now() > end) throw new Error(`Waited ${deadlineMs} ms for ${what}.`);
+    await delay(20);
+  }
+}
+
+function kafka(bootstrap: string): Kafka {
+  return new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING });
+}
+
+async function readTopic(bootstrap: string, topic: string): Promise<SeenRecord[]> {
+  const client = kafka(bootstrap);
+  const admin = client.admin();
+  await admin.connect();
+  const exists = (await admin.listTopics()).includes(topic);
+  const ends = exists ? await admin.fetchTopicOffsets(topic) : [];
+  await admin.disconnect();
+  const missing = new Map(ends.filter((e) => e.high !== e.low).map((e) => [e.partition, BigInt(e.high)]));
+  const seen: SeenRecord[] = [];
+  if (missing.size === 0) return seen;
+  const consumer = client.consumer({ groupId: randomUUID() });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  await new Promise<void>((resolve, reject) => {
+    consumer
+      .run({
+        eachMessage: async ({ partition, message }) => {
+          seen.push({
+            topic,
+            partition,
+            key: message.key === null ? null : JSON.parse(message.key.toString()),
+            value: message.value === null ? null : JSON.parse(message.value.toString()),
+            position: String(message.headers?.['cdc.position'] ?? ''),
+          });
+          if (BigInt(message.offset) + 1n >= (missing.get(partition) ?? 0n)) missing.delete(partition);
+          if (missing.size === 0) resolve();
+        },
+      })
+      .catch(reject);
+  });
+  await consumer.disconnect();
+  return seen;
+}
+
+/** What a reader that heeds positions ends with: the newest row of each key, deleted ones left out. */
+export function fold(records: readonly SeenRecord[]): Map<string, Record<string, unknown>> {
+  const newest = new Map<string, { position: string; row: Record<string, unknown> | null }>();
+  for (const { key, value, position } of records) {
+    if (value === null) continue;
+    const id = JSON.stringify(key);
+    const known = newest.get(id);
+    if (known && known.position > position) continue;
+    newest.set(id, { position, row: value.after });
+  }
+  const rows = new Map<string, Record<string, unknown>>();
+  for (const [id, { row }] of newest) if (row !== null) rows.set(id, row);
+  return rows;
+}
