@@ -181,14 +181,14 @@ test('an error names the message, and none of the row values', () => {
 
 test('damaged messages end in a message or an error, never in a hang or in more than they hold', () => {
   const random = generator(20_240_229);
-  for (let round = 0; round < 60_000; round += 1) {
+  for (let round = 0; round < 10_000; round += 1) {
     const source = MESSAGES[random(MESSAGES.length)]?.[1] ?? Buffer.alloc(0);
     const bytes = Buffer.from(source);
     for (let i = random(3); i >= 0; i -= 1) bytes[random(bytes.length)] = random(256);
     const damaged = random(4) === 0 ? bytes.subarray(0, random(bytes.length + 1)) : bytes;
     const message = attempt(damaged);
-    // What is decoded accounts for every byte: written out again, it is the same message.
-    if (message !== null) expect(encoded(message).length).toBe(damaged.length);
+    // What is decoded accounts for every bit: written out again, it is the same message.
+    if (message !== null && !encoded(message).equals(damaged)) expect(encoded(message)).toEqual(damaged);
   }
 });
 
@@ -225,6 +225,8 @@ function generator(seed: number): (below: number) => number {
   };
 }
 
+const IDENTITY = { default: 'd', nothing: 'n', full: 'f', index: 'i' } as const;
+
 function cells(tuple: readonly (string | null | symbol)[]): Cell[] {
   return tuple.map((value) => (typeof value === 'symbol' ? unchanged : value));
 }
@@ -242,7 +244,7 @@ function encoded(message: PgOutputMessage): Buffer {
         message.relationOid,
         message.schema === 'pg_catalog' ? '' : message.schema,
         message.table,
-        'd',
+        IDENTITY[message.replicaIdentity],
         message.columns,
       );
     case 'type':
@@ -263,7 +265,10 @@ function encoded(message: PgOutputMessage): Buffer {
         cells(message.before),
       );
     case 'truncate':
-      return truncateBytes(message.relationOids);
+      return truncateBytes(
+        message.relationOids,
+        (message.cascade ? 1 : 0) + (message.restartIdentity ? 2 : 0),
+      );
     case 'message':
       return logicalMessageBytes(message.lsn, message.prefix, message.content, message.transactional);
   }
