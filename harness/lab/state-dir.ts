@@ -10,9 +10,10 @@ import {
   realpathSync,
   renameSync,
   statfsSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { LabError } from '../../pipeline/contract/errors.ts';
 
 /** Says that a folder is a lab's, and may be removed as one. */
@@ -29,7 +30,7 @@ const NEEDED_BYTES = 500 * 2 ** 20;
 export function claimStateDir(dir: string): string {
   const path = resolve(dir);
   try {
-    mkdirSync(path, { recursive: true, mode: 0o711 });
+    makeFolder(path);
     accessSync(path, constants.W_OK);
   } catch (error) {
     throw new LabError('CDC-5118', `The folder ${path} cannot be written to: ${(error as Error).message}.`, {
@@ -80,6 +81,14 @@ export function readOrMakePassword(stateDir: string): string {
     renameSync(fresh, path);
   }
   return readFileSync(path, 'utf8');
+}
+
+/** Not mkdir's own `recursive`: below a file system that refuses folders with ENOENT (/proc) that never ends. */
+function makeFolder(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolder(parent);
+  mkdirSync(path, { mode: 0o711 });
 }
 
 function writeMarker(path: string): void {

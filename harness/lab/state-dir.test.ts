@@ -1,0 +1,48 @@
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { claimStateDir, findStateDir, readOrMakePassword } from './state-dir.ts';
+
+let parent: string;
+beforeEach(() => {
+  parent = mkdtempSync(join(tmpdir(), 'cdc-lab-dir-'));
+});
+afterEach(() => rmSync(parent, { recursive: true, force: true }));
+
+test('a folder that is not there, or empty, is taken; and found again', () => {
+  const dir = join(parent, 'a', 'b');
+  expect(findStateDir(dir)).toBeUndefined();
+  expect(claimStateDir(dir)).toBe(dir);
+  expect(claimStateDir(dir)).toBe(dir);
+  expect(findStateDir(dir)).toBe(dir);
+});
+
+test('a folder with something else in it is refused, both to use and to remove', () => {
+  writeFileSync(join(parent, 'thesis.txt'), 'years of work');
+  for (const look of [claimStateDir, findStateDir]) {
+    expect(() => look(parent)).toThrow(expect.objectContaining({ code: 'CDC-5120' }));
+  }
+});
+
+test('a folder that cannot be made is an error with a remedy', () => {
+  expect(() => claimStateDir('/proc/cdc-lab')).toThrow(expect.objectContaining({ code: 'CDC-5118' }));
+  writeFileSync(join(parent, 'file'), '');
+  expect(() => claimStateDir(join(parent, 'file'))).toThrow(expect.objectContaining({ code: 'CDC-5118' }));
+});
+
+test('two ways to one folder are one lab', () => {
+  const dir = join(parent, 'lab');
+  mkdirSync(dir);
+  symlinkSync(dir, join(parent, 'link'));
+  expect(claimStateDir(join(parent, 'link'))).toBe(dir);
+});
+
+test('the password is made once, is long, and only its owner may read it', () => {
+  const dir = claimStateDir(join(parent, 'lab'));
+  const password = readOrMakePassword(dir);
+  expect(password).toMatch(/^[\w-]{32,}$/);
+  expect(readOrMakePassword(dir)).toBe(password);
+  expect(statSync(join(dir, 'secret')).mode & 0o777).toBe(0o600);
+  expect(readOrMakePassword(claimStateDir(join(parent, 'other')))).not.toBe(password);
+});

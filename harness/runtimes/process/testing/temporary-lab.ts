@@ -1,0 +1,59 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePorts } from '../ports.ts';
+import { ProcessRuntime } from '../process-runtime.ts';
+import { RunFile } from '../run-file.ts';
+import type { ServiceSpec } from '../service-spec.ts';
+import { markedProcesses } from '../spawn.ts';
+import { killTree } from '../tree.ts';
+
+/** A state folder with a run file and a runtime on it, without servers. */
+export interface TemporaryLab extends AsyncDisposable {
+  readonly dir: string;
+  readonly runFile: RunFile;
+  readonly runtime: ProcessRuntime;
+  stub(name: string, ...flags: string[]): Promise<ServiceSpec>;
+}
+
+export function temporaryLab(): TemporaryLab {
+  const dir = mkdtempSync(join(tmpdir(), 'cdc-lab-unit-'));
+  const runFile = new RunFile(dir);
+  const ports = {
+    pgSource: 0,
+    pgSink: 0,
+    kafkaClient: 0,
+    kafkaLink: 0,
+    kafkaLinkAdvertised: 0,
+    kafkaController: 0,
+  };
+  runFile.create({ schemaVersion: 1, runId: 'test', createdAt: '', ports, services: {}, instances: {} });
+  const runtime = new ProcessRuntime(runFile, dir, 'secret');
+  return {
+    dir,
+    runFile,
+    runtime,
+    async stub(name, ...flags) {
+      const [port = 0] = await freePorts(1);
+      return {
+        name,
+        kind: 'worker',
+        command: process.execPath,
+        args: [join(import.meta.dirname, 'stub-service.ts'), String(port), ...flags],
+        cwd: dir,
+        env: {},
+        wantsPassword: false,
+        uid: null,
+        port,
+        log: join(dir, `${name}.log`),
+        probe: { tag: 'http', port, path: '/', anyStatus: false },
+        readyTimeoutMs: 20_000,
+        stopSignals: [{ signal: 'SIGTERM', waitMs: 1_000 }],
+      };
+    },
+    async [Symbol.asyncDispose]() {
+      await killTree(markedProcesses(dir).map((process) => process.identity));
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
