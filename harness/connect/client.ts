@@ -161,7 +161,7 @@ export class ConnectClient {
       const failed = failedSince !== null && now - failedSince >= (options.failedGraceMs ?? 1_000);
       if (failed || now - started >= options.deadlineMs)
         throw new ConnectorStateError(name, wanted, seen, trace);
-      await sleep(POLL_MS, undefined, options.signal === undefined ? {} : { signal: options.signal });
+      await pause(options.signal);
     }
   }
 
@@ -209,6 +209,16 @@ export class ConnectClient {
 }
 
 export type WantedState = 'RUNNING' | 'PAUSED' | 'STOPPED' | 'FAILED';
+
+/** @throws the signal's own reason when it aborts. */
+async function pause(signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
 
 const path = (name: string) => `/connectors/${encodeURIComponent(name)}`;
 

@@ -20,7 +20,10 @@ export class WorkerMetrics {
   readonly #lag: Gauge<'connector' | 'table'>;
   readonly #latency: Histogram<'connector' | 'table'>;
   readonly #up: Gauge<'connector' | 'state'>;
+  /** Values of the `table` label, per connector. */
   readonly #tables = new Map<string, Set<string>>();
+  /** Those of them that something was counted for: a lag may be of all tables together. */
+  readonly #counted = new Map<string, Set<string>>();
 
   constructor() {
     const registers = [this.#registry];
@@ -71,29 +74,43 @@ export class WorkerMetrics {
 
   /** Tables (or topics) that the connector has counted anything for. */
   tables(connector: string): readonly string[] {
-    return [...(this.#tables.get(connector) ?? [])].sort();
+    return [...(this.#counted.get(connector) ?? [])].sort();
   }
 
   forConnector(connector: string): TaskMetrics {
-    const tables = this.#tables.get(connector) ?? new Set<string>();
-    this.#tables.set(connector, tables);
+    const tables = setOf(this.#tables, connector);
+    const counted = setOf(this.#counted, connector);
     return {
       count: (what, table, n) => {
         tables.add(table);
+        counted.add(table);
         this.#counters[what].inc({ connector, table }, n);
       },
-      lag: (table, n) => this.#lag.set({ connector, table }, n),
-      latency: (table, ms) => this.#latency.observe({ connector, table }, ms / 1000),
+      lag: (table, n) => {
+        tables.add(table);
+        this.#lag.set({ connector, table }, n);
+      },
+      latency: (table, ms) => {
+        tables.add(table);
+        this.#latency.observe({ connector, table }, ms / 1000);
+      },
     };
   }
 
   /** Forgets a connector that was deleted. */
   remove(connector: string): void {
-    for (const table of this.tables(connector)) {
+    for (const table of setOf(this.#tables, connector)) {
       for (const counter of Object.values(this.#counters)) counter.remove({ connector, table });
       this.#lag.remove({ connector, table });
       this.#latency.remove({ connector, table });
     }
     this.#tables.delete(connector);
+    this.#counted.delete(connector);
   }
+}
+
+function setOf(sets: Map<string, Set<string>>, key: string): Set<string> {
+  const found = sets.get(key) ?? new Set<string>();
+  sets.set(key, found);
+  return found;
 }

@@ -323,6 +323,7 @@ describe('the REST API', () => {
     const { metrics } = lab.source.task.context;
     metrics.count('published', 'public.orders', 3);
     metrics.lag('public.orders', 17);
+    metrics.lag('*', 18);
     metrics.latency('public.orders', 20);
     const text = async () =>
       (await lab.app.inject({ url: '/metrics', headers: { host: `127.0.0.1:${PORT}` } })).body;

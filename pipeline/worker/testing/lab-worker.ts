@@ -23,6 +23,7 @@ export class LabWorker implements AsyncDisposable {
   readonly stateDir: string;
   readonly app: FastifyInstance;
   readonly worker: Worker;
+  #port = PORT;
 
   private constructor(stateDir: string) {
     this.stateDir = stateDir;
@@ -54,7 +55,7 @@ export class LabWorker implements AsyncDisposable {
       clusterId: () => 'cluster',
       redact,
       log: logOf({}),
-      port: () => PORT,
+      port: () => this.#port,
     });
   }
 
@@ -64,6 +65,13 @@ export class LabWorker implements AsyncDisposable {
     const startStored = await lab.worker.open();
     startStored();
     return lab;
+  }
+
+  /** Serves the REST API on a free port. @returns its base URL. */
+  async listen(): Promise<string> {
+    const url = await this.app.listen({ host: '127.0.0.1', port: 0 });
+    this.#port = Number(new URL(url).port);
+    return url;
   }
 
   async ask(method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE', url: string, body?: object) {
