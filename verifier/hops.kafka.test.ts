@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Admin, Kafka, logLevel, type Producer } from 'kafkajs';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { parseConfig } from './config.ts';
 import { loadChecks } from './plugins.ts';
@@ -20,16 +20,13 @@ interface Played extends AsyncDisposable {
 }
 
 let admin: Admin;
-let producer: Producer;
+let kafka: Kafka;
 beforeAll(async () => {
-  const kafka = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING });
+  kafka = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING });
   admin = kafka.admin();
-  producer = kafka.producer();
   await admin.connect();
-  await producer.connect();
 });
 afterAll(async () => {
-  await producer.disconnect();
   await admin.disconnect();
 });
 
@@ -42,6 +39,9 @@ async function play(): Promise<Played> {
   await pair.onBoth(
     'CREATE TABLE items (id int PRIMARY KEY, name text, price numeric(8,2), at timestamptz, version bigint)',
   );
+  // One producer each: it would go on asking for the topics of those before.
+  const producer = kafka.producer();
+  await producer.connect();
   await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
   await pair.onSource(`SELECT pg_create_logical_replication_slot('${slot}', 'test_decoding')`);
   const config = parseConfig(
@@ -72,7 +72,7 @@ async function play(): Promise<Played> {
       const offset = String(Number(end?.high ?? 0) - less);
       await admin.setOffsets({ groupId: group, topic, partitions: [{ partition: 0, offset }] });
     },
-    report: async (deadlineMs = 10_000) => {
+    report: async (deadlineMs = 30_000) => {
       // Autovacuum and the like may write meanwhile: the slot goes a little further than it must.
       await pair.onSource(`SELECT pg_replication_slot_advance('${slot}', pg_current_wal_insert_lsn())`);
       const moving = setInterval(() => {
@@ -87,6 +87,7 @@ async function play(): Promise<Played> {
       }
     },
     [Symbol.asyncDispose]: async () => {
+      await producer.disconnect();
       await pair.onSource(`SELECT pg_drop_replication_slot('${slot}')`);
       await pair[Symbol.asyncDispose]();
       await admin.deleteTopics({ topics: [topic] });
