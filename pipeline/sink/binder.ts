@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import type { ConsumedRecord } from '../contract/records.ts';
 import {
@@ -48,7 +49,15 @@ interface Bound {
 /** Thrown inside: the sink's structure must be looked at, or changed, before the record can be bound. */
 class NeedsTable extends Error {}
 
+/** An index entry of PostgreSQL holds 2,704 bytes; a character takes up to 4. */
+const MAX_KEY_CHARACTERS = 600;
 const NO_SCHEMA = {};
+const NOT_NAMED = {
+  topic: '',
+  schema: null,
+  table: null,
+  name: { schema: '', table: '', qualified: '', sql: '' },
+};
 
 /** Records → changes of sink tables. Keeps what it learned of tables and schemas; {@link forget} drops it. */
 export class Binder {
@@ -56,6 +65,7 @@ export class Binder {
   readonly #parser = new RecordParser();
   readonly #isUnavailable: (value: unknown) => boolean;
   readonly #names = new Map<string, TableName>();
+  #lastNamed: { topic: string; schema: unknown; table: unknown; name: TableName } = NOT_NAMED;
   #tables = new Map<string, SinkTable>();
   #rows = new WeakMap<object, Map<string, RowBinding>>();
   #keys = new WeakMap<object, Map<string, KeyBinding>>();
@@ -124,16 +134,19 @@ export class Binder {
       const parts = topic.split('.');
       return tableNameOf(this.#config.tableFormat, topic, { schema: parts.at(-2), table: parts.at(-1) });
     }
-    const known = this.#names.get(topic);
     const { source } = event;
+    const last = this.#lastNamed;
+    if (last.topic === topic && last.schema === source['schema'] && last.table === source['table'])
+      return last.name;
+    const name = this.#nameOf(topic, source);
+    this.#lastNamed = { topic, schema: source['schema'], table: source['table'], name };
+    return name;
+  }
+
+  #nameOf(topic: string, source: JsonObject): TableName {
     // One topic can carry several tables (a routing transform): remembered per topic and source table.
     const id = `${topic}\0${String(source['schema'])}\0${String(source['table'])}`;
-    const cached = this.#names.get(id);
-    if (cached !== undefined) {
-      if (known !== cached) this.#names.set(topic, cached);
-      return cached;
-    }
-    const name = tableNameOf(this.#config.tableFormat, topic, source);
+    const name = this.#names.get(id) ?? tableNameOf(this.#config.tableFormat, topic, source);
     this.#names.set(id, name);
     this.#names.set(topic, name);
     return name;
@@ -336,7 +349,10 @@ function microsOf(source: JsonObject): number | null {
   return typeof ms === 'number' ? ms * 1_000 : null;
 }
 
-/** One text for one key: a JSON array, so that ('a,b', 'c') and ('a', 'b,c') differ. */
+/** One text for one key: of several columns a JSON array, so that ('a,b', 'c') and ('a', 'b,c') differ. */
 function keyText(values: readonly string[]): string {
-  return JSON.stringify(values);
+  const [first, second] = values;
+  const text = first !== undefined && second === undefined ? first : JSON.stringify(values);
+  if (text.length <= MAX_KEY_CHARACTERS) return text;
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }

@@ -35,6 +35,7 @@ interface Parsed {
 }
 
 const EXACT_FIELDS = ['before', 'after'];
+const CLOSING_BRACE = 0x7d;
 const NO_SOURCE: JsonObject = {};
 
 /**
@@ -96,7 +97,11 @@ export class RecordParser {
   ): Parsed {
     const known = cache.get(topic);
     const length = known?.bytes.length ?? 0;
-    if (known !== undefined && bytes.length > length && known.bytes.equals(bytes.subarray(0, length))) {
+    if (
+      known !== undefined &&
+      bytes.length > length &&
+      bytes.compare(known.bytes, 0, length, 0, length) === 0
+    ) {
       return { payload: parseJson(payloadText(bytes, length), exact), prefix: known };
     }
     const prefixLength = schemaPrefixLength(bytes);
@@ -116,7 +121,8 @@ export class RecordParser {
 
 /** The payload after the prefix, without the brace that closes the record. */
 function payloadText(bytes: Buffer, start: number): string {
-  const end = bytes.lastIndexOf(0x7d);
+  if (bytes[bytes.length - 1] === CLOSING_BRACE) return bytes.toString('utf8', start, bytes.length - 1);
+  const end = bytes.lastIndexOf(CLOSING_BRACE);
   if (end < start || bytes.toString('latin1', end + 1).trim() !== '') {
     throw new RecordError('not JSON: the closing brace is missing');
   }

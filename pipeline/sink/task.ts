@@ -230,6 +230,9 @@ export class SinkTask implements Task {
       const existing = await this.#reader.topics();
       const { topics, topicsRegex } = this.#config;
       const matching = existing.filter((name) => topics.includes(name) || topicsRegex?.test(name)).sort();
+      // The source connector makes a topic when it first writes to it.
+      const isMissing = matching.length === 0 || topics.some((topic) => !matching.includes(topic));
+      if (isMissing) this.#due.discover = Math.min(this.#due.discover, Date.now() + LOOK_AGAIN_MS);
       if (matching.length === 0) return;
       const before = this.#metadata;
       const metadata = await this.#reader.metadata(matching);

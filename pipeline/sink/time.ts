@@ -44,11 +44,19 @@ const DAY = 86_400_000_000n;
 /** Beyond 2^53 a double no longer counts single microseconds (year 2255). */
 const PLAIN_MAX = Number.MAX_SAFE_INTEGER;
 
+// Events come in the order of their time, many in one second: its text is made once.
+let lastSecond = -1;
+let lastText = '';
+
 /** `2026-01-31 12:00:00.000001` in UTC from microseconds since the epoch, in the range where that is exact. */
 function plainTimestamp(micros: number): string {
-  const millis = Math.floor(micros / 1_000);
-  const iso = new Date(millis).toISOString();
-  return `${iso.slice(0, 10)} ${iso.slice(11, 23)}${pad(micros - millis * 1_000, 3)}`;
+  const second = Math.floor(micros / 1_000_000);
+  if (second !== lastSecond) {
+    const iso = new Date(second * 1_000).toISOString();
+    lastText = `${iso.slice(0, 10)} ${iso.slice(11, 19)}.`;
+    lastSecond = second;
+  }
+  return lastText + String(micros - second * 1_000_000).padStart(6, '0');
 }
 
 function timestampText(micros: bigint): string {
