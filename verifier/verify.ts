@@ -5,6 +5,7 @@ import {
   type CheckResult,
   checkResultSchema,
 } from './check.ts';
+import type { PassFence } from './compare/settle.ts';
 import { messageOf, type VerifierConfig } from './config.ts';
 import { type Content, compareContent, countOf } from './content.ts';
 import { type FenceOutcome, passFence } from './fence.ts';
@@ -41,13 +42,13 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   const fence = await guarded(() =>
     passFence(view, { deadlineAtMs: startedMs + options.deadlineMs, signal }),
   );
-  // Anew behind the fence: what it waited for may have made the sink's tables, or a column of them.
-  const settled = onceRead(() => readCatalogues(config, connections));
   const settleFence = async (): Promise<'passed' | 'sync-in-progress' | 'no-evidence'> => {
     const deadlineAtMs = Math.max(startedMs + options.deadlineMs, performance.now() + SETTLE_FENCE_MS);
     const { tag } = await passFence(view, { deadlineAtMs, signal });
     return tag === 'passed' ? 'passed' : tag === 'in-progress' ? 'sync-in-progress' : 'no-evidence';
   };
+  // Anew behind the fence: what it waited for may have made the sink's tables, or a column of them.
+  const settled = onceRead(() => settledCatalogues(config, connections, settleFence));
   const context: CheckContext = {
     config,
     signal,
@@ -136,6 +137,30 @@ async function readCatalogues(config: VerifierConfig, connections: Connections):
     if (copy !== undefined) copies.set(id, copy);
   }
   return { source, copies, expected, unknown };
+}
+
+/**
+ * A column or table that the copy lacks may have been made at the source a moment ago: it is held against the sink
+ * only behind another fence. @throws where that one is not passed.
+ */
+async function settledCatalogues(
+  config: VerifierConfig,
+  connections: Connections,
+  passFence: PassFence,
+): Promise<Catalogues> {
+  const before = await readCatalogues(config, connections);
+  const lacking = before.expected.filter((table) => lacksColumns(table, before.copies.get(table.id)));
+  if (lacking.length === 0) return before;
+  if ((await passFence()) !== 'passed') {
+    const names = lacking.map(({ id }) => id).join(', ');
+    throw new Error(`the copy of ${names} lacks columns, and no fence behind that was passed`);
+  }
+  return { ...before, copies: (await readCatalogues(config, connections)).copies };
+}
+
+function lacksColumns(table: Table, copy: Table | undefined): boolean {
+  const names = new Set(copy?.columns.map((column) => column.name));
+  return table.columns.some((column) => !names.has(column.name));
 }
 
 /** Reads once; after a failure it is read anew, for a server may come back. */
