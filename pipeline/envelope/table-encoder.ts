@@ -33,7 +33,7 @@ export class TableEncoder {
   /** In the order of the primary key's definition. */
   readonly #keyColumns: readonly Column[];
 
-  /** @throws LabError CDC-1102 where a column's type is not supported. */
+  /** @throws LabError CDC-1302 where a column's type is not supported. */
   constructor(table: TableDescription, config: EncoderConfig) {
     this.name = `${table.schema}.${table.table}`;
     this.topic = topicName(config.topicPrefix, table.schema, table.table);
@@ -74,7 +74,7 @@ export class TableEncoder {
 
   /**
    * A row as JSON. Where an unchanged TOAST value was not sent, the old row fills it in, or else a placeholder.
-   * @throws LabError CDC-1103 on a value that the column's Connect type cannot hold.
+   * @throws LabError CDC-1303 on a value that the column's Connect type cannot hold.
    */
   row(row: Tuple, old: Tuple | null): string {
     const columns = this.#columns;
@@ -141,7 +141,7 @@ export class TableEncoder {
       return column.mapping.encode(text);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
-      throw new LabError('CDC-1103', `Column ${column.name} of ${this.name}: ${error.message}.`, {
+      throw new LabError('CDC-1303', `Column ${column.name} of ${this.name}: ${error.message}.`, {
         remedy: 'Correct the value, or leave the column out with a column list on the publication.',
         cause: error,
       });
@@ -155,7 +155,7 @@ function head(schema: string): Buffer {
 
 function refuseType(table: string, column: ColumnDescription): never {
   throw new LabError(
-    'CDC-1102',
+    'CDC-1302',
     `Column ${column.name} of ${table} has type ${column.typeName}: not supported.`,
     {
       remedy:
@@ -165,19 +165,19 @@ function refuseType(table: string, column: ColumnDescription): never {
 }
 
 function outOfDate(table: string, sent: number, described: number): LabError {
-  return new LabError('CDC-1104', `A row of ${table} has ${sent} columns, its description ${described}.`, {
+  return new LabError('CDC-1304', `A row of ${table} has ${sent} columns, its description ${described}.`, {
     remedy: 'The table was altered while it was read: restart the connector, which reads the catalogue anew.',
   });
 }
 
 function keyMissing(table: string, column: string): LabError {
-  return new LabError('CDC-1105', `A change of ${table} came without its key column ${column}.`, {
+  return new LabError('CDC-1305', `A change of ${table} came without its key column ${column}.`, {
     remedy: `Give the table REPLICA IDENTITY DEFAULT or FULL.`,
   });
 }
 
 function toastMissing(table: string, column: string): never {
-  throw new LabError('CDC-1106', `Column ${column} of ${table}: an unchanged TOAST value was not sent.`, {
+  throw new LabError('CDC-1306', `Column ${column} of ${table}: an unchanged TOAST value was not sent.`, {
     remedy: `Its type has no value to spare for a placeholder: give the table REPLICA IDENTITY FULL.`,
   });
 }

@@ -175,7 +175,7 @@ test.each([
 test('an error names the message, and none of the row values', () => {
   const secret = insertBytes(1, ['4111-1111-1111-1111']);
   const error = caught(() => decodePgOutput(secret.subarray(0, secret.length - 1)));
-  expect(error).toMatchObject({ code: 'CDC-1101', message: expect.stringContaining("'I'") });
+  expect(error).toMatchObject({ code: 'CDC-1301', message: expect.stringContaining("'I'") });
   expect(JSON.stringify(error) + String(error)).not.toContain('4111');
 });
 
@@ -211,7 +211,7 @@ function attempt(bytes: Buffer): PgOutputMessage | null {
   try {
     return decodePgOutput(bytes);
   } catch (error) {
-    expect(error).toMatchObject({ code: 'CDC-1101' });
+    expect(error).toMatchObject({ code: 'CDC-1301' });
     return null;
   }
 }

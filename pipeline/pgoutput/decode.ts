@@ -19,7 +19,7 @@ const reader = new Reader();
  * Decodes one message of pgoutput, protocol version 1 with text values: what an XLogData frame carries.
  * Source: PostgreSQL manual, "Logical Replication Message Formats".
  *
- * @throws LabError CDC-1101 on an unknown message, flag or column kind, on text that is not UTF-8, and on bytes
+ * @throws LabError CDC-1301 on an unknown message, flag or column kind, on text that is not UTF-8, and on bytes
  *   that are missing or left over.
  */
 export const decodePgOutput: DecodePgOutput = (payload) => {
