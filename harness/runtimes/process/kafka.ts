@@ -111,8 +111,8 @@ group.initial.rebalance.delay.ms=0
 # A worker that was killed leaves its group after this long at the earliest.
 group.min.session.timeout.ms=1000
 # A broker that was killed may register again only when its old session has ended (default: 9 s).
-broker.session.timeout.ms=2000
-broker.heartbeat.interval.ms=250
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
 # One machine, one lab: what is rarely needed gets one thread.
 num.network.threads=2
 num.io.threads=4

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../ports.ts';
@@ -18,6 +18,8 @@ export interface TemporaryLab extends AsyncDisposable {
 
 export function temporaryLab(): TemporaryLab {
   const dir = mkdtempSync(join(tmpdir(), 'cdc-lab-unit-'));
+  // PostgreSQL runs as another user and must get through.
+  chmodSync(dir, 0o711);
   const runFile = new RunFile(dir);
   const ports = {
     pgSource: 0,
