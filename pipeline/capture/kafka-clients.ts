@@ -5,14 +5,16 @@ import type { Compression } from './config.ts';
 export interface Message {
   readonly topic: string;
   readonly partition: number;
-  readonly key?: Buffer;
-  readonly value?: Buffer;
-  readonly headers?: Map<string, string | Buffer>;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly headers: Map<string, string | Buffer>;
 }
 
 type RecordProducer = Producer<Buffer, Buffer, string, string | Buffer>;
 
 export type { RecordProducer };
+/** The library's type of messages: it takes null for a missing key or value, and does not say so. */
+export type SentMessages = Parameters<RecordProducer['send']>[0]['messages'];
 
 export interface KafkaAddress {
   readonly bootstrapServers: readonly string[];

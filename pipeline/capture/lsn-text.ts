@@ -32,7 +32,19 @@ export function formatPosition(parts: PositionParts): Position {
 /** Positions of one transaction: the timeline and the commit are written once, each ordinal is appended. */
 export function createPositionWriter(timeline: number, commitLsn: Lsn): (ordinal: number) => Position {
   const head = `${hex(timeline, 8)}-${hex(commitLsn, 16)}-`;
-  return (ordinal) => (head + hex(ordinal, 8)) as Position;
+  return (ordinal) => (head + ordinalText(ordinal)) as Position;
+}
+
+/** Hot path: most transactions are short, so their ordinals' texts are made once. */
+const ordinalTexts: string[] = [];
+
+function ordinalText(ordinal: number): string {
+  if (ordinal >= 65_536) return hex(ordinal, 8);
+  const known = ordinalTexts[ordinal];
+  if (known !== undefined) return known;
+  const made = hex(ordinal, 8);
+  if (ordinal === ordinalTexts.length) ordinalTexts.push(made);
+  return made;
 }
 
 function hex(value: number | bigint, width: number): string {

@@ -1,7 +1,12 @@
 import { LabError } from '../contract/errors.ts';
 import type { ProducedRecord } from '../contract/records.ts';
 import type { PublishStage } from '../contract/stages.ts';
-import { type Message, permanentKafkaError, type RecordProducer } from './kafka-clients.ts';
+import {
+  type Message,
+  permanentKafkaError,
+  type RecordProducer,
+  type SentMessages,
+} from './kafka-clients.ts';
 import { choosePartition } from './partition.ts';
 import type { TopicRegistry } from './topics.ts';
 
@@ -59,18 +64,18 @@ async function send(
   records: readonly ProducedRecord[],
   topics: TopicRegistry,
 ): Promise<void> {
-  const messages = records.map((record): Message => {
-    const partitions = topics.partitionsOf(record.topic) ?? 1;
-    return {
-      topic: record.topic,
-      partition: choosePartition(record.topic, record.key, partitions),
-      headers: record.headers as Map<string, string | Buffer>,
-      ...(record.key === null ? {} : { key: record.key }),
-      ...(record.value === null ? {} : { value: record.value }),
-    };
-  });
+  const messages: Message[] = [];
+  for (const { topic, key, value, headers } of records) {
+    messages.push({
+      topic,
+      partition: choosePartition(topic, key, topics.partitionsOf(topic) ?? 1),
+      headers: headers as Map<string, string | Buffer>,
+      key,
+      value,
+    });
+  }
   try {
-    await producer.send({ messages });
+    await producer.send({ messages: messages as SentMessages });
   } catch (error) {
     const name = permanentKafkaError(error);
     if (name === undefined) throw error;

@@ -252,7 +252,7 @@ export class Session {
 
   #encoder(): EventEncoder {
     const { createEncoder, config } = this.#options;
-    return createEncoder({ ...config.encoder, nowUs: () => BigInt(Date.now()) * 1000n });
+    return createEncoder({ ...config.encoder, nowUs: createClockUs() });
   }
 
   #publisher(): PublishStage {
@@ -300,6 +300,20 @@ export class Session {
       await disconnect(client);
     }
   }
+}
+
+/** Microseconds since the epoch, as exact as `Date.now`; a bigint is made once a millisecond, not once a row. */
+function createClockUs(): () => bigint {
+  let lastMs = 0;
+  let lastUs = 0n;
+  return () => {
+    const nowMs = Date.now();
+    if (nowMs !== lastMs) {
+      lastMs = nowMs;
+      lastUs = BigInt(nowMs) * 1000n;
+    }
+    return lastUs;
+  };
 }
 
 interface Work {

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { createTableFilter } from './table-filter.ts';
+
+const filter = (lists: Partial<Parameters<typeof createTableFilter>[0]>) =>
+  createTableFilter({
+    schemaInclude: undefined,
+    schemaExclude: undefined,
+    tableInclude: undefined,
+    tableExclude: undefined,
+    ...lists,
+  });
+
+test('an expression must match schema.table as a whole', () => {
+  const captured = filter({ tableInclude: 'public.orders, sales[.].*' });
+  expect(captured('public', 'orders')).toBe(true);
+  expect(captured('public', 'orders_old')).toBe(false);
+  expect(captured('not_public', 'orders')).toBe(false);
+  expect(captured('sales', 'anything')).toBe(true);
+  expect(captured('PUBLIC', 'Orders')).toBe(true);
+});
+
+test('what is excluded is left out, all else is captured, but nothing of PostgreSQL itself', () => {
+  const captured = filter({ tableExclude: 'public.secret' });
+  expect(captured('public', 'secret')).toBe(false);
+  expect(captured('public', 'orders')).toBe(true);
+  expect(captured('pg_catalog', 'pg_class')).toBe(false);
+});
+
+test('lists of schemas and of tables both count', () => {
+  const captured = filter({ schemaInclude: 'public', tableExclude: 'public.secret' });
+  expect(captured('public', 'orders')).toBe(true);
+  expect(captured('public', 'secret')).toBe(false);
+  expect(captured('sales', 'orders')).toBe(false);
+});
+
+test('a comma in an expression is escaped', () => {
+  const captured = filter({ tableInclude: String.raw`public.a{1\,2}` });
+  expect(captured('public', 'aa')).toBe(true);
+  expect(captured('public', 'aaa')).toBe(false);
+});
