@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { LabError } from '../pipeline/contract/errors.ts';
+import { nearest } from '../pipeline/contract/nearest.ts';
 
 const connectorSchema = z.strictObject({
   name: z.string().min(1),
@@ -129,30 +130,6 @@ function describeIssue(issue: z.core.$ZodIssue): string {
       return near === undefined ? `${path} is not known` : `${path} is not known; did you mean ${near}?`;
     })
     .join('; ');
-}
-
-/** The known word with the smallest edit distance, where it is small enough to be a slip. */
-export function nearest(word: string, known: readonly string[]): string | undefined {
-  let best: string | undefined;
-  let bestDistance = Math.max(2, Math.floor(word.length / 2)) + 1;
-  for (const candidate of known) {
-    const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
-    if (distance < bestDistance) [best, bestDistance] = [candidate, distance];
-  }
-  return best;
-}
-
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min((row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1, substitution));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 /** An error's own words, without its stack. */

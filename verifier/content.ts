@@ -2,7 +2,7 @@ import { type Attribution, attribute } from './attribute.ts';
 import type { Catalogues, CheckContext } from './check.ts';
 import { keyOf } from './compare/pairing.ts';
 import type { PassFence, WrongClass, WrongRow } from './compare/settle.ts';
-import { compareTable, type TableComparison } from './compare/table.ts';
+import { type ScannedTable, scanTable, settleTables, type TableComparison } from './compare/table.ts';
 import { messageOf } from './config.ts';
 import type { Table } from './observe/catalogue.ts';
 import { readTopic, type TopicHistory } from './observe/topic.ts';
@@ -29,50 +29,52 @@ export interface TableContent {
 const ATTRIBUTED_ROWS = 2_000;
 const EXAMPLES = 5;
 
+type Context = Pick<CheckContext, 'source' | 'sink' | 'kafka' | 'config' | 'signal' | 'topics'>;
+
+/** Scans every table, then settles what differs in all of them behind common fences, then seeks the hops. */
 export async function compareContent(
-  context: Pick<CheckContext, 'source' | 'sink' | 'kafka' | 'config' | 'signal' | 'fence' | 'topics'>,
+  context: Context,
   catalogues: Catalogues,
   passFence: PassFence,
 ): Promise<Content> {
-  const tables: TableContent[] = [];
+  const { maxSettledKeys, settleRounds } = context.config.thresholds;
+  const { versionColumn } = context.config;
+  const options = { passFence, maxSettledKeys, settleRounds, versionColumn, signal: context.signal };
+  const [source, sink] = [await context.source(), await context.sink()];
+  const scanned: ScannedTable[] = [];
+  const results = new Map<Table, TableContent>();
   for (const table of catalogues.expected) {
-    tables.push(await compareOne(context, catalogues, table, passFence));
+    try {
+      scanned.push(await scanTable(source, sink, table, catalogues.copies.get(table.id), options));
+    } catch (error) {
+      results.set(table, unread(table, error));
+    }
   }
+  const settled = await settleTables(source, sink, scanned, options);
+  for (const [i, { table }] of scanned.entries()) {
+    const answer = settled[i] ?? new Error('it was not settled');
+    results.set(table, answer instanceof Error ? unread(table, answer) : await attributed(context, answer));
+  }
+  const tables = catalogues.expected.flatMap((table) => results.get(table) ?? []);
   const compared = tables.filter(({ comparison }) => comparison !== null).length;
   const expected = catalogues.expected.length + catalogues.unknown.length;
   return { tables, coverage: expected === 0 ? 0 : compared / expected };
 }
 
-async function compareOne(
-  context: Parameters<typeof compareContent>[0],
-  catalogues: Catalogues,
-  table: Table,
-  passFence: PassFence,
-): Promise<TableContent> {
-  const { config, signal } = context;
-  try {
-    const [source, sink] = [await context.source(), await context.sink()];
-    const comparison = await compareTable(source, sink, table, catalogues.copies.get(table.id), {
-      passFence,
-      maxSettledKeys: config.thresholds.maxSettledKeys,
-      settleRounds: config.thresholds.settleRounds,
-      versionColumn: config.versionColumn,
-      signal,
-    });
-    const history = await historyOf(context, comparison);
-    const attributed = comparison.wrong
-      .slice(0, ATTRIBUTED_ROWS)
-      .map((row) => ({ ...row, ...attribute(comparison.pair, row, history) }));
-    return { table, comparison, problem: null, attributed, history };
-  } catch (error) {
-    return { table, comparison: null, problem: messageOf(error), attributed: [], history: null };
-  }
+function unread(table: Table, error: unknown): TableContent {
+  return { table, comparison: null, problem: messageOf(error), attributed: [], history: null };
 }
 
-async function historyOf(
-  context: Parameters<typeof compareContent>[0],
-  comparison: TableComparison,
-): Promise<TopicHistory | null> {
+async function attributed(context: Context, comparison: TableComparison): Promise<TableContent> {
+  // Where Kafka does not answer, the rows are as wrong as they are; only the hop is not known.
+  const history = await historyOf(context, comparison).catch(() => null);
+  const rows = comparison.wrong
+    .slice(0, ATTRIBUTED_ROWS)
+    .map((row) => ({ ...row, ...attribute(comparison.pair, row, history) }));
+  return { table: comparison.table, comparison, problem: null, attributed: rows, history };
+}
+
+async function historyOf(context: Context, comparison: TableComparison): Promise<TopicHistory | null> {
   const topic = (await context.topics()).get(comparison.table.id);
   const wanted = comparison.wrong.filter((row) => row.class !== 'duplicate').slice(0, ATTRIBUTED_ROWS);
   const absent = comparison.pair.columns.some((column) => column.types === 'absent');

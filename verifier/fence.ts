@@ -105,18 +105,18 @@ class Watch {
 
   /** Looks once. A problem is remembered, not thrown: what is down now may be back before the deadline. */
   async look(nowMs: number): Promise<FenceOutcome | undefined> {
-    if (await this.#hasFailed(nowMs)) {
-      return { tag: 'connector-failed', lsn: this.#lsn, progress: this.#progress(nowMs, false) };
-    }
+    const failing = this.#hasFailed(nowMs);
     try {
       this.#lsn ??= await this.#inputs.position();
-      const sample = await this.#sample(nowMs);
+      const [failed, sample] = await Promise.all([failing, this.#sample(nowMs)]);
+      if (failed) return { tag: 'connector-failed', lsn: this.#lsn, progress: this.#progress(nowMs, false) };
       this.#note(sample);
       this.#problem = null;
       this.#waitingFor = await this.#obstacles(this.#lsn, sample);
     } catch (error) {
       this.#problem = messageOf(error);
-      return undefined;
+      const failed = await failing;
+      return failed ? { tag: 'connector-failed', lsn: this.#lsn, progress: null } : undefined;
     }
     if (this.#waitingFor.length > 0 || this.#ends === null) return undefined;
     const progress = this.#progress(nowMs, true);

@@ -1,9 +1,9 @@
-import { type Check, type CheckContext, type CheckResult, finding } from '../check.ts';
+import { type Check, type CheckResult, finding } from '../check.ts';
 import type { ForeignKey, Table } from '../observe/catalogue.ts';
 import { readForeignKeys } from '../observe/catalogue.ts';
+import type { Database } from '../postgres.ts';
 import { ident } from '../postgres.ts';
 import type { Finding } from '../report.ts';
-import { worst } from '../verdict.ts';
 
 const name = 'orphans';
 const EXAMPLES = 5;
@@ -17,60 +17,60 @@ export default {
   needsFence: true,
   async run(context): Promise<CheckResult> {
     const { copies } = await context.catalogues();
-    const orphans = new Map<string, number>();
-    const findings: Finding[] = [];
-    const skipped: string[] = [];
-    const keys = await readForeignKeys(await context.source());
-    for (const key of keys) {
-      const child = copies.get(key.table);
-      if (child === undefined) continue;
-      const parent = copies.get(key.referenced);
-      const found = await orphansOf(context, key, child, parent);
-      if (found === null) skipped.push(key.name);
-      else if (found.count > 0) {
-        orphans.set(key.table, (orphans.get(key.table) ?? 0) + found.count);
-        findings.push(report(key, found));
-      }
+    const sink = await context.sink();
+    const keys = (await readForeignKeys(await context.source())).filter((key) => copies.has(key.table));
+    let found = await look(sink, keys, copies);
+    for (let round = 0; round < ROUNDS && found.size > 0; round++) {
+      if ((await context.passFence()) !== 'passed') return underWay(found);
+      found = settled(found, await look(sink, [...found.keys()], copies));
     }
-    const told = skipped.length === 0 ? '' : `; still under way: ${skipped.join(', ')}`;
+    const orphans = new Map<string, number>();
+    for (const [{ table }, { count }] of found) orphans.set(table, (orphans.get(table) ?? 0) + count);
     const total = [...orphans.values()].reduce((a, b) => a + b, 0);
     return {
-      verdict: worst([total > 0 ? 'FAIL' : 'PASS', skipped.length > 0 ? 'SYNC_IN_PROGRESS' : 'PASS']),
-      detail: `${total} orphans by ${keys.length} foreign keys${told}`,
-      findings,
+      verdict: total > 0 ? 'FAIL' : 'PASS',
+      detail: `${total} orphans by ${keys.length} foreign keys`,
+      findings: [...found].map(([key, own]) => report(key, own)),
       orphans,
     };
   },
 } satisfies Check;
 
+function underWay(found: ReadonlyMap<ForeignKey, Found>): CheckResult {
+  const names = [...found.keys()].map((key) => key.name).join(', ');
+  return { verdict: 'SYNC_IN_PROGRESS', detail: `still under way: ${names}`, findings: [] };
+}
+
+/** Under live writes others may be orphans for a moment: never more of them than each time. */
+function settled(before: Orphans, again: Orphans): Orphans {
+  return new Map(
+    [...again].map(([key, own]) => [
+      key,
+      { ...own, count: Math.min(own.count, before.get(key)?.count ?? 0) },
+    ]),
+  );
+}
+
+type Orphans = ReadonlyMap<ForeignKey, Found>;
 interface Found {
   readonly count: number;
   readonly examples: readonly Record<string, string | null>[];
 }
 
-/** Null where a further fence could not be passed. */
-async function orphansOf(
-  context: CheckContext,
-  key: ForeignKey,
-  child: Table,
-  parent: Table | undefined,
-): Promise<Found | null> {
-  const sql = orphanSql(key, child, parent);
-  if (sql === null) return { count: 0, examples: [] };
-  const sink = await context.sink();
-  const look = async (): Promise<Found> => {
+/** Foreign keys with orphans in the sink. */
+async function look(
+  sink: Database,
+  keys: readonly ForeignKey[],
+  copies: ReadonlyMap<string, Table>,
+): Promise<Orphans> {
+  const found = new Map<ForeignKey, Found>();
+  for (const key of keys) {
+    const child = copies.get(key.table);
+    const sql = child === undefined ? null : orphanSql(key, child, copies.get(key.referenced));
+    if (sql === null) continue;
     const rows = await sink.query(sql);
-    return {
-      count: Number(rows[0]?.total ?? 0),
-      examples: rows.map(({ total: _, ...reference }) => reference),
-    };
-  };
-  let found = await look();
-  for (let round = 0; round < ROUNDS && found.count > 0; round++) {
-    if ((await context.passFence()) !== 'passed') return null;
-    const again = await look();
-    // Under live writes others may be orphans for a moment: never more of them than both times.
-    found = again.count < found.count ? again : { count: found.count, examples: again.examples };
+    const examples = rows.map(({ total: _, ...reference }) => reference);
+    if (rows.length > 0) found.set(key, { count: Number(rows[0]?.total), examples });
   }
   return found;
 }

@@ -29,52 +29,107 @@ export type PassFence = () => Promise<'passed' | 'sync-in-progress' | 'no-eviden
 
 const KEYS_PER_QUERY = 250;
 
+/** A table with the keys that its scan found to differ. */
+export interface Suspected {
+  readonly pair: TablePair;
+  readonly suspects: readonly string[];
+}
+
+interface Options {
+  readonly rounds: number;
+  readonly passFence: PassFence;
+  readonly versionColumn: string;
+}
+
 /**
  * Judges suspects one by one, while writes go on. A key is read at the source, then a fence is passed, then it is read
  * in the sink and again at the source. Where the source did not change in between, the sink must hold just that; where
- * it did, and the sink shows neither image, the key goes into the next round.
+ * it did, and the sink shows neither image, the key goes into the next round. All tables share each round's fence.
+ * @returns one answer per table, in their order: an error where its rows could not be read.
  */
 export async function settle(
   source: Database,
   sink: Database,
-  pair: TablePair,
-  suspects: readonly string[],
-  options: { readonly rounds: number; readonly passFence: PassFence; readonly versionColumn: string },
-): Promise<Settled> {
-  const wrong: WrongRow[] = [];
-  let pending = suspects;
-  for (let round = 0; round < options.rounds && pending.length > 0; round++) {
-    const before = new Map<string, Stamp>();
-    for (const keys of batches(pending)) {
-      const states = await readKeys(source, pair, 'source', keys);
-      for (const key of keys) before.set(key, stampOf(states.get(key) ?? ABSENT));
-    }
+  tables: readonly Suspected[],
+  options: Options,
+): Promise<readonly (Settled | Error)[]> {
+  const open = tables.map(({ pair, suspects }) => new TableUnderWay(pair, suspects));
+  for (let round = 0; round < options.rounds; round++) {
+    const pending = open.filter((table) => table.pending.length > 0 && table.failure === null);
+    if (pending.length === 0) break;
+    for (const table of pending) await table.guard(() => table.stamp(source));
     const fence = await options.passFence();
-    if (fence !== 'passed') return { wrong, inFlight: pending, stopped: fence };
+    if (fence !== 'passed') {
+      for (const table of pending) table.stopped = fence;
+      break;
+    }
+    for (const table of pending) await table.guard(() => table.judge(source, sink, options.versionColumn));
+  }
+  return open.map((table) => table.failure ?? table.result());
+}
+
+/** One table's suspects from round to round. */
+class TableUnderWay {
+  readonly #pair: TablePair;
+  readonly #wrong: WrongRow[] = [];
+  #before = new Map<string, Stamp>();
+  pending: readonly string[];
+  stopped: Settled['stopped'] = null;
+  failure: Error | null = null;
+
+  constructor(pair: TablePair, suspects: readonly string[]) {
+    this.#pair = pair;
+    this.pending = suspects;
+  }
+
+  /** Another table is settled whatever happens to this one. */
+  async guard(work: () => Promise<void>): Promise<void> {
+    if (this.failure !== null) return;
+    try {
+      await work();
+    } catch (error) {
+      this.failure = error instanceof Error ? error : new Error(String(error));
+    }
+  }
+
+  async stamp(source: Database): Promise<void> {
+    this.#before = new Map();
+    for (const keys of batches(this.pending)) {
+      const states = await readKeys(source, this.#pair, 'source', keys);
+      for (const key of keys) this.#before.set(key, stampOf(states.get(key) ?? ABSENT));
+    }
+  }
+
+  async judge(source: Database, sink: Database, versionColumn: string): Promise<void> {
     const next: string[] = [];
-    for (const keys of batches(pending)) {
-      const theirs = await readKeys(sink, pair, 'sink', keys);
-      const ours = await readKeys(source, pair, 'source', keys);
+    for (const keys of batches(this.pending)) {
+      const theirs = await readKeys(sink, this.#pair, 'sink', keys);
+      const ours = await readKeys(source, this.#pair, 'source', keys);
       for (const key of keys) {
         const now = ours.get(key) ?? ABSENT;
         const copy = theirs.get(key) ?? ABSENT;
-        const stamp = before.get(key) ?? { stamp: '', digests: '' };
-        if (sameImages(now, copy) || stamp.digests === copy.digests.join()) continue;
-        if (stampOf(now).stamp !== stamp.stamp) next.push(key);
-        else wrong.push(...judge(pair, key, now, copy, options.versionColumn));
+        const before = this.#before.get(key) ?? stampOf(ABSENT);
+        if (sameImages(now, copy) || (before.rows === copy.rows && before.digests === copy.digests.join()))
+          continue;
+        if (stampOf(now).stamp !== before.stamp) next.push(key);
+        else this.#wrong.push(...judge(this.#pair, key, now, copy, versionColumn));
       }
     }
-    pending = next;
+    this.pending = next;
   }
-  return { wrong, inFlight: pending, stopped: null };
+
+  result(): Settled {
+    return { wrong: this.#wrong, inFlight: this.pending, stopped: this.stopped };
+  }
 }
 
 interface Stamp {
+  readonly rows: number;
   readonly stamp: string;
   readonly digests: string;
 }
 function stampOf(state: KeyState): Stamp {
-  return { stamp: `${state.rows}:${state.stamp}`, digests: state.digests.join() };
+  return { rows: state.rows, stamp: `${state.rows}:${state.stamp}`, digests: state.digests.join() };
 }
 
 function sameImages(a: KeyState, b: KeyState): boolean {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { readCatalogue } from '../observe/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
-import { compareTable, type TableComparison } from './table.ts';
+import { scanTable, settleTables, type TableComparison } from './table.ts';
 
 const ITEMS = `
   CREATE TABLE items (id int PRIMARY KEY, name text, note varchar(40), amount numeric, version bigint);
@@ -11,13 +11,17 @@ async function compare(pair: DatabasePair, name = 'items'): Promise<TableCompari
   const [ours, theirs] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
   const table = ours.get(`public.${name}`);
   if (table === undefined) throw new Error(`no table ${name}`);
-  return await compareTable(pair.source, pair.sink, table, theirs.get(`public.${name}`), {
-    passFence: async () => 'passed',
+  const options = {
+    passFence: async () => 'passed' as const,
     maxSettledKeys: 1_000,
     settleRounds: 3,
     versionColumn: 'version',
     signal: AbortSignal.timeout(30_000),
-  });
+  };
+  const scanned = await scanTable(pair.source, pair.sink, table, theirs.get(`public.${name}`), options);
+  const [comparison] = await settleTables(pair.source, pair.sink, [scanned], options);
+  if (comparison === undefined || comparison instanceof Error) throw comparison;
+  return comparison;
 }
 
 function found(comparison: TableComparison): Record<string, number> {

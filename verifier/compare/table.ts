@@ -30,39 +30,61 @@ export interface CompareOptions {
   readonly signal: AbortSignal;
 }
 
+/** What the scan of a table found: equal, or keys to be settled one by one. */
+export interface ScannedTable {
+  readonly table: Table;
+  readonly pair: TablePair;
+  readonly scan: Scan;
+}
+
 /**
- * Compares one table behind a fence: a grouped scan in one snapshot a side, the rows of the buckets that differ, then
- * each key that differs by itself, behind another fence.
+ * Compares one table behind a fence: a grouped scan in one snapshot a side, then the rows of the buckets that differ.
  * @throws where a side cannot be read: the table then counts as not covered.
  */
-export async function compareTable(
+export async function scanTable(
   source: Database,
   sink: Database,
   table: Table,
   sinkTable: Table | undefined,
-  options: CompareOptions,
-): Promise<TableComparison> {
+  options: Pick<CompareOptions, 'maxSettledKeys' | 'signal'>,
+): Promise<ScannedTable> {
   if (!table.canSelect) throw new Error(`no SELECT privilege on ${table.id} at the source`);
   if (sinkTable !== undefined && !sinkTable.canSelect)
     throw new Error(`no SELECT privilege on ${table.id}'s copy`);
   const pair = pairTables(table, sinkTable);
-  const scan = await scanBoth(source, sink, pair, options);
-  const settled = await settle(source, sink, pair, scan.suspects, {
-    rounds: options.settleRounds,
-    passFence: options.passFence,
-    versionColumn: options.versionColumn,
+  return { table, pair, scan: await scanBoth(source, sink, pair, options) };
+}
+
+/** Settles, behind further fences, what the scans found to differ. One answer per table, in their order. */
+export async function settleTables(
+  source: Database,
+  sink: Database,
+  scanned: readonly ScannedTable[],
+  options: CompareOptions,
+): Promise<readonly (TableComparison | Error)[]> {
+  const suspected = scanned.map(({ pair, scan }) => ({ pair, suspects: scan.suspects }));
+  const { passFence, versionColumn, settleRounds: rounds } = options;
+  const settled = await settle(source, sink, suspected, { rounds, passFence, versionColumn });
+  return scanned.map((one, i) => {
+    const answer = settled[i] ?? new Error('it was not settled');
+    return answer instanceof Error ? answer : summarise(one, answer);
   });
+}
+
+function summarise({ table, pair, scan }: ScannedTable, settled: Settled): TableComparison {
   const counts: Record<WrongClass, number> = { missing: 0, extra: 0, stale: 0, corrupted: 0, duplicate: 0 };
   for (const row of settled.wrong) counts[row.class] += row.count;
   const inFlight = [...settled.inFlight];
   addOverflow(counts, scan.beyond, settled, inFlight);
   const wrong = Object.values(counts).some((count) => count > 0);
+  const { sourceRows, sinkRows } = scan;
+  const equal = !wrong && inFlight.length === 0;
   return {
     table,
     pair,
-    sourceRows: scan.sourceRows,
-    sinkRows: scan.sinkRows,
-    equal: !wrong && inFlight.length === 0,
+    sourceRows,
+    sinkRows,
+    equal,
     counts,
     wrong: settled.wrong,
     inFlight,
@@ -70,7 +92,7 @@ export async function compareTable(
   };
 }
 
-interface Scan {
+export interface Scan {
   readonly sourceRows: number;
   readonly sinkRows: number;
   readonly suspects: readonly string[];
@@ -88,7 +110,7 @@ async function scanBoth(
   source: Database,
   sink: Database,
   pair: TablePair,
-  options: CompareOptions,
+  options: Pick<CompareOptions, 'maxSettledKeys' | 'signal'>,
 ): Promise<Scan> {
   const estimate = Math.max(pair.source.estimatedRows, pair.sink?.estimatedRows ?? 0, 0);
   const buckets = bucketCount(estimate);

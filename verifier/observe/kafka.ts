@@ -52,12 +52,13 @@ export class KafkaView implements AsyncDisposable {
   async offsets(topics: readonly string[]): Promise<TopicOffsets> {
     const firsts = new Map<string, bigint>();
     const ends = new Map<string, bigint>();
-    for (const topic of await this.existing(topics)) {
+    const one = async (topic: string): Promise<void> => {
       for (const { partition, low, high } of await this.#admin.fetchTopicOffsets(topic)) {
         firsts.set(`${topic}/${partition}`, BigInt(low));
         ends.set(`${topic}/${partition}`, BigInt(high));
       }
-    }
+    };
+    await Promise.all((await this.existing(topics)).map(one));
     return { firsts, ends };
   }
 
