@@ -12,7 +12,7 @@ export default defineScenario({
   defaults: { rows: 0, seconds: 0 },
   contract: {
     duplicateDeliveries: 'legal',
-    recoverWithinMs: 30_000,
+    recoverWithinMs: 60_000,
     clauses: [{ kind: 'same-rows', why: 'a second snapshot of N rows leaves N rows' }],
   },
   steps: {

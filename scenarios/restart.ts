@@ -10,7 +10,7 @@ export default defineScenario({
   trigger: 'restart',
   seedRows: 200,
   defaults: { rows: 0, seconds: 0 },
-  contract: { duplicateDeliveries: 'legal', recoverWithinMs: 30_000, clauses: [] },
+  contract: { duplicateDeliveries: 'legal', recoverWithinMs: 60_000, clauses: [] },
   steps: {
     inject: [
       {

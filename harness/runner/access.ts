@@ -33,6 +33,8 @@ export interface Access extends AsyncDisposable {
   lagByPartition(): Promise<readonly TopicLag[]>;
   /** Sum over partitions, per topic of the instance. */
   endOffsets(): Promise<ReadonlyMap<string, bigint>>;
+  /** Records whose change is in the topics already, as after a restart. */
+  redelivered(signal: AbortSignal): Promise<number>;
   /** Transactions that the ledger has as committed. */
   committed(): Promise<number>;
   verify(options: { deadlineMs: number; quiet?: boolean; signal: AbortSignal }): Promise<Report>;

@@ -8,6 +8,7 @@ import type { StatusAnswer } from '../connect/answers.ts';
 import { ConnectClient } from '../connect/client.ts';
 import type { Instance } from '../lab/instance.ts';
 import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
+import { countRedelivered } from './redelivered.ts';
 
 const HTTP_WITHIN_MS = 15_000;
 /** On top of the deadline that the verifier was given. */
@@ -99,6 +100,10 @@ class LiveAccess implements Access {
       );
     }
     return ends;
+  }
+
+  async redelivered(signal: AbortSignal): Promise<number> {
+    return countRedelivered(this.#kafka, await this.#connectedAdmin(), await this.#topics(), signal);
   }
 
   async committed(): Promise<number> {

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { LabError } from '../../pipeline/contract/errors.ts';
-import { didYouMean } from './nearest.ts';
+import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import { UsageError } from './usage-error.ts';
 
 /** The repository's root: plug-in folders are named relative to it. */

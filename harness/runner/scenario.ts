@@ -74,7 +74,7 @@ export type Step =
 
 /** A proof that can be had only at the end: without it the fault is not shown to have taken effect. */
 export type LateProof =
-  /** Records in the topics that repeat a position already there, as the verifier counted them. */
+  /** Records in the topics that repeat a position already there, counted at the end. */
   { readonly kind: 'redelivered'; readonly atLeast: number };
 
 /** A clause of the contract beyond "the sink equals the source". */
@@ -135,12 +135,12 @@ export function defineScenario(definition: ScenarioDefinition): ScenarioDefiniti
 
 /** Deadlines of the five lessons: generous, since they bound a failure and not the ordinary path. */
 export const LESSON_DEADLINES_MS: Readonly<Record<Phase, number>> = {
-  steady: 45_000,
-  inject: 30_000,
-  hold: 60_000,
-  heal: 30_000,
-  settle: 45_000,
-  verify: 45_000,
+  steady: 90_000,
+  inject: 60_000,
+  hold: 90_000,
+  heal: 60_000,
+  settle: 90_000,
+  verify: 90_000,
 };
 
 /** Two milliseconds a row let 500 rows/s suffice; a pause is held for its seconds on top of the deadline. */

@@ -128,16 +128,20 @@ export class Steps {
 
   /** Until everything written by now is past the slot and past the consumer group. */
   async untilCaughtUp(signal: AbortSignal, withinMs: number): Promise<void> {
-    const { access } = this.#deps;
+    const { access, journal } = this.#deps;
     const target = await currentLsn(access);
     const flushed = () => slotReached(access, this.#deps.instance.slot, target);
     await until(flushed, { what: `the slot to confirm ${target}`, withinMs, signal });
+    this.#note('the slot has confirmed', { lsn: target });
     const ends = await access.lagByPartition();
     const applied = async () => {
       const now = new Map(
         (await access.lagByPartition()).map((lag) => [partitionKey(lag), lag.committed ?? 0n]),
       );
-      return ends.every((lag) => (now.get(partitionKey(lag)) ?? 0n) >= lag.end);
+      const short = ends.map((lag) => Number(lag.end - (now.get(partitionKey(lag)) ?? 0n)));
+      const left = short.reduce((sum, events) => sum + Math.max(0, events), 0);
+      journal.write({ t: 'progress', what: 'events to catch up with', value: left, target: null });
+      return left === 0;
     };
     await until(applied, { what: 'the consumer group to get to the ends of its topics', withinMs, signal });
     this.#note('caught up', { lsn: target });

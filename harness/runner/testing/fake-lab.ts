@@ -45,6 +45,7 @@ export class FakeWorld {
   /** Answers of the verifier, in turn; the last one stays. */
   reports: Report[] = [report()];
   lagEvents = 0;
+  redelivered = 0;
   disposed: string[] = [];
   workloads: string[] = [];
   created: InstanceSpec[] = [];
@@ -86,6 +87,7 @@ export class FakeWorld {
       { topic: 't', partition: 0, committed: 5n, end: 5n },
     ],
     endOffsets: async () => new Map([['t', 5n]]),
+    redelivered: async () => this.redelivered,
     // Every look finds a hundred more.
     committed: async () => {
       this.#committed += 100;
