@@ -1,7 +1,7 @@
 import type { ConfigProblem, ConnectorConfig } from '../contract/connector.ts';
 import type { EncoderConfig } from '../contract/envelope.ts';
-import { CONFIG_KEYS, type KeyDefinition } from './config-keys.ts';
 import { nearest } from '../contract/nearest.ts';
+import { CONFIG_KEYS, type KeyDefinition } from './config-keys.ts';
 import { compile, type FilterLists, splitList } from './table-filter.ts';
 
 export type SnapshotMode = 'initial' | 'initial_only' | 'no_data' | 'always' | 'when_needed';

@@ -12,7 +12,10 @@ export interface PositionParts {
   readonly timeline: number;
   /** `final_lsn` of the transaction's Begin message; for a snapshot the consistent point of its slot. */
   readonly commitLsn: Lsn;
-  /** 1 for the transaction's first pgoutput message. 0 is a snapshot row: at equal LSN, the stream is newer. */
+  /**
+   * 1 for the transaction's first change (insert, update, delete, truncate; captured or not). Relation messages do
+   * not count: when they are sent depends on the session. 0 is a snapshot row: at equal LSN, the stream is newer.
+   */
   readonly ordinal: number;
 }
 

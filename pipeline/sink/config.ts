@@ -1,6 +1,6 @@
 import type { ConfigProblem, ConnectorConfig } from '../contract/connector.ts';
+import { nearest } from '../contract/nearest.ts';
 import { KEYS, UNSUPPORTED_KEYS } from './config-keys.ts';
-import { nearest } from './nearest.ts';
 
 /** The sink's configuration, once, at the edge. */
 export interface SinkConfig {
