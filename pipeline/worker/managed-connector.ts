@@ -99,9 +99,8 @@ export class ManagedConnector {
 
   /** Carries out what is wished. Resolves when nothing is left to be done; never rejects. */
   settle(): Promise<void> {
-    this.#settling ??= this.#carryOut().finally(() => {
-      this.#settling = null;
-    });
+    if (this.#settling === null && this.#nextStep() === 'rest') return Promise.resolve();
+    this.#settling ??= this.#carryOut();
     return this.#settling;
   }
 
@@ -153,18 +152,22 @@ export class ManagedConnector {
     }
   }
 
+  #nextStep(): Step {
+    const target = this.#closing ? 'STOPPED' : this.#target;
+    return nextStep(this.#phase, { target, restart: this.#restart });
+  }
+
   async #carryOut(): Promise<void> {
-    for (;;) {
-      const target = this.#closing ? 'STOPPED' : this.#target;
-      const step = nextStep(this.#phase, { target, restart: this.#restart });
-      if (step === 'rest') return;
-      this.#options.log.debug(`task: ${step}`, { from: this.#phase, target });
+    for (let step = this.#nextStep(); step !== 'rest'; step = this.#nextStep()) {
+      this.#options.log.debug(`task: ${step}`, { from: this.#phase, target: this.#target });
       try {
         await this.#take(step);
       } catch (error) {
         this.#fail(error);
       }
     }
+    // In the same turn as the last look at what is wished: a wish that comes now begins anew.
+    this.#settling = null;
   }
 
   async #take(step: Exclude<Step, 'rest'>): Promise<void> {

@@ -165,6 +165,20 @@ describe('the REST API', () => {
     expect(lab.source.tasks.map(({ asked }) => asked)).toEqual([['pause', 'resume', 'stop'], []]);
   });
 
+  it('loses no wish that comes just when the one before is done', async () => {
+    await create();
+    for (const [target, seen] of [
+      ['PAUSED', 'PAUSED PAUSED'],
+      ['STARTED', 'RUNNING RUNNING'],
+      ['STOPPED', 'STOPPED'],
+      ['STARTED', 'RUNNING RUNNING'],
+    ] as const) {
+      // No turn of the event loop in between.
+      await lab.worker.connector('a').setTarget(target);
+      expect(await state()).toBe(seen);
+    }
+  });
+
   it('keeps a failed task failed, with its trace, until it is restarted', async () => {
     await create();
     const failed = lab.source.task;
