@@ -75,6 +75,7 @@ function clientConfig(config: SourceConfig, kind: ConnectionKind, role: string, 
     keepAlive: database.tcpKeepAlive,
     connectionTimeoutMillis: Math.min(database.connectTimeoutMs, 10_000),
     types: AS_TEXT,
+    ...(kind === 'sql' ? { query_timeout: database.queryTimeoutMs } : {}),
     ssl: tls ? tlsOptions(database.tls) : false,
     ...(kind === 'replication' ? { replication: 'database' as const } : {}),
   };

@@ -13,17 +13,23 @@ export function isTransient(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (isKafkaError(error)) return permanentKafkaError(error) === undefined;
   if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) return false;
-  const code = (error as { code?: unknown }).code;
-  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)) {
-    return TRANSIENT.some((prefix) => code.startsWith(prefix));
-  }
-  return true;
+  const state = sqlState(error);
+  return state === undefined || TRANSIENT.some((prefix) => state.startsWith(prefix));
+}
+
+/** SQLSTATE of an error that PostgreSQL sent; undefined for any other, also for `EPIPE`, which looks like one. */
+export function sqlState(error: unknown): string | undefined {
+  if (!(error instanceof Error) || !('severity' in error)) return undefined;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' ? code : undefined;
 }
 
 /** The error to fail with: what PostgreSQL and Kafka say, with the next step where it is known. */
 export function explain(error: unknown): Error {
   if (!(error instanceof Error)) return new Error(String(error));
-  const code = (error as { code?: unknown }).code;
+  const code = sqlState(error);
+  if (error.message === '')
+    return new Error(String((error as { code?: unknown }).code ?? error.name), { cause: error });
   if (code === '28P01' || code === '28000') {
     return new LabError('CDC-1200', `The source refuses the login: ${error.message}.`, {
       cause: error,

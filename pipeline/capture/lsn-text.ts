@@ -40,11 +40,8 @@ const ordinalTexts: string[] = [];
 
 function ordinalText(ordinal: number): string {
   if (ordinal >= 65_536) return hex(ordinal, 8);
-  const known = ordinalTexts[ordinal];
-  if (known !== undefined) return known;
-  const made = hex(ordinal, 8);
-  if (ordinal === ordinalTexts.length) ordinalTexts.push(made);
-  return made;
+  while (ordinalTexts.length <= ordinal) ordinalTexts.push(hex(ordinalTexts.length, 8));
+  return ordinalTexts[ordinal] ?? hex(ordinal, 8);
 }
 
 function hex(value: number | bigint, width: number): string {

@@ -123,13 +123,14 @@ export class Session {
       log: context.log,
     });
     if (signal.aborted) return;
-    const publish = this.#publisher();
+    const { publish, topics } = this.#publisher();
     const offsets = context.defects.reduce(
       (stage, defect) => defect.offsets?.(stage) ?? stage,
       store as OffsetStage,
     );
     const book = new OffsetBook(offsets, prepared.offset);
     await book.store();
+    await topics.ensure(prepared.tables.map((t) => this.#encoder().topicOf(t.schema, t.table)));
     this.#phase = 'prepared';
     this.#options.onPrepared();
     const work = { prepared, publish, book, sql, replication };
@@ -255,15 +256,19 @@ export class Session {
     return createEncoder({ ...config.encoder, nowUs: createClockUs() });
   }
 
-  #publisher(): PublishStage {
+  #publisher(): { publish: PublishStage; topics: TopicRegistry } {
     const { config, context } = this.#options;
     const address = kafkaAddress(config, context);
     const admin = createAdmin(address);
     const producer = createProducer(address, config.producer.compression);
     this.#resources.push(() => closeClient(admin));
     this.#resources.push(() => closeClient(producer));
-    const healthy = createPublishStage(producer, new TopicRegistry(admin, config.topics));
-    return serialize(context.defects.reduce((stage, defect) => defect.publish?.(stage) ?? stage, healthy));
+    const topics = new TopicRegistry(admin, config.topics);
+    const healthy = createPublishStage(producer, topics);
+    const publish = serialize(
+      context.defects.reduce((stage, defect) => defect.publish?.(stage) ?? stage, healthy),
+    );
+    return { publish, topics };
   }
 
   async #connect(kind: 'sql' | 'replication', role: string): Promise<Client> {

@@ -8,6 +8,7 @@ import type { PublishStage } from '../contract/stages.ts';
 import { describeRelation } from './catalogue.ts';
 import type { SourceConfig } from './config.ts';
 import type { Gate } from './gate.ts';
+import { heartbeat } from './heartbeat.ts';
 import { maxLsn } from './lsn-text.ts';
 import type { OffsetBook } from './offset-book.ts';
 import { REQUEST_BYTES } from './publisher.ts';
@@ -89,6 +90,7 @@ export class StreamSession {
       this.#stream = stream;
       gate.listen((open) => (open ? stream.resume() : stream.pause()));
       const loops = [this.#publishLoop(), this.#storeLoop(stream)];
+      if (config.heartbeat.intervalMs > 0) loops.push(this.#heartbeatLoop());
       for (const loop of loops) loop.catch(() => {});
       await unlessAborted(Promise.race([stream.failed, failed, ...loops]), signal);
       await this.#drain(stream, loops);
@@ -210,6 +212,16 @@ export class StreamSession {
       await this.#store(stream);
       await sleep(this.#onlyKeepalive ? IDLE_STORE_GAP_MS : STORE_GAP_MS, ended);
       this.#onlyKeepalive = true;
+    }
+  }
+
+  async #heartbeatLoop(): Promise<void> {
+    const { config, publish } = this.#options;
+    const ended = this.#ended.signal;
+    for (;;) {
+      await sleep(config.heartbeat.intervalMs, ended);
+      if (ended.aborted) return;
+      await publish.publish([heartbeat(config, Date.now())]);
     }
   }
 

@@ -1,6 +1,7 @@
 import type { ComponentHealth, Task, TaskContext } from '../contract/connector.ts';
+import { LabError } from '../contract/errors.ts';
 import type { SourceConfig } from './config.ts';
-import { explain, isTransient } from './failure.ts';
+import { explain, isTransient, sqlState } from './failure.ts';
 import { Gate } from './gate.ts';
 import { type Parts, Session } from './session.ts';
 import { sleep } from './wake.ts';
@@ -21,6 +22,7 @@ export class SourceTask implements Task {
   #failures = 0;
   #lastError: Error | undefined;
   #failed = false;
+  #slotBusySinceMs: number | undefined;
   #snapshotAgain: boolean;
 
   constructor(config: SourceConfig, context: TaskContext, parts: Parts) {
@@ -96,10 +98,12 @@ export class SourceTask implements Task {
     }
     this.#lastError = reason;
     this.#failures++;
-    if (!isTransient(reason) || (max >= 0 && this.#failures > max)) {
+    const final = this.#slotHeld(reason) ?? (isTransient(reason) ? undefined : reason);
+    if (final !== undefined || (max >= 0 && this.#failures > max)) {
       this.#failed = true;
+      this.#lastError = final ?? reason;
       this.#context.metrics.count('error', '*', 1);
-      throw reason;
+      throw this.#lastError;
     }
     const waitMs = backOffMs(this.#failures, initialMs, maxMs);
     this.#context.log.warn('The task will try again.', {
@@ -108,6 +112,28 @@ export class SourceTask implements Task {
       waitMs,
     });
     await sleep(waitMs, signal);
+  }
+
+  /**
+   * A slot may stay busy for a while after its last reader died: PostgreSQL has to notice. If it stays so for
+   * `slot.max.retries` times `slot.retry.delay.ms`, somebody else is alive on it.
+   */
+  #slotHeld(reason: Error): LabError | undefined {
+    if (sqlState(reason) !== '55006') {
+      this.#slotBusySinceMs = undefined;
+      return undefined;
+    }
+    const { slot, slotMaxRetries, slotRetryDelayMs } = this.#config;
+    this.#slotBusySinceMs ??= Date.now();
+    if (Date.now() - this.#slotBusySinceMs < slotMaxRetries * slotRetryDelayMs) return undefined;
+    return new LabError(
+      'CDC-1011',
+      `Slot "${slot.name}" is in use by another connection: ${reason.message}.`,
+      {
+        cause: reason,
+        remedy: 'Another connector or worker reads it: stop that one, or choose another slot.name.',
+      },
+    );
   }
 }
 
