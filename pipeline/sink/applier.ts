@@ -77,9 +77,8 @@ export class Applier implements ApplyStage {
     for (const record of records) {
       try {
         this.#binder.parse(record);
-      } catch (error) {
-        // It is reported where the record is applied, in its turn.
-        if (!(error instanceof RecordError)) throw error;
+      } catch {
+        // It is met again, and reported, where the record is applied in its turn.
       }
     }
   }

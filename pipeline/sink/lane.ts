@@ -30,6 +30,7 @@ export class Lane {
   readonly #deps: LaneDependencies;
   readonly #changed = new Notifier();
   #queue: ConsumedRecord[] = [];
+  #bufferedBytes = 0;
   #cancelled = false;
   #holding = false;
 
@@ -48,9 +49,14 @@ export class Lane {
     return this.#queue.length < this.#deps.batchSize * 2;
   }
 
+  get bufferedBytes(): number {
+    return this.#bufferedBytes;
+  }
+
   push(fetched: FetchedPartition): void {
     if (this.#cancelled) return;
     this.#queue = this.#queue.concat(fetched.records);
+    this.#bufferedBytes += bytesOf(fetched.records);
     this.fetchOffset = fetched.nextOffset;
     this.#changed.notify();
   }
@@ -97,9 +103,14 @@ export class Lane {
     }
     await applier.skipTo(topic, partition, end);
     this.#queue = this.#queue.slice(records.length);
+    this.#bufferedBytes -= bytesOf(records);
     const held = crashPoints.reach(CRASH_POINTS.afterCommitBeforeOffset);
     if (held !== undefined) await held;
     onStored(topic, partition, end);
     onChange();
   }
+}
+
+function bytesOf(records: readonly ConsumedRecord[]): number {
+  return records.reduce((n, { key, value }) => n + (key?.length ?? 0) + (value?.length ?? 0), 0);
 }

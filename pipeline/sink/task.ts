@@ -20,6 +20,8 @@ import { connectPool } from './pool.ts';
 import { messageOf } from './record-error.ts';
 
 const LOOK_AGAIN_MS = 500;
+/** Fetched and not yet applied, over all partitions; one fetch more may come on top. */
+const MAX_BUFFERED_BYTES = 48 * 1024 * 1024;
 const LAG_EVERY_MS = 2_000;
 const PRUNE_EVERY_MS = 600_000;
 /** Lost partitions in a row, without one batch stored between them, after which the task gives up. */
@@ -227,8 +229,10 @@ export class SinkTask implements Task {
   async #discover(): Promise<void> {
     this.#due.discover = Date.now() + this.#config.consumer.metadataMaxAgeMs;
     await this.#retry('broker', async () => {
-      const existing = await this.#reader.topics();
       const { topics, topicsRegex } = this.#config;
+      // With every topic of a fixed list at hand there is nothing to look for but new partitions.
+      const isComplete = topicsRegex === null && topics.every((topic) => this.#topics.includes(topic));
+      const existing = isComplete ? topics : await this.#reader.topics();
       const matching = existing.filter((name) => topics.includes(name) || topicsRegex?.test(name)).sort();
       // The source connector makes a topic when it first writes to it.
       const isMissing = matching.length === 0 || topics.some((topic) => !matching.includes(topic));
@@ -324,7 +328,15 @@ export class SinkTask implements Task {
     const wanted = lanes.filter((lane) => lane.hasRoom);
     const metadata = this.#metadata;
     const isHeld = lanes.some((lane) => lane.isHolding);
-    if (metadata === null || wanted.length === 0 || isHeld || this.#assigned !== null || !this.#joined) {
+    const isFull = lanes.reduce((bytes, lane) => bytes + lane.bufferedBytes, 0) > MAX_BUFFERED_BYTES;
+    if (
+      metadata === null ||
+      wanted.length === 0 ||
+      isHeld ||
+      isFull ||
+      this.#assigned !== null ||
+      !this.#joined
+    ) {
       if (this.#assigned === null) await this.#changed.wait(LOOK_AGAIN_MS);
       return;
     }
