@@ -7,8 +7,10 @@ import type { Finding } from '../report.ts';
 
 const name = 'orphans';
 const EXAMPLES = 5;
-/** An orphan is one that still is one behind so many further fences: topics arrive each at its own pace. */
-const ROUNDS = 2;
+/** Topics arrive each at its own pace, so an orphan is one that still is one behind another fence. */
+const ROUNDS = 1;
+/** Rows looked at again, by key; of more than these their number is compared alone. */
+const CANDIDATES = 10_000;
 
 /** The source's foreign keys, held against the sink, which has none of its own. */
 export default {
@@ -22,7 +24,7 @@ export default {
     let found = await look(sink, keys, copies);
     for (let round = 0; round < ROUNDS && found.size > 0; round++) {
       if ((await context.passFence()) !== 'passed') return underWay(found);
-      found = settled(found, await look(sink, [...found.keys()], copies));
+      found = settled(found, await look(sink, [...found.keys()], copies, found));
     }
     const orphans = new Map<string, number>();
     for (const [{ table }, { count }] of found) orphans.set(table, (orphans.get(table) ?? 0) + count);
@@ -41,7 +43,7 @@ function underWay(found: ReadonlyMap<ForeignKey, Found>): CheckResult {
   return { verdict: 'SYNC_IN_PROGRESS', detail: `still under way: ${names}`, findings: [] };
 }
 
-/** Under live writes others may be orphans for a moment: never more of them than each time. */
+/** Where there were too many to name, others may be among them by now: never more than each time. */
 function settled(before: Orphans, again: Orphans): Orphans {
   return new Map(
     [...again].map(([key, own]) => [
@@ -55,22 +57,28 @@ type Orphans = ReadonlyMap<ForeignKey, Found>;
 interface Found {
   readonly count: number;
   readonly examples: readonly Record<string, string | null>[];
+  /** Primary keys as JSON arrays, where all could be named; null: too many, or no primary key. */
+  readonly identities: readonly string[] | null;
 }
 
-/** Foreign keys with orphans in the sink. */
+/** Foreign keys with orphans in the sink; with `among`, only those rows that were orphans then. */
 async function look(
   sink: Database,
   keys: readonly ForeignKey[],
   copies: ReadonlyMap<string, Table>,
+  among?: Orphans,
 ): Promise<Orphans> {
   const found = new Map<ForeignKey, Found>();
   for (const key of keys) {
     const child = copies.get(key.table);
     const sql = child === undefined ? null : orphanSql(key, child, copies.get(key.referenced));
     if (sql === null) continue;
-    const rows = await sink.query(sql);
-    const examples = rows.map(({ total: _, ...reference }) => reference);
-    if (rows.length > 0) found.set(key, { count: Number(rows[0]?.total), examples });
+    const rows = await sink.query(sql, [among?.get(key)?.identities ?? null]);
+    const count = Number(rows[0]?.total ?? 0);
+    if (count === 0) continue;
+    const examples = rows.slice(0, EXAMPLES).map(({ total: _, identity: __, ...reference }) => reference);
+    const isNamed = child !== undefined && child.key.length > 0 && count <= CANDIDATES;
+    found.set(key, { count, examples, identities: isNamed ? rows.map((row) => String(row.identity)) : null });
   }
   return found;
 }
@@ -90,9 +98,11 @@ function orphanSql(key: ForeignKey, child: Table, parent: Table | undefined): st
       ? 'false'
       : `EXISTS (SELECT FROM ${ident(parent.schema)}.${ident(parent.name)} p WHERE ${equal.join(' AND ')})`;
   const shown = [...new Set([...child.key.map((column) => column.name), ...key.columns])];
-  return `SELECT count(*) OVER ()::text AS total, ${shown.map((column) => `c.${ident(column)}::text`).join(', ')}
+  const identity = `json_build_array(${child.key.map((column) => `c.${ident(column.name)}::text`).join(', ')})::text`;
+  return `SELECT count(*) OVER ()::text AS total, ${identity} AS identity, ${shown.map((column) => `c.${ident(column)}::text`).join(', ')}
           FROM ${ident(child.schema)}.${ident(child.name)} c
-          WHERE ${notNull} AND NOT ${exists} LIMIT ${EXAMPLES}`;
+          WHERE ${notNull} AND NOT ${exists} AND ($1::text[] IS NULL OR ${identity} = ANY ($1))
+          LIMIT ${CANDIDATES}`;
 }
 
 function report(key: ForeignKey, { count, examples }: Found): Finding {
