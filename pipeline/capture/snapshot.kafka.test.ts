@@ -216,6 +216,55 @@ describe('snapshots', () => {
     await completed(lab);
   });
 
+  test('reads every value as the stream sends it', async () => {
+    await using lab = await bench();
+    await lab.sql.query(`CREATE TYPE mood AS ENUM ('sad', 'glad');
+      CREATE TABLE item (id int PRIMARY KEY, n int, b bool, i2 int2, i8 int8, f4 float4, f8 float8, d numeric(12, 2),
+        t text, v varchar(9), c char(5), u uuid, da date, ti time, ts timestamp, tz timestamptz, iv interval, j json,
+        jb jsonb, by bytea, m mood, ia int[], ta text[], ma mood[], g int GENERATED ALWAYS AS (id * 2) STORED);
+      INSERT INTO item VALUES (1, 0, true, 2, 3, 1.1, 0.1, 12345.60, 'ä''"', 'v', 'c',
+        '00000000-0000-0000-0000-00000000000a', '2024-02-29', '12:34:56.789012', '2024-02-29 12:34:56.789012',
+        '2024-02-29 12:34:56.7+05', '1 year 2 mons 3 days 04:05:06.7', '{"a": 1}', '{"b":[1,2]}', '\\x00ff', 'glad',
+        '{1,NULL,3}', '{"a,b","c\\"d"}', '{sad,glad}'),
+        (2, 0, ${Array.from({ length: 22 }, () => 'NULL').join(', ')})`);
+    await lab.sql.query(`ALTER DATABASE ${lab.id} SET DateStyle = 'German'`);
+    await lab.sql.query(`ALTER DATABASE ${lab.id} SET TimeZone = 'Asia/Tokyo'`);
+    await lab.sql.query(`ALTER DATABASE ${lab.id} SET IntervalStyle = 'iso_8601'`);
+    await lab.sql.query(`ALTER DATABASE ${lab.id} SET bytea_output = 'escape'`);
+    await lab.sql.query(`ALTER DATABASE ${lab.id} SET extra_float_digits = -5`);
+    await lab.start();
+    await completed(lab);
+    await lab.sql.query('UPDATE item SET n = 0');
+    await lab.settled();
+    const records = await lab.records('item');
+    const images = (op: string) => records.filter((r) => r.value?.op === op).map((r) => r.value?.after);
+    expect(images('r')).toHaveLength(2);
+    expect(images('u')).toEqual(images('r'));
+    expect(images('r')[0]).not.toHaveProperty('g');
+  });
+
+  test('stops an incremental snapshot when a signal says so', async () => {
+    await using lab = await bench();
+    await lab.sql.query(
+      `${ITEM}; ${SIGNAL}; INSERT INTO item SELECT i, 'old' FROM generate_series(1, 100) i`,
+    );
+    await lab.start({ 'snapshot.mode': 'no_data', 'snapshot.fetch.size': '10' });
+    await until(10_000, 'the slot', async () => (await lab.offset()).snapshot_completed === true);
+    lab.crashPoints.arm(CRASH_POINTS.midSnapshotChunk, 1);
+    await signal(lab, 's4', 'incremental');
+    await until(10_000, 'the second chunk', async () => lab.crashPoints.waiting.size > 0);
+    await lab.sql.query(
+      "INSERT INTO debezium_signal VALUES ('stop', 'stop-snapshot', '{}'), ('odd', 'dance', NULL)",
+    );
+    await until(10_000, 'the stop', async () => ((await lab.offset()).snapshots as unknown[]).length === 0);
+    lab.crashPoints.release(CRASH_POINTS.midSnapshotChunk);
+    await lab.settled();
+    expect((await lab.records('item')).length).toBeLessThan(30);
+    expect(lab.log.some((l) => l.level === 'error' && l.message.includes('"dance" is not supported'))).toBe(
+      true,
+    );
+  });
+
   test('snapshots a table that was added to the publication on a later start', async () => {
     await using lab = await bench();
     await lab.sql.query(`${ITEM}`);

@@ -96,6 +96,9 @@ export class StreamSession {
       await this.#drain(stream, loops);
     } finally {
       gate.listen(undefined);
+      // What held this session must not hold the next one.
+      gate.release('queue');
+      gate.release('relation');
       this.#ended.abort();
       this.#queue.nudge();
       this.#storeWanted.raise();
@@ -120,11 +123,12 @@ export class StreamSession {
       return;
     }
     const { config, gate } = this.#options;
-    if (this.#queue.unacknowledged >= config.queueRecords || this.#queue.bytes >= config.queueBytes) {
-      gate.hold('queue');
+    const full = this.#queue.unacknowledged >= config.queueRecords || this.#queue.bytes >= config.queueBytes;
+    if (full) gate.hold('queue');
+    // A large transaction does not wait for its commit, which may be behind a full queue.
+    if (full || this.#queue.waiting >= config.batchRecords || this.#queue.bytes >= REQUEST_BYTES) {
+      this.#queue.nudge();
     }
-    // A large transaction does not wait for its commit.
-    if (this.#queue.waiting >= config.batchRecords || this.#queue.bytes >= REQUEST_BYTES) this.#queue.nudge();
   }
 
   async #describe(relation: RelationMessage): Promise<void> {

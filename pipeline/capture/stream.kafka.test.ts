@@ -190,6 +190,34 @@ describe('the stream', () => {
     expect(new Set(positions(records)).size).toBe(20);
   });
 
+  test('starts again although its queue was full when Kafka failed, in the middle of a large transaction', async () => {
+    await using lab = await bench();
+    await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
+    let calls = 0;
+    lab.defects.push({
+      name: 'flaky',
+      description: 'Fails three times before it sends.',
+      publish: (healthy) => ({
+        async publish(records) {
+          if ([2, 5, 9].includes(calls++)) throw new Error('connect ECONNREFUSED');
+          await healthy.publish(records);
+        },
+      }),
+    });
+    await started(lab, {
+      ...NO_DATA,
+      'max.batch.size': '50',
+      'max.queue.size': '50',
+      'max.queue.size.in.bytes': '2000',
+    });
+    await lab.sql.query("INSERT INTO item SELECT i, 'a' FROM generate_series(1, 1000) i");
+    await lab.settled();
+    const records = await lab.records('item');
+    expect(calls).toBeGreaterThan(20);
+    expect(fold(records).size).toBe(1_000);
+    expect(positions(records.slice(-1_000))).toEqual([...new Set(positions(records))].sort());
+  });
+
   test('waits for a broker that is away, and starts when it is there', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)');
