@@ -13,6 +13,8 @@ const summarySchema = z.object({ committed: z.number(), failed: z.number(), unkn
 /** A week: a workload that should end by itself is bounded by its transactions, not by this. */
 const FINISH_TIMEOUT_MS = 7 * 24 * 3_600_000;
 
+const BEGIN_TIMEOUT_MS = 20_000;
+
 export interface WorkloadContext {
   readonly plan: InstancePlan;
   readonly stateDir: string;
@@ -26,9 +28,14 @@ export async function startWorkload(context: WorkloadContext, spec: WorkloadSpec
   const service = await freeName(runtime, plan.name);
   const prepared = workloadService(plan, spec, stateDir, service);
   const logStart = sizeOf(prepared.log);
+  const ledgerStart = sizeOf(plan.ledgerPath);
   await runtime.launch(prepared);
   const process = runFile.read()?.services[service]?.process;
   if (process == null) throw new Error(`${service} has no record`);
+  // Its ledger says that it has begun; before, a signal would end it without a summary.
+  await waitUntil(() => (sizeOf(plan.ledgerPath) > ledgerStart || !isAlive(process) ? true : undefined), {
+    timeoutMs: BEGIN_TIMEOUT_MS,
+  });
   let summary: Promise<WorkloadSummary> | undefined;
   // Looks only once somebody asks: who leaves the workload running must not wait for its end.
   const finished = (): Promise<WorkloadSummary> =>
