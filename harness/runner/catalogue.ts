@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { LabError } from '../../pipeline/contract/errors.ts';
+import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import { findingClassSchema, hopSchema, verdictSchema } from '../../verifier/report.ts';
 import type { Fault } from './fault.ts';
-import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import { loadPlugin, pluginIds } from './plugins.ts';
 import type { Reporter } from './reporter.ts';
 import { PHASES, type Scenario, type ScenarioDefinition, type Step, VARIANTS } from './scenario.ts';

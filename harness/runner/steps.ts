@@ -168,15 +168,13 @@ export class Steps {
   async #untilBehind(events: number, signal: AbortSignal, withinMs: number): Promise<void> {
     const { access, journal, tunables } = this.#deps;
     const start = performance.now();
-    let highest = 0;
     const behind = async () => {
       const lag = (await access.lag()).events;
-      highest = Math.max(highest, lag);
       journal.write({ t: 'progress', what: 'events behind', value: lag, target: events });
       const held = performance.now() - start >= tunables.seconds * 1000;
       return lag >= events && held ? lag : undefined;
     };
-    const what = `the sink to be ${events} events behind (it got to ${highest})`;
+    const what = `the sink to be ${events} events behind`;
     const lag = await until(behind, { what, withinMs, everyMs: 250, signal });
     this.evidence['consumer-lag'] = { eventsBehind: lag };
     this.#note('behind', { events: lag, heldMs: Math.round(performance.now() - start) });

@@ -327,7 +327,7 @@ export class SinkTask implements Task {
     const lanes = [...this.#lanes.values()].map(({ lane }) => lane);
     const wanted = lanes.filter((lane) => lane.hasRoom);
     const metadata = this.#metadata;
-    const isHeld = lanes.some((lane) => lane.isHolding);
+    const isHeld = this.#paused || lanes.some((lane) => lane.isHolding);
     const isFull = lanes.reduce((bytes, lane) => bytes + lane.bufferedBytes, 0) > MAX_BUFFERED_BYTES;
     if (
       metadata === null ||
@@ -406,6 +406,8 @@ export class SinkTask implements Task {
       for (const { claim } of lanes) {
         this.#toCommit.set(`${claim.topic}:${claim.partition}`, { ...claim, offset: claim.nextOffset });
       }
+      // Also where nothing new is stored: a commit that failed must not wait for the next record.
+      this.#committing ??= this.#commit();
     } catch (error) {
       // The fetch loop meets the same broker, and reports it.
       this.#context.log.debug('the lag is unknown', { error: messageOf(error) });
