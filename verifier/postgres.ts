@@ -4,7 +4,7 @@ import { LabError } from '../pipeline/contract/errors.ts';
 import { messageOf } from './config.ts';
 
 /** Text form of every value is the same on both sides only under these. */
-const PINNED_SETTINGS: Readonly<Record<string, string>> = {
+export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   DateStyle: 'ISO, MDY',
   TimeZone: 'UTC',
   IntervalStyle: 'postgres',

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Check, type CheckContext, type CheckResult, finding, pass } from '../check.ts';
 import type { Table } from '../observe/catalogue.ts';
-import { countLedger, type LastWrite, lastWrites, passesOf } from '../observe/committed.ts';
+import { type LastWrite, type LedgerShare, passesOf, readShare } from '../observe/committed.ts';
 import type { Database } from '../postgres.ts';
 import { ident } from '../postgres.ts';
 import type { Example, Finding, FindingClass } from '../report.ts';
@@ -20,32 +20,35 @@ export default {
     if (path === null) return pass('no ledger: what clients saw committed is not known');
     if (!existsSync(path)) return pass('the ledger is empty: no workload has run');
     const source = await context.source();
-    const { unknownXids, ...counts } = await countLedger(path);
-    const outcomes = await settleXids(source, unknownXids);
     const { expected } = await context.catalogues();
     const tables = new Map(expected.map((table) => [table.id, table]));
+    const settle = (xids: readonly string[]) => settleXids(source, xids);
     const wrong: Wrong[] = [];
     const passes = await passesOf(path);
+    let report: CheckResult['ledger'];
     for (let share = 0; share < passes; share++) {
-      const look = (): Promise<ReadonlyMap<string, LastWrite>> =>
-        lastWrites(path, { pass: share, passes }, (xid) => outcomes.get(xid));
-      const suspects = await differing(source, tables, await look(), context);
+      const look = (): Promise<LedgerShare> => readShare(path, { pass: share, passes }, settle);
+      const { last, counts, settled } = await look();
+      report ??= { ...counts, ...outcomesOf(settled) };
+      const suspects = await differing(source, tables, last, context);
       if (suspects.length === 0) continue;
       // A later write may have come since the ledger was read: only a key that nothing touched since is wrong.
       const again = await look();
-      wrong.push(...suspects.filter(({ id, write }) => sameWrite(again.get(id), write)));
+      wrong.push(...suspects.filter(({ id, write }) => sameWrite(again.last.get(id), write)));
     }
-    const settled = [...outcomes.values()];
-    const ledger = {
-      ...counts,
-      settledCommitted: settled.filter((outcome) => outcome === 'ok').length,
-      settledAborted: settled.filter((outcome) => outcome === 'fail').length,
-    };
-    const told = `${counts.transactions} transactions, ${counts.committed} committed, ${counts.unknown} unknown`;
-    const findings = findingsOf(wrong);
-    return { verdict: wrong.length > 0 ? 'FAIL' : 'PASS', detail: told, findings, ledger };
+    const told = `${report?.transactions} transactions, ${report?.committed} committed, ${report?.unknown} unknown`;
+    const verdict = wrong.length > 0 ? 'FAIL' : 'PASS';
+    return { verdict, detail: told, findings: findingsOf(wrong), ledger: report };
   },
 } satisfies Check;
+
+function outcomesOf(settled: ReadonlyMap<string, 'ok' | 'fail'>) {
+  const outcomes = [...settled.values()];
+  return {
+    settledCommitted: outcomes.filter((outcome) => outcome === 'ok').length,
+    settledAborted: outcomes.filter((outcome) => outcome === 'fail').length,
+  };
+}
 
 /** Settled by the transaction's status, not by reading rows. An xid too old, or of the future, stays unknown. */
 async function settleXids(source: Database, xids: readonly string[]): Promise<Map<string, 'ok' | 'fail'>> {

@@ -27,63 +27,81 @@ export async function passesOf(path: string): Promise<number> {
   return Math.max(1, Math.ceil((await stat(path)).size / BYTES_PER_PASS));
 }
 
-/** Counts of transactions; their outcome is `unknown` where the last entry says so or there is none. */
-export async function countLedger(path: string): Promise<LedgerCounts & { readonly unknownXids: string[] }> {
-  const open = new Map<number, string>();
-  const counts = { transactions: 0, committed: 0, failed: 0, unknown: 0 };
-  for await (const entry of readLedgerEntries(path)) {
-    if (entry.t === 'intent') {
-      counts.transactions++;
-      open.set(entry.tx, entry.xid);
-    } else if (entry.t === 'outcome' && entry.result !== 'unknown' && open.delete(entry.tx)) {
-      if (entry.result === 'ok') counts.committed++;
-      else counts.failed++;
-    }
-  }
-  counts.unknown = open.size;
-  return { ...counts, unknownXids: [...open.values()] };
+export type SettleXids = (xids: readonly string[]) => Promise<ReadonlyMap<string, 'ok' | 'fail'>>;
+
+export interface LedgerShare {
+  readonly last: ReadonlyMap<string, LastWrite>;
+  readonly counts: LedgerCounts;
+  /** Outcomes of transactions that the ledger leaves open, as far as they could be told. */
+  readonly settled: ReadonlyMap<string, 'ok' | 'fail'>;
 }
 
 /**
- * The last committed write of each key of one share of the keys. The order of intents is the order of commits per
- * key: a transaction writes its intent while it holds the locks of its rows.
- * @param settle Outcome of a transaction that the ledger leaves unknown; undefined where that cannot be told.
+ * The last committed write of each key of one share of the keys, and the counts of all transactions. The order of
+ * intents is the order of commits per key: a transaction writes its intent while it holds the locks of its rows.
+ * @param settle Tells the outcome of transactions that the ledger leaves open; leaves out what cannot be told.
  */
-export async function lastWrites(
+export async function readShare(
   path: string,
   share: { readonly pass: number; readonly passes: number },
-  settle: (xid: string) => 'ok' | 'fail' | undefined,
-): Promise<ReadonlyMap<string, LastWrite>> {
+  settle: SettleXids,
+): Promise<LedgerShare> {
   const open = new Map<number, { readonly sequence: number; readonly intent: LedgerIntent }>();
-  const last = new Map<string, LastWrite & { readonly sequence: number }>();
-  const apply = (intent: LedgerIntent, sequence: number, result: 'ok' | 'unknown'): void => {
-    for (const write of intent.writes) {
-      const id = idOf(write);
-      if (shareOf(id, share.passes) !== share.pass) continue;
-      const known = last.get(id);
-      const unsettled = known?.unsettled ?? [];
-      if (result === 'unknown') {
-        const base = known ?? { ...write, sequence: -1 };
-        last.set(id, { ...base, unsettled: [...unsettled, intent.xid] });
-      } else if (known === undefined || known.sequence < sequence) {
-        last.set(id, { ...write, sequence, unsettled });
-      }
-    }
-  };
-  let sequence = 0;
+  const book = new Book(share);
+  const counts = { transactions: 0, committed: 0, failed: 0, unknown: 0 };
   for await (const entry of readLedgerEntries(path)) {
-    if (entry.t === 'intent') open.set(entry.tx, { sequence: sequence++, intent: entry });
+    if (entry.t === 'intent') open.set(entry.tx, { sequence: counts.transactions++, intent: entry });
     else if (entry.t === 'outcome' && entry.result !== 'unknown') {
       const opened = open.get(entry.tx);
+      if (opened === undefined) continue;
       open.delete(entry.tx);
-      if (opened !== undefined && entry.result === 'ok') apply(opened.intent, opened.sequence, 'ok');
+      if (entry.result === 'fail') counts.failed++;
+      else {
+        counts.committed++;
+        book.committed(opened.intent, opened.sequence);
+      }
     }
   }
-  for (const { intent, sequence: at } of open.values()) {
-    const result = settle(intent.xid);
-    if (result !== 'fail') apply(intent, at, result ?? 'unknown');
+  counts.unknown = open.size;
+  const settled = await settle([...open.values()].map(({ intent }) => intent.xid));
+  for (const { intent, sequence } of open.values()) {
+    const result = settled.get(intent.xid);
+    if (result === 'ok') book.committed(intent, sequence);
+    else if (result === undefined) book.unsettled(intent);
   }
-  return last;
+  return { last: book.last, counts, settled };
+}
+
+/** The last write of each key of one share. */
+class Book {
+  readonly last = new Map<string, LastWrite & { readonly sequence: number }>();
+  readonly #share: { readonly pass: number; readonly passes: number };
+
+  constructor(share: { readonly pass: number; readonly passes: number }) {
+    this.#share = share;
+  }
+
+  committed(intent: LedgerIntent, sequence: number): void {
+    for (const [id, write] of this.#own(intent)) {
+      const known = this.last.get(id);
+      if (known !== undefined && known.sequence >= sequence) continue;
+      this.last.set(id, { ...write, sequence, unsettled: known?.unsettled ?? [] });
+    }
+  }
+
+  unsettled(intent: LedgerIntent): void {
+    for (const [id, write] of this.#own(intent)) {
+      const known = this.last.get(id) ?? { ...write, sequence: -1, unsettled: [] };
+      this.last.set(id, { ...known, unsettled: [...known.unsettled, intent.xid] });
+    }
+  }
+
+  *#own(intent: LedgerIntent): Generator<[string, LedgerWrite]> {
+    for (const write of intent.writes) {
+      const id = idOf(write);
+      if (shareOf(id, this.#share.passes) === this.#share.pass) yield [id, write];
+    }
+  }
 }
 
 function idOf({ table, key }: LedgerWrite): string {

@@ -21,7 +21,7 @@ export interface TopicHistory {
   readonly records: ReadonlyMap<string, readonly TopicRecord[]>;
   /** TRUNCATEs of the table: they have no key. */
   readonly truncates: readonly TopicRecord[];
-  /** Names of columns seen in any event of the topic. */
+  /** Of the columns that the sink lacks, those that an event of the topic carries. */
   readonly columns: ReadonlySet<string>;
   /** True where all of the topic was read, from its very first record. */
   readonly complete: boolean;
@@ -31,6 +31,11 @@ export interface TopicHistory {
 
 /** Records kept of one key: the last ones. */
 const RECORDS_PER_KEY = 32;
+const READER = {
+  sessionTimeout: 30_000,
+  allowAutoTopicCreation: false,
+  maxBytesPerPartition: 4 * 1024 * 1024,
+};
 /** A reader that gets nothing for so long has got all that it can. */
 const STALL_MS = 15_000;
 
@@ -61,6 +66,15 @@ export async function readTopic(
   return { records, columns, truncates, complete: reason === '', reason };
 }
 
+/** A record as it came. */
+interface Raw {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly key: Buffer | null;
+  readonly value: Buffer | null;
+  readonly position: string | null;
+}
+
 class History {
   readonly records = new Map<string, TopicRecord[]>();
   readonly columns = new Set<string>();
@@ -68,32 +82,40 @@ class History {
   readonly #pair: TablePair;
   /** Key texts without PostgreSQL's spacing, to the text that was asked for. */
   readonly #wanted: Map<string, string>;
+  readonly #absent: Set<string>;
 
   constructor(pair: TablePair, keyTexts: ReadonlySet<string>) {
     this.#pair = pair;
+    this.#absent = new Set(pair.columns.flatMap((c) => (c.types === 'absent' ? [c.source.name] : [])));
     this.#wanted = new Map([...keyTexts].map((text) => [normalised(text), text]));
   }
 
-  add(
-    partition: number,
-    offset: bigint,
-    key: Buffer | null,
-    value: Buffer | null,
-    position: string | null,
-  ): void {
-    const event = value === null ? null : readEvent(value);
+  /** Values are parsed only for wanted keys: a topic may hold millions of others. */
+  add(record: Raw): void {
+    const { partition, offset, position } = record;
+    this.#seeColumns(record.value);
+    const text = record.key === null ? undefined : this.#keyText(record.key);
+    const wanted = text === undefined ? undefined : this.#wanted.get(text);
+    if (wanted === undefined && record.key !== null) return;
+    const event = record.value === null ? null : readEvent(record.value);
     if (event === undefined) return;
     if (event?.op === 't') this.truncates.push({ partition, offset, event, position });
-    if (this.columns.size === 0 || this.#pair.columns.some((column) => column.types === 'absent')) {
-      for (const name of Object.keys(event?.after ?? {})) this.columns.add(name);
-    }
-    const text = key === null ? undefined : this.#keyText(key);
-    const wanted = text === undefined ? undefined : this.#wanted.get(text);
     if (wanted === undefined) return;
     const list = this.records.get(wanted) ?? [];
     list.push({ partition, offset, event, position });
     if (list.length > RECORDS_PER_KEY) list.shift();
     this.records.set(wanted, list);
+  }
+
+  /** Whether a column that the sink lacks was ever published: sought as text first, parsed where it may be there. */
+  #seeColumns(value: Buffer | null): void {
+    const unseen = [...this.#absent].filter((name) => value?.includes(JSON.stringify(name)) === true);
+    if (value === null || unseen.length === 0) return;
+    const after = readEvent(value)?.after ?? {};
+    for (const name of unseen.filter((column) => column in after)) {
+      this.columns.add(name);
+      this.#absent.delete(name);
+    }
   }
 
   #keyText(key: Buffer): string | undefined {
@@ -121,7 +143,7 @@ async function consume(
   signal: AbortSignal,
 ): Promise<string> {
   const groupId = `cdc-lab-verifier-${randomUUID()}`;
-  const consumer = kafka.kafka.consumer({ groupId, sessionTimeout: 30_000, allowAutoTopicCreation: false });
+  const consumer = kafka.kafka.consumer({ groupId, ...READER });
   const finished = Promise.withResolvers<string>();
   let stall = setTimeout(() => finished.resolve('reading the topic stalled'), STALL_MS);
   const abort = (): void => finished.resolve('the deadline passed while the topic was read');
@@ -140,7 +162,13 @@ async function consume(
           if (offset >= (left.get(batch.partition) ?? 0n)) break;
           const header = message.headers?.[POSITION_HEADER];
           const position = header === undefined || Array.isArray(header) ? null : header.toString();
-          history.add(batch.partition, offset, message.key, message.value, position);
+          history.add({
+            partition: batch.partition,
+            offset,
+            key: message.key,
+            value: message.value,
+            position,
+          });
         }
         if (BigInt(batch.lastOffset()) + 1n >= (left.get(batch.partition) ?? 0n))
           left.delete(batch.partition);

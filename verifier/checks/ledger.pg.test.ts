@@ -1,0 +1,103 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { CheckContext, CheckResult } from '../check.ts';
+import { parseConfig } from '../config.ts';
+import { formatLedgerEntry, type LedgerEntry, type LedgerWrite } from '../ledger.ts';
+import { readCatalogue } from '../observe/catalogue.ts';
+import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import check from './ledger.ts';
+
+const AT = '2026-01-01T00:00:00.000Z';
+const write = (id: number, op: LedgerWrite['op'], version: number): LedgerWrite => ({
+  ...{ table: 'public.items', key: { id: String(id) } },
+  ...{ op, version },
+});
+
+/** A ledger of transactions with their outcomes; null: the connection broke and nobody settled it. */
+function ledgerOf(
+  transactions: readonly { xid: string; writes: LedgerWrite[]; result: 'ok' | 'fail' | null }[],
+) {
+  const entries = transactions.flatMap(({ xid, writes, result }, tx): LedgerEntry[] => [
+    { t: 'intent', tx, xid, at: AT, writes },
+    ...(result === null ? [] : [{ t: 'outcome', tx, result, at: AT } as const]),
+  ]);
+  const path = join(mkdtempSync(join(tmpdir(), 'ledger-')), 'ledger.ndjson');
+  writeFileSync(path, entries.map(formatLedgerEntry).join(''));
+  return path;
+}
+
+async function run(pair: DatabasePair, ledger: string): Promise<CheckResult> {
+  const url = pair.sourceUrl;
+  const raw = {
+    port: 0,
+    stateDir: 'unused',
+    source: { url, slot: null },
+    sink: { url },
+    kafka: null,
+    ledger,
+  };
+  const source = await readCatalogue(pair.source);
+  return await check.run({
+    config: parseConfig(raw, 'test'),
+    signal: AbortSignal.timeout(30_000),
+    source: async () => pair.source,
+    catalogues: async () => ({ source, copies: new Map(), expected: [...source.values()], unknown: [] }),
+  } as unknown as CheckContext);
+}
+
+const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, version bigint)`;
+
+test('what was committed and is at the source is a PASS, with the counts of the ledger', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 2), (2, 7)`);
+  const path = ledgerOf([
+    { xid: '1', writes: [write(1, 'c', 1), write(2, 'c', 1), write(3, 'c', 1)], result: 'ok' },
+    { xid: '2', writes: [write(1, 'u', 2)], result: 'ok' },
+    { xid: '3', writes: [write(3, 'd', 1)], result: 'ok' },
+    { xid: '4', writes: [write(9, 'c', 1)], result: 'fail' },
+  ]);
+  const result = await run(pair, path);
+  expect(result).toMatchObject({ verdict: 'PASS', findings: [] });
+  expect(result.ledger).toMatchObject({ transactions: 4, committed: 3, failed: 1, unknown: 0 });
+});
+
+test('committed writes that the source lost are named at hop source: missing, stale, back again', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1), (3, 1)`);
+  const path = ledgerOf([
+    { xid: '1', writes: [write(1, 'c', 1), write(2, 'c', 1), write(3, 'c', 1)], result: 'ok' },
+    { xid: '2', writes: [write(1, 'u', 2), write(3, 'd', 1)], result: 'ok' },
+  ]);
+  const { verdict, findings } = await run(pair, path);
+  expect(verdict).toBe('FAIL');
+  expect(findings.map(({ class: name, hop, count, first }) => [name, hop, count, first?.key]).sort()).toEqual(
+    [
+      ['extra', 'source', 1, { id: '3' }],
+      ['missing', 'source', 1, { id: '2' }],
+      ['stale', 'source', 1, { id: '1' }],
+    ],
+  );
+});
+
+test('an unknown outcome is settled by the status of its transaction, not by the row', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(ITEMS);
+  const xidOf = async (end: string): Promise<string> => {
+    await pair.source.query('BEGIN READ WRITE');
+    const { xid } = await pair.source.one('SELECT pg_current_xact_id()::text AS xid');
+    await pair.source.query(end);
+    return xid ?? '';
+  };
+  const committed = await xidOf('COMMIT');
+  const aborted = await xidOf('ROLLBACK');
+  const path = ledgerOf([
+    { xid: committed, writes: [write(1, 'c', 1)], result: null },
+    { xid: aborted, writes: [write(2, 'c', 1)], result: null },
+    { xid: '99999999999', writes: [write(3, 'c', 1)], result: null },
+  ]);
+  const result = await run(pair, path);
+  expect(result.ledger).toMatchObject({ unknown: 3, settledCommitted: 1, settledAborted: 1 });
+  expect(result.findings.map(({ count, first }) => [count, first?.key])).toEqual([[1, { id: '1' }]]);
+});

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { readCatalogue } from '../observe/catalogue.ts';
+import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { pairTables } from './pairing.ts';
+import { type PassFence, type Settled, settle } from './settle.ts';
+
+async function settleAll(
+  pair: DatabasePair,
+  keys: readonly string[],
+  passFence: PassFence,
+): Promise<Settled> {
+  const [ours, theirs] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
+  const table = ours.get('public.items');
+  if (table === undefined) throw new Error('no table');
+  const suspected = { pair: pairTables(table, theirs.get('public.items')), suspects: keys };
+  const options = { rounds: 3, passFence, versionColumn: 'version' };
+  const [settled] = await settle(pair.source, pair.sink, [suspected], options);
+  if (settled === undefined || settled instanceof Error) throw settled;
+  return settled;
+}
+
+const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, name text, version bigint);
+  INSERT INTO items VALUES (1, 'a', 1), (2, 'a', 1), (3, 'a', 1)`;
+const passed = async (): Promise<'passed'> => 'passed';
+
+test('a row that arrives while the fence is passed is right', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSource(`UPDATE items SET name = 'b', version = 2 WHERE id = 1`);
+  const settled = await settleAll(pair, ['["1"]'], async () => {
+    await pair.onSink(`UPDATE items SET name = 'b', version = 2 WHERE id = 1`);
+    return 'passed';
+  });
+  expect(settled).toMatchObject({ wrong: [], inFlight: [] });
+});
+
+test('a row that is written during each round is in flight, and neither right nor wrong', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSource(`UPDATE items SET name = 'x', version = 9 WHERE id = 1`);
+  let version = 10;
+  const settled = await settleAll(pair, ['["1"]', '["2"]'], async () => {
+    await pair.onSource(`UPDATE items SET version = ${version++} WHERE id = 1`);
+    return 'passed';
+  });
+  expect(settled).toMatchObject({ wrong: [], inFlight: ['["1"]'] });
+});
+
+test('a row that changes to and fro under the comparison is not taken for one that stood still', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSink(`UPDATE items SET name = 'b' WHERE id = 1`);
+  const settled = await settleAll(pair, ['["1"]'], async () => {
+    await pair.onSource(`UPDATE items SET name = 'b' WHERE id = 1; UPDATE items SET name = 'a' WHERE id = 1`);
+    return 'passed';
+  });
+  expect(settled).toMatchObject({ wrong: [], inFlight: ['["1"]'] });
+});
+
+test('a row that was deleted at the source meanwhile may still be, or not be, in the sink', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSink('DELETE FROM items WHERE id = 2');
+  const settled = await settleAll(pair, ['["1"]', '["2"]'], async () => {
+    await pair.onSource('DELETE FROM items');
+    return 'passed';
+  });
+  expect(settled).toMatchObject({ wrong: [], inFlight: [] });
+});
+
+test('a row that stands still and differs is wrong, in the first round', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSink('DELETE FROM items WHERE id = 3');
+  expect((await settleAll(pair, ['["3"]'], passed)).wrong).toMatchObject([
+    { class: 'missing', keyText: '["3"]' },
+  ]);
+});
+
+test('without a further fence nothing is called wrong', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSink('DELETE FROM items');
+  const settled = await settleAll(pair, ['["3"]'], async () => 'sync-in-progress');
+  expect(settled).toEqual({ wrong: [], inFlight: ['["3"]'], stopped: 'sync-in-progress' });
+});
