@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { EachMessagePayload } from 'kafkajs';
+import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import type { Instance } from '../../lab/instance.ts';
 import { kafkaClient } from '../../runner/live-access.ts';
-import { didYouMean } from '../../runner/nearest.ts';
 import { UsageError } from '../../runner/usage-error.ts';
 import { type CliContext, EXIT } from '../context.ts';
 import { openInstance } from '../lab-control.ts';

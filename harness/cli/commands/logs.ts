@@ -1,6 +1,6 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { didYouMean } from '../../runner/nearest.ts';
+import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import { UsageError } from '../../runner/usage-error.ts';
 import type { ServiceInfo } from '../../runtimes/runtime.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';

@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { execa } from 'execa';
 import pg from 'pg';
-import { didYouMean } from '../../runner/nearest.ts';
+import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import { messageOf } from '../../runner/steps.ts';
 import { UsageError } from '../../runner/usage-error.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
