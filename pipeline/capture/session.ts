@@ -4,7 +4,7 @@ import type { ComponentHealth, TaskContext } from '../contract/connector.ts';
 import type { CreateEventEncoder, EventEncoder } from '../contract/envelope.ts';
 import type { DecodePgOutput } from '../contract/pgoutput.ts';
 import type { OffsetStage, PublishStage } from '../contract/stages.ts';
-import { publishedTables } from './catalogue.ts';
+import { allTables, publishedTables } from './catalogue.ts';
 import type { SourceConfig } from './config.ts';
 import { connect, disconnect } from './connection.ts';
 import type { Gate } from './gate.ts';
@@ -22,10 +22,13 @@ import { runSnapshot } from './snapshot-run.ts';
 import { parseOffset, type SnapshotJob, type SourceOffset } from './source-offset.ts';
 import { StreamReader } from './stream-reader.ts';
 import { StreamSession } from './stream-session.ts';
+import type { TableFilter } from './table-filter.ts';
 import { TopicRegistry } from './topics.ts';
 import { sleep, unlessAborted } from './wake.ts';
 
 const LAG_EVERY_MS = 1_000;
+/** The tables are looked at every so many of those rounds. */
+const TABLES_EVERY = 5;
 
 /** Decoder and encoder come from the worker: stages do not know each other. */
 export interface Parts {
@@ -174,7 +177,7 @@ export class Session {
     const running = this.#stream.run(signal);
     // Released before the connections that it uses.
     this.#resources.push(() => running.catch(() => {}));
-    this.#watchLag(sql, signal).catch((error) => this.#fail(error));
+    this.#watch(sql, prepared.captured, signal).catch((error) => this.#fail(error));
     this.#startJobs(book.current, work, signal);
     await Promise.race([running, this.#failed]);
   }
@@ -277,10 +280,12 @@ export class Session {
     return client;
   }
 
-  async #watchLag(sql: Client, signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
+  /** Measures the lag; and looks whether a table came, or came back, that the publication lacks. */
+  async #watch(sql: Client, captured: TableFilter, signal: AbortSignal): Promise<void> {
+    for (let round = 1; !signal.aborted; round++) {
       await sleep(LAG_EVERY_MS, signal);
       if (signal.aborted) return;
+      if (round % TABLES_EVERY === 0) await this.#watchTables(sql, captured);
       const { rows } = await sql.query<{ lsn: string }>(
         'SELECT pg_catalog.pg_current_wal_flush_lsn() AS lsn',
       );
@@ -288,6 +293,21 @@ export class Session {
       if (end && this.#stream)
         this.#options.context.metrics.lag('*', this.#stream.lagBytes(parseLsn(end.lsn)));
     }
+  }
+
+  /**
+   * A table that is dropped leaves its publication, and one of the same name is not in it: no event, and all green.
+   * @throws so that the next attempt adds and snapshots it, or stops loudly, as `publication.autocreate.mode` says.
+   */
+  async #watchTables(sql: Client, captured: TableFilter): Promise<void> {
+    const tables = await allTables(sql);
+    const published = await publishedTables(sql, this.#options.config.publication.name);
+    const names = new Set(published.map((t) => `${t.schema}.${t.table}`));
+    const missing = tables.filter((t) => captured(t.schema, t.table) && !names.has(`${t.schema}.${t.table}`));
+    if (missing.length === 0) return;
+    throw new Error(
+      `Captured tables are not in the publication: ${missing.map((t) => `${t.schema}.${t.table}`).join(', ')}.`,
+    );
   }
 
   async #idle(signal: AbortSignal): Promise<void> {

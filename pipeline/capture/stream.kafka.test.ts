@@ -111,6 +111,36 @@ describe('the stream', () => {
     await lab.settled();
   });
 
+  test('lets PostgreSQL forget the WAL of tables that it does not capture', async () => {
+    await using lab = await bench();
+    await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE noise (id int PRIMARY KEY)');
+    const task = await started(lab, { ...NO_DATA, 'table.include.list': 'public.item' });
+    for (let i = 0; i < 3; i++) {
+      await lab.sql.query('INSERT INTO noise SELECT i FROM generate_series($1::int, $1 + 999) i', [
+        i * 1_000,
+      ]);
+      await lab.settled();
+    }
+    await task.stop();
+    expect(await lab.records('item')).toEqual([]);
+    expect(await lab.records('noise')).toEqual([]);
+    expect(lab.log.filter((l) => l.level === 'error')).toEqual([]);
+  });
+
+  test('notices a captured table that was dropped and made again, and snapshots it', async () => {
+    await using lab = await bench();
+    await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY)');
+    await started(lab);
+    await lab.settled();
+    await lab.sql.query(
+      'DROP TABLE item; CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1), (2)',
+    );
+    await until(25_000, 'its rows', async () => (await lab.records('item')).length === 2);
+    await lab.sql.query('INSERT INTO item VALUES (3)');
+    await lab.settled();
+    expect((await lab.records('item')).map((r) => r.value?.op)).toEqual(['r', 'r', 'c']);
+  });
+
   test('holds back while paused, keeps the slot, and goes on after', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY)');

@@ -3,6 +3,7 @@ import { LabError } from '../contract/errors.ts';
 import type { SourceConfig } from './config.ts';
 import { explain, isTransient, sqlState } from './failure.ts';
 import { Gate } from './gate.ts';
+import { isKafkaError } from './kafka-clients.ts';
 import { type Parts, Session } from './session.ts';
 import { sleep } from './wake.ts';
 
@@ -52,7 +53,7 @@ export class SourceTask implements Task {
   health(): readonly ComponentHealth[] {
     if (this.#lastError !== undefined) {
       const health = this.#failed ? 'failed' : 'degraded';
-      return [{ component: 'replication-stream', health, detail: this.#lastError.message }];
+      return [{ component: componentOf(this.#lastError), health, detail: this.#lastError.message }];
     }
     return this.#session?.health() ?? [];
   }
@@ -135,6 +136,12 @@ export class SourceTask implements Task {
       },
     );
   }
+}
+
+/** The peer that an error came from. */
+function componentOf(error: Error): string {
+  if (isKafkaError(error) || isKafkaError(error.cause)) return 'broker';
+  return error instanceof LabError ? 'replication-stream' : 'database';
 }
 
 /** Doubles with every failure, up to a bound. */
