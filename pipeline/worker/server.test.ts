@@ -405,10 +405,16 @@ describe('a worker that is started again', () => {
     expect(next.source.tasks).toHaveLength(1);
   });
 
-  it('does not start with a file that it cannot read', async () => {
+  it('does not start with a file that it cannot read or host', async () => {
     await using broken = await LabWorker.start();
-    await writeFile(`${broken.stateDir}/connectors.json`, '{"version":1,');
-    await expect(LabWorker.start(broken.stateDir)).rejects.toMatchObject({ code: 'CDC-3002' });
+    const other = {
+      version: 1,
+      connectors: { a: { config: { 'connector.class': 'Other' }, target: 'STARTED' } },
+    };
+    for (const text of ['{"version":1,', JSON.stringify(other)]) {
+      await writeFile(`${broken.stateDir}/connectors.json`, text);
+      await expect(LabWorker.start(broken.stateDir)).rejects.toMatchObject({ code: 'CDC-3002' });
+    }
   });
 });
 

@@ -51,12 +51,17 @@ export class Worker {
 
   /**
    * Reads what was there when the worker last ended.
+   * @throws LabError CDC-3002 where that cannot be hosted.
    * @returns starts it again; what was paused or stopped stays so.
    */
   async open(): Promise<() => void> {
     const stored = await this.#options.store.load();
     const known = [...stored].map(([name, { config, target }]) => {
-      return { name, config, target, plugin: this.#pluginOf(config) };
+      const plugin = this.plugin(config['connector.class'] ?? '');
+      if (plugin !== undefined) return { name, config, target, plugin };
+      throw new LabError('CDC-3002', `Connector ${name} is of a class that this worker does not have.`, {
+        remedy: `Take it out of connectors.json. ${this.#available()}`,
+      });
     });
     return () => {
       for (const { name, config, target, plugin } of known) this.#host(name, plugin, config, target);
