@@ -12,6 +12,7 @@ import { isDataError, isStructureError, isTransient } from './db-errors.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { labelOf } from './identifiers.ts';
 import { type OffsetStore, ZombieError } from './offsets.ts';
+import { Permits } from './permits.ts';
 import { RecordError } from './record-error.ts';
 import { TableWriter, type WriteCounts } from './table-writer.ts';
 
@@ -58,11 +59,14 @@ export interface ApplierDependencies {
 export class Applier implements ApplyStage {
   readonly #deps: ApplierDependencies;
   readonly #binder: Binder;
+  readonly #permits: Permits;
   readonly #claims = new Map<string, Claim>();
 
   constructor(deps: ApplierDependencies) {
     this.#deps = deps;
     this.#binder = new Binder(deps.config);
+    // A wait for a free connection is none for the database: it must not count as its failure.
+    this.#permits = new Permits(deps.config.poolSize);
   }
 
   /** From now on these partitions are this task's, and no others. */
@@ -76,11 +80,16 @@ export class Applier implements ApplyStage {
   parseAhead(records: readonly ConsumedRecord[]): void {
     for (const record of records) {
       try {
-        this.#binder.parse(record);
+        this.#binder.parseAhead(record);
       } catch {
         // It is met again, and reported, where the record is applied in its turn.
       }
     }
+  }
+
+  /** The batch is done with, or dropped. */
+  release(records: readonly ConsumedRecord[]): void {
+    this.#binder.release(records);
   }
 
   async apply(topic: string, partition: number, records: readonly ConsumedRecord[]): Promise<ApplyOutcome> {
@@ -167,8 +176,8 @@ export class Applier implements ApplyStage {
     let relearned = false;
     for (let attempt = 0; ; attempt++) {
       try {
-        if (attempt > 0 && (await this.#committed(claim, end))) return NOTHING;
-        const outcome = await this.#attempt(claim, records, end, deadLettered);
+        if (attempt > 0 && (await this.#permits.run(() => this.#committed(claim, end)))) return NOTHING;
+        const outcome = await this.#permits.run(() => this.#attempt(claim, records, end, deadLettered));
         backoff.succeeded('database');
         return outcome;
       } catch (error) {

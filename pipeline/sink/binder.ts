@@ -69,7 +69,8 @@ export class Binder {
   #tables = new Map<string, SinkTable>();
   #rows = new WeakMap<object, Map<string, RowBinding>>();
   #keys = new WeakMap<object, Map<string, KeyBinding>>();
-  #parsed = new WeakMap<ConsumedRecord, SinkEvent>();
+  /** Parsed ahead of their batch. A plain map: thousands of entries in a weak one cost the garbage collector dearly. */
+  readonly #parsed = new Map<ConsumedRecord, SinkEvent>();
 
   constructor(config: SinkConfig) {
     this.#config = config;
@@ -118,11 +119,16 @@ export class Binder {
 
   /** @throws RecordError where the record is no change event. */
   parse(record: ConsumedRecord): SinkEvent {
-    const known = this.#parsed.get(record);
-    if (known !== undefined) return known;
-    const event = this.#parser.parse(record);
-    this.#parsed.set(record, event);
-    return event;
+    return this.#parsed.get(record) ?? this.#parser.parse(record);
+  }
+
+  /** Parses a record before its turn; {@link release} lets go of it. */
+  parseAhead(record: ConsumedRecord): void {
+    if (!this.#parsed.has(record)) this.#parsed.set(record, this.#parser.parse(record));
+  }
+
+  release(records: readonly ConsumedRecord[]): void {
+    for (const record of records) this.#parsed.delete(record);
   }
 
   tableNameOf(event: SinkEvent): TableName {

@@ -13,7 +13,7 @@ export function isTransient(error: unknown): boolean {
   const code = (error as { code?: unknown } | null)?.code;
   if (typeof code === 'string' && /^(E[A-Z_]+|XX\d{3})$/.test(code)) return true;
   const message = error instanceof Error ? error.message : '';
-  return /Connection terminated|timeout expired|Query read timeout|not queryable|Client was closed|connect(ion)? (timeout|ended)/i.test(
+  return /Connection terminated|timeout (expired|exceeded)|Query read timeout|not queryable|Client was closed|connect(ion)? (timeout|ended)/i.test(
     message,
   );
 }

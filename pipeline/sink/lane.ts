@@ -74,12 +74,14 @@ export class Lane {
 
   /** Resolves after {@link cancel}, when no transaction is open any more. */
   async run(): Promise<void> {
-    while (!this.#cancelled) {
-      if (this.#queue.length === 0 && this.claim.nextOffset >= this.fetchOffset) {
-        await this.#changed.wait(LOOK_AGAIN_MS);
-        continue;
+    try {
+      while (!this.#cancelled) {
+        const isIdle = this.#queue.length === 0 && this.claim.nextOffset >= this.fetchOffset;
+        if (isIdle) await this.#changed.wait(LOOK_AGAIN_MS);
+        else await this.#step();
       }
-      await this.#step();
+    } finally {
+      this.#deps.applier.release(this.#queue);
     }
   }
 
@@ -104,6 +106,7 @@ export class Lane {
     await applier.skipTo(topic, partition, end);
     this.#queue = this.#queue.slice(records.length);
     this.#bufferedBytes -= bytesOf(records);
+    applier.release(records);
     const held = crashPoints.reach(CRASH_POINTS.afterCommitBeforeOffset);
     if (held !== undefined) await held;
     onStored(topic, partition, end);

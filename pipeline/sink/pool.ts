@@ -18,7 +18,8 @@ export function connectPool(config: SinkConfig, connector: string, log: Logger):
   ];
   const pool = new pg.Pool({
     ...connection,
-    max: config.poolSize,
+    // One more than apply batches at a time, so that taking a partition over never waits for them.
+    max: config.poolSize + 1,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
