@@ -202,8 +202,9 @@ export function describeForSnapshot(table: CatalogueTable, published: readonly s
 }
 
 /**
- * A table as the stream sends it. The Relation message tells the columns as they were at that place in the log; the
- * catalogue is as of now, and adds what the message lacks wherever the two still agree on a column's name.
+ * A table as the stream sends it. The Relation message tells the columns as they were at that place in the
+ * log; the catalogue is as of now, and adds what the message lacks wherever the two still agree on a column's
+ * name.
  * @throws LabError where a column's type is gone from the catalogue.
  */
 export async function describeRelation(client: Client, relation: RelationMessage): Promise<TableDescription> {

@@ -1,6 +1,6 @@
 /**
- * What a configuration key takes. `fixed` keys are known to Debezium or Kafka Connect, but this engine has only
- * the named behaviour: any other value is refused, never ignored.
+ * What a configuration key takes. `fixed` keys are known to Debezium or Kafka Connect, but this engine has
+ * only the named behaviour: any other value is refused, never ignored.
  */
 export type KeyDefinition =
   | { readonly kind: 'text'; readonly default?: string; readonly required?: true; readonly pattern?: RegExp }
@@ -32,7 +32,9 @@ const SLOT_NAME = /^[a-z0-9_]{1,63}$/;
 /** Kafka's rule for the name of a topic. */
 const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/;
 
-/** Every key that is known. Meaning and defaults: Debezium's documentation of its PostgreSQL connector, 3.5. */
+/**
+ * Every key that is known. Meaning and defaults: Debezium's documentation of its PostgreSQL connector, 3.5.
+ */
 export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   // Kafka Connect
   name: text(),

@@ -3,8 +3,9 @@ import { Client, type ClientConfig, type CustomTypesConfig } from 'pg';
 import type { SourceConfig } from './config.ts';
 
 /**
- * Settings that decide how a value looks as text. pgoutput runs a type's output function under the settings of the
- * replication session, a snapshot under those of its own: both are pinned, so that one value is always one text.
+ * Settings that decide how a value looks as text. pgoutput runs a type's output function under the settings
+ * of the replication session, a snapshot under those of its own: both are pinned, so that one value is always
+ * one text.
  */
 const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   DateStyle: 'ISO,MDY',

@@ -13,7 +13,10 @@ import { createOffsetStore, type Parts } from './session.ts';
 import { formatOffset, parseOffset } from './source-offset.ts';
 import { SourceTask } from './task.ts';
 
-/** The source connector: a PostgreSQL database by logical replication, with the configuration keys of Debezium. */
+/**
+ * The source connector: a PostgreSQL database by logical replication, with the configuration keys of
+ * Debezium.
+ */
 export function createPostgresSource(parts: Parts): ConnectorPlugin {
   return {
     className: CONNECTOR_CLASS,

@@ -5,8 +5,8 @@ import { isKafkaError, permanentKafkaError } from './kafka-clients.ts';
 const TRANSIENT = ['08', '40', '53', '55006', '55P03', '57', '58', 'XX000', '25', '22023'];
 
 /**
- * Is it worth trying again? A {@link LabError} needs a person. Else: a database or broker that is away or busy is
- * transient; a refusal (permission, authentication, syntax) and an error of this program are not.
+ * Is it worth trying again? A {@link LabError} needs a person. Else: a database or broker that is away or
+ * busy is transient; a refusal (permission, authentication, syntax) and an error of this program are not.
  */
 export function isTransient(error: unknown): boolean {
   if (error instanceof LabError) return error.code === 'CDC-1010';
@@ -17,7 +17,9 @@ export function isTransient(error: unknown): boolean {
   return state === undefined || TRANSIENT.some((prefix) => state.startsWith(prefix));
 }
 
-/** SQLSTATE of an error that PostgreSQL sent; undefined for any other, also for `EPIPE`, which looks like one. */
+/**
+ * SQLSTATE of an error that PostgreSQL sent; undefined for any other, also for `EPIPE`, which looks like one.
+ */
 export function sqlState(error: unknown): string | undefined {
   if (!(error instanceof Error) || !('severity' in error)) return undefined;
   const { code } = error as { code?: unknown };

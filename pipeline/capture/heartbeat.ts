@@ -15,7 +15,8 @@ const VALUE_SCHEMA = struct('Heartbeat', [field('ts_ms', 'int64')]);
 
 /**
  * Debezium's heartbeat record (`heartbeat.interval.ms`). The slot does not need it here, since keepalives are
- * acknowledged; whoever watches the topic sees that the connector lives. It is no change, so it has no position.
+ * acknowledged; whoever watches the topic sees that the connector lives. It is no change, so it has no
+ * position.
  */
 export function heartbeat(config: SourceConfig, nowMs: number): ProducedRecord {
   const json = (schema: unknown, payload: unknown) =>

@@ -22,7 +22,9 @@ export interface KafkaAddress {
   readonly requestTimeoutMs: number;
 }
 
-/** Retries inside one request, with the same sequence numbers: idempotent, so neither doubled nor reordered. */
+/**
+ * Retries inside one request, with the same sequence numbers: idempotent, so neither doubled nor reordered.
+ */
 const RETRIES = 2;
 const RETRY_DELAY_MS = 250;
 

@@ -4,8 +4,8 @@ import type { CommitMark } from './record-queue.ts';
 import { formatOffset, type SnapshotJob, type SourceOffset, type TableProgress } from './source-offset.ts';
 
 /**
- * The position as it is now, and as it is stored. Stores are one at a time; what changes meanwhile goes into the next.
- * A store that fails fails everybody who waits for it.
+ * The position as it is now, and as it is stored. Stores are one at a time; what changes meanwhile goes into
+ * the next. A store that fails fails everybody who waits for it.
  */
 export class OffsetBook {
   readonly #stage: OffsetStage;

@@ -31,8 +31,8 @@ export function murmur2(data: Uint8Array): number {
 /**
  * The partition that Kafka's Java producer chooses, so that both engines put a key in the same place.
  *
- * A table without primary key has no key to spread by; its rows stay in the order of their commits only if they
- * share a partition, so all of them go to the one that its topic's name hashes to.
+ * A table without primary key has no key to spread by; its rows stay in the order of their commits only if
+ * they share a partition, so all of them go to the one that its topic's name hashes to.
  */
 export function choosePartition(topic: string, key: Uint8Array | null, partitions: number): number {
   if (partitions === 1) return 0;

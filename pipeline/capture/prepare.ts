@@ -48,7 +48,8 @@ export interface PrepareOptions {
 }
 
 /**
- * Checks server, slot, publication and tables against what is stored, makes what is missing, and says where to begin.
+ * Checks server, slot, publication and tables against what is stored, makes what is missing, and says where
+ * to begin.
  * @throws LabError where going on would leave a gap, or capture a table wrongly.
  */
 export async function prepare(options: PrepareOptions): Promise<Prepared> {

@@ -19,8 +19,9 @@ interface PublicationRow {
 }
 
 /**
- * Makes sure that the publication exists and holds every captured table, as `publication.autocreate.mode` allows.
- * Returns the tables that were added to one that was there before: what they held until now is in no stream.
+ * Makes sure that the publication exists and holds every captured table, as `publication.autocreate.mode`
+ * allows. Returns the tables that were added to one that was there before: what they held until now is in no
+ * stream.
  * @throws LabError where a table is missing and must not be added, or an operation is not published.
  */
 export async function ensurePublication(
@@ -106,7 +107,9 @@ function checkOperations(name: string, publication: PublicationRow, skipped: Rea
     'CDC-1113',
     `Publication "${name}" does not publish ${missing.map((op) => names[op]).join(', ')}.`,
     {
-      remedy: `ALTER PUBLICATION ${quoteIdentifier(name)} SET (publish = 'insert, update, delete, truncate'), or name them in skipped.operations.`,
+      remedy:
+        `ALTER PUBLICATION ${quoteIdentifier(name)} SET (publish = 'insert, update, delete, truncate'), ` +
+        'or name them in skipped.operations.',
     },
   );
 }

@@ -11,8 +11,9 @@ import { choosePartition } from './partition.ts';
 import type { TopicRegistry } from './topics.ts';
 
 /**
- * What a request may hold for one partition. The library makes one record batch of it, and brokers refuse a batch
- * of more than `message.max.bytes`, 1 MiB by default. A single record may be larger, and is then sent alone.
+ * What a request may hold for one partition. The library makes one record batch of it, and brokers refuse a
+ * batch of more than `message.max.bytes`, 1 MiB by default. A single record may be larger, and is then sent
+ * alone.
  */
 export const REQUEST_BYTES = 900_000;
 

@@ -31,8 +31,8 @@ export interface Batch {
 }
 
 /**
- * Records between the decoder and Kafka, in the order of the stream, and the commits between them. A commit is
- * done with when every record before it is acknowledged: acknowledgements are contiguous by construction.
+ * Records between the decoder and Kafka, in the order of the stream, and the commits between them. A commit
+ * is done with when every record before it is acknowledged: acknowledgements are contiguous by construction.
  */
 export class RecordQueue {
   #records: ProducedRecord[] = [];
@@ -116,7 +116,10 @@ export class RecordQueue {
     return this.#marks.splice(0, done);
   }
 
-  /** Resolves when there may be something to do: at once if there is, else at the next commit or {@link nudge}. */
+  /**
+   * Resolves when there may be something to do: at once if there is, else at the next commit or {@link
+   * nudge}.
+   */
   async ready(): Promise<void> {
     if (this.waiting > 0 || (this.#marks[0] !== undefined && this.#marks[0].after <= this.#acknowledged))
       return;

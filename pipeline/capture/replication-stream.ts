@@ -22,9 +22,9 @@ export interface ReplicationOptions {
 }
 
 /**
- * WAL as it comes from a logical slot, over the connection of `pg`: START_REPLICATION, CopyBoth, status updates.
- * Nothing is acknowledged but what {@link flush} was told; status goes out on a timer, also while the socket is
- * paused, and at once when the server asks.
+ * WAL as it comes from a logical slot, over the connection of `pg`: START_REPLICATION, CopyBoth, status
+ * updates. Nothing is acknowledged but what {@link flush} was told; status goes out on a timer, also while
+ * the socket is paused, and at once when the server asks.
  */
 export class ReplicationStream {
   /** Rejects when the stream breaks; never resolves by itself. */
@@ -54,7 +54,10 @@ export class ReplicationStream {
     this.failed.catch(() => {});
   }
 
-  /** Resolves when the server has switched to streaming. Takes the client over. @throws what PostgreSQL answers. */
+  /**
+   * Resolves when the server has switched to streaming. Takes the client over. @throws what PostgreSQL
+   * answers.
+   */
   static async start(client: Client, options: ReplicationOptions): Promise<ReplicationStream> {
     const stream = new ReplicationStream(client, options);
     const started = new Promise<void>((resolve) =>

@@ -1,6 +1,9 @@
 import type { PublishStage } from '../contract/stages.ts';
 
-/** One publish at a time, in the order of the calls: stream and snapshot share the producer's one request in flight. */
+/**
+ * One publish at a time, in the order of the calls: stream and snapshot share the producer's one request in
+ * flight.
+ */
 export function serialize(stage: PublishStage): PublishStage {
   let last: Promise<void> = Promise.resolve();
   return {

@@ -61,8 +61,8 @@ export function createOffsetStore(config: SourceConfig, context: TaskContext): O
 }
 
 /**
- * One attempt of the task: connections, checks, snapshots, stream. All of it is made anew by the next attempt, which
- * begins at the stored position: so the producer that failed is never used again.
+ * One attempt of the task: connections, checks, snapshots, stream. All of it is made anew by the next
+ * attempt, which begins at the stored position: so the producer that failed is never used again.
  */
 export class Session {
   readonly #options: SessionOptions;
@@ -296,8 +296,10 @@ export class Session {
   }
 
   /**
-   * A table that is dropped leaves its publication, and one of the same name is not in it: no event, and all green.
-   * @throws so that the next attempt adds and snapshots it, or stops loudly, as `publication.autocreate.mode` says.
+   * A table that is dropped leaves its publication, and one of the same name is not in it: no event, and all
+   * green.
+   * @throws so that the next attempt adds and snapshots it, or stops loudly, as `publication.autocreate.mode`
+   * says.
    */
   async #watchTables(sql: Client, captured: TableFilter): Promise<void> {
     const tables = await allTables(sql);
@@ -327,7 +329,9 @@ export class Session {
   }
 }
 
-/** Microseconds since the epoch, as exact as `Date.now`; a bigint is made once a millisecond, not once a row. */
+/**
+ * Microseconds since the epoch, as exact as `Date.now`; a bigint is made once a millisecond, not once a row.
+ */
 function createClockUs(): () => bigint {
   let lastMs = 0;
   let lastUs = 0n;

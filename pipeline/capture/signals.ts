@@ -18,8 +18,8 @@ export type SignalOrder =
   | { readonly tag: 'none' };
 
 /**
- * Reads a signal as Debezium defines it: `execute-snapshot`, `stop-snapshot`, `log`. What cannot be done is an error
- * in the log, never a stop: anybody who may write to the table could stop the pipeline otherwise.
+ * Reads a signal as Debezium defines it: `execute-snapshot`, `stop-snapshot`, `log`. What cannot be done is
+ * an error in the log, never a stop: anybody who may write to the table could stop the pipeline otherwise.
  */
 export function readSignal(row: SignalRow, captured: readonly TableName[], log: Logger): SignalOrder {
   const refuse = (why: string): SignalOrder => {

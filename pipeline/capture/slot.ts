@@ -104,8 +104,8 @@ export async function identifySystem(replication: Client): Promise<SystemIdentit
 }
 
 /**
- * Where the server's timeline left an earlier one: the LSN of the switch, or undefined where the earlier one is no
- * ancestor. Format of a timeline's history file: one line an ancestor, `id<TAB>lsn<TAB>reason`.
+ * Where the server's timeline left an earlier one: the LSN of the switch, or undefined where the earlier one
+ * is no ancestor. Format of a timeline's history file: one line an ancestor, `id<TAB>lsn<TAB>reason`.
  */
 export function switchPoint(history: string, ancestor: number): Lsn | undefined {
   for (const line of history.split('\n')) {

@@ -61,8 +61,8 @@ export class SnapshotReader implements AsyncDisposable {
   }
 
   /**
-   * Opens a snapshot of now, and its place in the log with it, by way of a temporary slot: `pg_current_wal_lsn()`
-   * can be later than a commit that is not visible yet.
+   * Opens a snapshot of now, and its place in the log with it, by way of a temporary slot:
+   * `pg_current_wal_lsn()` can be later than a commit that is not visible yet.
    */
   static async openNow(
     config: SourceConfig,

@@ -32,11 +32,11 @@ export interface SnapshotRunOptions {
 }
 
 /**
- * Publishes the rows of a snapshot, chunk by chunk, each checkpointed in the offsets topic once Kafka has it; then
- * takes the job out of the offset. Goes on after the last checkpoint of the job.
+ * Publishes the rows of a snapshot, chunk by chunk, each checkpointed in the offsets topic once Kafka has it;
+ * then takes the job out of the offset. Goes on after the last checkpoint of the job.
  *
- * Every row has the position (timeline, consistent point, 0): older than any change that the snapshot does not hold,
- * newer than any that it does.
+ * Every row has the position (timeline, consistent point, 0): older than any change that the snapshot does
+ * not hold, newer than any that it does.
  */
 export async function runSnapshot(job: SnapshotJob, options: SnapshotRunOptions): Promise<void> {
   const { reader, log, book, signal } = options;

@@ -19,8 +19,8 @@ export interface StartState {
 }
 
 /**
- * Is what is stored still the place where this server's slot goes on? Returns why not, as the error to stop with: a
- * gap must be loud. Undefined where the stream continues without one.
+ * Is what is stored still the place where this server's slot goes on? Returns why not, as the error to stop
+ * with: a gap must be loud. Undefined where the stream continues without one.
  */
 export function judgeContinuity(state: StartState): LabError | undefined {
   return judgeSlot(state) ?? (state.stored === null ? undefined : judgePosition(state, state.stored));

@@ -54,8 +54,8 @@ export interface StreamReaderOptions {
 /**
  * Messages of pgoutput → records and commits in the queue. No I/O.
  *
- * The ordinal of a change counts the changes of its transaction only. A Relation message does not count: when one is
- * sent depends on the session, and a change must have the same position each time that it is sent.
+ * The ordinal of a change counts the changes of its transaction only. A Relation message does not count: when
+ * one is sent depends on the session, and a change must have the same position each time that it is sent.
  */
 export class StreamReader {
   readonly #options: StreamReaderOptions;
@@ -78,8 +78,8 @@ export class StreamReader {
   }
 
   /**
-   * Takes one message. Returns a Relation message that has to be looked up, and given to {@link describe}, before
-   * the next message.
+   * Takes one message. Returns a Relation message that has to be looked up, and given to {@link describe},
+   * before the next message.
    * @throws LabError naming the LSN, where a message cannot be decoded or a row not be made an event.
    */
   read(start: Lsn, payload: Buffer): RelationMessage | undefined {

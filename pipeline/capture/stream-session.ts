@@ -147,8 +147,8 @@ export class StreamSession {
   }
 
   /**
-   * The server has sent everything up to here. That is worth something only while nothing is unacknowledged and no
-   * transaction is open: else a part of what came before is not safe yet.
+   * The server has sent everything up to here. That is worth something only while nothing is unacknowledged
+   * and no transaction is open: else a part of what came before is not safe yet.
    */
   #onKeepalive(serverEnd: Lsn): void {
     if (this.#describing || this.#reader.inTransaction || !this.#queue.idle) return;

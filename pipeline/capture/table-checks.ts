@@ -6,8 +6,8 @@ import type { TableName } from './publication.ts';
 import { quoteTable } from './sql.ts';
 
 /**
- * Looks at every captured table before anything is read from it. Warns of what is weaker, loudly; refuses by name
- * what cannot be captured right. docs/decisions/0003-toast-and-key-change.md says where the line is.
+ * Looks at every captured table before anything is read from it. Warns of what is weaker, loudly; refuses by
+ * name what cannot be captured right. docs/decisions/0003-toast-and-key-change.md says where the line is.
  * @throws LabError
  */
 export async function checkTables(client: Client, tables: readonly TableName[], log: Logger): Promise<void> {

@@ -8,9 +8,9 @@ import { type Parts, Session } from './session.ts';
 import { sleep } from './wake.ts';
 
 /**
- * The source connector's one task. An attempt that fails for a passing reason (a database or broker that is away)
- * is followed by another from the stored position, with growing pauses; the task stays RUNNING, its health says why.
- * Anything else is a loud stop.
+ * The source connector's one task. An attempt that fails for a passing reason (a database or broker that is
+ * away) is followed by another from the stored position, with growing pauses; the task stays RUNNING, its
+ * health says why. Anything else is a loud stop.
  */
 export class SourceTask implements Task {
   readonly done: Promise<void>;
