@@ -59,7 +59,7 @@ export async function readKeys(
 }
 
 /** A condition that an index on the key can serve; for a table without key one over the row's hash. */
-function keyFilter(
+export function keyFilter(
   pair: TablePair,
   side: 'source' | 'sink',
   keyTexts: readonly string[],

@@ -141,7 +141,7 @@ function* batches(keys: readonly string[]): Generator<readonly string[]> {
 }
 
 /** What is wrong with a key whose source row stood still while the fence was passed. */
-function judge(
+export function judge(
   pair: TablePair,
   keyText: string,
   source: KeyState,

@@ -1,0 +1,66 @@
+import type { Database } from '../postgres.ts';
+
+/** What of a table must stand still while its rows are compared in a snapshot that is older than the present. */
+export interface Relation {
+  /** Changes with every rewrite, TRUNCATE, change of columns or of partitions. */
+  readonly fingerprint: string;
+  /** Where its rows are, by `schema.table`: the table itself, or its partitions. The stream names these. */
+  readonly leaves: readonly Leaf[];
+}
+
+export interface Leaf {
+  readonly id: string;
+  /** `d` default, `f` full, `i` an index, `n` nothing: `pg_class.relreplident`. */
+  readonly identity: string;
+  /** Columns of the replica identity's index, where there is one. */
+  readonly identityColumns: readonly string[];
+}
+
+// From the catalogue's tables alone, never by its functions: these would show the present, not the snapshot.
+const RELATIONS_SQL = `
+  WITH RECURSIVE tree AS (
+    SELECT n.nspname || '.' || c.relname AS root, c.oid
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname || '.' || c.relname = ANY ($1) AND c.relkind IN ('r', 'p')
+    UNION ALL
+    SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
+      JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition)
+  SELECT tree.root, n.nspname || '.' || c.relname AS leaf, c.relkind::text AS kind,
+         c.relreplident::text AS identity,
+         concat_ws(':', c.oid, c.relfilenode, c.relreplident,
+           (SELECT string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attisdropped),
+                              ',' ORDER BY a.attnum)
+            FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)) AS state,
+         (SELECT json_agg(a.attname ORDER BY a.attnum)
+          FROM pg_index x JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (x.indkey::int2[])
+          WHERE x.indrelid = c.oid AND CASE c.relreplident WHEN 'i' THEN x.indisreplident
+                                                           WHEN 'd' THEN x.indisprimary ELSE false END
+         )::text AS identity_columns
+  FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace
+  ORDER BY tree.root, c.oid`;
+
+/** Tables by `schema.table`, as the connection's snapshot sees them. A table that is not there is not in the map. */
+export async function readRelations(
+  database: Database,
+  ids: readonly string[],
+): Promise<ReadonlyMap<string, Relation>> {
+  const relations = new Map<string, { fingerprint: string; leaves: Leaf[] }>();
+  for (const row of await database.query(RELATIONS_SQL, [[...ids]])) {
+    const root = row.root ?? '';
+    const relation = relations.get(root) ?? { fingerprint: '', leaves: [] };
+    relation.fingerprint += `${row.state};`;
+    if (row.kind === 'r') {
+      const identityColumns = JSON.parse(row.identity_columns ?? '[]') as string[];
+      relation.leaves.push({ id: row.leaf ?? '', identity: row.identity ?? 'n', identityColumns });
+    }
+    relations.set(root, relation);
+  }
+  return relations;
+}
+
+/** Whether an old row, as far as it is logged, tells the key. */
+export function carriesKey(leaf: Leaf, key: readonly string[]): boolean {
+  return (
+    leaf.identity === 'f' || (key.length > 0 && key.every((name) => leaf.identityColumns.includes(name)))
+  );
+}

@@ -1,0 +1,205 @@
+import { randomBytes } from 'node:crypto';
+import pg, { type Client, type ClientConfig, type Connection, type Submittable } from 'pg';
+import type { Lsn } from '../../pipeline/contract/lsn.ts';
+import { messageOf } from '../config.ts';
+import { readLsn } from '../lsn.ts';
+import { ident, PINNED_SETTINGS } from '../postgres.ts';
+import { type Message, readMessage } from './test-decoding.ts';
+
+/** The server ends a walsender whose verifier has been silent for so long: until then the slot holds back WAL. */
+const SERVER_PATIENCE_MS = 30_000;
+/** How often the verifier reports what it has read, and asks how far the server is. */
+const STATUS_MS = 100;
+/** Silence of the server after which the drain is given up. The server answers every status. */
+export const SILENT_MS = 10_000;
+
+/** 2000-01-01, where PostgreSQL's clock starts, in microseconds of Unix time. */
+const POSTGRES_EPOCH_US = 946_684_800_000_000n;
+
+export interface OwnSlotOptions {
+  /** Time for the slot's creation, which waits for every transaction that was open at its start. */
+  readonly creationMs: number;
+  readonly signal: AbortSignal;
+  /** Cancels the backend of that pid: a walsender that waits for a lock does not see its client leave. */
+  readonly cancel: (pid: number) => Promise<void>;
+}
+
+/** Both return true when they have seen enough. */
+export interface StreamHandlers {
+  /** `lsn` of a commit is the end of its record; that of a row is in no order. */
+  readonly onMessage: (message: Message, lsn: Lsn, bytes: number) => boolean;
+  /** How far the server has decoded: all commits before that have been handed over. */
+  readonly onPosition: (lsn: Lsn) => boolean;
+}
+
+/**
+ * A replication slot of the verifier's own. It is temporary: it ends with its connection, so it never outlives the
+ * verifier. Its snapshot shows exactly what was committed before {@link OwnSlot.consistentPoint}; everything later is
+ * in the stream.
+ */
+export class OwnSlot implements AsyncDisposable {
+  readonly consistentPoint: Lsn;
+  /** Name for `SET TRANSACTION SNAPSHOT`; good until {@link OwnSlot.stream} is called. */
+  readonly snapshot: string;
+  readonly #name: string;
+  readonly #client: Client;
+  #read = 0n;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(
+    client: Client,
+    name: string,
+    row: { consistent_point: string; snapshot_name: string },
+  ) {
+    this.#client = client;
+    this.#name = name;
+    this.consistentPoint = readLsn(row.consistent_point);
+    this.snapshot = row.snapshot_name;
+  }
+
+  /** @throws what PostgreSQL answers, or where a transaction stays open for longer than `creationMs`. */
+  static async create(url: string, options: OwnSlotOptions): Promise<OwnSlot> {
+    const settings = {
+      ...PINNED_SETTINGS,
+      wal_sender_timeout: `${SERVER_PATIENCE_MS}ms`,
+      lock_timeout: `${options.creationMs}ms`,
+    };
+    const config: ClientConfig & { replication: 'database' } = {
+      connectionString: url,
+      application_name: 'cdc-lab verifier (slot)',
+      connectionTimeoutMillis: options.creationMs,
+      keepAlive: true,
+      replication: 'database',
+      options: Object.entries(settings)
+        .map(([name, value]) => `-c ${name}=${value.replaceAll(/([\\ ])/g, '\\$1')}`)
+        .join(' '),
+    };
+    const client = new pg.Client(config);
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      const name = `cdc_lab_verifier_${randomBytes(6).toString('hex')}`;
+      const command = `CREATE_REPLICATION_SLOT ${ident(name)} TEMPORARY LOGICAL test_decoding EXPORT_SNAPSHOT`;
+      const row = await within(client, command, options);
+      return new OwnSlot(client, name, row);
+    } catch (error) {
+      client.connection.stream.destroy();
+      throw error;
+    }
+  }
+
+  /**
+   * Starts the stream of everything that commits after the snapshot. Resolves when a handler has seen enough.
+   * @throws where the stream breaks, or the server falls silent.
+   */
+  async stream(handlers: StreamHandlers): Promise<void> {
+    const connection = this.#client.connection as CopyConnection;
+    const ended = Promise.withResolvers<void>();
+    let heardMs = performance.now();
+    const fail = (error: unknown): void => ended.reject(new Error(`the slot's stream: ${messageOf(error)}`));
+    const onData = (chunk: Buffer): void => {
+      heardMs = performance.now();
+      try {
+        if (this.#frame(chunk, handlers)) ended.resolve();
+      } catch (error) {
+        ended.reject(error);
+      }
+    };
+    this.#timer = setInterval(() => {
+      if (performance.now() - heardMs > SILENT_MS) fail(`silent for ${SILENT_MS} ms`);
+      else this.#sendStatus(connection);
+    }, STATUS_MS);
+    this.#client.on('end', () => fail('the connection was closed'));
+    const command =
+      `START_REPLICATION SLOT ${ident(this.#name)} LOGICAL 0/0 ` +
+      `("include-xids" '0', "skip-empty-xacts" '1', "include-timestamp" '0')`;
+    const query: Submittable & CopyHandlers = {
+      submit: (own: Connection) => own.query(command),
+      handleCopyData: ({ chunk }) => onData(chunk),
+      handleError: fail,
+      handleCommandComplete: () => fail('the server ended it'),
+      handleReadyForQuery: () => undefined,
+    };
+    this.#client.query(query);
+    try {
+      await ended.promise;
+    } finally {
+      clearInterval(this.#timer);
+      // Nothing more is wanted of it: the slot ends with its connection.
+      connection.stream.destroy();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    this.#client.connection.stream.destroy();
+  }
+
+  /** Frames of the streaming replication protocol: `w` is data, `k` is a keepalive. True: enough was seen. */
+  #frame(chunk: Buffer, handlers: StreamHandlers): boolean {
+    const lsn = chunk.readBigUInt64BE(1) as Lsn;
+    switch (chunk[0]) {
+      case 0x77: {
+        const message = readMessage(chunk.toString('utf8', 25));
+        // Only a commit's position is one in the order of commits.
+        if (message.tag === 'commit' && lsn > this.#read) this.#read = lsn;
+        return handlers.onMessage(message, lsn, chunk.length);
+      }
+      case 0x6b:
+        if (lsn > this.#read) this.#read = lsn;
+        return handlers.onPosition(lsn);
+      default:
+        throw new Error(`a replication frame begins with ${chunk[0]}`);
+    }
+  }
+
+  /** Lets the server forget what was read, and asks for a keepalive that says how far it is. */
+  #sendStatus(connection: CopyConnection): void {
+    if (!connection.stream.writable) return;
+    const bytes = Buffer.alloc(34);
+    bytes[0] = 0x72;
+    for (const at of [1, 9, 17]) bytes.writeBigUInt64BE(this.#read, at);
+    bytes.writeBigInt64BE(BigInt(Date.now()) * 1000n - POSTGRES_EPOCH_US, 25);
+    bytes[33] = 1;
+    connection.sendCopyFromChunk(bytes);
+  }
+}
+
+/** Runs the creation within its time; where it takes longer, its backend is cancelled and the connection dropped. */
+async function within(
+  client: Client,
+  command: string,
+  { creationMs, signal, cancel }: OwnSlotOptions,
+): Promise<{ consistent_point: string; snapshot_name: string }> {
+  const late = Promise.withResolvers<never>();
+  const stop = (why: string): void => {
+    const pid = (client as Client & { readonly processID: number | null }).processID;
+    if (pid !== null) cancel(pid).catch(() => undefined);
+    late.reject(new Error(why));
+  };
+  const timer = setTimeout(
+    () => stop(`its slot was not created within ${creationMs} ms: a transaction has been open for as long`),
+    creationMs,
+  );
+  const abort = (): void => stop('it was stopped');
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    const query = client.query<{ consistent_point: string; snapshot_name: string }>(command);
+    const { rows } = await Promise.race([query, late.promise]);
+    const [row] = rows;
+    if (row === undefined) throw new Error('CREATE_REPLICATION_SLOT gave no row');
+    return row;
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** What `pg` has and its type definitions leave out. */
+type CopyConnection = Connection & { sendCopyFromChunk(chunk: Buffer): void };
+interface CopyHandlers {
+  handleCopyData(message: { readonly chunk: Buffer }): void;
+  handleError(error: Error): void;
+  handleCommandComplete(): void;
+  handleReadyForQuery(): void;
+}

@@ -1,0 +1,214 @@
+import type { TablePair } from '../compare/pairing.ts';
+import { ABSENT, type KeyState, readKeys } from '../compare/rows.ts';
+import { bucketCount, type Digest, differingBuckets, digest, drillDown } from '../compare/scan.ts';
+import { judge, type WrongClass, type WrongRow } from '../compare/settle.ts';
+import type { TableComparison } from '../compare/table.ts';
+import type { Database } from '../postgres.ts';
+import type { History } from './touched.ts';
+import {
+  chunks,
+  fillVersions,
+  type HashedRow,
+  hashRows,
+  hashVersions,
+  resolveKeys,
+  versionImages,
+} from './versions.ts';
+
+export interface Snapshots {
+  /** Inside the slot's exported snapshot. */
+  readonly source: Database;
+  /** Inside a snapshot that was opened behind the fence. */
+  readonly sink: Database;
+  /** Another connection to the source, for expressions over values of the stream. */
+  readonly control: Database;
+}
+
+interface Options {
+  readonly maxSettledKeys: number;
+  readonly versionColumn: string;
+  readonly signal: AbortSignal;
+}
+
+type Counts = Record<WrongClass, number>;
+
+/**
+ * Compares one table between two snapshots that were taken at different times, exactly: rows of keys that were touched
+ * in between are taken out of both sides' sums, and each must show a version that it had in between. All other keys
+ * must be equal.
+ */
+export async function compareTouched(
+  snapshots: Snapshots,
+  pair: TablePair,
+  touched: ReadonlyMap<string, History>,
+  options: Options,
+): Promise<TableComparison> {
+  const estimate = Math.max(pair.source.estimatedRows, pair.sink?.estimatedRows ?? 0, 0);
+  const buckets = bucketCount(estimate);
+  const [ours, theirs] = await Promise.all([
+    digest(snapshots.source, pair.sides.source, buckets),
+    digest(snapshots.sink, pair.sides.sink, buckets),
+  ]);
+  const own = new TouchedKeys(snapshots, pair, buckets, options);
+  for (const some of chunks([...touched], () => 0)) {
+    options.signal.throwIfAborted();
+    await own.take(some);
+  }
+  const bad = differingBuckets(without(ours, own.sourceRows), without(theirs, own.sinkRows));
+  const counts: Counts = { missing: 0, extra: 0, stale: 0, corrupted: 0, duplicate: 0 };
+  for (const row of own.wrong) counts[row.class] += row.count;
+  const wrong = [...own.wrong];
+  if (bad.length > 0)
+    wrong.push(...(await untouched(snapshots, pair, { bad, buckets }, own.texts, counts, options)));
+  return {
+    table: pair.source,
+    pair,
+    sourceRows: ours.rows,
+    sinkRows: theirs.rows,
+    equal: Object.values(counts).every((count) => count === 0),
+    counts,
+    wrong,
+    inFlight: [],
+    stopped: null,
+  };
+}
+
+/** Wrong rows of keys that nobody touched; those beyond the bound are only counted. */
+async function untouched(
+  { source, sink }: Snapshots,
+  pair: TablePair,
+  { bad, buckets }: { bad: readonly number[]; buckets: number },
+  touched: ReadonlySet<string>,
+  counts: Counts,
+  options: Options,
+): Promise<readonly WrongRow[]> {
+  const suspects: string[] = [];
+  let different = 0;
+  for await (const suspect of drillDown(source, sink, pair, bad, buckets)) {
+    options.signal.throwIfAborted();
+    const { keyText, sourceRows, sinkRows } = suspect;
+    if (touched.has(keyText)) continue;
+    if (suspects.length < options.maxSettledKeys) suspects.push(keyText);
+    else if (sinkRows === 0) counts.missing += sourceRows;
+    else if (sourceRows === 0) counts.extra += sinkRows;
+    else if (sinkRows > sourceRows) counts.duplicate += sinkRows - sourceRows;
+    else different++;
+  }
+  const wrong: WrongRow[] = [];
+  for (const keys of chunks(suspects, () => 0)) {
+    const [ours, theirs] = [
+      await readKeys(source, pair, 'source', keys),
+      await readKeys(sink, pair, 'sink', keys),
+    ];
+    for (const key of keys) {
+      const states = [ours.get(key) ?? ABSENT, theirs.get(key) ?? ABSENT] as const;
+      wrong.push(...judge(pair, key, ...states, options.versionColumn));
+    }
+  }
+  for (const row of wrong) counts[row.class] += row.count;
+  // Which column differs was not looked at: counted as what most of the others are.
+  counts[counts.stale > counts.corrupted ? 'stale' : 'corrupted'] += different;
+  return wrong;
+}
+
+/** What is to be taken out of a side's sums. */
+type Share = Map<number, { rows: number; sum1: bigint; sum2: bigint }>;
+
+function addTo(share: Share, { bucket, hash1, hash2 }: HashedRow): void {
+  const own = share.get(bucket) ?? { rows: 0, sum1: 0n, sum2: 0n };
+  share.set(bucket, { rows: own.rows + 1, sum1: own.sum1 + hash1, sum2: own.sum2 + hash2 });
+}
+
+/** The digest of the rows that are not in the share. */
+export function without(all: Digest, share: Share): Digest {
+  const buckets = new Map(all.buckets);
+  let { rows } = all;
+  for (const [bucket, own] of share) {
+    const [n = '0', sum1 = '0', sum2 = '0'] = (buckets.get(bucket) ?? '0:0:0').split(':');
+    rows -= own.rows;
+    const left = Number(n) - own.rows;
+    if (left === 0) buckets.delete(bucket);
+    else buckets.set(bucket, `${left}:${BigInt(sum1) - own.sum1}:${BigInt(sum2) - own.sum2}`);
+  }
+  return { rows, buckets };
+}
+
+/** The keys of one table that were touched: each must show, in the sink, a version that it had. */
+class TouchedKeys {
+  readonly texts = new Set<string>();
+  readonly sourceRows: Share = new Map();
+  readonly sinkRows: Share = new Map();
+  readonly wrong: WrongRow[] = [];
+  readonly #snapshots: Snapshots;
+  readonly #pair: TablePair;
+  readonly #buckets: number;
+  readonly #options: Options;
+
+  constructor(snapshots: Snapshots, pair: TablePair, buckets: number, options: Options) {
+    this.#snapshots = snapshots;
+    this.#pair = pair;
+    this.#buckets = buckets;
+    this.#options = options;
+  }
+
+  async take(some: readonly (readonly [string, History])[]): Promise<void> {
+    const { source, sink, control } = this.#snapshots;
+    const raw = some.map(([key]) => key);
+    const keys = await resolveKeys(control, this.#pair, this.#buckets, raw);
+    const texts = keys.map(({ text }) => text);
+    const before = await hashRows(source, this.#pair, 'source', this.#buckets, texts);
+    const now = await hashRows(sink, this.#pair, 'sink', this.#buckets, texts);
+    for (const row of before) addTo(this.sourceRows, row);
+    for (const row of now) addTo(this.sinkRows, row);
+    for (const text of texts) this.texts.add(text);
+    const [ours, theirs] = [hashesOf(before), hashesOf(now)];
+    const versions = some.flatMap(([, history]) => history.filter((version) => version !== null));
+    const filled = await fillVersions(source, control, this.#pair, versions);
+    const hashes = await hashVersions(control, this.#pair, filled);
+    let at = 0;
+    for (const [i, [, history]] of some.entries()) {
+      const text = texts[i] ?? '';
+      const from = at;
+      const allowed = new Set(ours.get(text) ?? ['absent']);
+      for (const version of history) allowed.add(version === null ? 'absent' : (hashes[at++] ?? ''));
+      const shown = theirs.get(text) ?? [];
+      if (shown.length <= 1 && allowed.has(shown[0] ?? 'absent')) continue;
+      await this.#judge(text, { history, filled: filled.slice(from, at), absent: allowed.has('absent') });
+    }
+  }
+
+  /** Against the version that is nearest to what the sink holds, so that the columns named are those that are wrong. */
+  async #judge(
+    text: string,
+    had: { history: History; filled: readonly (readonly (string | null)[])[]; absent: boolean },
+  ): Promise<void> {
+    const { source, sink, control } = this.#snapshots;
+    const theirs = (await readKeys(sink, this.#pair, 'sink', [text])).get(text) ?? ABSENT;
+    const first = (await readKeys(source, this.#pair, 'source', [text])).get(text);
+    const images = await versionImages(control, this.#pair, had.filled);
+    const later = images.map((image): KeyState => ({ ...ABSENT, rows: 1, image, digests: ['version'] }));
+    const states = first === undefined ? later : [first, ...later];
+    const nearest = states.sort((a, b) => apart(a, theirs) - apart(b, theirs))[0];
+    const row = { keyText: text, source: nearest ?? ABSENT, sink: theirs };
+    if (theirs.rows === 0) this.wrong.push({ ...row, class: 'missing', count: 1, columns: [] });
+    else if (nearest === undefined)
+      this.wrong.push({ ...row, class: 'extra', count: theirs.rows, columns: [] });
+    else if (theirs.rows > 1 && apart(nearest, theirs) === 0) {
+      this.wrong.push({ ...row, class: 'duplicate', count: theirs.rows - 1, columns: [] });
+    } else this.wrong.push(...judge(this.#pair, text, nearest, theirs, this.#options.versionColumn));
+  }
+}
+
+function hashesOf(rows: readonly HashedRow[]): ReadonlyMap<string, string[]> {
+  const hashes = new Map<string, string[]>();
+  for (const { text, hash1, hash2 } of rows) {
+    const own = hashes.get(text) ?? [];
+    hashes.set(text, [...own, `${hash1}:${hash2}`]);
+  }
+  return hashes;
+}
+
+/** Columns in which two rows differ. */
+function apart(a: KeyState, b: KeyState): number {
+  return (a.image ?? []).filter((value, i) => value !== b.image?.[i]).length;
+}

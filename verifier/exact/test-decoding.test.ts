@@ -1,0 +1,77 @@
+import { expect, test } from 'vitest';
+import { readMessage, UNCHANGED } from './test-decoding.ts';
+
+function change(text: string) {
+  const message = readMessage(text);
+  if (message.tag !== 'change') throw new Error(`${message.tag} is no change`);
+  const { old, new: after, ...rest } = message;
+  return { ...rest, old: old && Object.fromEntries(old), new: after && Object.fromEntries(after) };
+}
+
+test('an insert is read column by column, with its types skipped', () => {
+  const text =
+    "table public.items: INSERT: id[integer]:1 name[character varying]:'it''s' tags[text[]]:'{\"a b\",c}' " +
+    "bits[bit varying]:B'101' ok[boolean]:true n[numeric]:-1.10 gone[text]:null nil[text]:'null'";
+  expect(change(text)).toEqual({
+    tag: 'change',
+    table: 'public.items',
+    op: 'INSERT',
+    old: null,
+    new: {
+      id: '1',
+      name: "it's",
+      tags: '{"a b",c}',
+      bits: '101',
+      ok: 'true',
+      n: '-1.10',
+      gone: null,
+      nil: 'null',
+    },
+  });
+});
+
+test('an update that changes the key carries the old key, and names what TOAST kept', () => {
+  const text =
+    "table public.d: UPDATE: old-key: id[integer]:1 new-tuple: id[integer]:2 body[text]:unchanged-toast-datum t[text]:'unchanged-toast-datum'";
+  expect(change(text)).toMatchObject({
+    op: 'UPDATE',
+    old: { id: '1' },
+    new: { id: '2', body: UNCHANGED, t: 'unchanged-toast-datum' },
+  });
+});
+
+test('hostile names and values do not shift the reader', () => {
+  const text =
+    'table "we.ird"."ta: ble, x": UPDATE: old-key: "a]:b"["s"."ty]:pe"[]]:\' new-tuple: \' ' +
+    'new-tuple: "a]:b"["s"."ty]:pe"[]]:\'x\n: DELETE:\' "q""q"[text]:\'\'';
+  expect(change(text)).toEqual({
+    tag: 'change',
+    table: 'we.ird.ta: ble, x',
+    op: 'UPDATE',
+    old: { 'a]:b': ' new-tuple: ' },
+    new: { 'a]:b': 'x\n: DELETE:', 'q"q': '' },
+  });
+});
+
+test('a delete without a replica identity has no old row', () => {
+  expect(change('table public.t: DELETE: (no-tuple-data)')).toMatchObject({ op: 'DELETE', old: null });
+  expect(change('table public.t: DELETE: a[integer]:3')).toMatchObject({ old: { a: '3' }, new: null });
+});
+
+test('a truncate names all its tables', () => {
+  expect(readMessage('table public.a, "B".c: TRUNCATE: restart_seqs cascade')).toEqual({
+    tag: 'truncate',
+    tables: ['public.a', 'B.c'],
+  });
+});
+
+test('the ends of a transaction and logical messages are told from changes', () => {
+  const logical = 'message: transactional: 1 prefix: p, sz: 9 content:table a.b: DELETE:';
+  const tags = ['BEGIN 742', 'COMMIT', logical].map((text) => readMessage(text).tag);
+  expect(tags).toEqual(['begin', 'commit', 'other']);
+});
+
+test('what is no message is an error, and its values are not in it', () => {
+  expect(() => readMessage("table public.t: INSERT: a[text]:'secret")).toThrow(/^(?!.*secret)/);
+  expect(() => readMessage('something else')).toThrow(/test_decoding/);
+});

@@ -1,0 +1,136 @@
+import type { Table } from '../observe/catalogue.ts';
+import { carriesKey, type Relation } from './relations.ts';
+import { type Message, type Tuple, UNCHANGED } from './test-decoding.ts';
+
+/** A row as one transaction left it; columns in the table's order. */
+export interface Version {
+  readonly values: readonly (string | null | typeof UNCHANGED)[];
+  /** The key, as JSON, of the row in the source's snapshot that holds the values that are UNCHANGED here. */
+  readonly base: string;
+}
+
+/** What a key went through while the window was open, oldest first; null: it was deleted. */
+export type History = (Version | null)[];
+
+/** Bounds on what is held in memory. */
+export interface TouchedLimits {
+  readonly keys: number;
+  readonly bytes: number;
+}
+
+/** Too much was written while the window was open. */
+export class TooMuchTouched extends Error {}
+
+interface Leaf {
+  readonly table: Table;
+  readonly names: readonly string[];
+  readonly keyIndexes: readonly number[];
+  readonly carriesKey: boolean;
+}
+
+/**
+ * The keys that transactions touched since the source's snapshot, with every version that they took. Keys are named by
+ * the JSON array of their values, as the stream gives these.
+ */
+export class Touched {
+  /** By the table's `schema.table`, then by key. */
+  readonly tables = new Map<string, Map<string, History>>();
+  /** Tables about which the stream cannot say all, and why. */
+  readonly problems = new Map<string, string>();
+  keys = 0;
+  #bytes = 0;
+  readonly #limits: TouchedLimits;
+  readonly #leaves = new Map<string, Leaf>();
+
+  constructor(tables: readonly Table[], relations: ReadonlyMap<string, Relation>, limits: TouchedLimits) {
+    this.#limits = limits;
+    for (const table of tables) {
+      const names = table.columns.map((column) => column.name);
+      const key = table.key.map((column) => column.name);
+      const keyIndexes = key.map((name) => names.indexOf(name));
+      for (const leaf of relations.get(table.id)?.leaves ?? []) {
+        this.#leaves.set(leaf.id, { table, names, keyIndexes, carriesKey: carriesKey(leaf, key) });
+      }
+    }
+  }
+
+  /**
+   * @param bytes Size of the message.
+   * @throws TooMuchTouched beyond the limits.
+   */
+  add(message: Message, bytes: number): void {
+    if (message.tag === 'truncate') {
+      for (const id of message.tables) {
+        const leaf = this.#leaves.get(id);
+        if (leaf !== undefined) this.problems.set(leaf.table.id, 'it was truncated meanwhile');
+      }
+    }
+    if (message.tag !== 'change') return;
+    const leaf = this.#leaves.get(message.table);
+    if (leaf === undefined) return;
+    const problem = this.#change(leaf, message);
+    if (problem !== null) this.problems.set(leaf.table.id, problem);
+    this.#bytes += bytes;
+    if (this.keys > this.#limits.keys || this.#bytes > this.#limits.bytes) {
+      throw new TooMuchTouched(
+        `${this.keys} keys and ${this.#bytes} bytes were written meanwhile, more than may be held`,
+      );
+    }
+  }
+
+  #change(leaf: Leaf, { op, old, new: after }: Extract<Message, { tag: 'change' }>): string | null {
+    if (leaf.keyIndexes.length === 0) return 'it has no primary key, and was written meanwhile';
+    if (op !== 'INSERT' && !leaf.carriesKey)
+      return 'its replica identity does not tell which row was written';
+    const oldKey = old === null ? null : keyOf(leaf, old, null);
+    if (op === 'DELETE') {
+      if (oldKey === null) return 'a deleted row has no key in the stream';
+      this.#push(leaf.table.id, oldKey, null);
+      return null;
+    }
+    if (after === null) return 'a written row has no values in the stream';
+    const key = keyOf(leaf, after, old);
+    if (key === null) return 'a written row has no key in the stream';
+    const values = leaf.names.map((name) => after.get(name));
+    if (values.includes(undefined)) return 'its columns were changed meanwhile';
+    const from = oldKey ?? key;
+    const version = this.#filled(leaf, values as Version['values'], old, from);
+    if (from !== key) this.#push(leaf.table.id, from, null);
+    this.#push(leaf.table.id, key, version);
+    return null;
+  }
+
+  /** What TOAST kept is sought in the old row, then in the version before; else it is in the snapshot. */
+  #filled(leaf: Leaf, values: Version['values'], old: Tuple | null, from: string): Version {
+    if (!values.includes(UNCHANGED)) return { values, base: from };
+    const before = this.tables.get(leaf.table.id)?.get(from)?.at(-1);
+    const filled = values.map((value, i) => {
+      if (value !== UNCHANGED) return value;
+      const logged = old?.get(leaf.names[i] ?? '');
+      if (logged !== undefined && logged !== UNCHANGED) return logged;
+      return before?.values[i] ?? (before?.values[i] === null ? null : UNCHANGED);
+    });
+    return { values: filled, base: before?.base ?? from };
+  }
+
+  #push(table: string, key: string, version: Version | null): void {
+    const keys = this.tables.get(table) ?? new Map<string, History>();
+    this.tables.set(table, keys);
+    const history = keys.get(key);
+    if (history !== undefined) history.push(version);
+    else {
+      keys.set(key, [version]);
+      this.keys++;
+    }
+  }
+}
+
+/** The key's values as JSON; where TOAST kept one, the old row has it. Null where it is not known. */
+function keyOf(leaf: Leaf, tuple: Tuple, old: Tuple | null): string | null {
+  const values = leaf.keyIndexes.map((i) => {
+    const name = leaf.names[i] ?? '';
+    const value = tuple.get(name);
+    return value === UNCHANGED ? old?.get(name) : value;
+  });
+  return values.every((value) => typeof value === 'string') ? JSON.stringify(values) : null;
+}

@@ -1,0 +1,166 @@
+import type { ColumnPair } from '../compare/canonical.ts';
+import type { TablePair } from '../compare/pairing.ts';
+import { keyFilter } from '../compare/rows.ts';
+import type { Database } from '../postgres.ts';
+import { ident } from '../postgres.ts';
+import { UNCHANGED } from './test-decoding.ts';
+import type { Version } from './touched.ts';
+
+/** A key of the stream, as the comparison names it. */
+export interface ResolvedKey {
+  /** As {@link TablePair.sides} gives it. */
+  readonly text: string;
+  readonly bucket: number;
+}
+
+/** A row's place and hashes, as the grouped scan adds them up. */
+export interface HashedRow {
+  readonly text: string;
+  readonly bucket: number;
+  readonly hash1: bigint;
+  readonly hash2: bigint;
+}
+
+type Values = readonly (string | null)[];
+
+/** Rows that one statement takes, and about how many characters. */
+const ROWS_PER_QUERY = 250;
+const CHARACTERS_PER_QUERY = 4_000_000;
+
+/** Texts and buckets of keys given as JSON arrays of values, in their order. */
+export async function resolveKeys(
+  database: Database,
+  pair: TablePair,
+  buckets: number,
+  keys: readonly string[],
+): Promise<readonly ResolvedKey[]> {
+  const { keyText, keyHash } = pair.sides.source;
+  const rows = keys.map((key) => JSON.parse(key) as Values);
+  const select = `${keyText} AS t, (${keyHash} & ${buckets - 1})::text AS b`;
+  const resolved = await overValues(database, pair.key, select, rows);
+  return resolved.map((row) => ({ text: row.t ?? '', bucket: Number(row.b) }));
+}
+
+/** Hashes of versions, in their order, as `hash1:hash2`: equal to those of a row of the table with these values. */
+export async function hashVersions(
+  database: Database,
+  pair: TablePair,
+  versions: readonly Values[],
+): Promise<readonly string[]> {
+  const { rowHash1, rowHash2 } = pair.sides.source;
+  const select = `${rowHash1}::text || ':' || ${rowHash2}::text AS h`;
+  return (await overValues(database, pair.columns, select, versions)).map((row) => row.h ?? '');
+}
+
+/** Canonical texts of versions' columns, as `readKeys` gives those of rows. */
+export async function versionImages(
+  database: Database,
+  pair: TablePair,
+  versions: readonly Values[],
+): Promise<readonly Values[]> {
+  const select = pair.columns.map((column, i) => `${column.sourceText} AS c${i}`).join(', ');
+  const rows = await overValues(database, pair.columns, select, versions);
+  return rows.map((row) => pair.columns.map((_, i) => row[`c${i}`] ?? null));
+}
+
+/** Rows of the given keys on one side, hashed; a key may have several, or none. */
+export async function hashRows(
+  database: Database,
+  pair: TablePair,
+  side: 'source' | 'sink',
+  buckets: number,
+  keyTexts: readonly string[],
+): Promise<readonly HashedRow[]> {
+  const sql = side === 'source' ? pair.sides.source : pair.sides.sink;
+  if (sql === null || keyTexts.length === 0) return [];
+  const { where, values } = keyFilter(pair, side, keyTexts);
+  const rows = await database.query(
+    `SELECT ${sql.keyText} AS t, (${sql.keyHash} & ${buckets - 1})::text AS b,
+            ${sql.rowHash1}::text AS h1, ${sql.rowHash2}::text AS h2
+     FROM ${sql.from} WHERE ${where}`,
+    values,
+  );
+  return rows.map((row) => ({
+    text: row.t ?? '',
+    bucket: Number(row.b),
+    hash1: BigInt(row.h1 ?? 0),
+    hash2: BigInt(row.h2 ?? 0),
+  }));
+}
+
+/**
+ * Fills what TOAST kept from the source's snapshot.
+ * @throws where the snapshot lacks the row: then a version is not known.
+ */
+export async function fillVersions(
+  source: Database,
+  control: Database,
+  pair: TablePair,
+  versions: readonly Version[],
+): Promise<readonly Values[]> {
+  const open = versions.filter(({ values }) => values.includes(UNCHANGED));
+  const bases = [...new Set(open.map(({ base }) => base))];
+  const kept = new Map<string, Values>();
+  const all = pair.columns.map((column, i) => `(${ident(column.source.name)})::text AS c${i}`).join(', ');
+  for (const some of chunks(bases, () => 0)) {
+    const texts = (await resolveKeys(control, pair, 1, some)).map(({ text }) => text);
+    const { where, values } = keyFilter(pair, 'source', texts);
+    const { from, keyText } = pair.sides.source;
+    const rows = await source.query(`SELECT ${keyText} AS t, ${all} FROM ${from} WHERE ${where}`, values);
+    const byText = new Map(rows.map((row) => [row.t ?? '', row]));
+    for (const [i, base] of some.entries()) {
+      const row = byText.get(texts[i] ?? '');
+      if (row === undefined) throw new Error('a value that TOAST kept is not in the snapshot');
+      kept.set(
+        base,
+        pair.columns.map((_, at) => row[`c${at}`] ?? null),
+      );
+    }
+  }
+  return versions.map(({ values, base }) =>
+    values.map((value, i) => (value === UNCHANGED ? (kept.get(base)?.[i] ?? null) : value)),
+  );
+}
+
+/**
+ * Evaluates expressions over rows that are nowhere stored: each value cast to its column's type, under its name.
+ * One answer per row, in their order.
+ */
+async function overValues(
+  database: Database,
+  columns: readonly ColumnPair[],
+  select: string,
+  rows: readonly Values[],
+): Promise<readonly Readonly<Record<string, string | null>>[]> {
+  const cast = columns.map(({ source }, i) => `k${i}::${source.cast} AS ${ident(source.name)}`).join(', ');
+  const arrays = columns.map((_, i) => `$${i + 1}::text[]`).join(', ');
+  const names = columns.map((_, i) => `k${i}`).join(', ');
+  const sql = `
+    SELECT ${select} FROM (
+      SELECT ${cast}, ordinal AS "cdc-lab ordinal"
+      FROM unnest(${arrays}) WITH ORDINALITY AS given(${names}, ordinal) OFFSET 0) v
+    ORDER BY "cdc-lab ordinal"`;
+  const answers: Readonly<Record<string, string | null>>[] = [];
+  const size = (row: Values): number => row.reduce((sum, value) => sum + (value?.length ?? 0), 0);
+  for (const some of chunks(rows, size)) {
+    const values = columns.map((_, i) => some.map((row) => row[i] ?? null));
+    const found = await database.query(sql, values);
+    if (found.length !== some.length) throw new Error(`${some.length} rows gave ${found.length} answers`);
+    answers.push(...found);
+  }
+  return answers;
+}
+
+export function* chunks<T>(items: readonly T[], size: (item: T) => number): Generator<readonly T[]> {
+  let chunk: T[] = [];
+  let characters = 0;
+  for (const item of items) {
+    chunk.push(item);
+    characters += size(item);
+    if (chunk.length < ROWS_PER_QUERY && characters < CHARACTERS_PER_QUERY) continue;
+    yield chunk;
+    chunk = [];
+    characters = 0;
+  }
+  if (chunk.length > 0) yield chunk;
+}
