@@ -47,6 +47,9 @@ test('an event is read with and without its schema, and no digit of a number is 
 test('a key is read with and without its schema, and what is none is told so', () => {
   expect(readKey(Buffer.from('{"id":1}'))).toEqual({ id: '1' });
   expect(readKey(Buffer.from('{"schema":{},"payload":{"id":"a"}}'))).toEqual({ id: 'a' });
+  expect(readKey(Buffer.from('{"schema":{},"payload":{"id":9007199254740993}}'))).toEqual({
+    id: '9007199254740993',
+  });
   expect(readKey(Buffer.from('not json'))).toBeUndefined();
   expect(readEvent(Buffer.from('[1]'))).toBeUndefined();
 });
