@@ -32,7 +32,7 @@ export function attribute(pair: TablePair, row: WrongRow, history: TopicHistory 
   if (last.event === null || last.event.op === 'd' || last.event.op === 't') {
     return { class: name, hop: 'capture', detail: `the topic's last record of this key deletes it (${at})` };
   }
-  if (holds(pair, last.event, row.source)) {
+  if (holds(pair, last.event, row.source, carriedColumns(history))) {
     return { class: name, hop: 'sink', detail: `the topic holds the source's values (${at})` };
   }
   return {
@@ -80,14 +80,28 @@ function refine(pair: TablePair, row: WrongRow, records: readonly TopicRecord[])
   return shown ? 'stale' : 'corrupted';
 }
 
-/** Whether an event carries the values of a row, as far as this reader knows the types. */
-function holds(pair: TablePair, event: Event, row: KeyState): boolean {
+/** Columns that some event of the history has. */
+function carriedColumns(history: TopicHistory): ReadonlySet<string> {
+  const events = [...history.records.values()].flat().map((record) => record.event?.after ?? {});
+  return new Set(events.flatMap((after) => Object.keys(after)));
+}
+
+/**
+ * Whether an event carries the values of a row, as far as this reader knows the types. A column that others carry and
+ * this one does not was added after it: the row has the column's DEFAULT, which no event of its own will bring.
+ */
+function holds(
+  pair: TablePair,
+  event: Event,
+  row: KeyState,
+  carried: ReadonlySet<string> = new Set(),
+): boolean {
   if (event.after === null || row.image === null) return false;
   const { after } = event;
   const { image } = row;
   return pair.columns.every((column, i) => {
     const name = column.source.name;
-    if (!(name in after)) return image[i] === null || image[i] === undefined;
+    if (!(name in after)) return carried.has(name) || image[i] === null || image[i] === undefined;
     const text = asPostgresText(after[name], column.source, event);
     return text === undefined || text === image[i];
   });

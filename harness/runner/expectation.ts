@@ -22,8 +22,8 @@ export function describeFinding(finding: Finding): string {
 }
 
 /**
- * Holds a verdict against the expectation. A FAIL must have the expected finding, and no finding of another class,
- * unless that class is said to follow from the same cause: a lesson that fails for a wrong reason teaches nothing.
+ * Holds a verdict against the expectation. A FAIL must have the expected finding, and no finding of another class or
+ * at another hop, unless its class is said to follow from the same cause: a lesson that fails for a wrong reason teaches nothing.
  */
 export function judge(expected: Expectation, verdict: Verdict, findings: readonly Finding[]): Judgement {
   if (verdict !== expected.verdict) {
@@ -40,8 +40,8 @@ export function judge(expected: Expectation, verdict: Verdict, findings: readonl
     const got = failures.map(describeFinding).join('; ') || 'no failing finding';
     return { ok: false, reason: `FAIL, but not for ${describeExpected(expected)}: ${got}` };
   }
-  const allowed = [kind, ...(expected.follows ?? [])];
-  const foreign = failures.find((finding) => !allowed.includes(finding.class));
+  const follows = expected.follows ?? [];
+  const foreign = failures.find((finding) => !fits(finding) && !follows.includes(finding.class));
   if (foreign !== undefined) {
     return { ok: false, reason: `FAIL for another reason too: ${describeFinding(foreign)}` };
   }
