@@ -1,6 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,6 +18,8 @@ const TIMEOUT_MS = 180_000;
 let parent: string;
 beforeEach(() => {
   parent = mkdtempSync(join(tmpdir(), 'cdc-lab-control-'));
+  // PostgreSQL runs as another user and must get through.
+  chmodSync(parent, 0o711);
 });
 afterEach(async () => {
   for (const dir of ['a', 'b']) await labControl.clean(join(parent, dir));
@@ -191,9 +193,22 @@ test('an up that fails half-way ends what it had started, and says why', async (
   await new Promise((resolve) => occupant.close(resolve));
 }, 180_000);
 
+// Many containers forbid them.
+const userNamespaces = spawnSync('unshare', ['--user', 'true']).status === 0;
+
+test.skipIf(!userNamespaces)(
+  'below a folder that is closed to others, a user namespace lets PostgreSQL in',
+  async () => {
+    chmodSync(parent, 0o700);
+    const lab = await upHere('a');
+    expect(await sql(lab, 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
+  },
+  180_000,
+);
+
 test('without Java nothing is half started, and the remedy is named', async () => {
   const child = upElsewhere('servers', { PATH: '/nonexistent' });
   const said = (await linesOf(child, () => false)).join('\n');
-  expect(said).toMatch(/Java|Cannot start kafka/);
+  expect(said).toMatch(/Java is not installed|Cannot start kafka: java is not installed/);
   expect(processes('a')).toEqual([]);
 }, 180_000);

@@ -34,7 +34,7 @@ export async function startDetached(spec: ServiceSpec, options: SpawnOptions): P
   if (spec.port !== null && !(await isFree(spec.port))) throw portTaken(spec, spec.port);
   mkdirSync(dirname(spec.log), { recursive: true });
   const logStart = sizeOf(spec.log);
-  const { child, identity, ended } = await spawnDetached(spec, options);
+  const { child, identity, ended } = await spawnDetached(spec, options, logStart);
   try {
     await options.onStarted(identity);
     const answer = await waitReady(spec, identity, options, ended);
@@ -56,7 +56,7 @@ interface Spawned {
   readonly ended: () => string | undefined;
 }
 
-async function spawnDetached(spec: ServiceSpec, options: SpawnOptions): Promise<Spawned> {
+async function spawnDetached(spec: ServiceSpec, options: SpawnOptions, logStart: number): Promise<Spawned> {
   const log = openSync(spec.log, 'a', 0o600);
   try {
     const child = spawn(spec.command, spec.args, {
@@ -85,8 +85,10 @@ async function spawnDetached(spec: ServiceSpec, options: SpawnOptions): Promise<
     if (identity === undefined) throw new NotReady(ending ?? 'it ended at once');
     return { child, identity, ended: () => ending };
   } catch (error) {
-    if (error instanceof NotReady) throw didNotStart(spec, error.message, tail(spec.log, 0));
-    throw new LabError('CDC-5102', `Cannot start ${spec.name}: ${(error as Error).message}.`, {
+    if (error instanceof NotReady) throw didNotStart(spec, error.message, tail(spec.log, logStart));
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const why = missing ? `${spec.command} is not installed` : (error as Error).message;
+    throw new LabError('CDC-5102', `Cannot start ${spec.name}: ${why}.`, {
       remedy: 'Run `make setup`, which says what is missing.',
       cause: error,
     });
