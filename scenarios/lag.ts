@@ -10,6 +10,7 @@ export default defineScenario({
   trigger: 'lag',
   seedRows: 200,
   defaults: { rows: 0, seconds: 0 },
+  byHand: { seconds: 30 },
   contract: { duplicateDeliveries: 'legal', recoverWithinMs: 60_000, clauses: [] },
   steps: {
     inject: [

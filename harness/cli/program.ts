@@ -92,7 +92,7 @@ function declareLab(add: Add): void {
     return up;
   })
     .addOption(
-      new Option('--rate <n>', 'transactions per second; 0: none').argParser(number('a rate', 0)).default(10),
+      new Option('--rate <n>', 'transactions per second; 0: none').argParser(number('a rate', 0)).default(20),
     )
     .addOption(seedOption());
   add('down', 'stop everything; data and slot stay', async () => (await import('./commands/lab.ts')).down);

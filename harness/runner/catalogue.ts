@@ -59,6 +59,8 @@ const clauseSchema = z.discriminatedUnion('kind', [
   }),
 ]);
 
+const tunablesSchema = z.strictObject({ rows: z.number().int().min(0), seconds: z.number().min(0) });
+
 /** What a file in `scenarios/` must export: {@link ScenarioDefinition}, and nothing that the runner would ignore. */
 export const scenarioSchema = z.strictObject({
   title: z.string().min(1),
@@ -66,7 +68,8 @@ export const scenarioSchema = z.strictObject({
   cites: z.string().min(1),
   trigger: z.string().optional(),
   seedRows: z.number().int().min(0),
-  defaults: z.strictObject({ rows: z.number().int().min(0), seconds: z.number().min(0) }),
+  defaults: tunablesSchema,
+  byHand: tunablesSchema.partial().optional(),
   contract: z.strictObject({
     duplicateDeliveries: z.enum(['legal', 'illegal']),
     recoverWithinMs: count,

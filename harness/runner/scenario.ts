@@ -108,6 +108,8 @@ export interface ScenarioDefinition {
   /** Rows per fixture table before the pipeline starts. */
   readonly seedRows: number;
   readonly defaults: Tunables;
+  /** Other values for `cdc-lab trigger`, where a person looks on. */
+  readonly byHand?: Partial<Tunables>;
   readonly contract: Contract;
   readonly steps: {
     readonly inject: readonly Step[];

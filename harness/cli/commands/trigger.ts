@@ -50,12 +50,12 @@ export async function trigger(
   return EXIT.ok;
 }
 
-/** `--seconds` has a default by hand that a test run does not have: time to look at the lag. */
 function tunablesOf(scenario: Scenario, options: Record<string, unknown>): Tunables {
   const { rows, seconds } = options;
+  const defaults = { ...scenario.defaults, ...scenario.byHand };
   return {
-    rows: rows === undefined ? scenario.defaults.rows : Number(rows),
-    seconds: seconds === undefined ? scenario.defaults.seconds : Number(seconds),
+    rows: rows === undefined ? defaults.rows : Number(rows),
+    seconds: seconds === undefined ? defaults.seconds : Number(seconds),
   };
 }
 
