@@ -1,0 +1,305 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import type { TableComparison } from '../compare/table.ts';
+import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { compareInWindow, type ExactOptions, NotExact, type Window } from './window.ts';
+
+const ITEMS = `
+  CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric, version bigint);
+  INSERT INTO items SELECT i, 'name ' || i, i * 1.10, 1 FROM generate_series(1, 2000) i`;
+
+function optionsFor(pair: DatabasePair, own: Partial<ExactOptions> = {}): ExactOptions {
+  return {
+    sourceUrl: pair.sourceUrl,
+    sinkUrl: pair.sinkUrl,
+    statementTimeoutMs: 30_000,
+    passFence: async () => 'passed',
+    maxSettledKeys: 1_000,
+    versionColumn: 'version',
+    limits: { keys: 100_000, bytes: 50_000_000 },
+    slotCreationMs: 10_000,
+    drainMs: 10_000,
+    signal: AbortSignal.timeout(50_000),
+    ...own,
+  };
+}
+
+async function compare(
+  pair: DatabasePair,
+  own: Partial<ExactOptions> = {},
+  name = 'items',
+): Promise<{ window: Window; answer: TableComparison | Error }> {
+  const copies = [{ id: `public.${name}`, copy: `public.${name}` }];
+  const window = await compareInWindow(copies, optionsFor(pair, own));
+  return { window, answer: window.tables.get(`public.${name}`) ?? new Error('no answer') };
+}
+
+function found(answer: TableComparison | Error): Record<string, number> {
+  if (answer instanceof Error) throw answer;
+  return Object.fromEntries(Object.entries(answer.counts).filter(([, count]) => count > 0));
+}
+
+/** Writes to the source while the window is open; `copied` of it has come to the sink when that is looked at. */
+function meanwhile(pair: DatabasePair, written: string, copied = written): Partial<ExactOptions> {
+  return {
+    passFence: async () => {
+      await pair.onSource(written);
+      if (copied !== '') await pair.onSink(copied);
+      return 'passed';
+    },
+  };
+}
+
+test('without writes, what differs is found, classed and named', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`${ITEMS}; UPDATE items SET name = 'new', version = 2 WHERE id = 9`);
+  await pair.onSink(`${ITEMS}; DELETE FROM items WHERE id IN (5, 6); INSERT INTO items VALUES (9001, 'x', 0, 1);
+    UPDATE items SET amount = amount + 1 WHERE id = 11`);
+  const { answer, window } = await compare(pair);
+  expect(found(answer)).toEqual({ missing: 2, extra: 1, stale: 1, corrupted: 1 });
+  expect(window.touchedKeys).toBe(0);
+});
+
+const WRITES = `
+  INSERT INTO items VALUES (3001, 'in', 1, 1); UPDATE items SET name = 'up', version = 2 WHERE id = 2;
+  DELETE FROM items WHERE id = 3; UPDATE items SET id = 4004 WHERE id = 4`;
+
+test('writes that have come to the sink, or have not yet, are no differences', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const all = await compare(pair, meanwhile(pair, WRITES));
+  expect(found(all.answer)).toEqual({});
+  expect(all.window.touchedKeys).toBe(5);
+  const late = WRITES.replaceAll('3001', '3002').replace('id = 2', 'id = 12').replace('= 3', '= 13');
+  const none = await compare(
+    pair,
+    meanwhile(pair, late.replace('4004 WHERE id = 4', '4014 WHERE id = 14'), ''),
+  );
+  expect(found(none.answer)).toEqual({});
+  expect(none.window.touchedKeys).toBe(5);
+});
+
+test('a key may show any of the versions that it took meanwhile, and no other', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const two = `UPDATE items SET name = 'a', version = 2 WHERE id = 2; UPDATE items SET name = 'b', version = 3 WHERE id = 2`;
+  const first = await compare(pair, meanwhile(pair, two, two.split(';')[0]));
+  expect(found(first.answer)).toEqual({});
+  const wrong = `UPDATE items SET name = 'c', version = 3 WHERE id = 2`;
+  const { answer } = await compare(pair, meanwhile(pair, two, wrong));
+  expect(found(answer)).toEqual({ corrupted: 1 });
+  expect(answer).toMatchObject({ wrong: [{ keyText: '["2"]', class: 'corrupted', columns: ['name'] }] });
+});
+
+test('a hot key rolled back below the fence is stale, and one that is gone is missing', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`${ITEMS}; UPDATE items SET version = 5`);
+  const hot = `UPDATE items SET version = 6 WHERE id IN (2, 3)`;
+  const { answer } = await compare(
+    pair,
+    meanwhile(pair, hot, 'UPDATE items SET version = 4 WHERE id = 2; DELETE FROM items WHERE id = 3'),
+  );
+  expect(found(answer)).toEqual({ stale: 1, missing: 1 });
+});
+
+test('wrong rows beside touched ones are found, also in the same bucket', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSink(`UPDATE items SET name = 'hand' WHERE id = 1999; DELETE FROM items WHERE id = 1500`);
+  const { answer } = await compare(
+    pair,
+    meanwhile(
+      pair,
+      'UPDATE items SET version = 2 WHERE id < 1000',
+      'UPDATE items SET version = 2 WHERE id < 500',
+    ),
+  );
+  expect(found(answer)).toEqual({ corrupted: 1, missing: 1 });
+});
+
+test('a touched row that is in the sink twice is a duplicate', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSink('ALTER TABLE items DROP CONSTRAINT items_pkey');
+  const update = 'UPDATE items SET version = 2 WHERE id = 2';
+  const { answer } = await compare(
+    pair,
+    meanwhile(pair, update, `${update}; INSERT INTO items SELECT * FROM items WHERE id = 2`),
+  );
+  expect(found(answer)).toEqual({ duplicate: 1 });
+});
+
+test('a value that TOAST kept is part of the version', async () => {
+  await using pair = await databasePair();
+  const long = `(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 500) i)`;
+  await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY, name text, body text, version bigint);
+    INSERT INTO items VALUES (1, 'a', ${long}, 1), (2, 'a', ${long}, 1)`);
+  const write = `UPDATE items SET version = 2 WHERE id = 1; UPDATE items SET id = 3 WHERE id = 2;
+                 UPDATE items SET name = 'b' WHERE id = 3`;
+  expect(found((await compare(pair, meanwhile(pair, write))).answer)).toEqual({});
+  const lost = `UPDATE items SET version = 3, body = 'lost' WHERE id = 1`;
+  const { answer } = await compare(pair, meanwhile(pair, 'UPDATE items SET version = 3 WHERE id = 1', lost));
+  expect(answer).toMatchObject({ counts: { corrupted: 1 }, wrong: [{ columns: ['body'] }] });
+});
+
+const KEYS: [string, string, string][] = [
+  ['composite', 'a text, b int, PRIMARY KEY (b, a)', `'x,"y' || i, i`],
+  ['uuid', 'a uuid PRIMARY KEY, b int', `md5(i::text)::uuid, i`],
+  ['char(n)', 'a char(8) PRIMARY KEY, b int', `'k' || i, i`],
+  ['text', 'a text PRIMARY KEY, b int', `'it''s "' || i, i`],
+  ['numeric', 'a numeric PRIMARY KEY, b int', `i * 1.10, i`],
+  ['timestamp', 'a timestamptz PRIMARY KEY, b int', `'2026-01-01Z'::timestamptz + i * interval '1 ms', i`],
+];
+test.each(KEYS)('keys of type %s are found in both databases', async (_, columns, values) => {
+  await using pair = await databasePair();
+  await pair.onBoth(`CREATE TABLE items (${columns}, v text, f float8, o boolean, j jsonb, y bytea);
+    INSERT INTO items SELECT ${values}, 'v', 0.1 + i, i % 2 = 0, '{"a": [1.0]}', '\\x00ff' FROM generate_series(1, 200) i`);
+  const write = `UPDATE items SET v = 'w', o = NOT o WHERE b <= 20; DELETE FROM items WHERE b = 30`;
+  const { answer, window } = await compare(pair, meanwhile(pair, write, write.replace('20', '10')));
+  expect(found(answer)).toEqual({});
+  expect(window.touchedKeys).toBe(21);
+  await pair.onSink(`UPDATE items SET v = 'w', o = NOT o WHERE b BETWEEN 11 AND 20`);
+  const hot = await compare(
+    pair,
+    meanwhile(pair, `UPDATE items SET v = 'z' WHERE b = 5`, `UPDATE items SET v = 'q' WHERE b = 5`),
+  );
+  expect(found(hot.answer)).toEqual({ corrupted: 1 });
+});
+
+test('a partitioned table is compared through its root, and a row that moves between partitions is one row', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`CREATE TABLE items (id int, part int, v text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+    CREATE TABLE items_1 PARTITION OF items FOR VALUES IN (1); CREATE TABLE items_2 PARTITION OF items FOR VALUES IN (2)`);
+  await pair.onSink('CREATE TABLE items (id int, part int, v text, PRIMARY KEY (id, part))');
+  await pair.onBoth(`INSERT INTO items SELECT i, i % 2 + 1, 'v' FROM generate_series(1, 100) i`);
+  const write = `UPDATE items SET part = 3 - part WHERE id <= 10; UPDATE items SET v = 'w' WHERE id <= 20`;
+  const { answer, window } = await compare(pair, meanwhile(pair, write, ''));
+  expect(found(answer)).toEqual({});
+  expect(window.touchedKeys).toBe(30);
+});
+
+const DISTURBANCES: [string, string, RegExp][] = [
+  ['a TRUNCATE', 'TRUNCATE items', /truncated|rewritten/],
+  ['a rewriting ALTER', 'ALTER TABLE items ALTER COLUMN id TYPE bigint', /altered/],
+  ['a new column', 'ALTER TABLE items ADD COLUMN extra int', /altered/],
+  ['a table made anew', `DROP TABLE items; ${ITEMS}`, /altered/],
+];
+test.each(DISTURBANCES)('%s in the window is not judged', async (_, statement, reason) => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const { answer } = await compare(pair, meanwhile(pair, statement));
+  expect(answer).toBeInstanceOf(NotExact);
+  expect(answer).toMatchObject({ message: expect.stringMatching(reason) });
+});
+
+test('a table without primary key is compared while nobody writes to it, and not judged otherwise', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(
+    'CREATE TABLE items (a int, b text); INSERT INTO items VALUES (1, NULL), (1, NULL), (2, $$x$$)',
+  );
+  expect(found((await compare(pair)).answer)).toEqual({});
+  const { answer } = await compare(pair, meanwhile(pair, 'INSERT INTO items VALUES (3, NULL)'));
+  expect(answer).toMatchObject({ name: 'NotExact', message: expect.stringMatching(/no primary key/) });
+});
+
+test('an open transaction holds up the slot for a bounded time, and no slot or walsender stays behind', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSource('BEGIN; UPDATE items SET version = 2 WHERE id = 1');
+  await expect(compare(pair, { slotCreationMs: 500 })).rejects.toMatchObject({ name: 'NotExact' });
+  await pair.onSource('COMMIT');
+  await expect.poll(() => leftovers(pair)).toBe('0');
+  await compare(pair);
+  await expect.poll(() => leftovers(pair)).toBe('0');
+});
+
+test('more writes than may be held are said so, and never a PASS', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const write = meanwhile(pair, 'UPDATE items SET version = 2');
+  const limits = { keys: 100, bytes: 50_000_000 };
+  await expect(compare(pair, { ...write, limits })).rejects.toThrow(/more than may be held/);
+});
+
+test('a walsender that stands still is not taken for a quiet one', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  let pid = 0;
+  const stop = async (): Promise<'passed'> => {
+    await pair.onSource('UPDATE items SET version = 2 WHERE id = 1');
+    const sql = `SELECT active_pid::text AS pid FROM pg_replication_slots
+                 WHERE slot_name LIKE 'cdc_lab_verifier_%' AND database = current_database()`;
+    pid = Number((await pair.source.one(sql)).pid);
+    process.kill(pid, 'SIGSTOP');
+    return 'passed';
+  };
+  try {
+    const answer = compare(pair, { passFence: stop, drainMs: 1_000 });
+    await expect(answer).rejects.toThrow(/did not reach its target/);
+  } finally {
+    if (pid > 0) process.kill(pid, 'SIGCONT');
+  }
+});
+
+test('a walsender that ended is not taken for a quiet one', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const kill = async (): Promise<'passed'> => {
+    await pair.source.query(
+      `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
+       WHERE slot_name LIKE 'cdc_lab_verifier_%' AND database = current_database()`,
+    );
+    await sleep(100);
+    return 'passed';
+  };
+  await expect(compare(pair, { passFence: kill })).rejects.toMatchObject({ name: 'NotExact' });
+});
+
+test('under a running load no key that is on its way is taken for a wrong one', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const [ours, theirs] = [pair.sourceUrl, pair.sinkUrl].map(
+    (connectionString) => new pg.Client({ connectionString }),
+  );
+  if (ours === undefined || theirs === undefined) throw new Error('no writers');
+  await Promise.all([ours.connect(), theirs.connect()]);
+  let running = true;
+  let fenced = 0;
+  let written = 0;
+  // A pipeline in small: each statement is carried to the sink a moment after its commit, in order.
+  const load = (async () => {
+    for (; running; written++) {
+      const id = (written * 7) % 2000;
+      const sql =
+        written % 5 === 0
+          ? `DELETE FROM items WHERE id = ${id}`
+          : `INSERT INTO items VALUES (${id}, 'w${written}', 1, 1) ON CONFLICT (id) DO UPDATE SET name = EXCLUDED.name, version = items.version + 1`;
+      await ours.query(sql);
+      await sleep(1);
+      await theirs.query(sql);
+      fenced = written + 1;
+    }
+  })();
+  const passFence = async (): Promise<'passed'> => {
+    const target = written + 1;
+    while (fenced < target) await sleep(2);
+    return 'passed';
+  };
+  try {
+    for (let round = 0; round < 5; round++)
+      expect(found((await compare(pair, { passFence })).answer)).toEqual({});
+    await pair.onSink(`INSERT INTO items VALUES (90001, 'hand', 1, 1)`);
+    expect(found((await compare(pair, { passFence })).answer)).toEqual({ extra: 1 });
+  } finally {
+    running = false;
+    await load;
+    await Promise.all([ours.end(), theirs.end()]);
+  }
+});
+
+async function leftovers(pair: DatabasePair): Promise<string | null | undefined> {
+  const sql = `SELECT count(*)::text AS n FROM pg_replication_slots
+               WHERE slot_name LIKE 'cdc_lab_verifier_%' AND database = current_database()`;
+  return (await pair.source.one(sql)).n;
+}
