@@ -20,6 +20,8 @@ export interface SideSql {
   readonly from: string;
   /** 64-bit hash of the key; of the whole row where there is no key. */
   readonly keyHash: string;
+  /** The row as one record: to be computed once where several hashes are taken of it. */
+  readonly record: string;
   /** Two independent 64-bit hashes of the row. */
   readonly rowHash1: string;
   readonly rowHash2: string;
@@ -27,7 +29,7 @@ export interface SideSql {
   readonly keyText: string;
 }
 
-const SEEDS = { key: '7210403941', row1: '5577006791947779410', row2: '8674665223082153551' } as const;
+export const SEEDS = { key: '7210403941', row1: '5577006791947779410', row2: '8674665223082153551' } as const;
 
 /** @throws where the sink's table lacks a column of the key: then no row can be found again. */
 export function pairTables(source: Table, sink: Table | undefined): TablePair {
@@ -60,6 +62,7 @@ function sideSql(
   const rowHash1 = recordHash(all, SEEDS.row1);
   return {
     from: `${ident(table.schema)}.${ident(table.name)}`,
+    record: recordOf(all),
     rowHash1,
     rowHash2: recordHash(all, SEEDS.row2),
     keyHash: key.length === 0 ? rowHash1 : recordHash(hashes(key), SEEDS.key),
@@ -68,7 +71,11 @@ function sideSql(
 }
 
 function recordHash(expressions: readonly string[], seed: string): string {
-  return `hash_record_extended(ROW(${expressions.join(', ')}), ${seed})`;
+  return `hash_record_extended(${recordOf(expressions)}, ${seed})`;
+}
+
+function recordOf(expressions: readonly string[]): string {
+  return `ROW(${expressions.join(', ')})`;
 }
 
 /** Columns of a key by name, from the JSON array that {@link SideSql.keyText} gives. */

@@ -1,5 +1,5 @@
 import type { Database } from '../postgres.ts';
-import type { SideSql, TablePair } from './pairing.ts';
+import { SEEDS, type SideSql, type TablePair } from './pairing.ts';
 
 /** Rows and two hash sums of each bucket of keys. Sums, not XOR: two equal wrong rows would cancel. */
 export interface Digest {
@@ -25,13 +25,18 @@ export function bucketCount(estimatedRows: number): number {
   return Math.min(MAX_BUCKETS, Math.max(MIN_BUCKETS, 2 ** Math.ceil(Math.log2(wanted))));
 }
 
-/** The grouped scan: one pass, hashes in a subquery that the planner may not flatten, or it computes them twice. */
+/**
+ * The grouped scan, in one pass. `OFFSET 0` keeps the planner from flattening the subqueries: it would make the record
+ * and hash it anew for each use.
+ */
 export async function digest(database: Database, side: SideSql | null, buckets: number): Promise<Digest> {
   if (side === null) return { rows: 0, buckets: new Map() };
   const sql = `
     SELECT b::text, count(*)::text AS n, sum(h1)::text AS s1, sum(h2)::text AS s2
-    FROM (SELECT ${side.keyHash} & ${buckets - 1} AS b, ${side.rowHash1} AS h1, ${side.rowHash2} AS h2
-          FROM ${side.from} OFFSET 0) rows
+    FROM (SELECT k & ${buckets - 1} AS b, hash_record_extended(r, ${SEEDS.row1}) AS h1,
+                 hash_record_extended(r, ${SEEDS.row2}) AS h2
+          FROM (SELECT ${side.keyHash} AS k, ${side.record} AS r FROM ${side.from} OFFSET 0) records
+          OFFSET 0) hashes
     GROUP BY b`;
   let rows = 0;
   const sums = new Map<number, string>();
