@@ -95,6 +95,13 @@ async function runPlans(
   const undo = new UndoLog(lab.dir);
   const results: VariantResult[] = [];
   const prepared = new Map<VariantPlan, Promise<Instance>>();
+  const disposals: Promise<void>[] = [];
+  const retire = (instance: Instance): void => {
+    const disposal = instance[Symbol.asyncDispose]();
+    // Reported at the end, with the others.
+    disposal.catch(() => undefined);
+    disposals.push(disposal);
+  };
   const prepare = (plan: VariantPlan | undefined): void => {
     if (plan === undefined || prepared.has(plan) || signal.aborted) return;
     const instance = lab.createInstance(instanceSpecOf(plan));
@@ -106,6 +113,9 @@ async function runPlans(
     for (const [index, plan] of plans.entries()) {
       signal.throwIfAborted();
       prepare(plan);
+      // From here on it is the variant's to retire.
+      const mine = prepared.get(plan);
+      prepared.delete(plan);
       const own = path.join(dir, `${plan.scenario.id}-${plan.variant}`);
       const within = { scenario: plan.scenario.id, variant: plan.variant };
       results.push(
@@ -118,21 +128,23 @@ async function runPlans(
             undo,
             journal: journal.within(within, path.join(own, 'journal.ndjson')),
             signal,
+            retire,
             onPhase: (phase) => {
               if (phase === QUIET_PHASE) prepare(plans[index + 1]);
             },
           },
-          prepared.get(plan),
+          mine,
         ),
       );
-      prepared.delete(plan);
     }
   } finally {
     // Set up, and not run: an interrupt came first.
     for (const instance of prepared.values()) {
       const standing = await instance.catch(() => undefined);
-      await standing?.[Symbol.asyncDispose]();
+      if (standing !== undefined) retire(standing);
     }
+    await Promise.allSettled(disposals);
   }
+  await Promise.all(disposals);
   return results;
 }

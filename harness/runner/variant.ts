@@ -48,6 +48,8 @@ export interface RunnerDeps {
   readonly undo: UndoLog;
   readonly journal: Journal;
   readonly signal: AbortSignal;
+  /** Takes the instance when it has served; it is disposed of while the next one runs. */
+  readonly retire: (instance: Instance) => void;
   /** Called when a phase begins; the run prepares the next instance in the quiet ones. */
   readonly onPhase?: (phase: Phase) => void;
 }
@@ -83,7 +85,7 @@ export function instanceSpecOf(plan: VariantPlan): InstanceSpec {
 }
 
 /**
- * Runs one variant on an instance of its own, from `steady` to `verify`, and disposes of the instance.
+ * Runs one variant on an instance of its own, from `steady` to `verify`, and hands the instance over to `retire`.
  *
  * @throws only when interrupted, after the heal; every other failure is an INCONCLUSIVE result with its reason.
  */
@@ -129,11 +131,14 @@ class VariantRun {
         () => preparing,
       );
       journal.write({ t: 'instance-ready', ms: since(start), instance: describeInstance(instance) });
-      await using _held = new Held(instance, () => this.#keeps());
-      await using access = await this.#deps.openAccess(instance);
-      signal.throwIfAborted();
-      steps = this.#steps(instance, access);
-      await this.#live(steps, access, instance);
+      try {
+        await using access = await this.#deps.openAccess(instance);
+        signal.throwIfAborted();
+        steps = this.#steps(instance, access);
+        await this.#live(steps, access, instance);
+      } finally {
+        if (!this.#keeps()) this.#deps.retire(instance);
+      }
     } catch (error) {
       if (signal.aborted) throw interruption(signal, error);
       this.#outcome.verdict = 'INCONCLUSIVE';
@@ -333,21 +338,6 @@ class VariantRun {
       findings: [...findings],
       dir: path.join(`${scenario.id}-${variant}`),
     };
-  }
-}
-
-/** Disposes of the instance at the end of its scope, unless it is to be kept. */
-class Held implements AsyncDisposable {
-  readonly #instance: Instance;
-  readonly #keeps: () => boolean;
-
-  constructor(instance: Instance, keeps: () => boolean) {
-    this.#instance = instance;
-    this.#keeps = keeps;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#keeps()) await this.#instance[Symbol.asyncDispose]();
   }
 }
 
