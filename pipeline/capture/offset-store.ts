@@ -9,7 +9,7 @@ import {
   type RecordProducer,
 } from './kafka-clients.ts';
 import { choosePartition } from './partition.ts';
-import { createTopic } from './topics.ts';
+import { createTopic, topicMetadata } from './topics.ts';
 
 /** Small segments, so that compaction gets at them: every position of a busy hour would stay otherwise. */
 const TOPIC_CONFIGS = {
@@ -46,8 +46,7 @@ export class OffsetStore implements OffsetStage {
           configs: TOPIC_CONFIGS,
         });
       }
-      const metadata = await admin.metadata({ topics: [this.#topic], forceUpdate: true });
-      const topic = metadata.topics.get(this.#topic);
+      const topic = (await topicMetadata(admin, [this.#topic])).get(this.#topic);
       if (topic === undefined) throw new Error(`Kafka has no metadata of topic ${this.#topic} yet.`);
       this.#partition = choosePartition(this.#topic, this.#key, topic.partitionsCount);
       fetcher.topics.track(this.#topic);

@@ -1,6 +1,7 @@
 import type { Admin } from '@platformatic/kafka';
 import type { SourceConfig } from './config.ts';
 import { topicExists } from './kafka-clients.ts';
+import { sleep } from './wake.ts';
 
 /** Creates topics before the first record goes to them, and knows how many partitions each has. */
 export class TopicRegistry {
@@ -26,13 +27,46 @@ export class TopicRegistry {
     for (const topic of unknown.filter((name) => !existing.has(name))) {
       await createTopic(this.#admin, topic, this.#config);
     }
-    const metadata = await this.#admin.metadata({ topics: unknown, forceUpdate: true });
-    for (const topic of unknown) {
-      const count = metadata.topics.get(topic)?.partitionsCount;
-      if (count === undefined || count === 0) throw new Error(`Kafka has no metadata of topic ${topic} yet.`);
-      this.#partitions.set(topic, count);
-    }
+    const metadata = await topicMetadata(this.#admin, unknown);
+    for (const [topic, { partitionsCount }] of metadata) this.#partitions.set(topic, partitionsCount);
   }
+}
+
+/** A topic that was made just now is unknown to the broker's metadata for a moment. */
+const METADATA_DEADLINE_MS = 5_000;
+const METADATA_EVERY_MS = 50;
+
+/** Metadata of topics that exist, or were made just now. @throws the library's error after a deadline. */
+export async function topicMetadata(
+  admin: Admin,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, TopicMetadata>> {
+  const deadline = AbortSignal.timeout(METADATA_DEADLINE_MS);
+  for (;;) {
+    try {
+      const metadata = await admin.metadata({ topics: [...topics], forceUpdate: true });
+      const known = topics.flatMap((topic) => {
+        const found = metadata.topics.get(topic);
+        return found && hasLeaders(found) ? [[topic, found] as const] : [];
+      });
+      if (known.length === topics.length) return new Map(known);
+      if (deadline.aborted) throw new Error(`Kafka has no metadata of ${topics.join(', ')}.`);
+    } catch (error) {
+      if (deadline.aborted || !isUnknownTopic(error)) throw error;
+    }
+    await sleep(METADATA_EVERY_MS, deadline);
+  }
+}
+
+type TopicMetadata =
+  Awaited<ReturnType<Admin['metadata']>>['topics'] extends Map<string, infer T> ? T : never;
+
+function hasLeaders({ partitions, partitionsCount }: TopicMetadata): boolean {
+  return partitionsCount > 0 && partitions.every(({ leader }) => leader >= 0);
+}
+
+function isUnknownTopic(error: unknown): boolean {
+  return error instanceof Error && /Unknown topic/.test(error.message);
 }
 
 /** Creates one topic; that it exists already is no error. */
