@@ -61,7 +61,7 @@ async function play(): Promise<Played> {
     pair,
     produce: async (records) => {
       const messages = records.map(({ key, value, position }) => ({
-        key: JSON.stringify(key),
+        key: key === null ? null : JSON.stringify(key),
         value: value === null ? null : JSON.stringify(value),
         headers: position === undefined ? {} : { 'cdc.position': position },
       }));

@@ -96,7 +96,7 @@ class History {
     this.#seeColumns(record.value);
     const text = record.key === null ? undefined : this.#keyText(record.key);
     const wanted = text === undefined ? undefined : this.#wanted.get(text);
-    if (wanted === undefined && record.key !== null) return;
+    if (wanted === undefined && text !== undefined) return;
     const event = record.value === null ? null : readEvent(record.value);
     if (event === undefined) return;
     if (event?.op === 't') this.truncates.push({ partition, offset, event, position });
