@@ -23,6 +23,7 @@ const LOOK_AGAIN_MS = 500;
 /** Fetched and not yet applied, over all partitions; one fetch more may come on top. */
 const MAX_BUFFERED_BYTES = 48 * 1024 * 1024;
 const LAG_EVERY_MS = 2_000;
+const COMMIT_WITHIN_MS = 3_000;
 const PRUNE_EVERY_MS = 600_000;
 /** Lost partitions in a row, without one batch stored between them, after which the task gives up. */
 const MAX_ZOMBIES = 10;
@@ -379,7 +380,8 @@ export class SinkTask implements Task {
       while (this.#toCommit.size > 0 && this.#joined) {
         const offsets = [...this.#toCommit.values()];
         this.#toCommit.clear();
-        await this.#reader.commit(offsets);
+        // The client joins again inside a commit that a rebalance overtook, and may then never answer.
+        await within(COMMIT_WITHIN_MS, this.#reader.commit(offsets));
       }
     } catch (error) {
       // The sink database has the truth; the group's offsets catch up with the next batch.
@@ -426,5 +428,16 @@ export class SinkTask implements Task {
     } catch (error) {
       this.#context.log.warn('old tombstones were not pruned', { error: messageOf(error) });
     }
+  }
+}
+
+/** @throws where the work has not ended after so many milliseconds; it is left to itself then. */
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
