@@ -92,10 +92,10 @@ const del = (id: number, at: EventSpec['at']): RawRecord => rawEvent({ op: 'd', 
 const truncate = (at: EventSpec['at']): RawRecord => rawEvent({ op: 't', at });
 const names = async (): Promise<string> =>
   (await db.rows('SELECT id, name FROM customers ORDER BY id, name'))
-    .map((r) => `${r['id']}:${r['name']}`)
+    .map((r) => `${r.id}:${r.name}`)
     .join(' ');
 const nextOffset = async (): Promise<unknown> =>
-  (await db.rows('SELECT next_offset::int AS n FROM _cdc_offsets'))[0]?.['n'];
+  (await db.rows('SELECT next_offset::int AS n FROM _cdc_offsets'))[0]?.n;
 
 describe('the position guard', () => {
   test('makes the table, fills in the metadata, and stores the offset with the rows', async () => {
@@ -431,7 +431,7 @@ describe('hostile input', () => {
       message: expect.stringContaining('customers-0@211'),
     });
     expect(await nextOffset()).toBe(211);
-    expect((await db.rows('SELECT count(*)::int AS n FROM customers'))[0]?.['n']).toBe(211);
+    expect((await db.rows('SELECT count(*)::int AS n FROM customers'))[0]?.n).toBe(211);
   });
 
   test('a value that is too long is refused, not cut off', async () => {

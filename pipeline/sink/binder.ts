@@ -142,16 +142,16 @@ export class Binder {
     }
     const { source } = event;
     const last = this.#lastNamed;
-    if (last.topic === topic && last.schema === source['schema'] && last.table === source['table'])
+    if (last.topic === topic && last.schema === source.schema && last.table === source.table)
       return last.name;
     const name = this.#nameOf(topic, source);
-    this.#lastNamed = { topic, schema: source['schema'], table: source['table'], name };
+    this.#lastNamed = { topic, schema: source.schema, table: source.table, name };
     return name;
   }
 
   #nameOf(topic: string, source: JsonObject): TableName {
     // One topic can carry several tables (a routing transform): remembered per topic and source table.
-    const id = `${topic}\0${String(source['schema'])}\0${String(source['table'])}`;
+    const id = `${topic}\0${String(source.schema)}\0${String(source.table)}`;
     const name = this.#names.get(id) ?? tableNameOf(this.#config.tableFormat, topic, source);
     this.#names.set(id, name);
     this.#names.set(topic, name);
@@ -196,7 +196,7 @@ export class Binder {
       position: event.position,
       fromSnapshot: event.op === 'r',
       op: event.op,
-      lsn: formatLsn(event.source['lsn']),
+      lsn: formatLsn(event.source.lsn),
       sourceTsUs: microsOf(event.source),
       capturedUs: event.capturedUs,
       index,
@@ -349,9 +349,9 @@ function cacheFor<T>(caches: WeakMap<object, Map<string, T>>, owner: object | nu
 }
 
 function microsOf(source: JsonObject): number | null {
-  const us = source['ts_us'];
+  const us = source.ts_us;
   if (typeof us === 'number') return us;
-  const ms = source['ts_ms'];
+  const ms = source.ts_ms;
   return typeof ms === 'number' ? ms * 1_000 : null;
 }
 

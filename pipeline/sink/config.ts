@@ -64,7 +64,7 @@ function crossChecks(config: ConnectorConfig): ConfigProblem[] {
   const wrong = (key: string, message: string): void => {
     problems.push({ key, message: `${key} ${message}` });
   };
-  if ((config['topics'] === undefined) === (config['topics.regex'] === undefined)) {
+  if ((config.topics === undefined) === (config['topics.regex'] === undefined)) {
     wrong('topics', 'or topics.regex must be given, and only one of them');
   }
   for (const required of ['connection.url', 'connection.username']) {

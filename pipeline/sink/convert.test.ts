@@ -148,7 +148,7 @@ test('parseJson keeps whole numbers beyond 2^53 as they were written', () => {
     '{"after":{"id":9007199254740993,"t":"9007199254740993"},"ts_ns":1700000000000000001}',
     ['after'],
   ) as Record<string, Record<string, unknown>>;
-  expect(json['after']?.['id']).toEqual(new ExactNumber('9007199254740993'));
-  expect(json['after']?.['t']).toBe('9007199254740993');
+  expect(json.after?.id).toEqual(new ExactNumber('9007199254740993'));
+  expect(json.after?.t).toBe('9007199254740993');
   expect(() => parseJson('{', 'all')).toThrow(RecordError);
 });

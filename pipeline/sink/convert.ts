@@ -73,8 +73,8 @@ function decimal(scale: number): Converter {
 }
 
 const variableScale: Converter = (value) => {
-  if (!isObject(value) || typeof value['scale'] !== 'number') throw mismatch('{scale, value}', value);
-  return decimalText(base64(value['value']), value['scale']);
+  if (!isObject(value) || typeof value.scale !== 'number') throw mismatch('{scale, value}', value);
+  return decimalText(base64(value.value), value.scale);
 };
 
 const bits: (length: number) => Converter = (length) => (value) => {
@@ -96,7 +96,7 @@ function array(element: Converter): Converter {
 function semantic(schema: ConnectSchema): Converter | null {
   switch (schema.name) {
     case 'org.apache.kafka.connect.data.Decimal':
-      return decimal(Number(schema.parameters['scale'] ?? '0'));
+      return decimal(Number(schema.parameters.scale ?? '0'));
     case 'io.debezium.data.VariableScaleDecimal':
       return variableScale;
     case 'io.debezium.time.Date':
@@ -117,7 +117,7 @@ function semantic(schema: ConnectSchema): Converter | null {
     case 'io.debezium.time.MicroDuration':
       return time.duration;
     case 'io.debezium.data.Bits':
-      return bits(Number(schema.parameters['length'] ?? '1'));
+      return bits(Number(schema.parameters.length ?? '1'));
     default:
       return null;
   }
@@ -208,7 +208,7 @@ export function columnTypeOf(schema: ConnectSchema): string {
   switch (schema.name) {
     case 'org.apache.kafka.connect.data.Decimal': {
       const precision = Number(schema.parameters['connect.decimal.precision'] ?? '0');
-      const scale = Number(schema.parameters['scale'] ?? '0');
+      const scale = Number(schema.parameters.scale ?? '0');
       return precision > 0 ? `numeric(${precision},${scale})` : 'numeric';
     }
     case 'io.debezium.data.VariableScaleDecimal':
@@ -242,7 +242,7 @@ export function columnTypeOf(schema: ConnectSchema): string {
     case 'io.debezium.data.Xml':
       return 'text';
     case 'io.debezium.data.Bits':
-      return `bit varying(${Number(schema.parameters['length'] ?? '1')})`;
+      return `bit varying(${Number(schema.parameters.length ?? '1')})`;
     default:
       return plainColumnType(schema);
   }

@@ -81,7 +81,7 @@ export function rawEvent(spec: EventSpec): RawRecord {
     ts_us: 1_700_000_000_500_000,
     ts_ns: 0,
   };
-  const idSchema = fields?.['id'] ?? { type: 'int32', optional: false };
+  const idSchema = fields?.id ?? { type: 'int32', optional: false };
   const wrap = (schema: unknown, content: unknown): string =>
     JSON.stringify(fields === null ? content : { schema, payload: content });
   const valueSchema = {

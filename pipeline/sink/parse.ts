@@ -58,11 +58,11 @@ export class RecordParser {
       return { ...base, ...none, kind: 'tombstone', position: header };
     }
     const { payload, prefix } = this.#read(this.#values, record.topic, record.value, EXACT_FIELDS, 'value');
-    if (!isObject(payload) || typeof payload['op'] !== 'string' || !isObject(payload['source'])) {
+    if (!isObject(payload) || typeof payload.op !== 'string' || !isObject(payload.source)) {
       throw new RecordError('the value is not an envelope of Debezium: op and source are missing');
     }
-    const { op, source } = { op: payload['op'], source: payload['source'] };
-    const event = { ...base, op, source, capturedUs: numberOf(payload['ts_us'], payload['ts_ms']) };
+    const { op, source } = { op: payload.op, source: payload.source };
+    const event = { ...base, op, source, capturedUs: numberOf(payload.ts_us, payload.ts_ms) };
     const position = header ?? derivePosition(source, record.offset);
     switch (op) {
       case 'c':
@@ -76,7 +76,7 @@ export class RecordParser {
           position,
         };
       case 'd': {
-        const before = isObject(payload['before']) ? payload['before'] : null;
+        const before = isObject(payload.before) ? payload.before : null;
         return { ...event, kind: 'delete', row: before, rowSchema: prefix?.before ?? null, position };
       }
       case 't':
@@ -107,7 +107,7 @@ export class RecordParser {
     const prefixLength = schemaPrefixLength(bytes);
     if (prefixLength === undefined) return wrapped(bytes, exact, what);
     const head = parseJson(`${bytes.toString('utf8', 0, prefixLength)}null}`, 'all') as JsonObject;
-    const schema = head['schema'] === null ? null : readSchema(head['schema']);
+    const schema = head.schema === null ? null : readSchema(head.schema);
     const prefix = {
       bytes: Buffer.from(bytes.subarray(0, prefixLength)),
       schema,
@@ -137,14 +137,14 @@ function wrapped(bytes: Buffer, exact: readonly string[] | 'all', what: string):
   }
   const whole = parseJson(bytes.toString('utf8'), 'all');
   if (!isObject(whole)) throw new RecordError(`the ${what} is no object`);
-  const schema = whole['schema'] === null ? null : readSchema(whole['schema']);
+  const schema = whole.schema === null ? null : readSchema(whole.schema);
   const prefix = {
     bytes,
     schema,
     after: fieldOf(schema, 'after'),
     before: fieldOf(schema, 'before'),
   };
-  return { payload: whole['payload'], prefix };
+  return { payload: whole.payload, prefix };
 }
 
 function rowOf(payload: JsonObject, field: 'after'): JsonObject {

@@ -73,7 +73,7 @@ interface Target {
 
 function targetOf({ partition, offset }: ConnectorOffset): Target {
   const { kafka_topic: topic, kafka_partition: id } = partition;
-  const to = offset === null ? null : offset['kafka_offset'];
+  const to = offset === null ? null : offset.kafka_offset;
   if (
     typeof topic !== 'string' ||
     !Number.isInteger(id) ||

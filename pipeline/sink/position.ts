@@ -21,18 +21,18 @@ function bigintOf(value: unknown): bigint | null {
  */
 export function derivePosition(source: JsonObject, offset: bigint): string {
   let commit: bigint | null = null;
-  if (typeof source['sequence'] === 'string') {
+  if (typeof source.sequence === 'string') {
     try {
-      const sequence: unknown = JSON.parse(source['sequence']);
+      const sequence: unknown = JSON.parse(source.sequence);
       if (Array.isArray(sequence)) commit = bigintOf(sequence[0]);
     } catch {
       // Another connector's form of `sequence`: the LSN below decides.
       commit = null;
     }
   }
-  const lsn = commit ?? bigintOf(source['lsn']);
+  const lsn = commit ?? bigintOf(source.lsn);
   if (lsn === null) return `00000000-${hex(offset, 16)}-${hex(0n, 8)}`;
-  const isSnapshot = !['false', undefined, null].includes(source['snapshot'] as string | undefined | null);
+  const isSnapshot = !['false', undefined, null].includes(source.snapshot as string | undefined | null);
   return `00000000-${hex(lsn, 16)}-${isSnapshot ? hex(0n, 8) : hex(offset, 8)}`;
 }
 

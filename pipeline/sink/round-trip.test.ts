@@ -88,6 +88,6 @@ test.each(CASES)('$typeName ($typeModifier): $text arrives as it left', (sent) =
   expect(event).toMatchObject({ kind: 'upsert', key: { id: 7 }, position: CONTEXT.position });
   const schema = event.rowSchema?.fields.find((field) => field.field === 'v');
   if (schema === undefined) throw new Error('no schema');
-  expect(converterOf(schema)(event.row?.['v'])).toBe(written);
-  expect(placeholderTest(CONFIG.unavailableValue)(event.row?.['big'])).toBe(true);
+  expect(converterOf(schema)(event.row?.v)).toBe(written);
+  expect(placeholderTest(CONFIG.unavailableValue)(event.row?.big)).toBe(true);
 });

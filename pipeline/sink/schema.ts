@@ -19,23 +19,23 @@ export interface ConnectSchema {
 
 /** @throws RecordError where it is no schema. */
 export function readSchema(json: unknown): ConnectSchema {
-  if (!isObject(json) || typeof json['type'] !== 'string')
+  if (!isObject(json) || typeof json.type !== 'string')
     throw new RecordError('the schema block is malformed');
   const parameters: Record<string, string> = {};
-  if (isObject(json['parameters'])) {
-    for (const [name, value] of Object.entries(json['parameters'])) parameters[name] = String(value);
+  if (isObject(json.parameters)) {
+    for (const [name, value] of Object.entries(json.parameters)) parameters[name] = String(value);
   }
-  const fields = json['fields'];
+  const fields = json.fields;
   return {
-    type: json['type'],
-    optional: json['optional'] === true,
-    name: typeof json['name'] === 'string' ? json['name'] : null,
+    type: json.type,
+    optional: json.optional === true,
+    name: typeof json.name === 'string' ? json.name : null,
     parameters,
     hasDefault: Object.hasOwn(json, 'default'),
-    default: json['default'] ?? null,
-    field: typeof json['field'] === 'string' ? json['field'] : null,
+    default: json.default ?? null,
+    field: typeof json.field === 'string' ? json.field : null,
     fields: Array.isArray(fields) ? fields.map(readSchema) : [],
-    items: isObject(json['items']) ? readSchema(json['items']) : null,
+    items: isObject(json.items) ? readSchema(json.items) : null,
   };
 }
 

@@ -62,7 +62,7 @@ async function start(
 }
 
 async function ids(): Promise<string> {
-  return (await db.rows('SELECT id FROM customers ORDER BY id')).map((row) => row['id']).join(' ');
+  return (await db.rows('SELECT id FROM customers ORDER BY id')).map((row) => row.id).join(' ');
 }
 
 async function groupOffset(): Promise<string | undefined> {
@@ -111,11 +111,11 @@ async function read(from: string, n: number): Promise<Letter[]> {
 
 async function storedOffset(): Promise<number> {
   const found = await db.rows(`SELECT to_regclass('_cdc_offsets') IS NOT NULL AS found`);
-  if (found[0]?.['found'] !== true) return -1;
+  if (found[0]?.found !== true) return -1;
   const rows = await db.rows('SELECT sum(next_offset)::int AS n FROM _cdc_offsets WHERE connector = $1', [
     id,
   ]);
-  return Number(rows[0]?.['n'] ?? -1);
+  return Number(rows[0]?.n ?? -1);
 }
 
 describe('the sink task', () => {
