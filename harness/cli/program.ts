@@ -50,6 +50,11 @@ function integer(what: string, atLeast: number): (text: string) => number {
   };
 }
 
+/** `30` or `30s`. */
+function seconds(text: string): number {
+  return number('an interval', 0.1)(text.replace(/s$/, ''));
+}
+
 const seedOption = (): Option =>
   new Option('--seed <n>', 'seed of everything random').argParser(integer('a seed', 0)).default(42);
 const instanceOption = (): Option =>
@@ -81,6 +86,7 @@ export function declareProgram(io: ProgramIo, finish: (code: number) => void): C
   declareLab(add);
   declareRun(add);
   declareLook(add);
+  declareVerify(add);
   return program;
 }
 
@@ -191,6 +197,40 @@ function declareLook(add: Add): void {
     .option('--from-beginning', 'not only the newest')
     .addOption(new Option('--max <n>', 'end after so many').argParser(integer('a count', 1)).default(10))
     .option('--follow', 'go on with what comes');
+}
+
+function declareVerify(add: Add): void {
+  const collect = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+  add(
+    'verify',
+    'compare any two PostgreSQL databases; no lab is needed',
+    async () => (await import('./commands/verify.ts')).verify,
+  )
+    .option('--source <url>', 'postgres://user@host:port/database (or: CDC_LAB_SOURCE_URL)')
+    .option('--sink <url>', 'its copy (or: CDC_LAB_SINK_URL)')
+    .option('--tables <names>', 'only these, as schema.table of the source', collect)
+    .option('--exclude-tables <names>', 'not these', collect)
+    .option('--map <source=sink>', 'a table that has another name in the sink', collect)
+    .addOption(
+      new Option('--fence <kind>', 'slot: exact under writes; quiesce: two equal reads; none: one read')
+        .choices(['slot', 'quiesce', 'none'])
+        .default('slot'),
+    )
+    .option('--progress-slot <name>', "the pipeline's replication slot on the source")
+    .option('--subscription <name>', "the sink's subscription, where that is the pipeline")
+    .addOption(
+      new Option('--deadline <seconds>', 'wait so long for the pipeline to catch up')
+        .argParser(number('a deadline', 0.1))
+        .default(60),
+    )
+    .option('--once', 'verify once (as without --every)')
+    .addOption(
+      new Option('--every <seconds>', 'again and again, until Ctrl-C').argParser(seconds).conflicts('once'),
+    )
+    .addOption(new Option('--count <n>', 'end after so many').argParser(integer('a count', 1)))
+    .option('--version-column <name>', 'grows with each update of a row', 'version')
+    .option('--password-stdin', "read the source's password from stdin, and the sink's from its second line")
+    .option('--strict', 'WARN exits with 1');
 }
 
 /** Options that stand before or after the command's name. */

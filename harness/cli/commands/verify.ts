@@ -1,0 +1,106 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LabError } from '../../../pipeline/contract/errors.ts';
+import type { Report } from '../../../verifier/report.ts';
+import { openPair, type Pair } from '../../../verifier/standalone/pair.ts';
+import { BAD_REQUEST, type VerifyRequest } from '../../../verifier/standalone/request.ts';
+import { exitCodeOf, type Verdict, worst } from '../../../verifier/verdict.ts';
+import { UsageError } from '../../runner/usage-error.ts';
+import { type CliContext, EXIT } from '../context.ts';
+import { painter, renderReport } from '../tables.ts';
+import { printReport } from './status.ts';
+
+/** Passwords on stdin: a line for the source, one for the sink. */
+const MAX_STDIN_BYTES = 16_384;
+
+/** Verifies any two PostgreSQL databases; needs no lab. Exits by the verdict, of `--every` by the worst. */
+export async function verify(context: CliContext, options: Record<string, unknown>): Promise<number> {
+  const request = await requestOf(options, process.env);
+  const pair = await asUsage(() => openPair(request));
+  if (options.every === undefined) {
+    const report = await pair.verify(context.signal);
+    context.signal.throwIfAborted();
+    printReport(context, report);
+    return exitCodeOf(report.verdict, options.strict === true);
+  }
+  const count = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
+  const verdicts = await again(context, pair, { everyMs: Number(options.every) * 1000, count });
+  return verdicts.length === 0 ? EXIT.interrupted : exitCodeOf(worst(verdicts), options.strict === true);
+}
+
+/** Until Ctrl-C, which is the way to end it: one report after the other, with `--json` a line each. */
+async function again(
+  context: CliContext,
+  pair: Pair,
+  { everyMs, count }: { everyMs: number; count: number },
+): Promise<Verdict[]> {
+  const verdicts: Verdict[] = [];
+  for (let made = 0; made < count && !context.signal.aborted; made++) {
+    const startedMs = performance.now();
+    const report = await pair.verify(context.signal);
+    if (context.signal.aborted) break;
+    verdicts.push(report.verdict);
+    context.stdout.write(`${lineOf(context, report)}\n`);
+    if (made + 1 >= count) break;
+    const leftMs = Math.max(0, everyMs - (performance.now() - startedMs));
+    await sleep(leftMs, undefined, { signal: context.signal }).catch(() => undefined);
+  }
+  return verdicts;
+}
+
+function lineOf(context: CliContext, report: Report): string {
+  return context.json ? JSON.stringify(report) : renderReport(report, painter(context.color));
+}
+
+async function requestOf(
+  options: Record<string, unknown>,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<VerifyRequest> {
+  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
+  const list = (value: unknown): readonly string[] =>
+    Array.isArray(value) ? value.flatMap((one) => String(one).split(',')).filter((one) => one !== '') : [];
+  const given = options.passwordStdin === true ? await passwordsFromStdin() : {};
+  const fence = text(options.fence);
+  return {
+    source: text(options.source) ?? env.CDC_LAB_SOURCE_URL,
+    sink: text(options.sink) ?? env.CDC_LAB_SINK_URL,
+    tables: list(options.tables),
+    excludeTables: list(options.excludeTables),
+    map: list(options.map),
+    fence: fence === 'quiesce' || fence === 'none' ? fence : 'slot',
+    progressSlot: text(options.progressSlot),
+    subscription: text(options.subscription),
+    deadlineMs: Math.round(Number(options.deadline) * 1000),
+    versionColumn: text(options.versionColumn) ?? 'version',
+    passwords: {
+      source: given.source ?? env.CDC_LAB_SOURCE_PASSWORD,
+      sink: given.sink ?? env.CDC_LAB_SINK_PASSWORD,
+    },
+  };
+}
+
+async function passwordsFromStdin(): Promise<{ source?: string; sink?: string }> {
+  let text = '';
+  for await (const chunk of process.stdin) {
+    text += String(chunk);
+    if (text.length > MAX_STDIN_BYTES) break;
+  }
+  const [source, sink] = text.split(/\r?\n/);
+  if (source === undefined || source === '') {
+    throw new UsageError(
+      'There is no password on stdin.',
+      "Write the source's password as its first line and the sink's as its second.",
+    );
+  }
+  return { source, sink: sink === undefined || sink === '' ? source : sink };
+}
+
+async function asUsage<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof LabError && error.code === BAD_REQUEST) {
+      throw new UsageError(error.message, error.remedy);
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,83 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { UndoLog } from '../runner/undo.ts';
+import { until } from '../runner/wait.ts';
+
+const MAIN = path.join(import.meta.dirname, 'main.ts');
+const WITHIN_MS = 180_000;
+let parent: string;
+let dir: string;
+
+beforeAll(async () => {
+  parent = await mkdtemp(path.join(tmpdir(), 'cdc-lab-interrupted-'));
+  dir = path.join(parent, 'lab');
+});
+afterAll(async () => {
+  await cli('clean');
+  await rm(parent, { recursive: true, force: true });
+}, WITHIN_MS);
+
+const cli = (...args: string[]) =>
+  execa(process.execPath, [MAIN, ...args], { env: { CDC_LAB_DIR: dir, NO_COLOR: '1' }, reject: false });
+
+/** Until the command says so on stderr. */
+async function says(command: ReturnType<typeof cli>, text: string): Promise<void> {
+  let said = '';
+  command.stderr?.on('data', (chunk) => {
+    said += String(chunk);
+  });
+  await until(async () => said.includes(text), { what: `"${text}" in ${said}`, withinMs: 120_000 });
+}
+
+describe('a run that is interrupted while the sink is paused', () => {
+  it('heals, says what it undid, leaves nothing running, and exits with 130', {
+    timeout: WITHIN_MS,
+  }, async () => {
+    const run = cli('run', 'lag', '--variant', 'sound', '--seconds', '600');
+    await says(run, 'pause-connector: took effect');
+    run.kill('SIGINT');
+    const { exitCode, stderr } = await run;
+    expect(exitCode).toBe(130);
+    expect(stderr).toContain('undone: pause-connector: resumed connector sink');
+    expect(new UndoLog(dir).outstanding()).toEqual([]);
+    const { services } = JSON.parse((await cli('logs', '--json')).stdout);
+    expect(services.filter(({ state }: { state: string }) => state !== 'stopped')).toEqual([]);
+  });
+});
+
+describe('a trigger whose process is killed while the sink is paused', () => {
+  it('leaves a lab that says so, and that the next up puts right', { timeout: WITHIN_MS }, async () => {
+    expect((await cli('up', '--rate', '20')).exitCode).toBe(0);
+    const trigger = cli('trigger', 'lag', '--seconds', '600');
+    await says(trigger, '✔ pause-connector');
+    trigger.kill('SIGKILL');
+    await trigger;
+    expect((await cli('connectors')).exitCode).toBe(1);
+    expect((await cli('doctor')).stdout).toContain('pause-connector on lab');
+
+    const up = await cli('up');
+    expect(up.stderr).toContain('healed pause-connector on lab: resumed connector sink');
+    expect((await cli('connectors')).exitCode).toBe(0);
+    const status = await cli('status', '--deadline', '60', '--json');
+    expect(JSON.parse(status.stdout).verdict).toBe('PASS');
+    expect(status.exitCode).toBe(0);
+  });
+
+  it('names a worker that is dead and its log, and heal starts it again', {
+    timeout: WITHIN_MS,
+  }, async () => {
+    const { services } = JSON.parse((await cli('logs', '--json')).stdout);
+    const capture = services.find(({ name }: { name: string }) => name === 'capture@lab');
+    process.kill(capture.pid, 'SIGKILL');
+    await until(async () => (await cli('status', '--deadline', '1')).stderr.includes('capture@lab is dead'), {
+      what: 'status to name the dead worker',
+      withinMs: 30_000,
+    });
+    const heal = await cli('heal');
+    expect(heal.stderr).toContain('capture@lab was dead: started');
+    expect((await cli('status', '--deadline', '60')).exitCode).toBe(0);
+  });
+});
