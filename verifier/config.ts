@@ -29,6 +29,12 @@ const thresholdsSchema = z.strictObject({
   maxSettledKeys: z.int().positive().default(20_000),
   /** Times that a differing key is compared again behind a new fence. */
   settleRounds: z.int().positive().default(5),
+  /** Keys, and bytes of the slot's stream, that may be written while an exact comparison runs. */
+  touchedKeys: z.int().positive().default(2_000_000),
+  touchedBytes: z
+    .int()
+    .positive()
+    .default(256 * 1024 ** 2),
 });
 
 /** The configuration file of `verifier/main.ts`. */
@@ -44,7 +50,15 @@ export const configSchema = z.strictObject({
     /** The verifier may write a logical message to the source's WAL, so that an idle slot can pass the fence. */
     emitMessages: z.boolean().default(true),
   }),
-  sink: z.strictObject({ url: z.string().min(1), schema: z.string().min(1).default('public') }),
+  sink: z.strictObject({
+    url: z.string().min(1),
+    /** Schema of the copies, and of what the sink keeps for itself. */
+    schema: z.string().min(1).default('public'),
+    /** Each copy is in the schema that its table has at the source. */
+    sameSchemas: z.boolean().default(false),
+    /** Of PostgreSQL's own logical replication, where that is the pipeline. */
+    subscription: z.string().min(1).nullable().default(null),
+  }),
   /** Null: no Kafka; the slot alone makes the fence, and hops are not attributed. */
   kafka: z.strictObject({ bootstrapServers: z.array(z.string().min(1)).min(1) }).nullable(),
   topicPrefix: z.string().default(''),
@@ -58,6 +72,12 @@ export const configSchema = z.strictObject({
   tableMap: z.record(z.string(), z.string()).default({}),
   /** Topics of dead letters; what the connectors' configuration names is added. */
   deadLetterTopics: z.array(z.string()).default([]),
+  /**
+   * How rows that may be on their way are told from wrong ones. `slot`: exactly, by a slot of the verifier's own.
+   * `settle`: each key behind a fence of its own. `auto`: by the slot where that can be, else `settle`. `quiesce`: two
+   * equal reads. `none`: one read.
+   */
+  fence: z.enum(['auto', 'slot', 'settle', 'quiesce', 'none']).default('auto'),
   /** Column that grows with each update of a row, where a table has it: tells stale from corrupted. */
   versionColumn: z.string().default('version'),
   ledger: z.string().nullable().default(null),

@@ -4,15 +4,18 @@ import { keyOf } from './compare/pairing.ts';
 import type { PassFence, WrongClass, WrongRow } from './compare/settle.ts';
 import { type ScannedTable, scanTable, settleTables, type TableComparison } from './compare/table.ts';
 import { messageOf } from './config.ts';
+import { compareByFence } from './exact/by-fence.ts';
 import type { Table } from './observe/catalogue.ts';
 import { readTopic, type TopicHistory } from './observe/topic.ts';
-import type { Example, Finding, Hop } from './report.ts';
+import type { ComparisonReport, Example, Finding, Hop } from './report.ts';
 
 /** What the comparison of all tables found. */
 export interface Content {
   readonly tables: readonly TableContent[];
   /** Share of the expected tables that were compared. */
   readonly coverage: number;
+  /** Null where all tables were equal at first sight. */
+  readonly comparison: ComparisonReport | null;
 }
 export interface TableContent {
   readonly table: Table;
@@ -31,34 +34,65 @@ const EXAMPLES = 5;
 
 type Context = Pick<CheckContext, 'source' | 'sink' | 'kafka' | 'config' | 'signal' | 'topics'>;
 
-/** Scans every table, then settles what differs in all of them behind common fences, then seeks the hops. */
+type Answers = Map<string, TableComparison | Error>;
+
+/**
+ * Compares every table, then seeks the hops of what is wrong. Where the fence is `auto`, tables that are equal at
+ * first sight need no more; what differs is compared exactly, or else settled key by key.
+ */
 export async function compareContent(
   context: Context,
   catalogues: Catalogues,
   passFence: PassFence,
 ): Promise<Content> {
+  const { fence } = context.config;
+  const answers: Answers = new Map();
+  let comparison: ComparisonReport | null = null;
+  const byFence = async (tables: readonly Table[]): Promise<void> => {
+    if (tables.length === 0) return;
+    const { config, signal } = context;
+    const own = await compareByFence(tables, { config, catalogues, passFence, signal });
+    comparison = own.report;
+    for (const [id, answer] of own.answers) answers.set(id, answer);
+  };
+  if (fence === 'auto' || fence === 'settle') {
+    await scanThenSettle(context, catalogues, { answers, byFence, passFence });
+  } else await byFence(catalogues.expected);
+  const tables: TableContent[] = [];
+  for (const table of catalogues.expected) {
+    const answer = answers.get(table.id) ?? new Error('it was not compared');
+    tables.push(answer instanceof Error ? unread(table, answer) : await attributed(context, answer));
+  }
+  const compared = tables.filter((table) => table.comparison !== null).length;
+  const expected = catalogues.expected.length + catalogues.unknown.length;
+  return { tables, coverage: expected === 0 ? 0 : compared / expected, comparison };
+}
+
+/** Scans every table; what differs goes to `byFence`, and what that has not answered is settled behind common fences. */
+async function scanThenSettle(
+  context: Context,
+  { expected, copies }: Catalogues,
+  own: { answers: Answers; byFence: (tables: readonly Table[]) => Promise<void>; passFence: PassFence },
+): Promise<void> {
+  const { answers, byFence, passFence } = own;
   const { maxSettledKeys, settleRounds } = context.config.thresholds;
   const { versionColumn } = context.config;
   const options = { passFence, maxSettledKeys, settleRounds, versionColumn, signal: context.signal };
   const [source, sink] = [await context.source(), await context.sink()];
   const scanned: ScannedTable[] = [];
-  const results = new Map<Table, TableContent>();
-  for (const table of catalogues.expected) {
+  for (const table of expected) {
     try {
-      scanned.push(await scanTable(source, sink, table, catalogues.copies.get(table.id), options));
+      scanned.push(await scanTable(source, sink, table, copies.get(table.id), options));
     } catch (error) {
-      results.set(table, unread(table, error));
+      answers.set(table.id, error instanceof Error ? error : new Error(String(error)));
     }
   }
-  const settled = await settleTables(source, sink, scanned, options);
-  for (const [i, { table }] of scanned.entries()) {
-    const answer = settled[i] ?? new Error('it was not settled');
-    results.set(table, answer instanceof Error ? unread(table, answer) : await attributed(context, answer));
+  await byFence(scanned.filter(({ scan }) => scan.suspects.length > 0).map(({ table }) => table));
+  const open = scanned.filter(({ table }) => !answers.has(table.id));
+  const settled = await settleTables(source, sink, open, options);
+  for (const [i, { table }] of open.entries()) {
+    answers.set(table.id, settled[i] ?? new Error('it was not settled'));
   }
-  const tables = catalogues.expected.flatMap((table) => results.get(table) ?? []);
-  const compared = tables.filter(({ comparison }) => comparison !== null).length;
-  const expected = catalogues.expected.length + catalogues.unknown.length;
-  return { tables, coverage: expected === 0 ? 0 : compared / expected };
 }
 
 function unread(table: Table, error: unknown): TableContent {

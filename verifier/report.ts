@@ -103,6 +103,24 @@ export const progressSchema = z.object({
 });
 export type Progress = z.infer<typeof progressSchema>;
 
+/** How the tables were compared. */
+export const comparisonReportSchema = z.object({
+  /** `slot`: by a slot of the verifier's own; `settle`: key by key behind fences; `quiesce`, `none`: at rest. */
+  mode: z.enum(['slot', 'settle', 'quiesce', 'none']),
+  /** Every table was compared by the slot: nothing that was on its way can have been taken for wrong, or right. */
+  exact: z.boolean(),
+  attempts: z.int().nonnegative(),
+  /** The source's snapshot, and how far its changes were watched. */
+  fromLsn: z.string().nullable(),
+  toLsn: z.string().nullable(),
+  windowMs: z.int().nonnegative(),
+  /** Keys that were written in between: each had to show a version that it took there. */
+  touchedKeys: z.int().nonnegative(),
+  /** Tables that could not be compared by the slot. */
+  notExact: z.array(z.object({ table: z.string(), reason: z.string() })),
+});
+export type ComparisonReport = z.infer<typeof comparisonReportSchema>;
+
 export const reportSchema = z.object({
   schemaVersion: z.literal(1),
   verdict: verdictSchema,
@@ -113,6 +131,8 @@ export const reportSchema = z.object({
   window: z.object({ fromLsn: z.string().nullable(), toLsn: z.string().nullable() }),
   /** Share of the source's captured tables that were compared in full, 0 to 1. PASS needs 1. */
   coverage: z.number().min(0).max(1),
+  /** Null where no comparison was made, or all tables were equal at first sight. */
+  comparison: comparisonReportSchema.nullable().optional(),
   tables: z.array(tableReportSchema),
   checks: z.array(checkReportSchema),
   findings: z.array(findingSchema),

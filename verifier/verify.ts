@@ -133,7 +133,8 @@ async function readCatalogues(config: VerifierConfig, connections: Connections):
     if (table === undefined) unknown.push(id);
     else expected.push(table);
     const mapped = config.tableMap[id] ?? table?.name ?? '';
-    const copy = theirs.get(mapped.includes('.') ? mapped : `${config.sink.schema}.${mapped}`);
+    const schema = config.sink.sameSchemas ? (table?.schema ?? '') : config.sink.schema;
+    const copy = theirs.get(mapped.includes('.') ? mapped : `${schema}.${mapped}`);
     if (copy !== undefined) copies.set(id, copy);
   }
   return { source, copies, expected, unknown };
@@ -266,8 +267,9 @@ export function buildReport({ fence, outcomes, content, context, toLsn, duration
     ]),
     at: new Date().toISOString(),
     durationMs: Math.round(durationMs),
-    window: { fromLsn: fence.lsn === null ? null : printLsn(fence.lsn), toLsn },
+    window: windowOf(fence, content, toLsn),
     coverage,
+    comparison: content?.comparison ?? null,
     tables: tableReports(content, last((result) => result.orphans) ?? new Map(), findings),
     checks,
     findings,
@@ -281,6 +283,13 @@ export function buildReport({ fence, outcomes, content, context, toLsn, duration
       tasks: [...tasks],
     })),
   };
+}
+
+/** Of the exact comparison where there was one; else from the fence to where the source was in the end. */
+function windowOf(fence: FenceOutcome, content: Content | null, toLsn: string | null): Report['window'] {
+  const { fromLsn = null, toLsn: last = null } = content?.comparison ?? {};
+  if (fromLsn !== null && last !== null) return { fromLsn, toLsn: last };
+  return { fromLsn: fence.lsn === null ? null : printLsn(fence.lsn), toLsn };
 }
 
 function fenceReport(fence: FenceOutcome): CheckReport {

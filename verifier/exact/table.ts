@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { TablePair } from '../compare/pairing.ts';
 import { ABSENT, type KeyState, readKeys } from '../compare/rows.ts';
 import { bucketCount, type Digest, differingBuckets, digest, drillDown } from '../compare/scan.ts';
@@ -30,6 +31,11 @@ interface Options {
   readonly signal: AbortSignal;
 }
 
+/** With a digest of all rows of each side, touched ones included. */
+export interface DigestedComparison extends TableComparison {
+  readonly digests: { readonly source: string; readonly sink: string };
+}
+
 type Counts = Record<WrongClass, number>;
 
 /**
@@ -42,7 +48,7 @@ export async function compareTouched(
   pair: TablePair,
   touched: ReadonlyMap<string, History>,
   options: Options,
-): Promise<TableComparison> {
+): Promise<DigestedComparison> {
   const estimate = Math.max(pair.source.estimatedRows, pair.sink?.estimatedRows ?? 0, 0);
   const buckets = bucketCount(estimate);
   const [ours, theirs] = await Promise.all([
@@ -70,7 +76,14 @@ export async function compareTouched(
     wrong,
     inFlight: [],
     stopped: null,
+    digests: { source: fingerprint(ours), sink: fingerprint(theirs) },
   };
+}
+
+function fingerprint({ buckets }: Digest): string {
+  const hash = createHash('sha256');
+  for (const [bucket, sums] of [...buckets].sort(([a], [b]) => a - b)) hash.update(`${bucket}=${sums};`);
+  return hash.digest('base64');
 }
 
 /** Wrong rows of keys that nobody touched; those beyond the bound are only counted. */

@@ -37,11 +37,14 @@ export interface ExactOptions {
 export class NotExact extends Error {
   /** What the progress fence said, where it was the fence. */
   readonly fence: 'sync-in-progress' | 'no-evidence' | null;
+  /** False: another attempt would end the same way. */
+  readonly mayPass: boolean;
 
-  constructor(message: string, fence: NotExact['fence'] = null) {
-    super(message);
+  constructor(message: string, own: { fence?: NotExact['fence']; mayPass?: boolean; cause?: unknown } = {}) {
+    super(message, own.cause === undefined ? undefined : { cause: own.cause });
     this.name = 'NotExact';
-    this.fence = fence;
+    this.fence = own.fence ?? null;
+    this.mayPass = own.mayPass ?? this.fence === null;
   }
 }
 
@@ -80,7 +83,7 @@ export async function compareInWindow(tables: readonly Copy[], options: ExactOpt
   const stream = new Stream(slot, touched);
 
   const fence = await stream.during(options.passFence());
-  if (fence !== 'passed') throw new NotExact(`the pipeline did not pass the fence (${fence})`, fence);
+  if (fence !== 'passed') throw new NotExact(`the pipeline did not pass the fence (${fence})`, { fence });
   await sink.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   const copyIds = tables.flatMap(({ copy }) => copy ?? []);
   const copiesBefore = await readRelations(sink, copyIds);
@@ -107,6 +110,12 @@ export async function compareInWindow(tables: readonly Copy[], options: ExactOpt
   return { fromLsn: slot.consistentPoint, toLsn, durationMs, touchedKeys: touched.keys, tables: results };
 }
 
+/**
+ * What no second attempt mends: no REPLICATION, no password for it, wal_level below logical, no test_decoding, a
+ * standby of a version that cannot, a replication connection that pg_hba.conf does not let in.
+ */
+const NEVER = new Set(['42501', '28000', '28P01', '55000', '58P01', '42704', '0A000']);
+
 async function ownSlot(control: Database, options: ExactOptions): Promise<OwnSlot> {
   const { slotCreationMs: creationMs, signal, sourceUrl } = options;
   const cancel = async (pid: number): Promise<void> => {
@@ -115,7 +124,9 @@ async function ownSlot(control: Database, options: ExactOptions): Promise<OwnSlo
   try {
     return await OwnSlot.create(sourceUrl, { creationMs, signal, cancel });
   } catch (error) {
-    throw new NotExact(`the verifier has no slot of its own: ${messageOf(error)}`);
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    const mayPass = !NEVER.has(code);
+    throw new NotExact(`the verifier has no slot of its own: ${messageOf(error)}`, { mayPass, cause: error });
   }
 }
 
@@ -196,5 +207,5 @@ class Stream {
 
 function asNotExact(error: unknown): NotExact {
   if (error instanceof NotExact) return error;
-  return new NotExact(error instanceof TooMuchTouched ? error.message : messageOf(error));
+  return new NotExact(messageOf(error), { mayPass: !(error instanceof TooMuchTouched), cause: error });
 }

@@ -37,7 +37,8 @@ export class PipelineView implements FenceInputs {
     const source = await this.#connections.source();
     const row = await source.one('SELECT pg_current_wal_insert_lsn()::text AS lsn', [], QUICK_MS);
     if (this.#config.source.emitMessages) await source.query(EMIT_SQL, [], QUICK_MS);
-    return readLsn(row.lsn ?? '');
+    const lsn = readLsn(row.lsn ?? '');
+    return this.#config.source.emitMessages ? lsn : endOfRecord(lsn);
   }
 
   async slotConfirmed(): Promise<Lsn | null> {
@@ -80,6 +81,11 @@ export class PipelineView implements FenceInputs {
   }
 
   async snapshotRunning(): Promise<boolean> {
+    const { subscription } = this.#config.sink;
+    if (subscription !== null) {
+      const sink = await this.#connections.sink();
+      if ((await sink.one(COPYING_SQL, [subscription], QUICK_MS)).copying !== '0') return true;
+    }
     for (const connector of this.#config.connectors.filter((c) => c.type === 'source')) {
       if (await snapshotRunning(connector)) return true;
     }
@@ -113,6 +119,27 @@ export class PipelineView implements FenceInputs {
 /** What the fence asks is answered at once, or not at all. */
 const QUICK_MS = 5_000;
 const EMIT_SQL = `SELECT pg_logical_emit_message(true, 'cdc-lab.fence', '')`;
+
+/** Tables of a subscription that are not yet carried by its own slot. */
+const COPYING_SQL = `
+  SELECT count(*)::text AS copying FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
+  JOIN pg_database d ON d.oid = s.subdbid
+  WHERE s.subname = $1 AND d.datname = current_database() AND r.srsubstate <> 'r'`;
+
+/** Sizes by default. A segment's first page has a longer header than the others. */
+const WAL_PAGE = { bytes: 8192n, headerBytes: 24n };
+const WAL_SEGMENT = { bytes: 16n * 1024n * 1024n, headerBytes: 40n };
+
+/**
+ * Where the last record ends. The insert position behind a record that fills its page stands after the next page's
+ * header: nothing is there yet, and an idle slot would never confirm it.
+ */
+function endOfRecord(insert: Lsn): Lsn {
+  for (const { bytes, headerBytes } of [WAL_SEGMENT, WAL_PAGE]) {
+    if (insert % bytes === headerBytes) return (insert - headerBytes) as Lsn;
+  }
+  return insert;
+}
 
 /** Names that pipelines give to the next offset. */
 const OFFSET_COLUMNS = ['next_offset', 'offset', 'position'];

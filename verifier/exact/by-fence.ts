@@ -1,0 +1,108 @@
+import type { Catalogues } from '../check.ts';
+import type { PassFence } from '../compare/settle.ts';
+import type { TableComparison } from '../compare/table.ts';
+import type { VerifierConfig } from '../config.ts';
+import { printLsn } from '../lsn.ts';
+import type { Table } from '../observe/catalogue.ts';
+import type { ComparisonReport } from '../report.ts';
+import { compareExactly } from './exact.ts';
+import { compareStill } from './still.ts';
+import type { Copy } from './window.ts';
+
+/** Tables by the source's id: compared, or why they could not be. One that is not in it is still to be compared. */
+export interface FencedAnswers {
+  readonly answers: ReadonlyMap<string, TableComparison | Error>;
+  readonly report: ComparisonReport;
+}
+
+interface Context {
+  readonly config: VerifierConfig;
+  readonly catalogues: Catalogues;
+  readonly passFence: PassFence;
+  readonly signal: AbortSignal;
+}
+
+const NOT_COMPARED: ComparisonReport = {
+  mode: 'settle',
+  exact: false,
+  attempts: 0,
+  fromLsn: null,
+  toLsn: null,
+  windowMs: 0,
+  touchedKeys: 0,
+  notExact: [],
+};
+
+/** Time for the slot to be made, and attempts: less where there is another way to judge. */
+const PATIENT = { slotCreationMs: 10_000, attempts: 3 };
+const BRIEF = { slotCreationMs: 3_000, attempts: 2 };
+const DRAIN_MS = 30_000;
+/** Between two reads of databases that should stand still. */
+const QUIET_MS = 2_000;
+
+/** Compares tables by the fence that the configuration names, as far as that one can. */
+export async function compareByFence(tables: readonly Table[], context: Context): Promise<FencedAnswers> {
+  const { copies } = context.catalogues;
+  const pairs = tables.map(({ id }): Copy => ({ id, copy: copies.get(id)?.id ?? null }));
+  const mode = context.config.fence;
+  switch (mode) {
+    case 'settle':
+      return { answers: new Map(), report: NOT_COMPARED };
+    case 'auto':
+    case 'slot':
+      return await bySlot(pairs, context, mode === 'auto' ? BRIEF : PATIENT);
+    case 'quiesce':
+    case 'none':
+      return await standing(pairs, context, mode);
+  }
+}
+
+async function bySlot(
+  pairs: readonly Copy[],
+  { config, passFence, signal }: Context,
+  { slotCreationMs, attempts }: typeof PATIENT,
+): Promise<FencedAnswers> {
+  const { maxSettledKeys, touchedKeys: keys, touchedBytes: bytes } = config.thresholds;
+  const options = {
+    ...databasesOf(config),
+    passFence,
+    maxSettledKeys,
+    limits: { keys, bytes },
+    slotCreationMs,
+    drainMs: DRAIN_MS,
+    signal,
+  };
+  const outcome = await compareExactly(pairs, options, attempts);
+  const { window, notExact } = outcome;
+  const report: ComparisonReport = {
+    mode: 'slot',
+    exact: notExact.size === 0,
+    attempts: outcome.attempts,
+    fromLsn: window === null ? null : printLsn(window.fromLsn),
+    toLsn: window === null ? null : printLsn(window.toLsn),
+    windowMs: Math.round(window?.durationMs ?? 0),
+    touchedKeys: outcome.touchedKeys,
+    notExact: [...notExact].map(([table, { message: reason }]) => ({ table, reason })),
+  };
+  const kept = config.fence === 'slot' ? notExact : [];
+  return { answers: new Map([...outcome.tables, ...kept]), report };
+}
+
+async function standing(
+  pairs: readonly Copy[],
+  { config, signal }: Context,
+  mode: 'quiesce' | 'none',
+): Promise<FencedAnswers> {
+  const startedMs = performance.now();
+  const quietMs = mode === 'none' ? 0 : QUIET_MS;
+  const deadlineAtMs = startedMs + config.deadlineMs;
+  const { maxSettledKeys } = config.thresholds;
+  const options = { ...databasesOf(config), maxSettledKeys, quietMs, deadlineAtMs, signal };
+  const answers = await compareStill(pairs, options);
+  const windowMs = Math.round(performance.now() - startedMs);
+  return { answers, report: { ...NOT_COMPARED, mode, attempts: 1, windowMs } };
+}
+
+function databasesOf({ source, sink, compareTimeoutMs, versionColumn }: VerifierConfig) {
+  return { sourceUrl: source.url, sinkUrl: sink.url, statementTimeoutMs: compareTimeoutMs, versionColumn };
+}

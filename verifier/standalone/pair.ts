@@ -1,0 +1,73 @@
+import { LabError } from '../../pipeline/contract/errors.ts';
+import type { Check } from '../check.ts';
+import { messageOf, type VerifierConfig } from '../config.ts';
+import { loadChecks } from '../plugins.ts';
+import { Database } from '../postgres.ts';
+import type { Report } from '../report.ts';
+import { verify } from '../verify.ts';
+import { configOf, type VerifyRequest } from './request.ts';
+
+const QUICK_MS = 10_000;
+
+/** Two PostgreSQL databases, made ready to be verified again and again. */
+export interface Pair {
+  verify(signal: AbortSignal): Promise<Report>;
+}
+
+/**
+ * Opens a pair for verification without a lab and without Kafka.
+ * @throws LabError CDC-4064 for a request that cannot be; CDC-4010 where a database cannot be reached.
+ */
+export async function openPair(request: VerifyRequest): Promise<Pair> {
+  const config = configOf(request);
+  const checks = await loadChecks();
+  const slot = await progressSlot(config);
+  const followed = { ...config, source: { ...config.source, slot } };
+  return { verify: (signal) => verifyOnce(followed, checks, signal) };
+}
+
+async function verifyOnce(
+  config: VerifierConfig,
+  checks: readonly Check[],
+  signal: AbortSignal,
+): Promise<Report> {
+  return await verify({ config, checks, deadlineMs: config.deadlineMs, signal });
+}
+
+/** The slot by which the pipeline confirms: the one that was named, or that of the sink's subscription. */
+async function progressSlot({ source, sink }: VerifierConfig): Promise<string | null> {
+  // Both are opened first: what cannot be reached is said before anything is compared.
+  await using ours = await Database.connect('source', source.url, QUICK_MS);
+  await using theirs = await Database.connect('sink', sink.url, QUICK_MS);
+  const slot = sink.subscription === null ? source.slot : await slotOf(theirs, sink.subscription);
+  if (slot === null) return null;
+  const found = await ours.query(
+    'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()',
+    [slot],
+  );
+  if (found.length > 0) return slot;
+  throw new LabError('CDC-4064', `The source database has no logical replication slot ${slot}.`, {
+    remedy: 'SELECT slot_name, database FROM pg_replication_slots lists those that there are.',
+  });
+}
+
+async function slotOf(sink: Database, subscription: string): Promise<string> {
+  const rows = await sink
+    .query(
+      `SELECT s.subslotname AS slot FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+       WHERE s.subname = $1 AND d.datname = current_database()`,
+      [subscription],
+    )
+    .catch((cause: unknown) => {
+      throw new LabError('CDC-4064', `The sink's subscriptions cannot be read: ${messageOf(cause)}.`, {
+        remedy: "Name the source's slot with --progress-slot instead.",
+        cause,
+      });
+    });
+  const slot = rows[0]?.slot;
+  if (slot !== undefined && slot !== null) return slot;
+  const why = rows.length === 0 ? `has no subscription ${subscription}` : `has no slot for ${subscription}`;
+  throw new LabError('CDC-4064', `The sink database ${why}.`, {
+    remedy: 'SELECT subname, subslotname FROM pg_subscription lists those that there are.',
+  });
+}

@@ -1,0 +1,71 @@
+import { expect, test } from 'vitest';
+import { configOf, type VerifyRequest } from './request.ts';
+
+const REQUEST: VerifyRequest = {
+  source: 'postgres://reader@one.example/app',
+  sink: 'postgresql://reader@two.example:5433/copy?sslmode=require',
+  tables: [],
+  excludeTables: [],
+  map: [],
+  fence: 'slot',
+  progressSlot: 'pipeline',
+  subscription: undefined,
+  deadlineMs: 60_000,
+  versionColumn: 'version',
+  passwords: { source: undefined, sink: undefined },
+};
+
+function reason(own: Partial<VerifyRequest>): string {
+  try {
+    configOf({ ...REQUEST, ...own });
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'CDC-4064', remedy: expect.stringMatching(/\w/) });
+    return error instanceof Error ? error.message : '';
+  }
+  throw new Error('it was accepted');
+}
+
+test('a request becomes a configuration without Kafka, in which nothing is written to the source', () => {
+  const config = configOf({
+    ...REQUEST,
+    tables: ['orders', 'sales.items'],
+    map: ['orders=archive.old_orders'],
+  });
+  expect(config).toMatchObject({
+    kafka: null,
+    fence: 'slot',
+    source: { url: 'postgres://reader@one.example/app', slot: 'pipeline', emitMessages: false },
+    sink: { sameSchemas: true },
+    tables: ['public.orders', 'sales.items'],
+    tableMap: { 'public.orders': 'archive.old_orders' },
+  });
+});
+
+test('a password is taken from elsewhere than the URL, whatever is in it', () => {
+  const config = configOf({ ...REQUEST, passwords: { source: 'p@ss/w:rd %', sink: undefined } });
+  expect(decodeURIComponent(new URL(config.source.url).password)).toBe('p@ss/w:rd %');
+  expect(new URL(config.sink.url).password).toBe('');
+});
+
+test('a password in a URL is refused and not repeated', () => {
+  expect(reason({ source: 'postgres://u:secret@one.example/app' })).toMatch(/^(?!.*secret).*password/);
+  expect(reason({ sink: 'postgres://two.example/app?password=secret' })).toMatch(/^(?!.*secret).*password/);
+});
+
+test.each<[string, Partial<VerifyRequest>, RegExp]>([
+  ['no source', { source: undefined }, /no source/],
+  ['a sink that is no URL', { sink: 'host=x dbname=y' }, /no URL/],
+  ['a URL of another database', { sink: 'mysql://two.example/app' }, /no URL/],
+  ['a URL without database', { sink: 'postgres://two.example' }, /no URL/],
+  ['one database on both sides', { sink: 'postgres://other@one.example:5432/app' }, /same database/],
+  ['a slot fence without a pipeline to follow', { progressSlot: undefined }, /carried a position/],
+  ['two pipelines to follow', { subscription: 'sub' }, /only one/],
+  ['a mapping to nowhere', { map: ['orders'] }, /no pair/],
+  ['a table of three parts', { tables: ['a.b.c'] }, /names no table/],
+])('%s is refused, with a remedy', (_, own, message) => {
+  expect(reason(own)).toMatch(message);
+});
+
+test('a quiet pair needs no pipeline to follow', () => {
+  expect(configOf({ ...REQUEST, fence: 'quiesce', progressSlot: undefined }).source.slot).toBeNull();
+});

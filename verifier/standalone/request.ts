@@ -1,0 +1,115 @@
+import { LabError } from '../../pipeline/contract/errors.ts';
+import { parseConfig, type VerifierConfig } from '../config.ts';
+
+/** What `cdc-lab verify` was asked for, as its options give it. */
+export interface VerifyRequest {
+  readonly source: string | undefined;
+  readonly sink: string | undefined;
+  /** `schema.table` of the source; empty: all of its tables. */
+  readonly tables: readonly string[];
+  readonly excludeTables: readonly string[];
+  /** `source=sink`, each a `schema.table`. */
+  readonly map: readonly string[];
+  readonly fence: 'slot' | 'quiesce' | 'none';
+  readonly progressSlot: string | undefined;
+  readonly subscription: string | undefined;
+  readonly deadlineMs: number;
+  readonly versionColumn: string;
+  /** From a source that no process list shows; undefined: PostgreSQL's own ways, PGPASSWORD and the pgpass file. */
+  readonly passwords: { readonly source: string | undefined; readonly sink: string | undefined };
+}
+
+/** Of an error that the caller's options are the reason of. */
+export const BAD_REQUEST = 'CDC-4064';
+
+/**
+ * The verifier's configuration for two databases and no Kafka.
+ * @throws LabError CDC-4064 where an option is missing, contradicts another, or would show a password.
+ */
+export function configOf(request: VerifyRequest): VerifierConfig {
+  const source = urlOf('source', request.source, request.passwords.source);
+  const sink = urlOf('sink', request.sink, request.passwords.sink);
+  if (sameDatabase(source, sink)) {
+    throw bad('The source and the sink are the same database.', 'Name two with --source and --sink.');
+  }
+  const { fence, progressSlot, subscription } = request;
+  if (progressSlot !== undefined && subscription !== undefined) {
+    throw bad('Of --progress-slot and --subscription only one can be followed.', 'Leave one out.');
+  }
+  if (fence === 'slot' && progressSlot === undefined && subscription === undefined) {
+    throw bad(
+      'With --fence slot it must be known when the pipeline has carried a position.',
+      "Name the pipeline's slot with --progress-slot or the sink's subscription with --subscription, " +
+        'or stop all writes and use --fence quiesce.',
+    );
+  }
+  return parseConfig(
+    {
+      port: 0,
+      stateDir: '.',
+      source: { url: source.href, slot: progressSlot ?? null, emitMessages: false },
+      sink: { url: sink.href, sameSchemas: true, subscription: subscription ?? null },
+      kafka: null,
+      tables: request.tables.length === 0 ? null : request.tables.map((name) => tableId('--tables', name)),
+      excludeTables: request.excludeTables.map((name) => tableId('--exclude-tables', name)),
+      tableMap: mapOf(request.map),
+      versionColumn: request.versionColumn,
+      deadlineMs: request.deadlineMs,
+      fence,
+    },
+    'made of the options',
+  );
+}
+
+function urlOf(side: 'source' | 'sink', text: string | undefined, password: string | undefined): URL {
+  if (text === undefined || text === '') {
+    throw bad(
+      `There is no ${side} to verify.`,
+      `Name it with --${side} or CDC_LAB_${side.toUpperCase()}_URL.`,
+    );
+  }
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url === null || !['postgres:', 'postgresql:'].includes(url.protocol) || url.pathname.length < 2) {
+    throw bad(
+      `The ${side} is no URL of a PostgreSQL database.`,
+      `Write it as --${side} postgres://user@host:5432/database.`,
+    );
+  }
+  if (url.password !== '' || url.searchParams.has('password')) {
+    throw bad(
+      `The URL of the ${side} holds a password, which the process list and the shell's history would show.`,
+      `Leave it out, and give it as CDC_LAB_${side.toUpperCase()}_PASSWORD, PGPASSWORD, in the pgpass file, ` +
+        'or with --password-stdin.',
+    );
+  }
+  if (password !== undefined) url.password = encodeURIComponent(password);
+  return url;
+}
+
+function sameDatabase(a: URL, b: URL): boolean {
+  const place = (url: URL): string => [url.hostname, url.port || '5432', url.pathname].join(' ');
+  return place(a) === place(b) && a.search === b.search;
+}
+
+function mapOf(pairs: readonly string[]): Record<string, string> {
+  const entries = pairs.map((pair) => {
+    const [from, to, ...rest] = pair.split('=');
+    if (from === undefined || to === undefined || rest.length > 0) {
+      throw bad(`--map ${pair} is no pair.`, 'Write it as --map public.orders=archive.orders.');
+    }
+    return [tableId('--map', from), tableId('--map', to)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function tableId(option: string, name: string): string {
+  const [first, second, ...rest] = name.trim().split('.');
+  if (first === undefined || first === '' || second === '' || rest.length > 0) {
+    throw bad(`${option} ${name} names no table.`, 'Write schema.table; without a schema it is public.');
+  }
+  return second === undefined ? `public.${first}` : `${first}.${second}`;
+}
+
+function bad(message: string, remedy: string): LabError {
+  return new LabError(BAD_REQUEST, message, { remedy });
+}
