@@ -1,0 +1,224 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import type { Report } from '../report.ts';
+import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { openPair } from './pair.ts';
+import type { VerifyRequest } from './request.ts';
+
+const ORDERS = 'CREATE TABLE orders (id int PRIMARY KEY, status text, amount numeric, version bigint)';
+const FILLED = `INSERT INTO orders SELECT i, 'new', i * 1.10, 1 FROM generate_series(1, 5000) i`;
+
+/** PostgreSQL's own publication and subscription: a pipeline that nobody here wrote. */
+async function replicated(pair: DatabasePair): Promise<AsyncDisposable> {
+  await pair.onSource(`${ORDERS}; ${FILLED}; CREATE PUBLICATION all_orders FOR TABLE orders`);
+  await pair.onSink(ORDERS);
+  const { hostname, port, username, password, pathname } = new URL(pair.sourceUrl);
+  const secret = password === '' ? '' : ` password=${password}`;
+  const link = `host=${hostname} port=${port} user=${username}${secret} dbname=${pathname.slice(1)}`;
+  // A slot's name is unique on its server, as the database's is.
+  const name = pathname.slice(1);
+  await pair.onSink(`CREATE SUBSCRIPTION ${name} CONNECTION '${link}' PUBLICATION all_orders`);
+  return { [Symbol.asyncDispose]: () => pair.onSink(`DROP SUBSCRIPTION ${name}`) };
+}
+
+function requestFor(pair: DatabasePair, own: Partial<VerifyRequest> = {}): VerifyRequest {
+  const without = (url: string): string => Object.assign(new URL(url), { password: '' }).href;
+  const passwordOf = (url: string) => decodeURIComponent(new URL(url).password) || undefined;
+  return {
+    source: without(pair.sourceUrl),
+    sink: without(pair.sinkUrl),
+    tables: [],
+    excludeTables: [],
+    map: [],
+    fence: 'slot',
+    progressSlot: undefined,
+    subscription: new URL(pair.sourceUrl).pathname.slice(1),
+    deadlineMs: 30_000,
+    versionColumn: 'version',
+    passwords: { source: passwordOf(pair.sourceUrl), sink: passwordOf(pair.sinkUrl) },
+    ...own,
+  };
+}
+
+async function verified(request: VerifyRequest): Promise<Report> {
+  return await (await openPair(request)).verify(AbortSignal.timeout(50_000));
+}
+
+/** Updates, inserts and deletes, as fast as the source takes them, until it is disposed of. */
+function writing(url: string): AsyncDisposable & { readonly written: () => number } {
+  let running = true;
+  let written = 0;
+  const done = (async () => {
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    try {
+      for (; running; written++) {
+        const id = (written * 37) % 4000;
+        await client.query(
+          written % 4 === 0
+            ? `INSERT INTO orders VALUES (${10_000 + written}, 'in', 1, 1)`
+            : `UPDATE orders SET status = 'w${written}', version = version + 1 WHERE id = ${id}`,
+        );
+        if (written % 8 === 1) await client.query(`DELETE FROM orders WHERE id = ${10_000 + written - 1}`);
+        await sleep(1);
+      }
+    } finally {
+      await client.end();
+    }
+  })();
+  done.catch(() => undefined);
+  return {
+    written: () => written,
+    [Symbol.asyncDispose]: async () => {
+      running = false;
+      await done;
+    },
+  };
+}
+
+test('a subscription under live writes is a PASS; a row corrupted by hand a FAIL with key and column, until it is mended', async () => {
+  await using pair = await databasePair();
+  await using _ = await replicated(pair);
+  await using writer = writing(pair.sourceUrl);
+  await expect.poll(writer.written, { timeout: 20_000 }).toBeGreaterThan(20);
+  const request = requestFor(pair);
+
+  const first = await verified(request);
+  expect(first).toMatchObject({ verdict: 'PASS', coverage: 1, findings: [] });
+  expect(first.comparison).toMatchObject({ mode: 'slot', exact: true });
+
+  await pair.onSink(
+    `UPDATE orders SET amount = amount + 0.01 WHERE id = 4711; DELETE FROM orders WHERE id = 4712`,
+  );
+  const second = await verified(request);
+  expect(second.verdict).toBe('FAIL');
+  expect(second.findings).toEqual([
+    expect.objectContaining({
+      class: 'corrupted',
+      table: 'public.orders',
+      count: 1,
+      first: expect.objectContaining({ key: { id: '4711' }, columns: ['amount'] }),
+    }),
+    expect.objectContaining({
+      class: 'missing',
+      count: 1,
+      first: expect.objectContaining({ key: { id: '4712' } }),
+    }),
+  ]);
+
+  await pair.onSink(`UPDATE orders SET amount = amount - 0.01 WHERE id = 4711;
+                     INSERT INTO orders VALUES (4712, 'new', 4712 * 1.10, 1)`);
+  expect(await verified(request)).toMatchObject({ verdict: 'PASS', findings: [] });
+  expect(writer.written()).toBeGreaterThan(50);
+});
+
+test('a subscription that is disabled is waited for, and never a PASS', async () => {
+  await using pair = await databasePair();
+  await using _ = await replicated(pair);
+  const request = requestFor(pair, { deadlineMs: 15_000 });
+  expect(await verified(request)).toMatchObject({ verdict: 'PASS' });
+  const name = request.subscription ?? '';
+  await pair.onSink(`ALTER SUBSCRIPTION ${name} DISABLE`);
+  await pair.onSource(`UPDATE orders SET status = 'unseen' WHERE id = 1`);
+  const report = await verified({ ...request, deadlineMs: 1_000 });
+  expect(['INCONCLUSIVE', 'SYNC_IN_PROGRESS']).toContain(report.verdict);
+  await pair.onSink(`ALTER SUBSCRIPTION ${name} ENABLE`);
+  expect(await verified(request)).toMatchObject({ verdict: 'PASS' });
+});
+
+test('a table that the subscription does not carry is missing, and one that fell out of the publication goes stale', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth('CREATE TABLE others (id int PRIMARY KEY)');
+  await using _ = await replicated(pair);
+  expect(await verified(requestFor(pair))).toMatchObject({ verdict: 'PASS' });
+  await pair.onSource('INSERT INTO others VALUES (1); ALTER PUBLICATION all_orders DROP TABLE orders');
+  await pair.onSource(`UPDATE orders SET version = 2 WHERE id = 7`);
+  const report = await verified(requestFor(pair));
+  expect(report.verdict).toBe('FAIL');
+  const found = report.findings.map(({ class: name, table, count }) => [name, table, count]);
+  expect(found).toEqual(
+    expect.arrayContaining([
+      ['missing', 'public.others', 1],
+      ['stale', 'public.orders', 1],
+    ]),
+  );
+  expect(await verified(requestFor(pair, { tables: ['public.others'] }))).toMatchObject({ verdict: 'FAIL' });
+});
+
+test('the grants of the manual are enough, and no more than these', async () => {
+  await using pair = await databasePair();
+  await using _ = await replicated(pair);
+  const role = `reader_${new URL(pair.sourceUrl).pathname.slice(-12)}`;
+  const grants = `CREATE ROLE ${role} LOGIN PASSWORD 'reading';
+    GRANT USAGE ON SCHEMA public TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`;
+  await pair.onBoth(grants);
+  try {
+    const as = (url: string): string => Object.assign(new URL(url), { username: role, password: '' }).href;
+    const request = requestFor(pair, {
+      source: as(pair.sourceUrl),
+      sink: as(pair.sinkUrl),
+      passwords: { source: 'reading', sink: 'reading' },
+    });
+    const quiet = { fence: 'quiesce', subscription: undefined } as const;
+    const verdict = async () => (await verified({ ...request, ...quiet })).verdict;
+    await expect.poll(verdict, { timeout: 30_000 }).toBe('PASS');
+    expect(await verified({ ...request, ...quiet, fence: 'none' })).toMatchObject({ verdict: 'PASS' });
+
+    const refused = await verified(request);
+    expect(refused.verdict).toBe('INCONCLUSIVE');
+    expect(JSON.stringify(refused.checks)).toMatch(/no slot of its own.*permission denied/);
+
+    await pair.onSource(`ALTER ROLE ${role} REPLICATION`);
+    expect(await verified(request)).toMatchObject({ verdict: 'PASS', comparison: { exact: true } });
+
+    await pair.onSource(
+      `REVOKE SELECT ON orders FROM ${role}; GRANT SELECT (id, status, version) ON orders TO ${role}`,
+    );
+    const blind = await verified(request);
+    expect(blind).toMatchObject({ verdict: 'INCONCLUSIVE', coverage: 0 });
+    expect(JSON.stringify(blind.checks)).toMatch(/SELECT privilege on public.orders/);
+  } finally {
+    await pair.onBoth(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  }
+});
+
+test('a quiet pair is compared by two equal reads; one that is written meanwhile is not judged', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`${ORDERS}; ${FILLED}`);
+  const request = requestFor(pair, { fence: 'quiesce', subscription: undefined, deadlineMs: 1_000 });
+  expect(await verified(request)).toMatchObject({ verdict: 'PASS', comparison: { mode: 'quiesce' } });
+  await pair.onSink('DELETE FROM orders WHERE id = 3');
+  expect(await verified(request)).toMatchObject({
+    verdict: 'FAIL',
+    findings: [{ class: 'missing', count: 1 }],
+  });
+  await using writer = writing(pair.sourceUrl);
+  await expect.poll(writer.written, { timeout: 20_000 }).toBeGreaterThan(5);
+  const report = await verified(request);
+  expect(report.verdict).toBe('INCONCLUSIVE');
+  expect(JSON.stringify(report.checks)).toMatch(/does not stand still/);
+});
+
+test('tables of other names and schemas are found by the map', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`CREATE SCHEMA sales; ${ORDERS.replace('orders', 'sales.orders')};
+                       INSERT INTO sales.orders VALUES (1, 'new', 1, 1)`);
+  await pair.onSink(`CREATE SCHEMA archive; ${ORDERS.replace('orders', 'archive.old')};
+                     INSERT INTO archive.old VALUES (1, 'new', 1, 1)`);
+  const request = requestFor(pair, { fence: 'none', subscription: undefined });
+  expect(await verified({ ...request, map: ['sales.orders=archive.old'] })).toMatchObject({
+    verdict: 'PASS',
+  });
+  expect(await verified(request)).toMatchObject({ verdict: 'FAIL' });
+});
+
+test('what cannot be followed is refused before anything is compared', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ORDERS);
+  const nothing = { subscription: undefined, progressSlot: 'no_such_slot' };
+  await expect(openPair(requestFor(pair, nothing))).rejects.toMatchObject({ code: 'CDC-4064' });
+  await expect(openPair(requestFor(pair, { subscription: 'nobody' }))).rejects.toThrow(
+    /no subscription nobody/,
+  );
+});
