@@ -18,13 +18,13 @@ export default {
   describe: 'Every reference that the source enforces holds in the sink.',
   needsFence: true,
   async run(context): Promise<CheckResult> {
-    const { copies } = await context.catalogues();
+    const { copies, source } = await context.catalogues();
     const sink = await context.sink();
     const keys = (await readForeignKeys(await context.source())).filter((key) => copies.has(key.table));
-    let found = await look(sink, keys, copies);
+    let found = await look(sink, keys, copies, source);
     for (let round = 0; round < ROUNDS && found.size > 0; round++) {
       if ((await context.passFence()) !== 'passed') return underWay(found);
-      found = settled(found, await look(sink, [...found.keys()], copies, found));
+      found = settled(found, await look(sink, [...found.keys()], copies, source, found));
     }
     const orphans = new Map<string, number>();
     for (const [{ table }, { count }] of found) orphans.set(table, (orphans.get(table) ?? 0) + count);
@@ -66,25 +66,33 @@ async function look(
   sink: Database,
   keys: readonly ForeignKey[],
   copies: ReadonlyMap<string, Table>,
+  source: ReadonlyMap<string, Table>,
   among?: Orphans,
 ): Promise<Orphans> {
   const found = new Map<ForeignKey, Found>();
   for (const key of keys) {
     const child = copies.get(key.table);
-    const sql = child === undefined ? null : orphanSql(key, child, copies.get(key.referenced));
+    // By the source's primary key: the copy of an inserting sink has none.
+    const identity = (source.get(key.table)?.key ?? []).map((column) => column.name);
+    const sql = child === undefined ? null : orphanSql(key, identity, child, copies.get(key.referenced));
     if (sql === null) continue;
     const rows = await sink.query(sql, [among?.get(key)?.identities ?? null]);
     const count = Number(rows[0]?.total ?? 0);
     if (count === 0) continue;
     const examples = rows.slice(0, EXAMPLES).map(({ total: _, identity: __, ...reference }) => reference);
-    const isNamed = child !== undefined && child.key.length > 0 && count <= CANDIDATES;
+    const isNamed = identity.length > 0 && count <= CANDIDATES;
     found.set(key, { count, examples, identities: isNamed ? rows.map((row) => String(row.identity)) : null });
   }
   return found;
 }
 
 /** Null where the copies lack a column that the key needs: another check's business. */
-function orphanSql(key: ForeignKey, child: Table, parent: Table | undefined): string | null {
+function orphanSql(
+  key: ForeignKey,
+  identityColumns: readonly string[],
+  child: Table,
+  parent: Table | undefined,
+): string | null {
   const own = key.columns.map((name) => child.columns.find((column) => column.name === name));
   const theirs = key.referencedColumns.map((name) => parent?.columns.find((column) => column.name === name));
   if (own.includes(undefined) || (parent !== undefined && theirs.includes(undefined))) return null;
@@ -98,7 +106,7 @@ function orphanSql(key: ForeignKey, child: Table, parent: Table | undefined): st
       ? 'false'
       : `EXISTS (SELECT FROM ${ident(parent.schema)}.${ident(parent.name)} p WHERE ${equal.join(' AND ')})`;
   const shown = [...new Set([...child.key.map((column) => column.name), ...key.columns])];
-  const identity = `json_build_array(${child.key.map((column) => `c.${ident(column.name)}::text`).join(', ')})::text`;
+  const identity = `json_build_array(${identityColumns.map((name) => `c.${ident(name)}::text`).join(', ')})::text`;
   return `SELECT count(*) OVER ()::text AS total, ${identity} AS identity, ${shown.map((column) => `c.${ident(column)}::text`).join(', ')}
           FROM ${ident(child.schema)}.${ident(child.name)} c
           WHERE ${notNull} AND NOT ${exists} AND ($1::text[] IS NULL OR ${identity} = ANY ($1))
