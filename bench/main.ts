@@ -7,7 +7,14 @@ import Table from 'cli-table3';
 import { type Bench, type Figure, meets } from './bench.ts';
 
 const here = import.meta.dirname;
-const notBenches = new Set(['bench.ts', 'lab.ts', 'main.ts', 'pipeline.ts']);
+const notBenches = new Set([
+  'bench.ts',
+  'lab.ts',
+  'main.ts',
+  'pipeline.ts',
+  'postgres-pair.ts',
+  'live-writers.ts',
+]);
 
 async function names(): Promise<string[]> {
   const files = await readdir(here);

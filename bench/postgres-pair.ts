@@ -1,0 +1,53 @@
+import { randomBytes } from 'node:crypto';
+import { chmodSync } from 'node:fs';
+import { join } from 'node:path';
+import { freePorts } from '../harness/runtimes/process/ports.ts';
+import { preparePostgres } from '../harness/runtimes/process/postgres.ts';
+import type { ProcessIdentity } from '../harness/runtimes/process/process-table.ts';
+import { startDetached } from '../harness/runtimes/process/spawn.ts';
+import { killTree } from '../harness/runtimes/process/tree.ts';
+import { sql } from './pipeline.ts';
+
+/** Two PostgreSQL servers and nothing else. URLs hold the password. */
+export interface PostgresPair {
+  readonly sourceUrl: string;
+  readonly sinkUrl: string;
+}
+
+/** Starts the pair, with settings as the lab has them; it is gone afterwards. */
+export async function withPostgresPair<T>(dir: string, work: (pair: PostgresPair) => Promise<T>): Promise<T> {
+  // PostgreSQL runs as another user and must get through.
+  chmodSync(dir, 0o711);
+  const password = randomBytes(18).toString('base64url');
+  const started: ProcessIdentity[] = [];
+  const start = async (name: string, port: number): Promise<string> => {
+    const log = join(dir, `${name}.log`);
+    const spec = await preparePostgres({ name, port, password, dataDir: join(dir, name), log });
+    const onStarted = async (identity: ProcessIdentity): Promise<void> => void started.push(identity);
+    await startDetached(spec, { stateDir: dir, password, onStarted });
+    return `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
+  };
+  try {
+    const [source = 0, sink = 0] = await freePorts(2);
+    return await work({ sourceUrl: await start('source', source), sinkUrl: await start('sink', sink) });
+  } finally {
+    await killTree(started);
+  }
+}
+
+/** PostgreSQL's own logical replication of one table, past its initial copy. */
+export async function subscribe({ sourceUrl, sinkUrl }: PostgresPair, table: string): Promise<string> {
+  const { port, password } = new URL(sourceUrl);
+  await sql(sourceUrl, (client) => client.query(`CREATE PUBLICATION bench FOR TABLE ${table}`));
+  await sql(sinkUrl, async (client) => {
+    const link = `host=127.0.0.1 port=${port} user=postgres password=${password} dbname=postgres`;
+    await client.query(`CREATE SUBSCRIPTION bench CONNECTION '${link}' PUBLICATION bench`);
+    for (let waited = 0; ; waited++) {
+      const { rows } = await client.query(`SELECT 1 FROM pg_subscription_rel WHERE srsubstate <> 'r'`);
+      if (rows.length === 0) return;
+      if (waited === 600) throw new Error('the initial copy did not end within 60 s');
+      await client.query('SELECT pg_sleep(0.1)');
+    }
+  });
+  return 'bench';
+}
