@@ -1,0 +1,39 @@
+import path from 'node:path';
+import { execa } from 'execa';
+import { expect, test } from 'vitest';
+import { reportSchema } from '../../verifier/report.ts';
+import { type DatabasePair, databasePair } from '../../verifier/testing/databases.ts';
+
+const MAIN = path.join(import.meta.dirname, 'main.ts');
+
+/** A process of its own: exit code and streams are what is under test. Passwords go in by stdin. */
+async function verify(pair: DatabasePair, ...args: string[]) {
+  const [source, sink] = [new URL(pair.sourceUrl), new URL(pair.sinkUrl)];
+  const passwords = [source.password || 'none', sink.password || 'none'].map(decodeURIComponent);
+  const [from, to] = [source, sink].map((url) => Object.assign(url, { password: '' }).href);
+  const all = [MAIN, 'verify', '--source', `${from}`, '--sink', `${to}`, '--password-stdin', ...args];
+  const options = { reject: false, input: `${passwords.join('\n')}\n`, env: { NO_COLOR: '1' } } as const;
+  const { exitCode, stdout, stderr } = await execa(process.execPath, all, options);
+  for (const password of passwords) if (password !== 'none') expect(stdout + stderr).not.toContain(password);
+  return { exitCode, stdout, stderr };
+}
+
+test('verify exits by its verdict, prints one report, and JSON lines where it goes on', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(
+    `CREATE TABLE items (id int PRIMARY KEY, name text); INSERT INTO items VALUES (1, 'a'), (2, 'b')`,
+  );
+  const equal = await verify(pair, '--fence', 'quiesce', '--json');
+  expect(reportSchema.parse(JSON.parse(equal.stdout))).toMatchObject({ verdict: 'PASS', coverage: 1 });
+  expect(equal.exitCode).toBe(0);
+
+  await pair.onSink(`UPDATE items SET name = 'secret value' WHERE id = 2`);
+  const wrong = await verify(pair, '--fence', 'none');
+  expect(wrong.exitCode).toBe(1);
+  expect(wrong.stdout).toMatch(/FAIL.*corrupted.*\{"id":"2"\}.*name/);
+  expect(wrong.stdout).not.toContain('secret value');
+
+  const twice = await verify(pair, '--fence', 'none', '--json', '--every', '0.2s', '--count', '2');
+  const verdicts = twice.stdout.split('\n').map((line) => reportSchema.parse(JSON.parse(line)).verdict);
+  expect({ verdicts, exitCode: twice.exitCode }).toEqual({ verdicts: ['FAIL', 'FAIL'], exitCode: 1 });
+});
