@@ -26,8 +26,23 @@ function isLabError(error: unknown): error is ErrorWithRemedy {
   return error instanceof Error && error.name !== 'TypeError' && 'remedy' in error && 'code' in error;
 }
 
+/** An answer that is not of the shape agreed upon: services of another version still run. By shape, as above. */
+function isShapeError(
+  error: Error,
+): error is Error & { issues: readonly { path: PropertyKey[]; message: string }[] } {
+  return error.name.endsWith('ZodError') && 'issues' in error;
+}
+
 function describe(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return `cdc-lab: ${String(error)}`;
+  if (isShapeError(error)) {
+    const [first] = error.issues;
+    const at = first?.path.map(String).join('.') ?? '';
+    return (
+      `cdc-lab: A service answered in a shape that this version does not know (${at}: ${first?.message}).\n` +
+      '  If it was started by another version: cdc-lab down, then cdc-lab up.'
+    );
+  }
   const lines = [`cdc-lab: ${error.message}${isLabError(error) ? ` [${error.code}]` : ''}`];
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
     if (!error.message.includes(cause.message)) lines.push(`  cause: ${cause.message}`);

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { holdLab } from '../../lab/lock.ts';
 import { loadFault, scenarioOfTrigger } from '../../runner/catalogue.ts';
+import { evidenceText } from '../../runner/evidence-text.ts';
 import { Journal, type JournalEvent } from '../../runner/journal.ts';
 import { openAccess } from '../../runner/live-access.ts';
 import { newRunId } from '../../runner/run.ts';
@@ -22,7 +23,7 @@ export async function trigger(
   await using _held = await holdLab(lab.dir);
   const runId = newRunId(new Date());
   const file = path.join(lab.dir, 'runs', runId, 'journal.ndjson');
-  const journal = new Journal([file], { runId, scenario: scenario.id }, (event) => tell(context, event));
+  const journal = new Journal([file], { runId, scenario: scenario.id }, teller(context));
   const tunables = tunablesOf(scenario, options);
   await using access = await openAccess(instance);
   const undo = new UndoLog(lab.dir);
@@ -89,12 +90,22 @@ function isForLivePipeline(step: Step): boolean {
   return step.do !== 'expect-verdict' && step.do !== 'until-caught-up';
 }
 
-function tell(context: CliContext, event: JournalEvent): void {
-  const evidence = (value: unknown): string => JSON.stringify(value);
-  if (event.t === 'fault-proven') say(context, `✔ ${event.fault}: ${evidence(event.evidence)}`);
-  if (event.t === 'fault-healed') say(context, `✔ healed: ${event.said}`);
-  if (event.t === 'step') say(context, `  ${event.step} ${evidence(event.detail ?? {})}`);
-  if (event.t === 'progress') say(context, `  ${event.value} of ${event.target} ${event.what}`);
-  if (event.t === 'fault-not-proven') say(context, `✖ ${event.fault}: ${event.reason}`);
-  if (event.t === 'heal-failed') say(context, `✖ ${event.fault} could not be healed: ${event.error}`);
+/** How often a wait that goes on says how far it is. */
+const PROGRESS_EVERY_MS = 3_000;
+
+/** Tells the journal's events as they come; of a wait that goes on the first, one every few seconds, and the last. */
+function teller(context: CliContext): (event: JournalEvent) => void {
+  let lastProgressAt = Number.NEGATIVE_INFINITY;
+  return (event) => {
+    if (event.t === 'fault-proven') say(context, `✔ ${event.fault}: ${evidenceText(event.evidence)}`);
+    if (event.t === 'fault-healed') say(context, `✔ healed: ${event.said}`);
+    if (event.t === 'step') say(context, `  ${event.step}: ${evidenceText(event.detail ?? {})}`);
+    if (event.t === 'fault-not-proven') say(context, `✖ ${event.fault}: ${event.reason}`);
+    if (event.t === 'heal-failed') say(context, `✖ ${event.fault} could not be healed: ${event.error}`);
+    if (event.t !== 'progress') return;
+    const there = event.target !== null && event.value >= event.target;
+    if (!there && performance.now() - lastProgressAt < PROGRESS_EVERY_MS) return;
+    lastProgressAt = performance.now();
+    say(context, `  ${event.value} of ${event.target} ${event.what}`);
+  };
 }

@@ -1,0 +1,18 @@
+import { expect, it } from 'vitest';
+import { evidenceText } from './evidence-text.ts';
+
+it('reads as words, down to what is nested', () => {
+  const evidence = {
+    service: 'capture@lab',
+    pidBefore: 7,
+    killed: { gone: true, pids: [7, 8] },
+    error: null,
+  };
+  expect(evidenceText(evidence)).toBe(
+    'service: capture@lab, pid before: 7, killed: (gone: yes, pids: 7 8), error: –',
+  );
+});
+
+it('is empty where there is nothing', () => {
+  expect(evidenceText({})).toBe('');
+});
