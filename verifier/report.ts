@@ -116,6 +116,8 @@ export const comparisonReportSchema = z.object({
   windowMs: z.int().nonnegative(),
   /** Keys that were written in between: each had to show a version that it took there. */
   touchedKeys: z.int().nonnegative(),
+  /** The same as a share of the rows that were compared, 0 to 1. */
+  touchedShare: z.number().min(0).max(1),
   /** Tables that could not be compared by the slot. */
   notExact: z.array(z.object({ table: z.string(), reason: z.string() })),
 });

@@ -96,11 +96,14 @@ function findingsOf(report: Report, paint: Paint): string[] {
 
 /** The verification report as people read it: tables, checks, findings, one line to sum it up. */
 export function renderReport(report: Report, paint: Paint): string {
-  const { progress, deliveries, window } = report;
+  const { comparison, progress, deliveries, window } = report;
   const summary = [
     paint.bold(paintVerdict(paint, report.verdict)),
     `coverage ${Math.round(report.coverage * 100)} %`,
     ...(window.fromLsn === null ? [] : [`fence ${window.fromLsn}`]),
+    ...(comparison?.exact === true
+      ? [`exact, with ${number(comparison.touchedKeys)} keys written meanwhile`]
+      : []),
     ...(progress === null || progress.eventsBehind === 0
       ? []
       : [`${number(progress.eventsBehind)} events behind`]),

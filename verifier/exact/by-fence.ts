@@ -5,7 +5,7 @@ import type { VerifierConfig } from '../config.ts';
 import { printLsn } from '../lsn.ts';
 import type { Table } from '../observe/catalogue.ts';
 import type { ComparisonReport } from '../report.ts';
-import { compareExactly } from './exact.ts';
+import { compareExactly, type ExactOutcome } from './exact.ts';
 import { compareStill } from './still.ts';
 import type { Copy } from './window.ts';
 
@@ -30,6 +30,7 @@ const NOT_COMPARED: ComparisonReport = {
   toLsn: null,
   windowMs: 0,
   touchedKeys: 0,
+  touchedShare: 0,
   notExact: [],
 };
 
@@ -82,10 +83,17 @@ async function bySlot(
     toLsn: window === null ? null : printLsn(window.toLsn),
     windowMs: Math.round(window?.durationMs ?? 0),
     touchedKeys: outcome.touchedKeys,
+    touchedShare: shareOf(outcome),
     notExact: [...notExact].map(([table, { message: reason }]) => ({ table, reason })),
   };
   const kept = config.fence === 'slot' ? notExact : [];
   return { answers: new Map([...outcome.tables, ...kept]), report };
+}
+
+function shareOf({ tables, touchedKeys }: ExactOutcome): number {
+  let rows = 0;
+  for (const answer of tables.values()) rows += answer instanceof Error ? 0 : answer.sourceRows;
+  return touchedKeys === 0 ? 0 : Math.min(1, touchedKeys / Math.max(rows, 1));
 }
 
 async function standing(

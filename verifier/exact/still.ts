@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { pairTables } from '../compare/pairing.ts';
 import { readCatalogue } from '../observe/catalogue.ts';
 import { Database } from '../postgres.ts';
+import { mustHashAlike } from './servers.ts';
 import { compareTouched, type DigestedComparison } from './table.ts';
 import { type Copy, NotExact } from './window.ts';
 
@@ -31,6 +32,7 @@ export async function compareStill(
   const { sourceUrl, sinkUrl, statementTimeoutMs, quietMs, signal } = options;
   await using source = await Database.connect('source', sourceUrl, statementTimeoutMs);
   await using sink = await Database.connect('sink', sinkUrl, statementTimeoutMs);
+  await mustHashAlike(source, sink);
   const done = new Map<string, Answer>();
   let before = await readAll(source, sink, tables, options);
   if (quietMs === 0) return before;

@@ -8,6 +8,7 @@ import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import { Database } from '../postgres.ts';
 import { type Relation, readRelations } from './relations.ts';
 import { OwnSlot } from './replication.ts';
+import { encodingProblem, mustHashAlike } from './servers.ts';
 import { compareTouched, type Snapshots } from './table.ts';
 import { TooMuchTouched, Touched, type TouchedLimits } from './touched.ts';
 
@@ -70,9 +71,12 @@ export async function compareInWindow(tables: readonly Copy[], options: ExactOpt
   const startedMs = performance.now();
   const { sourceUrl, sinkUrl, statementTimeoutMs } = options;
   await using control = await Database.connect('source', sourceUrl, statementTimeoutMs);
+  const unreadable = await encodingProblem(control);
+  if (unreadable !== null) throw new NotExact(unreadable, { mayPass: false });
   await using slot = await ownSlot(control, options);
   await using source = await Database.connect('source', sourceUrl, statementTimeoutMs);
   await using sink = await Database.connect('sink', sinkUrl, statementTimeoutMs);
+  await mustHashAlike(control, sink);
   await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   await source.query(`SET TRANSACTION SNAPSHOT '${slot.snapshot}'`);
   const ids = tables.map(({ id }) => id);
