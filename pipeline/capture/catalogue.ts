@@ -172,6 +172,7 @@ function toColumn(row: ColumnRow): CatalogueColumn {
     enumLabels: row.labels === null ? null : (JSON.parse(row.labels) as string[]),
     notNull: row.not_null === 't',
     defaultText: constantOf(row.default_sql),
+    defaultExpression: row.default_sql,
     keyRank: Number(row.key_rank),
     storage: row.storage,
   };
@@ -223,6 +224,7 @@ export async function describeRelation(client: Client, relation: RelationMessage
       ...type,
       notNull: known?.notNull ?? isIdentity,
       defaultText: known?.defaultText ?? null,
+      defaultExpression: known?.defaultExpression ?? null,
       keyRank: keyKnown ? (known?.keyRank ?? 0) : isIdentity ? identityRank : 0,
     });
   }
