@@ -128,6 +128,9 @@ function declareRun(add: Add): void {
       new Option('--seconds <n>', 'hold a pause for so long at least').argParser(number('a time', 0)),
     )
     .addOption(seedOption())
+    .addOption(
+      new Option('--repeat <n>', 'rounds; each has the next seed').argParser(integer('rounds', 1)).default(1),
+    )
     .option('--junit <file>', 'write JUnit XML there')
     .option('--github-summary', 'append a table to $GITHUB_STEP_SUMMARY')
     .option('--keep', 'keep the pipeline of a run that is not as expected')

@@ -59,6 +59,16 @@ describe('a run', () => {
     expect(world.workloads).toEqual(['+mixed', '-mixed']);
   });
 
+  it('repeats the plan with the next seed each time, in folders of their own', async () => {
+    const { results } = await start({ repeat: 3 });
+    expect(results.map((result) => result.dir)).toEqual([
+      'example-sound-1',
+      'example-sound-2',
+      'example-sound-3',
+    ]);
+    expect(world.created.map((spec) => spec.seed)).toEqual([42, 43, 44]);
+  });
+
   it('heals before the final verdict', async () => {
     await start();
     expect(world.log).toEqual(['verify', 'inject', 'heal', 'verify']);

@@ -12,6 +12,8 @@ import { instanceSpecOf, runVariant, type VariantPlan } from './variant.ts';
 
 export interface RunOptions {
   readonly plan: readonly { readonly scenario: Scenario; readonly variant: VariantName }[];
+  /** Rounds of the whole plan; each has the next seed. */
+  readonly repeat?: number;
   /** What the command line said; a scenario's own defaults hold for the rest. */
   readonly tunables: Partial<Tunables>;
   readonly seed: number;
@@ -70,16 +72,20 @@ export async function runAll(options: RunOptions, context: RunContext): Promise<
 
 function plansOf(options: RunOptions): VariantPlan[] {
   const { seed, keep, noOp, swap } = options;
-  return options.plan.map(({ scenario, variant }) => ({
-    scenario,
-    variant,
-    tunables: { ...scenario.defaults, ...options.tunables },
-    seed,
-    instanceName: `${scenario.id}-${variant}-${randomBytes(2).toString('hex')}`,
-    keep,
-    noOp,
-    swap,
-  }));
+  const rounds = Array.from({ length: options.repeat ?? 1 }, (_, round) => round);
+  return rounds.flatMap((round) =>
+    options.plan.map(({ scenario, variant }) => ({
+      scenario,
+      variant,
+      tunables: { ...scenario.defaults, ...options.tunables },
+      seed: seed + round,
+      instanceName: `${scenario.id}-${variant}-${randomBytes(2).toString('hex')}`,
+      folder: `${scenario.id}-${variant}${rounds.length === 1 ? '' : `-${round + 1}`}`,
+      keep,
+      noOp,
+      swap,
+    })),
+  );
 }
 
 /** While this phase waits for the pipeline, the machine has time to set up the next one. */
@@ -116,7 +122,7 @@ async function runPlans(
       // From here on it is the variant's to retire.
       const mine = prepared.get(plan);
       prepared.delete(plan);
-      const own = path.join(dir, `${plan.scenario.id}-${plan.variant}`);
+      const own = path.join(dir, plan.folder);
       const within = { scenario: plan.scenario.id, variant: plan.variant };
       results.push(
         await runVariant(

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import { LabError } from '../../pipeline/contract/errors.ts';
 import type { Finding, Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
@@ -34,6 +33,8 @@ export interface VariantPlan {
   readonly seed: number;
   /** Unique: databases, slot and topics carry it. */
   readonly instanceName: string;
+  /** Of its journal, below that of the run. */
+  readonly folder: string;
   /** Keep the instance of a run that is not as expected. */
   readonly keep: boolean;
   readonly noOp: boolean;
@@ -336,7 +337,7 @@ class VariantRun {
         suppressed: report?.deliveries?.duplicatesSuppressed ?? null,
       },
       findings: [...findings],
-      dir: path.join(`${scenario.id}-${variant}`),
+      dir: this.#plan.folder,
     };
   }
 }

@@ -65,10 +65,12 @@ function optionsOf(
     ...Object.entries(tunables).map(([name, value]) => `--${name} ${value}`),
     ...(options.op === false ? ['--no-op'] : []),
     ...(options.swap === true ? ['--swap'] : []),
+    ...(options.repeat === 1 ? [] : [`--repeat ${options.repeat}`]),
   ];
   return {
     plan: scenarios.flatMap((scenario) => variants.map((variant) => ({ scenario, variant }))),
     tunables,
+    repeat: Number(options.repeat),
     seed: Number(options.seed),
     keep: options.keep === true,
     noOp: options.op === false,
