@@ -1,3 +1,5 @@
+import { LabError } from '../contract/errors.ts';
+
 /** SQLSTATE classes and codes that pass: the same statement may succeed later. */
 const TRANSIENT_CLASSES = ['08', '53', '57', '58', '40', '55', '25'];
 
@@ -30,4 +32,30 @@ export function isDataError(error: unknown): boolean {
 export function isStructureError(error: unknown): boolean {
   const state = sqlState(error);
   return state !== undefined && ['42P01', '42703', '42P10', '42704', '3F000'].includes(state);
+}
+
+/** The error to fail with: what PostgreSQL says, with the next step where a person has to take it. */
+export function explain(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof LabError) return error;
+  const cause = error;
+  switch (sqlState(error)) {
+    case '28P01':
+    case '28000':
+      return new LabError('CDC-2021', `The sink database refuses the login: ${error.message}.`, {
+        remedy: 'Look at connection.username, connection.password and pg_hba.conf.',
+        cause,
+      });
+    case '3D000':
+      return new LabError('CDC-2022', `There is no such sink database: ${error.message}.`, {
+        remedy: 'Look at connection.url.',
+        cause,
+      });
+    case '42501':
+      return new LabError('CDC-2023', `The sink database refuses it: ${error.message}.`, {
+        remedy: 'The user needs CREATE on the schema, and to own the tables or be granted writes to them.',
+        cause,
+      });
+    default:
+      return error;
+  }
 }

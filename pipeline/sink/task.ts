@@ -9,7 +9,7 @@ import { Backoff } from './backoff.ts';
 import { ensureBookkeeping, pruneBookkeeping } from './bookkeeping.ts';
 import { claimPartition } from './claim.ts';
 import type { SinkConfig } from './config.ts';
-import { isTransient } from './db-errors.ts';
+import { explain, isTransient } from './db-errors.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { GroupReader, type TopicPartition } from './group-reader.ts';
 import { labelOf } from './identifiers.ts';
@@ -154,7 +154,7 @@ export class SinkTask implements Task {
       await this.#reader.removePredecessors();
       while (!this.#stopping && this.#failure === null) await this.#turn();
     } catch (error) {
-      if (!this.#stopping) this.#failure ??= error;
+      if (!this.#stopping) this.#failure ??= explain(error);
     } finally {
       await this.#close();
     }
@@ -318,7 +318,7 @@ export class SinkTask implements Task {
           return;
         }
       }
-      this.#failure ??= error;
+      this.#failure ??= explain(error);
       this.#changed.notify();
     }
   }
