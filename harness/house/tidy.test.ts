@@ -10,8 +10,6 @@ const LONGER: readonly string[] = [
   // Tables of cases over one set-up.
   'pipeline/sink/applier.pg.test.ts',
   'pipeline/worker/server.test.ts',
-  // The consumer's life cycle, with all its states in one place.
-  'pipeline/sink/task.ts',
 ];
 
 test(`no file has more than ${LONGEST_FILE} lines, but those named here`, () => {

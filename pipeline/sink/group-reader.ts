@@ -4,6 +4,7 @@ import { LabError } from '../contract/errors.ts';
 import type { SinkConfig } from './config.ts';
 import { type FetchedPartition, readCommitted } from './fetched.ts';
 import { messageOf } from './record-error.ts';
+import { within } from './within.ts';
 
 export interface TopicPartition {
   readonly topic: string;
@@ -24,6 +25,9 @@ export interface ReaderOptions {
 
 const READ_COMMITTED = 1;
 const EARLIEST = -2n;
+/** The request's own time is up before. */
+const JOIN_GRACE_MS = 10_000;
+const CLOSE_WITHIN_MS = 5_000;
 
 /**
  * A member of a consumer group that fetches by itself.
@@ -33,21 +37,25 @@ const EARLIEST = -2n;
  */
 export class GroupReader {
   readonly #options: ReaderOptions;
-  readonly #consumer: Consumer;
+  #consumer: Consumer;
   readonly #bases: { clientId: string; bootstrapBrokers: string[]; retries: number; retryDelay: number };
 
   constructor(options: ReaderOptions) {
     this.#options = options;
-    const { settings } = options;
     this.#bases = {
       clientId: options.clientId,
       bootstrapBrokers: [...options.bootstrapServers],
       retries: 2,
       retryDelay: 200,
     };
-    this.#consumer = new Consumer({
+    this.#consumer = this.#newConsumer();
+  }
+
+  #newConsumer(): Consumer {
+    const { onAssigned, onLost, groupId, settings } = this.#options;
+    const consumer = new Consumer({
       ...this.#bases,
-      groupId: options.groupId,
+      groupId,
       autocommit: false,
       isolationLevel: READ_COMMITTED,
       sessionTimeout: settings.sessionTimeoutMs,
@@ -59,15 +67,39 @@ export class GroupReader {
       minBytes: 1,
       maxBytes: settings.maxBytes,
     });
-    this.#consumer.on('consumer:group:join', ({ assignments }) => {
+    consumer.on('consumer:group:join', ({ assignments }) => {
+      if (consumer !== this.#consumer) return;
       const partitions = (assignments ?? []).flatMap(({ topic, partitions: ids }) =>
         ids.map((partition) => ({ topic, partition })),
       );
-      options.onAssigned(partitions);
+      onAssigned(partitions);
     });
+    const lost = (error: unknown): void => {
+      if (consumer === this.#consumer) onLost(error);
+    };
     // A rejoin that fails is reported as a bare 'error', and no heartbeat follows it.
-    this.#consumer.on('error' as 'consumer:heartbeat:stalled', (error: unknown) => options.onLost(error));
-    this.#consumer.on('consumer:heartbeat:stalled', ({ lastError }) => options.onLost(lastError));
+    consumer.on('error' as 'consumer:heartbeat:stalled', lost);
+    consumer.on('consumer:heartbeat:stalled', ({ lastError }) => lost(lastError));
+    return consumer;
+  }
+
+  /**
+   * Goes on with another client: the library answers calls for one operation together, so that one call that is
+   * never answered takes with it all that come later. The member that the old one was leaves the group.
+   */
+  async renew(): Promise<void> {
+    const old = this.#consumer;
+    this.#consumer = this.#newConsumer();
+    await this.#end(old);
+    await this.removePredecessors();
+  }
+
+  async #end(consumer: Consumer): Promise<void> {
+    try {
+      await within(CLOSE_WITHIN_MS, consumer.close(true));
+    } catch (error) {
+      this.#options.log.warn('the consumer did not close cleanly', { error: messageOf(error) });
+    }
   }
 
   async #withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
@@ -111,13 +143,14 @@ export class GroupReader {
 
   /** Joins, or joins again with other topics; the assignment comes through `onAssigned`. */
   async join(topics: readonly string[]): Promise<void> {
+    const { settings } = this.#options;
     for (const topic of [...this.#consumer.topics.current]) {
       if (!topics.includes(topic)) this.#consumer.topics.untrack(topic);
     }
     for (const topic of topics) {
       if (!this.#consumer.topics.has(topic)) this.#consumer.topics.track(topic);
     }
-    await this.#consumer.joinGroup({});
+    await within(settings.rebalanceTimeoutMs + JOIN_GRACE_MS, this.#consumer.joinGroup({}));
   }
 
   metadata(topics: readonly string[]): Promise<ClusterMetadata> {
@@ -235,6 +268,6 @@ export class GroupReader {
   }
 
   async close(): Promise<void> {
-    await this.#consumer.close(true);
+    await this.#end(this.#consumer);
   }
 }

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Logger } from '../contract/connector.ts';
 import type { SinkConfig } from './config.ts';
+import { isTransient } from './db-errors.ts';
 
 /** Longer than the server may take, so that it is the server that ends a statement, unless it is gone. */
 const GRACE_MS = 5_000;
@@ -33,4 +34,18 @@ export function connectPool(config: SinkConfig, connector: string, log: Logger):
     client.on('error', (error) => log.debug('a connection broke', { error: error.message }));
   });
   return pool;
+}
+
+/** Lends a connection; one that broke meanwhile does not go back to the pool. */
+export async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    return await work(client);
+  } catch (error) {
+    broken = isTransient(error) && error instanceof Error ? error : undefined;
+    throw error;
+  } finally {
+    client.release(broken);
+  }
 }

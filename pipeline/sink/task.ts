@@ -1,4 +1,3 @@
-import type { ClusterMetadata } from '@platformatic/kafka';
 import type pg from 'pg';
 import type { ComponentHealth, Task, TaskContext } from '../contract/connector.ts';
 import { CRASH_POINTS } from '../contract/crash-points.ts';
@@ -11,19 +10,21 @@ import { claimPartition } from './claim.ts';
 import type { SinkConfig } from './config.ts';
 import { explain, isTransient } from './db-errors.ts';
 import { DeadLetters } from './dead-letters.ts';
+import { GroupCommits } from './group-commits.ts';
 import { GroupReader, type TopicPartition } from './group-reader.ts';
-import { labelOf } from './identifiers.ts';
+import { lagByTable } from './lag.ts';
 import { Lane } from './lane.ts';
 import { Notifier } from './notifier.ts';
 import { OffsetStore, ZombieError } from './offsets.ts';
-import { connectPool } from './pool.ts';
+import { connectPool, withClient } from './pool.ts';
 import { messageOf } from './record-error.ts';
+import { TopicWatch } from './topic-watch.ts';
 
 const LOOK_AGAIN_MS = 500;
 /** Fetched and not yet applied, over all partitions; one fetch more may come on top. */
 const MAX_BUFFERED_BYTES = 48 * 1024 * 1024;
 const LAG_EVERY_MS = 2_000;
-const COMMIT_WITHIN_MS = 3_000;
+const COMMIT_WITHIN_MS = 5_000;
 const PRUNE_EVERY_MS = 600_000;
 /** Lost partitions in a row, without one batch stored between them, after which the task gives up. */
 const MAX_ZOMBIES = 10;
@@ -49,18 +50,17 @@ export class SinkTask implements Task {
   readonly #admit: AdmitStage;
   readonly #apply: ApplyStage;
   readonly #reader: GroupReader;
+  readonly #commits: GroupCommits;
+  readonly #watch: TopicWatch;
   readonly #changed = new Notifier();
   #lanes = new Map<string, { lane: Lane; ended: Promise<void> }>();
-  #metadata: ClusterMetadata | null = null;
-  #topics: readonly string[] = [];
   #assigned: readonly TopicPartition[] | null = null;
   #joined = false;
   #paused = false;
   #stopping = false;
   #failure: unknown = null;
   #zombies = 0;
-  #committing: Promise<void> | null = null;
-  readonly #toCommit = new Map<string, TopicPartition & { offset: bigint }>();
+  #stuck = false;
   #due = { discover: 0, lag: 0, prune: Date.now() + PRUNE_EVERY_MS };
 
   constructor(config: SinkConfig, context: TaskContext) {
@@ -108,6 +108,20 @@ export class SinkTask implements Task {
         this.#joined = false;
         this.#changed.notify();
       },
+    });
+    this.#watch = new TopicWatch({ config, reader: this.#reader, inUse: () => this.#topicsInUse() });
+    this.#commits = new GroupCommits({
+      commit: (partitions) => this.#reader.commit(partitions),
+      isMember: () => this.#joined,
+      onStuck: () => {
+        this.#stuck = true;
+        this.#joined = false;
+        this.#changed.notify();
+      },
+      log,
+      answerWithinMs: COMMIT_WITHIN_MS,
+      // A rebalance may take so long by right.
+      stuckAfterMs: config.consumer.rebalanceTimeoutMs + COMMIT_WITHIN_MS,
     });
     this.done = this.#run();
   }
@@ -164,9 +178,7 @@ export class SinkTask implements Task {
   /** One turn of the loop: whatever is due, then one fetch. */
   async #turn(): Promise<void> {
     if (Date.now() >= this.#due.discover) await this.#discover();
-    if (this.#topics.length > 0 && !this.#joined) {
-      await this.#retry('broker', () => this.#reader.join(this.#topics));
-    }
+    if (this.#watch.topics.length > 0 && !this.#joined) await this.#retry('broker', () => this.#join());
     const assigned = this.#assigned;
     if (assigned !== null) {
       this.#assigned = null;
@@ -184,7 +196,7 @@ export class SinkTask implements Task {
       return ended;
     });
     await Promise.allSettled(ends);
-    await this.#committing;
+    await this.#commits.settled();
     for (const [what, close] of [
       ['consumer', () => this.#reader.close()],
       ['producer', () => this.#deadLetters?.close()],
@@ -199,17 +211,8 @@ export class SinkTask implements Task {
     this.#joined = false;
   }
 
-  async #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await this.#pool.connect();
-    let broken: Error | undefined;
-    try {
-      return await work(client);
-    } catch (error) {
-      broken = isTransient(error) && error instanceof Error ? error : undefined;
-      throw error;
-    } finally {
-      client.release(broken);
-    }
+  #withClient<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+    return withClient(this.#pool, work);
   }
 
   async #retry<T>(component: 'database' | 'broker', work: () => Promise<T>): Promise<T> {
@@ -226,42 +229,33 @@ export class SinkTask implements Task {
     }
   }
 
-  /** Topics that match now; a new one, or a new partition, means joining again. */
+  #topicsInUse(): string[] {
+    return [...new Set([...this.#lanes.values()].map(({ lane }) => lane.claim.topic))];
+  }
+
+  /** A new topic, or a new partition, means joining again. */
   async #discover(): Promise<void> {
-    this.#due.discover = Date.now() + this.#config.consumer.metadataMaxAgeMs;
     await this.#retry('broker', async () => {
-      const { topics, topicsRegex } = this.#config;
-      // With every topic of a fixed list at hand there is nothing to look for but new partitions.
-      const isComplete = topicsRegex === null && topics.every((topic) => this.#topics.includes(topic));
-      const existing = isComplete ? topics : await this.#reader.topics();
-      const matching = existing.filter((name) => topics.includes(name) || topicsRegex?.test(name)).sort();
-      // The source connector makes a topic when it first writes to it.
-      const isMissing = matching.length === 0 || topics.some((topic) => !matching.includes(topic));
-      if (isMissing) this.#due.discover = Math.min(this.#due.discover, Date.now() + LOOK_AGAIN_MS);
-      if (matching.length === 0) return;
-      const before = this.#metadata;
-      const metadata = await this.#reader.metadata(matching);
-      const grown = matching.some((topic) => {
-        const known = before?.topics.get(topic)?.partitionsCount;
-        return known === undefined || known < (metadata.topics.get(topic)?.partitionsCount ?? 0);
-      });
-      if (grown || matching.join() !== this.#topics.join()) this.#joined = false;
-      this.#requireSameTopics(before, metadata);
-      this.#metadata = metadata;
-      this.#topics = matching;
+      const { changed, isMissing } = await this.#watch.look();
+      const nextMs = isMissing ? LOOK_AGAIN_MS : this.#config.consumer.metadataMaxAgeMs;
+      this.#due.discover = Date.now() + Math.min(nextMs, this.#config.consumer.metadataMaxAgeMs);
+      if (changed) this.#joined = false;
     });
   }
 
-  #requireSameTopics(before: ClusterMetadata | null, now: ClusterMetadata): void {
-    for (const { lane } of this.#lanes.values()) {
-      const { topic } = lane.claim;
-      const id = before?.topics.get(topic)?.id;
-      const newId = now.topics.get(topic)?.id;
-      if (id !== undefined && newId !== undefined && id !== newId) {
-        throw new LabError('CDC-2002', `topic ${topic} was deleted and created again under a running sink`, {
-          remedy: 'Take a new snapshot, then remove the stored offsets (DELETE /connectors/NAME/offsets).',
-        });
-      }
+  /** Never beside a commit: each would take the other's generation for its own. */
+  async #join(): Promise<void> {
+    await this.#commits.settled();
+    if (this.#stuck) {
+      this.#context.log.info('the client lost touch with the group; going on with another one');
+      await this.#reader.renew();
+      this.#stuck = false;
+    }
+    try {
+      await this.#reader.join(this.#watch.topics);
+    } catch (error) {
+      this.#stuck = true;
+      throw error;
     }
   }
 
@@ -272,8 +266,8 @@ export class SinkTask implements Task {
     for (const { lane } of old) lane.cancel();
     await Promise.all(old.map(({ ended }) => ended));
     this.#lanes = new Map();
-    const metadata = await this.#retry('broker', () => this.#reader.metadata(this.#topics));
-    this.#metadata = metadata;
+    this.#commits.forget();
+    const metadata = await this.#retry('broker', () => this.#watch.refresh());
     const claims: Claim[] = [];
     for (const part of assigned) {
       // Assigned again while this one was taking over: the newer assignment counts.
@@ -297,13 +291,13 @@ export class SinkTask implements Task {
         onStored: (topic, partition, offset) => this.#stored(topic, partition, offset),
         onChange: () => this.#changed.notify(),
       });
-      this.#lanes.set(`${claim.topic}:${claim.partition}`, { lane, ended: this.#watch(lane) });
+      this.#lanes.set(`${claim.topic}:${claim.partition}`, { lane, ended: this.#runLane(lane) });
     }
     log.info('took partitions over', { partitions: claims.map(describeClaim) });
     this.#due.lag = 0;
   }
 
-  async #watch(lane: Lane): Promise<void> {
+  async #runLane(lane: Lane): Promise<void> {
     try {
       await lane.run();
     } catch (error) {
@@ -327,7 +321,7 @@ export class SinkTask implements Task {
     const { crashPoints } = this.#context;
     const lanes = [...this.#lanes.values()].map(({ lane }) => lane);
     const wanted = lanes.filter((lane) => lane.hasRoom);
-    const metadata = this.#metadata;
+    const { metadata } = this.#watch;
     const isHeld = this.#paused || lanes.some((lane) => lane.isHolding);
     const isFull = lanes.reduce((bytes, lane) => bytes + lane.bufferedBytes, 0) > MAX_BUFFERED_BYTES;
     if (
@@ -352,9 +346,7 @@ export class SinkTask implements Task {
         return await this.#reader.fetch(known, asked);
       } catch (error) {
         if (error instanceof LabError) throw error;
-        known = await this.#reader.metadata(this.#topics);
-        this.#requireSameTopics(this.#metadata, known);
-        this.#metadata = known;
+        known = await this.#watch.refresh();
         throw error;
       }
     });
@@ -370,25 +362,7 @@ export class SinkTask implements Task {
 
   #stored(topic: string, partition: number, offset: bigint): void {
     this.#zombies = 0;
-    this.#toCommit.set(`${topic}:${partition}`, { topic, partition, offset });
-    this.#committing ??= this.#commit();
-  }
-
-  /** One request at a time; what is stored meanwhile goes with the next. */
-  async #commit(): Promise<void> {
-    try {
-      while (this.#toCommit.size > 0 && this.#joined) {
-        const offsets = [...this.#toCommit.values()];
-        this.#toCommit.clear();
-        // The client joins again inside a commit that a rebalance overtook, and may then never answer.
-        await within(COMMIT_WITHIN_MS, this.#reader.commit(offsets));
-      }
-    } catch (error) {
-      // The sink database has the truth; the group's offsets catch up with the next batch.
-      this.#context.log.debug('the group was not told the offsets', { error: messageOf(error) });
-    } finally {
-      this.#committing = null;
-    }
+    this.#commits.note({ topic, partition }, offset);
   }
 
   async #measureLag(): Promise<void> {
@@ -396,20 +370,11 @@ export class SinkTask implements Task {
     const lanes = [...this.#lanes.values()].map(({ lane }) => lane);
     if (lanes.length === 0) return;
     try {
-      const ends = await this.#reader.ends([...new Set(lanes.map(({ claim }) => claim.topic))]);
-      const lag = new Map<string, number>();
-      for (const { claim } of lanes) {
-        const end = ends.get(claim.topic)?.[claim.partition] ?? claim.nextOffset;
-        const label = labelOf(claim.topic);
-        const behind = Number(end - claim.nextOffset);
-        lag.set(label, (lag.get(label) ?? 0) + Math.max(0, behind));
-      }
-      for (const [label, n] of lag) this.#context.metrics.lag(label, n);
-      for (const { claim } of lanes) {
-        this.#toCommit.set(`${claim.topic}:${claim.partition}`, { ...claim, offset: claim.nextOffset });
-      }
+      const claims = lanes.map(({ claim }) => claim);
+      const behind = lagByTable(claims, await this.#reader.ends(this.#topicsInUse()));
+      for (const [label, n] of behind) this.#context.metrics.lag(label, n);
       // Also where nothing new is stored: a commit that failed must not wait for the next record.
-      this.#committing ??= this.#commit();
+      for (const claim of claims) this.#commits.note(claim, claim.nextOffset);
     } catch (error) {
       // The fetch loop meets the same broker, and reports it.
       this.#context.log.debug('the lag is unknown', { error: messageOf(error) });
@@ -419,25 +384,14 @@ export class SinkTask implements Task {
   async #prune(): Promise<void> {
     this.#due.prune = Date.now() + PRUNE_EVERY_MS;
     const { retentionMs } = this.#config;
-    if (retentionMs < 0 || this.#topics.length === 0) return;
+    if (retentionMs < 0 || this.#watch.topics.length === 0) return;
     try {
-      const topics = await this.#reader.retentionMs(this.#topics);
+      const topics = await this.#reader.retentionMs(this.#watch.topics);
       if (topics < 0) return;
       const longest = Math.max(retentionMs, topics);
       await this.#withClient((client) => pruneBookkeeping(client, this.#context.connector, longest));
     } catch (error) {
       this.#context.log.warn('old tombstones were not pruned', { error: messageOf(error) });
     }
-  }
-}
-
-/** @throws where the work has not ended after so many milliseconds; it is left to itself then. */
-async function within<T>(ms: number, work: Promise<T>): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
