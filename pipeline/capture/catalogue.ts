@@ -13,6 +13,13 @@ export interface PublishedTable {
   readonly rowFilter: string | null;
 }
 
+/** A table as it exists now: one that is dropped and created again has the name, and another oid. */
+export interface ExistingTable {
+  readonly schema: string;
+  readonly table: string;
+  readonly oid: string;
+}
+
 /** Columns by name, as the catalogue has them now. */
 interface CatalogueColumn extends ColumnDescription {
   readonly storage: string;
@@ -84,9 +91,9 @@ export async function publishedTables(client: Client, publication: string): Prom
 }
 
 /** Ordinary and partitioned tables of the database, system schemas left out. */
-export async function allTables(client: Client): Promise<{ schema: string; table: string }[]> {
-  const { rows } = await client.query<{ schema: string; table: string }>(
-    `SELECT n.nspname AS schema, c.relname AS table
+export async function allTables(client: Client): Promise<ExistingTable[]> {
+  const { rows } = await client.query<ExistingTable>(
+    `SELECT n.nspname AS schema, c.relname AS table, c.oid
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
      WHERE c.relkind = 'r' AND c.relpersistence = 'p'
        AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import type { Logger } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
-import { allTables } from './catalogue.ts';
+import { allTables, type ExistingTable } from './catalogue.ts';
 import type { SourceConfig } from './config.ts';
 import { formatLsn, ZERO_LSN } from './lsn-text.ts';
 import { ensurePublication, type TableName } from './publication.ts';
@@ -30,7 +30,7 @@ export const INITIAL_SNAPSHOT = 'initial';
 export interface Prepared {
   readonly system: SystemIdentity;
   /** Tables that are captured, without the signalling table. */
-  readonly tables: readonly TableName[];
+  readonly tables: readonly ExistingTable[];
   readonly captured: TableFilter;
   readonly offset: SourceOffset;
   /** The snapshot that came with a slot made just now: valid until the next command on its connection. */

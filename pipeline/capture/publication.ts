@@ -58,8 +58,22 @@ export async function ensurePublication(
   log.warn('Tables were added to the publication; they are snapshotted.', {
     publication: name,
     tables: missing.map((t) => `${t.schema}.${t.table}`),
+    remedy: 'Were they captured before, rows that were deleted meanwhile stay in the sink: compare them.',
   });
   return missing;
+}
+
+/** Somebody took captured tables out of the publication while the stream ran. */
+export function takenOut(publication: string, tables: string): LabError {
+  return new LabError(
+    'CDC-1114',
+    `Publication "${publication}" no longer holds captured tables: ${tables}.`,
+    {
+      remedy:
+        'What was written to them since is in no stream. Restart the task: with publication.autocreate.mode=filtered ' +
+        'it adds and snapshots them, else add them first. Rows that were deleted meanwhile stay in the sink: compare.',
+    },
+  );
 }
 
 async function readPublication(client: Client, name: string): Promise<PublicationRow | undefined> {
