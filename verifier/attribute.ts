@@ -10,10 +10,17 @@ export interface Attribution {
   readonly class: WrongClass;
   readonly hop: Hop;
   readonly detail: string;
+  /** The last change that the topic holds of the key; null where it is not known. */
+  readonly last: TopicRecord | null;
 }
 
 /** Names the hop that lost a row: what the topic last said of the key, against what the source holds. */
 export function attribute(pair: TablePair, row: WrongRow, history: TopicHistory | null): Attribution {
+  const last = lastChange(history?.records.get(row.keyText) ?? []) ?? null;
+  return { ...hopOf(pair, row, history), last };
+}
+
+function hopOf(pair: TablePair, row: WrongRow, history: TopicHistory | null): Omit<Attribution, 'last'> {
   if (row.class === 'duplicate') {
     const rows = `the source holds ${row.source.rows} rows of this key, the sink ${row.sink.rows}`;
     return { class: row.class, hop: 'sink', detail: rows };
@@ -42,7 +49,11 @@ export function attribute(pair: TablePair, row: WrongRow, history: TopicHistory 
   };
 }
 
-function extra(last: TopicRecord | undefined, history: TopicHistory, known: string): Attribution {
+function extra(
+  last: TopicRecord | undefined,
+  history: TopicHistory,
+  known: string,
+): Omit<Attribution, 'last'> {
   if (last === undefined) {
     const hop = history.complete ? 'sink' : 'unknown';
     return { class: 'extra', hop, detail: `no record of the topic explains this row${known}` };

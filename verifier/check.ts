@@ -3,6 +3,7 @@ import type { PassFence } from './compare/settle.ts';
 import type { VerifierConfig } from './config.ts';
 import type { Content } from './content.ts';
 import type { ConnectorView, FenceOutcome } from './fence.ts';
+import type { Memory } from './memory.ts';
 import type { Table } from './observe/catalogue.ts';
 import type { Connections } from './observe/pipeline.ts';
 import { type Finding, findingSchema, type Report, verdictSchema } from './report.ts';
@@ -49,6 +50,13 @@ export interface CheckContext extends Connections {
   readonly catalogues: () => Promise<Catalogues>;
   /** The comparison of all tables; made once, whoever asks first. */
   readonly content: () => Promise<Content>;
+  /**
+   * Records of the topics that repeat a change which is there already; counted once, whoever asks first. Null where
+   * there is no Kafka, or not all of them could be read.
+   */
+  readonly deliveries: () => Promise<number | null>;
+  /** What the verification before has seen; undefined where each stands alone. */
+  readonly memory?: Memory | undefined;
   /** Passes another progress fence, for judging what differs while writes go on. */
   readonly passFence: PassFence;
 }

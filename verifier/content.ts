@@ -6,7 +6,8 @@ import { type ScannedTable, scanTable, settleTables, type TableComparison } from
 import { messageOf } from './config.ts';
 import { compareByFence } from './exact/by-fence.ts';
 import type { Table } from './observe/catalogue.ts';
-import { readTopic, type TopicHistory } from './observe/topic.ts';
+import { type DeadLetters, NO_LETTERS, readDeadLetters } from './observe/dead-letters.ts';
+import { readHistories, type Sought, type TopicHistory } from './observe/topic.ts';
 import type { ComparisonReport, Example, Finding, Hop } from './report.ts';
 
 /** What the comparison of all tables found. */
@@ -17,13 +18,18 @@ export interface Content {
   /** Null where all tables were equal at first sight. */
   readonly comparison: ComparisonReport | null;
 }
+export interface AttributedRow extends WrongRow, Attribution {
+  readonly class: WrongClass;
+  /** The record that would mend the row is in a dead-letter topic: it is not lost, it waits for a person. */
+  readonly accounted: boolean;
+}
 export interface TableContent {
   readonly table: Table;
   readonly comparison: TableComparison | null;
   /** Why the table could not be compared; null where it was. */
   readonly problem: string | null;
   /** Wrong rows with the hop that lost them: the first ones. */
-  readonly attributed: readonly (WrongRow & Attribution)[];
+  readonly attributed: readonly AttributedRow[];
   /** What the topic says; null where it was not read. */
   readonly history: TopicHistory | null;
 }
@@ -58,11 +64,7 @@ export async function compareContent(
   if (fence === 'auto' || fence === 'settle') {
     await scanThenSettle(context, catalogues, { answers, byFence, passFence });
   } else await byFence(catalogues.expected);
-  const tables: TableContent[] = [];
-  for (const table of catalogues.expected) {
-    const answer = answers.get(table.id) ?? new Error('it was not compared');
-    tables.push(answer instanceof Error ? unread(table, answer) : await attributed(context, answer));
-  }
+  const tables = await attributed(context, catalogues.expected, answers);
   const compared = tables.filter((table) => table.comparison !== null).length;
   const expected = catalogues.expected.length + catalogues.unknown.length;
   return { tables, coverage: expected === 0 ? 0 : compared / expected, comparison };
@@ -99,25 +101,52 @@ function unread(table: Table, error: unknown): TableContent {
   return { table, comparison: null, problem: messageOf(error), attributed: [], history: null };
 }
 
-async function attributed(context: Context, comparison: TableComparison): Promise<TableContent> {
+/** Names the hop of every wrong row: the topics of all tables that have some are read once, together. */
+async function attributed(
+  context: Context,
+  expected: readonly Table[],
+  answers: Answers,
+): Promise<readonly TableContent[]> {
+  const compared = [...answers.values()].flatMap((answer) => (answer instanceof Error ? [] : [answer]));
   // Where Kafka does not answer, the rows are as wrong as they are; only the hop is not known.
-  const history = await historyOf(context, comparison).catch(() => null);
-  const rows = comparison.wrong
-    .slice(0, ATTRIBUTED_ROWS)
-    .map((row) => ({ ...row, ...attribute(comparison.pair, row, history) }));
-  return { table: comparison.table, comparison, problem: null, attributed: rows, history };
+  const evidence = await evidenceOf(context, compared).catch(() => null);
+  return expected.map((table) => {
+    const answer = answers.get(table.id) ?? new Error('it was not compared');
+    if (answer instanceof Error) return unread(table, answer);
+    const history = evidence?.histories.get(table.id) ?? null;
+    const rows = answer.wrong.slice(0, ATTRIBUTED_ROWS).map((row) => {
+      const own = attribute(answer.pair, row, history);
+      const accounted = own.last !== null && evidence?.letters.has(own.last) === true;
+      return { ...row, ...own, accounted };
+    });
+    return { table, comparison: answer, problem: null, attributed: rows, history };
+  });
 }
 
-async function historyOf(context: Context, comparison: TableComparison): Promise<TopicHistory | null> {
-  const topic = (await context.topics()).get(comparison.table.id);
-  const wanted = comparison.wrong.filter((row) => row.class !== 'duplicate').slice(0, ATTRIBUTED_ROWS);
-  const absent = comparison.pair.columns.some((column) => column.types === 'absent');
-  if (topic === undefined || (wanted.length === 0 && !absent)) return null;
-  const kafka = await context.kafka().catch(() => null);
+interface Evidence {
+  /** By the source's table. */
+  readonly histories: ReadonlyMap<string, TopicHistory>;
+  readonly letters: DeadLetters;
+}
+
+async function evidenceOf(context: Context, compared: readonly TableComparison[]): Promise<Evidence | null> {
+  const topics = await context.topics();
+  const sought = new Map<string, Sought>();
+  const ids = new Map<string, string>();
+  for (const { table, pair, wrong } of compared) {
+    const topic = topics.get(table.id);
+    const wanted = wrong.filter((row) => row.class !== 'duplicate').slice(0, ATTRIBUTED_ROWS);
+    const absent = pair.columns.some((column) => column.types === 'absent');
+    if (topic === undefined || (wanted.length === 0 && !absent)) continue;
+    sought.set(topic, { pair, keyTexts: new Set(wanted.map((row) => row.keyText)) });
+    ids.set(topic, table.id);
+  }
+  const kafka = sought.size === 0 ? null : await context.kafka();
   if (kafka === null) return null;
-  const { firsts, ends } = await kafka.offsets([topic]);
-  const keys = new Set(wanted.map((row) => row.keyText));
-  return await readTopic(kafka, topic, comparison.pair, keys, { firsts, ends }, context.signal);
+  const found = await readHistories(kafka, sought, await kafka.offsets([...sought.keys()]), context.signal);
+  const histories = new Map([...found].map(([topic, history]) => [ids.get(topic) ?? topic, history]));
+  const letters = await readDeadLetters(context, kafka).catch(() => NO_LETTERS);
+  return { histories, letters };
 }
 
 /** Rows of one class in one table, told apart by hop: one finding each, all of them counted. */
@@ -126,7 +155,7 @@ export function findingsOf(check: string, content: TableContent, name: WrongClas
   if (comparison === null) return [];
   const total = countOf(content, name);
   if (total === 0) return [];
-  const rows = attributed.filter((row) => row.class === name);
+  const rows = attributed.filter((row) => row.class === name && !row.accounted);
   const byHop = Map.groupBy(rows, (row) => row.hop);
   const counts = [...byHop].map(([hop, own]) => ({
     hop,
@@ -156,15 +185,20 @@ export function findingsOf(check: string, content: TableContent, name: WrongClas
   });
 }
 
-/** All wrong rows of a class, with what the topic changed about it (corrupted that turned out to be stale). */
+/** All wrong rows of a class, with what the topic changed about it, less those that dead letters account for. */
 export function countOf({ comparison, attributed }: TableContent, name: WrongClass): number {
   if (comparison === null) return 0;
   const settled = comparison.wrong.slice(0, attributed.length);
   const before = settled.filter((row) => row.class === name).reduce((n, row) => n + row.count, 0);
-  const after = attributed.filter((row) => row.class === name).reduce((n, row) => n + row.count, 0);
-  return comparison.counts[name] - before + after;
+  const own = attributed.filter((row) => row.class === name && !row.accounted);
+  return comparison.counts[name] - before + own.reduce((n, row) => n + row.count, 0);
 }
 
-function exampleOf(comparison: TableComparison, row: WrongRow & Attribution): Example {
+/** Wrong rows that a dead letter accounts for. */
+export function accountedRows({ attributed }: TableContent): readonly AttributedRow[] {
+  return attributed.filter((row) => row.accounted);
+}
+
+export function exampleOf(comparison: TableComparison, row: AttributedRow): Example {
   return { key: keyOf(comparison.pair, row.keyText), columns: [...row.columns], detail: row.detail };
 }

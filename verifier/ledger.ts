@@ -93,20 +93,38 @@ export function parseLedgerLine(line: string, lineNumber: number): LedgerEntry |
   throw damaged(lineNumber, 'is no ledger entry', parsed.error);
 }
 
+/** How far a ledger has been read. */
+export interface LedgerCursor {
+  /** Bytes of whole lines. */
+  byteOffset: number;
+  lineNumber: number;
+  /** The line before was torn: number of that line. */
+  torn: number | null;
+}
+
+export const startOfLedger = (): LedgerCursor => ({ byteOffset: 0, lineNumber: 0, torn: null });
+
 /**
  * The entries in the order of the file, in bounded memory. A torn line is legal where a kill can have left it: last,
  * or before a `start`. It is left out: an intent that is torn was never synced, so its COMMIT was never sent; an
  * outcome that is torn leaves its intent unknown.
+ * @param part Where to go on, moved along with every line; and the byte to stop before: a line that is not whole there
+ * is left for later. Without it, all of the file.
  * @throws LabError CDC-4101 for a torn line elsewhere, for a line that is no entry, for one longer than 16 MiB.
  */
-export async function* readLedgerEntries(path: string): AsyncGenerator<LedgerEntry, void, void> {
-  let lineNumber = 0;
-  let torn: number | null = null;
-  for await (const line of lines(path)) {
-    lineNumber += 1;
-    const entry = parseLedgerLine(line, lineNumber);
-    if (torn !== null && entry?.t !== 'start') throw damaged(torn, 'is torn, and more follows it');
-    torn = entry === null ? lineNumber : null;
+export async function* readLedgerEntries(
+  path: string,
+  part?: { readonly cursor: LedgerCursor; readonly endOffset: number },
+): AsyncGenerator<LedgerEntry, void, void> {
+  const cursor = part?.cursor ?? startOfLedger();
+  for await (const { text, bytes, whole } of lines(path, cursor.byteOffset, part?.endOffset)) {
+    if (!whole && part !== undefined) return;
+    const entry = parseLedgerLine(text, cursor.lineNumber + 1);
+    if (cursor.torn !== null && entry?.t !== 'start')
+      throw damaged(cursor.torn, 'is torn, and more follows it');
+    cursor.lineNumber += 1;
+    cursor.byteOffset += bytes + 1;
+    cursor.torn = entry === null ? cursor.lineNumber : null;
     if (entry !== null) yield entry;
   }
 }
@@ -150,17 +168,29 @@ function transaction(
   return { tx, xid, writes, result, settled, at };
 }
 
-/** Lines of a file, the last one with or without a line feed; never holds more than one line and one chunk. */
-async function* lines(path: string): AsyncGenerator<string, void, void> {
+interface Line {
+  readonly text: string;
+  /** Without its line feed. */
+  readonly bytes: number;
+  /** False for what follows the last line feed. */
+  readonly whole: boolean;
+}
+
+/** Lines of a file between two bytes; never holds more than one line and one chunk. */
+async function* lines(path: string, start: number, endOffset?: number): AsyncGenerator<Line, void, void> {
+  if (endOffset !== undefined && endOffset <= start) return;
+  const range = endOffset === undefined ? { start } : { start, end: endOffset - 1 };
   let parts: Buffer[] = [];
   let bytes = 0;
   let lineNumber = 1;
-  for await (const data of createReadStream(path, { highWaterMark: 256 * 1024 })) {
+  for await (const data of createReadStream(path, { highWaterMark: 256 * 1024, ...range })) {
     const chunk: Buffer = data;
     let from = 0;
     for (let to = chunk.indexOf(10); to !== -1; to = chunk.indexOf(10, from)) {
-      parts.push(chunk.subarray(from, to));
-      yield Buffer.concat(parts).toString('utf8');
+      bytes += to - from;
+      const last = chunk.subarray(from, to);
+      const line = parts.length === 0 ? last : Buffer.concat([...parts, last]);
+      yield { text: line.toString('utf8'), bytes, whole: true };
       parts = [];
       bytes = 0;
       lineNumber += 1;
@@ -170,7 +200,7 @@ async function* lines(path: string): AsyncGenerator<string, void, void> {
     bytes += chunk.length - from;
     if (bytes > MAX_LINE_BYTES) throw damaged(lineNumber, `is longer than ${MAX_LINE_BYTES} bytes`);
   }
-  if (bytes > 0) yield Buffer.concat(parts).toString('utf8');
+  if (bytes > 0) yield { text: Buffer.concat(parts).toString('utf8'), bytes, whole: false };
 }
 
 function damaged(lineNumber: number, what: string, cause?: unknown): LabError {

@@ -6,6 +6,8 @@ const verifyBody = z.strictObject({
   deadlineMs: z.int().positive().max(3_600_000).optional(),
   /** The source is known to stand still. Accepted, not needed: a key is judged only where it does. */
   quiet: z.boolean().optional(),
+  /** All of the ledger, not only what has come since the last verification. */
+  whole: z.boolean().optional(),
 });
 const historyQuery = z.object({ limit: z.coerce.number().int().positive().max(10_000).optional() });
 
@@ -33,7 +35,7 @@ export function createServer(service: VerifierService): FastifyInstance {
   server.post('/verify', async (request, reply) => {
     const body = verifyBody.safeParse(request.body ?? {});
     if (!body.success) return await reply.code(400).send({ error: z.prettifyError(body.error) });
-    return await service.verify(body.data.deadlineMs);
+    return await service.verify(body.data.deadlineMs, body.data.whole);
   });
   server.get('/health', async () => ({
     status: 'ok',

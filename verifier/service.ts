@@ -1,6 +1,7 @@
 import type { Check } from './check.ts';
 import type { VerifierConfig } from './config.ts';
 import { History } from './history.ts';
+import { Memory } from './memory.ts';
 import { VerifierMetrics } from './metrics.ts';
 import type { Report } from './report.ts';
 import { verify } from './verify.ts';
@@ -11,6 +12,7 @@ export class VerifierService {
   readonly metrics = new VerifierMetrics();
   readonly #config: VerifierConfig;
   readonly #checks: readonly Check[];
+  readonly #memory = new Memory();
   readonly #stop = new AbortController();
   #queue: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
@@ -38,9 +40,16 @@ export class VerifierService {
     }, everyMs);
   }
 
-  /** Runs after those that are already asked for. @throws where the report could not be stored. */
-  async verify(deadlineMs = this.#config.deadlineMs): Promise<Report> {
-    const run = this.#queue.then(() => this.#verify(deadlineMs));
+  /**
+   * Runs after those that are already asked for.
+   * @param whole Also what an earlier verification has found right is looked at again.
+   * @throws where the report could not be stored.
+   */
+  async verify(deadlineMs = this.#config.deadlineMs, whole = false): Promise<Report> {
+    const run = this.#queue.then(() => {
+      if (whole) this.#memory.ledger.forget();
+      return this.#verify(deadlineMs);
+    });
     this.#queue = run.catch(() => undefined);
     return await run;
   }
@@ -54,8 +63,13 @@ export class VerifierService {
   async #verify(deadlineMs: number): Promise<Report> {
     this.#running++;
     try {
-      const options = { config: this.#config, checks: this.#checks, deadlineMs, signal: this.#stop.signal };
-      const report = await verify(options);
+      const report = await verify({
+        config: this.#config,
+        checks: this.#checks,
+        deadlineMs,
+        signal: this.#stop.signal,
+        memory: this.#memory,
+      });
       this.history.add(report);
       this.metrics.record(report);
       return report;

@@ -10,6 +10,7 @@ import { messageOf, type VerifierConfig } from './config.ts';
 import { type Content, compareContent, countOf } from './content.ts';
 import { type FenceOutcome, passFence } from './fence.ts';
 import { printLsn } from './lsn.ts';
+import { Memory } from './memory.ts';
 import { readCatalogue, type Table } from './observe/catalogue.ts';
 import { KafkaView, topicOf } from './observe/kafka.ts';
 import { type Connections, PipelineView } from './observe/pipeline.ts';
@@ -22,6 +23,8 @@ export interface VerifyOptions {
   readonly checks: readonly Check[];
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
+  /** Kept by a service from one verification to the next. */
+  readonly memory?: Memory;
 }
 
 /** A further fence gets at least so long, whatever is left of the deadline. */
@@ -60,8 +63,12 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     sink: () => connections.sink(),
     kafka: () => connections.kafka(),
     passFence: settleFence,
+    memory: options.memory,
+    deliveries: once(async () => await countDeliveries(connections, topics, options.memory, signal)),
     content: once(async () => await compareContent(context, await settled(), settleFence)),
   };
+  // Read while the databases scan: its failure is told by the check that asks.
+  if (fence.tag === 'passed') context.deliveries().catch(() => undefined);
   const outcomes: { check: Check; result: CheckResult; durationMs: number }[] = [];
   for (const check of checks) {
     const before = performance.now();
@@ -71,6 +78,18 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   const content = fence.tag === 'passed' ? await context.content().catch(() => null) : null;
   const toLsn = await currentLsn(connections);
   return buildReport({ fence, outcomes, content, context, toLsn, durationMs: performance.now() - startedMs });
+}
+
+async function countDeliveries(
+  connections: Connections,
+  topics: CheckContext['topics'],
+  memory: Memory | undefined,
+  signal: AbortSignal,
+): Promise<number | null> {
+  const kafka = await connections.kafka();
+  if (kafka === null) return null;
+  const { deliveries } = memory ?? new Memory();
+  return await deliveries.count(kafka, [...(await topics()).values()], signal);
 }
 
 async function currentLsn(connections: Connections): Promise<string | null> {

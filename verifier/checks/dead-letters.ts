@@ -1,9 +1,13 @@
 import { STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckContext, type CheckResult, finding, pass } from '../check.ts';
-import { deadLetterTopic } from '../observe/connect.ts';
+import { accountedRows, exampleOf, type TableContent } from '../content.ts';
+import { deadLetterTopics } from '../observe/dead-letters.ts';
 import { ident } from '../postgres.ts';
+import type { Finding } from '../report.ts';
+import { worst } from '../verdict.ts';
 
 const name = 'dead-letters';
+const EXAMPLES = 5;
 
 /** Records that could not be applied: in the dead-letter topic they wait for a person; elsewhere they are lost. */
 export default {
@@ -11,13 +15,9 @@ export default {
   describe: 'Every record that the sink gave up on is in a dead-letter topic.',
   needsFence: true,
   async run(context): Promise<CheckResult> {
-    const topics = new Set(context.config.deadLetterTopics);
-    for (const connector of context.config.connectors.filter(({ type }) => type === 'sink')) {
-      const topic = await deadLetterTopic(connector);
-      if (topic !== undefined && topic !== '') topics.add(topic);
-    }
+    const topics = await deadLetterTopics(context);
     const kafka = await context.kafka();
-    const offsets = kafka === null ? null : await kafka.offsets([...topics]);
+    const offsets = kafka === null ? null : await kafka.offsets(topics);
     let written = 0n;
     let held = 0n;
     for (const [partition, end] of offsets?.ends ?? []) {
@@ -25,25 +25,37 @@ export default {
       held += end - (offsets?.firsts.get(partition) ?? 0n);
     }
     const given = await givenUp(context);
+    const findings: Finding[] = [];
     if (given > written) {
       const detail = `the sink gave up on ${given} records, ${written} of them reached a dead-letter topic`;
       const count = Number(given - written);
-      const lost = finding({
-        check: name,
-        class: 'dead-letter',
-        verdict: 'FAIL',
-        hop: 'sink',
-        count,
-        detail,
-      });
-      return { verdict: 'FAIL', detail, findings: [lost] };
+      const lost = { check: name, class: 'dead-letter', verdict: 'FAIL', hop: 'sink', detail } as const;
+      findings.push(finding({ ...lost, count }));
     }
-    if (held === 0n) return pass('no dead letters');
-    const detail = `${held} dead letters wait in ${[...topics].join(', ')}`;
-    const waiting = { check: name, class: 'dead-letter', verdict: 'WARN', hop: 'sink', detail } as const;
-    return { verdict: 'WARN', detail, findings: [finding({ ...waiting, count: Number(held) })] };
+    if (held > 0n) {
+      const detail = `${held} dead letters wait in ${topics.join(', ')}`;
+      const waiting = { check: name, class: 'dead-letter', verdict: 'WARN', hop: 'sink', detail } as const;
+      findings.push(finding({ ...waiting, count: Number(held) }));
+      findings.push(...(await context.content()).tables.flatMap(accountedFinding));
+    }
+    if (findings.length === 0) return pass('no dead letters');
+    const detail = findings.map((one) => one.detail).join('; ');
+    return { verdict: worst(findings.map(({ verdict }) => verdict)), detail, findings };
   },
 } satisfies Check;
+
+/** Rows that are wrong because their last record was set aside: not lost, and mended when it is applied. */
+function accountedFinding(content: TableContent): Finding[] {
+  const rows = accountedRows(content);
+  const { comparison, table } = content;
+  if (comparison === null || rows.length === 0) return [];
+  const count = rows.reduce((n, row) => n + row.count, 0);
+  const classes = [...new Set(rows.map((row) => row.class))].join(', ');
+  const examples = rows.slice(0, EXAMPLES).map((row) => exampleOf(comparison, row));
+  const detail = `${count} rows of ${table.id} (${classes}) are accounted for by dead letters`;
+  const about = { check: name, class: 'dead-letter', verdict: 'WARN', hop: 'sink', detail } as const;
+  return [finding({ ...about, table: table.id, count, first: examples[0] ?? null, examples })];
+}
 
 async function givenUp(context: CheckContext): Promise<bigint> {
   const sink = await context.sink();

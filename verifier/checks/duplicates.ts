@@ -1,9 +1,12 @@
-import { STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
-import type { Check, CheckContext } from '../check.ts';
+import { DEDUP_TABLE, STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
+import { type Check, type CheckContext, finding } from '../check.ts';
 import { contentCheck } from '../compare-check.ts';
 import { ident } from '../postgres.ts';
+import type { Finding } from '../report.ts';
+import { worst } from '../verdict.ts';
 
-const rows = contentCheck('duplicates', 'duplicate', 'No row of the source is in the sink more than once.');
+const name = 'duplicates';
+const rows = contentCheck(name, 'duplicate', 'No row of the source is in the sink more than once.');
 
 /** Rows that are in the sink twice; what was delivered twice and suppressed is a count, not a fault. */
 export default {
@@ -11,21 +14,63 @@ export default {
   async run(context) {
     const result = await rows.run(context);
     const suppressed = await suppressedCount(context);
-    const told = suppressed === null ? '' : `; ${suppressed} deliveries suppressed`;
-    const deliveries = { duplicatesDelivered: null, duplicatesSuppressed: suppressed };
-    return { ...result, detail: `${result.detail}${told}`, deliveries };
+    // Where Kafka fails in between, the rows are judged all the same: this is a count.
+    const delivered = await context.deliveries().catch(() => null);
+    const dedup = await examineDedup(context);
+    const told = [
+      result.detail,
+      delivered === null ? '' : `${delivered} delivered again`,
+      suppressed === null ? '' : `${suppressed} deliveries suppressed`,
+      dedup?.detail ?? '',
+    ];
+    const findings = [...result.findings, ...(dedup?.findings ?? [])];
+    return {
+      ...result,
+      verdict: worst([result.verdict, ...findings.map(({ verdict }) => verdict)]),
+      detail: told.filter(Boolean).join('; '),
+      findings,
+      deliveries: { duplicatesDelivered: delivered, duplicatesSuppressed: suppressed },
+    };
   },
 } satisfies Check;
 
 /** Null where the sink keeps no totals: a pipeline that is not this lab's. */
 async function suppressedCount(context: CheckContext): Promise<number | null> {
-  const sink = await context.sink();
-  const table = `${ident(context.config.sink.schema)}.${ident(STATS_TABLE)}`;
-  const there = await sink.one('SELECT to_regclass($1)::text AS name', [table]);
-  if (there.name === null) return null;
-  const row = await sink.one(
+  const table = await ownTable(context, STATS_TABLE);
+  if (table === null) return null;
+  const row = await (await context.sink()).one(
     `SELECT coalesce(sum(suppressed), 0)::text AS n FROM ${table} WHERE topic = ANY ($1)`,
     [[...(await context.topics()).values()]],
   );
   return Number(row.n);
+}
+
+/**
+ * The table of what was applied: no record twice, no event under two records. Its own key should see to that; a table
+ * that was made without it, or is written beside it, is found here.
+ */
+async function examineDedup(context: CheckContext): Promise<{ detail: string; findings: Finding[] } | null> {
+  const table = await ownTable(context, DEDUP_TABLE);
+  if (table === null) return null;
+  const row = await (await context.sink()).one(
+    `SELECT count(*)::text AS total,
+            (count(*) - count(DISTINCT (connector, identity)))::text AS events,
+            (count(*) - count(DISTINCT (connector, topic, partition, "offset")))::text AS records
+     FROM ${table} WHERE topic = ANY ($1)`,
+    [[...(await context.topics()).values()]],
+  );
+  const [events, records] = [Number(row.events), Number(row.records)];
+  if (events + records === 0) {
+    return { detail: row.total === '0' ? '' : `${row.total} in ${DEDUP_TABLE}, each once`, findings: [] };
+  }
+  const detail = `${DEDUP_TABLE} holds ${events} events and ${records} records more than once`;
+  const twice = { check: name, class: 'duplicate', verdict: 'FAIL', hop: 'sink', detail } as const;
+  return { detail, findings: [finding({ ...twice, count: Math.max(events, records) })] };
+}
+
+/** Quoted name of one of the sink's own tables; null where the sink has none. */
+async function ownTable(context: CheckContext, table: string): Promise<string | null> {
+  const quoted = `${ident(context.config.sink.schema)}.${ident(table)}`;
+  const { name: there } = await (await context.sink()).one('SELECT to_regclass($1)::text AS name', [quoted]);
+  return there === null ? null : quoted;
 }

@@ -1,7 +1,15 @@
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { type Check, type CheckContext, type CheckResult, finding, pass } from '../check.ts';
+import { LedgerMemory } from '../memory.ts';
 import type { Table } from '../observe/catalogue.ts';
-import { type LastWrite, type LedgerShare, passesOf, readShare } from '../observe/committed.ts';
+import {
+  type LastWrite,
+  type LedgerState,
+  passesOf,
+  readShare,
+  type SettleXids,
+  unreadLedger,
+} from '../observe/committed.ts';
 import type { Database } from '../postgres.ts';
 import { ident } from '../postgres.ts';
 import type { Example, Finding, FindingClass } from '../report.ts';
@@ -20,27 +28,50 @@ export default {
     if (path === null) return pass('no ledger: what clients saw committed is not known');
     if (!existsSync(path)) return pass('the ledger is empty: no workload has run');
     const source = await context.source();
+    const memory = context.memory?.ledger ?? new LedgerMemory();
+    const { before, endOffset, commit } = memory.begin(path, await incarnationOf(source));
     const { expected } = await context.catalogues();
     const tables = new Map(expected.map((table) => [table.id, table]));
     const settle = (xids: readonly string[]) => settleXids(source, xids);
     const wrong: Wrong[] = [];
-    const passes = await passesOf(path);
+    const passes = passesOf(endOffset - before.cursor.byteOffset);
+    const unjudged: (readonly [string, Unjudged])[] = [];
     let report: CheckResult['ledger'];
-    for (let share = 0; share < passes; share++) {
-      const look = (): Promise<LedgerShare> => readShare(path, { pass: share, passes }, settle);
-      const { last, counts, settled } = await look();
-      report ??= { ...counts, ...outcomesOf(settled) };
-      const suspects = await differing(source, tables, last, context);
-      if (suspects.length === 0) continue;
-      // A later write may have come since the ledger was read: only a key that nothing touched since is wrong.
-      const again = await look();
-      wrong.push(...suspects.filter(({ id, write }) => sameWrite(again.last.get(id), write)));
+    let after = before;
+    for (let pass = 0; pass < passes; pass++) {
+      const share = await readShare(path, { before, endOffset }, { pass, passes }, settle);
+      after = share.after;
+      unjudged.push(...after.unjudged);
+      report = { ...after.counts, ...outcomesOf(share.settled) };
+      const suspects = await differing(source, tables, share.last, context);
+      if (suspects.length > 0) wrong.push(...(await confirmed(path, suspects, settle)));
     }
+    // What is wrong is looked at again each time, until it is mended.
+    if (wrong.length === 0) commit({ ...after, unjudged: new Map(unjudged) });
     const told = `${report?.transactions} transactions, ${report?.committed} committed, ${report?.unknown} unknown`;
+    const since = before.counts.transactions;
+    const part = since === 0 ? '' : `; those after the first ${since} checked now, those before earlier`;
     const verdict = wrong.length > 0 ? 'FAIL' : 'PASS';
-    return { verdict, detail: told, findings: findingsOf(wrong), ledger: report };
+    return { verdict, detail: `${told}${part}`, findings: findingsOf(wrong), ledger: report };
   },
 } satisfies Check;
+
+/**
+ * A later write may have come since the ledger was read, and an earlier part may hold what an outcome that came late
+ * does not: only a key whose last write in all of the ledger is still that one is wrong.
+ */
+async function confirmed(path: string, suspects: readonly Wrong[], settle: SettleXids): Promise<Wrong[]> {
+  const whole = { before: unreadLedger(), endOffset: statSync(path).size };
+  const only = new Set(suspects.map(({ id }) => id));
+  const { last } = await readShare(path, whole, { only }, settle);
+  return suspects.filter(({ id, write }) => sameWrite(last.get(id), write));
+}
+
+/** Changes with every start of the server: what was committed before it may be gone. */
+async function incarnationOf(source: Database): Promise<string> {
+  const { started } = await source.one('SELECT pg_postmaster_start_time()::text AS started');
+  return started ?? '';
+}
 
 function outcomesOf(settled: ReadonlyMap<string, 'ok' | 'fail'>) {
   const outcomes = [...settled.values()];
@@ -62,6 +93,8 @@ async function settleXids(source: Database, xids: readonly string[]): Promise<Ma
   }
   return outcomes;
 }
+
+type Unjudged = LedgerState['unjudged'] extends ReadonlyMap<string, infer T> ? T : never;
 
 interface Wrong {
   readonly id: string;

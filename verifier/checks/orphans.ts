@@ -1,4 +1,6 @@
-import { type Check, type CheckResult, finding } from '../check.ts';
+import { type Catalogues, type Check, type CheckContext, type CheckResult, finding } from '../check.ts';
+import { keyOf } from '../compare/pairing.ts';
+import { accountedRows } from '../content.ts';
 import type { ForeignKey, Table } from '../observe/catalogue.ts';
 import { readForeignKeys } from '../observe/catalogue.ts';
 import type { Database } from '../postgres.ts';
@@ -21,10 +23,12 @@ export default {
     const { copies, source } = await context.catalogues();
     const sink = await context.sink();
     const keys = (await readForeignKeys(await context.source())).filter((key) => copies.has(key.table));
-    let found = await look(sink, keys, copies, source);
+    const accounted = await accountedKeys(context, keys);
+    const seen = { copies, source, accounted };
+    let found = await look(sink, keys, seen);
     for (let round = 0; round < ROUNDS && found.size > 0; round++) {
       if ((await context.passFence()) !== 'passed') return underWay(found);
-      found = settled(found, await look(sink, [...found.keys()], copies, source, found));
+      found = settled(found, await look(sink, [...found.keys()], seen, found));
     }
     const orphans = new Map<string, number>();
     for (const [{ table }, { count }] of found) orphans.set(table, (orphans.get(table) ?? 0) + count);
@@ -37,6 +41,26 @@ export default {
     };
   },
 } satisfies Check;
+
+type Accounted = ReadonlyMap<ForeignKey, readonly string[]>;
+
+/** Rows that wait in a dead-letter topic: what refers to them is whole once they are applied. */
+async function accountedKeys(context: CheckContext, keys: readonly ForeignKey[]): Promise<Accounted> {
+  const { tables } = await context.content();
+  const accounted = new Map<ForeignKey, readonly string[]>();
+  for (const key of keys) {
+    const parent = tables.find(({ table }) => table.id === key.referenced);
+    const pair = parent?.comparison?.pair;
+    if (parent === undefined || pair === undefined) continue;
+    const texts = accountedRows(parent).map((row) => {
+      const own = keyOf(pair, row.keyText);
+      // As PostgreSQL prints a jsonb array.
+      return `[${key.referencedColumns.map((column) => JSON.stringify(own[column] ?? null)).join(', ')}]`;
+    });
+    if (texts.length > 0) accounted.set(key, texts);
+  }
+  return accounted;
+}
 
 function underWay(found: ReadonlyMap<ForeignKey, Found>): CheckResult {
   const names = [...found.keys()].map((key) => key.name).join(', ');
@@ -65,8 +89,7 @@ interface Found {
 async function look(
   sink: Database,
   keys: readonly ForeignKey[],
-  copies: ReadonlyMap<string, Table>,
-  source: ReadonlyMap<string, Table>,
+  { copies, source, accounted }: Pick<Catalogues, 'copies' | 'source'> & { accounted: Accounted },
   among?: Orphans,
 ): Promise<Orphans> {
   const found = new Map<ForeignKey, Found>();
@@ -76,7 +99,7 @@ async function look(
     const identity = (source.get(key.table)?.key ?? []).map((column) => column.name);
     const sql = child === undefined ? null : orphanSql(key, identity, child, copies.get(key.referenced));
     if (sql === null) continue;
-    const rows = await sink.query(sql, [among?.get(key)?.identities ?? null]);
+    const rows = await sink.query(sql, [among?.get(key)?.identities ?? null, accounted.get(key) ?? []]);
     const count = Number(rows[0]?.total ?? 0);
     if (count === 0) continue;
     const examples = rows.slice(0, EXAMPLES).map(({ total: _, identity: __, ...reference }) => reference);
@@ -107,9 +130,10 @@ function orphanSql(
       : `EXISTS (SELECT FROM ${ident(parent.schema)}.${ident(parent.name)} p WHERE ${equal.join(' AND ')})`;
   const shown = [...new Set([...child.key.map((column) => column.name), ...key.columns])];
   const identity = `json_build_array(${identityColumns.map((name) => `c.${ident(name)}::text`).join(', ')})::text`;
+  const reference = `jsonb_build_array(${key.columns.map((column) => `c.${ident(column)}::text`).join(', ')})::text`;
   return `SELECT count(*) OVER ()::text AS total, ${identity} AS identity, ${shown.map((column) => `c.${ident(column)}::text`).join(', ')}
           FROM ${ident(child.schema)}.${ident(child.name)} c
-          WHERE ${notNull} AND NOT ${exists} AND ($1::text[] IS NULL OR ${identity} = ANY ($1))
+          WHERE ${notNull} AND NOT ${exists} AND ($1::text[] IS NULL OR ${identity} = ANY ($1)) AND NOT ${reference} = ANY ($2::text[])
           LIMIT ${CANDIDATES}`;
 }
 

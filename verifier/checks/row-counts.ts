@@ -1,4 +1,5 @@
 import type { Check } from '../check.ts';
+import { countOf } from '../content.ts';
 import { worst } from '../verdict.ts';
 
 /** Counts from the grouped scan; a difference is wrong only where no key explains it as in flight. */
@@ -10,11 +11,9 @@ export default {
     const { tables, coverage } = await context.content();
     const { unknown } = await context.catalogues();
     const blind = tables.filter(({ comparison }) => comparison === null);
-    const wrong = tables.filter(({ comparison }) => {
-      if (comparison === null) return false;
-      const { missing, extra, duplicate } = comparison.counts;
-      return missing + extra + duplicate > 0;
-    });
+    const wrong = tables.filter(
+      (table) => countOf(table, 'missing') + countOf(table, 'extra') + countOf(table, 'duplicate') > 0,
+    );
     const moving = tables.filter(({ comparison }) => (comparison?.inFlight.length ?? 0) > 0);
     const parts = [
       ...wrong.map(

@@ -1,6 +1,11 @@
 import { createHash } from 'node:crypto';
-import { stat } from 'node:fs/promises';
-import { type LedgerIntent, type LedgerWrite, readLedgerEntries } from '../ledger.ts';
+import {
+  type LedgerCursor,
+  type LedgerIntent,
+  type LedgerWrite,
+  readLedgerEntries,
+  startOfLedger,
+} from '../ledger.ts';
 
 /** What the ledger last says of one key. */
 export interface LastWrite {
@@ -19,37 +24,63 @@ export interface LedgerCounts {
   unknown: number;
 }
 
+export type SettleXids = (xids: readonly string[]) => Promise<ReadonlyMap<string, 'ok' | 'fail'>>;
+
+type Sequenced = LastWrite & { readonly sequence: number };
+
+/** What is known of a ledger up to a byte. */
+export interface LedgerState {
+  readonly cursor: LedgerCursor;
+  /** Transactions without a certain outcome, by their number. */
+  readonly open: ReadonlyMap<number, { readonly sequence: number; readonly intent: LedgerIntent }>;
+  readonly counts: Readonly<LedgerCounts>;
+  /** Writes that could not be judged because an open transaction may have touched their key. */
+  readonly unjudged: ReadonlyMap<string, Sequenced>;
+}
+
+export function unreadLedger(): LedgerState {
+  const counts = { transactions: 0, committed: 0, failed: 0, unknown: 0 };
+  return { cursor: startOfLedger(), open: new Map(), counts, unjudged: new Map() };
+}
+
 /** Ledger read at once per pass: bounds the keys that are held. */
 const BYTES_PER_PASS = 64 * 1024 * 1024;
 
-/** In how many passes a ledger of that size is read. */
-export async function passesOf(path: string): Promise<number> {
-  return Math.max(1, Math.ceil((await stat(path)).size / BYTES_PER_PASS));
+/** In how many passes that much of a ledger is read. */
+export function passesOf(bytes: number): number {
+  return Math.max(1, Math.ceil(bytes / BYTES_PER_PASS));
 }
 
-export type SettleXids = (xids: readonly string[]) => Promise<ReadonlyMap<string, 'ok' | 'fail'>>;
+/** Of which keys the last writes are wanted. */
+export type Share =
+  | { readonly pass: number; readonly passes: number }
+  | { readonly only: ReadonlySet<string> };
 
 export interface LedgerShare {
   readonly last: ReadonlyMap<string, LastWrite>;
-  readonly counts: LedgerCounts;
+  /** What is known when all of the part is read; its `unjudged` are those of the share. */
+  readonly after: LedgerState;
   /** Outcomes of transactions that the ledger leaves open, as far as they could be told. */
   readonly settled: ReadonlyMap<string, 'ok' | 'fail'>;
 }
 
 /**
- * The last committed write of each key of one share of the keys, and the counts of all transactions. The order of
- * intents is the order of commits per key: a transaction writes its intent while it holds the locks of its rows.
+ * The last committed write of each key of one share of the keys, in the part of the ledger behind `before`; with what
+ * `before` left unjudged. The order of intents is the order of commits per key: a transaction writes its intent while
+ * it holds the locks of its rows.
  * @param settle Tells the outcome of transactions that the ledger leaves open; leaves out what cannot be told.
  */
 export async function readShare(
   path: string,
-  share: { readonly pass: number; readonly passes: number },
+  { before, endOffset }: { readonly before: LedgerState; readonly endOffset: number },
+  share: Share,
   settle: SettleXids,
 ): Promise<LedgerShare> {
-  const open = new Map<number, { readonly sequence: number; readonly intent: LedgerIntent }>();
-  const book = new Book(share);
-  const counts = { transactions: 0, committed: 0, failed: 0, unknown: 0 };
-  for await (const entry of readLedgerEntries(path)) {
+  const open = new Map(before.open);
+  const book = new Book(share, before.unjudged);
+  const counts = { ...before.counts };
+  const cursor = { ...before.cursor };
+  for await (const entry of readLedgerEntries(path, { cursor, endOffset })) {
     if (entry.t === 'intent') open.set(entry.tx, { sequence: counts.transactions++, intent: entry });
     else if (entry.t === 'outcome' && entry.result !== 'unknown') {
       const opened = open.get(entry.tx);
@@ -69,16 +100,22 @@ export async function readShare(
     if (result === 'ok') book.committed(intent, sequence);
     else if (result === undefined) book.unsettled(intent);
   }
-  return { last: book.last, counts, settled };
+  const unjudged = new Map(
+    [...book.last].filter(([, write]) => write.unsettled.length > 0 && write.sequence >= 0),
+  );
+  return { last: book.last, after: { cursor, open, counts, unjudged }, settled };
 }
 
 /** The last write of each key of one share. */
 class Book {
-  readonly last = new Map<string, LastWrite & { readonly sequence: number }>();
-  readonly #share: { readonly pass: number; readonly passes: number };
+  readonly last = new Map<string, Sequenced>();
+  readonly #share: Share;
 
-  constructor(share: { readonly pass: number; readonly passes: number }) {
+  constructor(share: Share, unjudged: ReadonlyMap<string, Sequenced>) {
     this.#share = share;
+    for (const [id, write] of unjudged) {
+      if (this.#isOwn(id)) this.last.set(id, { ...write, unsettled: [] });
+    }
   }
 
   committed(intent: LedgerIntent, sequence: number): void {
@@ -99,8 +136,13 @@ class Book {
   *#own(intent: LedgerIntent): Generator<[string, LedgerWrite]> {
     for (const write of intent.writes) {
       const id = idOf(write);
-      if (shareOf(id, this.#share.passes) === this.#share.pass) yield [id, write];
+      if (this.#isOwn(id)) yield [id, write];
     }
+  }
+
+  #isOwn(id: string): boolean {
+    const share = this.#share;
+    return 'only' in share ? share.only.has(id) : shareOf(id, share.passes) === share.pass;
   }
 }
 
