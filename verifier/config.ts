@@ -70,6 +70,10 @@ export const configSchema = z.strictObject({
   excludeTables: z.array(z.string()).default(['public.debezium_signal']),
   /** Source's `schema.table` to the sink's table; without an entry the names are equal. */
   tableMap: z.record(z.string(), z.string()).default({}),
+  /** Source's `schema.table` to names of columns: the source's to the sink's, where these differ. */
+  columnMap: z.record(z.string(), z.record(z.string(), z.string())).default({}),
+  /** Column by which copies mark a row as deleted instead of deleting it. */
+  softDelete: z.string().min(1).nullable().default(null),
   /** Topics of dead letters; what the connectors' configuration names is added. */
   deadLetterTopics: z.array(z.string()).default([]),
   /**

@@ -12,6 +12,7 @@ import { type FenceOutcome, passFence } from './fence.ts';
 import { printLsn } from './lsn.ts';
 import { Memory } from './memory.ts';
 import { readCatalogue, type Table } from './observe/catalogue.ts';
+import { reshaped, shapeOf } from './observe/copy-shape.ts';
 import { KafkaView, topicOf } from './observe/kafka.ts';
 import { type Connections, PipelineView } from './observe/pipeline.ts';
 import { Database } from './postgres.ts';
@@ -154,7 +155,7 @@ async function readCatalogues(config: VerifierConfig, connections: Connections):
     const mapped = config.tableMap[id] ?? table?.name ?? '';
     const schema = config.sink.sameSchemas ? (table?.schema ?? '') : config.sink.schema;
     const copy = theirs.get(mapped.includes('.') ? mapped : `${schema}.${mapped}`);
-    if (copy !== undefined) copies.set(id, copy);
+    if (copy !== undefined) copies.set(id, reshaped(copy, shapeOf(config, id)));
   }
   return { source, copies, expected, unknown };
 }

@@ -213,7 +213,8 @@ function declareVerify(add: Add): void {
     .option('--sink <url>', 'its copy (or: CDC_LAB_SINK_URL)')
     .option('--tables <names>', 'only these, as schema.table of the source', collect)
     .option('--exclude-tables <names>', 'not these', collect)
-    .option('--map <source=sink>', 'a table that has another name in the sink', collect)
+    .option('--map <source=sink>', 'a table, or a column of one, that has another name in the sink', collect)
+    .option('--soft-delete <column>', 'the sink marks rows as deleted there instead of deleting them')
     .addOption(
       new Option('--fence <kind>', 'slot: exact under writes; quiesce: two equal reads; none: one read')
         .choices(['slot', 'quiesce', 'none'])

@@ -1,6 +1,9 @@
 import path from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+
+// Each test starts a process of its own, which a busy machine takes its time for.
+vi.setConfig({ testTimeout: 60_000 });
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 const [SOURCE, SINK] = ['postgres://one@127.0.0.1:1/app', 'postgres://two@127.0.0.1:2/app'];

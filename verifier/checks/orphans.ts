@@ -2,7 +2,7 @@ import { type Catalogues, type Check, type CheckContext, type CheckResult, findi
 import { keyOf } from '../compare/pairing.ts';
 import { accountedRows } from '../content.ts';
 import type { ForeignKey, Table } from '../observe/catalogue.ts';
-import { readForeignKeys } from '../observe/catalogue.ts';
+import { readForeignKeys, relationOf } from '../observe/catalogue.ts';
 import type { Database } from '../postgres.ts';
 import { ident } from '../postgres.ts';
 import type { Finding } from '../report.ts';
@@ -127,12 +127,12 @@ function orphanSql(
   const exists =
     parent === undefined
       ? 'false'
-      : `EXISTS (SELECT FROM ${ident(parent.schema)}.${ident(parent.name)} p WHERE ${equal.join(' AND ')})`;
+      : `EXISTS (SELECT FROM ${relationOf(parent)} p WHERE ${equal.join(' AND ')})`;
   const shown = [...new Set([...child.key.map((column) => column.name), ...key.columns])];
   const identity = `json_build_array(${identityColumns.map((name) => `c.${ident(name)}::text`).join(', ')})::text`;
   const reference = `jsonb_build_array(${key.columns.map((column) => `c.${ident(column)}::text`).join(', ')})::text`;
   return `SELECT count(*) OVER ()::text AS total, ${identity} AS identity, ${shown.map((column) => `c.${ident(column)}::text`).join(', ')}
-          FROM ${ident(child.schema)}.${ident(child.name)} c
+          FROM ${relationOf(child)} c
           WHERE ${notNull} AND NOT ${exists} AND ($1::text[] IS NULL OR ${identity} = ANY ($1)) AND NOT ${reference} = ANY ($2::text[])
           LIMIT ${CANDIDATES}`;
 }

@@ -1,5 +1,4 @@
-import type { Table } from '../observe/catalogue.ts';
-import { ident } from '../postgres.ts';
+import { relationOf, type Table } from '../observe/catalogue.ts';
 import { type ColumnPair, pairColumns } from './canonical.ts';
 
 /** A source table beside its copy, and the SQL fragments by which they are compared. */
@@ -16,7 +15,7 @@ export interface TablePair {
 
 /** Fragments that read one side. */
 export interface SideSql {
-  /** `"schema"."table"`. */
+  /** What stands behind FROM, with an alias. */
   readonly from: string;
   /** 64-bit hash of the key; of the whole row where there is no key. */
   readonly keyHash: string;
@@ -61,7 +60,7 @@ function sideSql(
   const all = hashes(columns);
   const rowHash1 = recordHash(all, SEEDS.row1);
   return {
-    from: `${ident(table.schema)}.${ident(table.name)}`,
+    from: `${relationOf(table)} AS compared`,
     record: recordOf(all),
     rowHash1,
     rowHash2: recordHash(all, SEEDS.row2),

@@ -4,6 +4,7 @@ import type { TableComparison } from '../compare/table.ts';
 import type { VerifierConfig } from '../config.ts';
 import { printLsn } from '../lsn.ts';
 import type { Table } from '../observe/catalogue.ts';
+import { shapeOf } from '../observe/copy-shape.ts';
 import type { ComparisonReport } from '../report.ts';
 import { compareExactly, type ExactOutcome } from './exact.ts';
 import { compareStill } from './still.ts';
@@ -44,7 +45,13 @@ const QUIET_MS = 2_000;
 /** Compares tables by the fence that the configuration names, as far as that one can. */
 export async function compareByFence(tables: readonly Table[], context: Context): Promise<FencedAnswers> {
   const { copies } = context.catalogues;
-  const pairs = tables.map(({ id }): Copy => ({ id, copy: copies.get(id)?.id ?? null }));
+  const pairs = tables.map(
+    ({ id }): Copy => ({
+      id,
+      copy: copies.get(id)?.id ?? null,
+      shape: shapeOf(context.config, id),
+    }),
+  );
   const mode = context.config.fence;
   switch (mode) {
     case 'settle':

@@ -4,7 +4,7 @@ import { readCatalogue } from '../observe/catalogue.ts';
 import { Database } from '../postgres.ts';
 import { mustHashAlike } from './servers.ts';
 import { compareTouched, type DigestedComparison } from './table.ts';
-import { type Copy, NotExact } from './window.ts';
+import { type Copy, copyOf, NotExact } from './window.ts';
 
 export interface StillOptions {
   readonly sourceUrl: string;
@@ -68,12 +68,13 @@ async function readAll(
     sink.snapshot(async () => {
       const [ours, theirs] = await Promise.all([readCatalogue(source), readCatalogue(sink)]);
       const answers = new Map<string, Answer>();
-      for (const { id, copy } of tables) {
+      for (const own of tables) {
+        const { id } = own;
         options.signal.throwIfAborted();
         const table = ours.get(id);
         if (table === undefined) answers.set(id, new Error(`${id} is not in the source`));
         else {
-          const pair = () => pairTables(table, copy === null ? undefined : theirs.get(copy));
+          const pair = () => pairTables(table, copyOf(own, theirs));
           const compared = guarded(async () =>
             compareTouched({ source, sink, control: source }, pair(), new Map(), options),
           );

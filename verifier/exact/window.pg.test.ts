@@ -30,7 +30,8 @@ async function compare(
   own: Partial<ExactOptions> = {},
   name = 'items',
 ): Promise<{ window: Window; answer: TableComparison | Error }> {
-  const copies = [{ id: `public.${name}`, copy: `public.${name}` }];
+  const shape = { columns: {}, softDelete: null };
+  const copies = [{ id: `public.${name}`, copy: `public.${name}`, shape }];
   const window = await compareInWindow(copies, optionsFor(pair, own));
   return { window, answer: window.tables.get(`public.${name}`) ?? new Error('no answer') };
 }

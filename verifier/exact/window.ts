@@ -5,6 +5,7 @@ import type { TableComparison } from '../compare/table.ts';
 import { messageOf } from '../config.ts';
 import { readLsn } from '../lsn.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
+import { type CopyShape, reshaped } from '../observe/copy-shape.ts';
 import { Database } from '../postgres.ts';
 import { type Relation, readRelations } from './relations.ts';
 import { OwnSlot } from './replication.ts';
@@ -16,6 +17,13 @@ import { TooMuchTouched, Touched, type TouchedLimits } from './touched.ts';
 export interface Copy {
   readonly id: string;
   readonly copy: string | null;
+  readonly shape: CopyShape;
+}
+
+/** The copy as it is to be compared; undefined where there is none. */
+export function copyOf({ copy, shape }: Copy, catalogue: ReadonlyMap<string, Table>): Table | undefined {
+  const table = copy === null ? undefined : catalogue.get(copy);
+  return table === undefined ? undefined : reshaped(table, shape);
 }
 
 export interface ExactOptions {
@@ -97,10 +105,10 @@ export async function compareInWindow(tables: readonly Copy[], options: ExactOpt
   await stream.drainTo(toLsn, options);
 
   const results = new Map<string, TableComparison | Error>();
-  for (const { id, copy } of tables) {
+  for (const table of tables) {
     options.signal.throwIfAborted();
-    const [ours, theirs] = [catalogue.get(id), copy === null ? undefined : copies.get(copy)];
-    results.set(id, await compareOne({ source, sink, control }, ours, theirs, touched, options));
+    const [ours, theirs] = [catalogue.get(table.id), copyOf(table, copies)];
+    results.set(table.id, await compareOne({ source, sink, control }, ours, theirs, touched, options));
   }
   await sink.query('ROLLBACK');
   const [after, copiesAfter] = [await readRelations(control, ids), await readRelations(sink, copyIds)];

@@ -1,4 +1,4 @@
-import type { Database, Row } from '../postgres.ts';
+import { type Database, ident, type Row } from '../postgres.ts';
 
 /** What the catalogue says of a column. */
 export interface Column {
@@ -26,6 +26,8 @@ export interface Table {
   /** Planner's estimate of rows, -1 where it has none. */
   readonly estimatedRows: number;
   readonly canSelect: boolean;
+  /** A subquery to be read in its place, where its rows or columns stand for others (`copy-shape.ts`). */
+  readonly view?: string;
 }
 
 export interface ForeignKey {
@@ -77,6 +79,11 @@ const FOREIGN_KEYS_SQL = `
   JOIN pg_class f ON f.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
   WHERE k.contype = 'f' AND k.conparentid = 0
   ORDER BY 2, 1`;
+
+/** What stands behind FROM to read the table; it takes an alias. */
+export function relationOf({ view, schema, name }: Table): string {
+  return view ?? `${ident(schema)}.${ident(name)}`;
+}
 
 /** Every ordinary and partitioned table of the database, by `schema.table`; partitions count as their root. */
 export async function readCatalogue(database: Database): Promise<ReadonlyMap<string, Table>> {

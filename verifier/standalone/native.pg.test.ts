@@ -31,6 +31,7 @@ function requestFor(pair: DatabasePair, own: Partial<VerifyRequest> = {}): Verif
     tables: [],
     excludeTables: [],
     map: [],
+    softDelete: undefined,
     fence: 'slot',
     progressSlot: undefined,
     subscription: new URL(pair.sourceUrl).pathname.slice(1),
@@ -211,6 +212,31 @@ test('tables of other names and schemas are found by the map', async () => {
     verdict: 'PASS',
   });
   expect(await verified(request)).toMatchObject({ verdict: 'FAIL' });
+});
+
+test('columns of other names and rows that are only marked as deleted are compared as what they stand for', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`${ORDERS}; ${FILLED}; DELETE FROM orders WHERE id = 3`);
+  await pair.onSink(`CREATE TABLE orders (id int PRIMARY KEY, status text, total numeric, version bigint, __deleted text);
+    ${FILLED.replace('i * 1.10, 1', "i * 1.10, 1, 'false'")}; UPDATE orders SET __deleted = 'true' WHERE id = 3`);
+  const request = requestFor(pair, { fence: 'none', subscription: undefined });
+  expect(await verified(request)).toMatchObject({ verdict: 'FAIL' });
+  const mapped = { ...request, map: ['public.orders.amount=total'], softDelete: '__deleted' };
+  expect(await verified(mapped)).toMatchObject({ verdict: 'PASS', coverage: 1 });
+  await pair.onSink(
+    `UPDATE orders SET __deleted = 'true' WHERE id = 4; UPDATE orders SET total = 0 WHERE id = 5`,
+  );
+  const found = (await verified(mapped)).findings.map(({ class: name, first }) => [
+    name,
+    first?.key,
+    first?.columns,
+  ]);
+  expect(found).toEqual([
+    ['corrupted', { id: '5' }, ['amount']],
+    ['missing', { id: '4' }, []],
+  ]);
+  const wrong = await verified({ ...mapped, map: ['public.orders.amount=no_such'] });
+  expect(wrong.verdict).toBe('INCONCLUSIVE');
 });
 
 test('what cannot be followed is refused before anything is compared', async () => {

@@ -7,6 +7,7 @@ const REQUEST: VerifyRequest = {
   tables: [],
   excludeTables: [],
   map: [],
+  softDelete: undefined,
   fence: 'slot',
   progressSlot: 'pipeline',
   subscription: undefined,
@@ -29,7 +30,7 @@ test('a request becomes a configuration without Kafka, in which nothing is writt
   const config = configOf({
     ...REQUEST,
     tables: ['orders', 'sales.items'],
-    map: ['orders=archive.old_orders'],
+    map: ['orders=archive.old_orders', 'sales.items.total=amount'],
   });
   expect(config).toMatchObject({
     kafka: null,
@@ -38,6 +39,7 @@ test('a request becomes a configuration without Kafka, in which nothing is writt
     sink: { sameSchemas: true },
     tables: ['public.orders', 'sales.items'],
     tableMap: { 'public.orders': 'archive.old_orders' },
+    columnMap: { 'sales.items': { total: 'amount' } },
   });
 });
 
@@ -61,6 +63,7 @@ test.each<[string, Partial<VerifyRequest>, RegExp]>([
   ['a slot fence without a pipeline to follow', { progressSlot: undefined }, /carried a position/],
   ['two pipelines to follow', { subscription: 'sub' }, /only one/],
   ['a mapping to nowhere', { map: ['orders'] }, /no pair/],
+  ['a column mapped to a table', { map: ['public.orders.total=archive.orders'] }, /no pair/],
   ['a table of three parts', { tables: ['a.b.c'] }, /names no table/],
 ])('%s is refused, with a remedy', (_, own, message) => {
   expect(reason(own)).toMatch(message);

@@ -8,8 +8,10 @@ export interface VerifyRequest {
   /** `schema.table` of the source; empty: all of its tables. */
   readonly tables: readonly string[];
   readonly excludeTables: readonly string[];
-  /** `source=sink`, each a `schema.table`. */
+  /** `source=sink`: each a `schema.table`, or `schema.table.column=column`. */
   readonly map: readonly string[];
+  /** Column by which the sink marks a row as deleted. */
+  readonly softDelete: string | undefined;
   readonly fence: 'slot' | 'quiesce' | 'none';
   readonly progressSlot: string | undefined;
   readonly subscription: string | undefined;
@@ -52,7 +54,8 @@ export function configOf(request: VerifyRequest): VerifierConfig {
       kafka: null,
       tables: request.tables.length === 0 ? null : request.tables.map((name) => tableId('--tables', name)),
       excludeTables: request.excludeTables.map((name) => tableId('--exclude-tables', name)),
-      tableMap: mapOf(request.map),
+      ...mapsOf(request.map),
+      softDelete: request.softDelete ?? null,
       versionColumn: request.versionColumn,
       deadlineMs: request.deadlineMs,
       fence,
@@ -91,15 +94,23 @@ function sameDatabase(a: URL, b: URL): boolean {
   return place(a) === place(b) && a.search === b.search;
 }
 
-function mapOf(pairs: readonly string[]): Record<string, string> {
-  const entries = pairs.map((pair) => {
-    const [from, to, ...rest] = pair.split('=');
-    if (from === undefined || to === undefined || rest.length > 0) {
-      throw bad(`--map ${pair} is no pair.`, 'Write it as --map public.orders=archive.orders.');
+function mapsOf(pairs: readonly string[]): Pick<VerifierConfig, 'tableMap' | 'columnMap'> {
+  const tableMap: Record<string, string> = {};
+  const columnMap: Record<string, Record<string, string>> = {};
+  for (const pair of pairs) {
+    const [from = '', to = '', ...rest] = pair.split('=');
+    const column = from.split('.')[2];
+    if (from === '' || to === '' || rest.length > 0 || (column !== undefined && to.includes('.'))) {
+      const remedy = 'Write it as --map public.orders=archive.orders or --map public.orders.total=amount.';
+      throw bad(`--map ${pair} is no pair.`, remedy);
     }
-    return [tableId('--map', from), tableId('--map', to)] as const;
-  });
-  return Object.fromEntries(entries);
+    if (column === undefined) tableMap[tableId('--map', from)] = tableId('--map', to);
+    else {
+      const table = tableId('--map', from.slice(0, from.lastIndexOf('.')));
+      columnMap[table] = { ...columnMap[table], [column]: to };
+    }
+  }
+  return { tableMap, columnMap };
 }
 
 function tableId(option: string, name: string): string {

@@ -66,6 +66,7 @@ async function requestOf(
     tables: list(options.tables),
     excludeTables: list(options.excludeTables),
     map: list(options.map),
+    softDelete: text(options.softDelete),
     fence: fence === 'quiesce' || fence === 'none' ? fence : 'slot',
     progressSlot: text(options.progressSlot),
     subscription: text(options.subscription),
