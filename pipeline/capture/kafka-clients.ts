@@ -1,21 +1,7 @@
 import { Admin, Consumer, findErrorBy, Producer, type ProducerOptions } from '@platformatic/kafka';
-import type { Compression } from './config.ts';
 
-/** A record for the client library: the partition is chosen before. */
-export interface Message {
-  readonly topic: string;
-  readonly partition: number;
-  readonly key: Buffer | null;
-  readonly value: Buffer | null;
-  readonly headers: Map<string, string | Buffer>;
-}
-
-type RecordProducer = Producer<Buffer, Buffer, string, string | Buffer>;
-
-export type { RecordProducer };
-/** The library's type of messages: it takes null for a missing key or value, and does not say so. */
-export type SentMessages = Parameters<RecordProducer['send']>[0]['messages'];
-
+/** For records one by one; change events go through `IdempotentProducer`. */
+export type RecordProducer = Producer<Buffer, Buffer, Buffer, Buffer>;
 export interface KafkaAddress {
   readonly bootstrapServers: readonly string[];
   readonly clientId: string;
@@ -25,44 +11,22 @@ export interface KafkaAddress {
 /**
  * Retries inside one request, with the same sequence numbers: idempotent, so neither doubled nor reordered.
  */
-const RETRIES = 2;
-const RETRY_DELAY_MS = 250;
-
-const headerNames = new Map<string, Buffer>();
-
-/** Names of headers are few and come with every record. */
-function headerName(name: string | undefined): Buffer | undefined {
-  if (name === undefined) return undefined;
-  const known = headerNames.get(name);
-  if (known) return known;
-  const bytes = Buffer.from(name);
-  if (headerNames.size < 1_000) headerNames.set(name, bytes);
-  return bytes;
-}
-
-const asBytes = (value: string | Buffer | undefined) =>
-  typeof value === 'string' ? Buffer.from(value) : value;
+export const RETRIES = 2;
+export const RETRY_DELAY_MS = 250;
 
 /**
  * An idempotent producer with `acks=all`. It is not used again after its first failure.
  * One request is in flight on a connection, so one per partition.
  */
-export function createProducer(address: KafkaAddress, compression: Compression): RecordProducer {
-  const options: ProducerOptions<Buffer, Buffer, string, string | Buffer> = {
+export function createProducer(address: KafkaAddress): RecordProducer {
+  const options: ProducerOptions<Buffer, Buffer, Buffer, Buffer> = {
     ...baseOptions(address),
     idempotent: true,
     acks: -1,
-    compression,
     retries: RETRIES,
     // A stale leader is looked up anew by the retry.
     repeatOnStaleMetadata: true,
     autocreateTopics: false,
-    serializers: {
-      key: (bytes) => bytes,
-      value: (bytes) => bytes,
-      headerKey: headerName,
-      headerValue: asBytes,
-    },
   };
   return new Producer(options);
 }
@@ -76,7 +40,8 @@ export function createFetcher(address: KafkaAddress): Consumer<Buffer, Buffer, B
   return new Consumer({ ...baseOptions(address), groupId: `${address.clientId}-never-joined` });
 }
 
-function baseOptions(address: KafkaAddress) {
+/** What every client of the library is given. */
+export function baseOptions(address: KafkaAddress) {
   return {
     clientId: address.clientId.replaceAll(/[^A-Za-z0-9._-]/g, '-'),
     bootstrapBrokers: [...address.bootstrapServers],

@@ -59,7 +59,7 @@ export class OffsetStore implements OffsetStage {
 
   /** Resolves when the record is acknowledged. Null removes the position. Call {@link load} before. */
   async store(offset: Readonly<Record<string, unknown>> | null): Promise<void> {
-    this.#producer ??= createProducer(this.#address, 'none');
+    this.#producer ??= createProducer(this.#address);
     try {
       await this.#producer.send({
         messages: [

@@ -1,17 +1,13 @@
 import { LabError } from '../contract/errors.ts';
 import type { ProducedRecord } from '../contract/records.ts';
 import type { PublishStage } from '../contract/stages.ts';
-import {
-  type Message,
-  permanentKafkaError,
-  type RecordProducer,
-  type SentMessages,
-} from './kafka-clients.ts';
+import type { IdempotentProducer, PartitionRecords } from './idempotent-producer.ts';
+import { permanentKafkaError } from './kafka-clients.ts';
 import { choosePartition } from './partition.ts';
 import type { TopicRegistry } from './topics.ts';
 
 /**
- * What a request may hold for one partition. The library makes one record batch of it, and brokers refuse a
+ * What a request may hold for one partition. One record batch is made of it, and brokers refuse a
  * batch of more than `message.max.bytes`, 1 MiB by default. A single record may be larger, and is then sent
  * alone.
  */
@@ -23,7 +19,7 @@ export function recordBytes(record: ProducedRecord): number {
 }
 
 /** Kafka's half of the way out: chooses the partition, sends, waits for the acknowledgement. */
-export function createPublishStage(producer: RecordProducer, topics: TopicRegistry): PublishStage {
+export function createPublishStage(producer: IdempotentProducer, topics: TopicRegistry): PublishStage {
   return {
     async publish(records) {
       await ensureTopics(records, topics);
@@ -61,22 +57,12 @@ export function* requests(records: readonly ProducedRecord[]): Generator<readonl
 }
 
 async function send(
-  producer: RecordProducer,
+  producer: IdempotentProducer,
   records: readonly ProducedRecord[],
   topics: TopicRegistry,
 ): Promise<void> {
-  const messages: Message[] = [];
-  for (const { topic, key, value, headers } of records) {
-    messages.push({
-      topic,
-      partition: choosePartition(topic, key, topics.partitionsOf(topic) ?? 1),
-      headers: headers as Map<string, string | Buffer>,
-      key,
-      value,
-    });
-  }
   try {
-    await producer.send({ messages: messages as SentMessages });
+    await producer.send(byPartition(records, topics));
   } catch (error) {
     const name = permanentKafkaError(error);
     if (name === undefined) throw error;
@@ -88,6 +74,31 @@ async function send(
           : 'Put right what the broker names, then restart the task.',
     });
   }
+}
+
+/** The order within each partition is the order of the list. */
+function byPartition(records: readonly ProducedRecord[], topics: TopicRegistry): PartitionRecords[] {
+  const found = new Map<string, ProducedRecord[][]>();
+  for (const record of records) {
+    const { topic, key } = record;
+    let partitions = found.get(topic);
+    if (partitions === undefined) {
+      partitions = [];
+      found.set(topic, partitions);
+    }
+    const partition = choosePartition(topic, key, topics.partitionsOf(topic) ?? 1);
+    const list = partitions[partition];
+    if (list) list.push(record);
+    else partitions[partition] = [record];
+  }
+  return [...found].flatMap(([topic, partitions]) =>
+    // Object.entries leaves out the partitions that get nothing.
+    Object.entries(partitions).map(([partition, list]) => ({
+      topic,
+      partition: Number(partition),
+      records: list,
+    })),
+  );
 }
 
 function topicList(records: readonly ProducedRecord[]): string {

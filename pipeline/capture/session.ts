@@ -8,7 +8,8 @@ import { allTables, publishedTables } from './catalogue.ts';
 import type { SourceConfig } from './config.ts';
 import { connect, disconnect } from './connection.ts';
 import type { Gate } from './gate.ts';
-import { closeClient, createAdmin, createProducer, type KafkaAddress } from './kafka-clients.ts';
+import { IdempotentProducer } from './idempotent-producer.ts';
+import { closeClient, createAdmin, type KafkaAddress } from './kafka-clients.ts';
 import { parseLsn } from './lsn-text.ts';
 import { OffsetBook } from './offset-book.ts';
 import { OffsetStore } from './offset-store.ts';
@@ -263,7 +264,7 @@ export class Session {
     const { config, context } = this.#options;
     const address = kafkaAddress(config, context);
     const admin = createAdmin(address);
-    const producer = createProducer(address, config.producer.compression);
+    const producer = new IdempotentProducer(address, config.producer.compression);
     this.#resources.push(() => closeClient(admin));
     this.#resources.push(() => closeClient(producer));
     const topics = new TopicRegistry(admin, config.topics);

@@ -1,0 +1,120 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { findErrorBy, Producer } from '@platformatic/kafka';
+import type { ProducedRecord } from '../contract/records.ts';
+import type { Compression } from './config.ts';
+import { baseOptions, type KafkaAddress, RETRIES, RETRY_DELAY_MS } from './kafka-clients.ts';
+import { type PartitionBatch, type ProduceVersion, produce, produceVersion } from './produce-request.ts';
+import { encodeRecordBatch, nextSequence } from './record-batch.ts';
+
+/** Records of one partition, in order. */
+export interface PartitionRecords {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly ProducedRecord[];
+}
+
+/**
+ * An idempotent producer with `acks=all` on the client library's connections and metadata, that writes its record
+ * batches itself: the library makes a dozen objects for every record. One call of {@link send} at a time, so one
+ * request in flight per partition. It is not used again after its first failure.
+ */
+export class IdempotentProducer {
+  readonly #library: Producer;
+  readonly #compression: Compression;
+  readonly #timeoutMs: number;
+  /** Of the next record, by topic and partition. */
+  readonly #sequences = new Map<string, number>();
+  #identity: Promise<Identity> | undefined;
+  #broken: { readonly cause: unknown } | undefined;
+
+  constructor(address: KafkaAddress, compression: Compression) {
+    this.#library = new Producer({ ...baseOptions(address), idempotent: true, autocreateTopics: false });
+    this.#compression = compression;
+    this.#timeoutMs = address.requestTimeoutMs;
+  }
+
+  /**
+   * Sends one batch to each partition. A failed request is sent again with the same bytes, so with the same sequence
+   * numbers: a broker that has them already says yes and appends nothing.
+   * @throws the library's error of the last attempt; what was sent may be in the log or not, so every later call
+   * throws too.
+   */
+  async send(partitions: readonly PartitionRecords[]): Promise<void> {
+    if (this.#broken) throw new Error('The producer failed before.', this.#broken);
+    try {
+      await this.#send(partitions);
+    } catch (cause) {
+      this.#broken = { cause };
+      throw cause;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#library.close();
+  }
+
+  async #send(partitions: readonly PartitionRecords[]): Promise<void> {
+    this.#identity ??= this.#identify();
+    const { producerId, producerEpoch, version } = await this.#identity;
+    const timestampMs = Date.now();
+    const batches = partitions.map(({ topic, partition, records }): PartitionBatch => {
+      const name = `${topic}:${partition}`;
+      const firstSequence = this.#sequences.get(name) ?? 0;
+      this.#sequences.set(name, nextSequence(firstSequence, records.length));
+      const head = { producerId, producerEpoch, firstSequence, timestampMs, compression: this.#compression };
+      return { topic, partition, bytes: encodeRecordBatch(records, head) };
+    });
+    for (let attempt = 0; ; attempt++) {
+      try {
+        await this.#sendOnce(batches, version, attempt > 0);
+        return;
+      } catch (error) {
+        if (attempt >= RETRIES || !isRetriable(error)) throw error;
+        await delay(RETRY_DELAY_MS);
+      }
+    }
+  }
+
+  async #identify(): Promise<Identity> {
+    const apis = await this.#library.listApis();
+    const range = apis.find(({ name }) => name === 'Produce');
+    const version = range && produceVersion(range.minVersion, range.maxVersion);
+    if (version === undefined) {
+      throw new Error('The broker speaks no version of the Produce request that is known here.');
+    }
+    const { producerId, producerEpoch } = await this.#library.initIdempotentProducer({});
+    return { producerId, producerEpoch, version };
+  }
+
+  async #sendOnce(
+    batches: readonly PartitionBatch[],
+    version: ProduceVersion,
+    forceUpdate: boolean,
+  ): Promise<void> {
+    const topics = [...new Set(batches.map(({ topic }) => topic))];
+    const { topics: known, brokers } = await this.#library.metadata({ topics, forceUpdate });
+    const byLeader = Map.groupBy(
+      batches,
+      ({ topic, partition }) => known.get(topic)?.partitions[partition]?.leader ?? -1,
+    );
+    const requests = [...byLeader].map(async ([leader, led]) => {
+      const broker = brokers.get(leader);
+      if (broker === undefined) throw new Error(`${led[0]?.topic} has a partition without leader.`);
+      await produce(await this.#library.connections.get(broker), version, led, this.#timeoutMs);
+    });
+    // All are waited for: a request that is still on its way must not meet its own repetition.
+    for (const outcome of await Promise.allSettled(requests)) {
+      if (outcome.status === 'rejected') throw outcome.reason;
+    }
+  }
+}
+
+interface Identity {
+  readonly producerId: bigint;
+  readonly producerEpoch: number;
+  readonly version: ProduceVersion;
+}
+
+function isRetriable(error: unknown): boolean {
+  return !(error instanceof Error && findErrorBy(error, 'canRetry', false));
+}

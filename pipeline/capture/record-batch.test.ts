@@ -1,0 +1,97 @@
+import { createRecordsBatch, Reader, readRecordsBatch } from '@platformatic/kafka';
+import { describe, expect, test } from 'vitest';
+import type { Position } from '../contract/position.ts';
+import type { ProducedRecord } from '../contract/records.ts';
+import { type BatchHead, encodeRecordBatch, nextSequence } from './record-batch.ts';
+
+const HEAD: BatchHead = {
+  producerId: 4_711n,
+  producerEpoch: 3,
+  firstSequence: 2 ** 31 - 2,
+  timestampMs: 1_700_000_000_123,
+  compression: 'none',
+};
+
+function record(key: string | null, value: string | null, headers: Record<string, string | Buffer> = {}) {
+  const bytes = (text: string | null) => (text === null ? null : Buffer.from(text));
+  const position = '00000001-00000000016B3748-0000000C' as Position;
+  return {
+    topic: 'lab.public.item',
+    key: bytes(key),
+    value: bytes(value),
+    headers: new Map(Object.entries(headers)),
+    position,
+  } satisfies ProducedRecord;
+}
+
+const asBuffer = (text: string | Buffer) => (typeof text === 'string' ? Buffer.from(text) : text);
+
+/** The same batch by the client library's own encoder. */
+function byLibrary(records: readonly ProducedRecord[]): Buffer {
+  const timestamp = BigInt(HEAD.timestampMs);
+  const messages = records.map(({ topic, key, value, headers }) => ({
+    topic,
+    partition: 0,
+    timestamp,
+    key: key as Buffer,
+    value: value as Buffer,
+    headers: new Map([...headers].map(([name, text]) => [Buffer.from(name), asBuffer(text)])),
+  }));
+  const sequences = { getWithDefault: () => HEAD.firstSequence };
+  return createRecordsBatch(messages, {
+    producerId: HEAD.producerId,
+    producerEpoch: HEAD.producerEpoch,
+    partitionLeaderEpoch: -1,
+    sequences,
+  } as unknown as Parameters<typeof createRecordsBatch>[1]).buffer;
+}
+
+const SAMPLES: Readonly<Record<string, readonly ProducedRecord[]>> = {
+  'one record': [record('{"id":1}', '{"op":"c"}', { 'cdc.position': '00000001-00000000016B3748-0000000C' })],
+  'a tombstone and a record without key': [record('{"id":1}', null), record(null, '{"op":"t"}')],
+  'empty key, empty value, no headers': [record('', '')],
+  'headers beyond ASCII, empty ones and bytes': [
+    record('k', 'v', { ключ: 'значение 🙂', empty: '', bytes: Buffer.from([0, 255, 128]) }),
+  ],
+  'lengths on both sides of each step of a variable-length number': [
+    0, 1, 62, 63, 64, 65, 127, 128, 8_190, 8_191, 8_192, 8_193, 70_000, 1_048_575, 1_048_576,
+  ].map((length) => record('k'.repeat(length % 200), 'v'.repeat(length))),
+  'enough records for offsets of three bytes': Array.from({ length: 9_000 }, (_, i) =>
+    record(String(i), `value ${i}`, { n: String(i) }),
+  ),
+};
+
+describe('a record batch', () => {
+  test.each(Object.entries(SAMPLES))('is byte for byte the client library’s: %s', (_, records) => {
+    const ours = encodeRecordBatch(records, HEAD);
+    expect(ours.equals(byLibrary(records))).toBe(true);
+  });
+
+  test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('holds the same records under %s', (compression) => {
+    const records = SAMPLES['enough records for offsets of three bytes'] ?? [];
+    const batch = readRecordsBatch(Reader.from(encodeRecordBatch(records, { ...HEAD, compression })));
+    expect(batch.records).toHaveLength(9_000);
+    expect(batch.records.map(({ value }) => value?.toString())).toEqual(
+      records.map(({ value }) => value?.toString()),
+    );
+  });
+
+  test('may grow when it is compressed', () => {
+    const noise = Array.from({ length: 50 }, (_, i) => (i * 2_654_435_761) % 2 ** 32);
+    const bytes = Buffer.from(new Uint32Array(noise).buffer);
+    const records = [{ ...record(null, null), value: bytes }];
+    const batch = readRecordsBatch(Reader.from(encodeRecordBatch(records, { ...HEAD, compression: 'gzip' })));
+    expect(batch.records[0]?.value?.equals(bytes)).toBe(true);
+  });
+
+  test('says its producer, epoch and first sequence', () => {
+    const batch = readRecordsBatch(Reader.from(encodeRecordBatch([record('k', 'v')], HEAD)));
+    expect(batch).toMatchObject({ producerId: 4_711n, producerEpoch: 3, firstSequence: 2 ** 31 - 2 });
+  });
+});
+
+test('sequence numbers begin again at 0 after 2,147,483,647', () => {
+  expect(nextSequence(0, 5)).toBe(5);
+  expect(nextSequence(2 ** 31 - 1, 1)).toBe(0);
+  expect(nextSequence(2 ** 31 - 2, 5)).toBe(3);
+});
