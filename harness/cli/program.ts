@@ -87,6 +87,7 @@ export function declareProgram(io: ProgramIo, finish: (code: number) => void): C
   declareRun(add);
   declareLook(add);
   declareVerify(add);
+  declareExplain(add);
   return program;
 }
 
@@ -235,6 +236,26 @@ function declareVerify(add: Add): void {
     .option('--version-column <name>', 'grows with each update of a row', 'version')
     .option('--password-stdin', "read the source's password from stdin, and the sink's from its second line")
     .option('--strict', 'WARN exits with 1');
+}
+
+function declareExplain(add: Add): void {
+  add(
+    'explain <table> <key>',
+    "one row's life: commits, records, what the sink made of them, and where it was lost",
+    async () => (await import('./commands/explain.ts')).explainRow,
+  )
+    .addOption(
+      new Option('--max <n>', 'commits and records to tell of: the last ones')
+        .argParser(integer('a count', 1))
+        .default(100),
+    )
+    .option('--values', "show the row's values too")
+    .addOption(
+      new Option('--deadline <seconds>', 'wait so long for the pipeline to catch up')
+        .argParser(number('a deadline', 0))
+        .default(5),
+    )
+    .addOption(instanceOption());
 }
 
 /** Options that stand before or after the command's name. */

@@ -13,6 +13,8 @@ export interface RawRecord {
   readonly value: Buffer | null;
   /** {@link POSITION_HEADER}; null where the record has none. */
   readonly position: string | null;
+  /** Kafka's timestamp of the record, milliseconds since the epoch. */
+  readonly timestampMs: number;
   /** Other headers: the last of each name. */
   header(name: string): string | null;
 }
@@ -71,7 +73,7 @@ export async function readRecords(
         heard();
         const name = `${batch.topic}/${batch.partition}`;
         const end = ends.get(name) ?? 0n;
-        for (const { key, value, headers, offset: text } of batch.messages) {
+        for (const { key, value, headers, timestamp, offset: text } of batch.messages) {
           const offset = BigInt(text);
           // A partition may be fetched from its beginning until its seek, and past its end.
           if (offset < (next.get(name) ?? 0n)) continue;
@@ -79,7 +81,9 @@ export async function readRecords(
           next.set(name, offset + 1n);
           const header = (wanted: string) => headerText(headers?.[wanted]);
           const { topic, partition } = batch;
-          onRecord({ topic, partition, offset, key, value, position: header(POSITION_HEADER), header });
+          const position = header(POSITION_HEADER);
+          const timestampMs = Number(timestamp);
+          onRecord({ topic, partition, offset, key, value, position, timestampMs, header });
         }
         await heartbeat();
       },

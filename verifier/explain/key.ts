@@ -1,0 +1,75 @@
+import { LabError } from '../../pipeline/contract/errors.ts';
+import { didYouMean } from '../../pipeline/contract/nearest.ts';
+import type { Table } from '../observe/catalogue.ts';
+
+/** The table or the key that was named is none: the caller's to mend. */
+export class NoSuchRowError extends LabError {
+  constructor(message: string, remedy: string) {
+    super('CDC-4070', message, { remedy });
+    this.name = 'NoSuchRowError';
+  }
+}
+
+/**
+ * The table of that name: `public.customers`, or `customers` where only one schema has it.
+ * @throws NoSuchRowError naming the nearest.
+ */
+export function tableNamed(name: string, tables: ReadonlyMap<string, Table>): Table {
+  const exact = tables.get(name);
+  if (exact !== undefined) return exact;
+  const all = [...tables.values()];
+  const [first, ...others] = all.filter((table) => table.name === name);
+  if (first !== undefined && others.length === 0) return first;
+  const known = all.map((table) => table.id).join(', ');
+  if (first !== undefined) {
+    throw new NoSuchRowError(`Several schemas have a table "${name}".`, `Name it in full: ${known}.`);
+  }
+  const names = all.flatMap((table) => [table.name, table.id]);
+  throw new NoSuchRowError(`There is no table "${name}".${didYouMean(name, names)}`, `Known: ${known}.`);
+}
+
+/**
+ * A key as it is given on the command line: the value of a key of one column, or `a=1,b=x`. A comma or a backslash
+ * inside a value is written `\,` or `\\`.
+ * @returns Each column of the primary key with its text.
+ * @throws NoSuchRowError for a column that is not of the key, or one that is left out.
+ */
+export function parseKey(text: string, table: Table): Readonly<Record<string, string>> {
+  const names = table.key.map(({ name }) => name);
+  const [only, ...more] = names;
+  if (only === undefined) {
+    throw new NoSuchRowError(`${table.id} has no primary key.`, 'Its rows cannot be told apart.');
+  }
+  const asked = `Give ${names.map((name) => `${name}=…`).join(',')}.`;
+  if (more.length === 0 && !text.startsWith(`${only}=`)) {
+    const named = /^([A-Za-z_]\w*)=/.exec(text)?.[1];
+    const isColumn = table.columns.some(({ name }) => name === named);
+    if (named !== undefined && isColumn) {
+      throw new NoSuchRowError(`"${named}" is not the primary key of ${table.id}.`, asked);
+    }
+    return { [only]: text };
+  }
+  if (more.length === 0) return { [only]: text.slice(only.length + 1) };
+  const key: Record<string, string> = {};
+  for (const part of splitAtCommas(text)) {
+    const at = part.indexOf('=');
+    const name = part.slice(0, Math.max(0, at));
+    if (!names.includes(name)) {
+      const said = at < 0 ? part : name;
+      throw new NoSuchRowError(
+        `"${said}" is no column of the key of ${table.id}.${didYouMean(said, names)}`,
+        asked,
+      );
+    }
+    key[name] = part.slice(at + 1);
+  }
+  const absent = names.filter((name) => !(name in key));
+  if (absent.length === 0) return key;
+  throw new NoSuchRowError(`The key of ${table.id} lacks ${absent.join(', ')}.`, asked);
+}
+
+function splitAtCommas(text: string): string[] {
+  // A comma that a backslash stands before is a part of the value.
+  const parts = text.match(/(?:\\[\s\S]|[^,\\])+/g) ?? [];
+  return parts.map((part) => part.replaceAll(/\\([,\\])/g, '$1'));
+}

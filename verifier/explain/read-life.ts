@@ -1,0 +1,216 @@
+import { existsSync } from 'node:fs';
+import { messageOf, type VerifierConfig } from '../config.ts';
+import { type FenceOutcome, passFence } from '../fence.ts';
+import { readCatalogue, type Table } from '../observe/catalogue.ts';
+import { reshaped, shapeOf } from '../observe/copy-shape.ts';
+import { NO_LETTERS, readDeadLetters } from '../observe/dead-letters.ts';
+import { KafkaView, topicOf } from '../observe/kafka.ts';
+import { PipelineView } from '../observe/pipeline.ts';
+import { readRecords } from '../observe/topic-reader.ts';
+import { Database } from '../postgres.ts';
+import { readCommits } from './commits.ts';
+import { parseKey, tableNamed } from './key.ts';
+import type { FaultInterval, LedgerCommit, LifeFence, LifeRecord, RowLife } from './life.ts';
+import { RecordBook } from './records.ts';
+import { canonicalKey, differingColumns, isoOf, type RowReading, readRows, readSinkMarks } from './rows.ts';
+
+export interface ExplainRequest {
+  readonly config: VerifierConfig;
+  /** `customers` or `public.customers`. */
+  readonly table: string;
+  /** As {@link parseKey} takes it. */
+  readonly key: string;
+  /** Commits and records that are kept: the last ones. */
+  readonly max: number;
+  /** Keep the values of the other columns. */
+  readonly values: boolean;
+  /** How long to wait for the pipeline to carry what was committed before. */
+  readonly deadlineMs: number;
+  readonly faults: readonly FaultInterval[];
+  readonly signal: AbortSignal;
+}
+
+const STATEMENT_TIMEOUT_MS = 30_000;
+
+/**
+ * Reads all that there is to see of one row: ledger and source first, then behind a fence the topic and the sink, so
+ * that what the source had must have arrived. Nothing is written but, where the configuration allows it, a logical
+ * message to the source's WAL.
+ * @throws NoSuchRowError for a table or key that cannot be; LabError where the source or Kafka cannot be reached.
+ */
+export async function readLife(request: ExplainRequest): Promise<RowLife> {
+  await using stack = new AsyncDisposableStack();
+  const { config } = request;
+  const source = stack.use(await Database.connect('source', config.source.url, STATEMENT_TIMEOUT_MS));
+  const table = tableNamed(request.table, await readCatalogue(source));
+  const key = await canonicalKey(source, table, parseKey(request.key, table));
+  const sink = stack.use(await Database.connect('sink', config.sink.url, STATEMENT_TIMEOUT_MS));
+  const kafka =
+    config.kafka === null ? null : stack.use(await KafkaView.connect(config.kafka.bootstrapServers));
+  return await new Reading(request, { table, key }, { source, sink, kafka }).read();
+}
+
+interface Opened {
+  readonly source: Database;
+  readonly sink: Database;
+  readonly kafka: KafkaView | null;
+}
+
+/** One look at one row. */
+class Reading {
+  readonly #request: ExplainRequest;
+  readonly #row: { readonly table: Table; readonly key: Readonly<Record<string, string>> };
+  readonly #opened: Opened;
+  readonly #unseen: string[] = [];
+
+  constructor(
+    request: ExplainRequest,
+    row: { table: Table; key: Readonly<Record<string, string>> },
+    opened: Opened,
+  ) {
+    this.#request = request;
+    this.#row = row;
+    this.#opened = opened;
+  }
+
+  async read(): Promise<RowLife> {
+    const { config, values, faults } = this.#request;
+    const { table, key } = this.#row;
+    const ledger = await this.#ledger();
+    const options = { versionColumn: config.versionColumn, values };
+    const sinkTable = await this.#sinkTable();
+    const tables = { source: table, sink: sinkTable };
+    const atSource = await readRows(this.#opened.source, tables, key, options);
+    const topics = [topicOf(config.topicPrefix, table.id)];
+    const view = new PipelineView(config, this.#connections(), async () => topics);
+    const fence = await this.#fence(view);
+    const topic = await this.#topic(topics);
+    const sinkOffsets = await view.sinkOffsets();
+    const atSink = await readRows(this.#opened.sink, tables, key, options);
+    const place = { schema: config.sink.schema, keyTexts: table.key.map(({ name }) => key[name] ?? '') };
+    const marks = await readSinkMarks(this.#opened.sink, sinkTable, place);
+    if (sinkTable === undefined) this.#unseen.push(`the sink has no table for ${table.id}`);
+    else if (!marks.keepsPositions) {
+      this.#unseen.push(
+        'the sink keeps no positions: which record wrote its row, and which it suppressed, is not known',
+      );
+    }
+    return {
+      table: table.id,
+      key,
+      at: new Date().toISOString(),
+      commits: ledger.commits,
+      source: atSource[0]?.row ?? null,
+      records: topic.book?.records ?? null,
+      truncates: topic.book?.truncates ?? [],
+      sink: { ...marks, rows: atSink.map(withIsoTimes) },
+      differing: differingColumns(atSource, atSink),
+      sinkOffsets,
+      fence,
+      topicGap: topic.gap,
+      faults,
+      leftOut: { commits: ledger.leftOut, records: topic.book?.leftOut ?? 0 },
+      unseen: this.#unseen,
+    };
+  }
+
+  async #ledger(): Promise<{ commits: readonly LedgerCommit[] | null; leftOut: number }> {
+    const { config, max } = this.#request;
+    const { table, key } = this.#row;
+    if (config.ledger === null || !existsSync(config.ledger)) {
+      this.#unseen.push('there is no ledger: what was committed is seen only as far as it reached the topic');
+      return { commits: null, leftOut: 0 };
+    }
+    const history = await readCommits(config.ledger, { table: table.id, key }, max);
+    if (history.commits.length === 0) {
+      this.#unseen.push('the ledger has no write of this row: it was seeded, or written by another client');
+    }
+    const commits: LedgerCommit[] = [];
+    for (const commit of history.commits) {
+      commits.push(commit.outcome === 'unknown' ? await this.#settled(commit) : commit);
+    }
+    return { commits, leftOut: history.leftOut };
+  }
+
+  async #settled(commit: LedgerCommit): Promise<LedgerCommit> {
+    const sql = 'SELECT pg_xact_status($1::text::xid8) AS status';
+    // An xid that is too old, or of another server, has no status: the outcome stays unknown.
+    const { status } = await this.#opened.source.one(sql, [commit.xid]).catch(() => ({ status: null }));
+    if (status === 'committed') return { ...commit, outcome: 'ok' };
+    return status === 'aborted' ? { ...commit, outcome: 'fail' } : commit;
+  }
+
+  async #sinkTable(): Promise<Table | undefined> {
+    const { config } = this.#request;
+    const { table } = this.#row;
+    const mapped = config.tableMap[table.id] ?? table.name;
+    const schema = config.sink.sameSchemas ? table.schema : config.sink.schema;
+    const copy = (await readCatalogue(this.#opened.sink)).get(
+      mapped.includes('.') ? mapped : `${schema}.${mapped}`,
+    );
+    return copy === undefined ? undefined : reshaped(copy, shapeOf(config, table.id));
+  }
+
+  #connections() {
+    const { source, sink, kafka } = this.#opened;
+    return { source: async () => source, sink: async () => sink, kafka: async () => kafka };
+  }
+
+  async #fence(view: PipelineView): Promise<LifeFence> {
+    const { deadlineMs, signal } = this.#request;
+    const outcome = await passFence(view, { deadlineAtMs: performance.now() + deadlineMs, signal });
+    return outcome.tag === 'passed'
+      ? { passed: true, waitingFor: '' }
+      : { passed: false, waitingFor: waiting(outcome) };
+  }
+
+  async #topic(topics: readonly string[]): Promise<{ book: RecordBook | null; gap: string }> {
+    const { kafka } = this.#opened;
+    const { config, max, values, signal } = this.#request;
+    const { table, key } = this.#row;
+    if (kafka === null) {
+      this.#unseen.push('there is no Kafka in the configuration: the topic was not read');
+      return { book: null, gap: 'not read' };
+    }
+    const { firsts, ends } = await kafka.offsets(topics);
+    const book = new RecordBook({
+      columns: table.key,
+      key,
+      versionColumn: config.versionColumn,
+      values,
+      max,
+    });
+    const problem = await readRecords(kafka, firsts, ends, (record) => book.add(record), signal);
+    const isCut = [...firsts.values()].some((first) => first > 0n);
+    let gap = problem;
+    if (gap === '' && ends.size === 0) gap = 'the topic does not exist';
+    if (gap === '' && isCut) gap = 'older records are gone from the topic';
+    if (gap === '' && book.isBlind) gap = "a type of the key's columns that is not read";
+    if (gap === '' && book.leftOut > 0 && book.records.length === 0) gap = 'all records were left out';
+    if (gap !== '') this.#unseen.push(`of the topic not all could be seen: ${gap}`);
+    const letters = await readDeadLetters({ config, signal }, kafka).catch((error: unknown) => {
+      this.#unseen.push(`dead letters could not be read: ${messageOf(error)}`);
+      return NO_LETTERS;
+    });
+    const marked = book.records.map((record): LifeRecord => {
+      const asked = { ...record, event: null, content: '' };
+      return letters.has(asked) ? { ...record, deadLetter: true } : record;
+    });
+    book.records.splice(0, book.records.length, ...marked);
+    return { book, gap };
+  }
+}
+
+function withIsoTimes({ row }: RowReading): RowReading['row'] {
+  const metadata = Object.entries(row.metadata).map(([name, value]) => {
+    const isTime = name.endsWith('_at') || name.endsWith('_ts');
+    return [name, isTime && value !== null ? isoOf(value) : value] as const;
+  });
+  return { ...row, metadata: Object.fromEntries(metadata) };
+}
+
+function waiting(outcome: Exclude<FenceOutcome, { tag: 'passed' }>): string {
+  if (outcome.tag === 'connector-failed') return 'a connector has failed';
+  if (outcome.tag === 'no-evidence') return outcome.reason;
+  return `still waiting for ${outcome.progress.waitingFor.join(' and ')}`;
+}

@@ -1,0 +1,113 @@
+import { NEW_KEY_HEADER, OLD_KEY_HEADER, type Operation } from '../../pipeline/contract/envelope.ts';
+import type { Lsn } from '../../pipeline/contract/lsn.ts';
+import { printLsn } from '../lsn.ts';
+import type { Column } from '../observe/catalogue.ts';
+import { asPostgresText, readEvent, readKey } from '../observe/envelope.ts';
+import type { RawRecord } from '../observe/topic-reader.ts';
+import type { LifeRecord } from './life.ts';
+
+export interface Wanted {
+  /** The primary key's columns, and the text of each as PostgreSQL prints it. */
+  readonly columns: readonly Column[];
+  readonly key: Readonly<Record<string, string>>;
+  readonly versionColumn: string;
+  /** Keep `after`. */
+  readonly values: boolean;
+  /** Records kept: the last ones. */
+  readonly max: number;
+}
+
+const TRUNCATES_KEPT = 10;
+
+/** Keeps, of all records of a topic, those of one key and the TRUNCATEs of the table. */
+export class RecordBook {
+  readonly records: LifeRecord[] = [];
+  readonly truncates: LifeRecord[] = [];
+  leftOut = 0;
+  /** A key was met of which this reader does not know the type. */
+  isBlind = false;
+  readonly #wanted: Wanted;
+
+  constructor(wanted: Wanted) {
+    this.#wanted = wanted;
+  }
+
+  /** Values are parsed only of the wanted key: a topic may hold millions of others. */
+  add(record: RawRecord): void {
+    if (record.key !== null && !this.#isWanted(record.key)) return;
+    const read = lifeRecordOf(record, this.#wanted);
+    if (read === undefined) return;
+    if (record.key === null) {
+      if (read.op === 't') keep(this.truncates, read, TRUNCATES_KEPT);
+    } else this.leftOut += keep(this.records, read, this.#wanted.max);
+  }
+
+  #isWanted(key: Buffer): boolean {
+    const fields = readKey(key);
+    if (fields === undefined) return false;
+    return this.#wanted.columns.every((column) => {
+      const text = asPostgresText(fields[column.name], column);
+      if (text === undefined && column.name in fields) this.isBlind = true;
+      return text === this.#wanted.key[column.name];
+    });
+  }
+}
+
+function keep(list: LifeRecord[], record: LifeRecord, max: number): number {
+  list.push(record);
+  if (list.length <= max) return 0;
+  list.shift();
+  return 1;
+}
+
+/** Undefined for a value that is no change event. */
+export function lifeRecordOf(
+  record: RawRecord,
+  { versionColumn, values }: Pick<Wanted, 'versionColumn' | 'values'>,
+): LifeRecord | undefined {
+  const event = record.value === null ? null : readEvent(record.value);
+  if (event === undefined) return undefined;
+  const source = record.value === null ? {} : sourceOf(record.value);
+  const lsn = numberOf(source.lsn);
+  const version = Number(event?.after?.[versionColumn] ?? Number.NaN);
+  const { topic, partition, offset, position, timestampMs } = record;
+  const standIn = lsn === null || event === null ? null : `${lsn.toString(16).padStart(16, '0')}/${event.op}`;
+  return {
+    topic,
+    partition,
+    offset,
+    op: (event?.op ?? null) as Operation | null,
+    position: position ?? standIn,
+    isPlaced: position !== null,
+    lsn: lsn === null ? null : printLsn(BigInt(lsn) as Lsn),
+    xid: numberOf(source.txId),
+    committedAt: isoOf(numberOf(source.ts_ms)),
+    capturedAt: isoOf(numberOf(source.eventMs) ?? timestampMs) ?? '',
+    snapshot: [undefined, null, 'false', false].includes(source.snapshot as string)
+      ? null
+      : String(source.snapshot),
+    version: Number.isSafeInteger(version) ? version : null,
+    oldKey: record.header(OLD_KEY_HEADER),
+    newKey: record.header(NEW_KEY_HEADER),
+    deadLetter: false,
+    ...(values ? { values: event?.after ?? null } : {}),
+  };
+}
+
+/** The `source` block, and with it the event's own time. */
+function sourceOf(value: Buffer): Record<string, unknown> {
+  const json = JSON.parse(value.toString('utf8')) as Record<string, unknown>;
+  const body = ('schema' in json ? json.payload : json) as {
+    source?: Record<string, unknown>;
+    ts_ms?: unknown;
+  };
+  return { ...body.source, eventMs: body.ts_ms };
+}
+
+function numberOf(value: unknown): number | null {
+  return typeof value === 'number' && Number.isSafeInteger(value) ? value : null;
+}
+
+function isoOf(ms: number | null): string | null {
+  return ms === null || Math.abs(ms) > 8.64e15 ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,140 @@
+import { METADATA_COLUMNS, TOMBSTONES_TABLE, TRUNCATES_TABLE } from '../../pipeline/contract/sink-tables.ts';
+import { pairTables } from '../compare/pairing.ts';
+import { relationOf, type Table } from '../observe/catalogue.ts';
+import { type Database, ident, type Row } from '../postgres.ts';
+import { NoSuchRowError } from './key.ts';
+import type { SinkState, StandingRow } from './life.ts';
+
+type Key = Readonly<Record<string, string>>;
+
+/** Rows of one key that are read at most: a sink without primary key may hold many. */
+const MAX_ROWS = 20;
+
+/**
+ * The key as PostgreSQL prints it: `A0EE…` and `a0ee…` are one uuid.
+ * @throws NoSuchRowError where a value is none of its column's type.
+ */
+export async function canonicalKey(source: Database, table: Table, key: Key): Promise<Key> {
+  const canonical: Record<string, string> = {};
+  for (const { name, cast } of table.key) {
+    try {
+      const row = await source.one(`SELECT ($1::text::${cast})::text AS value`, [key[name]]);
+      canonical[name] = row.value ?? '';
+    } catch (cause) {
+      const why = cause instanceof Error ? cause.message : String(cause);
+      if (!source.isOpen || !/invalid|out of range|too long/.test(why)) throw cause;
+      throw new NoSuchRowError(
+        `"${key[name]}" is no ${cast}, which ${name} is.`,
+        'Give a key that the table can have.',
+      );
+    }
+  }
+  return canonical;
+}
+
+export interface RowReading {
+  readonly row: StandingRow;
+  /** Text of each column of the source's table, for telling which differ. */
+  readonly texts: Readonly<Record<string, string | null>>;
+}
+
+export interface RowOptions {
+  readonly versionColumn: string;
+  readonly values: boolean;
+}
+
+/** Rows of that key on one side, their values as the text in which the two sides can be compared. */
+export async function readRows(
+  database: Database,
+  tables: { readonly source: Table; readonly sink: Table | undefined },
+  key: Key,
+  { versionColumn, values }: RowOptions,
+): Promise<readonly RowReading[]> {
+  const { side } = database;
+  const table = side === 'source' ? tables.source : tables.sink;
+  if (table === undefined) return [];
+  const pair = pairTables(tables.source, tables.sink);
+  const names = new Set(table.columns.map(({ name }) => name));
+  const shared = pair.columns.filter(({ types }) => side === 'source' || types !== 'absent');
+  const metadata = Object.values<string>(METADATA_COLUMNS).filter(
+    (name) => side === 'sink' && names.has(name),
+  );
+  const selected = [
+    ...shared.map((column, i) => `${side === 'source' ? column.sourceText : column.sinkText} AS "c${i}"`),
+    ...metadata.map((name) => `${ident(name)}::text AS ${ident(name)}`),
+  ];
+  const where = table.key.length > 0 ? table.key : tables.source.key;
+  const conditions = where.map(({ name, cast }, i) => `${ident(name)} = $${i + 1}::text::${cast}`);
+  const rows = await database.query(
+    `SELECT ${selected.join(', ')} FROM ${relationOf(table)} AS read WHERE ${conditions.join(' AND ')} LIMIT ${MAX_ROWS}`,
+    where.map(({ name }) => key[name]),
+  );
+  return rows.map((row) => {
+    const texts = Object.fromEntries(shared.map((column, i) => [column.source.name, row[`c${i}`] ?? null]));
+    return { texts, row: standing(texts, picked(row, metadata), { versionColumn, values }) };
+  });
+}
+
+function standing(
+  texts: RowReading['texts'],
+  metadata: Record<string, string | null>,
+  { versionColumn, values }: RowOptions,
+): StandingRow {
+  const version = Number(texts[versionColumn] ?? Number.NaN);
+  const own = { version: Number.isSafeInteger(version) ? version : null, metadata };
+  return values ? { ...own, values: texts } : own;
+}
+
+function picked(row: Row, names: readonly string[]): Record<string, string | null> {
+  return Object.fromEntries(names.map((name) => [name, row[name] ?? null]));
+}
+
+/** Names of columns that differ; of none where a side has no row, or several. */
+export function differingColumns(
+  source: readonly RowReading[],
+  sink: readonly RowReading[],
+): readonly string[] {
+  const [ours, theirs] = [source[0], sink[0]];
+  if (ours === undefined || theirs === undefined || sink.length > 1) return [];
+  return Object.keys(theirs.texts).filter((name) => theirs.texts[name] !== ours.texts[name]);
+}
+
+/** What the sink keeps beside its rows. */
+export async function readSinkMarks(
+  sink: Database,
+  table: Table | undefined,
+  place: { readonly schema: string; readonly keyTexts: readonly string[] },
+): Promise<Pick<SinkState, 'tombstone' | 'truncate' | 'keepsPositions'>> {
+  const keepsPositions = table?.columns.some(({ name }) => name === METADATA_COLUMNS.position) === true;
+  const marks = { tombstone: null, truncate: null, keepsPositions };
+  if (table === undefined || !keepsPositions) return marks;
+  const at = async (name: string, sql: string, values: readonly unknown[]) => {
+    const whole = `${ident(place.schema)}.${ident(name)}`;
+    const known = await sink.one('SELECT to_regclass($1)::text AS name', [whole]);
+    if (known.name === null) return null;
+    const [row] = await sink.query(sql.replace('FROM _', `FROM ${whole}`), values);
+    return row === undefined ? null : { position: row.position ?? '', at: isoOf(row.at ?? '') };
+  };
+  // As the sink writes a key: its value, or the JSON array of several.
+  const [only, ...more] = place.keyTexts;
+  const keyText = only !== undefined && more.length === 0 ? only : JSON.stringify(place.keyTexts);
+  return {
+    keepsPositions,
+    tombstone: await at(
+      TOMBSTONES_TABLE,
+      'SELECT position, deleted_at::text AS at FROM _ WHERE table_name = $1 AND key = $2',
+      [table.id, keyText],
+    ),
+    truncate: await at(
+      TRUNCATES_TABLE,
+      'SELECT position, truncated_at::text AS at FROM _ WHERE table_name = $1',
+      [table.id],
+    ),
+  };
+}
+
+/** `2026-11-21 15:48:26.12+00`, as PostgreSQL prints it in UTC, in ISO 8601. */
+export function isoOf(text: string): string {
+  const date = new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
+  return Number.isNaN(date.getTime()) ? text : date.toISOString();
+}

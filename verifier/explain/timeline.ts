@@ -1,0 +1,173 @@
+import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
+import type { Fate, FatedRecord } from './fates.ts';
+import { type FaultInterval, type LedgerCommit, placeOf, type RowLife } from './life.ts';
+
+/** One line of the row's life. */
+export interface TimelineEntry {
+  /** ISO 8601; null where it is not known. */
+  readonly at: string | null;
+  readonly kind: 'commit' | 'fault' | 'record' | 'truncate' | 'sink';
+  /** What it is about: `topic 2@1234`, `sink row`, … */
+  readonly what: string;
+  readonly text: string;
+  /** More about it, each a line of its own. */
+  readonly notes: readonly string[];
+}
+
+/** At one time: a commit comes before the fault that hits it, and that before what travels then. */
+const ORDER: readonly TimelineEntry['kind'][] = ['commit', 'fault', 'record', 'truncate', 'sink'];
+
+/** The row's life in the order of time, as each place's own clock had it. */
+export function timelineOf(life: RowLife, fates: readonly FatedRecord[]): readonly TimelineEntry[] {
+  const entries = [
+    ...(life.commits ?? []).map(commitEntry),
+    ...activeFaults(life, fates).flatMap(faultEntries),
+    ...fates.map(recordEntry),
+    ...life.truncates.map((record): TimelineEntry => {
+      const text = `TRUNCATE of the table · LSN ${record.lsn ?? '?'}`;
+      return { at: record.capturedAt, kind: 'truncate', what: `topic ${placeOf(record)}`, text, notes: [] };
+    }),
+    ...sinkEntries(life),
+  ];
+  const rank = (entry: TimelineEntry) => ORDER.indexOf(entry.kind);
+  const late = '9999';
+  return entries
+    .map((entry, i) => ({ entry, i }))
+    .sort((a, b) => {
+      const [before, after] = [a.entry.at ?? late, b.entry.at ?? late];
+      if (before !== after) return before < after ? -1 : 1;
+      return rank(a.entry) - rank(b.entry) || a.i - b.i;
+    })
+    .map(({ entry }) => entry);
+}
+
+function commitEntry({ at, op, version, xid, outcome }: LedgerCommit): TimelineEntry {
+  const ends = { ok: 'committed', fail: 'rolled back', unknown: 'outcome unknown' }[outcome];
+  const what = { c: 'insert', u: 'update', d: 'delete' }[op];
+  return {
+    at,
+    kind: 'commit',
+    what: 'source',
+    text: `${what}, version ${version} · xid ${xid} · ${ends}`,
+    notes: [],
+  };
+}
+
+function recordEntry({ record, fate, again }: FatedRecord): TimelineEntry {
+  const parts = [
+    record.op === null ? 'tombstone' : `op ${record.op}`,
+    ...(record.version === null ? [] : [`version ${record.version}`]),
+    ...(record.lsn === null ? [] : [`LSN ${record.lsn}`]),
+    ...(record.xid === null ? [] : [`xid ${record.xid}`]),
+    ...(record.snapshot === null ? [] : [`snapshot ${record.snapshot}`]),
+    ...(record.isPlaced ? [`position ${record.position}`] : []),
+  ];
+  const notes = [
+    ...(record.newKey === null ? [] : [`the key became ${record.newKey}`]),
+    ...(record.oldKey === null ? [] : [`the key was ${record.oldKey}`]),
+    ...(again === null ? [] : [`travelled again: the same position as ${placeOf(again)}`]),
+    ...sayFate(fate),
+    ...(record.values === undefined || record.values === null
+      ? []
+      : [`values ${JSON.stringify(record.values)}`]),
+  ];
+  return {
+    at: record.capturedAt,
+    kind: 'record',
+    what: `topic ${placeOf(record)}`,
+    text: parts.join(' · '),
+    notes,
+  };
+}
+
+function sayFate(fate: Fate): string[] {
+  switch (fate.tag) {
+    case 'standing':
+      return ['applied: what the sink holds is from this record'];
+    case 'replaced':
+      return [`applied, then replaced by ${fate.by}`];
+    case 'suppressed':
+      return [`suppressed: ${fate.why}`];
+    case 'repeats-delete':
+      return [];
+    case 'waiting':
+      return ['not applied yet: the sink has not got to this offset'];
+    case 'dead-letter':
+      return ['set aside in a dead-letter topic'];
+    case 'no-effect':
+      return ['the sink has done this offset, and nothing of it stands'];
+    case 'unknown':
+      return [];
+    default:
+      throw unreachable(fate);
+  }
+}
+
+function sinkEntries({ sink }: RowLife): TimelineEntry[] {
+  if (sink === undefined) return [];
+  const rows = sink.rows.map(({ version, metadata, values }): TimelineEntry => {
+    const has = (name: string, label: string) => {
+      const value = metadata[name];
+      return value === undefined || value === null ? [] : [`${label} ${value}`];
+    };
+    const parts = [
+      ...has(METADATA_COLUMNS.op, 'op'),
+      ...(version === null ? [] : [`version ${version}`]),
+      ...has(METADATA_COLUMNS.lsn, 'LSN'),
+      ...has(METADATA_COLUMNS.position, 'position'),
+    ];
+    const at = metadata[METADATA_COLUMNS.receivedAt] ?? null;
+    const notes = values === undefined ? [] : [`values ${JSON.stringify(values)}`];
+    return { at, kind: 'sink', what: 'sink row', text: parts.join(' · '), notes };
+  });
+  const { tombstone } = sink;
+  if (tombstone === null) return rows;
+  const text = `deleted · position ${tombstone.position}`;
+  return [...rows, { at: tombstone.at, kind: 'sink', what: 'sink mark', text, notes: [] }];
+}
+
+function faultEntries({ fault, scenario, begunAt, provenAt, healedAt }: FaultInterval): TimelineEntry[] {
+  const of = scenario === null ? '' : ` (${scenario})`;
+  const proof =
+    provenAt === null
+      ? 'was tried, and not shown to have taken effect'
+      : 'begins; it was shown to take effect';
+  const begun: TimelineEntry = {
+    at: begunAt,
+    kind: 'fault',
+    what: 'fault',
+    text: `${fault}${of} ${proof}`,
+    notes: [],
+  };
+  if (healedAt === null) return [{ ...begun, notes: ['it was not healed'] }];
+  return [begun, { at: healedAt, kind: 'fault', what: 'fault', text: `${fault}${of} is healed`, notes: [] }];
+}
+
+/** A commit of which no record came is held against the faults of so long after it. */
+const LOST_WINDOW_MS = 60_000;
+
+/** Faults in whose time something of the row was on its way. */
+export function activeFaults(life: RowLife, fates: readonly FatedRecord[]): readonly FaultInterval[] {
+  const windows: [string, string][] = [];
+  for (const { record, again } of fates) {
+    windows.push([record.committedAt ?? record.capturedAt, record.capturedAt]);
+    if (again !== null) windows.push([again.capturedAt, record.capturedAt]);
+  }
+  const versions = new Set(fates.map(({ record }) => record.version));
+  for (const { at, version } of life.commits ?? []) {
+    if (versions.has(version)) continue;
+    windows.push([at, new Date(Date.parse(at) + LOST_WINDOW_MS).toISOString()]);
+  }
+  for (const { metadata } of life.sink?.rows ?? []) {
+    const received = metadata[METADATA_COLUMNS.receivedAt];
+    const captured = metadata[METADATA_COLUMNS.capturedAt];
+    if (received != null && captured != null) windows.push([captured, received]);
+  }
+  return life.faults.filter(({ begunAt, healedAt }) =>
+    windows.some(([from, to]) => begunAt <= to && (healedAt === null || healedAt >= from)),
+  );
+}
+
+function unreachable(value: never): Error {
+  return new Error(`no such fate: ${JSON.stringify(value)}`);
+}
