@@ -38,7 +38,7 @@ interface Tally {
 
 async function look(pair: Pair, tally: Tally): Promise<Report> {
   const startedMs = performance.now();
-  const report = await pair.verify(AbortSignal.timeout(120_000));
+  const { report } = await pair.verify(AbortSignal.timeout(120_000));
   tally.ms.push(performance.now() - startedMs);
   tally.touched.push(report.comparison?.touchedKeys ?? 0);
   if (report.verdict !== 'PASS' && report.verdict !== 'FAIL') tally.inconclusive++;

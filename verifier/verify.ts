@@ -26,6 +26,8 @@ export interface VerifyOptions {
   readonly signal?: AbortSignal;
   /** Kept by a service from one verification to the next. */
   readonly memory?: Memory;
+  /** Is given what the comparison found, with the rows' values, which no report has. */
+  readonly onContent?: (content: Content) => void;
 }
 
 /** A further fence gets at least so long, whatever is left of the deadline. */
@@ -77,6 +79,7 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     outcomes.push({ check, result, durationMs: Math.round(performance.now() - before) });
   }
   const content = fence.tag === 'passed' ? await context.content().catch(() => null) : null;
+  if (content !== null) options.onContent?.(content);
   const toLsn = await currentLsn(connections);
   return buildReport({ fence, outcomes, content, context, toLsn, durationMs: performance.now() - startedMs });
 }

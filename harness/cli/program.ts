@@ -234,6 +234,12 @@ function declareVerify(add: Add): void {
     )
     .addOption(new Option('--count <n>', 'end after so many').argParser(integer('a count', 1)))
     .option('--version-column <name>', 'grows with each update of a row', 'version')
+    .addOption(
+      new Option('--repair <file>', 'write the SQL that would mend the sink; it is never run').conflicts([
+        'every',
+        'softDelete',
+      ]),
+    )
     .option('--password-stdin', "read the source's password from stdin, and the sink's from its second line")
     .option('--strict', 'WARN exits with 1');
 }

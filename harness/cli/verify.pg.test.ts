@@ -1,3 +1,5 @@
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { expect, test } from 'vitest';
@@ -32,6 +34,15 @@ test('verify exits by its verdict, prints one report, and JSON lines where it go
   expect(wrong.exitCode).toBe(1);
   expect(wrong.stdout).toMatch(/FAIL.*corrupted.*\{"id":"2"\}.*name/);
   expect(wrong.stdout).not.toContain('secret value');
+
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'cdc-lab-verify-')), 'mend.sql');
+  const repaired = await verify(pair, '--fence', 'none', '--repair', file);
+  expect(repaired.stdout + repaired.stderr).not.toContain('secret value');
+  expect(statSync(file).mode & 0o777).toBe(0o600);
+  expect(readFileSync(file, 'utf8')).toContain('UPDATE "public"."items" SET "name" =');
+  const refused = await verify(pair, '--fence', 'none', '--repair', file);
+  expect(refused).toMatchObject({ exitCode: 64, stderr: expect.stringContaining('EEXIST') });
+  rmSync(path.dirname(file), { recursive: true });
 
   const twice = await verify(pair, '--fence', 'none', '--json', '--every', '0.2s', '--count', '2');
   const verdicts = twice.stdout.split('\n').map((line) => reportSchema.parse(JSON.parse(line)).verdict);

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { execa } from 'execa';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import type { TableComparison } from '../compare/table.ts';
@@ -255,6 +256,45 @@ test('a walsender that ended is not taken for a quiet one', async () => {
     return 'passed';
   };
   await expect(compare(pair, { passFence: kill })).rejects.toMatchObject({ name: 'NotExact' });
+});
+
+const BACKENDS: [string, 'source' | 'sink', string][] = [
+  ["the source's snapshot", 'source', 'verifier (source)'],
+  ["the sink's snapshot", 'sink', 'verifier (sink)'],
+  ['the slot', 'source', 'verifier (slot)'],
+];
+test.each(BACKENDS)(
+  'a broken connection to %s is never an answer, and leaves nothing behind',
+  async (_, side, name) => {
+    await using pair = await databasePair();
+    await pair.onBoth(ITEMS);
+    const kill = async (): Promise<'passed'> => {
+      await pair[side].query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE application_name = 'cdc-lab ${name}' AND datname = current_database() AND pid <> pg_backend_pid()`,
+      );
+      return 'passed';
+    };
+    await expect(compare(pair, { passFence: kill })).rejects.toThrow(Error);
+    await expect.poll(() => leftovers(pair)).toBe('0');
+  },
+);
+
+test('a verifier that is killed leaves no slot behind', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const script = `
+    const { compareInWindow } = await import(${JSON.stringify(new URL('window.ts', import.meta.url).href)});
+    await compareInWindow([{ id: 'public.items', copy: 'public.items', shape: { columns: {}, softDelete: null } }],
+      { ...JSON.parse(process.env.OPTIONS), signal: AbortSignal.timeout(60000), passFence: () => new Promise(() => {}) });`;
+  const { sourceUrl, sinkUrl, statementTimeoutMs, limits, slotCreationMs } = optionsFor(pair);
+  const options = JSON.stringify({ sourceUrl, sinkUrl, statementTimeoutMs, limits, slotCreationMs });
+  const args = ['--input-type=module', '--eval', script];
+  const child = execa(process.execPath, args, { env: { OPTIONS: options }, reject: false });
+  await expect.poll(() => leftovers(pair), { timeout: 20_000 }).toBe('1');
+  child.kill('SIGKILL');
+  expect((await child).signal).toBe('SIGKILL');
+  await expect.poll(() => leftovers(pair), { timeout: 10_000 }).toBe('0');
 });
 
 test('under a running load no key that is on its way is taken for a wrong one', async () => {

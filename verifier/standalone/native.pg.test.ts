@@ -43,7 +43,7 @@ function requestFor(pair: DatabasePair, own: Partial<VerifyRequest> = {}): Verif
 }
 
 async function verified(request: VerifyRequest): Promise<Report> {
-  return await (await openPair(request)).verify(AbortSignal.timeout(50_000));
+  return (await (await openPair(request)).verify(AbortSignal.timeout(50_000))).report;
 }
 
 /** Updates, inserts and deletes, as fast as the source takes them, until it is disposed of. */

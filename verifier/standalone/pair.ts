@@ -1,17 +1,25 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
 import type { Check } from '../check.ts';
 import { messageOf, type VerifierConfig } from '../config.ts';
+import type { Content } from '../content.ts';
 import { loadChecks } from '../plugins.ts';
 import { Database } from '../postgres.ts';
 import type { Report } from '../report.ts';
 import { verify } from '../verify.ts';
+import { repairSql } from './repair.ts';
 import { configOf, type VerifyRequest } from './request.ts';
 
 const QUICK_MS = 10_000;
 
 /** Two PostgreSQL databases, made ready to be verified again and again. */
 export interface Pair {
-  verify(signal: AbortSignal): Promise<Report>;
+  verify(signal: AbortSignal): Promise<Verified>;
+}
+
+export interface Verified {
+  readonly report: Report;
+  /** SQL that would mend the sink; null where there is nothing to mend. */
+  readonly repair: string | null;
 }
 
 /**
@@ -30,8 +38,13 @@ async function verifyOnce(
   config: VerifierConfig,
   checks: readonly Check[],
   signal: AbortSignal,
-): Promise<Report> {
-  return await verify({ config, checks, deadlineMs: config.deadlineMs, signal });
+): Promise<Verified> {
+  let repair: string | null = null;
+  const onContent = (content: Content): void => {
+    repair = repairSql(content, config.columnMap);
+  };
+  const report = await verify({ config, checks, deadlineMs: config.deadlineMs, signal, onContent });
+  return { report, repair };
 }
 
 /** The slot by which the pipeline confirms: the one that was named, or that of the sink's subscription. */

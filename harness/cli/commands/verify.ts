@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import type { Report } from '../../../verifier/report.ts';
@@ -5,7 +6,7 @@ import { openPair, type Pair } from '../../../verifier/standalone/pair.ts';
 import { BAD_REQUEST, type VerifyRequest } from '../../../verifier/standalone/request.ts';
 import { exitCodeOf, type Verdict, worst } from '../../../verifier/verdict.ts';
 import { UsageError } from '../../runner/usage-error.ts';
-import { type CliContext, EXIT } from '../context.ts';
+import { type CliContext, EXIT, say } from '../context.ts';
 import { painter, renderReport } from '../tables.ts';
 import { printReport } from './status.ts';
 
@@ -17,14 +18,27 @@ export async function verify(context: CliContext, options: Record<string, unknow
   const request = await requestOf(options, process.env);
   const pair = await asUsage(() => openPair(request));
   if (options.every === undefined) {
-    const report = await pair.verify(context.signal);
+    const { report, repair } = await pair.verify(context.signal);
     context.signal.throwIfAborted();
+    if (typeof options.repair === 'string') await writeRepair(context, options.repair, repair);
     printReport(context, report);
     return exitCodeOf(report.verdict, options.strict === true);
   }
   const count = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
   const verdicts = await again(context, pair, { everyMs: Number(options.every) * 1000, count });
   return verdicts.length === 0 ? EXIT.interrupted : exitCodeOf(worst(verdicts), options.strict === true);
+}
+
+/** Only the user may read the file: it holds values. */
+async function writeRepair(context: CliContext, path: string, repair: string | null): Promise<void> {
+  if (repair === null) return say(context, `nothing to mend: ${path} is not written`);
+  await writeFile(path, repair, { mode: 0o600, flag: 'wx' }).catch((cause: unknown) => {
+    throw new UsageError(
+      `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+      'Name a file that does not exist yet with --repair.',
+    );
+  });
+  say(context, `${path} holds the SQL that would mend the sink; nothing was run`);
 }
 
 /** Until Ctrl-C, which is the way to end it: one report after the other, with `--json` a line each. */
@@ -36,7 +50,7 @@ async function again(
   const verdicts: Verdict[] = [];
   for (let made = 0; made < count && !context.signal.aborted; made++) {
     const startedMs = performance.now();
-    const report = await pair.verify(context.signal);
+    const { report } = await pair.verify(context.signal);
     if (context.signal.aborted) break;
     verdicts.push(report.verdict);
     context.stdout.write(`${lineOf(context, report)}\n`);

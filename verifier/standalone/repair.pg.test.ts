@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { databasePair } from '../testing/databases.ts';
+import { openPair } from './pair.ts';
+import type { VerifyRequest } from './request.ts';
+
+const COLUMNS = `k text, n int, v text, j json, f float8, t timestamptz, version bigint, PRIMARY KEY (k, n)`;
+const ROWS = `INSERT INTO items SELECT 'it''s "' || i, i, E'line\\n\\\\' || i, '{"a": 1.0}', 0.1 * i,
+  '2026-01-01Z', 1 FROM generate_series(1, 50) i`;
+
+test('the SQL mends every kind of wrong row, and leaves alone what has changed since', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`CREATE TABLE items (${COLUMNS}); ${ROWS}`);
+  await pair.onSource(`UPDATE items SET v = 'newer', version = 2 WHERE n = 4`);
+  await pair.onSink(`DELETE FROM items WHERE n IN (1, 2); UPDATE items SET v = NULL, j = '{}', f = 7 WHERE n = 3;
+    INSERT INTO items VALUES ('x', 99, 'hand', NULL, NULL, NULL, 1), ('y', 98, 'hand', NULL, NULL, NULL, 1);
+    UPDATE items SET v = 'wrong' WHERE n = 5`);
+  const [source, sink] = [new URL(pair.sourceUrl), new URL(pair.sinkUrl)];
+  const passwords = { source: decodeURIComponent(source.password), sink: decodeURIComponent(sink.password) };
+  for (const url of [source, sink]) url.password = '';
+  const request: VerifyRequest = {
+    source: source.href,
+    sink: sink.href,
+    tables: [],
+    excludeTables: [],
+    map: [],
+    softDelete: undefined,
+    fence: 'none',
+    progressSlot: undefined,
+    subscription: undefined,
+    deadlineMs: 10_000,
+    versionColumn: 'version',
+    passwords: { source: passwords.source || undefined, sink: passwords.sink || undefined },
+  };
+  const open = await openPair(request);
+  const { report, repair } = await open.verify(AbortSignal.timeout(30_000));
+  const kinds = report.tables[0];
+  expect(kinds).toMatchObject({ missing: 2, extra: 2, corrupted: 2, stale: 1 });
+
+  await pair.onSink(`UPDATE items SET v = 'written since' WHERE n IN (5, 98)`);
+  await pair.onSink(repair ?? '');
+  const again = await open.verify(AbortSignal.timeout(30_000));
+  expect(again.report.tables[0]).toMatchObject({ missing: 0, extra: 1, corrupted: 1, stale: 0 });
+  expect(again.repair).toContain('98');
+
+  await pair.onSink(again.repair ?? '');
+  const mended = await open.verify(AbortSignal.timeout(30_000));
+  expect(mended).toMatchObject({ report: { verdict: 'PASS' }, repair: null });
+});

@@ -1,0 +1,73 @@
+import type { ColumnPair } from '../compare/canonical.ts';
+import type { TablePair } from '../compare/pairing.ts';
+import type { WrongRow } from '../compare/settle.ts';
+import type { Content } from '../content.ts';
+import { ident, literal, PINNED_SETTINGS } from '../postgres.ts';
+
+/** The source's `schema.table` to names of columns: the source's to the sink's, where these differ. */
+type ColumnMap = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+/**
+ * The SQL that would mend the sink, one transaction; nothing runs it but a person. Each statement applies only where
+ * the sink's row is still the wrong one: what the pipeline has written since is left alone. It holds the rows' values.
+ * @returns null where nothing is wrong that a statement could mend.
+ */
+export function repairSql({ tables }: Content, columnMap: ColumnMap): string | null {
+  const lines: string[] = [];
+  for (const { table, comparison } of tables) {
+    if (comparison === null || comparison.wrong.length === 0) continue;
+    const names = columnMap[table.id] ?? {};
+    const counted = Object.values(comparison.counts).reduce((sum, count) => sum + count, 0);
+    lines.push(`-- ${table.id}: ${comparison.wrong.length} wrong rows listed, ${counted} counted`);
+    for (const row of comparison.wrong) lines.push(statementFor(comparison.pair, row, names));
+  }
+  if (!lines.some((line) => !line.startsWith('--'))) return null;
+  const settings = Object.entries(PINNED_SETTINGS)
+    .filter(([name]) => name !== 'idle_in_transaction_session_timeout')
+    .map(([name, value]) => `SELECT set_config('${name}', '${value}', true);`);
+  const head = '-- Mends the sink. Look at it first; then run it there, while the pipeline is at rest.';
+  return `${[head, 'BEGIN;', ...settings, ...lines, 'COMMIT;'].join('\n')}\n`;
+}
+
+function statementFor(pair: TablePair, row: WrongRow, names: Readonly<Record<string, string>>): string {
+  const { sink, sides, key } = pair;
+  const why = sink === undefined ? 'the sink has no such table' : 'its table has no primary key';
+  if (sink === undefined || sides.sink === null || key.length === 0) return `-- not mended: ${why}`;
+  if (row.class === 'duplicate') return `-- not mended: ${row.sink.rows} rows of key ${oneLine(row.keyText)}`;
+  const real = (column: ColumnPair): string => ident(names[column.source.name] ?? column.source.name);
+  const target = `${ident(sink.schema)}.${ident(sink.name)}`;
+  const values = JSON.parse(row.keyText) as (string | null)[];
+  const where = (name: (column: ColumnPair) => string): string =>
+    key.map((column, i) => `${name(column)} = ${typed(column, values[i] ?? null)}`).join(' AND ');
+  const held = pair.columns.map((column, i) => ({
+    column,
+    ours: row.source.image?.[i] ?? null,
+    theirs: row.sink.image?.[i] ?? null,
+  }));
+  const writable = held.filter(({ column }) => column.sink !== undefined);
+  if (row.class === 'missing') {
+    const columns = writable.map(({ column }) => real(column)).join(', ');
+    const row = writable.map(({ column, ours }) => typed(column, ours)).join(', ');
+    return `INSERT INTO ${target} (${columns}) VALUES (${row}) ON CONFLICT DO NOTHING;`;
+  }
+  const wrong = row.class === 'extra' ? writable : writable.filter(({ ours, theirs }) => ours !== theirs);
+  if (wrong.length === 0) return `-- not mended: the sink lacks the column, key ${oneLine(row.keyText)}`;
+  const same = wrong.map(
+    ({ column, theirs }) =>
+      `${column.sinkText} IS NOT DISTINCT FROM ${theirs === null ? 'NULL' : literal(theirs)}`,
+  );
+  const seen = where((column) => ident(column.source.name));
+  const guard = `EXISTS (SELECT FROM ${sides.sink.from} WHERE ${[seen, ...same].join(' AND ')})`;
+  if (row.class === 'extra') return `DELETE FROM ${target} WHERE ${where(real)} AND ${guard};`;
+  const set = wrong.map(({ column, ours }) => `${real(column)} = ${typed(column, ours)}`).join(', ');
+  return `UPDATE ${target} SET ${set} WHERE ${where(real)} AND ${guard};`;
+}
+
+function typed({ source, sink }: ColumnPair, text: string | null): string {
+  return `${text === null ? 'NULL' : literal(text)}::${(sink ?? source).cast}`;
+}
+
+/** A comment ends with its line. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[\r\n]+/g, ' ');
+}
