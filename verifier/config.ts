@@ -34,7 +34,7 @@ const thresholdsSchema = z.strictObject({
   touchedBytes: z
     .int()
     .positive()
-    .default(256 * 1024 ** 2),
+    .default(128 * 1024 ** 2),
 });
 
 /** The configuration file of `verifier/main.ts`. */
