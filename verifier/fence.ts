@@ -27,6 +27,11 @@ export interface FenceInputs {
   sinkOffsets(): Promise<Offsets>;
   /** First offset that the topic still holds: what a sink without an offset has to read from. */
   firstOffsets(): Promise<Offsets>;
+  /**
+   * The ends without what carries no data behind `done`: with a transactional producer a topic ends in a marker, which
+   * a sink that stores "last record + 1" never counts. Left out: topics have no such.
+   */
+  dataEnds?(ends: Offsets, done: Offsets): Promise<Offsets>;
   /** A snapshot, initial or ad hoc, is under way. */
   snapshotRunning(): Promise<boolean>;
   connectors(): Promise<readonly ConnectorView[]>;
@@ -55,6 +60,8 @@ const MAX_POLL_MS = 250;
 const FAILED_GRACE_MS = 2_000;
 const LAST_LOOK_MS = 3_000;
 const SNAPSHOT_POLL_MS = 500;
+/** A sink that has not moved for so long is behind by what it will not count, or stands still. */
+const STANDS_MS = 750;
 
 /**
  * Waits until the pipeline has carried everything that was committed before the call: the slot confirms the source's
@@ -96,6 +103,7 @@ class Watch {
   #paused = false;
   #snapshot = false;
   #snapshotAtMs = 0;
+  #stood: { readonly at: bigint; readonly sinceMs: number; asked: boolean } | null = null;
   #waitingFor: readonly string[] = ['the source'];
 
   constructor(inputs: FenceInputs, nowMs: number) {
@@ -181,8 +189,21 @@ class Watch {
       // Read after the slot has confirmed: what it confirmed is in the topics by now.
       this.#ends = await this.#inputs.endOffsets();
     }
-    const behind = distance(this.#ends, sample.done);
+    let behind = distance(this.#ends, sample.done);
+    if (behind > 0n && this.#stands(sample)) {
+      this.#ends = (await this.#inputs.dataEnds?.(this.#ends, sample.done)) ?? this.#ends;
+      behind = distance(this.#ends, sample.done);
+    }
     return behind > 0n ? [`the sink to apply ${behind} more events`] : [];
+  }
+
+  /** True once for each place where the sink stands still for a while: its last records may carry no data. */
+  #stands({ atMs, done }: Sample): boolean {
+    const at = total(done);
+    if (this.#stood?.at !== at) this.#stood = { at, sinceMs: atMs, asked: false };
+    if (this.#stood.asked || atMs - this.#stood.sinceMs < STANDS_MS) return false;
+    this.#stood.asked = true;
+    return true;
   }
 
   /** Asked only once the slot is there, and not at every look: the answer may cost the worker a read of a topic. */

@@ -1,10 +1,11 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { CheckContext, CheckResult } from '../check.ts';
 import { parseConfig } from '../config.ts';
 import { formatLedgerEntry, type LedgerEntry, type LedgerWrite } from '../ledger.ts';
+import { Memory } from '../memory.ts';
 import { readCatalogue } from '../observe/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import check from './ledger.ts';
@@ -28,7 +29,7 @@ function ledgerOf(
   return path;
 }
 
-async function run(pair: DatabasePair, ledger: string): Promise<CheckResult> {
+async function run(pair: DatabasePair, ledger: string, memory?: Memory): Promise<CheckResult> {
   const url = pair.sourceUrl;
   const raw = {
     port: 0,
@@ -41,7 +42,7 @@ async function run(pair: DatabasePair, ledger: string): Promise<CheckResult> {
   const source = await readCatalogue(pair.source);
   return await check.run({
     config: parseConfig(raw, 'test'),
-    signal: AbortSignal.timeout(30_000),
+    ...{ signal: AbortSignal.timeout(30_000), memory },
     source: async () => pair.source,
     catalogues: async () => ({ source, copies: new Map(), expected: [...source.values()], unknown: [] }),
   } as unknown as CheckContext);
@@ -100,4 +101,73 @@ test('an unknown outcome is settled by the status of its transaction, not by the
   const result = await run(pair, path);
   expect(result.ledger).toMatchObject({ unknown: 3, settledCommitted: 1, settledAborted: 1 });
   expect(result.findings.map(({ count, first }) => [count, first?.key])).toEqual([[1, { id: '1' }]]);
+});
+
+const intent = (tx: number, writes: LedgerWrite[], xid = '99999999999') =>
+  formatLedgerEntry({ t: 'intent', tx, xid, at: AT, writes });
+const outcome = (tx: number, result: 'ok' | 'fail') =>
+  formatLedgerEntry({ t: 'outcome', tx, result, at: AT });
+
+test('a verifier that goes on checks what has come since, and counts all', async () => {
+  await using pair = await databasePair();
+  const memory = new Memory();
+  await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1), (2, 1)`);
+  const path = ledgerOf([{ xid: '1', writes: [write(1, 'c', 1), write(2, 'c', 1)], result: 'ok' }]);
+  expect((await run(pair, path, memory)).verdict).toBe('PASS');
+  appendFileSync(path, intent(1, [write(1, 'u', 2)]) + outcome(1, 'ok'));
+  const lost = await run(pair, path, memory);
+  expect(lost.findings.map(({ class: name, first }) => [name, first?.key])).toEqual([['stale', { id: '1' }]]);
+  // It stays a finding until it is mended, and then all is counted.
+  expect((await run(pair, path, memory)).verdict).toBe('FAIL');
+  await pair.onSource('UPDATE items SET version = 2 WHERE id = 1');
+  const mended = await run(pair, path, memory);
+  expect(mended).toMatchObject({ verdict: 'PASS', ledger: { transactions: 2, committed: 2, unknown: 0 } });
+  expect(mended.detail).toContain('those after the first 1 checked now');
+});
+
+test('what an earlier verification found right is looked at again on demand', async () => {
+  await using pair = await databasePair();
+  const memory = new Memory();
+  await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1)`);
+  const path = ledgerOf([{ xid: '1', writes: [write(1, 'c', 1)], result: 'ok' }]);
+  expect((await run(pair, path, memory)).verdict).toBe('PASS');
+  await pair.onSource('DELETE FROM items');
+  memory.ledger.forget();
+  expect((await run(pair, path, memory)).verdict).toBe('FAIL');
+});
+
+test('all is looked at again after ten minutes, for another file, and after a start of the source', () => {
+  let ms = 0;
+  const memory = new Memory(() => ms).ledger;
+  const path = ledgerOf([{ xid: '1', writes: [write(1, 'c', 1)], result: 'ok' }]);
+  const from = (file = path, incarnation = 'first') =>
+    memory.begin(file, incarnation).before.cursor.byteOffset;
+  const read = memory.begin(path, 'first');
+  const cursor = { byteOffset: 10, lineNumber: 1, torn: null };
+  read.commit({ ...read.before, cursor });
+  expect(from()).toBe(10);
+  expect(from(path, 'second')).toBe(0);
+  expect(from(ledgerOf([]))).toBe(0);
+  ms = 600_000;
+  expect(from()).toBe(0);
+});
+
+test('an outcome that comes late is judged by all of the ledger, and an unsettled neighbour hides nothing', async () => {
+  await using pair = await databasePair();
+  const memory = new Memory();
+  await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (2, 2)`);
+  const path = ledgerOf([]);
+  // Transaction 1 is open for long: 2 deletes what it wrote, and 3 writes beside it a row that the source loses.
+  appendFileSync(path, intent(1, [write(1, 'c', 1), write(3, 'c', 1)]));
+  appendFileSync(path, intent(2, [write(1, 'd', 1), write(2, 'u', 2)]) + outcome(2, 'ok'));
+  appendFileSync(path, intent(3, [write(3, 'u', 2)]) + outcome(3, 'ok'));
+  expect((await run(pair, path, memory)).verdict).toBe('PASS');
+  appendFileSync(path, outcome(1, 'ok').slice(0, -1));
+  expect((await run(pair, path, memory)).verdict).toBe('PASS');
+  appendFileSync(path, '\n');
+  const result = await run(pair, path, memory);
+  expect(result.findings.map(({ class: name, first }) => [name, first?.key])).toEqual([
+    ['missing', { id: '3' }],
+  ]);
+  expect(result.ledger).toMatchObject({ transactions: 3, committed: 3, unknown: 0 });
 });

@@ -1,12 +1,14 @@
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { METADATA_COLUMNS, OFFSETS_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import type { VerifierConfig } from '../config.ts';
-import type { ConnectorView, FenceInputs, Offsets } from '../fence.ts';
+import { type ConnectorView, distance, type FenceInputs, type Offsets } from '../fence.ts';
 import { readLsn } from '../lsn.ts';
 import type { Database } from '../postgres.ts';
 import { ident, literal } from '../postgres.ts';
 import { connectorView, snapshotRunning } from './connect.ts';
 import type { KafkaView, TopicOffsets } from './kafka.ts';
+import { normalTopicId, topicIds } from './topic-ids.ts';
+import { type RawRecord, readRecords } from './topic-reader.ts';
 
 /** Gives a connection, or throws why there is none. */
 export interface Connections {
@@ -21,6 +23,7 @@ export class PipelineView implements FenceInputs {
   readonly #config: VerifierConfig;
   readonly #connections: Connections;
   readonly #topics: () => Promise<readonly string[]>;
+  #topicIds: { readonly atMs: number; readonly ids: ReadonlyMap<string, string> } | null = null;
   #offsets: { readonly atMs: number; readonly value: Promise<TopicOffsets> } | null = null;
 
   constructor(config: VerifierConfig, connections: Connections, topics: () => Promise<readonly string[]>) {
@@ -65,19 +68,69 @@ export class PipelineView implements FenceInputs {
     return (await this.#topicOffsets()).firsts;
   }
 
-  /** The later of what the sink database holds and what the group committed: each is the pipeline's claim "done". */
+  /**
+   * The later of what the sink database holds and what the group committed: each is the pipeline's claim "done".
+   * @throws where it is the claim for another topic of that name: one that was deleted and created again.
+   */
   async sinkOffsets(): Promise<Offsets> {
     const sink = await this.#connections.sink();
     const topics = await this.#topics();
-    const offsets = new Map<string, bigint>(await storedOffsets(sink, this.#config, topics));
+    const stored = await storedOffsets(sink, this.#config, topics);
+    const offsets = new Map<string, bigint>(stored.offsets);
     const kafka = await this.#connections.kafka();
+    if (kafka === null) return offsets;
+    await this.#refuseRecreated(stored.topicIds);
     const group = this.#config.consumerGroup;
-    if (kafka !== null && group !== null) {
+    if (group !== null) {
       for (const [partition, offset] of await kafka.committed(group, topics)) {
         if ((offsets.get(partition) ?? 0n) < offset) offsets.set(partition, offset);
       }
     }
+    await this.#refuseBeyondEnd(kafka, offsets);
     return offsets;
+  }
+
+  /** Ends without what carries no data behind the sink's offsets: markers of transactions, aborted records. */
+  async dataEnds(ends: Offsets, done: Offsets): Promise<Offsets> {
+    const kafka = await this.#connections.kafka();
+    if (kafka === null || distance(ends, done) > TAIL_RECORDS) return ends;
+    const last = new Map(
+      [...ends].map(([partition, end]) => [partition, least(end, done.get(partition) ?? 0n)]),
+    );
+    const onRecord = ({ topic, partition, offset }: RawRecord): void => {
+      last.set(`${topic}/${partition}`, offset + 1n);
+    };
+    const problem = await readRecords(kafka, done, ends, onRecord, AbortSignal.timeout(TAIL_MS));
+    return problem === '' ? last : ends;
+  }
+
+  /** A sink that stores the topic's id with its offset tells by itself which topic it has read. */
+  async #refuseRecreated(stored: ReadonlyMap<string, string>): Promise<void> {
+    const [broker] = this.#config.kafka?.bootstrapServers ?? [];
+    if (broker === undefined || stored.size === 0) return;
+    const known = this.#topicIds;
+    const fresh = known !== null && performance.now() - known.atMs < TOPIC_IDS_MS;
+    const ids = fresh ? known.ids : await topicIds(broker, [...stored.keys()]);
+    if (!fresh) this.#topicIds = { atMs: performance.now(), ids };
+    for (const [topic, id] of stored) {
+      const now = ids.get(topic);
+      if (now === undefined || normalTopicId(id) === now) continue;
+      throw new Error(
+        `the topic ${topic} was deleted and created again after the sink had stored its offset`,
+      );
+    }
+  }
+
+  async #refuseBeyondEnd(kafka: KafkaView, done: Offsets): Promise<void> {
+    const beyond = (ends: Offsets): string | undefined =>
+      [...ends].find(([partition, end]) => (done.get(partition) ?? 0n) > end)?.[0];
+    if (beyond((await this.#topicOffsets()).ends) === undefined) return;
+    // The ends may have been read before the offsets: read again, they are not.
+    const { ends } = await kafka.offsets(await this.#topics());
+    const partition = beyond(ends);
+    if (partition === undefined) return;
+    const claim = `the sink's offset in ${partition} is ${done.get(partition)}, the topic ends at ${ends.get(partition)}`;
+    throw new Error(`${claim}: it was deleted and created again, or has lost records`);
   }
 
   async snapshotRunning(): Promise<boolean> {
@@ -116,6 +169,15 @@ export class PipelineView implements FenceInputs {
   }
 }
 
+/** Records read at most to see whether any of them carries data; and time for it. */
+const TAIL_RECORDS = 10_000n;
+const TAIL_MS = 10_000;
+const TOPIC_IDS_MS = 2_000;
+
+function least(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}
+
 /** What the fence asks is answered at once, or not at all. */
 const QUICK_MS = 5_000;
 const EMIT_SQL = `SELECT pg_logical_emit_message(true, 'cdc-lab.fence', '')`;
@@ -148,25 +210,31 @@ async function storedOffsets(
   sink: Database,
   config: VerifierConfig,
   topics: readonly string[],
-): Promise<Offsets> {
+): Promise<{ readonly offsets: Offsets; readonly topicIds: ReadonlyMap<string, string> }> {
   const sql = `SELECT attname AS name FROM pg_attribute
                WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`;
   const table = `${ident(config.sink.schema)}.${ident(OFFSETS_TABLE)}`;
   const columns = (await sink.query(sql, [table], QUICK_MS)).map((row) => row.name ?? '');
   const offset = OFFSET_COLUMNS.find((name) => columns.includes(name));
   const offsets = new Map<string, bigint>();
-  if (offset === undefined) return offsets;
+  const ids = new Map<string, string>();
+  if (offset === undefined) return { offsets, topicIds: ids };
   const names = config.connectors.filter((c) => c.type === 'sink').map((c) => c.name);
   const own = columns.includes('connector') && names.length > 0;
+  const id = columns.includes('topic_id') ? 'max(topic_id)' : 'NULL';
   const rows = await sink.query(
-    `SELECT topic, partition::text AS partition, max(${ident(offset)})::text AS next FROM ${table}
+    `SELECT topic, partition::text AS partition, max(${ident(offset)})::text AS next, ${id} AS topic_id FROM ${table}
      WHERE topic = ANY ($1) ${own ? `AND connector = ANY (ARRAY[${names.map(literal).join(', ')}])` : ''}
      GROUP BY 1, 2`,
     [topics],
     QUICK_MS,
   );
-  for (const row of rows) offsets.set(`${row.topic}/${row.partition}`, BigInt(row.next ?? 0));
-  return offsets;
+  for (const row of rows) {
+    offsets.set(`${row.topic}/${row.partition}`, BigInt(row.next ?? 0));
+    if (row.topic_id !== null && row.topic_id !== undefined && row.topic_id !== '')
+      ids.set(row.topic ?? '', row.topic_id);
+  }
+  return { offsets, topicIds: ids };
 }
 
 /** Columns and tables that the sink keeps for itself: they are not part of the copy. */

@@ -1,0 +1,87 @@
+import { type Check, type CheckResult, finding, pass } from '../check.ts';
+import type { Table } from '../observe/catalogue.ts';
+import type { Database } from '../postgres.ts';
+
+const name = 'publication';
+const OPERATIONS = ['insert', 'update', 'delete', 'truncate'] as const;
+
+/** Rows of the view as JSON: `attnames` and `rowfilter` came with PostgreSQL 15. */
+const TABLES_SQL = `SELECT to_jsonb(t)::text AS published FROM pg_publication_tables t WHERE pubname = $1`;
+
+/** A partitioned table is in a publication by itself, or leaf by leaf. */
+const LEAVES_SQL = `
+  SELECT coalesce(bool_and(EXISTS (SELECT FROM pg_publication_tables t
+    WHERE t.pubname = $1 AND t.schemaname = n.nspname AND t.tablename = c.relname)), false)::text AS published
+  FROM pg_partition_tree(format('%I.%I', $2::text, $3::text)::regclass) p
+  JOIN pg_class c ON c.oid = p.relid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE p.isleaf AND p.level > 0`;
+
+interface Published {
+  readonly schemaname: string;
+  readonly tablename: string;
+  readonly attnames?: readonly string[] | null;
+  readonly rowfilter?: string | null;
+}
+
+/** What the source publishes: a table that fell out of it may still be equal, until the next write to it. */
+export default {
+  name,
+  describe: 'Every table is published whole: all of its columns, rows and operations.',
+  needsFence: true,
+  async run({ config, source, catalogues }): Promise<CheckResult> {
+    const { publication } = config.source;
+    if (publication === null) return pass('no publication is watched');
+    const database = await source();
+    const [own] = await database.query(
+      `SELECT pubinsert::text AS insert, pubupdate::text AS update, pubdelete::text AS delete,
+              pubtruncate::text AS truncate FROM pg_publication WHERE pubname = $1`,
+      [publication],
+    );
+    if (own === undefined) throw new Error(`the source has no publication ${publication}`);
+    const problems: [string | null, string][] = OPERATIONS.filter(
+      (operation) => own[operation] !== 'true',
+    ).map((operation) => [null, `${publication} does not publish ${operation.toUpperCase()}`]);
+    const rows = await database.query(TABLES_SQL, [publication]);
+    const published = new Map(
+      rows.map(({ published: json }) => {
+        const row = JSON.parse(json ?? '{}') as Published;
+        return [`${row.schemaname}.${row.tablename}`, row];
+      }),
+    );
+    for (const table of (await catalogues()).expected) {
+      const problem = await problemOf(database, publication, table, published.get(table.id));
+      if (problem !== null) problems.push([table.id, problem]);
+    }
+    if (problems.length === 0) return pass(`${publication} publishes all of them`);
+    const findings = problems.map(([table, detail]) => {
+      const blind = {
+        check: name,
+        class: 'evidence-missing',
+        verdict: 'INCONCLUSIVE',
+        hop: 'capture',
+      } as const;
+      return finding({ ...blind, table, detail });
+    });
+    return { verdict: 'INCONCLUSIVE', detail: problems.map(([, detail]) => detail).join('; '), findings };
+  },
+} satisfies Check;
+
+async function problemOf(
+  source: Database,
+  publication: string,
+  table: Table,
+  row: Published | undefined,
+): Promise<string | null> {
+  if (row === undefined) {
+    const leaves = await source.one(LEAVES_SQL, [publication, table.schema, table.name]);
+    if (leaves.published === 'true') return null;
+    return `${table.id} is not in ${publication}: what is written to it is not captured`;
+  }
+  const names = row.attnames ?? null;
+  const left = names === null ? [] : table.columns.filter((column) => !names.includes(column.name));
+  if (left.length > 0) {
+    return `${publication} leaves out ${left.map((column) => column.name).join(', ')} of ${table.id}`;
+  }
+  if (row.rowfilter != null) return `${publication} filters the rows of ${table.id}: ${row.rowfilter}`;
+  return null;
+}

@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { inject } from 'vitest';
+import { parseConfig, type VerifierConfig, type VerifierConfigInput } from '../config.ts';
+import type { Memory } from '../memory.ts';
+import { loadChecks } from '../plugins.ts';
+import type { Report } from '../report.ts';
+import { verify } from '../verify.ts';
+import { type DatabasePair, databasePair } from './databases.ts';
+
+/** A pipeline played by hand: rows in both databases, records in a topic, offsets of a group. */
+export interface Played extends AsyncDisposable {
+  readonly pair: DatabasePair;
+  readonly kafka: Kafka;
+  readonly admin: Admin;
+  readonly config: VerifierConfig;
+  readonly topic: string;
+  produce(records: readonly { key: unknown; value: unknown; position?: string }[]): Promise<void>;
+  /** The group has done all that is in the topic, less so many records. */
+  commit(less?: number): Promise<void>;
+  report(deadlineMs?: number, memory?: Memory): Promise<Report>;
+}
+
+export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Played> {
+  const kafka = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING });
+  const admin = kafka.admin();
+  await admin.connect();
+  const pair = await databasePair();
+  const prefix = `v${randomBytes(5).toString('hex')}`;
+  const topic = `${prefix}.public.items`;
+  const group = `connect-${prefix}`;
+  const slot = `slot_${prefix}`;
+  await pair.onBoth(
+    'CREATE TABLE items (id int PRIMARY KEY, name text, price numeric(8,2), at timestamptz, version bigint)',
+  );
+  // One producer each: it would go on asking for the topics of those before.
+  const producer = kafka.producer();
+  await producer.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+  await pair.onSource(`SELECT pg_create_logical_replication_slot('${slot}', 'test_decoding')`);
+  const config = parseConfig(
+    {
+      port: 0,
+      stateDir: mkdtempSync(join(tmpdir(), 'verifier-')),
+      // No capture moves this slot: it is moved by hand before each report, and no message is put behind it.
+      source: { url: pair.sourceUrl, slot, emitMessages: false },
+      sink: { url: pair.sinkUrl },
+      kafka: { bootstrapServers: [inject('bootstrapServers')] },
+      topicPrefix: prefix,
+      consumerGroup: group,
+      ...given,
+    },
+    'test',
+  );
+  return {
+    ...{ pair, kafka, admin, config, topic },
+    produce: async (records) => {
+      const messages = records.map(({ key, value, position }) => ({
+        key: key === null ? null : JSON.stringify(key),
+        value: value === null ? null : JSON.stringify(value),
+        headers: position === undefined ? {} : { 'cdc.position': position },
+      }));
+      await producer.send({ topic, messages });
+    },
+    commit: async (less = 0) => {
+      const [end] = await admin.fetchTopicOffsets(topic);
+      const offset = String(Number(end?.high ?? 0) - less);
+      await admin.setOffsets({ groupId: group, topic, partitions: [{ partition: 0, offset }] });
+    },
+    report: async (deadlineMs = 30_000, memory) => {
+      // Autovacuum and the like may write meanwhile: the slot goes a little further than it must.
+      await pair.onSource(`SELECT pg_replication_slot_advance('${slot}', pg_current_wal_insert_lsn())`);
+      const moving = setInterval(() => {
+        pair
+          .onSource(`SELECT pg_replication_slot_advance('${slot}', pg_current_wal_insert_lsn())`)
+          .catch(() => undefined);
+      }, 200);
+      try {
+        return await verify({
+          config,
+          checks: await loadChecks(),
+          deadlineMs,
+          ...(memory === undefined ? {} : { memory }),
+        });
+      } finally {
+        clearInterval(moving);
+      }
+    },
+    [Symbol.asyncDispose]: async () => {
+      await producer.disconnect();
+      await pair.onSource(`SELECT pg_drop_replication_slot('${slot}')`);
+      await pair[Symbol.asyncDispose]();
+      await admin.deleteTopics({ topics: [topic] });
+      await admin.disconnect();
+    },
+  };
+}
+
+export const position = (n: number): string =>
+  `00000001-${n.toString(16).toUpperCase().padStart(16, '0')}-00000001`;
+
+/** A create or update of a row, as Debezium's JSON has it without schemas. */
+export function row(id: number, name: string, version: number, op = 'c') {
+  const after = { id, name, price: 'AMg=', at: '2026-01-02T03:04:05.500000Z', version };
+  return {
+    key: { id },
+    value: { op, before: null, after, source: {} },
+    position: position(id * 100 + version),
+  };
+}
+export const insert = (id: number, name: string, version: number): string =>
+  `INSERT INTO items VALUES (${id}, '${name}', 2.00, '2026-01-02 03:04:05.5Z', ${version})
+   ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = excluded.version`;
