@@ -67,7 +67,7 @@ export interface SourceConfig {
 }
 
 /** Where `max.queue.size.in.bytes` is 0: memory is bounded all the same. */
-const DEFAULT_QUEUE_BYTES = 64 * 1024 * 1024;
+const DEFAULT_QUEUE_BYTES = 32 * 1024 * 1024;
 const TOPIC_CONFIG_PREFIX = 'topic.creation.default.';
 const OPERATIONS = new Set(['c', 'u', 'd', 't', 'r', 'none']);
 

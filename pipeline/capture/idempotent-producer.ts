@@ -6,6 +6,9 @@ import { baseOptions, type KafkaAddress, RETRIES, RETRY_DELAY_MS } from './kafka
 import { type PartitionBatch, type ProduceVersion, produce, produceVersion } from './produce-request.ts';
 import { encodeRecordBatch, nextSequence } from './record-batch.ts';
 
+/** Enough for a request of the usual size. */
+const ROOM_BYTES = 1_310_720;
+
 /** Records of one partition, in order. */
 export interface PartitionRecords {
   readonly topic: string;
@@ -24,6 +27,8 @@ export class IdempotentProducer {
   readonly #timeoutMs: number;
   /** Of the next record, by topic and partition. */
   readonly #sequences = new Map<string, number>();
+  /** Batches are written here: free again when they are acknowledged, and after a failure there is no next one. */
+  readonly #room = Buffer.allocUnsafeSlow(ROOM_BYTES);
   #identity: Promise<Identity> | undefined;
   #broken: { readonly cause: unknown } | undefined;
 
@@ -57,12 +62,15 @@ export class IdempotentProducer {
     this.#identity ??= this.#identify();
     const { producerId, producerEpoch, version } = await this.#identity;
     const timestampMs = Date.now();
+    let used = 0;
     const batches = partitions.map(({ topic, partition, records }): PartitionBatch => {
       const name = `${topic}:${partition}`;
       const firstSequence = this.#sequences.get(name) ?? 0;
       this.#sequences.set(name, nextSequence(firstSequence, records.length));
       const head = { producerId, producerEpoch, firstSequence, timestampMs, compression: this.#compression };
-      return { topic, partition, bytes: encodeRecordBatch(records, head) };
+      const bytes = encodeRecordBatch(records, head, this.#room.subarray(used));
+      if (bytes.buffer === this.#room.buffer) used += bytes.length;
+      return { topic, partition, bytes };
     });
     for (let attempt = 0; ; attempt++) {
       try {

@@ -126,10 +126,12 @@ function resume(
   const captured = added.filter((t) => `${t.schema}.${t.table}` !== config.signalTable);
   if (captured.length > 0) snapshots.push(newJob(`added-${randomUUID()}`, 'incremental', captured));
   log.info('Goes on from the stored position.', { lsn: formatLsn(stored.flushLsn), slot: config.slot.name });
+  const ahead = Object.entries(stored.readWhole).filter(([, lsn]) => lsn > stored.flushLsn);
   return {
     ...stored,
     snapshots,
     snapshotCompleted,
+    readWhole: Object.fromEntries(ahead),
     timeline: start.system.timeline,
     systemIdentifier: start.system.systemIdentifier,
     slot: config.slot.name,
@@ -154,6 +156,7 @@ async function begin(
     slot: config.slot.name,
     snapshotCompleted: snapshots.length === 0,
     snapshots,
+    readWhole: {},
   };
   if (mode === 'initial_only')
     return { offset: { ...offset, flushLsn: start.system.walEnd }, created: undefined };

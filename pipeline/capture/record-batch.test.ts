@@ -76,6 +76,17 @@ describe('a record batch', () => {
     );
   });
 
+  test('is written into the room that it is given, or beside it where that is too small', () => {
+    const records = SAMPLES['headers beyond ASCII, empty ones and bytes'] ?? [];
+    const room = Buffer.alloc(10_000, 0xff);
+    const inRoom = encodeRecordBatch(records, HEAD, room);
+    expect(inRoom.buffer).toBe(room.buffer);
+    expect(inRoom.equals(byLibrary(records))).toBe(true);
+    const small = Buffer.alloc(61, 0xff);
+    expect(encodeRecordBatch(records, HEAD, small).equals(byLibrary(records))).toBe(true);
+    expect(small.every((byte) => byte === 0xff)).toBe(true);
+  });
+
   test('may grow when it is compressed', () => {
     const noise = Array.from({ length: 50 }, (_, i) => (i * 2_654_435_761) % 2 ** 32);
     const bytes = Buffer.from(new Uint32Array(noise).buffer);

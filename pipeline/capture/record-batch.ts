@@ -1,4 +1,4 @@
-import { compressionsAlgorithms, crc32c } from '@platformatic/kafka';
+import { compressionsAlgorithms, crc32c, Writer } from '@platformatic/kafka';
 import type { ProducedRecord } from '../contract/records.ts';
 import type { Compression } from './config.ts';
 
@@ -17,15 +17,21 @@ const HEAD_BYTES = 61;
 /** From here to the end the checksum is taken. */
 const CHECKED_FROM = 21;
 const MAGIC = 2;
+const NO_ROOM = Buffer.alloc(0);
 
 /**
  * A record batch, format version 2, as a broker appends it to its log: Kafka's documentation, "Record Batch".
  * Hot path: the records' bytes are copied once, into one buffer; no object is made for a record.
+ * The batch is written at the start of `room` where that is surely large enough, else into a buffer of its own.
  */
-export function encodeRecordBatch(records: readonly ProducedRecord[], head: BatchHead): Buffer {
+export function encodeRecordBatch(
+  records: readonly ProducedRecord[],
+  head: BatchHead,
+  room: Buffer = NO_ROOM,
+): Buffer {
   let bound = HEAD_BYTES;
   for (let i = 0; i < records.length; i++) bound += boundOf(records[i] as ProducedRecord);
-  let batch = Buffer.allocUnsafe(bound);
+  let batch = bound <= room.length ? room : Buffer.allocUnsafe(bound);
   let end = HEAD_BYTES;
   for (let i = 0; i < records.length; i++) end = writeRecord(batch, end, i, records[i] as ProducedRecord);
   if (head.compression !== 'none') {
@@ -48,7 +54,9 @@ export function encodeRecordBatch(records: readonly ProducedRecord[], head: Batc
   batch.writeInt16BE(head.producerEpoch, 51);
   batch.writeInt32BE(head.firstSequence, 53);
   batch.writeInt32BE(records.length, 57);
-  batch.writeUInt32BE(crc32c(batch.subarray(CHECKED_FROM)), 17);
+  // Wrapped so: of a plain buffer the library's function takes a copy first.
+  const { dynamicBuffer } = Writer.create().append(batch.subarray(CHECKED_FROM));
+  batch.writeUInt32BE(crc32c(dynamicBuffer), 17);
   return batch;
 }
 

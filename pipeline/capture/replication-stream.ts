@@ -6,6 +6,7 @@ import { liveness } from './liveness.ts';
 import { formatLsn, maxLsn, ZERO_LSN } from './lsn-text.ts';
 import { parseReplicationFrame, standbyStatusUpdate } from './replication-frames.ts';
 import { quoteIdentifier, quoteLiteral } from './sql.ts';
+import { turnTimeMs } from './turn-clock.ts';
 
 /** Silence after which the connection is given up: PostgreSQL's own default for the other direction. */
 const DEAD_AFTER_MS = 60_000;
@@ -128,7 +129,7 @@ export class ReplicationStream {
 
   #receive(chunk: Buffer): void {
     if (this.#ended) return;
-    this.#lastHeardMs = Date.now();
+    this.#lastHeardMs = turnTimeMs();
     try {
       const frame = parseReplicationFrame(chunk);
       if (frame.serverEnd > this.serverEnd) this.serverEnd = frame.serverEnd;

@@ -16,6 +16,7 @@ import { OffsetStore } from './offset-store.ts';
 import { INITIAL_SNAPSHOT, type Prepared, prepare } from './prepare.ts';
 import { takenOut } from './publication.ts';
 import { createPublishStage } from './publisher.ts';
+import { readWhole } from './read-whole.ts';
 import { serialize } from './serial-publish.ts';
 import { readSignal } from './signals.ts';
 import { dropSlot } from './slot.ts';
@@ -25,6 +26,7 @@ import { parseOffset, type SnapshotJob, type SourceOffset } from './source-offse
 import { StreamReader } from './stream-reader.ts';
 import { StreamSession } from './stream-session.ts';
 import { TopicRegistry } from './topics.ts';
+import { turnTimeMs } from './turn-clock.ts';
 import { sleep, unlessAborted } from './wake.ts';
 
 const LAG_EVERY_MS = 1_000;
@@ -165,6 +167,7 @@ export class Session {
           signalTable: config.signalTable,
           skippedOperations: config.skippedOperations,
           lastCommitLsn: book.current.lastCommitLsn,
+          readWholeAt: (name) => book.current.readWhole[name],
         }),
       publish,
       book,
@@ -234,7 +237,9 @@ export class Session {
       await using reader = created
         ? await SnapshotReader.open(config, created, published)
         : await SnapshotReader.openNow(config, published, name);
-      await runSnapshot(job, {
+      // Read at a later position than the stream begins at.
+      const ready = created || job.kind !== 'initial' ? job : await readWhole(job, reader, book, sql);
+      await runSnapshot(ready, {
         reader,
         encoder: this.#encoder(),
         publish,
@@ -333,13 +338,13 @@ export class Session {
 }
 
 /**
- * Microseconds since the epoch, as exact as `Date.now`; a bigint is made once a millisecond, not once a row.
+ * Microseconds since the epoch, as exact as {@link turnTimeMs}; a bigint is made once a millisecond, not once a row.
  */
 function createClockUs(): () => bigint {
   let lastMs = 0;
   let lastUs = 0n;
   return () => {
-    const nowMs = Date.now();
+    const nowMs = turnTimeMs();
     if (nowMs !== lastMs) {
       lastMs = nowMs;
       lastUs = BigInt(nowMs) * 1000n;

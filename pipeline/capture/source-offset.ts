@@ -34,6 +34,7 @@ const offsetShape = z.looseObject({
   slot: z.string().optional(),
   snapshot_completed: z.boolean().optional(),
   snapshots: z.array(snapshotJob).optional(),
+  read_whole: z.record(z.string(), z.string()).optional(),
 });
 
 /** Where the connector stands: what is kept in the offsets topic. */
@@ -52,6 +53,12 @@ export interface SourceOffset {
   readonly snapshotCompleted: boolean;
   /** Snapshots that are wanted or running, the initial one among them. */
   readonly snapshots: readonly SnapshotJob[];
+  /**
+   * Tables (`schema.table`) that a snapshot reads as a whole although the stream begins before it, with the
+   * snapshot's position. An update from before it that leaves out an unchanged TOAST value may be of a row that
+   * nobody has published; the snapshot, or a delete that follows, says all that is needed.
+   */
+  readonly readWhole: Readonly<Record<string, Lsn>>;
 }
 
 /** The offset as JSON: Debezium's fields, and after them ours. */
@@ -69,6 +76,9 @@ export function formatOffset(offset: SourceOffset): Record<string, unknown> {
     system_identifier: offset.systemIdentifier ?? undefined,
     slot: offset.slot ?? undefined,
     snapshots: offset.snapshots,
+    read_whole: Object.fromEntries(
+      Object.entries(offset.readWhole).map(([table, lsn]) => [table, formatLsn(lsn)]),
+    ),
   };
 }
 
@@ -94,5 +104,8 @@ export function parseOffset(value: unknown): SourceOffset {
     slot: data.slot ?? null,
     snapshotCompleted: data.snapshot_completed ?? true,
     snapshots: data.snapshots ?? [],
+    readWhole: Object.fromEntries(
+      Object.entries(data.read_whole ?? {}).map(([table, lsn]) => [table, parseLsn(lsn)]),
+    ),
   };
 }

@@ -29,6 +29,7 @@ const healthy: StartState & { slot: object; stored: object } = {
     slot: 's',
     snapshotCompleted: true,
     snapshots: [],
+    readWhole: {},
   },
 };
 

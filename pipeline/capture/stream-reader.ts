@@ -49,6 +49,8 @@ export interface StreamReaderOptions {
   readonly signalTable: string | undefined;
   readonly skippedOperations: ReadonlySet<string>;
   readonly lastCommitLsn: Lsn | null;
+  /** Position of the snapshot that reads this table (`schema.table`) as a whole, if one does. */
+  readonly readWholeAt: (name: string) => Lsn | undefined;
 }
 
 /**
@@ -214,6 +216,7 @@ export class StreamReader {
           break;
         case 'update':
           if (skippedOperations.has('u')) return;
+          if (this.#isVoid(relation, message, begin)) return;
           refuseLostToast(relation, message);
           records = encoder.update(oid, message.before, message.beforeKind, message.after, context);
           break;
@@ -238,6 +241,13 @@ export class StreamReader {
     }
     transaction.table = relation.name;
     queue.add(records);
+  }
+
+  /** A snapshot has the row as it is later, or it is gone by then: see {@link SourceOffset.readWhole}. */
+  #isVoid(relation: Relation, message: UpdateMessage, begin: BeginMessage): boolean {
+    if (message.beforeKind === 'key' || !message.after.includes(UNCHANGED_TOAST)) return false;
+    const at = this.#options.readWholeAt(relation.name);
+    return at !== undefined && begin.finalLsn < at;
   }
 
   #open(lsn: Lsn): OpenTransaction {
