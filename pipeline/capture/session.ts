@@ -26,6 +26,7 @@ import { parseOffset, type SnapshotJob, type SourceOffset } from './source-offse
 import { StreamReader } from './stream-reader.ts';
 import { StreamSession } from './stream-session.ts';
 import { TopicRegistry } from './topics.ts';
+import { turnTimeMs } from './turn-clock.ts';
 import { sleep, unlessAborted } from './wake.ts';
 
 const LAG_EVERY_MS = 1_000;
@@ -337,13 +338,13 @@ export class Session {
 }
 
 /**
- * Microseconds since the epoch, as exact as `Date.now`; a bigint is made once a millisecond, not once a row.
+ * Microseconds since the epoch, as exact as {@link turnTimeMs}; a bigint is made once a millisecond, not once a row.
  */
 function createClockUs(): () => bigint {
   let lastMs = 0;
   let lastUs = 0n;
   return () => {
-    const nowMs = Date.now();
+    const nowMs = turnTimeMs();
     if (nowMs !== lastMs) {
       lastMs = nowMs;
       lastUs = BigInt(nowMs) * 1000n;
