@@ -39,7 +39,10 @@ function hopOf(pair: TablePair, row: WrongRow, history: TopicHistory | null): Om
   if (last.event === null || last.event.op === 'd' || last.event.op === 't') {
     return { class: name, hop: 'capture', detail: `the topic's last record of this key deletes it (${at})` };
   }
-  if (holds(pair, last.event, row.source, carriedColumns(history))) {
+  if (isTruncatedAfter(last, history)) {
+    return { class: name, hop: 'capture', detail: `the topic truncates the table after this row (${at})` };
+  }
+  if (holds(pair, last.event, row.source, history.columns)) {
     return { class: name, hop: 'sink', detail: `the topic holds the source's values (${at})` };
   }
   return {
@@ -59,13 +62,16 @@ function extra(
     return { class: 'extra', hop, detail: `no record of the topic explains this row${known}` };
   }
   const at = `partition ${last.partition}, offset ${last.offset}`;
-  const truncated = history.truncates.some(
-    ({ position }) => position !== null && last.position !== null && position > last.position,
-  );
-  if (truncated) return { class: 'extra', hop: 'sink', detail: `the topic truncates the table after ${at}` };
+  if (isTruncatedAfter(last, history))
+    return { class: 'extra', hop: 'sink', detail: `the topic truncates the table after ${at}` };
   return last.event === null || last.event.op === 'd'
     ? { class: 'extra', hop: 'sink', detail: `the topic deletes this key (${at})` }
     : { class: 'extra', hop: 'capture', detail: `the topic never deletes this key (last record: ${at})` };
+}
+
+/** Whether a TRUNCATE stands behind the record, by position. */
+function isTruncatedAfter({ position: own }: TopicRecord, history: TopicHistory): boolean {
+  return history.truncates.some(({ position }) => position !== null && own !== null && position > own);
 }
 
 /** The last change by position, where the records have one: a record that came twice is not newer for that. */
@@ -89,12 +95,6 @@ function refine(pair: TablePair, row: WrongRow, records: readonly TopicRecord[])
     (record) => record.event !== null && record.event.after !== null && holds(pair, record.event, row.sink),
   );
   return shown ? 'stale' : 'corrupted';
-}
-
-/** Columns that some event of the history has. */
-function carriedColumns(history: TopicHistory): ReadonlySet<string> {
-  const events = [...history.records.values()].flat().map((record) => record.event?.after ?? {});
-  return new Set(events.flatMap((after) => Object.keys(after)));
 }
 
 /**

@@ -23,7 +23,7 @@ export interface TopicHistory {
   readonly records: ReadonlyMap<string, readonly TopicRecord[]>;
   /** TRUNCATEs of the table: they have no key. */
   readonly truncates: readonly TopicRecord[];
-  /** Of the columns that the sink lacks, those that an event of the topic carries. */
+  /** Columns of the source that some event of the topic carries, of whatever key. */
   readonly columns: ReadonlySet<string>;
   /** True where all of the topic was read, from its very first record. */
   readonly complete: boolean;
@@ -70,11 +70,11 @@ class History {
   readonly #pair: TablePair;
   /** Key texts without PostgreSQL's spacing, to the text that was asked for. */
   readonly #wanted: Map<string, string>;
-  readonly #absent: Set<string>;
+  readonly #unseen: Set<string>;
 
   constructor({ pair, keyTexts }: Sought) {
     this.#pair = pair;
-    this.#absent = new Set(pair.columns.flatMap((c) => (c.types === 'absent' ? [c.source.name] : [])));
+    this.#unseen = new Set(pair.columns.map((column) => column.source.name));
     this.#wanted = new Map([...keyTexts].map((text) => [normalised(text), text]));
   }
 
@@ -98,12 +98,12 @@ class History {
 
   /** Whether a column that the sink lacks was ever published: sought as text first, parsed where it may be there. */
   #seeColumns(value: Buffer | null): void {
-    const unseen = [...this.#absent].filter((name) => value?.includes(JSON.stringify(name)) === true);
+    const unseen = [...this.#unseen].filter((name) => value?.includes(JSON.stringify(name)) === true);
     if (value === null || unseen.length === 0) return;
     const after = readEvent(value)?.after ?? {};
     for (const name of unseen.filter((column) => column in after)) {
       this.columns.add(name);
-      this.#absent.delete(name);
+      this.#unseen.delete(name);
     }
   }
 

@@ -1,0 +1,106 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { EXPECTED, type Expectation } from '../../fixtures/defects/expected.ts';
+import type { Report } from '../../verifier/report.ts';
+import { PROJECT_DIR } from '../project.ts';
+import { type DrillLab, startDrillLab } from './testing/drill.ts';
+import { matrixPage, type Outcome, twoAtATime, verdictOn } from './testing/matrix.ts';
+
+/** One of each kind; `CDC_LAB_DEFECTS=all`, or names, for others. */
+const SAMPLE = [
+  'capture-ignores-deletes',
+  'drops-last-of-transaction',
+  'flips-a-bit',
+  'older-write-wins',
+  'sends-twice',
+  'swallows-apply-errors',
+  'truncates-late',
+  'writes-toast-placeholder',
+];
+const wanted = process.env.CDC_LAB_DEFECTS ?? SAMPLE.join();
+const names = wanted === 'all' ? Object.keys(EXPECTED).sort() : wanted.split(',').filter((n) => n !== '');
+const cleanRuns = Number(process.env.CDC_LAB_CLEAN_RUNS ?? 3);
+const seeds = Array.from({ length: cleanRuns }, (_, i) => 101 + i);
+
+const ONE_MS = 180_000;
+const TIMEOUT_MS = ONE_MS * (names.length + seeds.length);
+const CONTENT: readonly string[] = ['missing', 'extra', 'stale', 'corrupted', 'duplicate'];
+
+let lab: DrillLab;
+let runs: ReadonlyMap<string, Promise<Report>> = new Map();
+const outcomes: Outcome[] = [];
+
+beforeAll(async () => {
+  lab = await startDrillLab();
+  const jobs = new Map<string, () => Promise<Report>>();
+  for (const seed of seeds) jobs.set(`clean-${seed}`, () => verdictOn(lab.lab, `clean-${seed}`, seed));
+  for (const name of names) jobs.set(name, () => verdictOn(lab.lab, name, 7, EXPECTED[name]));
+  runs = twoAtATime(jobs);
+  for (const run of runs.values()) run.catch(() => undefined);
+}, ONE_MS);
+
+afterAll(async () => {
+  await Promise.allSettled(runs.values());
+  await lab?.[Symbol.asyncDispose]();
+  if (wanted !== 'all' || outcomes.length !== names.length) return;
+  const page = await matrixPage(outcomes, cleanRuns);
+  writeFileSync(join(PROJECT_DIR, 'docs/verifier-matrix.md'), page);
+}, TIMEOUT_MS);
+
+async function reportOf(name: string): Promise<Report> {
+  const report = await runs.get(name);
+  if (report === undefined) throw new Error(`${name} was not run`);
+  return report;
+}
+
+describe.runIf(seeds.length > 0)('the healthy pipeline gives no finding', () => {
+  test.each(seeds)(
+    'with seed %i',
+    async (seed) => {
+      const { verdict, findings, coverage } = await reportOf(`clean-${seed}`);
+      expect({ verdict, findings, coverage }).toEqual({ verdict: 'PASS', findings: [], coverage: 1 });
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe.runIf(names.length > 0)(
+  'the intended check catches, with the intended class and hop and no wrong reason, the defect',
+  () => {
+    test.each(names)(
+      '%s',
+      async (name) => {
+        const expectation = EXPECTED[name];
+        if (expectation === undefined) throw new Error(`nothing is expected of ${name}`);
+        const report = await reportOf(name);
+        const failed = report.findings.filter(({ verdict }) => verdict === 'FAIL');
+        const told = failed.map((f) => `${f.check}: ${f.detail}`);
+        expect(report.verdict, told.join('\n')).toBe('FAIL');
+        const found = failed.filter((finding) => isExpected(finding, expectation));
+        expect(found.length, `not as expected: ${told.join('\n')}`).toBeGreaterThan(0);
+        expect(report.checks.find(({ check }) => check === expectation.check)?.verdict).toBe('FAIL');
+        const reasons = new Set<string>([expectation.class, ...(expectation.follows ?? [])]);
+        const wrong = failed.filter(
+          (finding) =>
+            !reasons.has(finding.class) ||
+            (CONTENT.includes(finding.class) && finding.hop !== expectation.hop),
+        );
+        expect(wrong).toEqual([]);
+        outcomes.push({ name, report });
+      },
+      TIMEOUT_MS,
+    );
+  },
+);
+
+function isExpected(finding: Report['findings'][number], expectation: Expectation): boolean {
+  const { check, table, column, hop } = expectation;
+  return (
+    finding.check === check &&
+    finding.class === expectation.class &&
+    finding.hop === hop &&
+    (table === undefined || finding.table === table) &&
+    (column === undefined || finding.first?.columns.includes(column) === true)
+  );
+}
