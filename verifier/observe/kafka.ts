@@ -79,7 +79,9 @@ export class KafkaView implements AsyncDisposable {
   async offsetsAt(topics: readonly string[], timestampMs: number): Promise<Offsets> {
     const offsets = new Map<string, bigint>();
     for (const topic of await this.existing(topics)) {
-      for (const entry of await this.#admin.fetchTopicOffsetsByTimestamp(topic, timestampMs)) {
+      // Kafka's timestamps are whole milliseconds.
+      const atMs = Math.trunc(timestampMs);
+      for (const entry of await this.#admin.fetchTopicOffsetsByTimestamp(topic, atMs)) {
         offsets.set(`${topic}/${entry.partition}`, BigInt(entry.offset));
       }
     }
