@@ -32,6 +32,7 @@ export function conclude(life: RowLife, fates: readonly FatedRecord[]): Conclusi
   if (nothing && life.source === null && life.sink.rows.length === 0) {
     return undecided('no trace of this key: neither source, topic nor sink has it');
   }
+  if (life.isMoving) return undecided('the row came, went or changed each time it was looked at');
   const lost = lostAtSource(life, last);
   if (lost !== null) return lost;
   if (life.sink.rows.length > 1) return duplicated(life);
@@ -70,13 +71,20 @@ function targetOf(life: RowLife, last: LedgerCommit | undefined, fates: readonly
     return { row, version: null, commit, carried: newest?.record.op === 'd' ? newest : undefined };
   }
   const { version } = row;
-  const commit =
-    version === null ? last : life.commits?.findLast((one) => one.version === version && isWrite(one));
+  const writes = (life.commits ?? []).filter((one) => one.op !== 'd' && one.outcome === 'ok');
+  const commit = version === null ? writes.at(-1) : writes.findLast((one) => one.version === version);
   const carried =
-    version === null
-      ? newest
-      : fates.find(({ record }) => record.version !== null && record.version >= version && record.op !== 'd');
+    version === null ? newest : presentLife(fates).find(({ record }) => (record.version ?? 0) >= version);
   return { row, version, commit, carried: carried?.record.op === 'd' ? undefined : carried };
+}
+
+/** Events since the key was last deleted: a row that is inserted again begins with version 1 again. */
+function presentLife(fates: readonly FatedRecord[]): readonly FatedRecord[] {
+  const gone = newestOf(fates.filter(({ record }) => record.op === 'd'))?.record;
+  const events = fates.filter(({ record }) => record.op !== null && record.op !== 'd');
+  return gone === undefined
+    ? events
+    : events.filter(({ record }) => !isOlder(record.position, gone.position));
 }
 
 /** The newest event by position: one that came twice is not newer for that. */
@@ -99,18 +107,23 @@ function concludeAlive(life: RowLife, target: Target, fates: readonly FatedRecor
     if (life.differing.length > 0 && held === target.version) return differs(life, target, what);
     return right(fates, held, target);
   }
-  const state =
-    row === undefined
-      ? 'is not in the sink'
-      : held === null
-        ? 'the sink holds an older image'
-        : `the sink holds version ${held} of ${target.version}`;
   const name = row === undefined ? 'missing' : 'stale';
-  return lostBetween(life, target, { what, state, class: name });
+  return lostBetween(life, target, { what, state: heldInstead(row, target), class: name });
+}
+
+function heldInstead(row: StandingRow | undefined, { version }: Target): string {
+  if (row === undefined) return 'is not in the sink';
+  if (row.version === null || version === null) return 'the sink holds an older image';
+  if (row.version < version) return `the sink holds version ${row.version} of ${version}`;
+  return `the sink holds version ${row.version}, which the source does not have`;
 }
 
 function isUpToDate(life: RowLife, { version, carried }: Target, row: StandingRow): boolean {
-  if (version !== null && row.version !== null) return row.version >= version;
+  if (version !== null && row.version !== null) {
+    // The source was read before and after the sink: a faithful copy is between the two.
+    const newest = life.sourceAfter?.version ?? Number.POSITIVE_INFINITY;
+    return row.version >= version && row.version <= newest;
+  }
   if (life.differing.length > 0) {
     const position = row.metadata[METADATA_COLUMNS.position] ?? null;
     return position !== null && position === carried?.record.position;
@@ -152,7 +165,7 @@ interface Loss {
 function lostBetween(life: RowLife, { commit, carried }: Target, loss: Loss): Conclusion {
   const committed = commit === undefined ? '' : ` was committed ${timeOf(commit.at)},`;
   const subject = `${loss.what}${committed}`;
-  const outcome = loss.state.startsWith('is ') ? `and ${loss.state}` : `and ${loss.state}`;
+  const outcome = `and ${loss.state}`;
   if (carried === undefined) return lostBeforeTopic(life, { subject, outcome, class: loss.class });
   const at = `is in the topic at ${placeOf(carried.record)}`;
   switch (carried.fate.tag) {
@@ -187,7 +200,7 @@ function lostBeforeTopic(
   if (life.records === null) {
     return {
       ...failed(name, 'unknown'),
-      sentence: `${subject} ${outcome}; the topic was not read: lost, hop unknown`,
+      sentence: `${subject} ${outcome.replace(/^and is/, 'is')}; the topic was not read: who lost it is not known`,
     };
   }
   if (life.topicGap !== '') {
@@ -213,6 +226,7 @@ function concludeGone(life: RowLife, target: Target, fates: readonly FatedRecord
     const sentence = `the row is gone from the source, and from the sink${by}${emptied}`;
     return { verdict: 'PASS', class: 'right', hop: null, sentence };
   }
+  if (fates.length === 0 && (life.commits ?? []).length === 0) return foreign(life);
   const newest = newestOf(fates);
   const emptied = truncate !== undefined && isOlder(newest?.record.position ?? null, truncate.position);
   if (target.carried === undefined && emptied) {
@@ -229,8 +243,10 @@ function concludeGone(life: RowLife, target: Target, fates: readonly FatedRecord
   return lostBetween(life, target, { what: 'the delete', state, class: 'extra' });
 }
 
-function isWrite({ op, outcome }: LedgerCommit): boolean {
-  return op !== 'd' && outcome === 'ok';
+function foreign({ records, topicGap }: RowLife): Conclusion {
+  const what = 'the sink holds a row that the source does not have';
+  if (records === null || topicGap !== '') return undecided(`${what}; the topic could not be read for it`);
+  return { ...failed('extra', 'sink'), sentence: `${what}, and no commit and no record explains it` };
 }
 
 function versionOf({ op, version }: LedgerCommit): string {

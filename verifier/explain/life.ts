@@ -97,13 +97,17 @@ export interface RowLife {
   readonly commits: readonly LedgerCommit[] | null;
   /** The row at the source; null where there is none; undefined where the source could not be read. */
   readonly source: StandingRow | null | undefined;
+  /** The same, read after the sink. Only the version may differ from `source`, and only be higher. */
+  readonly sourceAfter: StandingRow | null | undefined;
+  /** The row came, went or changed each time it was looked at, so that the two sides cannot be held together. */
+  readonly isMoving: boolean;
   /** Null where Kafka was not read. In offset order; by partition where there are several. */
   readonly records: readonly LifeRecord[] | null;
   /** TRUNCATEs of the table in the topic: the last ones. */
   readonly truncates: readonly LifeRecord[];
   /** Undefined where the sink could not be read. */
   readonly sink: SinkState | undefined;
-  /** Columns whose values differ between source and sink, where each side has one row. */
+  /** Columns of the source whose values the sink's row does not have; none where a side has no row, or several. */
   readonly differing: readonly string[];
   /** Next offset that the sink has to do, by `topic/partition`. */
   readonly sinkOffsets: ReadonlyMap<string, bigint>;

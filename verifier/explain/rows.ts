@@ -89,14 +89,23 @@ function picked(row: Row, names: readonly string[]): Record<string, string | nul
   return Object.fromEntries(names.map((name) => [name, row[name] ?? null]));
 }
 
-/** Names of columns that differ; of none where a side has no row, or several. */
+/** Columns of the source whose values the sink's row does not have; of none where a side has no row, or several. */
 export function differingColumns(
   source: readonly RowReading[],
   sink: readonly RowReading[],
 ): readonly string[] {
   const [ours, theirs] = [source[0], sink[0]];
   if (ours === undefined || theirs === undefined || sink.length > 1) return [];
-  return Object.keys(theirs.texts).filter((name) => theirs.texts[name] !== ours.texts[name]);
+  // A column that the sink lacks has lost every value but NULL.
+  return Object.keys(ours.texts).filter((name) => (theirs.texts[name] ?? null) !== ours.texts[name]);
+}
+
+/** Whether the row changed between two readings so that what lies between them cannot be held against either. */
+export function hasMoved(before: RowReading | undefined, after: RowReading | undefined): boolean {
+  if (before === undefined || after === undefined) return before !== after;
+  const [earlier, later] = [before.row.version, after.row.version];
+  if (earlier !== null && later !== null && earlier !== later) return later < earlier;
+  return Object.keys(before.texts).some((name) => before.texts[name] !== after.texts[name]);
 }
 
 /** What the sink keeps beside its rows. */

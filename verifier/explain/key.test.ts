@@ -1,0 +1,54 @@
+import { expect, test } from 'vitest';
+import type { Table } from '../observe/catalogue.ts';
+import { parseKey, tableNamed } from './key.ts';
+
+function table(id: string, key: readonly string[]): Table {
+  const [schema = '', name = ''] = id.split('.');
+  const columns = [...key, 'name'].map((column, i) => ({
+    name: column,
+    type: 'text',
+    kind: 'b',
+    cast: 'text',
+    notNull: true,
+    hasDefault: false,
+    keyRank: i < key.length ? i + 1 : 0,
+  }));
+  return { schema, name, id, columns, key: columns.slice(0, key.length), estimatedRows: 0, canSelect: true };
+}
+
+const tables = new Map(
+  ['public.customers', 'public.orders', 'old.orders'].map((id) => [id, table(id, ['id'])] as const),
+);
+
+test('a table is found by its name, and by schema and name', () => {
+  expect(tableNamed('customers', tables).id).toBe('public.customers');
+  expect(tableNamed('old.orders', tables).id).toBe('old.orders');
+});
+
+test('a name that no table or several tables have is refused, with the nearest', () => {
+  expect(() => tableNamed('custmers', tables)).toThrow(
+    'There is no table "custmers". Did you mean "customers"?',
+  );
+  expect(() => tableNamed('orders', tables)).toThrow('Several schemas have a table "orders".');
+});
+
+test.each([
+  ['7', ['id'], { id: '7' }],
+  ['id=7', ['id'], { id: '7' }],
+  ['a=b', ['id'], { id: 'a=b' }],
+  ['a=1,b=x', ['a', 'b'], { a: '1', b: 'x' }],
+  ['b=x=y,a=1', ['a', 'b'], { a: '1', b: 'x=y' }],
+  ['a=1\\,2,b=\\\\', ['a', 'b'], { a: '1,2', b: '\\' }],
+  ['a=,b=x', ['a', 'b'], { a: '', b: 'x' }],
+])('%s is a key of %j', (text, key, parsed) => {
+  expect(parseKey(text, table('public.t', key))).toEqual(parsed);
+});
+
+test.each([
+  ['name=x', ['id'], '"name" is not the primary key of public.t.'],
+  ['1', ['a', 'b'], '"1" is no column of the key of public.t.'],
+  ['a=1', ['a', 'b'], 'The key of public.t lacks b.'],
+  ['1', [], 'public.t has no primary key.'],
+])('%s is no key of %j', (text, key, said) => {
+  expect(() => parseKey(text, table('public.t', key))).toThrow(said);
+});
