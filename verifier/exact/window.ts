@@ -116,7 +116,8 @@ export async function compareInWindow(tables: readonly Copy[], options: ExactOpt
     const moved = movedSince(before.get(id), after.get(id)) ? 'the source' : null;
     const copyMoved = copy !== null && movedSince(copiesBefore.get(copy), copiesAfter.get(copy));
     const side = moved ?? (copyMoved ? 'the sink' : null);
-    if (side !== null) results.set(id, new NotExact(`${id} was altered or rewritten in ${side} meanwhile`));
+    if (side === null || results.get(id) instanceof NotExact) continue;
+    results.set(id, new NotExact(`${id} was altered or rewritten in ${side} meanwhile`));
   }
   const durationMs = performance.now() - startedMs;
   return { fromLsn: slot.consistentPoint, toLsn, durationMs, touchedKeys: touched.keys, tables: results };
