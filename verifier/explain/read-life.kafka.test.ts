@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Kafka, logLevel } from 'kafkajs';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { parseConfig } from '../config.ts';
+import { formatLedgerEntry } from '../ledger.ts';
+import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { explain } from './explain.ts';
+import { readLife } from './read-life.ts';
+
+const COLUMNS = 'a int, b text, name text, version bigint, PRIMARY KEY (a, b)';
+const at = '2026-01-02T03:04:05.000Z';
+const position = (n: number): string => `00000001-${n.toString(16).toUpperCase().padStart(16, '0')}-00000001`;
+
+const prefix = `x${randomBytes(5).toString('hex')}`;
+const topic = `${prefix}.public.items`;
+const group = `connect-${prefix}`;
+const ledger = join(mkdtempSync(join(tmpdir(), 'explain-')), 'ledger.ndjson');
+const kafka = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING });
+const admin = kafka.admin();
+const producer = kafka.producer();
+let pair: DatabasePair;
+
+/** Versions of one row that travelled, as a capture of Debezium's events writes them. */
+async function travel(b: string, ...versions: readonly number[]): Promise<void> {
+  const messages = versions.map((version) => ({
+    key: JSON.stringify({ a: 1, b }),
+    value: JSON.stringify({
+      op: version === 1 ? 'c' : 'u',
+      before: null,
+      after: { a: 1, b, name: 'secret', version },
+      source: { lsn: 256 * version, txId: 700 + version, ts_ms: Date.parse(at), snapshot: 'false' },
+      ts_ms: Date.parse(at) + version,
+    }),
+    headers: { 'cdc.position': position(version) },
+  }));
+  await producer.send({ topic, messages });
+}
+
+const insert = (b: string, version: number, metadata = ''): string =>
+  `INSERT INTO items VALUES (1, '${b}', 'secret', ${version}${metadata})`;
+const applied = (version: number): string =>
+  `, 'u', '0/${version}00', '${position(version)}', now(), now(), now()`;
+
+async function life(key: string, values = false) {
+  const [end] = await admin.fetchTopicOffsets(topic);
+  const partitions = [{ partition: 0, offset: end?.high ?? '0' }];
+  await admin.setOffsets({ groupId: group, topic, partitions });
+  const config = parseConfig(
+    {
+      port: 0,
+      stateDir: 'unused',
+      source: { url: pair.sourceUrl, slot: null, emitMessages: false },
+      sink: { url: pair.sinkUrl },
+      kafka: { bootstrapServers: [inject('bootstrapServers')] },
+      topicPrefix: prefix,
+      consumerGroup: group,
+      ledger,
+    },
+    'test',
+  );
+  const signal = AbortSignal.timeout(60_000);
+  const own = { config, table: 'items', max: 50, deadlineMs: 10_000, faults: [], signal };
+  return await readLife({ ...own, key, values });
+}
+
+beforeAll(async () => {
+  pair = await databasePair();
+  await pair.onSource(`CREATE TABLE items (${COLUMNS})`);
+  await pair.onSink(
+    `CREATE TABLE items (a int, b text, name text, version bigint, _cdc_op text, _cdc_lsn text,
+       _cdc_position text COLLATE "C", _cdc_source_ts timestamptz, _cdc_captured_at timestamptz,
+       _cdc_received_at timestamptz, PRIMARY KEY (a, b));
+     CREATE TABLE _cdc_tombstones (table_name text, key text, position text, deleted_at timestamptz);
+     CREATE TABLE _cdc_truncates (table_name text, position text, truncated_at timestamptz)`,
+  );
+  writeFileSync(
+    ledger,
+    [1, 2]
+      .flatMap((version) => [
+        formatLedgerEntry({
+          t: 'intent',
+          tx: version,
+          xid: String(700 + version),
+          at,
+          writes: ['twice', 'behind'].map((b) => ({
+            table: 'public.items',
+            key: { a: '1', b },
+            op: version === 1 ? ('c' as const) : ('u' as const),
+            version,
+          })),
+        }),
+        formatLedgerEntry({ t: 'outcome', tx: version, result: 'ok', at }),
+      ])
+      .join(''),
+  );
+  await admin.connect();
+  await producer.connect();
+  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+});
+afterAll(async () => {
+  await producer.disconnect();
+  await admin.deleteTopics({ topics: [topic] });
+  await admin.disconnect();
+  await pair[Symbol.asyncDispose]();
+});
+
+test('a row whose record travelled twice is read from ledger, topic and both databases', async () => {
+  await travel('twice', 1, 2, 2);
+  await pair.onSource(insert('twice', 2));
+  await pair.onSink(insert('twice', 2, applied(2)));
+  const { conclusion, records, life: seen } = explain(await life('b=twice,a=01'));
+  expect(conclusion.sentence).toMatch(
+    /^the sink has the last version \(2\), .* travelled again, to no effect$/,
+  );
+  expect(records.map(({ fate }) => fate.tag)).toEqual(['replaced', 'standing', 'suppressed']);
+  expect(seen.commits?.map(({ version, outcome }) => [version, outcome])).toEqual([
+    [1, 'ok'],
+    [2, 'ok'],
+  ]);
+  expect(seen.key).toEqual({ a: '1', b: 'twice' });
+  expect(seen.records?.[0]).toMatchObject({ lsn: '0/100', xid: 701, committedAt: at, version: 1 });
+  expect(seen.unseen).toEqual([]);
+  expect(JSON.stringify(seen.records, (_, one) => (typeof one === 'bigint' ? 0 : one))).not.toContain(
+    'secret',
+  );
+});
+
+test('a stale row is the sink’s, and its values are shown only to those who ask', async () => {
+  await travel('behind', 1, 2);
+  await pair.onSource(insert('behind', 2));
+  await pair.onSink(insert('behind', 1, applied(1)));
+  const { conclusion, life: seen } = explain(await life('a=1,b=behind', true));
+  expect(conclusion).toMatchObject({ verdict: 'FAIL', class: 'stale', hop: 'sink' });
+  expect(seen.source?.values).toEqual({ a: '1', b: 'behind', name: 'secret', version: '2' });
+  expect(seen.differing).toEqual(['version']);
+});
+
+test('a key of two columns is found among the sink’s tombstones', async () => {
+  await travel('gone', 1);
+  await producer.send({
+    topic,
+    messages: [
+      { key: JSON.stringify({ a: 1, b: 'gone' }), value: null, headers: { 'cdc.position': position(3) } },
+    ],
+  });
+  await pair.onSink(
+    `INSERT INTO _cdc_tombstones VALUES ('public.items', '["1","gone"]', '${position(3)}', now())`,
+  );
+  const { conclusion, life: seen } = explain(await life('a=1,b=gone'));
+  expect(seen.sink?.tombstone?.position).toBe(position(3));
+  expect(conclusion.verdict).toBe('PASS');
+  expect(seen.unseen).toEqual([
+    'the ledger has no write of this row: it was seeded, or written by another client',
+  ]);
+});
+
+test('a value that its column cannot hold is refused by name', async () => {
+  await expect(life('a=one,b=x')).rejects.toThrow('"one" is no integer, which a is.');
+});
