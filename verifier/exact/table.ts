@@ -63,6 +63,7 @@ export async function compareTouched(
   const bad = differingBuckets(without(ours, own.sourceRows), without(theirs, own.sinkRows));
   const counts: Counts = { missing: 0, extra: 0, stale: 0, corrupted: 0, duplicate: 0 };
   for (const row of own.wrong) counts[row.class] += row.count;
+  for (const [name, count] of own.beyond) counts[name] += count;
   const wrong = [...own.wrong];
   if (bad.length > 0)
     wrong.push(...(await untouched(snapshots, pair, { bad, buckets }, own.texts, counts, options)));
@@ -152,6 +153,8 @@ class TouchedKeys {
   readonly sourceRows: Share = new Map();
   readonly sinkRows: Share = new Map();
   readonly wrong: WrongRow[] = [];
+  /** Wrong keys that were not looked at one by one, by class. */
+  readonly beyond = new Map<WrongClass, number>();
   readonly #snapshots: Snapshots;
   readonly #pair: TablePair;
   readonly #buckets: number;
@@ -186,8 +189,15 @@ class TouchedKeys {
       for (const version of history) allowed.add(version === null ? 'absent' : (hashes[at++] ?? ''));
       const shown = theirs.get(text) ?? [];
       if (shown.length <= 1 && allowed.has(shown[0] ?? 'absent')) continue;
-      await this.#judge(text, { history, filled: filled.slice(from, at), absent: allowed.has('absent') });
+      if (this.wrong.length >= this.#options.maxSettledKeys) this.#count(shown.length);
+      else
+        await this.#judge(text, { history, filled: filled.slice(from, at), absent: allowed.has('absent') });
     }
+  }
+
+  #count(rows: number): void {
+    const name = rows === 0 ? 'missing' : rows > 1 ? 'duplicate' : 'corrupted';
+    this.beyond.set(name, (this.beyond.get(name) ?? 0) + Math.max(1, rows - 1));
   }
 
   /** Against the version that is nearest to what the sink holds, so that the columns named are those that are wrong. */

@@ -132,6 +132,17 @@ test('a touched row that is in the sink twice is a duplicate', async () => {
   expect(found(answer)).toEqual({ duplicate: 1 });
 });
 
+test('wrong keys beyond the bound are counted all the same', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const update = `UPDATE items SET name = 'a', version = 2 WHERE id <= 60`;
+  const wrong = `UPDATE items SET name = 'c' WHERE id <= 40; DELETE FROM items WHERE id BETWEEN 41 AND 50;
+                 UPDATE items SET name = 'd' WHERE id > 1950`;
+  const { answer } = await compare(pair, { ...meanwhile(pair, update, wrong), maxSettledKeys: 5 });
+  expect(found(answer)).toEqual({ corrupted: 90, missing: 10 });
+  expect(answer).toMatchObject({ wrong: { length: 10 } });
+});
+
 test('a value that TOAST kept is part of the version', async () => {
   await using pair = await databasePair();
   const long = `(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 500) i)`;
