@@ -1,11 +1,11 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { EXPECTED, type Expectation } from '../../fixtures/defects/expected.ts';
-import type { Report } from '../../verifier/report.ts';
+import { type Report, reportSchema } from '../../verifier/report.ts';
 import { PROJECT_DIR } from '../project.ts';
 import { type DrillLab, startDrillLab } from './testing/drill.ts';
-import { matrixPage, type Outcome, twoAtATime, verdictOn } from './testing/matrix.ts';
+import { matrixPage, twoAtATime, verdictOn } from './testing/matrix.ts';
 
 /** One of each kind; `CDC_LAB_DEFECTS=all`, or names, for others. */
 const SAMPLE = [
@@ -29,9 +29,12 @@ const CONTENT: readonly string[] = ['missing', 'extra', 'stale', 'corrupted', 'd
 
 let lab: DrillLab;
 let runs: ReadonlyMap<string, Promise<Report>> = new Map();
-const outcomes: Outcome[] = [];
+/** Reports of this run and of earlier ones for some of the names; a run of all begins anew. */
+const KEPT = join(PROJECT_DIR, 'reports/matrix');
 
 beforeAll(async () => {
+  if (wanted === 'all') rmSync(KEPT, { recursive: true, force: true });
+  mkdirSync(KEPT, { recursive: true });
   lab = await startDrillLab();
   const jobs = new Map<string, () => Promise<Report>>();
   for (const seed of seeds) jobs.set(`clean-${seed}`, () => verdictOn(lab.lab, `clean-${seed}`, seed));
@@ -43,15 +46,26 @@ beforeAll(async () => {
 afterAll(async () => {
   await Promise.allSettled(runs.values());
   await lab?.[Symbol.asyncDispose]();
-  if (wanted !== 'all' || outcomes.length !== names.length) return;
-  const page = await matrixPage(outcomes, cleanRuns);
+  const kept = readdirSync(KEPT).map((file) => file.replace(/\.json$/, ''));
+  const all = Object.keys(EXPECTED).sort();
+  if (!all.every((name) => kept.includes(name))) return;
+  const clean = kept.filter((name) => name.startsWith('clean-')).map(readKept);
+  const page = await matrixPage(
+    all.map((name) => ({ name, report: readKept(name) })),
+    clean,
+  );
   writeFileSync(join(PROJECT_DIR, 'docs/verifier-matrix.md'), page);
 }, TIMEOUT_MS);
 
 async function reportOf(name: string): Promise<Report> {
   const report = await runs.get(name);
   if (report === undefined) throw new Error(`${name} was not run`);
+  writeFileSync(join(KEPT, `${name}.json`), JSON.stringify(report));
   return report;
+}
+
+function readKept(name: string): Report {
+  return reportSchema.parse(JSON.parse(readFileSync(join(KEPT, `${name}.json`), 'utf8')));
 }
 
 describe.runIf(seeds.length > 0)('the healthy pipeline gives no finding', () => {
@@ -87,7 +101,6 @@ describe.runIf(names.length > 0)(
             (CONTENT.includes(finding.class) && finding.hop !== expectation.hop),
         );
         expect(wrong).toEqual([]);
-        outcomes.push({ name, report });
       },
       TIMEOUT_MS,
     );
