@@ -53,6 +53,7 @@ describe('where no lab is up', () => {
     ['logs'],
     ['topics'],
     ['trigger', 'lag'],
+    ['explain', 'orders', '1'],
   ])('%s exits with 69 and says how to start one', async (...args) => {
     const { exitCode, stderr } = await cli(...args);
     expect(exitCode).toBe(69);

@@ -203,8 +203,10 @@ function lostBeforeTopic(
       sentence: `${subject} ${outcome.replace(/^and is/, 'is')}; the topic was not read: who lost it is not known`,
     };
   }
-  if (life.topicGap !== '') {
-    return undecided(`${subject} has no record in what was read of the topic (${life.topicGap}), ${outcome}`);
+  const leftOut = life.leftOut.records > 0 ? '--max left records out' : '';
+  const gap = life.topicGap === '' ? leftOut : life.topicGap;
+  if (gap !== '') {
+    return undecided(`${subject} has no record in what was read of the topic (${gap}), ${outcome}`);
   }
   if (!life.fence.passed) {
     return pending(`${subject} has no record in the topic yet, ${outcome}: ${life.fence.waitingFor}`);

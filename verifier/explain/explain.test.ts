@@ -151,6 +151,15 @@ test('nothing is called lost by the capture where older records are gone from th
   expect(said).toEqual(['INCONCLUSIVE', 'unknown', null]);
 });
 
+test('nor where records of the row were left out', () => {
+  const { said } = told({
+    records: [record(1)],
+    sink: { rows: [row(1)] },
+    leftOut: { commits: 0, records: 1 },
+  });
+  expect(said).toEqual(['INCONCLUSIVE', 'unknown', null]);
+});
+
 test('a record in a dead-letter topic waits for a person, and is not lost', () => {
   const { said, sentence } = told({
     records: [record(1), record(2, { deadLetter: true })],

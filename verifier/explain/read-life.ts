@@ -202,7 +202,6 @@ class Reading {
     if (gap === '' && ends.size === 0) gap = 'the topic does not exist';
     if (gap === '' && isCut) gap = 'older records are gone from the topic';
     if (gap === '' && book.isBlind) gap = "a type of the key's columns that is not read";
-    if (gap === '' && book.leftOut > 0 && book.records.length === 0) gap = 'all records were left out';
     if (gap !== '') this.#unseen.push(`of the topic not all could be seen: ${gap}`);
     const letters = await readDeadLetters({ config, signal }, kafka).catch((error: unknown) => {
       this.#unseen.push(`dead letters could not be read: ${messageOf(error)}`);
