@@ -91,7 +91,7 @@ export const KEYS: Readonly<Record<string, ConfigKey>> = {
   'consumer.override.heartbeat.interval.ms': key('2000', integer(100, 600_000)),
   'consumer.override.max.poll.interval.ms': key('10000', integer(1_000, 3_600_000)),
   'consumer.override.fetch.max.bytes': key('33554432', integer(1_024, 1_073_741_824)),
-  'consumer.override.max.partition.fetch.bytes': key('8388608', integer(1_024, 1_073_741_824)),
+  'consumer.override.max.partition.fetch.bytes': key('1048576', integer(1_024, 1_073_741_824)),
   'consumer.override.fetch.max.wait.ms': key('100', integer(1, 60_000)),
   'consumer.override.metadata.max.age.ms': key('5000', integer(100, 3_600_000)),
   'dedup.mode': key(null, oneOf('lsn', 'table', 'none')),

@@ -38,6 +38,10 @@ export function derivePosition(source: JsonObject, offset: bigint): string {
 
 /** A log position as PostgreSQL prints it. */
 export function formatLsn(lsn: unknown): string | null {
+  if (typeof lsn === 'number' && lsn >= 0 && Number.isSafeInteger(lsn)) {
+    const high = Math.floor(lsn / 0x1_0000_0000);
+    return `${high.toString(16).toUpperCase()}/${(lsn % 0x1_0000_0000).toString(16).toUpperCase()}`;
+  }
   const value = bigintOf(lsn);
   return value === null
     ? null
