@@ -235,8 +235,8 @@ test('columns of other names and rows that are only marked as deleted are compar
     ['corrupted', { id: '5' }, ['amount']],
     ['missing', { id: '4' }, []],
   ]);
-  const wrong = await verified({ ...mapped, map: ['public.orders.amount=no_such'] });
-  expect(wrong.verdict).toBe('INCONCLUSIVE');
+  const slip = openPair({ ...mapped, map: ['public.orders.amount=no_such'] });
+  await expect(slip).rejects.toMatchObject({ code: 'CDC-4064', message: expect.stringMatching(/no_such/) });
 });
 
 test('what cannot be followed is refused before anything is compared', async () => {

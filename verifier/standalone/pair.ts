@@ -2,6 +2,8 @@ import { LabError } from '../../pipeline/contract/errors.ts';
 import type { Check } from '../check.ts';
 import { messageOf, type VerifierConfig } from '../config.ts';
 import type { Content } from '../content.ts';
+import { readCatalogue, type Table } from '../observe/catalogue.ts';
+import { reshaped, shapeOf } from '../observe/copy-shape.ts';
 import { loadChecks } from '../plugins.ts';
 import { Database } from '../postgres.ts';
 import type { Report } from '../report.ts';
@@ -48,10 +50,12 @@ async function verifyOnce(
 }
 
 /** The slot by which the pipeline confirms: the one that was named, or that of the sink's subscription. */
-async function progressSlot({ source, sink }: VerifierConfig): Promise<string | null> {
+async function progressSlot(config: VerifierConfig): Promise<string | null> {
+  const { source, sink } = config;
   // Both are opened first: what cannot be reached is said before anything is compared.
   await using ours = await Database.connect('source', source.url, QUICK_MS);
   await using theirs = await Database.connect('sink', sink.url, QUICK_MS);
+  await mustHaveColumns(config, theirs);
   const slot = sink.subscription === null ? source.slot : await slotOf(theirs, sink.subscription);
   if (slot === null) return null;
   const found = await ours.query(
@@ -62,6 +66,16 @@ async function progressSlot({ source, sink }: VerifierConfig): Promise<string | 
   throw new LabError('CDC-4064', `The source database has no logical replication slot ${slot}.`, {
     remedy: 'SELECT slot_name, database FROM pg_replication_slots lists those that there are.',
   });
+}
+
+/** A mapping to a column that is not there is a slip, to be told before anything is waited for. */
+async function mustHaveColumns(config: VerifierConfig, sink: Database): Promise<void> {
+  const mapped = Object.keys(config.columnMap);
+  const copies = mapped.length === 0 ? new Map<string, Table>() : await readCatalogue(sink);
+  for (const id of mapped) {
+    const copy = copies.get(config.tableMap[id] ?? id);
+    if (copy !== undefined) reshaped(copy, shapeOf(config, id));
+  }
 }
 
 async function slotOf(sink: Database, subscription: string): Promise<string> {
