@@ -42,7 +42,10 @@ function hopOf(pair: TablePair, row: WrongRow, history: TopicHistory | null): Om
   if (isTruncatedAfter(last, history)) {
     return { class: name, hop: 'capture', detail: `the topic truncates the table after this row (${at})` };
   }
-  if (holds(pair, last.event, row.source, history.columns)) {
+  // A column in which the two sides agree is not what was lost, whether or not the event has it.
+  const all = row.columns.length === 0 ? [] : pair.columns.map((column) => column.source.name);
+  const agreed = all.filter((column) => !row.columns.includes(column));
+  if (holds(pair, last.event, row.source, new Set([...history.columns, ...agreed]))) {
     return { class: name, hop: 'sink', detail: `the topic holds the source's values (${at})` };
   }
   return {
