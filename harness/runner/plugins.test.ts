@@ -29,7 +29,7 @@ const folders: Record<string, string[]> = {
   'harness/faults': namesIn('harness/faults'),
   'harness/reporters': namesIn('harness/reporters'),
   'verifier/checks': namesIn('verifier/checks'),
-  'fixtures/defects': namesIn('fixtures/defects', ['load']),
+  'fixtures/defects': namesIn('fixtures/defects', ['expected', 'load']),
 };
 
 describe.each(Object.entries(folders))('%s', (_, names) => {

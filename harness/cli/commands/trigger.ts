@@ -93,7 +93,7 @@ function isForLivePipeline(step: Step): boolean {
 /** How often a wait that goes on says how far it is. */
 const PROGRESS_EVERY_MS = 3_000;
 
-/** Tells the journal's events as they come; of a wait that goes on the first, one every few seconds, and the last. */
+/** Tells the journal's events as they come; of a wait that goes on, one every few seconds. */
 function teller(context: CliContext): (event: JournalEvent) => void {
   let lastProgressAt = Number.NEGATIVE_INFINITY;
   return (event) => {
@@ -103,8 +103,7 @@ function teller(context: CliContext): (event: JournalEvent) => void {
     if (event.t === 'fault-not-proven') say(context, `✖ ${event.fault}: ${event.reason}`);
     if (event.t === 'heal-failed') say(context, `✖ ${event.fault} could not be healed: ${event.error}`);
     if (event.t !== 'progress') return;
-    const there = event.target !== null && event.value >= event.target;
-    if (!there && performance.now() - lastProgressAt < PROGRESS_EVERY_MS) return;
+    if (performance.now() - lastProgressAt < PROGRESS_EVERY_MS) return;
     lastProgressAt = performance.now();
     say(context, `  ${event.value} of ${event.target} ${event.what}`);
   };
