@@ -24,6 +24,7 @@ async function inTransaction(
     idempotent: true,
   });
   await producer.connect();
+  const before = await played.end();
   try {
     const transaction = await producer.transaction();
     const messages = records.map(({ key, value, position: place }) => ({
@@ -33,6 +34,8 @@ async function inTransaction(
     }));
     await transaction.send({ topic: played.topic, messages });
     await transaction[end]();
+    // The broker answers before the marker is written.
+    await expect.poll(() => played.end(), { timeout: 20_000 }).toBe(before + records.length + 1);
   } finally {
     await producer.disconnect();
   }

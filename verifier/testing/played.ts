@@ -19,6 +19,8 @@ export interface Played extends AsyncDisposable {
   readonly config: VerifierConfig;
   readonly topic: string;
   produce(records: readonly { key: unknown; value: unknown; position?: string }[]): Promise<void>;
+  /** Offset behind the topic's last record or marker. */
+  end(): Promise<number>;
   /** The group has done all that is in the topic, less so many records. */
   commit(less?: number): Promise<void>;
   report(deadlineMs?: number, memory?: Memory): Promise<Report>;
@@ -55,6 +57,10 @@ export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Pl
     },
     'test',
   );
+  const end = async () => {
+    const [partition] = await admin.fetchTopicOffsets(topic);
+    return Number(partition?.high ?? 0);
+  };
   return {
     ...{ pair, kafka, admin, config, topic },
     produce: async (records) => {
@@ -65,9 +71,9 @@ export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Pl
       }));
       await producer.send({ topic, messages });
     },
+    end,
     commit: async (less = 0) => {
-      const [end] = await admin.fetchTopicOffsets(topic);
-      const offset = String(Number(end?.high ?? 0) - less);
+      const offset = String((await end()) - less);
       await admin.setOffsets({ groupId: group, topic, partitions: [{ partition: 0, offset }] });
     },
     report: async (deadlineMs = 30_000, memory) => {
