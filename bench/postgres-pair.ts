@@ -22,7 +22,14 @@ export async function withPostgresPair<T>(dir: string, work: (pair: PostgresPair
   const started: ProcessIdentity[] = [];
   const start = async (name: string, port: number): Promise<string> => {
     const log = join(dir, `${name}.log`);
-    const spec = await preparePostgres({ name, port, password, dataDir: join(dir, name), log });
+    const spec = await preparePostgres({
+      name,
+      stateDir: dir,
+      port,
+      password,
+      dataDir: join(dir, name),
+      log,
+    });
     const onStarted = async (identity: ProcessIdentity): Promise<void> => void started.push(identity);
     await startDetached(spec, { stateDir: dir, password, onStarted });
     return `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;

@@ -52,6 +52,7 @@ export async function startServers(options: StartServersOptions): Promise<void> 
   const { stateDir, password, ports } = options;
   const place = (name: string) => ({
     name,
+    stateDir,
     dataDir: join(stateDir, 'data', name),
     log: join(stateDir, 'logs', `${name}.log`),
   });

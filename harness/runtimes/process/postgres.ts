@@ -13,6 +13,7 @@ import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import type { ServiceSpec } from './service-spec.ts';
+import { markerOf } from './spawn.ts';
 
 /** `nobody`: PostgreSQL refuses to run as root. */
 const UNPRIVILEGED = 65_534;
@@ -21,6 +22,8 @@ const SETTINGS_FILE = 'cdc-lab.conf';
 
 export interface PostgresOptions {
   readonly name: string;
+  /** Of the lab: marks `initdb` as the lab's too, so that one whose starter was killed is found and ended. */
+  readonly stateDir: string;
   readonly dataDir: string;
   readonly log: string;
   readonly port: number;
@@ -113,7 +116,7 @@ async function initialise(options: PostgresOptions, initdb: string, account: Acc
     reject: false,
     all: true,
     cwd: '/',
-    env: { LC_ALL: 'C', TZ: 'UTC' },
+    env: { LC_ALL: 'C', TZ: 'UTC', ...markerOf(options.stateDir, options.name) },
     ...(account.uid === null ? {} : { uid: account.uid, gid: account.uid }),
   });
   rmSync(passwordFile);

@@ -139,7 +139,8 @@ test('a process that no record names, since its starter died before it could wri
 async function launchPostgres(lab: TemporaryLab): Promise<{ port: number; dataDir: string }> {
   const [port = 0] = await freePorts(1);
   const dataDir = join(lab.dir, 'data', 'pg');
-  const options = { name: 'pg', dataDir, log: join(lab.dir, 'pg.log'), port, password: 'secret' };
+  const log = join(lab.dir, 'pg.log');
+  const options = { name: 'pg', stateDir: lab.dir, dataDir, log, port, password: 'secret' };
   await lab.runtime.launch(await preparePostgres(options));
   return { port, dataDir };
 }

@@ -11,6 +11,12 @@ import { killTree } from './tree.ts';
 
 /** In the environment of each of the lab's processes: `STATE_DIR#NAME`. It finds one whose record was never written. */
 export const SERVICE_VARIABLE = 'CDC_LAB_SERVICE';
+
+/** The marker of a process that makes or is service `name` of the lab in that folder. */
+export function markerOf(stateDir: string, name: string): Record<string, string> {
+  return { [SERVICE_VARIABLE]: `${stateDir}#${name}` };
+}
+
 const PROBE_TIMEOUT_MS = 2_000;
 const LOG_TAIL_LINES = 15;
 const LOG_TAIL_BYTES = 16_384;
@@ -68,13 +74,16 @@ async function spawnDetached(spec: ServiceSpec, options: SpawnOptions, logStart:
         HOME: process.env.HOME,
         ...spec.env,
         ...(spec.wantsPassword ? { PGPASSWORD: options.password } : {}),
-        [SERVICE_VARIABLE]: `${options.stateDir}#${spec.name}`,
+        ...markerOf(options.stateDir, spec.name),
       },
       ...(spec.uid === null ? {} : { uid: spec.uid, gid: spec.uid }),
     });
     let ending: string | undefined;
-    child.once('exit', (code, signal) => {
-      ending = signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
+    const exited = new Promise<string>((resolve) => {
+      child.once('exit', (code, signal) => {
+        ending = signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
+        resolve(ending);
+      });
     });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);
@@ -82,7 +91,7 @@ async function spawnDetached(spec: ServiceSpec, options: SpawnOptions, logStart:
     });
     const { pid } = child;
     const identity = pid === undefined ? undefined : identify(pid);
-    if (identity === undefined) throw new NotReady(ending ?? 'it ended at once');
+    if (identity === undefined) throw new NotReady(await exited);
     return { child, identity, ended: () => ending };
   } catch (error) {
     if (error instanceof NotReady) throw didNotStart(spec, error.message, tail(spec.log, logStart));
@@ -107,7 +116,9 @@ async function waitReady(
   const answer = await waitUntil(
     async () => {
       const ending = ended();
-      if (ending !== undefined || !isAlive(identity)) throw new NotReady(ending ?? 'it ended');
+      if (ending !== undefined) throw new NotReady(ending);
+      // Gone, and in a moment its exit event says how.
+      if (!isAlive(identity)) return undefined;
       const outcome = await probe(spec.probe, options.password, PROBE_TIMEOUT_MS);
       if (outcome.ok) return outcome.answer;
       why = outcome.why;
