@@ -1,13 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { labControl } from '../harness/lab/control.ts';
 import type { Bench, Figure } from './bench.ts';
 import { cdcLab, mustCdcLab, treeMemory } from './lab.ts';
-
-interface RunFile {
-  readonly services:
-    | Readonly<Record<string, { readonly pid: number | null }>>
-    | readonly { name: string; pid: number | null }[];
-}
 
 const mebibyte = 1024 * 1024;
 
@@ -18,20 +12,20 @@ const bench: Bench = {
     try {
       await mustCdcLab(['up'], dir);
       await cdcLab(['status'], dir);
-      const { services } = JSON.parse(await readFile(join(dir, 'run.json'), 'utf8')) as RunFile;
-      const named = Array.isArray(services)
-        ? services.map(({ name, pid }) => [name, pid] as const)
-        : Object.entries(services).map(([name, { pid }]) => [name, pid] as const);
+      const lab = await labControl.open(dir);
+      const services = (await lab?.runtime.services()) ?? [];
       const figures: Figure[] = [];
       let rss = 0;
       let pss = 0;
-      for (const [name, pid] of named) {
+      for (const { name, pid } of services) {
         if (pid === null) continue;
         const memory = await treeMemory(pid);
+        if (memory.rss === 0) throw new Error(`the memory of ${name} (pid ${pid}) cannot be read`);
         rss += memory.rss;
         pss += memory.pss;
         figures.push({ what: `${name}, RSS`, value: memory.rss / mebibyte, unit: 'MiB', target: null });
       }
+      if (figures.length === 0) throw new Error('no service runs, so there is nothing to measure');
       return [
         {
           what: 'all, RSS (shared pages counted in each process)',
