@@ -1,27 +1,13 @@
 import { join } from 'node:path';
 import { LabError } from '../../pipeline/contract/errors.ts';
 import type { InstanceRecord, Run } from '../runtimes/process/run-file.ts';
+import type { Instance } from './instance.ts';
 
 /** Every name, address and path of an instance; all of it follows from its record and the lab's. */
-export interface InstancePlan {
-  readonly name: string;
-  readonly dir: string;
+export interface InstancePlan extends Omit<Instance, 'startWorkload' | typeof Symbol.asyncDispose> {
   /** On both servers. */
   readonly database: string;
-  readonly sourceUrl: string;
-  readonly sinkUrl: string;
-  readonly bootstrapServers: readonly string[];
-  readonly topicPrefix: string;
-  readonly slot: string;
-  readonly publication: string;
-  readonly consumerGroup: string;
   readonly offsetsTopic: string;
-  readonly connectors: { readonly source: string; readonly sink: string };
-  readonly services: { readonly capture: string; readonly sink: string; readonly verifier: string };
-  readonly captureUrl: string;
-  readonly sinkWorkerUrl: string;
-  readonly verifierUrl: string;
-  readonly ledgerPath: string;
   readonly ports: InstanceRecord['ports'] & { readonly pgSource: number; readonly pgSink: number };
 }
 
