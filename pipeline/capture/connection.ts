@@ -94,19 +94,21 @@ function tlsOptions(tls: SourceConfig['database']['tls']): ClientConfig['ssl'] {
   };
 }
 
-/** Closes a connection, whatever state it is in, within a second. */
+/**
+ * Closes a connection, whatever state it is in, within a second. Resolves when the server has closed its side,
+ * so that what its backend held (a slot, a lock, a snapshot) is free; after a second of silence, without that.
+ */
 export async function disconnect(client: Client | undefined): Promise<void> {
   if (client === undefined) return;
-  const { stream } = client.connection;
+  const { connection } = client;
+  const { stream } = connection;
   if (stream.destroyed) return;
+  const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
   const timer = setTimeout(() => stream.destroy(), 1_000);
-  try {
-    stream.resume();
-    await client.end();
-  } catch {
-    // It was broken already: there is nothing left to close.
-    stream.destroy();
-  } finally {
-    clearTimeout(timer);
-  }
+  // Not `client.end()`: with a query under way, as START_REPLICATION always is, it destroys the socket, and the
+  // walsender keeps the slot until it notices.
+  connection.end();
+  stream.resume();
+  await closed;
+  clearTimeout(timer);
 }

@@ -102,9 +102,8 @@ export class ReplicationStream {
     this.#connection.stream.resume();
   }
 
-  /** Tells the server the last flushed position, and closes. */
+  /** Tells the server the last flushed position, and closes: the slot is free where the server answers. */
   async close(): Promise<void> {
-    if (this.#ended) return;
     this.#sendStatus(false);
     this.#ended = true;
     clearInterval(this.#timer);
