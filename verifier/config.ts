@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
-import { LabError } from '../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 import { nearest } from '../pipeline/contract/nearest.ts';
 
 const connectorSchema = z.strictObject({
@@ -154,10 +154,4 @@ function describeIssue(issue: z.core.$ZodIssue): string {
       return near === undefined ? `${path} is not known` : `${path} is not known; did you mean ${near}?`;
     })
     .join('; ');
-}
-
-/** An error's own words, without its stack. */
-export function messageOf(error: unknown): string {
-  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
-  return error instanceof Error ? error.message : String(error);
 }

@@ -1,9 +1,9 @@
+import { messageOf } from '../pipeline/contract/errors.ts';
 import { type Attribution, attribute } from './attribute.ts';
 import type { Catalogues, CheckContext } from './check.ts';
 import { keyOf } from './compare/pairing.ts';
 import type { PassFence, WrongClass, WrongRow } from './compare/settle.ts';
 import { type ScannedTable, scanTable, settleTables, type TableComparison } from './compare/table.ts';
-import { messageOf } from './config.ts';
 import { compareByFence } from './exact/by-fence.ts';
 import type { Table } from './observe/catalogue.ts';
 import { type DeadLetters, NO_LETTERS, readDeadLetters } from './observe/dead-letters.ts';

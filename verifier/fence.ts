@@ -1,5 +1,5 @@
+import { messageOf } from '../pipeline/contract/errors.ts';
 import type { Lsn } from '../pipeline/contract/lsn.ts';
-import { messageOf } from './config.ts';
 import { printLsn } from './lsn.ts';
 import type { Progress } from './report.ts';
 

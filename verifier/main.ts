@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
-import { LabError } from '../pipeline/contract/errors.ts';
-import { loadConfig, messageOf } from './config.ts';
+import { LabError, messageOf } from '../pipeline/contract/errors.ts';
+import { loadConfig } from './config.ts';
 import { loadChecks } from './plugins.ts';
 import { createServer, portOf } from './server.ts';
 import { VerifierService } from './service.ts';

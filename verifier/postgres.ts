@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
-import { LabError } from '../pipeline/contract/errors.ts';
-import { messageOf } from './config.ts';
+import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 
 /** Text form of every value is the same on both sides only under these. */
 export const PINNED_SETTINGS: Readonly<Record<string, string>> = {

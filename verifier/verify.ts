@@ -1,3 +1,4 @@
+import { messageOf } from '../pipeline/contract/errors.ts';
 import {
   type Catalogues,
   type Check,
@@ -6,7 +7,7 @@ import {
   checkResultSchema,
 } from './check.ts';
 import type { PassFence } from './compare/settle.ts';
-import { messageOf, type VerifierConfig } from './config.ts';
+import type { VerifierConfig } from './config.ts';
 import { type Content, compareContent, countOf } from './content.ts';
 import { type FenceOutcome, passFence } from './fence.ts';
 import { printLsn } from './lsn.ts';

@@ -1,4 +1,4 @@
-import { LabError } from '../../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import { freePorts } from '../runtimes/process/ports.ts';
 import { identify } from '../runtimes/process/process-table.ts';
 import type { InstanceRecord } from '../runtimes/process/run-file.ts';
@@ -69,8 +69,4 @@ export class ProcessLab implements Lab {
     });
     return record;
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

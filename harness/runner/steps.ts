@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { LabError } from '../../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Instance, Lab, StartedWorkload, WorkloadSpec } from '../lab/instance.ts';
 import type { Access, TopicLag } from './access.ts';
 import type { Evidence, Fault, FaultContext } from './fault.ts';
@@ -240,10 +240,6 @@ async function slotReached(access: Access, slot: string, lsn: string): Promise<b
 }
 
 const partitionKey = (lag: TopicLag): string => `${lag.topic}/${lag.partition}`;
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}
 
 function unreachable(value: never): Error {
   return new Error(`no such step: ${JSON.stringify(value)}`);

@@ -1,4 +1,4 @@
-import { LabError } from '../../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Finding, Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
 import type { Instance, InstanceSpec, Lab } from '../lab/instance.ts';
@@ -16,7 +16,7 @@ import {
   type Tunables,
   type VariantName,
 } from './scenario.ts';
-import { messageOf, Steps } from './steps.ts';
+import { Steps } from './steps.ts';
 import type { UndoLog } from './undo.ts';
 import { Interrupted } from './usage-error.ts';
 import { withDeadline } from './wait.ts';

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LabError } from '../../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 
 export interface WaitOptions {
   /** What is waited for, as it reads after "waited … ms for". */
@@ -14,8 +14,7 @@ export interface WaitOptions {
 /** A condition did not hold in time. */
 export class DeadlineError extends LabError {
   constructor(what: string, withinMs: number, cause?: unknown) {
-    const last =
-      cause === undefined ? '' : ` (last: ${cause instanceof Error ? cause.message : String(cause)})`;
+    const last = cause === undefined ? '' : ` (last: ${messageOf(cause)})`;
     super('CDC-5001', `waited ${withinMs} ms for ${what}, in vain${last}`, {
       remedy: 'see the journal and `cdc-lab logs` for what it was doing',
       cause,

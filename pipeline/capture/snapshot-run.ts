@@ -1,7 +1,7 @@
 import type { Logger, TaskMetrics } from '../contract/connector.ts';
 import { CRASH_POINTS, type CrashPoints } from '../contract/crash-points.ts';
 import type { EventEncoder, SnapshotMarker } from '../contract/envelope.ts';
-import { LabError } from '../contract/errors.ts';
+import { LabError, messageOf } from '../contract/errors.ts';
 import type { Tuple } from '../contract/pgoutput.ts';
 import type { ProducedRecord } from '../contract/records.ts';
 import type { PublishStage } from '../contract/stages.ts';
@@ -164,11 +164,10 @@ class TableRun {
       });
     } catch (cause) {
       if (cause instanceof LabError) throw cause;
-      throw new LabError(
-        'CDC-1034',
-        `A row of ${this.#name} cannot be made an event: ${cause instanceof Error ? cause.message : String(cause)}`,
-        { cause, remedy: 'Leave the table out with table.exclude.list, or report the value and its type.' },
-      );
+      throw new LabError('CDC-1034', `A row of ${this.#name} cannot be made an event: ${messageOf(cause)}`, {
+        cause,
+        remedy: 'Leave the table out with table.exclude.list, or report the value and its type.',
+      });
     }
   }
 

@@ -1,5 +1,5 @@
 import type { EventContext, EventEncoder } from '../contract/envelope.ts';
-import { LabError } from '../contract/errors.ts';
+import { LabError, messageOf } from '../contract/errors.ts';
 import type { Lsn, Xid } from '../contract/lsn.ts';
 import {
   type BeginMessage,
@@ -128,7 +128,7 @@ export class StreamReader {
     try {
       return this.#options.decode(payload);
     } catch (cause) {
-      throw new LabError('CDC-1030', `A message at ${formatLsn(start)} cannot be decoded: ${text(cause)}`, {
+      throw new LabError('CDC-1030', `A message at ${formatLsn(start)} cannot be decoded: ${messageOf(cause)}`, {
         cause,
         remedy: 'Nothing after it was published. Report it with the server version; the slot keeps the WAL.',
       });
@@ -235,7 +235,7 @@ export class StreamReader {
       if (cause instanceof LabError) throw cause;
       throw new LabError(
         'CDC-1031',
-        `A change of ${relation.name} at ${formatLsn(start)} cannot be made an event: ${text(cause)}`,
+        `A change of ${relation.name} at ${formatLsn(start)} cannot be made an event: ${messageOf(cause)}`,
         { cause, remedy: 'Leave the table out with table.exclude.list, or report the value and its type.' },
       );
     }
@@ -277,10 +277,6 @@ function refuseLostToast(relation: Relation, message: UpdateMessage): void {
   const lost = after.indexOf(UNCHANGED_TOAST);
   if (lost < 0) return;
   throw lostToastValue(relation.message, relation.message.columns[lost]?.name ?? String(lost));
-}
-
-function text(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function unreachable(value: never): never {

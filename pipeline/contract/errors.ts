@@ -14,3 +14,9 @@ export class LabError extends Error {
     this.remedy = options.remedy;
   }
 }
+
+/** The words of whatever was thrown, without its stack. */
+export function messageOf(error: unknown): string {
+  if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
+  return error instanceof Error ? error.message : String(error);
+}

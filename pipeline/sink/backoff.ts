@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComponentHealth, Health, Logger } from '../contract/connector.ts';
-import { LabError } from '../contract/errors.ts';
-import { messageOf } from './record-error.ts';
+import { LabError, messageOf } from '../contract/errors.ts';
 
 type Component = 'database' | 'broker';
 const REMEDY: Readonly<Record<Component, string>> = {

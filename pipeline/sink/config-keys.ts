@@ -1,4 +1,5 @@
 /** One key of the sink's configuration: what it may hold, and what it is when absent. */
+import { messageOf } from '../contract/errors.ts';
 export interface ConfigKey {
   readonly default: string | null;
   /** Null when the value is fine; else what is wrong with it, as the end of a sentence that starts with the key. */
@@ -23,7 +24,7 @@ function regex(value: string): string | null {
     new RegExp(value);
     return null;
   } catch (cause) {
-    return `is no regular expression: ${cause instanceof Error ? cause.message : String(cause)}`;
+    return `is no regular expression: ${messageOf(cause)}`;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from '../contract/connector.ts';
+import { messageOf } from '../contract/errors.ts';
 import type { TopicPartition } from './group-reader.ts';
-import { messageOf } from './record-error.ts';
 import { within } from './within.ts';
 
 export interface GroupCommitsOptions {

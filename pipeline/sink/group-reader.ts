@@ -1,9 +1,8 @@
 import { Admin, type ClusterMetadata, ConfigResourceTypes, Consumer, findErrorBy } from '@platformatic/kafka';
 import type { Logger } from '../contract/connector.ts';
-import { LabError } from '../contract/errors.ts';
+import { LabError, messageOf } from '../contract/errors.ts';
 import type { SinkConfig } from './config.ts';
 import { type FetchedPartition, readCommitted } from './fetched.ts';
-import { messageOf } from './record-error.ts';
 import { within } from './within.ts';
 
 export interface TopicPartition {

@@ -1,3 +1,4 @@
+import { messageOf } from '../contract/errors.ts';
 import { RecordError } from './record-error.ts';
 
 /** A JSON number whose value a double cannot hold, as it was written. */
@@ -40,7 +41,7 @@ export function parseJson(text: string, exact: readonly string[] | 'all'): unkno
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new RecordError(`not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    throw new RecordError(`not JSON: ${messageOf(cause)}`, { cause });
   }
   const unsafe =
     exact === 'all' || !isObject(value)

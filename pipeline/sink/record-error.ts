@@ -5,8 +5,3 @@ export class RecordError extends Error {
     this.name = 'RecordError';
   }
 }
-
-/** The text of whatever was thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
-}

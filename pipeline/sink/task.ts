@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { ComponentHealth, Task, TaskContext } from '../contract/connector.ts';
 import { CRASH_POINTS } from '../contract/crash-points.ts';
-import { LabError } from '../contract/errors.ts';
+import { LabError, messageOf } from '../contract/errors.ts';
 import type { AdmitStage, ApplyStage } from '../contract/stages.ts';
 import { Applier, type Claim, describeClaim } from './applier.ts';
 import { Backoff } from './backoff.ts';
@@ -17,7 +17,6 @@ import { Lane } from './lane.ts';
 import { Notifier } from './notifier.ts';
 import { OffsetStore, ZombieError } from './offsets.ts';
 import { connectPool, withClient } from './pool.ts';
-import { messageOf } from './record-error.ts';
 import { TopicWatch } from './topic-watch.ts';
 
 const LOOK_AGAIN_MS = 500;

@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { LabError } from '../contract/errors.ts';
+import { LabError, messageOf } from '../contract/errors.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
 /** The file that `--config` names. */
@@ -57,7 +57,7 @@ function parseFlags(argv: readonly string[]) {
       },
     }).values;
   } catch (error) {
-    throw usage(error instanceof Error ? error.message : String(error));
+    throw usage(messageOf(error));
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg, { type Client, type ClientConfig, type Connection, type Submittable } from 'pg';
+import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
-import { messageOf } from '../config.ts';
 import { readLsn } from '../lsn.ts';
 import { ident, PINNED_SETTINGS } from '../postgres.ts';
 import { type Message, readMessage } from './test-decoding.ts';

@@ -1,8 +1,8 @@
+import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { pairTables } from '../compare/pairing.ts';
 import type { PassFence } from '../compare/settle.ts';
 import type { TableComparison } from '../compare/table.ts';
-import { messageOf } from '../config.ts';
 import { readLsn } from '../lsn.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import { type CopyShape, reshaped } from '../observe/copy-shape.ts';

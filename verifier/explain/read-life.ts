@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { messageOf, type VerifierConfig } from '../config.ts';
+import { messageOf } from '../../pipeline/contract/errors.ts';
+import type { VerifierConfig } from '../config.ts';
 import { type FenceOutcome, passFence } from '../fence.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import { reshaped, shapeOf } from '../observe/copy-shape.ts';

@@ -1,3 +1,4 @@
+import { messageOf } from '../../pipeline/contract/errors.ts';
 import { METADATA_COLUMNS, TOMBSTONES_TABLE, TRUNCATES_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import { pairTables } from '../compare/pairing.ts';
 import { relationOf, type Table } from '../observe/catalogue.ts';
@@ -21,7 +22,7 @@ export async function canonicalKey(source: Database, table: Table, key: Key): Pr
       const row = await source.one(`SELECT ($1::text::${cast})::text AS value`, [key[name]]);
       canonical[name] = row.value ?? '';
     } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause);
+      const why = messageOf(cause);
       if (!source.isOpen || !/invalid|out of range|too long/.test(why)) throw cause;
       throw new NoSuchRowError(
         `"${key[name]}" is no ${cast}, which ${name} is.`,

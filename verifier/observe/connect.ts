@@ -1,6 +1,6 @@
 import { z } from 'zod';
+import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { VerifierConfig } from '../config.ts';
-import { messageOf } from '../config.ts';
 import type { ConnectorView } from '../fence.ts';
 
 const statusSchema = z.object({

@@ -1,6 +1,5 @@
 import { type Admin, Kafka, logLevel } from 'kafkajs';
-import { LabError } from '../../pipeline/contract/errors.ts';
-import { messageOf } from '../config.ts';
+import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Offsets } from '../fence.ts';
 
 /** A topic's first and next offset per partition. */

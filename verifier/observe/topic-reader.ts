@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { messageOf } from '../../pipeline/contract/errors.ts';
 import { POSITION_HEADER } from '../../pipeline/contract/position.ts';
-import { messageOf } from '../config.ts';
 import type { Offsets } from '../fence.ts';
 import type { KafkaView } from './kafka.ts';
 

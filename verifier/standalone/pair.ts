@@ -1,6 +1,6 @@
-import { LabError } from '../../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Check } from '../check.ts';
-import { messageOf, type VerifierConfig } from '../config.ts';
+import type { VerifierConfig } from '../config.ts';
 import type { Content } from '../content.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import { reshaped, shapeOf } from '../observe/copy-shape.ts';

@@ -1,7 +1,7 @@
 import { existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
-import { messageOf } from '../../runner/steps.ts';
+import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { UndoLog } from '../../runner/undo.ts';
 import { kafkaClassPath } from '../../runtimes/process/kafka.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';

@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
+import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { holdLab } from '../../lab/lock.ts';
 import { loadFault, loadReporter, loadScenario, scenarioIds } from '../../runner/catalogue.ts';
 import type { JournalEvent } from '../../runner/journal.ts';
@@ -9,7 +10,6 @@ import { Multiplexer } from '../../runner/reporter.ts';
 import type { RunResult } from '../../runner/result.ts';
 import { type RunOptions, runAll } from '../../runner/run.ts';
 import { type Scenario, VARIANTS, type VariantName } from '../../runner/scenario.ts';
-import { messageOf } from '../../runner/steps.ts';
 import { UsageError } from '../../runner/usage-error.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';

@@ -1,8 +1,8 @@
 import { createInterface } from 'node:readline/promises';
 import { execa } from 'execa';
 import pg from 'pg';
+import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
-import { messageOf } from '../../runner/steps.ts';
 import { UsageError } from '../../runner/usage-error.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LabError } from '../../../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import type { Report } from '../../../verifier/report.ts';
 import { openPair, type Pair } from '../../../verifier/standalone/pair.ts';
 import { BAD_REQUEST, type VerifyRequest } from '../../../verifier/standalone/request.ts';
@@ -34,7 +34,7 @@ async function writeRepair(context: CliContext, path: string, repair: string | n
   if (repair === null) return say(context, `nothing to mend: ${path} is not written`);
   await writeFile(path, repair, { mode: 0o600, flag: 'wx' }).catch((cause: unknown) => {
     throw new UsageError(
-      `${path} cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`,
+      `${path} cannot be written: ${messageOf(cause)}`,
       'Name a file that does not exist yet with --repair.',
     );
   });
