@@ -128,10 +128,15 @@ export class StreamReader {
     try {
       return this.#options.decode(payload);
     } catch (cause) {
-      throw new LabError('CDC-1030', `A message at ${formatLsn(start)} cannot be decoded: ${messageOf(cause)}`, {
-        cause,
-        remedy: 'Nothing after it was published. Report it with the server version; the slot keeps the WAL.',
-      });
+      throw new LabError(
+        'CDC-1030',
+        `A message at ${formatLsn(start)} cannot be decoded: ${messageOf(cause)}`,
+        {
+          cause,
+          remedy:
+            'Nothing after it was published. Report it with the server version; the slot keeps the WAL.',
+        },
+      );
     }
   }
 
