@@ -40,6 +40,8 @@ const thresholdsSchema = z.strictObject({
 /** The configuration file of `verifier/main.ts`. */
 export const configSchema = z.strictObject({
   host: z.string().default('127.0.0.1'),
+  /** Host names that requests may carry beside its own loopback address, without a port: what a container is called. */
+  names: z.array(z.string().regex(/^[a-z0-9.-]+$/)).default([]),
   port: z.int().min(0).max(65535),
   stateDir: z.string().min(1),
   source: z.strictObject({

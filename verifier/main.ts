@@ -23,7 +23,7 @@ async function main(): Promise<number> {
     process.stdout.write(`${JSON.stringify(report)}\n`);
     return exitCodeOf(report.verdict, options.strict);
   }
-  const server = createServer(service);
+  const server = createServer(service, config.names);
   await server.listen({ host: config.host, port: config.port }).catch((cause: unknown) => {
     throw new LabError(
       'CDC-4002',

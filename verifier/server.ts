@@ -11,13 +11,14 @@ const verifyBody = z.strictObject({
 });
 const historyQuery = z.object({ limit: z.coerce.number().int().positive().max(10_000).optional() });
 
-/** The verifier's HTTP interface. Answers on loopback only, to requests that name it so. */
-export function createServer(service: VerifierService): FastifyInstance {
+/** The verifier's HTTP interface. Answers to requests that name its loopback address, or one of `names` at any port. */
+export function createServer(service: VerifierService, names: readonly string[] = []): FastifyInstance {
   const server = fastify({ logger: false, bodyLimit: 64 * 1024 });
   server.addHook('onRequest', async (request, reply) => {
     const port = portOf(server);
     const allowed = [`127.0.0.1:${port}`, `localhost:${port}`];
     const { host, origin } = request.headers;
+    if (host !== undefined && names.includes(host.replace(/:\d+$/, ''))) allowed.push(host);
     const known = host !== undefined && allowed.includes(host);
     const same = origin === undefined || allowed.some((name) => origin === `http://${name}`);
     if (!known || !same)

@@ -69,6 +69,7 @@ test('the service reports over HTTP, and only to its own loopback address', asyn
     });
     expect(bad.statusCode).toBe(400);
     expect((await get('/report', { host: 'evil.example' })).statusCode).toBe(403);
+    expect((await get('/report', { host: 'verifier-lab:8083' })).statusCode).toBe(403);
     expect((await get('/report', { origin: 'http://evil.example' })).statusCode).toBe(403);
   } finally {
     await server.close();

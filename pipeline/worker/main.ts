@@ -66,6 +66,7 @@ async function main(): Promise<void> {
     redact,
     log,
     port: () => port,
+    names: file.names,
   });
   const startStored = await worker.open();
   const url = new URL(await listen(app, file));

@@ -21,7 +21,7 @@ async function configFile(changes: object = {}): Promise<string> {
 describe("the worker's arguments", () => {
   it('are read with their defaults', async () => {
     expect(await readArguments(['--config', await configFile(), '--defect', 'a', '--defect', 'b'])).toEqual({
-      file: { ...good, offsetsTopic: 'connect-offsets', stopDeadlineMs: 10_000 },
+      file: { ...good, names: [], offsetsTopic: 'connect-offsets', stopDeadlineMs: 10_000 },
       defects: ['a', 'b'],
       crashPoints: false,
       logLevel: 'info',
@@ -41,6 +41,12 @@ describe("the worker's arguments", () => {
       code: 'CDC-3001',
       message: expect.stringContaining(sentence),
     });
+  });
+
+  it('may listen on all addresses of a container that says its names', async () => {
+    const inContainer = { host: '0.0.0.0', names: ['capture'] };
+    const { file } = await readArguments(['--config', await configFile(inContainer)]);
+    expect(file).toMatchObject(inContainer);
   });
 
   it.each([

@@ -7,10 +7,13 @@ import { LOG_LEVELS, type LogLevel } from './log.ts';
 /** The file that `--config` names. */
 export type WorkerFile = z.infer<typeof workerFile>;
 
-const workerFile = z.strictObject({
+const keys = {
   /** As `worker_id` in every status. */
   workerId: z.string().min(1),
-  host: z.enum(['127.0.0.1', 'localhost']),
+  /** `0.0.0.0` only inside a container, whose port its engine publishes on the host's loopback. */
+  host: z.enum(['127.0.0.1', 'localhost', '0.0.0.0']),
+  /** Host names that requests may carry beside its own loopback address, in lower case and without a port. */
+  names: z.array(z.string().regex(/^[a-z0-9.-]+$/)).default([]),
   /** 0: any free port; the log says which. */
   port: z.int().min(0).max(65_535),
   bootstrapServers: z.array(z.string().regex(/^[^\s:]+:\d+$|^\[[^\]]+\]:\d+$/, 'must be HOST:PORT')).min(1),
@@ -20,6 +23,11 @@ const workerFile = z.strictObject({
   offsetsTopic: z.string().min(1).default('connect-offsets'),
   /** How long a task may take to stop. */
   stopDeadlineMs: z.int().positive().default(10_000),
+};
+
+const workerFile = z.strictObject(keys).refine(({ host, names }) => host !== '0.0.0.0' || names.length > 0, {
+  path: ['host'],
+  message: 'on all addresses the worker listens only where `names` says by which names it is asked',
 });
 
 export interface WorkerArguments {

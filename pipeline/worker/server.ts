@@ -22,13 +22,15 @@ export interface ServerOptions {
   readonly redact: (text: string) => string;
   readonly log: Logger;
   readonly port: () => number;
+  /** Host names that it answers to beside its loopback address. */
+  readonly names?: readonly string[];
 }
 
 /** Kafka Connect's REST API, `/metrics`, `/health`, and the lab's crash points. */
 export function createServer(options: ServerOptions): FastifyInstance {
   const { worker, log, redact } = options;
   const app = Fastify({ bodyLimit: 1024 * 1024, routerOptions: { maxParamLength: 600 } });
-  refuseStrangers(app, options.port);
+  refuseStrangers(app, options.port, options.names);
   // `PUT /pause` and others come with a JSON content type and nothing in the body.
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
