@@ -2,12 +2,14 @@ import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import type { CheckContext, CheckResult } from '../check.ts';
+import type { Check, CheckContext, CheckResult } from '../check.ts';
 import { parseConfig } from '../config.ts';
 import { formatLedgerEntry, type LedgerEntry, type LedgerWrite } from '../ledger.ts';
 import { Memory } from '../memory.ts';
 import { readCatalogue } from '../observe/catalogue.ts';
+import { Database } from '../postgres.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import effects from './effects.ts';
 import check from './ledger.ts';
 
 const AT = '2026-01-01T00:00:00.000Z';
@@ -16,12 +18,15 @@ const write = (id: number, op: LedgerWrite['op'], version: number): LedgerWrite 
   ...{ op, version },
 });
 
+/** Behind every start of a server: no id of then can be another's. */
+const SINCE_THE_START = '2099-01-01T00:00:00.000Z';
+
 /** A ledger of transactions with their outcomes; null: the connection broke and nobody settled it. */
 function ledgerOf(
-  transactions: readonly { xid: string; writes: LedgerWrite[]; result: 'ok' | 'fail' | null }[],
+  transactions: readonly { xid: string; writes: LedgerWrite[]; result: 'ok' | 'fail' | null; at?: string }[],
 ) {
-  const entries = transactions.flatMap(({ xid, writes, result }, tx): LedgerEntry[] => [
-    { t: 'intent', tx, xid, at: AT, writes },
+  const entries = transactions.flatMap(({ xid, writes, result, at = AT }, tx): LedgerEntry[] => [
+    { t: 'intent', tx, xid, at, writes },
     ...(result === null ? [] : [{ t: 'outcome', tx, result, at: AT } as const]),
   ]);
   const path = join(mkdtempSync(join(tmpdir(), 'ledger-')), 'ledger.ndjson');
@@ -29,7 +34,12 @@ function ledgerOf(
   return path;
 }
 
-async function run(pair: DatabasePair, ledger: string, memory?: Memory): Promise<CheckResult> {
+async function run(
+  pair: DatabasePair,
+  ledger: string,
+  memory?: Memory,
+  of: Check = check,
+): Promise<CheckResult> {
   const url = pair.sourceUrl;
   const raw = {
     port: 0,
@@ -40,7 +50,7 @@ async function run(pair: DatabasePair, ledger: string, memory?: Memory): Promise
     ledger,
   };
   const source = await readCatalogue(pair.source);
-  return await check.run({
+  return await of.run({
     config: parseConfig(raw, 'test'),
     ...{ signal: AbortSignal.timeout(30_000), memory },
     source: async () => pair.source,
@@ -82,25 +92,127 @@ test('committed writes that the source lost are named at hop source: missing, st
   );
 });
 
+/** A transaction of somebody's, that wrote nothing here. */
+async function xidOf(pair: DatabasePair, end: 'COMMIT' | 'ROLLBACK'): Promise<string> {
+  await pair.source.query('BEGIN READ WRITE');
+  const { xid } = await pair.source.one('SELECT pg_current_xact_id()::text AS xid');
+  await pair.source.query(end);
+  return xid ?? '';
+}
+
 test('an unknown outcome is settled by the status of its transaction, not by the row', async () => {
   await using pair = await databasePair();
   await pair.onSource(ITEMS);
-  const xidOf = async (end: string): Promise<string> => {
-    await pair.source.query('BEGIN READ WRITE');
-    const { xid } = await pair.source.one('SELECT pg_current_xact_id()::text AS xid');
-    await pair.source.query(end);
-    return xid ?? '';
-  };
-  const committed = await xidOf('COMMIT');
-  const aborted = await xidOf('ROLLBACK');
+  const committed = await xidOf(pair, 'COMMIT');
+  const aborted = await xidOf(pair, 'ROLLBACK');
+  const at = SINCE_THE_START;
   const path = ledgerOf([
-    { xid: committed, writes: [write(1, 'c', 1)], result: null },
-    { xid: aborted, writes: [write(2, 'c', 1)], result: null },
-    { xid: '99999999999', writes: [write(3, 'c', 1)], result: null },
+    { xid: committed, writes: [write(1, 'c', 1)], result: null, at },
+    { xid: aborted, writes: [write(2, 'c', 1)], result: null, at },
+    { xid: '99999999999', writes: [write(3, 'c', 1)], result: null, at },
   ]);
   const result = await run(pair, path);
   expect(result.ledger).toMatchObject({ unknown: 3, settledCommitted: 1, settledAborted: 1 });
   expect(result.findings.map(({ count, first }) => [count, first?.key])).toEqual([[1, { id: '1' }]]);
+});
+
+test('an id that a crash may have given to another proves no commit by itself: its rows must bear it out', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1), (2, 5)`);
+  const others = await xidOf(pair, 'COMMIT');
+  // Committed before the server was started: by whom is told by the rows. Nothing of it is there: it was not this one.
+  const none = await run(
+    pair,
+    ledgerOf([{ xid: others, writes: [write(8, 'c', 1), write(9, 'c', 1)], result: null }]),
+  );
+  expect(none).toMatchObject({ verdict: 'PASS', ledger: { settledCommitted: 0, settledAborted: 1 } });
+  // All of it is there, as it was left or newer: it was.
+  const all = await run(
+    pair,
+    ledgerOf([{ xid: others, writes: [write(1, 'c', 1), write(2, 'u', 4), write(7, 'd', 3)], result: null }]),
+  );
+  expect(all.ledger).toMatchObject({ settledCommitted: 1, settledAborted: 0 });
+});
+
+test('a transaction of which only a part is there, and whose id may be another’s, is INCONCLUSIVE with the reason', async () => {
+  await using pair = await databasePair();
+  const memory = new Memory();
+  await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1)`);
+  const others = await xidOf(pair, 'COMMIT');
+  const path = ledgerOf([{ xid: others, writes: [write(1, 'c', 1), write(9, 'c', 1)], result: null }]);
+  for (let round = 0; round < 2; round++) {
+    const result = await run(pair, path, memory);
+    expect(result).toMatchObject({
+      verdict: 'INCONCLUSIVE',
+      ledger: { settledCommitted: 0, settledAborted: 0 },
+    });
+    expect(result.findings).toMatchObject([{ class: 'evidence-missing', hop: 'source', count: 1 }]);
+    expect(result.detail).toMatch(/may be another's .* 1 of its rows are at the source, 1 are not/);
+  }
+  expect((await run(pair, path, memory, effects)).verdict).toBe('INCONCLUSIVE');
+});
+
+test('where the role may not see when the server was started, no id is trusted', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`${ITEMS}; DO $$ BEGIN CREATE ROLE cdc_lab_ledger_reader LOGIN PASSWORD 'reader';
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+    GRANT SELECT ON items TO cdc_lab_ledger_reader`);
+  const others = await xidOf(pair, 'COMMIT');
+  const url = Object.assign(new URL(pair.sourceUrl), {
+    username: 'cdc_lab_ledger_reader',
+    password: 'reader',
+  });
+  await using source = await Database.connect('source', url.href, 10_000);
+  const path = ledgerOf([{ xid: others, writes: [write(1, 'c', 1)], result: null, at: SINCE_THE_START }]);
+  expect((await run(pair, path)).verdict).toBe('FAIL');
+  const result = await run({ ...pair, source }, path);
+  expect(result).toMatchObject({ verdict: 'PASS', ledger: { settledCommitted: 0, settledAborted: 1 } });
+});
+
+test('of two intents with one id the first was lost with the crash, and its rows are not asked for', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (2, 1)`);
+  const path = ledgerOf([]);
+  appendFileSync(
+    path,
+    intent(7, [write(1, 'c', 1)], '7') + intent(7, [write(2, 'c', 1)], '7') + outcome(7, 'ok'),
+  );
+  const result = await run(pair, path);
+  expect(result).toMatchObject({
+    verdict: 'PASS',
+    ledger: { transactions: 2, committed: 1, failed: 1, unknown: 0 },
+  });
+});
+
+test('a write that took effect twice at the source is a FAIL of effects, which no comparison can see', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 2), (2, 4)`);
+  const path = ledgerOf([
+    { xid: '1', writes: [write(1, 'c', 1), write(2, 'c', 1)], result: 'ok' },
+    { xid: '2', writes: [write(1, 'u', 2), write(2, 'u', 2)], result: 'ok' },
+    { xid: '3', writes: [write(2, 'u', 3)], result: 'ok' },
+  ]);
+  const result = await run(pair, path, undefined, effects);
+  expect(result.verdict).toBe('FAIL');
+  expect(result.findings).toMatchObject([
+    { check: 'effects', class: 'not-committed', hop: 'source', count: 1, first: { key: { id: '2' } } },
+  ]);
+  // What the ledger says is there: that check has nothing to say.
+  expect((await run(pair, path)).verdict).toBe('PASS');
+  await pair.onSource('UPDATE items SET version = 3 WHERE id = 2');
+  expect((await run(pair, path, undefined, effects)).verdict).toBe('PASS');
+  // A commit that is under way may have taken effect: its version is no effect too many.
+  appendFileSync(path, intent(3, [write(2, 'u', 4)]));
+  await pair.onSource('UPDATE items SET version = 4 WHERE id = 2');
+  expect((await run(pair, path, undefined, effects)).verdict).toBe('PASS');
+});
+
+test('effects without a ledger claims nothing, and one that cannot be read is an error', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(ITEMS);
+  const path = ledgerOf([]);
+  writeFileSync(path, '{"t":"nonsense"}\n');
+  await expect(run(pair, path, undefined, effects)).rejects.toThrow('is no ledger entry');
 });
 
 const intent = (tx: number, writes: LedgerWrite[], xid = '99999999999') =>

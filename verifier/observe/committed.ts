@@ -24,7 +24,8 @@ export interface LedgerCounts {
   unknown: number;
 }
 
-export type SettleXids = (xids: readonly string[]) => Promise<ReadonlyMap<string, 'ok' | 'fail'>>;
+/** Outcomes by xid of those transactions whose outcome can be told. */
+export type SettleIntents = (intents: readonly LedgerIntent[]) => Promise<ReadonlyMap<string, 'ok' | 'fail'>>;
 
 type Sequenced = LastWrite & { readonly sequence: number };
 
@@ -74,15 +75,18 @@ export async function readShare(
   path: string,
   { before, endOffset }: { readonly before: LedgerState; readonly endOffset: number },
   share: Share,
-  settle: SettleXids,
+  settle: SettleIntents,
 ): Promise<LedgerShare> {
   const open = new Map(before.open);
   const book = new Book(share, before.unjudged);
   const counts = { ...before.counts };
   const cursor = { ...before.cursor };
   for await (const entry of readLedgerEntries(path, { cursor, endOffset })) {
-    if (entry.t === 'intent') open.set(entry.tx, { sequence: counts.transactions++, intent: entry });
-    else if (entry.t === 'outcome' && entry.result !== 'unknown') {
+    if (entry.t === 'intent') {
+      // A transaction whose id was given to another was in no WAL when the server crashed.
+      if (open.has(entry.tx)) counts.failed++;
+      open.set(entry.tx, { sequence: counts.transactions++, intent: entry });
+    } else if (entry.t === 'outcome' && entry.result !== 'unknown') {
       const opened = open.get(entry.tx);
       if (opened === undefined) continue;
       open.delete(entry.tx);
@@ -94,7 +98,7 @@ export async function readShare(
     }
   }
   counts.unknown = open.size;
-  const settled = await settle([...open.values()].map(({ intent }) => intent.xid));
+  const settled = await settle([...open.values()].map(({ intent }) => intent));
   for (const { intent, sequence } of open.values()) {
     const result = settled.get(intent.xid);
     if (result === 'ok') book.committed(intent, sequence);
