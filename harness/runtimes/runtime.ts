@@ -18,8 +18,10 @@ export interface ServiceInfo {
   readonly state: 'running' | 'paused' | 'stopped' | 'dead';
   readonly pid: number | null;
   readonly port: number | null;
-  /** Path of the log. */
+  /** Path of the log, or the command that shows it. */
   readonly log: string;
+  /** Whether its peers can reach it, where the runtime can cut it off. */
+  readonly connected?: boolean;
 }
 
 /** Where the services live. What a runtime cannot do it leaves out: a fault that needs it is then *not run*. */
@@ -35,4 +37,12 @@ export interface Runtime {
   start?(service: string): Promise<Proof>;
   /** Graceful. */
   stop?(service: string): Promise<Proof>;
+  /** {@link stop}, then {@link start}: another process, the same port and data. */
+  restart?(service: string): Promise<Proof>;
+  /** Takes it off the network that it shares with its peers; it runs on. Resolves when it cannot be reached. */
+  disconnect?(service: string): Promise<Proof>;
+  /** Undoes {@link disconnect}. Resolves when it answers. */
+  connect?(service: string): Promise<Proof>;
+  /** The last lines of its log, where {@link ServiceInfo.log} is no file. */
+  readLog?(service: string, lines: number): Promise<string>;
 }

