@@ -6,6 +6,8 @@ import type { ConnectorView, FenceOutcome } from './fence.ts';
 import type { Memory } from './memory.ts';
 import type { Table } from './observe/catalogue.ts';
 import type { Connections } from './observe/pipeline.ts';
+import type { Processed } from './observe/processed.ts';
+import type { TopicView } from './observe/topic-log.ts';
 import { type Finding, findingSchema, type Report, verdictSchema } from './report.ts';
 
 /** A check: one file in `checks/`, found by its folder, named as the file. */
@@ -40,6 +42,13 @@ export interface Catalogues {
   readonly unknown: readonly string[];
 }
 
+export interface TopicLogView extends TopicView {
+  /** Null where the sink keeps no totals. */
+  readonly processed: readonly Processed[] | null;
+  /** Reads what has come since. */
+  again(): Promise<TopicView>;
+}
+
 export interface CheckContext extends Connections {
   readonly config: VerifierConfig;
   readonly signal: AbortSignal;
@@ -51,10 +60,10 @@ export interface CheckContext extends Connections {
   /** The comparison of all tables; made once, whoever asks first. */
   readonly content: () => Promise<Content>;
   /**
-   * Records of the topics that repeat a change which is there already; counted once, whoever asks first. Null where
-   * there is no Kafka, or not all of them could be read.
+   * What all records of the topics together say; read once, whoever asks first. Null where there is no Kafka. What the
+   * sink says that it has processed was read before: all of that is among the records.
    */
-  readonly deliveries: () => Promise<number | null>;
+  readonly topicLog: () => Promise<TopicLogView | null>;
   /** What the verification before has seen; undefined where each stands alone. */
   readonly memory?: Memory | undefined;
   /** Passes another progress fence, for judging what differs while writes go on. */

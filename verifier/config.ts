@@ -60,6 +60,11 @@ export const configSchema = z.strictObject({
     sameSchemas: z.boolean().default(false),
     /** Of PostgreSQL's own logical replication, where that is the pipeline. */
     subscription: z.string().min(1).nullable().default(null),
+    /**
+     * The pipeline promises that a transaction is in the sink as a whole or not at all. Null: as is known of it, which
+     * is yes of PostgreSQL's own logical replication, and no where each topic is applied by itself.
+     */
+    atomic: z.boolean().nullable().default(null),
   }),
   /** Null: no Kafka; the slot alone makes the fence, and hops are not attributed. */
   kafka: z.strictObject({ bootstrapServers: z.array(z.string().min(1)).min(1) }).nullable(),

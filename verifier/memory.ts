@@ -1,11 +1,13 @@
 import { statSync } from 'node:fs';
 import { type LedgerState, unreadLedger } from './observe/committed.ts';
-import { DeliveryCounter } from './observe/deliveries.ts';
+import { TopicLog } from './observe/topic-log.ts';
 
 /** What a verifier remembers from one verification to the next, so that each looks only at what is new. */
 export class Memory {
   readonly ledger: LedgerMemory;
-  readonly deliveries = new DeliveryCounter();
+  readonly topics = new TopicLog();
+  /** Position that each watched row of the sink has shown, by table and key. */
+  readonly positions = new Map<string, Map<string, string>>();
 
   constructor(nowMs: () => number = () => performance.now()) {
     this.ledger = new LedgerMemory(nowMs);

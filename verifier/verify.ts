@@ -5,6 +5,7 @@ import {
   type CheckContext,
   type CheckResult,
   checkResultSchema,
+  type TopicLogView,
 } from './check.ts';
 import type { PassFence } from './compare/settle.ts';
 import type { VerifierConfig } from './config.ts';
@@ -16,6 +17,8 @@ import { readCatalogue, type Table } from './observe/catalogue.ts';
 import { reshaped, shapeOf } from './observe/copy-shape.ts';
 import { KafkaView, topicOf } from './observe/kafka.ts';
 import { type Connections, PipelineView } from './observe/pipeline.ts';
+import { type Processed, readProcessed } from './observe/processed.ts';
+import type { TopicView } from './observe/topic-log.ts';
 import { Database } from './postgres.ts';
 import type { CheckReport, Finding, Report, TableReport } from './report.ts';
 import { type Verdict, worst } from './verdict.ts';
@@ -56,6 +59,8 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   };
   // Anew behind the fence: what it waited for may have made the sink's tables, or a column of them.
   const settled = onceRead(() => settledCatalogues(config, connections, settleFence));
+  // Before the topics are read, and before a check has a snapshot open that a refusal would abort.
+  const processed = fence.tag === 'passed' ? await processedBy(config, connections, topics) : null;
   const context: CheckContext = {
     config,
     signal,
@@ -68,11 +73,11 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     kafka: () => connections.kafka(),
     passFence: settleFence,
     memory: options.memory,
-    deliveries: once(async () => await countDeliveries(connections, topics, options.memory, signal)),
+    topicLog: once(async () => await readTopicLog(connections, topics, options.memory, signal, processed)),
     content: once(async () => await compareContent(context, await settled(), settleFence)),
   };
   // Read while the databases scan: its failure is told by the check that asks.
-  if (fence.tag === 'passed') context.deliveries().catch(() => undefined);
+  if (fence.tag === 'passed') context.topicLog().catch(() => undefined);
   const outcomes: { check: Check; result: CheckResult; durationMs: number }[] = [];
   for (const check of checks) {
     const before = performance.now();
@@ -85,16 +90,32 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   return buildReport({ fence, outcomes, content, context, toLsn, durationMs: performance.now() - startedMs });
 }
 
-async function countDeliveries(
+async function processedBy(
+  config: VerifierConfig,
+  connections: Connections,
+  topics: CheckContext['topics'],
+): Promise<readonly Processed[] | null | Error> {
+  try {
+    return await readProcessed(await connections.sink(), config.sink.schema, [...(await topics()).values()]);
+  } catch (error) {
+    return error instanceof Error ? error : new Error(String(error));
+  }
+}
+
+async function readTopicLog(
   connections: Connections,
   topics: CheckContext['topics'],
   memory: Memory | undefined,
   signal: AbortSignal,
-): Promise<number | null> {
+  processed: readonly Processed[] | null | Error,
+): Promise<TopicLogView | null> {
+  if (processed instanceof Error) throw processed;
   const kafka = await connections.kafka();
   if (kafka === null) return null;
-  const { deliveries } = memory ?? new Memory();
-  return await deliveries.count(kafka, [...(await topics()).values()], signal);
+  const names = [...(await topics()).values()];
+  const { topics: log } = memory ?? new Memory();
+  const again = async (): Promise<TopicView> => await log.read(kafka, names, signal);
+  return { ...(await again()), processed, again };
 }
 
 async function currentLsn(connections: Connections): Promise<string | null> {

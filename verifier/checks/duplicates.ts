@@ -15,7 +15,8 @@ export default {
     const result = await rows.run(context);
     const suppressed = await suppressedCount(context);
     // Where Kafka fails in between, the rows are judged all the same: this is a count.
-    const delivered = await context.deliveries().catch(() => null);
+    const log = await context.topicLog().catch(() => null);
+    const delivered = log?.repeated ?? null;
     const dedup = await examineDedup(context);
     const told = [
       result.detail,

@@ -9,7 +9,10 @@ export interface ColumnPair {
   readonly source: Column;
   /** Undefined where the sink lacks the column: compared as NULL. */
   readonly sink: Column | undefined;
-  /** Expressions for hashing; may be of any type that hashes alike on both sides. */
+  /**
+   * Expressions to be made part of the row's record, whose text is hashed: where both sides have the same type the
+   * column itself, for its output function tells any two values apart that differ; else the canonical texts.
+   */
   readonly sourceHash: string;
   readonly sinkHash: string;
   /** Expressions of type text, for telling which column differs. */
@@ -18,27 +21,6 @@ export interface ColumnPair {
   /** `same`: one type. `compatible`: another that holds every value. `lossy`: one that may not. */
   readonly types: 'same' | 'compatible' | 'lossy' | 'absent';
 }
-
-/**
- * Types whose own hash function tells every two values apart that differ. `int8` and the times are not among them:
- * `hashint8extended` folds the high half onto the low one, so that 1 and 2^32 hash alike.
- */
-const HASHED_AS_THEY_ARE = new Set(['bool', 'int2', 'int4', 'oid', 'uuid', 'date', 'bytea']);
-
-/** Types whose binary form (`typsend`) is the value and nothing else, and the function that gives it. */
-const HASHED_AS_SENT: Readonly<Record<string, string>> = {
-  int8: 'int8send',
-  float4: 'float4send',
-  float8: 'float8send',
-  numeric: 'numeric_send',
-  timestamp: 'timestamp_send',
-  timestamptz: 'timestamptz_send',
-  time: 'time_send',
-  timetz: 'timetz_send',
-  interval: 'interval_send',
-  json: 'json_send',
-  jsonb: 'jsonb_send',
-};
 
 const INTEGERS = ['int2', 'int4', 'int8'];
 const TEXTS = ['text', 'varchar', 'bpchar', 'name', 'citext'];
@@ -61,15 +43,7 @@ function pairColumn(source: Column, sink: Column | undefined): ColumnPair {
   if (types !== 'same') {
     return { source, sink, sourceText, sinkText, sourceHash: sourceText, sinkHash: sinkText, types };
   }
-  const hash = hashable(at, source, sourceText);
-  return { source, sink, sourceText, sinkText, sourceHash: hash, sinkHash: hash, types };
-}
-
-/** Enums are hashed by label: the hash of the value itself depends on its oid, which differs between databases. */
-function hashable(at: string, column: Column, text: string): string {
-  if (HASHED_AS_THEY_ARE.has(column.type)) return at;
-  const send = HASHED_AS_SENT[column.type];
-  return send === undefined ? text : `${send}(${at})`;
+  return { source, sink, sourceText, sinkText, sourceHash: at, sinkHash: at, types };
 }
 
 /** Text of a value; where the other side's type is another one, such a text as both can give. */
@@ -87,10 +61,15 @@ function canonicalText(at: string, own: Column, other: Column): string {
   return plain(at);
 }
 
+/** Six digits are all that a time has: `timestamptz(6)` is `timestamptz`. */
+function castOf({ type, cast }: Column): string {
+  return /^(time|interval)/.test(type) ? cast.replace('(6)', '') : cast;
+}
+
 function relate(source: Column, sink: Column): ColumnPair['types'] {
   // A shorter varchar(n) or numeric(p,s) in the sink may not hold the value.
   if (source.type === sink.type)
-    return source.cast !== sink.cast && sink.cast.includes('(') ? 'lossy' : 'same';
+    return castOf(source) !== castOf(sink) && castOf(sink).includes('(') ? 'lossy' : 'same';
   if (INTEGERS.includes(source.type) && INTEGERS.includes(sink.type)) {
     return INTEGERS.indexOf(source.type) < INTEGERS.indexOf(sink.type) ? 'compatible' : 'lossy';
   }

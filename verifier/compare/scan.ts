@@ -1,5 +1,5 @@
 import type { Database } from '../postgres.ts';
-import { SEEDS, type SideSql, type TablePair } from './pairing.ts';
+import { hashOf, SEEDS, type SideSql, type TablePair } from './pairing.ts';
 
 /** Rows and two hash sums of each bucket of keys. Sums, not XOR: two equal wrong rows would cancel. */
 export interface Digest {
@@ -33,8 +33,7 @@ export async function digest(database: Database, side: SideSql | null, buckets: 
   if (side === null) return { rows: 0, buckets: new Map() };
   const sql = `
     SELECT b::text, count(*)::text AS n, sum(h1)::text AS s1, sum(h2)::text AS s2
-    FROM (SELECT k & ${buckets - 1} AS b, hash_record_extended(r, ${SEEDS.row1}) AS h1,
-                 hash_record_extended(r, ${SEEDS.row2}) AS h2
+    FROM (SELECT k & ${buckets - 1} AS b, ${hashOf('r', SEEDS.row1)} AS h1, ${hashOf('r', SEEDS.row2)} AS h2
           FROM (SELECT ${side.keyHash} AS k, ${side.record} AS r FROM ${side.from} OFFSET 0) records
           OFFSET 0) hashes
     GROUP BY b`;

@@ -1,16 +1,23 @@
 import type { Database } from '../postgres.ts';
 
-/** Types that are hashed as they are (`compare/canonical.ts`), and text. */
+/** Texts of every length that the hash function treats in a way of its own, and what `compare/pairing.ts` makes of keys. */
 const SAMPLE = `
-  SELECT hash_record_extended(ROW(true, 1::int2, 2::int4, 3::oid, '4bf8e2a0-0000-4000-8000-000000000001'::uuid,
-    '2026-01-02'::date, '\\x00ff'::bytea, 'text'::text COLLATE "C", NULL::text), 42)::text AS hash`;
+  SELECT sum(hashtextextended(substr(repeat('0a|é€,"\\ZZ~ 7', 9), 1, n) COLLATE "C", 8674665223082153551))::text || ' ' ||
+         sum(hashint8extended(n * 4294967297 - 7, 7210403941))::text || ' ' ||
+         sum(uuid_hash_extended(lpad(to_hex(n * 48271), 32, 'f3')::uuid, 7210403941))::text || ' ' ||
+         (ROW(1.10::numeric, '1 month'::interval, 'a,"b'::text, NULL::text, ''::text, 0.1::float8)::text) AS hash
+  FROM generate_series(0, 99) n`;
 
 /**
- * Two servers of other versions, or on other hardware, might hash one value differently; then no sum of hashes means
- * anything. @throws where they do.
+ * Two servers of other versions, or on other hardware, might hash one text differently, and two encodings spell one
+ * text in different bytes; then no sum of hashes means anything. @throws where they do.
  */
 export async function mustHashAlike(source: Database, sink: Database): Promise<void> {
-  const [ours, theirs] = [await source.one(SAMPLE), await sink.one(SAMPLE)];
+  const encoding = `SELECT current_setting('server_encoding') AS name`;
+  const [from, to] = [(await source.one(encoding)).name, (await sink.one(encoding)).name];
+  if (from !== to) throw new Error(`the source's encoding is ${from} and the sink's is ${to}`);
+  const sample = from === 'UTF8' ? SAMPLE : SAMPLE.replace('é€', '');
+  const [ours, theirs] = [await source.one(sample), await sink.one(sample)];
   if (ours.hash !== theirs.hash) throw new Error('the two servers hash one and the same row differently');
 }
 

@@ -1,7 +1,7 @@
 import type { LedgerIntent, LedgerWrite } from '../ledger.ts';
 import type { Database } from '../postgres.ts';
 import { ident } from '../postgres.ts';
-import type { Table } from './catalogue.ts';
+import { relationOf, type Table } from './catalogue.ts';
 import type { SettleIntents } from './committed.ts';
 
 /** What is known of transactions that the ledger leaves open. */
@@ -109,7 +109,7 @@ export async function readVersions(
   const shown = table.key.map((column) => `${ident(column.name)}::text`).join(', ');
   const rows = await source.query(
     `SELECT jsonb_build_array(${shown})::text AS key, ${version} AS version
-     FROM ${ident(table.schema)}.${ident(table.name)}
+     FROM ${relationOf(table)} AS t
      WHERE (${columns}) IN (SELECT ${typed} FROM unnest(${arrays}) AS k(${names.join(', ')}))`,
     values,
   );

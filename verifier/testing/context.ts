@@ -30,7 +30,7 @@ export function contextOf({ config = {}, ...given }: Given = {}): CheckContext {
     catalogues: absent('catalogues'),
     content: absent('content'),
     passFence: absent('fence'),
-    deliveries: async () => null,
+    topicLog: async () => null,
     source: absent('source'),
     sink: absent('sink'),
     kafka: absent('Kafka'),

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { IdentitySet, identityOf } from './deliveries.ts';
+import { IdentitySet, identityOf } from './identities.ts';
 import { metadataRequest, normalTopicId, readTopicIds } from './topic-ids.ts';
 import type { RawRecord } from './topic-reader.ts';
 

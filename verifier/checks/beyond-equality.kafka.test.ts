@@ -1,0 +1,218 @@
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Check, TopicLogView } from '../check.ts';
+import { formatLedgerEntry, type LedgerWrite } from '../ledger.ts';
+import { Memory } from '../memory.ts';
+import { readCatalogue } from '../observe/catalogue.ts';
+import type { Report } from '../report.ts';
+import { contextOf } from '../testing/context.ts';
+import { databasePair } from '../testing/databases.ts';
+import { insert, type Played, play, position, row } from '../testing/played.ts';
+import atomicity from './atomicity.ts';
+import foreignWriters from './foreign-writers.ts';
+import order from './order.ts';
+import processingLog from './processing-log.ts';
+
+/** What the new checks say; nobody reads the slot of a pipeline that is played by hand. */
+const found = (report: Report) =>
+  report.findings
+    .filter(({ check }) => check !== 'slot-health')
+    .map(({ check, class: name, hop, count, table }) => [check, name, hop, count, table]);
+const detailOf = (report: Report, check: string) => report.checks.find((one) => one.check === check)?.detail;
+
+/** The sink's own tables and columns, as the lab's sink makes them. */
+const KEPT = `
+  ALTER TABLE items ADD COLUMN _cdc_position text COLLATE "C";
+  CREATE TABLE _cdc_offsets (connector text, topic text, partition int, next_offset bigint);
+  CREATE TABLE _cdc_stats (connector text, topic text, partition int, applied bigint, suppressed bigint, dead_lettered bigint);
+  CREATE TABLE _cdc_tombstones (table_name text, key text COLLATE "C", position text COLLATE "C")`;
+
+const place = (id: number, version: number): string => position(id * 100 + version);
+const at = (id: number, version: number): string =>
+  `UPDATE items SET _cdc_position = '${place(id, version)}' WHERE id = ${id}`;
+
+/** The sink says that it is behind `offset` and has applied and suppressed so many changes. */
+async function processed(played: Played, offset: number, applied: number, suppressed = 0): Promise<void> {
+  await played.pair.onSink(`DELETE FROM _cdc_offsets; DELETE FROM _cdc_stats;
+    INSERT INTO _cdc_offsets VALUES ('s', '${played.topic}', 0, ${offset});
+    INSERT INTO _cdc_stats VALUES ('s', '${played.topic}', 0, ${applied}, ${suppressed}, 0)`);
+  await played.commit();
+}
+
+test('a sink that has dealt with every change once, in order, gives these checks nothing to say', async () => {
+  await using played = await play();
+  const memory = new Memory();
+  await played.pair.onSink(KEPT);
+  await played.pair.onBoth(`${insert(1, 'b', 2)}; ${insert(2, 'a', 1)}`);
+  await played.pair.onSink(`${at(1, 2)}; ${at(2, 1)}`);
+  const gone = { key: { id: 3 }, value: { op: 'd', before: { id: 3 }, after: null }, position: place(3, 2) };
+  const tombstone = { key: { id: 3 }, value: null, position: place(3, 2) };
+  // The second delivery of the first change is no inversion, and a tombstone is no change.
+  const records = [
+    row(1, 'a', 1),
+    row(1, 'b', 2, 'u'),
+    row(1, 'a', 1),
+    row(2, 'a', 1),
+    row(3, 'x', 1),
+    gone,
+    tombstone,
+  ];
+  await played.produce(records);
+  await played.pair.onSink(`INSERT INTO _cdc_tombstones VALUES ('public.items', '3', '${place(3, 2)}')`);
+  await processed(played, 7, 5, 1);
+  const first = await played.report(30_000, memory);
+  expect(found(first)).toEqual([]);
+  expect(detailOf(first, 'processing-log')).toBe('6 changes, each accounted for');
+  expect(detailOf(first, 'order')).toMatch(/^6 changes in order; 2 rows watched/);
+  expect(detailOf(first, 'foreign-writers')).toBe('2 rows, each written by an event');
+  expect(detailOf(first, 'resurrected-rows')).toContain("1 by the sink's marks");
+  // And once more, where only what has come since is read.
+  await played.pair.onBoth(insert(1, 'c', 3));
+  await played.pair.onSink(at(1, 3));
+  await played.produce([row(1, 'c', 3, 'u')]);
+  await processed(played, 8, 6, 1);
+  expect(found(await played.report(30_000, memory))).toEqual([]);
+});
+
+test('what no comparison of rows can see is found by the one check that is meant to, and by no other', async () => {
+  await using played = await play();
+  await played.pair.onSink(KEPT);
+  await played.pair.onBoth([1, 2, 3, 4].map((id) => insert(id, 'c', 3)).join(';'));
+  // Of 1 an older change comes behind a newer one, and is suppressed.
+  await played.produce([row(1, 'a', 1), row(1, 'c', 3, 'u'), row(1, 'b', 2, 'u')]);
+  // Of 2 the sink skips one that a later one hides. 3 is written by an application beside the pipeline, before its
+  // event comes; 4 has a position that no event has.
+  await played.produce([row(2, 'b', 2), row(2, 'c', 3, 'u'), row(3, 'c', 3), row(4, 'c', 3)]);
+  await played.pair.onSink(`${at(1, 3)}; ${at(2, 3)}; ${at(4, 7)}`);
+  await processed(played, 7, 5, 1);
+  const report = await played.report();
+  expect(found(report)).toEqual([
+    ['foreign-writers', 'foreign', 'sink', 2, 'public.items'],
+    ['order', 'order', 'capture', 1, 'public.items'],
+    ['processing-log', 'skipped', 'sink', 1, 'public.items'],
+  ]);
+  expect(report.verdict).toBe('FAIL');
+  const of = (check: string) => report.findings.find((one) => one.check === check);
+  expect(detailOf(report, 'processing-log')).toContain('skipped 1 of 7 changes');
+  expect(of('order')?.first).toMatchObject({ key: { id: '1' } });
+  expect(
+    of('foreign-writers')
+      ?.examples.map(({ key }) => key.id)
+      .sort(),
+  ).toEqual(['3', '4']);
+});
+
+test('a row of the sink whose position goes back is found by who remembers it, until it is mended', async () => {
+  await using played = await play();
+  const memory = new Memory();
+  await played.pair.onSink(KEPT);
+  await played.pair.onBoth(insert(1, 'a', 2));
+  await played.produce([row(1, 'a', 1), row(1, 'a', 2, 'u')]);
+  await played.pair.onSink(at(1, 2));
+  await processed(played, 2, 2);
+  expect(found(await played.report(30_000, memory))).toEqual([]);
+  await played.pair.onSink(at(1, 1));
+  for (let round = 0; round < 2; round++) {
+    expect(found(await played.report(30_000, memory))).toEqual([
+      ['order', 'order', 'sink', 1, 'public.items'],
+    ]);
+  }
+  await played.pair.onSink(at(1, 2));
+  expect(found(await played.report(30_000, memory))).toEqual([]);
+});
+
+test('a row is resurrected by the sink’s own marks, or by an older change behind its delete; a lost delete is no such', async () => {
+  await using played = await play();
+  await played.pair.onSink(KEPT);
+  const goneOf = (id: number) => ({
+    key: { id },
+    value: { op: 'd', before: { id }, after: null },
+    position: place(id, 2),
+  });
+  await played.produce([row(1, 'a', 1), goneOf(1), row(1, 'a', 1), row(2, 'a', 1), goneOf(2)]);
+  await played.pair.onSink(`${insert(1, 'a', 1)}; ${insert(2, 'a', 1)}; ${at(1, 1)}; ${at(2, 1)}`);
+  await processed(played, 5, 5);
+  const expected = (resurrected: number) => [
+    ['extra-rows', 'extra', 'sink', 2, 'public.items'],
+    ['resurrected-rows', 'resurrected', 'sink', resurrected, 'public.items'],
+  ];
+  expect(found(await played.report())).toEqual(expected(1));
+  const marks = [1, 2].map((id) => `('public.items', '${id}', '${place(id, 2)}')`).join();
+  await played.pair.onSink(`INSERT INTO _cdc_tombstones VALUES ${marks}`);
+  expect(found(await played.report())).toEqual(expected(2));
+});
+
+test.each([order, processingLog, foreignWriters] satisfies Check[])(
+  '$name gives no verdict where the topics could not be read',
+  async (check) => {
+    await using pair = await databasePair();
+    await pair.onSink('CREATE TABLE items (id int PRIMARY KEY, _cdc_position text)');
+    const items = await readCatalogue(pair.sink);
+    const catalogues = { source: items, copies: items, expected: [...items.values()], unknown: [] };
+    const log = { problem: 'reading the topics stalled', processed: [] } as unknown as TopicLogView;
+    const given = {
+      catalogues: async () => catalogues,
+      topics: async () => new Map([['public.items', 't']]),
+      sink: async () => pair.sink,
+    };
+    await expect(check.run(contextOf({ ...given, topicLog: async () => log }))).rejects.toThrow('stalled');
+    const failing = contextOf({ ...given, topicLog: () => Promise.reject(new Error('no broker')) });
+    await expect(check.run(failing)).rejects.toThrow('no broker');
+  },
+);
+
+const AT = '2026-01-01T00:00:00.000Z';
+const write = (id: number, version: number, op: LedgerWrite['op'] = 'u'): LedgerWrite => ({
+  ...{ table: 'public.items', key: { id: String(id) } },
+  ...{ op, version },
+});
+
+/** A ledger of committed transactions. */
+function ledgerOf(transactions: readonly LedgerWrite[][]): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'ledger-')), 'ledger.ndjson');
+  const entries = transactions.flatMap((writes, i) => [
+    formatLedgerEntry({ t: 'intent', tx: i, xid: String(i), at: AT, writes }),
+    formatLedgerEntry({ t: 'outcome', tx: i, result: 'ok', at: AT }),
+  ]);
+  writeFileSync(path, entries.join(''));
+  return path;
+}
+
+test('a transaction of which the sink shows a part is torn where the pipeline promises it whole, else it is told', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth('CREATE TABLE items (id int PRIMARY KEY, version bigint)');
+  const [source, copies] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
+  const look = async (transactions: readonly LedgerWrite[][], atomic: boolean | null = true) =>
+    await atomicity.run(
+      contextOf({
+        config: { sink: { url: pair.sinkUrl, atomic }, ledger: ledgerOf(transactions) },
+        catalogues: async () => ({ source, copies, expected: [...source.values()], unknown: [] }),
+        sink: async () => pair.sink,
+      }),
+    );
+  await pair.onSink('INSERT INTO items VALUES (1, 1), (2, 3)');
+  // As a whole, or not at all yet; and what a later transaction wrote again says nothing of an earlier one.
+  const whole = [
+    [write(1, 1, 'c'), write(2, 1, 'c')],
+    [write(2, 2), write(9, 1, 'd')],
+    [write(2, 3), write(8, 1, 'd')],
+    [write(3, 1, 'c'), write(4, 1, 'c')],
+  ];
+  expect(await look(whole)).toMatchObject({ verdict: 'PASS', findings: [] });
+  const torn = [...whole, [write(1, 2), write(5, 1, 'c'), write(7, 2, 'd')]];
+  const judged = await look(torn);
+  expect(judged).toMatchObject({ verdict: 'FAIL', findings: [{ class: 'torn', hop: 'sink', count: 1 }] });
+  expect(judged.findings[0]?.first).toMatchObject({
+    key: { xid: '4' },
+    detail: '1 of 3 rows of it are in the sink',
+  });
+  const told = await look(torn, null);
+  expect(told).toMatchObject({ verdict: 'PASS', findings: [] });
+  expect(told.detail).toContain('does not promise it; 1 of');
+  // Asked to judge, and nothing to judge by.
+  expect((await look([[write(1, 1)]])).verdict).toBe('INCONCLUSIVE');
+  const without = contextOf({ config: { sink: { url: pair.sinkUrl, atomic: true } } });
+  expect((await atomicity.run(without)).verdict).toBe('INCONCLUSIVE');
+});
