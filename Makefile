@@ -1,9 +1,11 @@
 # Every target does what is missing first: `make demo` is enough right after a clone.
 # What a target runs is one command of bin/cdc-lab; `bin/cdc-lab --help` tells more. ARGS are handed to it:
 #   make up ARGS='--rate 200'      make demo ARGS='--seed 7'      make source-shell ARGS="'SELECT 1'"
+# `make setup ENGINES=all` fetches Debezium too, which otherwise comes when `--source debezium` first asks for it.
 
 LAB := bin/cdc-lab
 ARGS ?=
+ENGINES ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test up down clean status watch connector-status lag \
@@ -14,7 +16,7 @@ help: ## This list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
 setup: ## Install what is needed: npm packages, Kafka's jars; says what it cannot install
-	@sh harness/setup/setup.sh
+	@ENGINES=$(ENGINES) sh harness/setup/setup.sh
 
 demo: setup ## The five lessons on a sound and a naive pipeline, each with its verdict; then away with it all
 	@sh harness/setup/demo.sh $(ARGS)

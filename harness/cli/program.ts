@@ -57,6 +57,14 @@ function seconds(text: string): number {
 
 const seedOption = (): Option =>
   new Option('--seed <n>', 'seed of everything random').argParser(integer('a seed', 0)).default(42);
+const SOURCES = ['ts', 'debezium'];
+const SINKS = ['ts', 'jdbc'];
+const sourceOption = (): Option =>
+  new Option('--source <engine>', 'what captures: this lab’s own, or Debezium on Kafka Connect').choices(
+    SOURCES,
+  );
+const sinkOption = (): Option =>
+  new Option('--sink <engine>', 'what applies: this lab’s own, or Debezium’s JDBC sink').choices(SINKS);
 const instanceOption = (): Option =>
   new Option('--instance <name>', 'a kept pipeline of a run').default('lab');
 
@@ -101,6 +109,8 @@ function declareLab(add: Add): void {
     .addOption(
       new Option('--rate <n>', 'transactions per second; 0: none').argParser(number('a rate', 0)).default(20),
     )
+    .addOption(sourceOption())
+    .addOption(sinkOption())
     .addOption(seedOption());
   add('down', 'stop everything; data and slot stay', async () => (await import('./commands/lab.ts')).down);
   add('clean', 'stop everything and remove the data', async () => (await import('./commands/lab.ts')).clean);
@@ -124,6 +134,8 @@ function declareRun(add: Add): void {
   )
     .option('--all', 'every scenario')
     .addOption(new Option('--variant <name>', 'only this pipeline').choices(['sound', 'naive']))
+    .addOption(sourceOption().default('ts'))
+    .addOption(sinkOption().default('ts'))
     .addOption(new Option('--rows <n>', 'historical rows of a backfill').argParser(integer('a row count', 1)))
     .addOption(
       new Option('--seconds <n>', 'hold a pause for so long at least').argParser(number('a time', 0)),

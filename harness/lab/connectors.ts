@@ -1,10 +1,13 @@
 import { loadConnector } from '../../fixtures/connectors/load.ts';
 import { ConnectClient } from '../connect/client.ts';
+import { engineOf } from './engines.ts';
 import type { InstanceSpec } from './instance.ts';
 import type { InstancePlan } from './instance-plan.ts';
+import { waitForTopics } from './instance-topics.ts';
 
 const REQUEST_TIMEOUT_MS = 20_000;
-const RUNNING_TIMEOUT_MS = 30_000;
+/** Kafka Connect's herder may first have to find its coordinator. */
+const RUNNING_TIMEOUT_MS = 60_000;
 
 /** Registers one of the instance's connectors and waits until its task runs. */
 export async function startConnector(
@@ -26,7 +29,11 @@ export async function startConnector(
     publication: plan.publication,
   };
   const { file, overrides } = spec[role];
-  const { name, config } = await loadConnector(file, values, overrides);
+  const { name, config: asWritten } = await loadConnector(file, values, overrides);
+  const config = engineOf(role, plan.engines).adapt(asWritten);
+  const madeLate =
+    role === 'sink' && engineOf('source', plan.engines).host === 'connect' && spec.seedRows > 0;
+  if (madeLate) await waitForTopics(plan, (config.topics ?? '').split(',').filter(Boolean), signal);
   const client = new ConnectClient({
     baseUrl: role === 'source' ? plan.captureUrl : plan.sinkWorkerUrl,
     timeoutMs: REQUEST_TIMEOUT_MS,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../../pipeline/contract/errors.ts';
+import { ensureEngines } from '../runtimes/process/engines.ts';
 import { ProcessRuntime } from '../runtimes/process/process-runtime.ts';
 import { isAlive } from '../runtimes/process/process-table.ts';
 import { type Run, RunFile } from '../runtimes/process/run-file.ts';
@@ -9,6 +10,7 @@ import { markedProcesses } from '../runtimes/process/spawn.ts';
 import { killTree } from '../runtimes/process/tree.ts';
 import type { Proof, ServiceInfo } from '../runtimes/runtime.ts';
 import type { LabContext } from './context.ts';
+import { needsConnect, OWN_ENGINES, pairText } from './engines.ts';
 import type { Lab, LabControl, UpOptions } from './instance.ts';
 import { dropEmptyGroups } from './instance-topics.ts';
 import { holdLab } from './lock.ts';
@@ -26,6 +28,8 @@ export const labControl: LabControl = { up, down, clean, open };
 async function up(options: UpOptions): Promise<Lab> {
   const stateDir = claimStateDir(options.dir);
   await using _held = await holdLab(stateDir);
+  const { engines = OWN_ENGINES, progress, signal } = options;
+  if (needsConnect(engines)) await ensureEngines(progress, signal);
   const context = contextOf(stateDir);
   const run = context.runFile.read() ?? (await createRun(context.runFile));
   const before = new Map((await context.runtime.services()).map((service) => [service.name, service.state]));
@@ -83,6 +87,7 @@ async function bringUpInstance(context: LabContext, lab: ProcessLab, options: Up
         name: LAB_INSTANCE,
         source: { file: 'source' },
         sink: { file: 'sink' },
+        engines: options.engines ?? OWN_ENGINES,
         verifyEveryMs: VERIFY_EVERY_MS,
         seedRows: SEED_ROWS,
         seed: options.seed,
@@ -91,6 +96,15 @@ async function bringUpInstance(context: LabContext, lab: ProcessLab, options: Up
     );
     options.progress(`pipeline ${LAB_INSTANCE} runs`);
   } else {
+    const standing = record.spec.engines ?? OWN_ENGINES;
+    const wanted = options.engines ?? standing;
+    if (pairText(standing) !== pairText(wanted)) {
+      throw new LabError(
+        'CDC-5144',
+        `The lab in ${context.stateDir} runs ${pairText(standing)}, not ${pairText(wanted)}.`,
+        { remedy: 'A pipeline keeps its engines: `cdc-lab clean`, then `cdc-lab up` with the others.' },
+      );
+    }
     for (const name of await repairInstance(context, record)) options.progress(`${name} runs again`);
   }
   if (options.rate <= 0) return;

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { LabError } from '../../pipeline/contract/errors.ts';
 import type { InstanceRecord, Run } from '../runtimes/process/run-file.ts';
+import { type EnginePair, OWN_ENGINES } from './engines.ts';
 import type { Instance } from './instance.ts';
 
 /** Every name, address and path of an instance; all of it follows from its record and the lab's. */
@@ -22,11 +23,17 @@ export function checkInstanceName(name: string): void {
   });
 }
 
+/** Name of the Connect cluster that hosts one half of the pipeline, where Connect does. */
+export function clusterOf(plan: Pick<InstancePlan, 'name'>, role: 'capture' | 'sink'): string {
+  return `${plan.name}-${role}`;
+}
+
 export function planInstance(
   stateDir: string,
   ports: Run['ports'],
   name: string,
   own: InstanceRecord['ports'],
+  engines: EnginePair = OWN_ENGINES,
 ): InstancePlan {
   checkInstanceName(name);
   const dir = join(stateDir, 'instances', name);
@@ -46,6 +53,7 @@ export function planInstance(
     // As Kafka Connect names the group of a sink connector.
     consumerGroup: `connect-${sink}`,
     offsetsTopic: `connect-offsets-${name}`,
+    engines,
     connectors: { source, sink },
     services: { capture: `capture@${name}`, sink: `sink@${name}`, verifier: `verifier@${name}` },
     captureUrl: `http://127.0.0.1:${own.capture}`,

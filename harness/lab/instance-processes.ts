@@ -1,9 +1,11 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROJECT_DIR } from '../project.ts';
+import { prepareConnect } from '../runtimes/process/connect.ts';
 import type { Probe, ServiceSpec } from '../runtimes/process/service-spec.ts';
+import { engineOf } from './engines.ts';
 import type { InstanceSpec, WorkloadSpec } from './instance.ts';
-import type { InstancePlan } from './instance-plan.ts';
+import { clusterOf, type InstancePlan } from './instance-plan.ts';
 
 export interface InstanceServices {
   readonly capture: ServiceSpec;
@@ -15,6 +17,8 @@ export interface InstanceServices {
 export function prepareProcesses(plan: InstancePlan, spec: InstanceSpec, stateDir: string): InstanceServices {
   mkdirSync(plan.dir, { recursive: true });
   const worker = (role: 'capture' | 'sink'): ServiceSpec => {
+    const engine = engineOf(role === 'capture' ? 'source' : 'sink', plan.engines);
+    if (engine.host === 'connect') return connectService(plan, role, stateDir);
     const config = writeConfig(plan, role, {
       workerId: plan.services[role],
       host: '127.0.0.1',
@@ -64,6 +68,18 @@ export function prepareProcesses(plan: InstancePlan, spec: InstanceSpec, stateDi
       plan.ports.verifier,
     ),
   };
+}
+
+/** A Connect worker for one connector, so that each half of the pipeline can be killed alone. */
+function connectService(plan: InstancePlan, role: 'capture' | 'sink', stateDir: string): ServiceSpec {
+  return prepareConnect({
+    name: plan.services[role],
+    dataDir: folder(plan, role),
+    log: join(stateDir, 'logs', `${plan.services[role]}.log`),
+    port: plan.ports[role],
+    bootstrapServers: plan.bootstrapServers,
+    cluster: clusterOf(plan, role),
+  });
 }
 
 /** A workload process; its log ends with the summary. `name` is that of the service. */

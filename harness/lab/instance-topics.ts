@@ -1,20 +1,55 @@
 import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { LabError } from '../../pipeline/contract/errors.ts';
+import { connectNames } from '../runtimes/process/connect.ts';
 import { waitUntil } from '../runtimes/wait.ts';
-import type { InstancePlan } from './instance-plan.ts';
+import { clusterOf, type InstancePlan } from './instance-plan.ts';
 
 /** A member that was killed keeps its group from being deleted until its session ends; nobody waits for that. */
 const GROUP_TIMEOUT_MS = 500;
+const TOPICS_TIMEOUT_MS = 60_000;
 
 /** Deletes the instance's topics and its consumer group, where they are. */
 export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
   await withAdmin(plan.bootstrapServers, async (admin) => {
+    const clusters = (['capture', 'sink'] as const).map((role) => connectNames(clusterOf(plan, role)));
+    const internal = clusters.flatMap(({ topics }) => Object.values(topics));
+    const named = new Set([plan.offsetsTopic, `__debezium-heartbeat.${plan.topicPrefix}`, ...internal]);
     const mine = (await admin.listTopics()).filter(
-      (topic) => topic.startsWith(`${plan.topicPrefix}.`) || topic === plan.offsetsTopic,
+      (topic) => topic.startsWith(`${plan.topicPrefix}.`) || named.has(topic),
     );
     if (mine.length > 0) await admin.deleteTopics({ topics: mine });
-    await waitUntil(async () => ((await deleteGroup(admin, plan.consumerGroup)) ? true : undefined), {
-      timeoutMs: GROUP_TIMEOUT_MS,
-      pauseMs: 100,
+    for (const group of [plan.consumerGroup, ...clusters.map((cluster) => cluster.group)]) {
+      await waitUntil(async () => ((await deleteGroup(admin, group)) ? true : undefined), {
+        timeoutMs: GROUP_TIMEOUT_MS,
+        pauseMs: 100,
+      });
+    }
+  });
+}
+
+/**
+ * Waits until the topics are there. A Connect source makes each with its first record, and a consumer that
+ * subscribes before sees it only when its metadata are five minutes old.
+ * @throws LabError CDC-5142 where they do not come.
+ */
+export async function waitForTopics(
+  plan: InstancePlan,
+  wanted: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  await withAdmin(plan.bootstrapServers, async (admin) => {
+    let missing = wanted;
+    const there = await waitUntil(
+      async () => {
+        const topics = new Set(await admin.listTopics());
+        missing = wanted.filter((topic) => !topics.has(topic));
+        return missing.length === 0 ? true : undefined;
+      },
+      { timeoutMs: TOPICS_TIMEOUT_MS, pauseMs: 100, signal },
+    );
+    if (there !== undefined) return;
+    throw new LabError('CDC-5142', `The capture has made no topic ${missing.join(', ')}.`, {
+      remedy: `\`cdc-lab logs ${plan.services.capture}\` tells what it does instead.`,
     });
   });
 }

@@ -1,4 +1,5 @@
 import type { Proof, Runtime } from '../runtimes/runtime.ts';
+import type { EnginePair } from './engines.ts';
 
 /** A pipeline to be set up on the lab's servers: databases, slot, topics, workers and verifier of its own. */
 export interface InstanceSpec {
@@ -7,6 +8,8 @@ export interface InstanceSpec {
   /** Files in `fixtures/connectors/`, without `.json`, and keys to change in them. */
   readonly source: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
   readonly sink: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
+  /** What carries the events; the TypeScript pipeline where it is left out. */
+  readonly engines?: EnginePair;
   /** Names of files in `fixtures/defects/`, per worker. */
   readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
   /** Continuous verification every so often; null: only on request. */
@@ -53,6 +56,7 @@ export interface Instance extends AsyncDisposable {
   readonly slot: string;
   readonly publication: string;
   readonly consumerGroup: string;
+  readonly engines: EnginePair;
   readonly connectors: { readonly source: string; readonly sink: string };
   readonly services: { readonly capture: string; readonly sink: string; readonly verifier: string };
   /** Base URLs of the REST APIs. */
@@ -91,6 +95,8 @@ export interface UpOptions {
   readonly seed: number;
   /** False: servers only, no `lab` instance (what `run` needs). */
   readonly withInstance: boolean;
+  /** Of the instance `lab`; also without it, what they need is fetched. */
+  readonly engines?: EnginePair;
   /** Called with one line for each step. */
   readonly progress: (step: string) => void;
   readonly signal?: AbortSignal;

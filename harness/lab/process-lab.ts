@@ -1,9 +1,11 @@
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
+import { ensureEngines } from '../runtimes/process/engines.ts';
 import { freePorts } from '../runtimes/process/ports.ts';
 import { identify } from '../runtimes/process/process-table.ts';
 import type { InstanceRecord } from '../runtimes/process/run-file.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { LabContext } from './context.ts';
+import { engineOf, needsConnect, OWN_ENGINES } from './engines.ts';
 import type { Instance, InstanceSpec, Lab } from './instance.ts';
 import { checkInstanceName } from './instance-plan.ts';
 import { buildInstance, dropInstance, standingInstance } from './standing-instance.ts';
@@ -36,6 +38,8 @@ export class ProcessLab implements Lab {
    */
   async createInstance(spec: InstanceSpec, signal?: AbortSignal): Promise<Instance> {
     checkInstanceName(spec.name);
+    refuseForeignDefects(spec);
+    if (needsConnect(spec.engines ?? OWN_ENGINES)) await ensureEngines(() => undefined, signal);
     const record = await this.#record(spec);
     try {
       await buildInstance(this.#context, record, signal);
@@ -68,5 +72,19 @@ export class ProcessLab implements Lab {
       run.instances[spec.name] = record;
     });
     return record;
+  }
+}
+
+/** @throws LabError CDC-5143 for a defect that is to be planted where none can be. */
+function refuseForeignDefects({ defects = {}, engines = OWN_ENGINES }: InstanceSpec): void {
+  for (const [role, names] of [
+    ['source', defects.capture],
+    ['sink', defects.sink],
+  ] as const) {
+    const engine = engineOf(role, engines);
+    if (engine.defects || names === undefined || names.length === 0) continue;
+    throw new LabError('CDC-5143', `${names.join(', ')} cannot be planted in ${engine.title}.`, {
+      remedy: 'Defects are planted in the TypeScript pipeline only.',
+    });
   }
 }

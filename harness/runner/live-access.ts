@@ -9,6 +9,7 @@ import { ConnectClient } from '../connect/client.ts';
 import type { Instance } from '../lab/instance.ts';
 import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
 import { countRedelivered } from './redelivered.ts';
+import { SIGNAL_TABLE } from './snapshots.ts';
 
 const HTTP_WITHIN_MS = 15_000;
 /** On top of the deadline that the verifier was given. */
@@ -187,11 +188,10 @@ class LiveAccess implements Access {
     return this.#admin;
   }
 
-  /** Topics with the tables' events: `PREFIX.SCHEMA.TABLE`. */
+  /** Topics with the tables' events. */
   async #topics(): Promise<string[]> {
     const admin = await this.#connectedAdmin();
-    const names = await admin.listTopics();
-    return names.filter((name) => name.startsWith(`${this.#instance.topicPrefix}.`)).sort();
+    return tableTopics(await admin.listTopics(), this.#instance.topicPrefix);
   }
 
   #workerUrl(worker: WorkerRole): string {
@@ -227,6 +227,17 @@ class LiveAccess implements Access {
     }
     return text === '' ? null : JSON.parse(text);
   }
+}
+
+/**
+ * `PREFIX.SCHEMA.TABLE`, sorted. Debezium also publishes what no sink reads: signals, logical messages
+ * (`PREFIX.message`), transactions (`PREFIX.transaction`).
+ */
+export function tableTopics(topics: readonly string[], prefix: string): string[] {
+  const tables = topics.filter(
+    (name) => name.startsWith(`${prefix}.`) && name.slice(prefix.length + 1).includes('.'),
+  );
+  return tables.filter((name) => !name.endsWith(`.${SIGNAL_TABLE}`)).sort();
 }
 
 function isCommit(line: string): boolean {

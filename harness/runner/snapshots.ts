@@ -2,7 +2,7 @@ import type { Instance } from '../lab/instance.ts';
 import type { Access, Side } from './access.ts';
 
 /** Debezium's signalling table in the fixture schema; in the publication, but not a captured table. */
-const SIGNAL_TABLE = 'debezium_signal';
+export const SIGNAL_TABLE = 'debezium_signal';
 
 /** Tables of the instance's publication, as `schema.table`, in the order of their names. */
 export async function signalTables(access: Access, instance: Instance): Promise<string[]> {

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Installs what the lab needs, and says what it cannot install. Run by `make setup`, which every other target
 # depends on: with nothing to do it must cost next to nothing, so it looks at one stamp first.
+# With ENGINES=all it also fetches Debezium, which is otherwise fetched the first time that it is asked for.
 # POSIX sh, because nothing of ours is there yet.
 set -eu
 
@@ -105,7 +106,16 @@ archive_classes() {
     say "setup: no archive of Kafka's classes (see $cache/class-archive.log); the broker starts a second slower."
 }
 
-if is_current; then exit 0; fi
+# Last, since it needs the rest.
+install_engines() {
+  [ "${ENGINES:-}" = all ] || return 0
+  sh harness/setup/engines.sh || exit
+}
+
+if is_current; then
+  install_engines
+  exit 0
+fi
 check_platform
 check_disk
 check_node
@@ -114,4 +124,5 @@ install_packages
 install_jars
 archive_classes
 printf '%s %s' "$(fingerprint)" "$root" >"$stamp"
+install_engines
 say "setup: done."

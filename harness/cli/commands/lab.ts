@@ -1,3 +1,4 @@
+import type { EnginePair } from '../../lab/engines.ts';
 import type { Lab } from '../../lab/instance.ts';
 import { replayUndo } from '../../runner/replay-undo.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
@@ -13,6 +14,7 @@ export async function up(context: CliContext, options: Record<string, unknown>):
     rate: Number(options.rate),
     seed: Number(options.seed),
     withInstance: true,
+    ...enginesOf(options),
     progress: (step) => say(context, `  ${step}`),
     signal: context.signal,
   });
@@ -29,6 +31,12 @@ export async function up(context: CliContext, options: Record<string, unknown>):
   );
   say(context, 'cdc-lab trigger restart; cdc-lab down stops it all.');
   return EXIT.ok;
+}
+
+/** None where neither is asked for: a pipeline that stands keeps its own. */
+function enginesOf({ source, sink }: Record<string, unknown>): { engines?: EnginePair } {
+  if (source === undefined && sink === undefined) return {};
+  return { engines: { source: source ?? 'ts', sink: sink ?? 'ts' } as EnginePair };
 }
 
 async function printServices(context: CliContext, lab: Lab): Promise<void> {

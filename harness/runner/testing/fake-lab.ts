@@ -127,6 +127,7 @@ export class FakeWorld {
       slot: name,
       publication: name,
       consumerGroup: name,
+      engines: { source: 'ts', sink: 'ts' },
       connectors: { source: 'source', sink: 'sink' },
       services: { capture: `capture@${name}`, sink: `sink@${name}`, verifier: `verifier@${name}` },
       captureUrl: '',

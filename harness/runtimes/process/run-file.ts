@@ -34,6 +34,7 @@ const instanceSpecSchema = z.object({
   name: z.string(),
   source: connectorSchema,
   sink: connectorSchema,
+  engines: z.object({ source: z.enum(['ts', 'debezium']), sink: z.enum(['ts', 'jdbc']) }).exactOptional(),
   defects: z
     .object({
       capture: z.array(z.string()).exactOptional(),
@@ -58,6 +59,8 @@ export type InstanceRecord = z.infer<typeof instanceSchema>;
 
 const runSchema = z.object({
   schemaVersion: z.literal(1),
+  /** What the services are; processes where it is left out. Containers are not listed here: their labels name the run. */
+  runtime: z.enum(['process', 'docker']).exactOptional(),
   runId: z.string(),
   createdAt: z.string(),
   ports: z.object({

@@ -1,0 +1,71 @@
+/** Engines of the two halves of a pipeline: this repository's, or those that people use on Kafka Connect. */
+export const SOURCE_ENGINES = ['ts', 'debezium'] as const;
+export type SourceEngine = (typeof SOURCE_ENGINES)[number];
+export const SINK_ENGINES = ['ts', 'jdbc'] as const;
+export type SinkEngine = (typeof SINK_ENGINES)[number];
+
+export interface EnginePair {
+  readonly source: SourceEngine;
+  readonly sink: SinkEngine;
+}
+
+export const OWN_ENGINES: EnginePair = { source: 'ts', sink: 'ts' };
+
+type Config = Readonly<Record<string, string>>;
+
+/** What the lab has to know of an engine. Both read the same connector files. */
+export interface Engine {
+  /** For people. */
+  readonly title: string;
+  /** The process that hosts it: the lab's own worker, or one of Kafka Connect. */
+  readonly host: 'worker' | 'connect';
+  /** Whether its process stops at crash points (`pipeline/contract/crash-points.ts`). */
+  readonly crashPoints: boolean;
+  /** Whether defects can be planted in it. */
+  readonly defects: boolean;
+  /** The connector file's configuration, as this engine takes it. */
+  readonly adapt: (config: Config) => Config;
+}
+
+const asItIs = (config: Config): Config => config;
+const own = { host: 'worker', crashPoints: true, defects: true, adapt: asItIs } as const;
+const foreign = { host: 'connect', crashPoints: false, defects: false } as const;
+
+/**
+ * Debezium confirms a transaction only with an event behind its commit: without a heartbeat, the slot of an idle
+ * database stays one transaction behind.
+ */
+const HEARTBEAT = { 'heartbeat.interval.ms': '1000' };
+
+export const SOURCES: Readonly<Record<SourceEngine, Engine>> = {
+  ts: { ...own, title: 'the TypeScript capture' },
+  debezium: {
+    ...foreign,
+    title: 'Debezium 3.5 on Kafka Connect',
+    adapt: (config) => ({ ...HEARTBEAT, ...config }),
+  },
+};
+
+export const SINKS: Readonly<Record<SinkEngine, Engine>> = {
+  ts: { ...own, title: 'the TypeScript sink' },
+  jdbc: {
+    ...foreign,
+    title: "Debezium's JDBC sink 3.5 on Kafka Connect",
+    // Our own key: the JDBC sink has no such thing.
+    adapt: ({ 'dedup.mode': _, ...config }) => config,
+  },
+};
+
+export function engineOf(role: 'source' | 'sink', engines: EnginePair): Engine {
+  return role === 'source' ? SOURCES[engines.source] : SINKS[engines.sink];
+}
+
+/** Whether Kafka Connect and Debezium's jars are needed. */
+export function needsConnect(engines: EnginePair): boolean {
+  return [SOURCES[engines.source], SINKS[engines.sink]].some((engine) => engine.host === 'connect');
+}
+
+/** `debezium → jdbc`. */
+export function pairText({ source, sink }: EnginePair): string {
+  return `${source} → ${sink}`;
+}

@@ -1,0 +1,41 @@
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { execa } from 'execa';
+import { startChild } from '../runtimes/process/child.ts';
+import type { ServiceSpec } from '../runtimes/process/service-spec.ts';
+
+/**
+ * Runs a Java service once, has it used, and leaves the archive of the classes that it loaded by then.
+ *
+ * @param use Called when the service answers.
+ * @throws where it does not answer, or the JVM does not take the archive that it wrote.
+ */
+export async function archiveOf(
+  spec: ServiceSpec,
+  archive: string,
+  classPath: string,
+  use: () => Promise<void>,
+): Promise<void> {
+  rmSync(archive, { force: true });
+  const fresh = `${archive}.${process.pid}`;
+  try {
+    const service = await startChild(spec, { flags: [`-XX:ArchiveClassesAtExit=${fresh}`] });
+    try {
+      await use();
+    } finally {
+      // The archive is written as it ends.
+      await service[Symbol.asyncDispose]();
+    }
+    if (!(await fits(fresh, classPath))) throw new Error('the JVM does not take the archive that it wrote');
+    renameSync(fresh, archive);
+  } finally {
+    rmSync(fresh, { force: true });
+  }
+}
+
+/** Whether the archive is there and made for this class path. */
+export async function fits(archive: string, classPath: string): Promise<boolean> {
+  if (!existsSync(archive)) return false;
+  const flags = ['-XX:+UseSerialGC', `-XX:SharedArchiveFile=${archive}`, '-Xshare:on'];
+  const result = await execa('java', [...flags, '-cp', classPath, '-version'], { reject: false });
+  return result.exitCode === 0;
+}
