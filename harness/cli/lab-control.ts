@@ -1,16 +1,17 @@
+import type { RuntimeName } from '../lab/choose-control.ts';
 import type { Instance, Lab, LabControl } from '../lab/instance.ts';
 import { UnavailableError } from '../runner/usage-error.ts';
 import type { CliContext } from './context.ts';
 
-/** Loaded late: `--help` needs none of it. */
-export async function loadLabControl(): Promise<LabControl> {
-  const { labControl } = await import('../lab/control.ts');
-  return labControl;
+/** Loaded late: `--help` needs none of it. `runtime` is what the command line asks for, where it does. */
+export async function loadLabControl(context: CliContext, runtime?: unknown): Promise<LabControl> {
+  const { controlOf } = await import('../lab/choose-control.ts');
+  return controlOf(context.dir, runtime as RuntimeName | undefined);
 }
 
 /** @throws UnavailableError where no lab stands in the folder. */
 export async function openLab(context: CliContext): Promise<Lab> {
-  const lab = await (await loadLabControl()).open(context.dir);
+  const lab = await (await loadLabControl(context)).open(context.dir);
   if (lab !== undefined) return lab;
   throw new UnavailableError(`no lab is up in ${context.dir}`, 'start one: cdc-lab up');
 }

@@ -65,6 +65,11 @@ const sourceOption = (): Option =>
   );
 const sinkOption = (): Option =>
   new Option('--sink <engine>', 'what applies: this lab’s own, or Debezium’s JDBC sink').choices(SINKS);
+const runtimeOption = (): Option =>
+  new Option('--runtime <name>', 'what the services are: processes of this machine, or containers').choices([
+    'process',
+    'docker',
+  ]);
 const instanceOption = (): Option =>
   new Option('--instance <name>', 'a kept pipeline of a run').default('lab');
 
@@ -111,6 +116,7 @@ function declareLab(add: Add): void {
     )
     .addOption(sourceOption())
     .addOption(sinkOption())
+    .addOption(runtimeOption())
     .addOption(seedOption());
   add('down', 'stop everything; data and slot stay', async () => (await import('./commands/lab.ts')).down);
   add('clean', 'stop everything and remove the data', async () => (await import('./commands/lab.ts')).clean);
@@ -134,6 +140,7 @@ function declareRun(add: Add): void {
   )
     .option('--all', 'every scenario')
     .addOption(new Option('--variant <name>', 'only this pipeline').choices(['sound', 'naive']))
+    .addOption(runtimeOption())
     .addOption(sourceOption().default('ts'))
     .addOption(sinkOption().default('ts'))
     .addOption(new Option('--rows <n>', 'historical rows of a backfill').argParser(integer('a row count', 1)))

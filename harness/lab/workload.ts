@@ -88,7 +88,8 @@ async function summaryAtEnd(
   });
 }
 
-function parseSummary(line: string): WorkloadSummary | undefined {
+/** The counts that a workload ends its log with; undefined for any other line. */
+export function parseSummary(line: string): WorkloadSummary | undefined {
   if (!line.startsWith('{')) return undefined;
   try {
     return summarySchema.parse(JSON.parse(line));

@@ -24,7 +24,10 @@ export interface Healed {
 }
 
 /** A capability of the runtime that a fault cannot do without. */
-export type Capability = Extract<keyof Runtime, 'kill' | 'pause' | 'resume' | 'start' | 'stop'>;
+export type Capability = Extract<
+  keyof Runtime,
+  'kill' | 'pause' | 'resume' | 'start' | 'stop' | 'restart' | 'disconnect' | 'connect'
+>;
 
 /**
  * A fault: one file in `harness/faults/`, the file's name is its name. It owns its proof and its heal.

@@ -78,7 +78,7 @@ function disk(dir: string): Diagnosis {
 }
 
 async function leftovers(context: CliContext): Promise<Diagnosis[]> {
-  const lab = await (await loadLabControl()).open(context.dir);
+  const lab = await (await loadLabControl(context)).open(context.dir);
   if (lab === undefined) return [{ what: 'Lab', ok: true, said: `none in ${context.dir}`, remedy: null }];
   const services = await lab.runtime.services();
   const broken = services.filter(({ state }) => state === 'dead' || state === 'paused');

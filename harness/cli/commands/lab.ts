@@ -8,7 +8,7 @@ import { columns, painter } from '../tables.ts';
 /** Starts or repairs the lab, and heals what a killed run has left broken. */
 export async function up(context: CliContext, options: Record<string, unknown>): Promise<number> {
   const start = performance.now();
-  const control = await loadLabControl();
+  const control = await loadLabControl(context, options.runtime);
   const lab = await control.up({
     dir: context.dir,
     rate: Number(options.rate),
@@ -51,7 +51,7 @@ async function printServices(context: CliContext, lab: Lab): Promise<void> {
 }
 
 export async function down(context: CliContext): Promise<number> {
-  const proofs = await (await loadLabControl()).down(context.dir);
+  const proofs = await (await loadLabControl(context)).down(context.dir);
   if (context.json) printJson(context, { schemaVersion: 1, stopped: proofs });
   else if (proofs.length === 0) say(context, 'nothing was running');
   else say(context, `stopped ${proofs.map((proof) => proof.service).join(', ')}; data and slot are kept`);
@@ -59,7 +59,7 @@ export async function down(context: CliContext): Promise<number> {
 }
 
 export async function clean(context: CliContext): Promise<number> {
-  await (await loadLabControl()).clean(context.dir);
+  await (await loadLabControl(context)).clean(context.dir);
   if (context.json) printJson(context, { schemaVersion: 1, removed: context.dir });
   else say(context, `removed ${context.dir}`);
   return EXIT.ok;

@@ -16,7 +16,8 @@ export async function logs(
   options: Record<string, unknown>,
   [name]: readonly string[],
 ): Promise<number> {
-  const services = await (await openLab(context)).runtime.services();
+  const { runtime } = await openLab(context);
+  const services = await runtime.services();
   if (name === undefined) {
     printServices(context, services);
     return EXIT.ok;
@@ -29,6 +30,12 @@ export async function logs(
       `there is no service "${name}".${didYouMean(name, known)}`,
       `known: ${known.join(', ')}`,
     );
+  }
+  if (runtime.readLog !== undefined) {
+    if (options.follow === true)
+      throw new UsageError('-f follows no container', `${service.log} --follow does`);
+    context.stdout.write(await runtime.readLog(service.name, Number(options.lines)));
+    return EXIT.ok;
   }
   context.stdout.write(tail(service.log, Number(options.lines)));
   if (options.follow === true) await follow(context, service.log);

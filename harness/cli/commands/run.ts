@@ -62,6 +62,7 @@ function optionsOf(
   const what = options.all === true ? '--all' : ids.join(' ');
   const flags = [
     ...(options.variant === undefined ? [] : [`--variant ${options.variant}`]),
+    ...(options.runtime === undefined ? [] : [`--runtime ${options.runtime}`]),
     ...Object.entries(tunables).map(([name, value]) => `--${name} ${value}`),
     ...(options.op === false ? ['--no-op'] : []),
     ...(options.swap === true ? ['--swap'] : []),
@@ -117,7 +118,7 @@ async function withLab(
   runOptions: RunOptions,
   reporters: Multiplexer,
 ): Promise<{ result: RunResult; undone: readonly string[] }> {
-  const control = await loadLabControl();
+  const control = await loadLabControl(context, options.runtime);
   const before = await control.open(context.dir);
   const wasUp =
     before !== undefined && (await before.runtime.services()).some(({ state }) => state === 'running');

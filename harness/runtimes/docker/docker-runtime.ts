@@ -141,6 +141,9 @@ export class DockerRuntime implements Runtime {
       async () => {
         const found = await this.#find(service);
         const { State } = found.details;
+        // A workload may have done its work by now.
+        if (!State.Running && State.ExitCode === 0 && found.kind === 'workload')
+          return { said: 'it ran', pid: null };
         if (!State.Running) throw await this.#notRunning(found, `it ended with exit code ${State.ExitCode}`);
         const outcome = await probe(probeOf(found), this.#password, PROBE_TIMEOUT_MS);
         if (!outcome.ok) why = outcome.why;

@@ -1,0 +1,35 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { LabError } from '../../pipeline/contract/errors.ts';
+import type { LabControl } from './instance.ts';
+
+export type RuntimeName = 'process' | 'docker';
+
+/**
+ * The control of the lab in a folder: what its run file says, or what is asked for where there is no lab yet.
+ * @throws LabError CDC-5210 where the folder holds a lab of another runtime than the one asked for.
+ */
+export async function controlOf(dir: string, asked?: RuntimeName): Promise<LabControl> {
+  const there = runtimeIn(dir);
+  if (there !== undefined && asked !== undefined && there !== asked) {
+    throw new LabError('CDC-5210', `The lab in ${dir} is one of the ${there} runtime, not of ${asked}.`, {
+      remedy: `Give --dir another folder, or \`cdc-lab clean\` first.`,
+    });
+  }
+  if ((there ?? asked) === 'docker') return (await import('./docker/control.ts')).dockerLabControl;
+  return (await import('./control.ts')).labControl;
+}
+
+/** What a run file that cannot be read means is for the control to say. */
+function runtimeIn(dir: string): RuntimeName | undefined {
+  const path = join(dir, 'run.json');
+  if (!existsSync(path)) return undefined;
+  try {
+    const run: unknown = JSON.parse(readFileSync(path, 'utf8'));
+    const docker = typeof run === 'object' && run !== null && 'runtime' in run && run.runtime === 'docker';
+    return docker ? 'docker' : 'process';
+  } catch (error) {
+    if (error instanceof SyntaxError) return 'process';
+    throw error;
+  }
+}

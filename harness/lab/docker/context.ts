@@ -1,0 +1,69 @@
+import { chownSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { type ComposeProject, labImage } from '../../runtimes/docker/compose.ts';
+import type { DockerRuntime } from '../../runtimes/docker/docker-runtime.ts';
+import type { Run, RunFile } from '../../runtimes/process/run-file.ts';
+import { LAB_INSTANCE } from '../process-lab.ts';
+
+/** What everything that works on one lab of containers needs. */
+export interface DockerLabContext {
+  /** Without symbolic links. */
+  readonly stateDir: string;
+  readonly password: string;
+  readonly runFile: RunFile;
+  readonly runtime: DockerRuntime;
+}
+
+/** The user of the lab's own image. */
+const IMAGE_UID = 1000;
+
+/** Whom the lab's containers run as: whoever runs the lab, so that its files are theirs; never root. */
+export function containerUser(): { readonly uid: number; readonly gid: number } {
+  const uid = process.getuid?.() ?? IMAGE_UID;
+  return uid === 0 ? { uid: IMAGE_UID, gid: IMAGE_UID } : { uid, gid: process.getgid?.() ?? uid };
+}
+
+/** Gives a folder and all that is in it to the containers' user. Where the lab does not run as root, it is theirs. */
+export function giveToContainers(path: string): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = containerUser();
+  chownSync(path, uid, gid);
+  for (const entry of readdirSync(path, { withFileTypes: true })) {
+    const inside = join(path, entry.name);
+    if (entry.isDirectory()) giveToContainers(inside);
+    else chownSync(inside, uid, gid);
+  }
+}
+
+/** Folder of the standing pipeline on this machine; its containers have it as `/lab`. */
+export function standingFolder(stateDir: string): string {
+  return join(stateDir, 'instances', LAB_INSTANCE);
+}
+
+/** How `docker-compose.yml` is run for this lab: the ports, the password and the folder that are the lab's own. */
+export function projectOf({ stateDir, password }: DockerLabContext, run: Run): ComposeProject {
+  const { uid, gid } = containerUser();
+  const lab = run.instances[LAB_INSTANCE];
+  const ports = {
+    SOURCE: run.ports.pgSource,
+    SINK: run.ports.pgSink,
+    KAFKA: run.ports.kafkaClient,
+    CAPTURE: lab?.ports.capture,
+    SINK_WORKER: lab?.ports.sink,
+    VERIFIER: lab?.ports.verifier,
+  };
+  const asked = Object.entries(ports).map(([name, port]) => [`CDC_LAB_PORT_${name}`, String(port ?? '')]);
+  return {
+    name: `cdc-lab-${run.runId}`,
+    env: {
+      ...Object.fromEntries(asked),
+      CDC_LAB_RUN: run.runId,
+      CDC_LAB_PASSWORD: password,
+      CDC_LAB_USER: `${uid}:${gid}`,
+      CDC_LAB_STATE: standingFolder(stateDir),
+      CDC_LAB_IMAGE_LAB: labImage().name,
+      CDC_LAB_SEED: String(lab?.spec.seed ?? ''),
+      CDC_LAB_ROWS: String(lab?.spec.seedRows ?? ''),
+    },
+  };
+}

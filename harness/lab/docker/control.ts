@@ -1,0 +1,217 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { checkCompose, compose, labImage } from '../../runtimes/docker/compose.ts';
+import { DockerRuntime } from '../../runtimes/docker/docker-runtime.ts';
+import { connectEngine } from '../../runtimes/docker/engine.ts';
+import { removeRun } from '../../runtimes/docker/launch.ts';
+import { isAlive } from '../../runtimes/process/process-table.ts';
+import { type Run, RunFile } from '../../runtimes/process/run-file.ts';
+import type { Proof, ServiceInfo } from '../../runtimes/runtime.ts';
+import type { Lab, LabControl, UpOptions } from '../instance.ts';
+import { dropEmptyGroups } from '../instance-topics.ts';
+import { holdLab } from '../lock.ts';
+import { LAB_INSTANCE } from '../process-lab.ts';
+import { choosePorts, SERVERS } from '../servers.ts';
+import { settleAll } from '../standing-instance.ts';
+import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../state-dir.ts';
+import { type DockerLabContext, giveToContainers, projectOf, standingFolder } from './context.ts';
+import { DockerLab, recordInstance } from './docker-lab.ts';
+import { dropInstance, planOf, refuseForeignEngines } from './instance.ts';
+
+const SEED_ROWS = 1_000;
+const VERIFY_EVERY_MS = 5_000;
+
+/** Labs of containers. `up`, `down` and `clean` exclude each other per folder; `open` looks only. */
+export const dockerLabControl: LabControl = { up, down, clean, open };
+
+async function up(options: UpOptions): Promise<Lab> {
+  refuseForeignEngines(options);
+  await connectEngine();
+  const version = await checkCompose();
+  const stateDir = claimStateDir(options.dir);
+  await using _held = await holdLab(stateDir);
+  const runFile = new RunFile(stateDir);
+  if (runFile.read() === undefined) runFile.create(await newRun());
+  const context = await contextOf(stateDir, runFile);
+  options.progress(`a Docker engine answers; Compose ${version}`);
+  const before = new Map((await context.runtime.services()).map(({ name, state }) => [name, state]));
+  try {
+    if (before.size === 0) checkDisk(stateDir);
+    await bringUp(context, options);
+    return new DockerLab(context);
+  } catch (error) {
+    // Nothing half started: what ran before goes on, what this call started ends.
+    const started = (await context.runtime.services()).filter(
+      ({ name, state }) => state !== 'stopped' && before.get(name) !== 'running',
+    );
+    await stopServices(context, started);
+    throw error;
+  }
+}
+
+async function bringUp(context: DockerLabContext, options: UpOptions): Promise<void> {
+  const { runFile } = context;
+  if (options.withInstance && runFile.read()?.instances[LAB_INSTANCE] === undefined) {
+    await recordInstance(context, {
+      name: LAB_INSTANCE,
+      source: { file: 'source' },
+      sink: { file: 'sink' },
+      verifyEveryMs: VERIFY_EVERY_MS,
+      seedRows: SEED_ROWS,
+      seed: options.seed,
+    });
+  }
+  await mend(context, options);
+  const run = readRun(runFile);
+  const project = projectOf(context, run);
+  mkdirSync(standingFolder(context.stateDir), { recursive: true });
+  giveToContainers(standingFolder(context.stateDir));
+  writeEnvironment(context, { ...project.env, COMPOSE_PROJECT_NAME: project.name });
+  const { own, name } = labImage();
+  if (own) {
+    options.progress(`building ${name}`);
+    await compose(project, ['build', '--quiet', 'capture'], options.signal);
+  }
+  const servers = [...SERVERS];
+  await compose(project, ['up', '--detach', '--no-build', '--wait', ...servers], options.signal);
+  for (const server of servers) {
+    const { evidence } = await context.runtime.start(server, options.signal);
+    options.progress(`${server} answers after ${String(evidence.answerMs)} ms: ${evidence.firstAnswer}`);
+  }
+  await dropLeftovers(context, options.progress);
+  if (!options.withInstance) return;
+  // The workload is started by itself, with its own rate; Compose waits for what the verifier depends on.
+  const rest = ['up', '--detach', '--no-build', '--scale', 'workload=0'];
+  await compose(project, rest, options.signal);
+  await startStanding(context, options);
+}
+
+/** What a fault has left paused or cut off: Compose takes it for running. */
+async function mend({ runtime }: DockerLabContext, { progress }: UpOptions): Promise<void> {
+  for (const { name, state, connected } of await runtime.services()) {
+    if (state === 'paused') {
+      await runtime.resume(name);
+      progress(`${name} goes on`);
+    }
+    if (state === 'running' && connected === false) {
+      await runtime.connect(name);
+      progress(`${name} is back on its network`);
+    }
+  }
+}
+
+async function startStanding(context: DockerLabContext, options: UpOptions): Promise<void> {
+  const { runtime, runFile } = context;
+  const record = readRun(runFile).instances[LAB_INSTANCE];
+  if (record === undefined) return;
+  const { services } = planOf(context, record);
+  for (const service of Object.values(services)) await runtime.start(service, options.signal);
+  await runFile.update((run) => {
+    const mine = run.instances[LAB_INSTANCE];
+    if (mine !== undefined) mine.state = 'ready';
+  });
+  options.progress(`pipeline ${LAB_INSTANCE} runs`);
+  if (options.rate <= 0) return;
+  const running = await runtime.services();
+  if (running.some(({ kind, state }) => kind === 'workload' && state === 'running')) return;
+  const instance = await new DockerLab(context).instance(LAB_INSTANCE);
+  await instance?.startWorkload({
+    kind: 'mixed',
+    rate: options.rate,
+    seed: options.seed,
+    transactions: null,
+  });
+  options.progress(`workload writes ${options.rate} transactions/s`);
+}
+
+/** Instances whose owner is dead. */
+async function dropLeftovers(context: DockerLabContext, progress: (step: string) => void): Promise<void> {
+  const run = readRun(context.runFile);
+  const records = Object.values(run.instances);
+  const left = records.filter(({ owner }) => owner !== null && !isAlive(owner));
+  if (left.length === 0) return;
+  await settleAll(left.map((record) => dropInstance(context, record.name)));
+  for (const record of left) progress(`dropped ${record.name}, which a killed run had left`);
+  const inUse = records.filter((record) => !left.includes(record)).map((record) => planOf(context, record));
+  const brokers = [`127.0.0.1:${run.ports.kafkaClient}`];
+  await dropEmptyGroups(brokers, new Set(inUse.map((plan) => plan.consumerGroup)));
+}
+
+async function down(dir: string): Promise<readonly Proof[]> {
+  const stateDir = findStateDir(dir);
+  if (stateDir === undefined) return [];
+  await using _held = await holdLab(stateDir);
+  const context = await contextOf(stateDir, new RunFile(stateDir));
+  const services = await context.runtime.services();
+  return stopServices(
+    context,
+    services.filter((service) => service.state !== 'stopped'),
+  );
+}
+
+/** Writers first, servers last: each finds its peers alive while it ends. */
+async function stopServices(
+  { runtime }: DockerLabContext,
+  services: readonly ServiceInfo[],
+): Promise<Proof[]> {
+  const proofs: Proof[] = [];
+  const stages: readonly ServiceInfo['kind'][][] = [
+    ['workload', 'verifier'],
+    ['worker'],
+    ['postgres', 'kafka'],
+  ];
+  for (const kinds of stages) {
+    const stage = services.filter((service) => kinds.includes(service.kind));
+    proofs.push(...(await settleAll(stage.map((service) => runtime.stop(service.name)))));
+  }
+  return proofs;
+}
+
+async function clean(dir: string): Promise<void> {
+  const stateDir = findStateDir(dir);
+  if (stateDir === undefined) return;
+  await using _held = await holdLab(stateDir);
+  const run = new RunFile(stateDir).read();
+  // The run file goes last: it alone knows whose containers are to be removed.
+  if (run !== undefined) await removeRun(await connectEngine(), run.runId);
+  rmSync(stateDir, { recursive: true, force: true });
+}
+
+async function open(dir: string): Promise<Lab | undefined> {
+  const stateDir = findStateDir(dir);
+  if (stateDir === undefined || !existsSync(join(stateDir, 'run.json'))) return undefined;
+  return new DockerLab(await contextOf(stateDir, new RunFile(stateDir)));
+}
+
+/** Also puts the lab's password into this process's PGPASSWORD, where `pg` looks for it. */
+async function contextOf(stateDir: string, runFile: RunFile): Promise<DockerLabContext> {
+  const password = readOrMakePassword(stateDir);
+  process.env.PGPASSWORD = password;
+  const runtime = new DockerRuntime(await connectEngine(), readRun(runFile).runId, password);
+  return { stateDir, password, runFile, runtime };
+}
+
+function readRun(runFile: RunFile): Run {
+  const run = runFile.read();
+  if (run === undefined) throw new Error(`${runFile.path} is gone`);
+  return run;
+}
+
+/** For `docker compose --env-file`, so that a person can look with Compose's own commands. */
+function writeEnvironment({ stateDir }: DockerLabContext, env: Readonly<Record<string, string>>): void {
+  const lines = Object.entries(env).map(([key, value]) => `${key}=${value}\n`);
+  writeFileSync(join(stateDir, 'compose.env'), lines.join(''), { mode: 0o600 });
+}
+
+async function newRun(): Promise<Run> {
+  return {
+    schemaVersion: 1,
+    runtime: 'docker',
+    runId: randomBytes(4).toString('hex'),
+    createdAt: new Date().toISOString(),
+    ports: await choosePorts(),
+    services: {},
+    instances: {},
+  };
+}

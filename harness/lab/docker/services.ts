@@ -1,0 +1,68 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { PROJECT_DIR } from '../../project.ts';
+import { labImage } from '../../runtimes/docker/compose.ts';
+import { aliasOf } from '../../runtimes/docker/labels.ts';
+import type { ContainerSpec } from '../../runtimes/docker/launch.ts';
+import type { ServiceSpec } from '../../runtimes/process/service-spec.ts';
+import type { InstancePlan } from '../instance-plan.ts';
+import { containerUser, type DockerLabContext } from './context.ts';
+
+/** Where every service of the lab's image listens, in a container of its own. */
+const INSIDE_PORT = 8083;
+export const POSTGRES_PORT = 5432;
+/** Where the image has the project. */
+const IMAGE_DIR = '/app';
+
+/** As its containers see it: peers by their names, each at its own port. Files are where they are on this machine. */
+export function inNetwork(plan: InstancePlan): InstancePlan {
+  const url = (service: string) => `http://${aliasOf(service)}:${INSIDE_PORT}`;
+  return {
+    ...plan,
+    sourceUrl: `postgres://postgres@pg-source:${POSTGRES_PORT}/${plan.database}`,
+    sinkUrl: `postgres://postgres@pg-sink:${POSTGRES_PORT}/${plan.database}`,
+    bootstrapServers: ['kafka:9092'],
+    captureUrl: url(plan.services.capture),
+    sinkWorkerUrl: url(plan.services.sink),
+    verifierUrl: url(plan.services.verifier),
+    ports: {
+      capture: INSIDE_PORT,
+      sink: INSIDE_PORT,
+      verifier: INSIDE_PORT,
+      pgSource: POSTGRES_PORT,
+      pgSink: POSTGRES_PORT,
+    },
+  };
+}
+
+/** A process of the lab as a container of its image; `hostPort` null: it serves nobody. */
+export function containerOf(
+  { password }: DockerLabContext,
+  plan: InstancePlan,
+  spec: ServiceSpec,
+  hostPort: number | null,
+): ContainerSpec {
+  const { uid, gid } = containerUser();
+  // The image's entrypoint is Node with its flags.
+  const main = spec.args.findIndex((arg) => arg.startsWith(join(PROJECT_DIR, '/')) && arg.endsWith('.ts'));
+  const [file = '', ...args] = spec.args.slice(main);
+  return {
+    service: spec.name,
+    kind: spec.kind,
+    instance: plan.name,
+    image: labImage().name,
+    args: [join(IMAGE_DIR, file.slice(PROJECT_DIR.length)), ...args],
+    user: `${uid}:${gid}`,
+    env: { PGPASSWORD: password },
+    folders: [plan.dir],
+    port: hostPort === null ? null : { inside: INSIDE_PORT, host: hostPort },
+  };
+}
+
+/** In a container a service listens on all addresses, and is asked by name or at a port that it does not know. */
+export function openToNetwork(file: string, plan: InstancePlan): void {
+  const config = z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, 'utf8')));
+  const names = [...Object.values(plan.services).map(aliasOf), '127.0.0.1', 'localhost'];
+  writeFileSync(file, `${JSON.stringify({ ...config, host: '0.0.0.0', names }, null, 2)}\n`);
+}

@@ -1,0 +1,74 @@
+import { LabError } from '../../../pipeline/contract/errors.ts';
+import { findService } from '../../runtimes/docker/containers.ts';
+import { launch } from '../../runtimes/docker/launch.ts';
+import { readLog } from '../../runtimes/docker/logs.ts';
+import { sizeOf } from '../../runtimes/process/spawn.ts';
+import type { ServiceInfo } from '../../runtimes/runtime.ts';
+import { waitUntil } from '../../runtimes/wait.ts';
+import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from '../instance.ts';
+import type { InstancePlan } from '../instance-plan.ts';
+import { workloadService } from '../instance-processes.ts';
+import { parseSummary } from '../workload.ts';
+import type { DockerLabContext } from './context.ts';
+import { containerOf, inNetwork } from './services.ts';
+
+const BEGIN_TIMEOUT_MS = 60_000;
+const LAST_LINES = 15;
+
+/** Starts a workload in a container, beside those that run. */
+export async function startWorkload(
+  context: DockerLabContext,
+  plan: InstancePlan,
+  spec: WorkloadSpec,
+): Promise<StartedWorkload> {
+  const { runtime, stateDir } = context;
+  const service = freeName(await runtime.services(), plan.name);
+  const prepared = workloadService(inNetwork(plan), spec, stateDir, service);
+  const ledgerStart = sizeOf(plan.ledgerPath);
+  await launch(runtime, containerOf(context, plan, prepared, null));
+  const { container } = await findService(runtime.docker, runtime.runId, service);
+  // Its ledger says that it has begun; before, a signal would end it without a summary.
+  await waitUntil(
+    async () => {
+      if (sizeOf(plan.ledgerPath) > ledgerStart) return true;
+      return (await container.inspect()).State.Running ? undefined : true;
+    },
+    { timeoutMs: BEGIN_TIMEOUT_MS, pauseMs: 20 },
+  );
+  let summary: Promise<WorkloadSummary> | undefined;
+  // Looks only once somebody asks: who leaves the workload running must not wait for its end.
+  const finished = (): Promise<WorkloadSummary> => {
+    summary ??= container.wait().then(async () => summaryOf(await readLog(container, LAST_LINES), service));
+    return summary;
+  };
+  return {
+    service,
+    get finished() {
+      return finished();
+    },
+    async stop() {
+      await runtime.stop(service);
+      return finished();
+    },
+  };
+}
+
+/** `workload@NAME`, `workload-2@NAME`, …: the first whose container does not run; names are used again. */
+function freeName(services: readonly ServiceInfo[], instance: string): string {
+  const busy = new Set(
+    services.filter(({ state }) => state === 'running' || state === 'paused').map(({ name }) => name),
+  );
+  for (let number = 1; ; number++) {
+    const name = number === 1 ? `workload@${instance}` : `workload-${number}@${instance}`;
+    if (!busy.has(name)) return name;
+  }
+}
+
+function summaryOf(lastLines: string, service: string): WorkloadSummary {
+  const summaries = lastLines.split('\n').map(parseSummary);
+  const summary = summaries.findLast((line) => line !== undefined);
+  if (summary !== undefined) return summary;
+  throw new LabError('CDC-5208', `${service} ended without a summary. Its last log lines:\n${lastLines}`, {
+    remedy: `cdc-lab logs ${service}`,
+  });
+}
