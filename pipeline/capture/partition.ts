@@ -2,12 +2,11 @@
  * murmur2 as Kafka's Java client computes it (`org.apache.kafka.common.utils.Utils.murmur2`): signed 32 bits.
  * Hot path: plain 32-bit arithmetic. The client library's own works on bigints.
  */
-export function murmur2(data: Uint8Array): number {
+export function murmur2(data: Uint8Array, start = 0, end = data.length): number {
   const m = 0x5bd1e995;
-  const length = data.length;
-  let h = 0x9747b28c ^ length;
-  let i = 0;
-  for (; i + 4 <= length; i += 4) {
+  let h = 0x9747b28c ^ (end - start);
+  let i = start;
+  for (; i + 4 <= end; i += 4) {
     let k =
       (data[i] as number) |
       ((data[i + 1] as number) << 8) |
@@ -18,7 +17,7 @@ export function murmur2(data: Uint8Array): number {
     k = Math.imul(k, m);
     h = Math.imul(h, m) ^ k;
   }
-  const rest = length - i;
+  const rest = end - i;
   if (rest >= 3) h ^= (data[i + 2] as number) << 16;
   if (rest >= 2) h ^= (data[i + 1] as number) << 8;
   if (rest >= 1) h = Math.imul(h ^ (data[i] as number), m);
@@ -36,5 +35,9 @@ export function murmur2(data: Uint8Array): number {
  */
 export function choosePartition(topic: string, key: Uint8Array | null, partitions: number): number {
   if (partitions === 1) return 0;
-  return (murmur2(key ?? Buffer.from(topic)) & 0x7fffffff) % partitions;
+  return partitionOfHash(murmur2(key ?? Buffer.from(topic)), partitions);
+}
+
+export function partitionOfHash(hash: number, partitions: number): number {
+  return (hash & 0x7fffffff) % partitions;
 }

@@ -1,9 +1,9 @@
 import { LabError } from '../contract/errors.ts';
-import type { ProducedRecord } from '../contract/records.ts';
+import { isPlaced, type ProducedRecord } from '../contract/records.ts';
 import type { PublishStage } from '../contract/stages.ts';
 import type { IdempotentProducer, PartitionRecords } from './idempotent-producer.ts';
 import { permanentKafkaError } from './kafka-clients.ts';
-import { choosePartition } from './partition.ts';
+import { choosePartition, murmur2, partitionOfHash } from './partition.ts';
 import type { TopicRegistry } from './topics.ts';
 
 /**
@@ -15,6 +15,7 @@ export const REQUEST_BYTES = 900_000;
 
 /** Bytes of a record in a batch, about: its parts, header names, and the fields around them. */
 export function recordBytes(record: ProducedRecord): number {
+  if (isPlaced(record)) return record.valueEnd - record.keyStart + 120;
   return (record.key?.length ?? 0) + (record.value?.length ?? 0) + 120;
 }
 
@@ -30,7 +31,10 @@ export function createPublishStage(producer: IdempotentProducer, topics: TopicRe
 
 async function ensureTopics(records: readonly ProducedRecord[], topics: TopicRegistry): Promise<void> {
   let missing: Set<string> | undefined;
+  let last: string | undefined;
   for (const { topic } of records) {
+    if (topic === last) continue;
+    last = topic;
     if (topics.partitionsOf(topic) === undefined) {
       missing ??= new Set();
       missing.add(topic);
@@ -79,14 +83,19 @@ async function send(
 /** The order within each partition is the order of the list. */
 function byPartition(records: readonly ProducedRecord[], topics: TopicRegistry): PartitionRecords[] {
   const found = new Map<string, ProducedRecord[][]>();
+  let lastTopic: string | undefined;
+  let partitions: ProducedRecord[][] = [];
+  let count = 1;
   for (const record of records) {
-    const { topic, key } = record;
-    let partitions = found.get(topic);
-    if (partitions === undefined) {
-      partitions = [];
+    const { topic } = record;
+    // Runs of one topic are long.
+    if (topic !== lastTopic) {
+      partitions = found.get(topic) ?? [];
       found.set(topic, partitions);
+      count = topics.partitionsOf(topic) ?? 1;
+      lastTopic = topic;
     }
-    const partition = choosePartition(topic, key, topics.partitionsOf(topic) ?? 1);
+    const partition = partitionOf(record, count);
     const list = partitions[partition];
     if (list) list.push(record);
     else partitions[partition] = [record];
@@ -99,6 +108,13 @@ function byPartition(records: readonly ProducedRecord[], topics: TopicRegistry):
       records: list,
     })),
   );
+}
+
+/** Without a view of the key where it lies in a shared buffer. */
+function partitionOf(record: ProducedRecord, count: number): number {
+  if (count === 1) return 0;
+  if (!isPlaced(record) || !record.hasKey) return choosePartition(record.topic, record.key, count);
+  return partitionOfHash(murmur2(record.bytes, record.keyStart, record.keyEnd), count);
 }
 
 function topicList(records: readonly ProducedRecord[]): string {

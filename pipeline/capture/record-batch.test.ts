@@ -1,7 +1,8 @@
 import { createRecordsBatch, Reader, readRecordsBatch } from '@platformatic/kafka';
 import { describe, expect, test } from 'vitest';
 import type { Position } from '../contract/position.ts';
-import type { ProducedRecord } from '../contract/records.ts';
+import type { PlacedRecord, ProducedRecord } from '../contract/records.ts';
+import { recordBytes } from './publisher.ts';
 import { type BatchHead, encodeRecordBatch, nextSequence } from './record-batch.ts';
 
 const HEAD: BatchHead = {
@@ -12,16 +13,32 @@ const HEAD: BatchHead = {
   compression: 'none',
 };
 
+const POSITION = '00000001-00000000016B3748-0000000C' as Position;
+
 function record(key: string | null, value: string | null, headers: Record<string, string | Buffer> = {}) {
   const bytes = (text: string | null) => (text === null ? null : Buffer.from(text));
-  const position = '00000001-00000000016B3748-0000000C' as Position;
   return {
     topic: 'lab.public.item',
     key: bytes(key),
     value: bytes(value),
     headers: new Map(Object.entries(headers)),
-    position,
+    position: POSITION,
   } satisfies ProducedRecord;
+}
+
+/** The same record with key and value in a buffer that holds other things, too. */
+function place(record: ProducedRecord, otherHeaders: PlacedRecord['otherHeaders']): PlacedRecord {
+  const [key, value] = [record.key ?? Buffer.alloc(0), record.value ?? Buffer.alloc(0)];
+  const keyEnd = 7 + key.length;
+  return {
+    ...record,
+    bytes: Buffer.concat([Buffer.alloc(7, 0xff), key, value, Buffer.alloc(3, 0xff)]),
+    keyStart: 7,
+    keyEnd,
+    valueEnd: keyEnd + value.length,
+    hasKey: record.key !== null,
+    otherHeaders,
+  };
 }
 
 const asBuffer = (text: string | Buffer) => (typeof text === 'string' ? Buffer.from(text) : text);
@@ -74,6 +91,22 @@ describe('a record batch', () => {
     expect(batch.records.map(({ value }) => value?.toString())).toEqual(
       records.map(({ value }) => value?.toString()),
     );
+  });
+
+  test.each([0, 2])('is the same of records that share a buffer, %i more headers', (more) => {
+    const otherHeaders = [['taskId', '0'] as const, ['имя', 'значение'] as const].slice(0, more);
+    const plain = ['k', 'key'.repeat(30), null].flatMap((key) =>
+      ['v', 'v'.repeat(63), 'v'.repeat(64), 'é'.repeat(5_000)].map((value) =>
+        record(key, value, { 'cdc.position': POSITION, ...Object.fromEntries(otherHeaders) }),
+      ),
+    );
+    const placed = plain.map((record) => place(record, otherHeaders));
+    expect(encodeRecordBatch(placed, HEAD).equals(byLibrary(plain))).toBe(true);
+    const small = Buffer.alloc(61);
+    expect(
+      encodeRecordBatch([...placed, ...plain], HEAD, small).equals(byLibrary([...plain, ...plain])),
+    ).toBe(true);
+    expect(placed.map(recordBytes)).toEqual(plain.map(recordBytes));
   });
 
   test('is written into the room that it is given, or beside it where that is too small', () => {

@@ -1,5 +1,6 @@
 import { compressionsAlgorithms, crc32c, Writer } from '@platformatic/kafka';
-import type { ProducedRecord } from '../contract/records.ts';
+import { POSITION_HEADER } from '../contract/position.ts';
+import { isPlaced, type PlacedRecord, type ProducedRecord } from '../contract/records.ts';
 import type { Compression } from './config.ts';
 
 /** What a batch says of its producer and of itself, beside its records. */
@@ -68,13 +69,16 @@ export function nextSequence(sequence: number, count: number): number {
 /** Most bytes that a variable-length 32-bit number takes. */
 const VARINT = 5;
 
-function boundOf({ key, value, headers }: ProducedRecord): number {
+function boundOf(record: ProducedRecord): number {
+  if (isPlaced(record)) return boundOfPlaced(record);
+  const { key, value, headers } = record;
   let bytes = 6 * VARINT + (key?.length ?? 0) + (value?.length ?? 0);
   for (const [name, text] of headers) bytes += 2 * VARINT + 3 * (name.length + text.length);
   return bytes;
 }
 
 function writeRecord(to: Buffer, start: number, offsetDelta: number, record: ProducedRecord): number {
+  if (isPlaced(record)) return writePlaced(to, start, offsetDelta, record);
   const { key, value, headers } = record;
   let size =
     2 + sizeOfVarint(offsetDelta) + sizeOfBytes(key) + sizeOfBytes(value) + sizeOfVarint(headers.size);
@@ -95,6 +99,50 @@ function writeRecord(to: Buffer, start: number, offsetDelta: number, record: Pro
     at = typeof text === 'string' ? writeText(to, at, text) : writeBytes(to, at, text);
   }
   return at;
+}
+
+const POSITION_NAME = Buffer.from(POSITION_HEADER);
+
+function boundOfPlaced({ keyStart, valueEnd, position, otherHeaders }: PlacedRecord): number {
+  let bytes = 8 * VARINT + valueEnd - keyStart + POSITION_NAME.length + 3 * position.length;
+  for (const [name, text] of otherHeaders) bytes += 2 * VARINT + 3 * (name.length + text.length);
+  return bytes;
+}
+
+/** As {@link writeRecord}, of a record whose position is ASCII and whose bytes need no views. */
+function writePlaced(to: Buffer, start: number, offsetDelta: number, record: PlacedRecord): number {
+  const { bytes, keyStart, keyEnd, valueEnd, hasKey, position, otherHeaders } = record;
+  const keyLength = hasKey ? keyEnd - keyStart : -1;
+  const valueLength = valueEnd - keyEnd;
+  const nameLength = POSITION_NAME.length;
+  let size = 2 + sizeOfVarint(offsetDelta) + sizeOfVarint(keyLength) + sizeOfVarint(valueLength);
+  size += valueEnd - keyStart + sizeOfVarint(1 + otherHeaders.length);
+  size += sizeOfVarint(nameLength) + nameLength + sizeOfVarint(position.length) + position.length;
+  for (let i = 0; i < otherHeaders.length; i++) size += sizeOfHeader(otherHeaders[i] as Header);
+  let at = writeVarint(to, start, size);
+  to[at++] = 0;
+  to[at++] = 0;
+  at = writeVarint(to, at, offsetDelta);
+  at = writeVarint(to, at, keyLength);
+  bytes.copy(to, at, keyStart, keyEnd);
+  at = writeVarint(to, at + keyEnd - keyStart, valueLength);
+  bytes.copy(to, at, keyEnd, valueEnd);
+  at = writeVarint(to, at + valueLength, 1 + otherHeaders.length);
+  at = writeVarint(to, at, nameLength);
+  for (let i = 0; i < nameLength; i++) to[at++] = POSITION_NAME[i] as number;
+  at = writeVarint(to, at, position.length);
+  to.write(position, at, 'latin1');
+  at += position.length;
+  for (const [name, text] of otherHeaders) at = writeText(to, writeBytes(to, at, bytesOfName(name)), text);
+  return at;
+}
+
+type Header = PlacedRecord['otherHeaders'][number];
+
+function sizeOfHeader([name, text]: Header): number {
+  const nameBytes = bytesOfName(name).length;
+  const textBytes = Buffer.byteLength(text);
+  return sizeOfVarint(nameBytes) + nameBytes + sizeOfVarint(textBytes) + textBytes;
 }
 
 /** Zigzag and base 128, as in Protocol Buffers. */

@@ -49,11 +49,13 @@ export class RecordQueue {
   #lastMarkAfter = 0;
 
   add(records: readonly ProducedRecord[]): void {
-    for (const record of records) {
-      this.#records.push(record);
-      this.#bytes += recordBytes(record);
-    }
-    this.#added += records.length;
+    for (const record of records) this.addOne(record);
+  }
+
+  addOne(record: ProducedRecord): void {
+    this.#records.push(record);
+    this.#bytes += recordBytes(record);
+    this.#added++;
   }
 
   /** The transaction whose records were added last has ended. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import type { ComponentHealth, TaskContext } from '../contract/connector.ts';
 import type { CreateEventEncoder, EventEncoder } from '../contract/envelope.ts';
-import type { DecodePgOutput } from '../contract/pgoutput.ts';
+import type { DecodePgOutput, ReadRawChange } from '../contract/pgoutput.ts';
 import type { OffsetStage, PublishStage } from '../contract/stages.ts';
 import { allTables, publishedTables } from './catalogue.ts';
 import type { SourceConfig } from './config.ts';
@@ -13,6 +13,7 @@ import { closeClient, createAdmin, type KafkaAddress } from './kafka-clients.ts'
 import { parseLsn } from './lsn-text.ts';
 import { OffsetBook } from './offset-book.ts';
 import { OffsetStore } from './offset-store.ts';
+import { plainly } from './plain-records.ts';
 import { INITIAL_SNAPSHOT, type Prepared, prepare } from './prepare.ts';
 import { takenOut } from './publication.ts';
 import { createPublishStage } from './publisher.ts';
@@ -36,6 +37,7 @@ const TABLES_EVERY = 5;
 /** Decoder and encoder come from the worker: stages do not know each other. */
 export interface Parts {
   readonly decode: DecodePgOutput;
+  readonly readRaw?: ReadRawChange;
   readonly createEncoder: CreateEventEncoder;
 }
 
@@ -148,7 +150,7 @@ export class Session {
   }
 
   async #streamOn(work: Work, signal: AbortSignal): Promise<void> {
-    const { config, context, gate, decode, onProgress } = this.#options;
+    const { config, context, gate, decode, readRaw, onProgress } = this.#options;
     const { prepared, publish, book, sql } = work;
     this.#phase = 'streaming';
     this.#stream = new StreamSession({
@@ -160,6 +162,7 @@ export class Session {
       createReader: (queue) =>
         new StreamReader({
           decode,
+          readRaw,
           encoder: this.#encoder(),
           queue,
           timeline: prepared.system.timeline,
@@ -274,9 +277,8 @@ export class Session {
     this.#resources.push(() => closeClient(producer));
     const topics = new TopicRegistry(admin, config.topics);
     const healthy = createPublishStage(producer, topics);
-    const publish = serialize(
-      context.defects.reduce((stage, defect) => defect.publish?.(stage) ?? stage, healthy),
-    );
+    const sick = context.defects.reduce((stage, defect) => defect.publish?.(stage) ?? stage, healthy);
+    const publish = serialize(sick === healthy ? healthy : plainly(sick));
     return { publish, topics };
   }
 

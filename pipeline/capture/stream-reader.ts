@@ -8,6 +8,8 @@ import {
   type DeleteMessage,
   type InsertMessage,
   type PgOutputMessage,
+  type RawChange,
+  type ReadRawChange,
   type RelationMessage,
   type TruncateMessage,
   UNCHANGED_TOAST,
@@ -41,6 +43,8 @@ interface OpenTransaction {
 
 export interface StreamReaderOptions {
   readonly decode: DecodePgOutput;
+  /** The way of most changes, where it is given. */
+  readonly readRaw?: ReadRawChange | undefined;
   readonly encoder: EventEncoder;
   readonly queue: RecordQueue;
   readonly timeline: number;
@@ -85,6 +89,8 @@ export class StreamReader {
    * @throws LabError naming the LSN, where a message cannot be decoded or a row not be made an event.
    */
   read(start: Lsn, payload: Buffer): RelationMessage | undefined {
+    const raw = this.#options.readRaw?.(payload);
+    if (raw !== undefined && this.#takeRaw(start, raw)) return undefined;
     const message = this.#decode(start, payload);
     switch (message.tag) {
       case 'begin':
@@ -195,6 +201,33 @@ export class StreamReader {
     }
   }
 
+  /** Hot path. False where the change has to be decoded; nothing is done with it then. */
+  #takeRaw(start: Lsn, change: RawChange): boolean {
+    const relation = this.#relations.get(change.relationOid);
+    const transaction = this.#transaction;
+    if (transaction === undefined || relation === undefined || relation.use === 'signal') return false;
+    const { encoder, skippedOperations, queue } = this.#options;
+    if (relation.use === 'capture' && !skippedOperations.has(change.tag === 'insert' ? 'c' : 'u')) {
+      const record = encoder.raw?.(change, this.#context(start, transaction, transaction.ordinal + 1));
+      if (record === undefined) return false;
+      transaction.table = relation.name;
+      queue.addOne(record);
+    }
+    transaction.ordinal++;
+    return true;
+  }
+
+  #context(start: Lsn, { begin, positionOf }: OpenTransaction, ordinal: number): EventContext {
+    return {
+      position: positionOf(ordinal),
+      lsn: start,
+      lastCommitLsn: this.#lastCommitLsn,
+      xid: begin.xid as Xid,
+      commitTimeUs: begin.commitTimeUs,
+      snapshot: 'false',
+    };
+  }
+
   #encode(
     start: Lsn,
     transaction: OpenTransaction,
@@ -204,14 +237,7 @@ export class StreamReader {
   ): void {
     const { encoder, skippedOperations, queue } = this.#options;
     const { begin } = transaction;
-    const context: EventContext = {
-      position: transaction.positionOf(transaction.ordinal),
-      lsn: start,
-      lastCommitLsn: this.#lastCommitLsn,
-      xid: begin.xid as Xid,
-      commitTimeUs: begin.commitTimeUs,
-      snapshot: 'false',
-    };
+    const context = this.#context(start, transaction, transaction.ordinal);
     let records: ProducedRecord[];
     try {
       switch (message.tag) {

@@ -1,7 +1,7 @@
 import type { Lsn, Xid } from './lsn.ts';
-import type { Tuple } from './pgoutput.ts';
+import type { RawChange, Tuple } from './pgoutput.ts';
 import type { Position } from './position.ts';
-import type { ProducedRecord } from './records.ts';
+import type { PlacedRecord, ProducedRecord } from './records.ts';
 import type { TableDescription } from './table.ts';
 
 /** Debezium's operation letters: create, update, delete, read (snapshot), truncate, logical message. */
@@ -101,6 +101,11 @@ export interface EventEncoder {
     context: EventContext,
   ): ProducedRecord[];
   truncate(relationOid: number, context: EventContext): ProducedRecord[];
+  /**
+   * The same record as {@link create} or {@link update} makes of that row, from its bytes: hot path. Undefined where
+   * the row has to go through one of those. The context is not kept.
+   */
+  raw?(change: RawChange, context: EventContext): PlacedRecord | undefined;
 }
 
 export interface EncoderConfig {

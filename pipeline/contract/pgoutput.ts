@@ -96,3 +96,26 @@ export interface LogicalMessage {
 
 /** Bytes → message. Does no I/O; throws on bytes that it cannot account for, to the last one. */
 export type DecodePgOutput = (payload: Buffer) => PgOutputMessage;
+
+/**
+ * A row as it lies in its message, for the hot path: column `i` is the text `bytes[starts[i] … ends[i])`, or NULL
+ * where `ends[i]` is -1. The next call of the reader overwrites it.
+ */
+export interface RawRow {
+  readonly bytes: Buffer;
+  /** How many columns it has: the arrays may be longer. */
+  readonly columns: number;
+  readonly starts: Int32Array;
+  readonly ends: Int32Array;
+}
+export interface RawChange {
+  readonly tag: 'insert' | 'update';
+  readonly relationOid: number;
+  readonly after: RawRow;
+}
+
+/**
+ * An Insert, or an Update that brings no old row and leaves no value out. Undefined for every other message, and for
+ * what cannot be read: {@link DecodePgOutput} then says what it is, or what is wrong with it.
+ */
+export type ReadRawChange = (payload: Buffer) => RawChange | undefined;

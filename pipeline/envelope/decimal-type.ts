@@ -1,4 +1,5 @@
 import type { EncoderConfig } from '../contract/envelope.ts';
+import { copyDecimal } from './copy-values.ts';
 import { quote } from './json.ts';
 import { floatJson, parseDecimal, rescale, stripZeros, unscaledBase64 } from './numbers.ts';
 import type { TypeMapping } from './type-mapping.ts';
@@ -67,6 +68,7 @@ function fixedScale(precision: number, scale: number): TypeMapping {
       // numeric(3,-2): the last digits are zeros that the scale stands for.
       return `"${unscaledBase64(scale < 0 ? unscaled / 10n ** BigInt(-scale) : unscaled)}"`;
     },
+    ...(scale >= 0 ? { copy: copyDecimal(scale) } : {}),
     headerEncode: exact,
     fallback: '"AA=="',
     placeholder: null,

@@ -7,11 +7,12 @@ import {
   OLD_KEY_HEADER,
   type Operation,
 } from '../contract/envelope.ts';
-import type { Tuple } from '../contract/pgoutput.ts';
+import type { RawChange, Tuple } from '../contract/pgoutput.ts';
 import { POSITION_HEADER } from '../contract/position.ts';
-import type { ProducedRecord } from '../contract/records.ts';
+import type { PlacedRecord, ProducedRecord } from '../contract/records.ts';
 import type { TableDescription } from '../contract/table.ts';
-import { SourceBlockWriter } from './source-block.ts';
+import { RawEncoder } from './raw-encoder.ts';
+import { SourceBlockWriter, timesJson } from './source-block.ts';
 import { TableEncoder } from './table-encoder.ts';
 import { topicName } from './topic-name.ts';
 
@@ -23,11 +24,13 @@ class DebeziumEncoder implements EventEncoder {
   readonly #source: SourceBlockWriter;
   readonly #tables = new Map<number, TableEncoder>();
   readonly #contextHeaders: readonly (readonly [string, string])[];
+  readonly #raw: RawEncoder;
 
   constructor(config: EncoderConfig) {
     this.#config = config;
     this.#source = new SourceBlockWriter(config);
     this.#contextHeaders = contextHeaders(config);
+    this.#raw = new RawEncoder(config, this.#source, this.#contextHeaders);
   }
 
   topicOf(schema: string, table: string): string {
@@ -80,6 +83,10 @@ class DebeziumEncoder implements EventEncoder {
     return [this.#record(table, null, value, context, this.#headers(context))];
   }
 
+  raw(change: RawChange, context: EventContext): PlacedRecord | undefined {
+    return this.#raw.encode(this.#table(change.relationOid).raw, change, context);
+  }
+
   #write(op: 'r' | 'c', relationOid: number, after: Tuple, context: EventContext): ProducedRecord[] {
     const table = this.#table(relationOid);
     const value = this.#value(table, op, 'null', table.row(after, null), context);
@@ -121,8 +128,7 @@ class DebeziumEncoder implements EventEncoder {
 
   #value(table: TableEncoder, op: Operation, before: string, after: string, context: EventContext): Buffer {
     const source = this.#source.write(context, table.sourceFragment);
-    const nowUs = String(this.#config.nowUs());
-    const times = `"ts_ms":${nowUs.slice(0, -3) || '0'},"ts_us":${nowUs},"ts_ns":${nowUs}000`;
+    const times = timesJson(this.#config.nowUs());
     const payload = `{"before":${before},"after":${after},"source":${source},"transaction":null,"op":"${op}",${times}}`;
     const head = table.valueHead;
     if (head === null) return Buffer.from(payload);

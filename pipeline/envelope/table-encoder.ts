@@ -5,6 +5,7 @@ import type { ColumnDescription, TableDescription } from '../contract/table.ts';
 import { defaultJson } from './column-default.ts';
 import { type ConnectField, envelopeSchema, keySchema, schemaJson } from './connect-schema.ts';
 import { quote } from './json.ts';
+import type { RawTable } from './raw-encoder.ts';
 import { topicName } from './topic-name.ts';
 import { mappingOf, type TypeMapping } from './type-mapping.ts';
 
@@ -27,6 +28,8 @@ export class TableEncoder {
   readonly sourceFragment: string;
   /** Everything of the value before its payload; null under `schemas.enable=false`. */
   readonly valueHead: Buffer | null;
+  /** The same for rows that are bytes. */
+  readonly raw: RawTable;
   readonly #keyHead: string;
   readonly #keyTail: string;
   readonly #columns: readonly Column[];
@@ -66,6 +69,26 @@ export class TableEncoder {
     this.valueHead = schemasEnable ? head(schemaJson(envelopeSchema(this.topic, fields))) : null;
     this.#keyHead = schemasEnable ? head(schemaJson(keySchema(this.topic, keyFields))).toString() : '';
     this.#keyTail = schemasEnable ? '}' : '';
+    this.raw = this.#describeRaw();
+  }
+
+  #describeRaw(): RawTable {
+    return {
+      topic: this.topic,
+      hasKey: this.hasKey,
+      columns: this.#columns.map(({ label, nullJson, mapping }) => ({
+        label: Buffer.from(label),
+        nullJson: Buffer.from(nullJson),
+        copy: mapping.copy,
+        encode: mapping.encode,
+      })),
+      keyIndexes: this.#keyColumns.map(({ index }) => index),
+      keyHead: Buffer.from(this.#keyHead),
+      keyTail: Buffer.from(this.#keyTail),
+      valueHead: this.valueHead ?? Buffer.alloc(0),
+      valueTail: Buffer.from(this.#keyTail),
+      sourceFragment: this.sourceFragment,
+    };
   }
 
   get hasKey(): boolean {

@@ -15,6 +15,7 @@ import {
 } from '../../fixtures/pgoutput-bytes.ts';
 import { type PgOutputMessage, UNCHANGED_TOAST } from '../contract/pgoutput.ts';
 import { decodePgOutput } from './decode.ts';
+import { readRawChange } from './raw.ts';
 
 const AT = 1_709_251_199_123_456n;
 
@@ -190,6 +191,38 @@ test('damaged messages end in a message or an error, never in a hang or in more 
     // What is decoded accounts for every bit: written out again, it is the same message.
     if (message !== null && !encoded(message).equals(damaged)) expect(encoded(message)).toEqual(damaged);
   }
+});
+
+test('a row that is read raw is the row that the decoder reads, of damaged messages too', () => {
+  const random = generator(20_241_121);
+  let read = 0;
+  for (let round = 0; round < 10_000; round += 1) {
+    const bytes = Buffer.from(MESSAGES[random(MESSAGES.length)]?.[1] ?? Buffer.alloc(0));
+    for (let i = random(3); i > 0; i -= 1) bytes[random(bytes.length)] = random(256);
+    const damaged = random(4) === 0 ? bytes.subarray(0, random(bytes.length + 1)) : bytes;
+    const raw = readRawChange(damaged);
+    if (raw === undefined) continue;
+    const { bytes: held, columns, starts, ends } = raw.after;
+    const after = Array.from({ length: columns }, (_, i) =>
+      ends[i] === -1 ? null : held.toString('utf8', starts[i], ends[i]),
+    );
+    // Text that is not UTF-8 is for the decoder to refuse: whoever reads raw makes text of ASCII only.
+    if (after.some((text) => text?.includes('\ufffd'))) continue;
+    const before = raw.tag === 'update' ? { beforeKind: 'none', before: null } : {};
+    expect(decodePgOutput(damaged)).toEqual({ tag: raw.tag, relationOid: raw.relationOid, ...before, after });
+    read += 1;
+  }
+  expect(read).toBeGreaterThan(200);
+});
+
+test.each([
+  ['an update with the old key', updateBytes(1, ['2'], { kind: 'K', cells: ['1'] })],
+  ['an update with the old row', updateBytes(1, ['2'], { kind: 'O', cells: ['1'] })],
+  ['a value that was not sent', updateBytes(1, ['2', unchanged])],
+  ['a delete', deleteBytes(1, 'K', ['1'])],
+  ['bytes left over', Buffer.concat([insertBytes(1, ['1']), Buffer.from([0])])],
+])('%s is not read raw', (_what, message) => {
+  expect(readRawChange(message)).toBeUndefined();
 });
 
 function replaced(bytes: Buffer, from: string, to: string): Buffer {

@@ -2,12 +2,17 @@ import { createPostgresSource } from '../capture/connector.ts';
 import type { ConnectorPlugin } from '../contract/connector.ts';
 import { createEventEncoder } from '../envelope/encoder.ts';
 import { decodePgOutput } from '../pgoutput/decode.ts';
+import { readRawChange } from '../pgoutput/raw.ts';
 import { createJdbcSink } from '../sink/plugin.ts';
 
 /** The connector classes that a worker hosts. The only place where the pipeline's stages meet. */
 export function createPlugins(): readonly ConnectorPlugin[] {
   return [
-    createPostgresSource({ decode: decodePgOutput, createEncoder: createEventEncoder }),
+    createPostgresSource({
+      decode: decodePgOutput,
+      readRaw: readRawChange,
+      createEncoder: createEventEncoder,
+    }),
     createJdbcSink(),
   ];
 }

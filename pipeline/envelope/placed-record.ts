@@ -1,0 +1,43 @@
+import { POSITION_HEADER, type Position } from '../contract/position.ts';
+import type { PlacedRecord } from '../contract/records.ts';
+
+/** A record that is a few numbers until somebody asks for more. */
+export class EncodedRecord implements PlacedRecord {
+  readonly topic: string;
+  readonly position: Position;
+  readonly otherHeaders: PlacedRecord['otherHeaders'];
+  readonly bytes: Buffer;
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly valueEnd: number;
+  readonly hasKey: boolean;
+
+  constructor(
+    table: { readonly topic: string; readonly hasKey: boolean },
+    position: Position,
+    otherHeaders: PlacedRecord['otherHeaders'],
+    bytes: Buffer,
+    place: { readonly keyStart: number; readonly keyEnd: number; readonly valueEnd: number },
+  ) {
+    this.topic = table.topic;
+    this.position = position;
+    this.otherHeaders = otherHeaders;
+    this.bytes = bytes;
+    this.keyStart = place.keyStart;
+    this.keyEnd = place.keyEnd;
+    this.valueEnd = place.valueEnd;
+    this.hasKey = table.hasKey;
+  }
+
+  get key(): Buffer | null {
+    return this.hasKey ? this.bytes.subarray(this.keyStart, this.keyEnd) : null;
+  }
+
+  get value(): Buffer {
+    return this.bytes.subarray(this.keyEnd, this.valueEnd);
+  }
+
+  get headers(): ReadonlyMap<string, string> {
+    return new Map<string, string>([[POSITION_HEADER, this.position], ...this.otherHeaders]);
+  }
+}

@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest';
+import { insertBytes, updateBytes } from '../../fixtures/pgoutput-bytes.ts';
+import type { EncoderConfig } from '../contract/envelope.ts';
+import { isPlaced } from '../contract/records.ts';
+import { decodePgOutput } from '../pgoutput/decode.ts';
+import { readRawChange } from '../pgoutput/raw.ts';
+import { createEventEncoder } from './encoder.ts';
+import { column, DEFAULTS, readable, STREAM, table } from './testing.ts';
+
+const numeric = (precision: number, scale: number): number => ((precision << 16) | (scale & 0x7ff)) + 4;
+
+/** Types, modifiers and values on both sides of what is copied from bytes to bytes. */
+const VALUES: readonly (readonly [type: string, modifier: number, values: readonly string[]])[] = [
+  [
+    'text',
+    -1,
+    ['', 'plain', 'a"b', 'back\\slash', 'line\n', '\u0001', '\u007f', 'é', '😀', 'x'.repeat(5_000)],
+  ],
+  ['uuid', -1, ['76019d1a-ad2e-4b22-96e9-1a6d6543c818']],
+  ['bool', -1, ['t', 'f']],
+  ['int2', -1, ['-32768', '0']],
+  ['int8', -1, ['9223372036854775807', '-9223372036854775808']],
+  [
+    'numeric',
+    numeric(12, 2),
+    ['0.00', '-0.01', '1.27', '1.28', '-1.28', '-1.29', '9999999.99', '9999999999.99', 'NaN'],
+  ],
+  [
+    'numeric',
+    numeric(9, 0),
+    ['0', '127', '128', '-128', '-129', '32767', '32768', '8388607', '8388608', '999999999'],
+  ],
+  ['numeric', numeric(3, -2), ['1200']],
+  ['numeric', -1, ['1.10', '100']],
+  [
+    'date',
+    -1,
+    ['2024-02-29', '1970-01-01', '1969-12-31', '0001-01-01', '0044-03-15 BC', '10000-01-01', 'infinity'],
+  ],
+  ['time', -1, ['23:59:59.123456']],
+  [
+    'timestamp',
+    -1,
+    ['2024-02-29 23:59:59.123456', '1969-12-31 23:59:59.9', '0001-01-01 00:00:00', 'infinity'],
+  ],
+  ['timestamp', -1, ['0044-03-15 00:00:00 BC', '12024-02-29 23:59:59', '0044-03-15 00:00:00.123456 BC']],
+  ['timestamp', 3, ['2024-02-29 23:59:59.12', '1969-12-31 23:59:59.999']],
+  ['timestamptz', -1, ['2024-02-29 23:59:59.12+00', '2024-02-29 23:59:59+00', '0044-03-15 00:00:00+00 BC']],
+  ['timestamptz', -1, ['2024-02-29 23:59:59.123456+05:30', '12024-02-29 23:59:59+00', '-infinity']],
+  ['timestamptz', 0, ['2024-02-29 23:59:59+00']],
+  ['timestamptz', 3, ['2024-02-29 23:59:59.123+00', '2024-02-29 23:59:59.1+00']],
+  ['float8', -1, ['1e+20', 'NaN']],
+  ['jsonb', -1, ['{"a": "b"}', `{${'"a": "b",'.repeat(200)}"c": 1}`]],
+  ['bytea', -1, ['\\x0102ff']],
+  ['interval', -1, ['1 year 2 mons 3 days 04:05:06.789']],
+  ['_int4', -1, ['{1,NULL,3}']],
+  ['_numeric', -1, ['{0,0,0,0,0,0,0,0}']],
+];
+const CONFIGS: readonly Partial<EncoderConfig>[] = [
+  {},
+  { schemasEnable: true, contextHeaders: { taskId: '0', runId: 'run' } },
+  { time: 'connect', decimals: 'string', binary: 'hex', interval: 'string' },
+];
+
+describe.each(VALUES)('%s (modifier %i)', (type, typeModifier, values) => {
+  const columns = [
+    column('id', 'uuid', { keyRank: 1, notNull: true }),
+    column('value', type, { typeModifier }),
+    column('näme "q"', 'text'),
+  ];
+  test.each(CONFIGS)('a record from bytes is the record from text, under %j', (settings) => {
+    const encoder = createEventEncoder({ ...DEFAULTS, ...settings });
+    encoder.describe(table(columns));
+    for (const value of [...values, null]) {
+      for (const bytes of [insertBytes, updateBytes].map((write) => write(1, [ID, value, null]))) {
+        const change = readRawChange(bytes);
+        const raw = change && encoder.raw?.(change, STREAM);
+        const message = decodePgOutput(bytes);
+        const long = () =>
+          message.tag === 'update'
+            ? encoder.update(1, message.before, message.beforeKind, message.after, STREAM)
+            : message.tag === 'insert'
+              ? encoder.create(1, message.after, STREAM)
+              : [];
+        if (raw === undefined) expect(value?.length).toBeGreaterThan(2);
+        else expect([raw].map(readable)).toEqual(long().map(readable));
+      }
+    }
+  });
+});
+
+const ID = '76019d1a-ad2e-4b22-96e9-1a6d6543c818';
+
+describe('a row is left to the other way', () => {
+  test.each([
+    ['when the catalogue has other columns', insertBytes(1, [ID]), {}],
+    ['when it is large', insertBytes(1, [ID, 'x'.repeat(40_000)]), {}],
+    ['when it is damaged', damaged(insertBytes(1, [ID, 'é'])), {}],
+    ['when it is of a snapshot', insertBytes(1, [ID, 'a']), { snapshot: 'true' } as const],
+    [
+      'when its LSN is beyond what a double counts',
+      insertBytes(1, [ID, 'a']),
+      { lsn: (2n ** 60n) as typeof STREAM.lsn },
+    ],
+    ['when its key is NULL', insertBytes(1, [null, 'a']), {}],
+  ])('%s', (_when, bytes, context) => {
+    const encoder = createEventEncoder(DEFAULTS);
+    encoder.describe(table([column('id', 'uuid', { keyRank: 1 }), column('name', 'text')]));
+    const change = readRawChange(bytes);
+    expect(change).toBeDefined();
+    expect(change && encoder.raw?.(change, { ...STREAM, ...context })).toBeUndefined();
+  });
+});
+
+test('records stay as they are while others are written after them, into the same buffer and the next', () => {
+  const encoder = createEventEncoder(DEFAULTS);
+  encoder.describe(table([column('id', 'int4', { keyRank: 1 }), column('name', 'text')]));
+  const rows = Array.from({ length: 3_000 }, (_, i) => [String(i), 'x'.repeat(i % 300)]);
+  const records = rows.flatMap((row) => {
+    const change = readRawChange(insertBytes(1, row));
+    return (change && encoder.raw?.(change, STREAM)) ?? [];
+  });
+  expect(records).toHaveLength(rows.length);
+  expect(records.every(isPlaced)).toBe(true);
+  expect(new Set(records.map(({ bytes }) => bytes)).size).toBeGreaterThan(1);
+  for (const [i, { key, value }] of records.entries()) {
+    expect(String(key)).toBe(`{"id":${i}}`);
+    expect(JSON.parse(String(value)).after).toEqual({ id: i, name: rows[i]?.[1] });
+  }
+});
+
+/** The last byte begins a character of UTF-8 that does not end. */
+function damaged(bytes: Buffer): Buffer {
+  bytes[bytes.length - 1] = 0xc3;
+  return bytes;
+}
