@@ -1,5 +1,8 @@
 import { defineScenario, LESSON_DEADLINES_MS } from '../harness/runner/scenario.ts';
 
+const WATERMARKS =
+  'Debezium leaves out of a chunk what the stream changed between its two watermarks: no older image comes late';
+
 export default defineScenario({
   title: 'Backfill',
   lesson:
@@ -20,6 +23,14 @@ export default defineScenario({
                WHERE created_at < now() - interval '30 days' AND _cdc_captured_at > now() - interval '1 day'`,
         atLeast: 1,
         why: 'historical rows keep their business time, and carry the time of their capture beside it',
+        where: { sink: 'ts' },
+      },
+      {
+        kind: 'sink-count',
+        sql: "SELECT count(*)::int8 AS n FROM orders WHERE created_at < now() - interval '30 days'",
+        atLeast: 1,
+        why: 'historical rows keep their business time; the JDBC sink keeps no time of capture',
+        where: { sink: 'jdbc' },
       },
     ],
   },
@@ -29,6 +40,14 @@ export default defineScenario({
         do: 'fault',
         fault: 'hold-snapshot-chunk',
         with: { tables: ['public.customers', 'public.orders'] },
+        where: { source: 'ts' },
+      },
+      // Debezium cannot be held between reading a chunk and publishing it; it reads them beside the live writes.
+      {
+        do: 'fault',
+        fault: 'incremental-snapshot',
+        with: { tables: ['public.customers', 'public.orders'] },
+        where: { source: 'debezium' },
       },
     ],
     hold: [
@@ -49,13 +68,30 @@ export default defineScenario({
       workload: { kind: 'update-only', rate: 50 },
       expect: { verdict: 'PASS' },
       because: 'a position guard: an older image never overwrites a newer one',
+      engines: {
+        'ts+jdbc': {
+          expect: { verdict: 'FAIL', finding: { class: 'stale', hop: 'sink' } },
+          because:
+            'the JDBC sink has no position guard: the late image overwrites the newer row, however it is set',
+        },
+        'debezium+ts': { expect: { verdict: 'PASS' }, because: WATERMARKS },
+        'debezium+jdbc': { expect: { verdict: 'PASS' }, because: WATERMARKS },
+      },
     },
     naive: {
       source: { file: 'source' },
       sink: { file: 'sink-unguarded' },
       workload: { kind: 'update-only', rate: 50 },
-      expect: { verdict: 'FAIL', finding: { class: 'stale', hop: 'sink' } },
+      expect: { verdict: 'FAIL', finding: { class: 'stale', hop: 'sink' }, follows: ['order'] },
       because: 'no position guard: the last event to arrive wins, however old its image',
+      engines: {
+        'ts+jdbc': {
+          expect: { verdict: 'FAIL', finding: { class: 'stale', hop: 'sink' } },
+          because: 'no position guard: the last event to arrive wins, however old its image',
+        },
+        'debezium+ts': { expect: { verdict: 'PASS' }, because: WATERMARKS },
+        'debezium+jdbc': { expect: { verdict: 'PASS' }, because: WATERMARKS },
+      },
     },
   },
   deadlinesMs: LESSON_DEADLINES_MS,

@@ -1,25 +1,21 @@
 import { messageOf } from '../pipeline/contract/errors.ts';
+import { readCatalogues, settledCatalogues, topicsOf } from './catalogues.ts';
 import {
-  type Catalogues,
   type Check,
   type CheckContext,
   type CheckResult,
   checkResultSchema,
   type TopicLogView,
 } from './check.ts';
-import type { PassFence } from './compare/settle.ts';
 import type { VerifierConfig } from './config.ts';
+import { OpenConnections } from './connections.ts';
 import { type Content, compareContent, countOf } from './content.ts';
 import { type FenceOutcome, passFence } from './fence.ts';
 import { printLsn } from './lsn.ts';
 import { Memory } from './memory.ts';
-import { readCatalogue, type Table } from './observe/catalogue.ts';
-import { reshaped, shapeOf } from './observe/copy-shape.ts';
-import { KafkaView, topicOf } from './observe/kafka.ts';
 import { type Connections, PipelineView } from './observe/pipeline.ts';
 import { type Processed, readProcessed } from './observe/processed.ts';
 import type { TopicView } from './observe/topic-log.ts';
-import { Database } from './postgres.ts';
 import type { CheckReport, Finding, Report, TableReport } from './report.ts';
 import { type Verdict, worst } from './verdict.ts';
 
@@ -155,60 +151,6 @@ async function guarded(pass: () => Promise<FenceOutcome>): Promise<FenceOutcome>
   }
 }
 
-function topicsOf(config: VerifierConfig, { expected }: Catalogues): ReadonlyMap<string, string> {
-  return new Map(expected.map(({ id }) => [id, topicOf(config.topicPrefix, id)]));
-}
-
-/**
- * What must be in the sink is told by the source's catalogue, never by what was read or by what the publication holds:
- * a table that fell out of the publication is still expected.
- */
-async function readCatalogues(config: VerifierConfig, connections: Connections): Promise<Catalogues> {
-  const [source, theirs] = await Promise.all([
-    connections.source().then(readCatalogue),
-    connections.sink().then(readCatalogue),
-  ]);
-  const excluded = new Set(config.excludeTables);
-  const wanted = config.tables ?? [...source.keys()].filter((id) => !excluded.has(id));
-  const copies = new Map<string, Table>();
-  const expected: Table[] = [];
-  const unknown: string[] = [];
-  for (const id of wanted) {
-    const table = source.get(id);
-    if (table === undefined) unknown.push(id);
-    else expected.push(table);
-    const mapped = config.tableMap[id] ?? table?.name ?? '';
-    const schema = config.sink.sameSchemas ? (table?.schema ?? '') : config.sink.schema;
-    const copy = theirs.get(mapped.includes('.') ? mapped : `${schema}.${mapped}`);
-    if (copy !== undefined) copies.set(id, reshaped(copy, shapeOf(config, id)));
-  }
-  return { source, copies, expected, unknown };
-}
-
-/**
- * A column or table that the copy lacks may have been made at the source a moment ago: it is held against the sink
- * only behind another fence. @throws where that one is not passed.
- */
-async function settledCatalogues(
-  config: VerifierConfig,
-  connections: Connections,
-  passFence: PassFence,
-): Promise<Catalogues> {
-  const before = await readCatalogues(config, connections);
-  const lacking = before.expected.filter((table) => lacksColumns(table, before.copies.get(table.id)));
-  if (lacking.length === 0) return before;
-  if ((await passFence()) !== 'passed') {
-    const names = lacking.map(({ id }) => id).join(', ');
-    throw new Error(`the copy of ${names} lacks columns, and no fence behind that was passed`);
-  }
-  return { ...before, copies: (await readCatalogues(config, connections)).copies };
-}
-
-function lacksColumns(table: Table, copy: Table | undefined): boolean {
-  const names = new Set(copy?.columns.map((column) => column.name));
-  return table.columns.some((column) => !names.has(column.name));
-}
-
 /** Reads once; after a failure it is read anew, for a server may come back. */
 function onceRead<T>(read: () => Promise<T>): () => Promise<T> {
   let known: Promise<T> | undefined;
@@ -228,53 +170,6 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
     made ??= make();
     return made;
   };
-}
-
-/** Connections made when first asked for, and made again where one broke: a server may come back. */
-class OpenConnections implements Connections, AsyncDisposable {
-  readonly #config: VerifierConfig;
-  #source: Promise<Database> | null = null;
-  #sink: Promise<Database> | null = null;
-  #kafka: Promise<KafkaView> | null = null;
-
-  constructor(config: VerifierConfig) {
-    this.#config = config;
-  }
-
-  async source(): Promise<Database> {
-    if (this.#source !== null && !(await isOpen(this.#source))) this.#source = null;
-    this.#source ??= Database.connect('source', this.#config.source.url, this.#config.compareTimeoutMs);
-    return await this.#source;
-  }
-
-  async sink(): Promise<Database> {
-    if (this.#sink !== null && !(await isOpen(this.#sink))) this.#sink = null;
-    this.#sink ??= Database.connect('sink', this.#config.sink.url, this.#config.compareTimeoutMs);
-    return await this.#sink;
-  }
-
-  async kafka(): Promise<KafkaView | null> {
-    if (this.#config.kafka === null) return null;
-    this.#kafka ??= KafkaView.connect(this.#config.kafka.bootstrapServers);
-    try {
-      return await this.#kafka;
-    } catch (error) {
-      this.#kafka = null;
-      throw error;
-    }
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    const all = await Promise.allSettled([this.#source, this.#sink, this.#kafka]);
-    for (const one of all) if (one.status === 'fulfilled') await one.value?.[Symbol.asyncDispose]();
-  }
-}
-
-async function isOpen(connection: Promise<Database>): Promise<boolean> {
-  return await connection.then(
-    (database) => database.isOpen,
-    () => false,
-  );
 }
 
 interface Parts {

@@ -10,10 +10,16 @@ import { matrixPage, twoAtATime, verdictOn } from './testing/matrix.ts';
 /** One of each kind; `CDC_LAB_DEFECTS=all`, or names, for others. */
 const SAMPLE = [
   'capture-ignores-deletes',
+  'capture-truncates-late',
+  'drops-column-default',
   'drops-last-of-transaction',
   'flips-a-bit',
+  'inverts-updates',
   'older-write-wins',
+  'replays-after-delete',
   'sends-twice',
+  'skips-overwritten-updates',
+  'stamps-own-positions',
   'swallows-apply-errors',
   'truncates-late',
   'writes-toast-placeholder',
