@@ -26,6 +26,16 @@ import { createTableFilter, type TableFilter } from './table-filter.ts';
 /** Id of the first snapshot of everything. */
 export const INITIAL_SNAPSHOT = 'initial';
 
+const ADDED = 'added-';
+
+/**
+ * A first snapshot, of everything or of tables that were added to the publication: the stream begins after it. Beside
+ * it, an update that leaves out an unchanged TOAST value could come before anybody has seen the row.
+ */
+export function isFirstSnapshot({ id, kind }: SnapshotJob): boolean {
+  return kind === 'initial' || (kind === 'blocking' && id.startsWith(ADDED));
+}
+
 /** What a session begins with. */
 export interface Prepared {
   readonly system: SystemIdentity;
@@ -124,7 +134,7 @@ function resume(
     snapshotCompleted = false;
   }
   const captured = added.filter((t) => `${t.schema}.${t.table}` !== config.signalTable);
-  if (captured.length > 0) snapshots.push(newJob(`added-${randomUUID()}`, 'incremental', captured));
+  if (captured.length > 0) snapshots.push(newJob(`${ADDED}${randomUUID()}`, 'blocking', captured));
   log.info('Goes on from the stored position.', { lsn: formatLsn(stored.flushLsn), slot: config.slot.name });
   const ahead = Object.entries(stored.readWhole).filter(([, lsn]) => lsn > stored.flushLsn);
   return {

@@ -14,7 +14,7 @@ import { parseLsn } from './lsn-text.ts';
 import { OffsetBook } from './offset-book.ts';
 import { OffsetStore } from './offset-store.ts';
 import { plainly } from './plain-records.ts';
-import { INITIAL_SNAPSHOT, type Prepared, prepare } from './prepare.ts';
+import { INITIAL_SNAPSHOT, isFirstSnapshot, type Prepared, prepare } from './prepare.ts';
 import { takenOut } from './publication.ts';
 import { createPublishStage } from './publisher.ts';
 import { readWhole } from './read-whole.ts';
@@ -142,9 +142,10 @@ export class Session {
     this.#phase = 'prepared';
     this.#options.onPrepared();
     const work = { prepared, publish, book, sql, replication };
-    const initial = book.current.snapshots.find((job) => job.id === INITIAL_SNAPSHOT);
-    if (initial) await this.#snapshot(initial, work, signal, prepared.created);
-    if (signal.aborted) return;
+    for (const job of book.current.snapshots.filter(isFirstSnapshot)) {
+      await this.#snapshot(job, work, signal, job.id === INITIAL_SNAPSHOT ? prepared.created : undefined);
+      if (signal.aborted) return;
+    }
     if (config.snapshot.mode === 'initial_only') return await this.#idle(signal);
     await this.#streamOn(work, signal);
   }
@@ -232,7 +233,8 @@ export class Session {
     const own = new AbortController();
     this.#running.set(job.id, own);
     const both = AbortSignal.any([signal, own.signal]);
-    if (job.kind === 'initial') this.#phase = 'initial snapshot';
+    if (isFirstSnapshot(job))
+      this.#phase = `${job.id === INITIAL_SNAPSHOT ? 'initial ' : ''}snapshot, then streaming`;
     if (job.kind === 'blocking') gate.hold('blocking-snapshot');
     try {
       const published = await publishedTables(sql, config.publication.name);
@@ -241,7 +243,7 @@ export class Session {
         ? await SnapshotReader.open(config, created, published)
         : await SnapshotReader.openNow(config, published, name);
       // Read at a later position than the stream begins at.
-      const ready = created || job.kind !== 'initial' ? job : await readWhole(job, reader, book, sql);
+      const ready = created || !isFirstSnapshot(job) ? job : await readWhole(job, reader, book, sql);
       await runSnapshot(ready, {
         reader,
         encoder: this.#encoder(),
