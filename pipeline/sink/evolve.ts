@@ -25,6 +25,12 @@ async function inTransaction(client: ClientBase, statement: string): Promise<voi
   }
 }
 
+/**
+ * Room that is left in a table's pages, in percent of what fits: an update that finds some beside the old version of
+ * its row touches no index (PostgreSQL's "heap-only tuples"), which halves the cost of it.
+ */
+const FILL_FACTOR = 70;
+
 /** `CREATE TABLE` with the event's columns, the metadata columns, and the key as primary key where there is one. */
 export async function createTable(
   client: ClientBase,
@@ -44,7 +50,8 @@ export async function createTable(
   await inTransaction(
     client,
     `CREATE SCHEMA IF NOT EXISTS ${schema};
-     CREATE TABLE IF NOT EXISTS ${name.sql} (${[...columns, ...metadata, ...key].join(', ')})`,
+     CREATE TABLE IF NOT EXISTS ${name.sql} (${[...columns, ...metadata, ...key].join(', ')})
+       WITH (fillfactor = ${FILL_FACTOR})`,
   );
 }
 

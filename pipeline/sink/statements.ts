@@ -15,57 +15,58 @@ const RECEIVED_AT = quoteIdentifier(METADATA_COLUMNS.receivedAt);
 
 /**
  * Parameters of {@link upsertSql} and {@link partialSql}, in order: one array per column of the shape, one per entry
- * of the metadata, the keys' texts, then scalars: received_at, the table's name, its TRUNCATE watermark.
+ * of the metadata, then scalars: received_at, the table's TRUNCATE watermark. Where tombstones are looked at, the
+ * table's name and the array of the keys' texts follow.
  */
 interface RowSource {
   readonly columns: readonly SinkColumn[];
-  /** `unnest($1::uuid[], …) AS u(c0, …)` */
+  /** `(SELECT unnest($1::uuid[]) AS c0, …) AS u` */
   readonly from: string;
   /** `u.c0`, cast where an array could not carry the type. */
   readonly values: readonly string[];
   readonly position: string;
-  readonly key: string;
   readonly receivedAt: string;
-  readonly table: string;
   readonly watermark: string;
+  /** `$12::text`; used with `u.k`. */
+  readonly table: string;
 }
 
-function arrayParameter(column: SinkColumn, n: number): string {
+/** Element type of the array that a column's values travel in. */
+export function elementType(column: SinkColumn): string {
   // unnest flattens arrays of arrays: an array column travels as text.
-  return column.isArray ? `$${n}::text[]` : `$${n}::${column.castType}[]`;
+  return column.isArray ? 'text' : column.castType;
 }
 
-function rowSource(columns: readonly SinkColumn[]): RowSource {
+function rowSource(columns: readonly SinkColumn[], withKeys: boolean): RowSource {
   const width = columns.length;
-  const parameters = columns.map((column, i) => arrayParameter(column, i + 1));
-  const aliases = columns.map((_, i) => `c${i}`);
+  const arrays = columns.map((column, i) => `unnest($${i + 1}::${elementType(column)}[]) AS c${i}`);
   PER_ROW_METADATA.forEach(([, type], i) => {
-    parameters.push(`$${width + i + 1}::${type}[]`);
-    aliases.push(`m${i}`);
+    arrays.push(`unnest($${width + i + 1}::${type}[]) AS m${i}`);
   });
   const next = width + PER_ROW_METADATA.length + 1;
+  if (withKeys) arrays.push(`unnest($${next + 3}::text[]) AS k`);
   return {
     columns,
-    from: `unnest(${parameters.join(', ')}, $${next}::text[]) AS u(${aliases.join(', ')}, k)`,
+    // In the select list and not in FROM: there each of the arrays would go through a tuplestore of its own.
+    from: `(SELECT ${arrays.join(', ')}) AS u`,
     values: columns.map((column, i) => (column.isArray ? `u.c${i}::${column.castType}` : `u.c${i}`)),
     position: 'u.m2 COLLATE "C"',
-    key: 'u.k',
-    receivedAt: `$${next + 1}::timestamptz`,
+    receivedAt: `$${next}::timestamptz`,
+    watermark: `$${next + 1}::text`,
     table: `$${next + 2}::text`,
-    watermark: `$${next + 3}::text`,
   };
 }
 
 /** The table's columns of a shape. */
-export function columnsOf(table: SinkTable, shape: string): SinkColumn[] {
+function columnsOf(table: SinkTable, shape: string): SinkColumn[] {
   return table.columns.filter((_, i) => shape[i] === '+');
 }
 
 function notOvertaken(source: RowSource, checkTombstones: boolean): string {
   const dead = checkTombstones
     ? ` AND NOT EXISTS (SELECT FROM ${TOMBSTONES_TABLE} d WHERE d.table_name = ${source.table}` +
-      ` AND d.key = ${source.key} AND d.position >= ${source.position})`
-    : ` AND ${source.table} IS NOT NULL`;
+      ` AND d.key = u.k AND d.position >= ${source.position})`
+    : '';
   return `${source.position} > ${source.watermark}${dead}`;
 }
 
@@ -78,13 +79,13 @@ export interface UpsertOptions {
 
 /** INSERT of all rows of a batch; with keys an upsert that an older position cannot win. */
 export function upsertSql(table: SinkTable, shape: string, options: UpsertOptions): string {
-  const source = rowSource(columnsOf(table, shape));
+  const source = rowSource(columnsOf(table, shape), options.checkTombstones);
   const metadata = PER_ROW_METADATA.map(([name]) => quoteIdentifier(name));
   const names = [...source.columns.map((c) => quoteIdentifier(c.name)), ...metadata, RECEIVED_AT];
   const values = [...source.values, ...PER_ROW_METADATA.map((_, i) => `u.m${i}`), source.receivedAt];
   const where = options.guard
     ? notOvertaken(source, options.checkTombstones)
-    : `${source.table} IS NOT NULL AND ${source.watermark} IS NOT NULL`;
+    : `${source.watermark} IS NOT NULL`;
   const insert =
     `INSERT INTO ${table.name.sql} AS t (${names.join(', ')})` +
     ` SELECT ${values.join(', ')} FROM ${source.from} WHERE ${where}`;
@@ -97,7 +98,7 @@ export function upsertSql(table: SinkTable, shape: string, options: UpsertOption
 
 /** UPDATE of the columns that were sent; those with an unchanged TOAST value are left alone. */
 export function partialSql(table: SinkTable, shape: string, keys: readonly string[], guard: boolean): string {
-  const source = rowSource(columnsOf(table, shape));
+  const source = rowSource(columnsOf(table, shape), false);
   const sets = source.columns
     .map((column, i) => [column.name, source.values[i]] as const)
     .filter(([name]) => !keys.includes(name))
@@ -115,7 +116,7 @@ export function partialSql(table: SinkTable, shape: string, keys: readonly strin
     : ` AND ${source.watermark} IS NOT NULL`;
   return (
     `UPDATE ${table.name.sql} AS t SET ${sets.join(', ')} FROM ${source.from}` +
-    ` WHERE ${join.join(' AND ')}${overtaken} AND ${source.table} IS NOT NULL AND u.k IS NOT NULL`
+    ` WHERE ${join.join(' AND ')}${overtaken}`
   );
 }
 
@@ -124,7 +125,7 @@ function keySource(table: SinkTable, keys: readonly string[]): { from: string; j
   const columns = keys
     .map((key) => table.columns[table.indexOf.get(key) ?? -1])
     .filter((c) => c !== undefined);
-  const parameters = columns.map((column, i) => arrayParameter(column, i + 1));
+  const parameters = columns.map((column, i) => `$${i + 1}::${elementType(column)}[]`);
   const n = columns.length;
   const aliases = columns.map((_, i) => `c${i}`).join(', ');
   const join = columns

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { ClientBase, QueryResult } from 'pg';
 import { DEDUP_TABLE, TOMBSTONES_TABLE, TRUNCATES_TABLE } from '../contract/sink-tables.ts';
-import { arrayLiteral } from './array-literal.ts';
+import { arrayParameter } from './array-parameter.ts';
 import type { Change } from './bind.ts';
 import type { TableChanges } from './binder.ts';
 import { type Folded, planBatch, type Step } from './plan.ts';
 import { RecordError } from './record-error.ts';
-import { columnsOf, deleteSql, partialSql, plainDeleteSql, positionsSql, upsertSql } from './statements.ts';
+import { deleteSql, elementType, partialSql, plainDeleteSql, positionsSql, upsertSql } from './statements.ts';
 import type { SinkTable } from './tables.ts';
 import { instant } from './time.ts';
 
@@ -123,11 +123,18 @@ export class TableWriter {
   async #upsert(shape: string, rows: readonly Folded[]): Promise<void> {
     const { table } = this.#group;
     const keys = this.#options.insertMode === 'upsert' ? this.#group.keys : [];
-    const options = { keys, guard: this.#guard, checkTombstones: this.#marks.hasTombstones };
-    const id = `upsert ${shape} ${options.guard} ${options.checkTombstones}`;
+    const checkTombstones = this.#guard && this.#marks.hasTombstones;
+    const options = { keys, guard: this.#guard, checkTombstones };
+    const id = `upsert ${shape} ${options.guard} ${checkTombstones}`;
     const statement = prepared(table, id, () => upsertSql(table, shape, options));
     await this.#count(rows, async () => {
-      const { rowCount } = await run(this.#client, statement, this.#rowParameters(shape, rows));
+      const parameters = this.#rowParameters(shape, rows);
+      if (checkTombstones)
+        parameters.push(
+          this.#name,
+          textArray(rows, ({ key }) => key),
+        );
+      const { rowCount } = await run(this.#client, statement, parameters);
       return rowCount ?? 0;
     });
   }
@@ -237,32 +244,35 @@ export class TableWriter {
   }
 
   #rowParameters(shape: string, rows: readonly Folded[]): unknown[] {
-    const { table } = this.#group;
+    const { columns } = this.#group.table;
     const parameters: unknown[] = [];
-    for (let i = 0; i < table.columns.length; i++) {
-      if (shape[i] === '+') parameters.push(arrayLiteral(rows.map(({ change }) => change.values[i] ?? null)));
-    }
-    if (parameters.length !== columnsOf(table, shape).length) throw new Error('shape and columns differ');
+    columns.forEach((column, i) => {
+      if (shape[i] === '+') {
+        const values = rows.map(({ change }) => change.values[i] ?? null);
+        parameters.push(arrayParameter(values, elementType(column)));
+      }
+    });
     parameters.push(
-      arrayLiteral(rows.map(({ change }) => change.op)),
-      arrayLiteral(rows.map(({ change }) => change.lsn)),
-      arrayLiteral(rows.map(({ change }) => change.position)),
-      arrayLiteral(rows.map(({ change }) => instant(change.sourceTsUs))),
-      arrayLiteral(rows.map(({ change }) => instant(change.capturedUs))),
-      arrayLiteral(rows.map(({ change }) => change.key)),
+      textArray(rows, ({ op }) => op),
+      textArray(rows, ({ lsn }) => lsn),
+      textArray(rows, ({ position }) => position),
+      instants(rows, ({ sourceTsUs }) => sourceTsUs),
+      instants(rows, ({ capturedUs }) => capturedUs),
       this.#receivedAt,
-      this.#name,
       this.#marks.watermark,
     );
     return parameters;
   }
 
   #keyParameters(rows: readonly Folded[]): unknown[] {
-    const columns = this.#group.keys.map((_, i) =>
-      arrayLiteral(rows.map(({ change }) => change.keyValues[i] ?? null)),
-    );
-    const texts = arrayLiteral(rows.map(({ change }) => change.key));
-    return [...columns, texts, arrayLiteral(rows.map(({ change }) => change.position)), this.#name];
+    const { keys, table } = this.#group;
+    const columns = keys.map((name, i) => {
+      const column = table.columns[table.indexOf.get(name) ?? -1];
+      const values = rows.map(({ change }) => change.keyValues[i] ?? null);
+      return arrayParameter(values, column === undefined ? 'text' : elementType(column));
+    });
+    const texts = [textArray(rows, ({ key }) => key), textArray(rows, ({ position }) => position)];
+    return [...columns, ...texts, this.#name];
   }
 
   /** `dedup.mode=table`: leaves only events that were never applied, and writes down those. */
@@ -282,8 +292,11 @@ export class TableWriter {
         this.#options.connector,
         partition.topic,
         partition.partition,
-        arrayLiteral(identities),
-        arrayLiteral(events.map((change) => String(partition.offsets[change.index] ?? 0n))),
+        arrayParameter(identities, 'text'),
+        arrayParameter(
+          events.map((change) => String(partition.offsets[change.index] ?? 0n)),
+          'bigint',
+        ),
       ],
     });
     const fresh = new Set((result.rows as { identity: string }[]).map((row) => row.identity));
@@ -295,6 +308,20 @@ export class TableWriter {
     });
     return this.#group.changes.filter((change) => change.kind === 'tombstone' || kept.has(change));
   }
+}
+
+function textArray(rows: readonly Folded[], of: (change: Change) => string | null): unknown {
+  return arrayParameter(
+    rows.map(({ change }) => of(change)),
+    'text',
+  );
+}
+
+function instants(rows: readonly Folded[], of: (change: Change) => number | null): unknown {
+  return arrayParameter(
+    rows.map(({ change }) => instant(of(change))),
+    'timestamp with time zone',
+  );
 }
 
 /** What tells an event from every other: its position and key; without a key, its values. */
