@@ -35,6 +35,34 @@ const thresholdsSchema = z.strictObject({
     .int()
     .positive()
     .default(128 * 1024 ** 2),
+  /** Rows of a table that are compared in one piece at most; null: as many as `snapshotBoundMs` leaves time for. */
+  rowsPerPart: z.int().min(100).nullable().default(null),
+});
+
+/** What has healed is forgotten after so long, and beyond so many. */
+const findingsSchema = z.strictObject({
+  keepDays: z.number().positive().default(30),
+  keep: z.int().nonnegative().default(10_000),
+});
+
+/** Changed rows at once, by a slot of the verifier's own; all rows in the background, at a share of the time. */
+const adaptiveSchema = z.strictObject({
+  /** What was written is looked at so often. */
+  touchedEveryMs: z.int().min(100).default(1_000),
+  /** Keys looked at by themselves each time; what is beyond waits for the next full verification. */
+  keysPerRound: z.int().positive().default(5_000),
+  /** Of the time that full verifications may take: 0.1 leaves nine times as long in between as the last one took. */
+  share: z.number().positive().max(1).default(0.1),
+});
+
+/** Is told of every change of the verdict. */
+const webhookSchema = z.strictObject({
+  /** May hold `${env:NAME}`, as the headers may. */
+  url: z.string().regex(/^(https?:\/\/|\$\{env:)/, 'must begin with http:// or https://'),
+  headers: z.record(z.string(), z.string()).default({}),
+  attempts: z.int().min(1).max(20).default(6),
+  firstRetryMs: z.int().positive().default(500),
+  timeoutMs: z.int().positive().default(10_000),
 });
 
 /** The configuration file of `verifier/main.ts`. */
@@ -98,8 +126,17 @@ export const configSchema = z.strictObject({
   deadlineMs: z.int().positive().default(60_000),
   /** A comparison that takes longer is INCONCLUSIVE. */
   compareTimeoutMs: z.int().positive().default(600_000),
+  /**
+   * No snapshot that the verifier compares in, and no slot of its own, lives longer: for so long at most it holds back
+   * WAL and vacuum. A table that takes longer is compared in ranges of its primary key.
+   */
+  snapshotBoundMs: z.int().min(500).default(60_000),
   /** Reports kept in `GET /report/history`. */
   historyReports: z.int().positive().default(500),
+  findings: findingsSchema.prefault({}),
+  /** Null: keys that change are looked at with all others, every {@link everyMs}. */
+  adaptive: adaptiveSchema.nullable().default(null),
+  webhook: webhookSchema.nullable().default(null),
   thresholds: thresholdsSchema.prefault({}),
 });
 export type VerifierConfig = z.infer<typeof configSchema>;
@@ -148,6 +185,9 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   kafka: ['bootstrapServers'],
   connectors: Object.keys(connectorSchema.shape),
   thresholds: Object.keys(thresholdsSchema.shape),
+  findings: Object.keys(findingsSchema.shape),
+  adaptive: Object.keys(adaptiveSchema.shape),
+  webhook: Object.keys(webhookSchema.shape),
 };
 
 function describeIssue(issue: z.core.$ZodIssue): string {

@@ -124,6 +124,12 @@ export const comparisonReportSchema = z.object({
   touchedShare: z.number().min(0).max(1),
   /** Tables that could not be compared by the slot. */
   notExact: z.array(z.object({ table: z.string(), reason: z.string() })),
+  /** Pairs of snapshots that the comparison took, and parts of tables that were compared in them. */
+  windows: z.int().nonnegative().optional(),
+  parts: z.int().nonnegative().optional(),
+  /** How long a snapshot may live (`snapshotBoundMs` of the configuration), and how long the longest did. */
+  snapshotBoundMs: z.int().nonnegative().optional(),
+  longestSnapshotMs: z.int().nonnegative().optional(),
 });
 export type ComparisonReport = z.infer<typeof comparisonReportSchema>;
 

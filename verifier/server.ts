@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { FINDING_STATES } from './findings.ts';
 import type { VerifierService } from './service.ts';
 
 const verifyBody = z.strictObject({
@@ -10,6 +11,11 @@ const verifyBody = z.strictObject({
   whole: z.boolean().optional(),
 });
 const historyQuery = z.object({ limit: z.coerce.number().int().positive().max(10_000).optional() });
+
+const findingsQuery = z.object({
+  state: z.enum(FINDING_STATES).optional(),
+  limit: z.coerce.number().int().positive().max(10_000).optional(),
+});
 
 /** The verifier's HTTP interface. Answers to requests that name its loopback address, or one of `names` at any port. */
 export function createServer(service: VerifierService, names: readonly string[] = []): FastifyInstance {
@@ -43,10 +49,18 @@ export function createServer(service: VerifierService, names: readonly string[] 
     running: service.running,
     lastReportAt: service.history.last?.at ?? null,
     verdict: service.history.last?.verdict ?? null,
+    watch: service.watch,
   }));
-  server.get('/metrics', async (_, reply) => {
-    reply.header('content-type', service.metrics.registry.contentType);
-    return await service.metrics.registry.metrics();
+  server.get('/findings', async (request, reply) => {
+    const query = findingsQuery.safeParse(request.query);
+    if (!query.success) return await reply.code(400).send({ error: z.prettifyError(query.error) });
+    return { schemaVersion: 1, findings: service.findings.list(query.data.state, query.data.limit) };
+  });
+  server.get('/metrics', async (request, reply) => {
+    service.measure();
+    const { contentType, body } = await service.metrics.expose(request.headers.accept);
+    // As it is: fastify would write the version's parameter anew.
+    return await reply.header('content-type', contentType).send(body);
   });
   return server;
 }

@@ -7,7 +7,7 @@ import { History } from './history.ts';
 import { loadChecks } from './plugins.ts';
 import type { Report } from './report.ts';
 import { createServer, portOf } from './server.ts';
-import { VerifierService } from './service.ts';
+import { pauseAfter, VerifierService } from './service.ts';
 
 const NOWHERE = 'postgres://postgres@127.0.0.1:9/none';
 const folder = (): string => mkdtempSync(join(tmpdir(), 'verifier-'));
@@ -60,6 +60,8 @@ test('the service reports over HTTP, and only to its own loopback address', asyn
     expect((await get('/report')).json()).toEqual(made.json());
     expect((await get('/report/history')).json()).toEqual({ schemaVersion: 1, reports: [made.json()] });
     expect((await get('/metrics')).body).toContain('cdc_verifier_verdict{verdict="INCONCLUSIVE"} 1');
+    expect((await get('/findings')).json()).toEqual({ schemaVersion: 1, findings: [] });
+    expect((await get('/findings?state=mended')).statusCode).toBe(400);
     expect((await get('/health')).json()).toMatchObject({ status: 'ok', verdict: 'INCONCLUSIVE' });
     const bad = await server.inject({
       method: 'POST',
@@ -75,4 +77,52 @@ test('the service reports over HTTP, and only to its own loopback address', asyn
     await server.close();
     await service.stop();
   }
+});
+
+test('a full verification takes no more than its share of the time, and none comes before its interval', () => {
+  expect(pauseAfter(100, 5_000, 0.1)).toBe(5_000);
+  expect(pauseAfter(10_000, 5_000, 0.1)).toBe(90_000);
+  expect(pauseAfter(10_000, 5_000, 1)).toBe(5_000);
+});
+
+/** One line of OpenMetrics text but its comments: name, labels, value. */
+const SAMPLE =
+  /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*"(,[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*")*\})? -?[0-9.e+-]+$/;
+
+test('a scraper gets the format that it asks for; OpenMetrics ends in its end, and counters are named as it wants', async () => {
+  const service = new VerifierService(parseConfig(raw(folder()), 'test'), []);
+  await service.verify(50);
+  const server = createServer(service);
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  try {
+    const host = `127.0.0.1:${portOf(server)}`;
+    const scrape = (accept?: string) =>
+      server.inject({ url: '/metrics', headers: { host, ...(accept === undefined ? {} : { accept }) } });
+    const open = await scrape('application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5');
+    expect(open.headers['content-type']).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    const lines = open.body.split('\n');
+    expect(lines.slice(-2)).toEqual(['# EOF', '']);
+    expect(lines.filter((line) => line === '# EOF')).toHaveLength(1);
+    expect(lines).toContain('# TYPE cdc_verifier_verifications counter');
+    expect(lines).toContain('cdc_verifier_verifications_total{verdict="INCONCLUSIVE"} 1');
+    expect(lines).toContain('cdc_verifier_kept_findings{state="open"} 0');
+    const samples = lines.filter((line) => line !== '' && !line.startsWith('#'));
+    expect(samples.length).toBeGreaterThan(20);
+    expect(samples.filter((line) => !SAMPLE.test(line))).toEqual([]);
+    const plain = await scrape();
+    expect(plain.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(plain.body).not.toContain('# EOF');
+    expect(plain.body).toContain('# TYPE cdc_verifier_verifications_total counter');
+  } finally {
+    await server.close();
+    await service.stop();
+  }
+});
+
+test('an unknown key of the webhook is refused by name, and an address that is none', () => {
+  const url = 'http://127.0.0.1:1/x';
+  expect(() => parseConfig({ ...raw('x'), webhook: { url, header: {} } }, 'f')).toThrow(
+    /webhook.header is not known; did you mean headers\?/,
+  );
+  expect(() => parseConfig({ ...raw('x'), webhook: { url: 'file:///etc/x' } }, 'f')).toThrow(/webhook.url/);
 });

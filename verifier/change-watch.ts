@@ -1,0 +1,219 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { messageOf } from '../pipeline/contract/errors.ts';
+import { readCatalogues, topicsOf } from './catalogues.ts';
+import type { Catalogues } from './check.ts';
+import { finding } from './check.ts';
+import { keyOf, pairTables, type TablePair } from './compare/pairing.ts';
+import { settle, type WrongClass, type WrongRow } from './compare/settle.ts';
+import type { VerifierConfig } from './config.ts';
+import { OpenConnections } from './connections.ts';
+import { readRelations } from './exact/relations.ts';
+import { OwnSlot } from './exact/replication.ts';
+import { Touched } from './exact/touched.ts';
+import { resolveKeys } from './exact/versions.ts';
+import { passFence } from './fence.ts';
+import { PipelineView } from './observe/pipeline.ts';
+import type { Finding } from './report.ts';
+
+const CHECK_OF: Readonly<Record<WrongClass, string>> = {
+  missing: 'missing-rows',
+  extra: 'extra-rows',
+  stale: 'stale-rows',
+  corrupted: 'corrupted-rows',
+  duplicate: 'duplicates',
+};
+
+/** How the watch is doing. */
+export interface WatchState {
+  /** `watching`: every change is seen. `blind`: none is, for the reason given. */
+  state: 'starting' | 'watching' | 'blind' | 'stopped';
+  reason: string | null;
+  /** Looks at what had changed, and keys looked at. */
+  rounds: number;
+  keys: number;
+  /** Keys that changed and could not be looked at by themselves. */
+  keysLeft: number;
+}
+
+export interface WatchHandlers {
+  /** Rows that are wrong though their source stood still while a fence was passed. */
+  readonly onWrong: (findings: readonly Finding[]) => void;
+  /** Every change is seen again, and some went by before: all must be looked at once. */
+  readonly onGap: () => void;
+}
+
+const FENCE_MS = 15_000;
+const SLOT_CREATION_MS = 30_000;
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
+const ROUNDS = 3;
+const EXAMPLES = 5;
+
+type Pending = { touched: Touched };
+
+/**
+ * Follows the source by a temporary slot of its own, and looks at every key that was written, soon afterwards: behind a
+ * fence, at that key only. So a wrong row that was just written is found in a moment, whatever the size of its table.
+ */
+export class ChangeWatch {
+  readonly state: WatchState = { state: 'starting', reason: null, rounds: 0, keys: 0, keysLeft: 0 };
+  readonly #config: VerifierConfig;
+  readonly #handlers: WatchHandlers;
+  readonly #stop = new AbortController();
+  #running: Promise<void> | null = null;
+
+  constructor(config: VerifierConfig, handlers: WatchHandlers) {
+    this.#config = config;
+    this.#handlers = handlers;
+  }
+
+  start(): void {
+    this.#running ??= this.#run();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort(new Error('the verifier was stopped'));
+    await this.#running;
+    this.state.state = 'stopped';
+  }
+
+  /** Begins anew, with back-off, after whatever broke it. */
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    for (let waitMs = FIRST_RETRY_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+      const before = this.state.rounds;
+      try {
+        await this.#watch();
+      } catch (error) {
+        if (signal.aborted) return;
+        this.state.state = 'blind';
+        this.state.reason = messageOf(error);
+      }
+      if (this.state.rounds > before) waitMs = FIRST_RETRY_MS;
+      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  async #watch(): Promise<void> {
+    const { signal } = this.#stop;
+    await using connections = new OpenConnections(this.#config);
+    const source = await connections.source();
+    const cancel = async (pid: number): Promise<void> => {
+      await source.query('SELECT pg_cancel_backend($1)', [pid]);
+    };
+    await using slot = await OwnSlot.create(this.#config.source.url, {
+      creationMs: SLOT_CREATION_MS,
+      signal,
+      cancel,
+    });
+    const catalogues = await readCatalogues(this.#config, connections);
+    const fresh = await this.#collector(connections, catalogues);
+    const pending: Pending = { touched: fresh() };
+    const ended = slot.stream({
+      onMessage: (message, _, bytes) => {
+        pending.touched.add(message, bytes);
+        return signal.aborted;
+      },
+      onPosition: () => signal.aborted,
+    });
+    const { reason } = this.state;
+    this.state.state = 'watching';
+    this.state.reason = null;
+    // What went by before this slot was there is behind its snapshot: a verification that begins now sees it.
+    if (reason !== null) this.#handlers.onGap();
+    const looking = this.#look(connections, catalogues, pending, fresh);
+    // Whichever breaks first; the other ends with the connections.
+    looking.catch(() => undefined);
+    await Promise.race([ended, looking]);
+  }
+
+  /** Makes what gathers keys, for the tables as they are now. */
+  async #collector(connections: OpenConnections, { expected }: Catalogues): Promise<() => Touched> {
+    const { touchedKeys: keys, touchedBytes: bytes } = this.#config.thresholds;
+    const relations = await readRelations(
+      await connections.source(),
+      expected.map(({ id }) => id),
+    );
+    return () => new Touched(expected, relations, { keys, bytes });
+  }
+
+  async #look(
+    connections: OpenConnections,
+    catalogues: Catalogues,
+    pending: Pending,
+    fresh: () => Touched,
+  ): Promise<void> {
+    const { signal } = this.#stop;
+    const everyMs = this.#config.adaptive?.touchedEveryMs ?? 1_000;
+    while (!signal.aborted) {
+      await sleep(everyMs, undefined, { signal });
+      const { touched } = pending;
+      const [problem] = touched.problems;
+      if (problem !== undefined) throw new Error(`${problem[0]}: ${problem[1]}`);
+      if (touched.keys === 0) continue;
+      pending.touched = fresh();
+      const wrong = await this.#judge(connections, catalogues, touched);
+      this.state.rounds++;
+      if (wrong.length > 0) this.#handlers.onWrong(wrong);
+    }
+  }
+
+  async #judge(
+    connections: OpenConnections,
+    catalogues: Catalogues,
+    touched: Touched,
+  ): Promise<readonly Finding[]> {
+    const [source, sink] = [await connections.source(), await connections.sink()];
+    const limit = this.#config.adaptive?.keysPerRound ?? 0;
+    let left = limit;
+    const suspected: { pair: TablePair; suspects: readonly string[] }[] = [];
+    for (const table of catalogues.expected) {
+      const all = [...(touched.tables.get(table.id)?.keys() ?? [])];
+      const keys = all.slice(0, left);
+      left -= keys.length;
+      this.state.keys += keys.length;
+      this.state.keysLeft += all.length - keys.length;
+      if (keys.length === 0) continue;
+      const pair = pairTables(table, catalogues.copies.get(table.id));
+      const resolved = await resolveKeys(source, pair, 1, keys);
+      suspected.push({ pair, suspects: resolved.map(({ text }) => text) });
+    }
+    const answers = await settle(source, sink, suspected, {
+      rounds: ROUNDS,
+      versionColumn: this.#config.versionColumn,
+      passFence: () => this.#passFence(connections, catalogues),
+    });
+    return answers.flatMap((answer, i) => {
+      if (answer instanceof Error) throw answer;
+      const pair = suspected[i]?.pair;
+      return pair === undefined ? [] : findingsOf(pair, answer.wrong);
+    });
+  }
+
+  async #passFence(
+    connections: OpenConnections,
+    catalogues: Catalogues,
+  ): Promise<'passed' | 'sync-in-progress' | 'no-evidence'> {
+    const topics = [...topicsOf(this.#config, catalogues).values()];
+    const view = new PipelineView(this.#config, connections, async () => topics);
+    const deadlineAtMs = performance.now() + FENCE_MS;
+    const { tag } = await passFence(view, { deadlineAtMs, signal: this.#stop.signal });
+    return tag === 'passed' ? 'passed' : tag === 'in-progress' ? 'sync-in-progress' : 'no-evidence';
+  }
+}
+
+/** The hop is not sought: the full verification that follows names it. */
+function findingsOf(pair: TablePair, wrong: readonly WrongRow[]): Finding[] {
+  return [...Map.groupBy(wrong, (row) => row.class)].map(([name, rows]) => {
+    const examples = rows.slice(0, EXAMPLES).map((row) => ({
+      key: keyOf(pair, row.keyText),
+      columns: [...row.columns],
+    }));
+    const count = rows.reduce((n, row) => n + row.count, 0);
+    return finding({
+      ...{ check: CHECK_OF[name], class: name, verdict: 'FAIL', table: pair.source.id, count },
+      ...{ first: examples[0] ?? null, examples },
+      detail: `${count} ${name} in ${pair.source.id}, among the rows that were just written`,
+    });
+  });
+}

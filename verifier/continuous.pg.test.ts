@@ -1,0 +1,114 @@
+import { mkdtempSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { parseConfig, type VerifierConfigInput } from './config.ts';
+import { loadChecks } from './plugins.ts';
+import { VerifierService } from './service.ts';
+import { type DatabasePair, databasePair } from './testing/databases.ts';
+
+const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, name text, version bigint);
+  INSERT INTO items SELECT i, 'n' || i, 1 FROM generate_series(1, 100) i`;
+
+async function serviceOf(pair: DatabasePair, stateDir: string, own: Partial<VerifierConfigInput> = {}) {
+  const raw = {
+    ...{ port: 0, stateDir, kafka: null, deadlineMs: 20_000 },
+    ...{ source: { url: pair.sourceUrl, slot: null }, sink: { url: pair.sinkUrl } },
+    ...own,
+  };
+  const service = new VerifierService(parseConfig(raw, 'test'), await loadChecks());
+  return Object.assign(service, { [Symbol.asyncDispose]: () => service.stop() });
+}
+const folder = (): string => mkdtempSync(join(tmpdir(), 'verifier-'));
+const lives = (service: VerifierService) =>
+  service.findings.list().map(({ check, state, rounds, first }) => [check, state, rounds, first?.key.id]);
+
+test('a row that is corrupted, and mended after one comparison, stays in the history across restarts', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const dir = folder();
+  {
+    await using service = await serviceOf(pair, dir);
+    await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 7`);
+    expect((await service.verify()).verdict).toBe('FAIL');
+    expect(lives(service)).toEqual([['corrupted-rows', 'open', 1, '7']]);
+    await pair.onSink(`UPDATE items SET name = 'n7' WHERE id = 7`);
+  }
+  {
+    await using service = await serviceOf(pair, dir);
+    expect((await service.verify()).verdict).toBe('PASS');
+  }
+  await using service = await serviceOf(pair, dir);
+  expect(lives(service)).toEqual([['corrupted-rows', 'healed', 1, '7']]);
+  expect(service.history.list().map(({ verdict }) => verdict)).toEqual(['FAIL', 'PASS']);
+  // It comes back: another finding, confirmed by the second look.
+  await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 8`);
+  await service.verify();
+  await service.verify();
+  expect(lives(service)).toEqual([
+    ['corrupted-rows', 'confirmed', 2, '8'],
+    ['corrupted-rows', 'healed', 1, '7'],
+  ]);
+});
+
+test('a changed key is looked at at once, long before the next full verification, which then confirms it', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const adaptive = { touchedEveryMs: 100, share: 0.5 };
+  await using service = await serviceOf(pair, folder(), { everyMs: 3_600_000, adaptive });
+  service.start();
+  await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+  // Right in the sink before it is written at the source: nothing to find.
+  await pair.onSink(`INSERT INTO items VALUES (200, 'new', 1)`);
+  await pair.onSource(`INSERT INTO items VALUES (200, 'new', 1)`);
+  await expect.poll(() => service.watch?.keys, { timeout: 30_000 }).toBe(1);
+  expect([lives(service), service.history.list()]).toEqual([[], []]);
+  // A row that nobody writes is not looked at: it is for the full verification.
+  await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 1`);
+  await pair.onSource(`UPDATE items SET name = 'lost', version = 2 WHERE id = 7`);
+  await expect.poll(() => lives(service).length, { timeout: 30_000 }).toBeGreaterThan(0);
+  expect(lives(service)[0]).toMatchObject(['stale-rows', expect.any(String), expect.any(Number), '7']);
+  // It asks for a full verification by itself, which sees both.
+  await expect.poll(() => service.history.last?.verdict, { timeout: 30_000 }).toBe('FAIL');
+  expect(
+    lives(service)
+      .map(([check, state]) => [check, state])
+      .sort(),
+  ).toEqual([
+    ['corrupted-rows', 'open'],
+    ['stale-rows', 'confirmed'],
+  ]);
+});
+
+test('where the watch breaks, a full verification makes up for what went by unseen; and its slot does not outlive it', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const slots = async () => {
+    const sql = `SELECT pg_terminate_backend(active_pid), slot_name FROM pg_replication_slots
+                 WHERE database = current_database() AND slot_name LIKE 'cdc_lab_verifier_%'`;
+    return (await pair.source.query(sql)).length;
+  };
+  {
+    await using service = await serviceOf(pair, folder(), { adaptive: { touchedEveryMs: 100 } });
+    service.start();
+    await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+    await expect.poll(slots, { timeout: 30_000 }).toBe(1);
+    await expect.poll(() => service.history.last?.verdict, { timeout: 30_000 }).toBe('PASS');
+    await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+  }
+  await expect.poll(slots, { timeout: 30_000 }).toBe(0);
+});
+
+test('a TRUNCATE, or a table that was made since, begins the watch anew', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await serviceOf(pair, folder(), { adaptive: { touchedEveryMs: 100 } });
+  service.start();
+  await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+  await pair.onSink('TRUNCATE items');
+  await pair.onSource('TRUNCATE items');
+  await expect.poll(() => service.history.last?.verdict, { timeout: 30_000 }).toBe('PASS');
+  await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+  await pair.onSource(`INSERT INTO items VALUES (1, 'lost', 1)`);
+  await expect.poll(() => lives(service)[0]?.[0], { timeout: 30_000 }).toBe('missing-rows');
+});

@@ -1,0 +1,124 @@
+import { appendFileSync, mkdtempSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { finding } from './check.ts';
+import { FindingStore, type Round } from './findings.ts';
+import type { Finding } from './report.ts';
+import type { Verdict } from './verdict.ts';
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'findings-'));
+const LIMITS = { keepMs: 1_000_000, keep: 100 };
+const timeOf = (second: number): string => new Date(1_800_000_000_000 + second * 1000).toISOString();
+
+const lost = (own: Partial<Finding> = {}): Finding =>
+  finding({
+    ...{
+      check: 'missing-rows',
+      class: 'missing',
+      verdict: 'FAIL',
+      table: 'public.a',
+      detail: 'lost',
+      count: 3,
+    },
+    ...{ first: { key: { id: '1' }, columns: [] } },
+    ...own,
+  });
+
+/** A verification at that second, in which the check of missing rows came to `verdict`. */
+const round = (
+  second: number,
+  findings: readonly Finding[],
+  verdict: Verdict,
+  table: Verdict = 'PASS',
+): Round => ({
+  at: timeOf(second),
+  findings,
+  checks: [{ check: 'missing-rows', verdict, detail: '' }],
+  tables: [{ table: 'public.a', verdict: table }] as unknown as Round['tables'],
+});
+
+const life = (store: FindingStore) =>
+  store.list().map(({ state, rounds, count, maxCount }) => [state, rounds, count, maxCount]);
+
+test('a finding is open, then confirmed, then healed, and its first example stays', () => {
+  const store = new FindingStore(folder(), LIMITS);
+  store.note(round(1, [lost()], 'FAIL', 'FAIL'));
+  expect(life(store)).toEqual([['open', 1, 3, 3]]);
+  store.note(
+    round(2, [lost({ count: 1, hop: 'sink', first: { key: { id: '9' }, columns: [] } })], 'FAIL', 'FAIL'),
+  );
+  expect(life(store)).toEqual([['confirmed', 2, 1, 3]]);
+  store.note(round(3, [], 'PASS'));
+  expect(store.list()).toMatchObject([
+    {
+      ...{ state: 'healed', hop: 'sink', first: { key: { id: '1' } }, firstSeenAt: timeOf(1) },
+      ...{ confirmedAt: timeOf(2), lastSeenAt: timeOf(2), healedAt: timeOf(3) },
+    },
+  ]);
+});
+
+test.each<[string, Verdict, Verdict]>([
+  ['a check that came to no verdict', 'INCONCLUSIVE', 'PASS'],
+  ['a fence that was not passed', 'SYNC_IN_PROGRESS', 'PASS'],
+  ['a table that was not compared', 'PASS', 'INCONCLUSIVE'],
+])('%s heals nothing', (_, verdict, table) => {
+  const store = new FindingStore(folder(), LIMITS);
+  store.note(round(1, [lost()], 'FAIL', 'FAIL'));
+  store.note(round(2, [], verdict, table));
+  expect(life(store)).toEqual([['open', 1, 3, 3]]);
+});
+
+test('a check that did not run at all, or looked at a part only, heals nothing', () => {
+  const store = new FindingStore(folder(), LIMITS);
+  store.note(round(1, [lost()], 'FAIL', 'FAIL'));
+  store.note({ ...round(2, [], 'PASS'), checks: [] });
+  store.seen({ at: timeOf(3), findings: [] });
+  expect(life(store)).toEqual([['open', 1, 3, 3]]);
+});
+
+test('what comes back after it healed is a new finding, and the old one stays in the history', () => {
+  const store = new FindingStore(folder(), LIMITS);
+  store.note(round(1, [lost()], 'FAIL', 'FAIL'));
+  store.note(round(2, [], 'PASS'));
+  store.note(round(3, [lost({ count: 1 })], 'FAIL', 'FAIL'));
+  expect(life(store)).toEqual([
+    ['open', 1, 1, 1],
+    ['healed', 1, 3, 3],
+  ]);
+  expect(store.count('open')).toBe(1);
+});
+
+test('a life goes on across a restart, and a line that a kill has torn is left out', () => {
+  const dir = folder();
+  new FindingStore(dir, LIMITS).note(round(1, [lost()], 'FAIL', 'FAIL'));
+  appendFileSync(join(dir, 'findings.ndjson'), '{"id":"torn');
+  const second = new FindingStore(dir, LIMITS);
+  second.note(round(2, [lost()], 'FAIL', 'FAIL'));
+  const third = new FindingStore(dir, LIMITS);
+  expect(life(third)).toEqual([['confirmed', 2, 3, 3]]);
+  third.note(round(3, [], 'PASS'));
+  expect(life(new FindingStore(dir, LIMITS))).toEqual([['healed', 2, 3, 3]]);
+});
+
+test('healed findings are dropped by age and number, others never; the file is kept small', () => {
+  const dir = folder();
+  const store = new FindingStore(dir, { keepMs: 50_000, keep: 2 });
+  for (let i = 0; i < 10; i++) {
+    store.note(round(i * 10, [lost()], 'FAIL', 'FAIL'));
+    store.note(round(i * 10 + 1, [], 'PASS'));
+  }
+  expect(store.list().map(({ healedAt }) => healedAt)).toEqual([timeOf(91), timeOf(81)]);
+  for (let i = 0; i < 3_000; i++) store.note(round(100 + i / 100, [lost()], 'FAIL', 'FAIL'));
+  expect(life(store)[0]).toEqual(['confirmed', 3_000, 3, 3]);
+  expect(readFileSync(join(dir, 'findings.ndjson'), 'utf8').split('\n').length).toBeLessThan(1_100);
+  store.note(round(10_000, [lost()], 'FAIL', 'FAIL'));
+  expect(new FindingStore(dir, LIMITS).list().map(({ state }) => state)).toEqual(['confirmed']);
+});
+
+test('evidence that is missing is no finding of the pipeline', () => {
+  const store = new FindingStore(folder(), LIMITS);
+  const blind = lost({ class: 'evidence-missing', verdict: 'INCONCLUSIVE' });
+  store.note(round(1, [blind], 'INCONCLUSIVE'));
+  expect(store.list()).toEqual([]);
+});

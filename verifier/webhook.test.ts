@@ -1,0 +1,120 @@
+import { mkdtempSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import type { Report } from './report.ts';
+import type { Verdict } from './verdict.ts';
+import { type Notice, Webhook, type WebhookOptions } from './webhook.ts';
+
+const folder = (): string => mkdtempSync(join(tmpdir(), 'webhook-'));
+const report = (verdict: Verdict): Report =>
+  ({ verdict, at: '2026-01-01T00:00:00.000Z', findings: [] }) as unknown as Report;
+
+/** A receiver on loopback that answers with these, one after another, then 200. */
+async function receiver(...answers: number[]) {
+  const got: { notice: Notice; token: string | undefined }[] = [];
+  const server = createServer((request, response) => {
+    let body = '';
+    request.on('data', (chunk) => {
+      body += String(chunk);
+    });
+    request.on('end', () => {
+      const token = request.headers.authorization;
+      got.push({ notice: JSON.parse(body) as Notice, token });
+      response.writeHead(answers.shift() ?? 200).end();
+    });
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const changes = () => got.map(({ notice }) => [notice.from, notice.to]);
+  const close = () =>
+    new Promise<void>((resolve) => {
+      server.close(() => resolve());
+      server.closeAllConnections();
+    });
+  return { got, changes, url: `http://127.0.0.1:${port}/hook/canary-path`, [Symbol.asyncDispose]: close };
+}
+
+const options = (url: string, own: Partial<WebhookOptions> = {}): WebhookOptions => ({
+  ...{ url, headers: {}, attempts: 3, firstRetryMs: 5, timeoutMs: 2_000 },
+  ...own,
+});
+
+async function tell(webhook: Webhook, ...verdicts: Verdict[]): Promise<void> {
+  for (const verdict of verdicts) {
+    webhook.notify(report(verdict));
+    await webhook.settled();
+  }
+}
+
+test('each change of the verdict is told once; a first PASS and a sync in progress are none', async () => {
+  await using own = await receiver();
+  const webhook = new Webhook(options(own.url), folder());
+  await tell(webhook, 'PASS', 'PASS', 'SYNC_IN_PROGRESS', 'FAIL', 'FAIL', 'SYNC_IN_PROGRESS', 'FAIL', 'PASS');
+  expect(own.changes()).toEqual([
+    ['PASS', 'FAIL'],
+    ['FAIL', 'PASS'],
+  ]);
+});
+
+test('a receiver that fails is asked again, so many times and no more; the next report makes up for it', async () => {
+  await using own = await receiver(500, 503, 500, 429);
+  const lines: string[] = [];
+  const webhook = new Webhook(options(own.url), folder(), (line) => void lines.push(line));
+  await tell(webhook, 'FAIL');
+  expect(own.got).toHaveLength(3);
+  expect(webhook.counts).toEqual({ sent: 0, failed: 1 });
+  await tell(webhook, 'FAIL');
+  expect(own.got).toHaveLength(5);
+  expect(webhook.counts).toEqual({ sent: 1, failed: 1 });
+  expect(lines).toHaveLength(4);
+});
+
+test('a refusal that no second attempt mends has none', async () => {
+  await using own = await receiver(400);
+  const webhook = new Webhook(options(own.url), folder(), () => undefined);
+  await tell(webhook, 'FAIL');
+  expect(own.got).toHaveLength(1);
+});
+
+test('what was told last outlives the verifier', async () => {
+  await using own = await receiver();
+  const dir = folder();
+  await tell(new Webhook(options(own.url), dir), 'FAIL');
+  await tell(new Webhook(options(own.url), dir), 'FAIL', 'PASS');
+  expect(own.changes()).toEqual([
+    [null, 'FAIL'],
+    ['FAIL', 'PASS'],
+  ]);
+});
+
+test('secrets come from the environment, reach the receiver, and no log; nor does the path', async () => {
+  await using own = await receiver(500);
+  process.env.WEBHOOK_TEST_TOKEN = 'canary-token';
+  const lines: string[] = [];
+  const given = options(own.url, { headers: { authorization: 'Bearer ${env:WEBHOOK_TEST_TOKEN}' } });
+  const webhook = new Webhook(given, folder(), (line) => void lines.push(line));
+  await tell(webhook, 'FAIL');
+  expect(own.got.map(({ token }) => token)).toEqual(['Bearer canary-token', 'Bearer canary-token']);
+  const nowhere = new Webhook(
+    { ...given, url: 'http://127.0.0.1:9/canary-path' },
+    folder(),
+    (line) => void lines.push(line),
+  );
+  await tell(nowhere, 'FAIL');
+  expect(lines).toHaveLength(4);
+  expect(lines.join('\n')).not.toContain('canary');
+  delete process.env.WEBHOOK_TEST_TOKEN;
+  expect(() => new Webhook(given, folder())).toThrow('WEBHOOK_TEST_TOKEN, which is not set');
+});
+
+test('a verifier that is stopped waits for no receiver', async () => {
+  await using own = await receiver(500, 500, 500);
+  const webhook = new Webhook(options(own.url, { firstRetryMs: 60_000 }), folder(), () => undefined);
+  webhook.notify(report('FAIL'));
+  await expect.poll(() => own.got.length).toBe(1);
+  await webhook.stop();
+  expect(own.got).toHaveLength(1);
+});
