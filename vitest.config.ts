@@ -36,6 +36,18 @@ export default defineConfig({
           maxWorkers: 2,
         },
       },
+      {
+        test: {
+          name: 'docker',
+          include: ['**/*.docker.test.ts'],
+          exclude: never,
+          // An engine and the images; `npm run test:docker` brings both.
+          globalSetup: ['docker/testing/engine.ts'],
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          fileParallelism: false,
+        },
+      },
     ],
   },
 });
