@@ -17,7 +17,10 @@ export default defineScenario({
         do: 'fault',
         fault: 'kill-at-crash-point',
         with: { worker: 'capture', point: 'capture.after-produce-before-ack', skip: 0 },
+        where: { source: 'ts' },
       },
+      // Debezium stops at no point of ours, and stores its offset on a timer: it is killed well past that.
+      { do: 'fault', fault: 'kill-past-offset', with: { records: 20 }, where: { source: 'debezium' } },
     ],
     // The source does not wait for its capture: these transactions are read from the slot after the start.
     hold: [{ do: 'until-committed', transactions: 50 }],
@@ -31,6 +34,22 @@ export default defineScenario({
       workload: { kind: 'mixed', rate: 50 },
       expect: { verdict: 'PASS' },
       because: 'an upsert by key, guarded by position: what comes twice is written once',
+      engines: {
+        'ts+jdbc': {
+          expect: { verdict: 'PASS' },
+          because:
+            'an upsert by key: rows go back for a moment, and the same events in the same order mend them',
+        },
+        'debezium+ts': {
+          expect: { verdict: 'PASS' },
+          because: 'Debezium sends again all that its stored offset does not cover; each is written once',
+        },
+        'debezium+jdbc': {
+          expect: { verdict: 'PASS' },
+          because:
+            'all since the last stored offset comes again, in the same order: an upsert ends where it was',
+        },
+      },
     },
     naive: {
       source: { file: 'source' },
@@ -38,6 +57,20 @@ export default defineScenario({
       workload: { kind: 'insert-only', rate: 50 },
       expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } },
       because: 'a row for each event that comes: what comes twice is there twice',
+      engines: {
+        'ts+jdbc': {
+          expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } },
+          because: 'insert.mode=insert without a key: the JDBC sink keeps every copy, too',
+        },
+        'debezium+ts': {
+          expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } },
+          because: 'a row for each event: up to ten seconds of events are there twice, not one transaction',
+        },
+        'debezium+jdbc': {
+          expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } },
+          because: 'a row for each event: up to ten seconds of events are there twice, not one transaction',
+        },
+      },
     },
   },
   deadlinesMs: LESSON_DEADLINES_MS,

@@ -23,13 +23,15 @@ export interface Engine {
   readonly crashPoints: boolean;
   /** Whether defects can be planted in it. */
   readonly defects: boolean;
+  /** What its user has to do at the source, as SQL, once the fixture's tables are there. */
+  readonly atSource: readonly string[];
   /** The connector file's configuration, as this engine takes it. */
   readonly adapt: (config: Config) => Config;
 }
 
 const asItIs = (config: Config): Config => config;
-const own = { host: 'worker', crashPoints: true, defects: true, adapt: asItIs } as const;
-const foreign = { host: 'connect', crashPoints: false, defects: false } as const;
+const own = { host: 'worker', crashPoints: true, defects: true, atSource: [], adapt: asItIs } as const;
+const foreign = { host: 'connect', crashPoints: false, defects: false, atSource: [] } as const;
 
 /**
  * Debezium confirms a transaction only with an event behind its commit: without a heartbeat, the slot of an idle
@@ -51,6 +53,8 @@ export const SINKS: Readonly<Record<SinkEngine, Engine>> = {
   jdbc: {
     ...foreign,
     title: "Debezium's JDBC sink 3.5 on Kafka Connect",
+    // It writes the placeholder of an unchanged TOAST value into the row: so no event may carry one.
+    atSource: ['ALTER TABLE documents REPLICA IDENTITY FULL'],
     // Our own key: the JDBC sink has no such thing.
     adapt: ({ 'dedup.mode': _, ...config }) => config,
   },

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { applySchema } from '../../fixtures/schema/schema.ts';
 import { seedRows } from '../../fixtures/schema/seed.ts';
 import { waitUntil } from '../runtimes/wait.ts';
+import { engineOf } from './engines.ts';
 import type { InstanceSpec } from './instance.ts';
 import type { InstancePlan } from './instance-plan.ts';
 
@@ -16,6 +17,9 @@ export async function createSourceDatabase(
   await createDatabase(plan.ports.pgSource, plan.database, password);
   await withClient(plan.ports.pgSource, plan.database, password, async (client) => {
     await applySchema(client);
+    for (const role of ['source', 'sink'] as const) {
+      for (const sql of engineOf(role, plan.engines).atSource) await client.query(sql);
+    }
     await seedRows(client, spec.seedRows, spec.seed);
   });
 }

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { describeFinding } from '../runner/expectation.ts';
 import type { Reporter } from '../runner/reporter.ts';
-import type { RunResult, VariantResult } from '../runner/result.ts';
+import type { NotRun, RunResult, VariantResult } from '../runner/result.ts';
 
 /** What XML 1.0 cannot hold, escaped or not, once lone surrogates are out. */
 const FORBIDDEN = /[^\t\n\r\u{20}-\u{D7FF}\u{E000}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu;
@@ -40,19 +40,26 @@ function testcase(result: VariantResult): string {
   return `${head}>\n      <${kind} message="${message}" type="${result.verdict}">${xml(told)}</${kind}>\n    </testcase>`;
 }
 
+function skipped({ scenario, variant, reason }: NotRun): string {
+  const name = `classname="cdc-lab.${xml(scenario)}" name="${xml(`${scenario} (${variant})`)}"`;
+  return `    <testcase ${name} time="0">\n      <skipped message="${xml(reason)}"/>\n    </testcase>`;
+}
+
 function document(result: RunResult): string {
   const errors = result.results.filter((one) => !one.ok && one.verdict === 'INCONCLUSIVE').length;
   const failures = result.results.filter((one) => !one.ok).length - errors;
-  const counts = `tests="${result.results.length}" failures="${failures}" errors="${errors}" time="${seconds(result.durationMs)}"`;
+  const left = result.notRun ?? [];
+  const counts = `tests="${result.results.length + left.length}" failures="${failures}" errors="${errors}" time="${seconds(result.durationMs)}"`;
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
     `<testsuites name="cdc-lab" ${counts}>`,
-    `  <testsuite name="cdc-lab run ${xml(result.runId)}" timestamp="${result.startedAt.slice(0, 19)}" skipped="0" ${counts}>`,
+    `  <testsuite name="cdc-lab run ${xml(result.runId)}" timestamp="${result.startedAt.slice(0, 19)}" skipped="${left.length}" ${counts}>`,
     '    <properties>',
     `      <property name="seed" value="${result.seed}"/>`,
     `      <property name="reproduce" value="${xml(result.reproduce)}"/>`,
     '    </properties>',
     ...result.results.map(testcase),
+    ...left.map(skipped),
     '  </testsuite>',
     '</testsuites>',
     '',

@@ -3,7 +3,7 @@ import type { Verdict } from '../../verifier/verdict.ts';
 import { describeFinding } from '../runner/expectation.ts';
 import type { JournalEvent } from '../runner/journal.ts';
 import type { Reporter } from '../runner/reporter.ts';
-import type { RunResult, VariantResult } from '../runner/result.ts';
+import type { NotRun, RunResult, VariantResult } from '../runner/result.ts';
 
 type Paint = InstanceType<typeof Chalk>;
 
@@ -80,15 +80,22 @@ function outcomeLines(paint: Paint, result: VariantResult): string[] {
 
 function summaryLines(paint: Paint, result: RunResult): string[] {
   const met = result.results.filter((one) => one.ok).length;
-  const said = `${met} of ${result.results.length} verdicts as expected, ${seconds(result.durationMs)}`;
+  const left = result.notRun?.length ?? 0;
+  const verdicts = `${met} of ${result.results.length} verdicts as expected`;
+  const said = `${verdicts}${left === 0 ? '' : `, ${left} not run`}, ${seconds(result.durationMs)}`;
   return [
     '',
     ...result.results.flatMap((one) => outcomeLines(paint, one)),
+    ...(result.notRun ?? []).map((one) => notRunLine(paint, one)),
     '',
     result.ok ? paint.green(`✔ ${said}`) : paint.red(`✖ ${said}`),
     paint.dim(`  seed ${result.seed} · again: ${result.reproduce} · journal: runs/${result.runId}/`),
     '',
   ];
+}
+
+function notRunLine(paint: Paint, { scenario, variant, reason }: NotRun): string {
+  return paint.dim(`– ${scenario.padEnd(21)} ${variant.padEnd(6)} not run      ${reason}`);
 }
 
 const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

@@ -1,6 +1,6 @@
 import type { CrashPoint } from '../../pipeline/contract/crash-points.ts';
 import type { Report } from '../../verifier/report.ts';
-import type { StatusAnswer } from '../connect/answers.ts';
+import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
 
 export type WorkerRole = 'capture' | 'sink';
 export type Side = 'source' | 'sink';
@@ -42,6 +42,8 @@ export interface Access extends AsyncDisposable {
   /** Disarms and releases what waits there. */
   releaseCrashPoint(worker: WorkerRole, point: CrashPoint): Promise<void>;
   crashPoints(worker: WorkerRole): Promise<CrashPointState>;
+  /** The offsets that a connector has stored, as the Connect REST API prints them. */
+  connectorOffsets(role: WorkerRole): Promise<readonly OffsetAnswer[]>;
   connectorStatus(role: WorkerRole): Promise<StatusAnswer>;
   pauseConnector(role: WorkerRole): Promise<void>;
   resumeConnector(role: WorkerRole): Promise<void>;

@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { LabError } from '../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import { findingClassSchema, hopSchema, verdictSchema } from '../../verifier/report.ts';
+import { SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
+import { pairName } from './engines.ts';
 import type { Fault } from './fault.ts';
 import { loadPlugin, pluginIds } from './plugins.ts';
 import type { Reporter } from './reporter.ts';
@@ -21,6 +23,14 @@ const expectationSchema = z.union([
     follows: z.array(findingClassSchema).optional(),
   }),
 ]);
+const engineExpectation = z.union([
+  z.strictObject({ expect: expectationSchema, because: z.string().min(1) }),
+  z.strictObject({ notRun: z.string().min(1) }),
+]);
+const pairs = SOURCE_ENGINES.flatMap((source) => SINK_ENGINES.map((sink) => pairName({ source, sink })));
+const where = z
+  .strictObject({ source: z.enum(SOURCE_ENGINES).optional(), sink: z.enum(SINK_ENGINES).optional() })
+  .optional();
 const variantSchema = z.strictObject({
   source: connectorSchema,
   sink: connectorSchema,
@@ -30,10 +40,16 @@ const variantSchema = z.strictObject({
   workload: z.strictObject({ kind: workloadKind, rate: z.number().min(0) }),
   expect: expectationSchema,
   because: z.string().min(1),
+  engines: z.partialRecord(z.enum(pairs), engineExpectation).optional(),
 });
 const count = z.number().int().positive();
 const stepSchema = z.discriminatedUnion('do', [
-  z.strictObject({ do: z.literal('fault'), fault: z.string(), with: z.record(z.string(), z.unknown()) }),
+  z.strictObject({
+    do: z.literal('fault'),
+    fault: z.string(),
+    with: z.record(z.string(), z.unknown()),
+    where,
+  }),
   z.strictObject({
     do: z.literal('start-workload'),
     as: z.string(),
@@ -41,21 +57,23 @@ const stepSchema = z.discriminatedUnion('do', [
     rate: z.number().min(0),
     transactions: count.nullable(),
     rows: z.literal('tunable').optional(),
+    where,
   }),
-  z.strictObject({ do: z.literal('finish-workload'), as: z.string() }),
-  z.strictObject({ do: z.literal('stop-workload'), as: z.string() }),
-  z.strictObject({ do: z.literal('until-committed'), transactions: count }),
-  z.strictObject({ do: z.literal('until-behind'), events: count }),
-  z.strictObject({ do: z.literal('until-caught-up') }),
-  z.strictObject({ do: z.literal('expect-verdict'), verdict: verdictSchema }),
+  z.strictObject({ do: z.literal('finish-workload'), as: z.string(), where }),
+  z.strictObject({ do: z.literal('stop-workload'), as: z.string(), where }),
+  z.strictObject({ do: z.literal('until-committed'), transactions: count, where }),
+  z.strictObject({ do: z.literal('until-behind'), events: count, where }),
+  z.strictObject({ do: z.literal('until-caught-up'), where }),
+  z.strictObject({ do: z.literal('expect-verdict'), verdict: verdictSchema, where }),
 ]);
 const clauseSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('same-rows'), why: z.string().min(1) }),
+  z.strictObject({ kind: z.literal('same-rows'), why: z.string().min(1), where }),
   z.strictObject({
     kind: z.literal('sink-count'),
     sql: z.string().min(1),
     atLeast: z.union([count, z.literal('rows')]),
     why: z.string().min(1),
+    where,
   }),
 ]);
 
@@ -80,7 +98,7 @@ export const scenarioSchema = z.strictObject({
     hold: z.array(stepSchema),
     settle: z.array(stepSchema),
   }),
-  lateProofs: z.array(z.strictObject({ kind: z.literal('redelivered'), atLeast: count })),
+  lateProofs: z.array(z.strictObject({ kind: z.literal('redelivered'), atLeast: count, where })),
   variants: z.record(z.enum(VARIANTS), variantSchema),
   deadlinesMs: z.record(z.enum(PHASES), count),
   lookAt: z.array(z.string()),

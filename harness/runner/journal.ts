@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
 import type { Evidence } from './fault.ts';
-import type { RunResult, VariantResult } from './result.ts';
+import type { NotRun, RunResult, VariantResult } from './result.ts';
 import type { Phase, VariantName } from './scenario.ts';
 
 /** What a line of the journal can say. Everything that a report prints is in here. */
@@ -14,6 +14,7 @@ export type JournalEntry =
       readonly planned: readonly { readonly scenario: string; readonly variant: VariantName }[];
       readonly reproduce: string;
     }
+  | { readonly t: 'not-run'; readonly notRun: NotRun }
   | { readonly t: 'run-ended'; readonly result: RunResult }
   | { readonly t: 'variant-started'; readonly because: string; readonly spec: unknown }
   | { readonly t: 'instance-ready'; readonly ms: number; readonly instance: Evidence }

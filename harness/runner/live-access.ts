@@ -4,7 +4,7 @@ import pg from 'pg';
 import { z } from 'zod';
 import { LabError } from '../../pipeline/contract/errors.ts';
 import { type Report, reportSchema } from '../../verifier/report.ts';
-import type { StatusAnswer } from '../connect/answers.ts';
+import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
 import { ConnectClient } from '../connect/client.ts';
 import type { Instance } from '../lab/instance.ts';
 import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
@@ -143,6 +143,10 @@ class LiveAccess implements Access {
 
   async crashPoints(worker: WorkerRole): Promise<CrashPointState> {
     return crashPointsSchema.parse(await this.#http('GET', `${this.#workerUrl(worker)}/lab/crash-points`));
+  }
+
+  connectorOffsets(role: WorkerRole): Promise<readonly OffsetAnswer[]> {
+    return this.#connect(role).offsets(this.#connector(role));
   }
 
   connectorStatus(role: WorkerRole): Promise<StatusAnswer> {

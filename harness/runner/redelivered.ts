@@ -1,13 +1,14 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { Admin, Kafka } from 'kafkajs';
 import { POSITION_HEADER } from '../../pipeline/contract/position.ts';
+import { identityOf } from '../../verifier/observe/identities.ts';
 
 /** Identities kept at most, about 60 bytes each: beyond it the count is a lower bound. */
 const MAX_IDENTITIES = 2_000_000;
 
 /**
  * Records of these topics whose change is there already: same topic, key, position and kind. A snapshot taken again
- * is no repetition, since it has a position of its own.
+ * is no repetition, since it has a position of its own. Debezium's events have their LSN instead, its tombstones none.
  */
 export async function countRedelivered(
   kafka: Kafka,
@@ -38,8 +39,13 @@ export async function countRedelivered(
       eachBatch: async ({ batch }) => {
         for (const { key, value, headers } of batch.messages) {
           const position = headers?.[POSITION_HEADER];
-          if (position === undefined) continue;
-          const identity = identityOf(batch.topic, key, String(position), value === null);
+          const identity = identityOf({
+            topic: batch.topic,
+            key,
+            value,
+            position: position === undefined ? null : String(position),
+          });
+          if (identity === null) continue;
           if (seen.has(identity)) repeated += 1;
           else if (seen.size < MAX_IDENTITIES) seen.add(identity);
         }
@@ -57,14 +63,4 @@ export async function countRedelivered(
     // A group that is still leaving stays until the broker expires it; it holds nothing.
     await admin.deleteGroups([groupId]).catch(() => undefined);
   }
-}
-
-/** A delete and its tombstone share key and position. */
-function identityOf(topic: string, key: Buffer | null, position: string, tombstone: boolean): string {
-  const hash = createHash('sha1')
-    .update(topic)
-    .update('\0')
-    .update(position)
-    .update(tombstone ? '\x01' : '\0');
-  return hash.update(key ?? '').digest('base64');
 }

@@ -40,6 +40,16 @@ export const variantResultSchema = z.object({
 });
 export type VariantResult = z.infer<typeof variantResultSchema>;
 
+/** A variant that was asked for, and that these engines do not allow: no verdict, and none is counted. */
+export const notRunSchema = z.object({
+  scenario: z.string(),
+  variant: z.enum(VARIANTS),
+  source: z.string(),
+  sink: z.string(),
+  reason: z.string(),
+});
+export type NotRun = z.infer<typeof notRunSchema>;
+
 export const runResultSchema = z.object({
   schemaVersion: z.literal(1),
   runId: z.string(),
@@ -51,6 +61,8 @@ export const runResultSchema = z.object({
   /** The command that does the same again. */
   reproduce: z.string(),
   results: z.array(variantResultSchema),
+  /** Left out where there is none. */
+  notRun: z.array(notRunSchema).exactOptional(),
 });
 export type RunResult = z.infer<typeof runResultSchema>;
 

@@ -1,17 +1,21 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
 import type { Instance, Lab } from '../lab/instance.ts';
 import type { Access } from './access.ts';
+import { forEngines, notRun } from './engines.ts';
 import type { Fault } from './fault.ts';
 import { Journal, type JournalListener } from './journal.ts';
-import type { RunResult, VariantResult } from './result.ts';
+import type { NotRun, RunResult, VariantResult } from './result.ts';
 import type { Phase, Scenario, Tunables, VariantName } from './scenario.ts';
 import { UndoLog } from './undo.ts';
 import { instanceSpecOf, runVariant, type VariantPlan } from './variant.ts';
 
 export interface RunOptions {
   readonly plan: readonly { readonly scenario: Scenario; readonly variant: VariantName }[];
+  /** What carries the events; the TypeScript pair where it is left out. */
+  readonly engines?: EnginePair;
   /** Rounds of the whole plan; each has the next seed. */
   readonly repeat?: number;
   /** What the command line said; a scenario's own defaults hold for the rest. */
@@ -50,10 +54,14 @@ export async function runAll(options: RunOptions, context: RunContext): Promise<
   const runId = newRunId(startedAt);
   const dir = path.join(context.lab.dir, 'runs', runId);
   const journal = new Journal([path.join(dir, 'journal.ndjson')], { runId }, context.listen, now);
+  const { engines = OWN_ENGINES } = options;
+  const leftOut = leftOutOf(options, engines);
+  const plans = plansOf(options, engines);
   const planned = options.plan.map(({ scenario, variant }) => ({ scenario: scenario.id, variant }));
   journal.write({ t: 'run-started', seed: options.seed, planned, reproduce: options.reproduce });
+  for (const one of leftOut) journal.write({ t: 'not-run', notRun: one });
   const start = performance.now();
-  const results = await runPlans(plansOf(options), dir, journal, context);
+  const results = await runPlans(plans, dir, journal, context);
   const result: RunResult = {
     schemaVersion: 1,
     runId,
@@ -63,6 +71,7 @@ export async function runAll(options: RunOptions, context: RunContext): Promise<
     durationMs: Math.round(performance.now() - start),
     reproduce: options.reproduce,
     results,
+    ...(leftOut.length === 0 ? {} : { notRun: leftOut }),
   };
   journal.write({ t: 'run-ended', result });
   mkdirSync(dir, { recursive: true });
@@ -70,12 +79,24 @@ export async function runAll(options: RunOptions, context: RunContext): Promise<
   return result;
 }
 
-function plansOf(options: RunOptions): VariantPlan[] {
+/** Variants that these engines do not allow, with the reason. */
+function leftOutOf(options: RunOptions, engines: EnginePair): NotRun[] {
+  return options.plan.flatMap(({ scenario, variant }) => {
+    const reason = notRun(scenario, variant, engines);
+    return reason === null ? [] : [{ scenario: scenario.id, variant, ...engines, reason }];
+  });
+}
+
+function plansOf(options: RunOptions, engines: EnginePair): VariantPlan[] {
+  const possible = options.plan.filter(
+    ({ scenario, variant }) => notRun(scenario, variant, engines) === null,
+  );
   const { seed, keep, noOp, swap } = options;
   const rounds = Array.from({ length: options.repeat ?? 1 }, (_, round) => round);
   return rounds.flatMap((round) =>
-    options.plan.map(({ scenario, variant }) => ({
-      scenario,
+    possible.map(({ scenario, variant }) => ({
+      scenario: forEngines(scenario, engines),
+      engines,
       variant,
       tunables: { ...scenario.defaults, ...options.tunables },
       seed: seed + round,

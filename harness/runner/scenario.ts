@@ -1,6 +1,8 @@
 import type { FindingClass, Hop } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
+import type { SinkEngine, SourceEngine } from '../lab/engines.ts';
 import type { WorkloadSpec } from '../lab/instance.ts';
+import type { PairName } from './engines.ts';
 
 /** The life of a run, in order. `heal` always runs, and before the final verdict. */
 export const PHASES = ['steady', 'inject', 'hold', 'heal', 'settle', 'verify'] as const;
@@ -25,6 +27,17 @@ export type Expectation =
       readonly follows?: readonly FindingClass[];
     };
 
+/** For which engines something is; for all where it is left out. */
+export interface Where {
+  readonly source?: SourceEngine;
+  readonly sink?: SinkEngine;
+}
+
+/** What other engines come to: the one verdict with a sentence on what differs, or why the variant is not run on them. */
+export type EngineExpectation =
+  | { readonly expect: Expectation; readonly because: string }
+  | { readonly notRun: string };
+
 /** A pipeline to be put to the test: what differs between sound and naive. */
 export interface PipelineVariant {
   /** Files in `fixtures/connectors/`, without `.json`, and keys to change in them. */
@@ -36,6 +49,8 @@ export interface PipelineVariant {
   readonly expect: Expectation;
   /** One sentence: what this pipeline does right, or wrong. */
   readonly because: string;
+  /** The same for other engines than the TypeScript pair; one that is not named here is not run. */
+  readonly engines?: Partial<Readonly<Record<PairName, EngineExpectation>>>;
 }
 
 /** Values that a step may leave to the command line; the numbers in a scenario are their defaults. */
@@ -46,8 +61,11 @@ export interface Tunables {
   readonly seconds: number;
 }
 
-/** One thing to do within a phase. Steps are data: the runner knows how to do each. */
-export type Step =
+/** One thing to do within a phase, where need be for some engines only. Steps are data. */
+export type Step = Action & { readonly where?: Where };
+
+/** The runner knows how to do each. */
+export type Action =
   /** Injects the fault, with its proof; healed in phase `heal` at the latest. */
   | { readonly do: 'fault'; readonly fault: string; readonly with: Readonly<Record<string, unknown>> }
   /** Starts a workload beside the main one and goes on. `rows: 'tunable'` takes `--rows`. */
@@ -75,19 +93,21 @@ export type Step =
 /** A proof that can be had only at the end: without it the fault is not shown to have taken effect. */
 export type LateProof =
   /** Records in the topics that repeat a position already there, counted at the end. */
-  { readonly kind: 'redelivered'; readonly atLeast: number };
+  { readonly kind: 'redelivered'; readonly atLeast: number; readonly where?: Where };
 
 /** A clause of the contract beyond "the sink equals the source". */
 export type Clause =
   /** Every captured table has as many rows in the sink as it had before the injection. */
-  | { readonly kind: 'same-rows'; readonly why: string }
-  /** A query on the sink counts at least so many. */
-  | {
-      readonly kind: 'sink-count';
-      readonly sql: string;
-      readonly atLeast: number | 'rows';
-      readonly why: string;
-    };
+  (
+    | { readonly kind: 'same-rows'; readonly why: string }
+    /** A query on the sink counts at least so many. */
+    | {
+        readonly kind: 'sink-count';
+        readonly sql: string;
+        readonly atLeast: number | 'rows';
+        readonly why: string;
+      }
+  ) & { readonly where?: Where };
 
 export interface Contract {
   /** Whether an event may be delivered twice, provided that its effect is not. */

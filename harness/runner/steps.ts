@@ -101,7 +101,7 @@ export class Steps {
         });
       }
       default:
-        throw unreachable(step);
+        throw unreachable(step satisfies never);
     }
   }
 

@@ -1,6 +1,7 @@
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Finding, Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
+import type { EnginePair } from '../lab/engines.ts';
 import type { Instance, InstanceSpec, Lab } from '../lab/instance.ts';
 import type { Access } from './access.ts';
 import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
@@ -27,7 +28,9 @@ const VERIFY_CALL_MS = 60_000;
 const STEADY_TRANSACTIONS = 20;
 
 export interface VariantPlan {
+  /** As {@link engines} live through it: `forEngines`. */
   readonly scenario: Scenario;
+  readonly engines: EnginePair;
   readonly variant: VariantName;
   readonly tunables: Tunables;
   readonly seed: number;
@@ -78,6 +81,7 @@ export function instanceSpecOf(plan: VariantPlan): InstanceSpec {
     name: plan.instanceName,
     source,
     sink,
+    engines: plan.engines,
     ...(defects === undefined ? {} : { defects }),
     verifyEveryMs: null,
     seedRows: plan.scenario.seedRows,
@@ -317,8 +321,7 @@ class VariantRun {
     return {
       scenario: scenario.id,
       variant,
-      source: 'ts',
-      sink: 'ts',
+      ...this.#plan.engines,
       runtime: this.#deps.lab.runtime.name,
       verdict,
       expected: expect.verdict,

@@ -6,7 +6,12 @@ import type { RawRecord } from './topic-reader.ts';
  * snapshot that is taken again has a position of its own. Null where a record cannot be told from others: without a
  * key in a snapshot, where all rows share one position, and a tombstone without position.
  */
-export function identityOf({ topic, key, value, position }: RawRecord): string | null {
+export function identityOf({
+  topic,
+  key,
+  value,
+  position,
+}: Pick<RawRecord, 'topic' | 'key' | 'value' | 'position'>): string | null {
   const place = position ?? (value === null ? null : debeziumPosition(value));
   if (place === null || (key === null && isSnapshotPosition(place))) return null;
   return hash('sha1', `${topic}\0${place}\0${value === null}\0${key?.toString('latin1') ?? ''}`, 'binary');

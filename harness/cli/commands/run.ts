@@ -1,6 +1,7 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
+import type { EnginePair } from '../../lab/engines.ts';
 import { holdLab } from '../../lab/lock.ts';
 import { loadFault, loadReporter, loadScenario, scenarioIds } from '../../runner/catalogue.ts';
 import type { JournalEvent } from '../../runner/journal.ts';
@@ -59,10 +60,13 @@ function optionsOf(
     ...(options.rows === undefined ? {} : { rows: Number(options.rows) }),
     ...(options.seconds === undefined ? {} : { seconds: Number(options.seconds) }),
   };
+  const engines = { source: options.source ?? 'ts', sink: options.sink ?? 'ts' } as EnginePair;
   const what = options.all === true ? '--all' : ids.join(' ');
   const flags = [
     ...(options.variant === undefined ? [] : [`--variant ${options.variant}`]),
     ...(options.runtime === undefined ? [] : [`--runtime ${options.runtime}`]),
+    ...(engines.source === 'ts' ? [] : [`--source ${engines.source}`]),
+    ...(engines.sink === 'ts' ? [] : [`--sink ${engines.sink}`]),
     ...Object.entries(tunables).map(([name, value]) => `--${name} ${value}`),
     ...(options.op === false ? ['--no-op'] : []),
     ...(options.swap === true ? ['--swap'] : []),
@@ -70,6 +74,7 @@ function optionsOf(
   ];
   return {
     plan: scenarios.flatMap((scenario) => variants.map((variant) => ({ scenario, variant }))),
+    engines,
     tunables,
     repeat: Number(options.repeat),
     seed: Number(options.seed),
@@ -133,6 +138,7 @@ async function withLab(
       rate: 0,
       seed: runOptions.seed,
       withInstance: false,
+      ...(runOptions.engines === undefined ? {} : { engines: runOptions.engines }),
       progress: (step) => say(context, `  ${step}`),
       signal: context.signal,
     });

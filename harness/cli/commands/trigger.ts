@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { holdLab } from '../../lab/lock.ts';
 import { loadFault, scenarioOfTrigger } from '../../runner/catalogue.ts';
+import { forEngines } from '../../runner/engines.ts';
 import { evidenceText } from '../../runner/evidence-text.ts';
 import { Journal, type JournalEvent } from '../../runner/journal.ts';
 import { openAccess } from '../../runner/live-access.ts';
@@ -18,8 +19,9 @@ export async function trigger(
   options: Record<string, unknown>,
   [name = '']: readonly string[],
 ): Promise<number> {
-  const scenario = await scenarioOfTrigger(name);
+  const asWritten = await scenarioOfTrigger(name);
   const { lab, instance } = await openInstance(context);
+  const scenario = forEngines(asWritten, instance.engines);
   await using _held = await holdLab(lab.dir);
   const runId = newRunId(new Date());
   const file = path.join(lab.dir, 'runs', runId, 'journal.ndjson');

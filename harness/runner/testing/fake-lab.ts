@@ -101,6 +101,7 @@ export class FakeWorld {
     armCrashPoint: async () => undefined,
     releaseCrashPoint: async () => undefined,
     crashPoints: async () => ({ armed: [], waiting: [] }),
+    connectorOffsets: async () => [],
     connectorStatus: async (): Promise<StatusAnswer> => ({
       name: 'c',
       connector: { state: 'RUNNING', worker_id: 'w' },

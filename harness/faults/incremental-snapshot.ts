@@ -1,0 +1,57 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { defineFault } from '../runner/fault.ts';
+import { requestSnapshot, SIGNAL_TABLE } from '../runner/snapshots.ts';
+import { until } from '../runner/wait.ts';
+
+/**
+ * An incremental snapshot by Debezium, while live writes go on: it reads chunk after chunk between two watermarks,
+ * rows of its own in the signalling table, which are the proof.
+ *
+ * @see https://debezium.io/documentation/reference/stable/connectors/postgresql.html#postgresql-incremental-snapshots
+ */
+export default defineFault({
+  description: 'snapshot tables again, incrementally, beside the live writes',
+  params: z.strictObject({
+    tables: z.array(z.string().regex(/^[a-z_][a-z0-9_]*\.[a-z_][a-z0-9_]*$/)).min(1),
+  }),
+  example: { tables: ['public.customers'] },
+  needs: [],
+
+  async observe({ access }) {
+    return { chunks: await chunksRead(access) };
+  },
+
+  async inject({ access }, { tables }) {
+    const id = randomUUID();
+    await requestSnapshot(access, id, 'incremental', tables);
+    return { signal: id, tables };
+  },
+
+  async prove({ access, signal, withinMs }, { tables }, before) {
+    const enough = async () => {
+      const chunks = (await chunksRead(access)) - Number(before.chunks);
+      return chunks >= tables.length ? { chunksRead: chunks, tables } : undefined;
+    };
+    const what = `${tables.length} chunks to be read between watermarks`;
+    return until(enough, { what, withinMs, signal }).catch((error) => {
+      signal.throwIfAborted();
+      if (error instanceof Error && error.name === 'DeadlineError') return undefined;
+      throw error;
+    });
+  },
+
+  async heal() {
+    return { said: 'a snapshot that was asked for is not undone', evidence: {} };
+  },
+});
+
+async function chunksRead(
+  access: Parameters<Parameters<typeof defineFault>[0]['heal']>[0]['access'],
+): Promise<number> {
+  const [row] = await access.query(
+    'source',
+    `SELECT count(*)::int8 AS n FROM public.${SIGNAL_TABLE} WHERE type = 'snapshot-window-close'`,
+  );
+  return Number(row?.n ?? 0);
+}

@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { defineFault } from '../runner/fault.ts';
+import { isRunning, startIfDown } from '../runner/services.ts';
+import { until } from '../runner/wait.ts';
+
+/**
+ * Kills a source worker of Kafka Connect while its topics hold records that its stored offset does not cover: what it
+ * sends again when it starts. Connect stores offsets on a timer, so the wait is for the moment after it has.
+ */
+export default defineFault({
+  description: 'SIGKILL the capture when it has published records past its stored offset',
+  params: z.strictObject({
+    /** Records to be published after the offset was stored. */
+    records: z.number().int().positive(),
+  }),
+  example: { records: 20 },
+  needs: ['kill', 'start'],
+
+  async observe({ lab, instance, access }) {
+    const service = instance.services.capture;
+    const info = (await lab.runtime.services()).find((candidate) => candidate.name === service);
+    return { service, pid: info?.pid ?? null, published: await published(access) };
+  },
+
+  async inject({ lab, instance, access, signal, withinMs }, { records }) {
+    const service = instance.services.capture;
+    const wait = { withinMs, everyMs: 50, signal };
+    const before = await offsetText(access);
+    const moved = async () => ((await offsetText(access)) === before ? undefined : true);
+    await until(moved, { ...wait, what: `${service} to store its offset` });
+    const offset = await offsetText(access);
+    const start = await published(access);
+    const enough = async () => {
+      const more = (await published(access)) - start;
+      return more >= records ? more : undefined;
+    };
+    const past = await until(enough, { ...wait, what: `${records} records past the stored offset` });
+    const proof = await lab.runtime.kill?.(service);
+    return { storedOffset: JSON.parse(offset), publishedPastIt: past, killed: proof?.evidence ?? {} };
+  },
+
+  async prove({ lab, instance }, _, before) {
+    const service = instance.services.capture;
+    if (await isRunning(lab.runtime, service)) return undefined;
+    return { service, pidBefore: before.pid, gone: true, publishedBefore: before.published };
+  },
+
+  async heal({ lab, instance, signal }) {
+    const service = instance.services.capture;
+    const started = await startIfDown(lab.runtime, service, signal);
+    const said = started === null ? `${service} was running` : `started ${service} again`;
+    return { said, evidence: started?.evidence ?? {} };
+  },
+});
+
+type Look = Parameters<Parameters<typeof defineFault>[0]['heal']>[0]['access'];
+
+async function published(access: Look): Promise<number> {
+  return [...(await access.endOffsets()).values()].reduce((sum, end) => sum + Number(end), 0);
+}
+
+async function offsetText(access: Look): Promise<string> {
+  return JSON.stringify(await access.connectorOffsets('capture'));
+}

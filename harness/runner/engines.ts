@@ -1,0 +1,59 @@
+import { type EnginePair, engineOf, OWN_ENGINES } from '../lab/engines.ts';
+import type { PipelineVariant, Scenario, VariantName, Where } from './scenario.ts';
+
+/** A pair of engines as scenarios name it: `debezium+jdbc`. */
+export type PairName = `${EnginePair['source']}+${EnginePair['sink']}`;
+
+export function pairName({ source, sink }: EnginePair): PairName {
+  return `${source}+${sink}`;
+}
+
+/** Whether something in a scenario is for these engines. */
+export function isFor(where: Where | undefined, engines: EnginePair): boolean {
+  const { source = engines.source, sink = engines.sink } = where ?? {};
+  return source === engines.source && sink === engines.sink;
+}
+
+/**
+ * The scenario as these engines live through it: their steps, proofs and clauses, and what is expected of them.
+ * Of variants that are not run it says nothing new; {@link notRun} tells them.
+ */
+export function forEngines(scenario: Scenario, engines: EnginePair): Scenario {
+  const own = <T extends { readonly where?: Where }>(list: readonly T[]): T[] =>
+    list.filter(({ where }) => isFor(where, engines));
+  const { steps, contract, lateProofs, variants } = scenario;
+  return {
+    ...scenario,
+    steps: { inject: own(steps.inject), hold: own(steps.hold), settle: own(steps.settle) },
+    contract: { ...contract, clauses: own(contract.clauses) },
+    lateProofs: own(lateProofs),
+    variants: {
+      sound: variantFor(variants.sound, engines),
+      naive: variantFor(variants.naive, engines),
+    },
+  };
+}
+
+function variantFor(variant: PipelineVariant, engines: EnginePair): PipelineVariant {
+  const name = pairName(engines);
+  const own = name === pairName(OWN_ENGINES) ? undefined : variant.engines?.[name];
+  return own === undefined || 'notRun' in own ? variant : { ...variant, ...own };
+}
+
+/** Why a variant is not run on these engines; null where it is. */
+export function notRun(scenario: Scenario, variant: VariantName, engines: EnginePair): string | null {
+  const name = pairName(engines);
+  if (name === pairName(OWN_ENGINES)) return null;
+  const { defects = {}, engines: expectations } = scenario.variants[variant];
+  const own = expectations?.[name];
+  if (own === undefined) return `the scenario does not say what to expect of ${name}`;
+  if ('notRun' in own) return own.notRun;
+  for (const [role, planted] of [
+    ['source', defects.capture],
+    ['sink', defects.sink],
+  ] as const) {
+    const engine = engineOf(role, engines);
+    if (!engine.defects && (planted ?? []).length > 0) return `no defect can be planted in ${engine.title}`;
+  }
+  return null;
+}
