@@ -77,9 +77,18 @@ async function scanThenSettle(
   own: { answers: Answers; byFence: (tables: readonly Table[]) => Promise<void>; passFence: PassFence },
 ): Promise<void> {
   const { answers, byFence, passFence } = own;
-  const { maxSettledKeys, settleRounds } = context.config.thresholds;
-  const { versionColumn } = context.config;
-  const options = { passFence, maxSettledKeys, settleRounds, versionColumn, signal: context.signal };
+  const { maxSettledKeys, settleRounds, rowsPerPart } = context.config.thresholds;
+  const { versionColumn, snapshotBoundMs } = context.config;
+  const { signal } = context;
+  const options = {
+    passFence,
+    maxSettledKeys,
+    settleRounds,
+    versionColumn,
+    snapshotBoundMs,
+    rowsPerPart,
+    signal,
+  };
   const [source, sink] = [await context.source(), await context.sink()];
   const scanned: ScannedTable[] = [];
   for (const table of expected) {

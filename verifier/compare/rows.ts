@@ -77,7 +77,15 @@ export function keyFilter(
   });
   const names = pair.key.map((_, i) => `k${i}`).join(', ');
   const unnest = `unnest(${pair.key.map((_, i) => `$${i + 1}::text[]`).join(', ')}) AS k(${names})`;
-  return { where: `(${columns}) IN (SELECT ${typed.join(', ')} FROM ${unnest})`, values };
+  const where = `(${columns}) IN (SELECT ${typed.join(', ')} FROM ${unnest})`;
+  // A copy without primary key may hold NULL there, which no comparison finds.
+  const withNull = keyTexts.filter((_, i) => keys[i]?.includes(null));
+  if (withNull.length === 0) return { where, values };
+  const text = (side === 'source' ? pair.sides.source : pair.sides.sink)?.keyText ?? 'NULL';
+  return {
+    where: `(${where} OR ${text} = ANY ($${pair.key.length + 1}::text[]))`,
+    values: [...values, withNull],
+  };
 }
 
 function digestOf(image: readonly (string | null)[]): string {

@@ -59,19 +59,24 @@ interface Line {
   readonly rowHash: string;
 }
 
+/** Rows to be looked at one by one: those of some buckets, those whose keys have these hashes, or all. */
+export type Filter =
+  | { readonly tag: 'buckets'; readonly bad: readonly number[]; readonly buckets: number }
+  | { readonly tag: 'hashes'; readonly hashes: readonly bigint[] }
+  | { readonly tag: 'all' };
+
 /**
- * The keys of the bad buckets whose rows differ: a merge of two streams ordered by the key's hash. Holds the rows of
- * one hash at a time. Both databases must be inside a snapshot.
+ * The keys whose rows differ, of those that the filter lets through: a merge of two streams ordered by the key's hash.
+ * Holds the rows of one hash at a time. Both databases must be inside a snapshot.
  */
 export async function* drillDown(
   source: Database,
   sink: Database,
   pair: TablePair,
-  bad: readonly number[],
-  buckets: number,
+  filter: Filter,
 ): AsyncGenerator<Suspect> {
-  const left = groups(lines(source, pair.sides.source, bad, buckets));
-  const right = groups(lines(sink, pair.sides.sink, bad, buckets));
+  const left = groups(lines(source, pair.sides.source, filter));
+  const right = groups(lines(sink, pair.sides.sink, filter));
   try {
     let a = await left.next();
     let b = await right.next();
@@ -133,19 +138,30 @@ async function* groups(rows: AsyncIterable<Line>): AsyncGenerator<{ hash: bigint
   if (hash !== undefined) yield { hash, rows: current };
 }
 
-async function* lines(
-  database: Database,
-  side: SideSql | null,
-  bad: readonly number[],
-  buckets: number,
-): AsyncGenerator<Line> {
-  if (side === null || bad.length === 0) return;
+async function* lines(database: Database, side: SideSql | null, filter: Filter): AsyncGenerator<Line> {
+  if (side === null) return;
+  const { where, values } = conditionOf(side, filter);
   const sql = `
-    SELECT k::text AS k, t, h1::text || ':' || h2::text AS h
-    FROM (SELECT ${side.keyHash} AS k, ${side.keyText} AS t, ${side.rowHash1} AS h1, ${side.rowHash2} AS h2
-          FROM ${side.from} WHERE ${side.keyHash} & ${buckets - 1} = ANY ($1::bigint[]) OFFSET 0) rows
-    ORDER BY rows.k`;
-  for await (const row of database.stream('cdc_lab_drill', sql, [bad.map(String)])) {
+    SELECT k::text AS k, t, ${hashOf('r', SEEDS.row1)}::text || ':' || ${hashOf('r', SEEDS.row2)}::text AS h
+    FROM (SELECT ${side.keyHash} AS k, ${side.keyText} AS t, ${side.record} AS r
+          FROM ${side.from} WHERE ${where} OFFSET 0) records
+    ORDER BY records.k`;
+  for await (const row of database.stream('cdc_lab_drill', sql, values)) {
     yield { keyHash: BigInt(row.k ?? 0), keyText: row.t ?? '', rowHash: row.h ?? '' };
+  }
+}
+
+function conditionOf(side: SideSql, filter: Filter): { where: string; values: unknown[] } {
+  const among = (expression: string): string => `${expression} IN (SELECT unnest($1::bigint[]))`;
+  switch (filter.tag) {
+    case 'all':
+      return { where: 'true', values: [] };
+    case 'hashes':
+      return { where: among(side.keyHash), values: [filter.hashes.map(String)] };
+    case 'buckets':
+      return {
+        where: among(`(${side.keyHash} & ${filter.buckets - 1})`),
+        values: [filter.bad.map(String)],
+      };
   }
 }

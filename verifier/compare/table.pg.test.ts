@@ -16,6 +16,8 @@ async function compare(pair: DatabasePair, name = 'items'): Promise<TableCompari
     maxSettledKeys: 1_000,
     settleRounds: 3,
     versionColumn: 'version',
+    snapshotBoundMs: 30_000,
+    rowsPerPart: null,
     signal: AbortSignal.timeout(30_000),
   };
   const scanned = await scanTable(pair.source, pair.sink, table, theirs.get(`public.${name}`), options);

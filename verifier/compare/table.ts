@@ -1,7 +1,11 @@
 import type { Table } from '../observe/catalogue.ts';
 import type { Database } from '../postgres.ts';
+import { Deadline } from './deadline.ts';
+import { differingKeys } from './localise.ts';
+import { Overrun, Pace } from './pace.ts';
 import { pairTables, type TablePair } from './pairing.ts';
-import { bucketCount, differingBuckets, digest, drillDown, type Suspect } from './scan.ts';
+import { type Boundary, boundaryAfter, partOf } from './ranges.ts';
+import { bucketCount, differingBuckets, digest, type Suspect } from './scan.ts';
 import { type PassFence, type Settled, settle, type WrongClass, type WrongRow } from './settle.ts';
 
 /** What a comparison of one table found. */
@@ -30,6 +34,15 @@ export interface CompareOptions {
   readonly signal: AbortSignal;
 }
 
+export interface ScanOptions {
+  readonly maxSettledKeys: number;
+  readonly signal: AbortSignal;
+  /** No snapshot lives longer; a table that takes longer is scanned in ranges of its key. */
+  readonly snapshotBoundMs: number;
+  /** Of a range, however quick it may be; null: as many as the time allows. */
+  readonly rowsPerPart: number | null;
+}
+
 /** What the scan of a table found: equal, or keys to be settled one by one. */
 export interface ScannedTable {
   readonly table: Table;
@@ -46,7 +59,7 @@ export async function scanTable(
   sink: Database,
   table: Table,
   sinkTable: Table | undefined,
-  options: Pick<CompareOptions, 'maxSettledKeys' | 'signal'>,
+  options: ScanOptions,
 ): Promise<ScannedTable> {
   if (!table.canSelect) throw new Error(`no SELECT privilege on ${table.id} at the source`);
   if (sinkTable !== undefined && !sinkTable.canSelect)
@@ -96,6 +109,12 @@ export interface Scan {
   readonly sourceRows: number;
   readonly sinkRows: number;
   readonly suspects: readonly string[];
+  readonly beyond: Readonly<Beyond>;
+}
+interface Gathered {
+  sourceRows: number;
+  sinkRows: number;
+  readonly suspects: string[];
   readonly beyond: Beyond;
 }
 /** Suspects that are only counted, by how many rows each side has. */
@@ -106,31 +125,88 @@ interface Beyond {
   duplicate: number;
 }
 
+/** In as many snapshots as their bound makes necessary. @throws where not even a small part fits into one. */
 async function scanBoth(
   source: Database,
   sink: Database,
   pair: TablePair,
-  options: Pick<CompareOptions, 'maxSettledKeys' | 'signal'>,
+  options: ScanOptions,
 ): Promise<Scan> {
+  const pace = new Pace(options.rowsPerPart ?? undefined);
   const estimate = Math.max(pair.source.estimatedRows, pair.sink?.estimatedRows ?? 0, 0);
-  const buckets = bucketCount(estimate);
-  return await source.snapshot(() =>
-    sink.snapshot(async () => {
-      const [ours, theirs] = await Promise.all([
-        digest(source, pair.sides.source, buckets),
-        digest(sink, pair.sides.sink, buckets),
-      ]);
-      const bad = differingBuckets(ours, theirs);
-      const suspects: string[] = [];
-      const beyond: Beyond = { missing: 0, extra: 0, different: 0, duplicate: 0 };
-      for await (const suspect of bad.length === 0 ? [] : drillDown(source, sink, pair, bad, buckets)) {
-        options.signal.throwIfAborted();
-        if (suspects.length < options.maxSettledKeys) suspects.push(suspect.keyText);
-        else countBeyond(beyond, suspect);
-      }
-      return { sourceRows: ours.rows, sinkRows: theirs.rows, suspects, beyond };
-    }),
-  );
+  const all: Gathered = { sourceRows: 0, sinkRows: 0, suspects: [], beyond: nothingBeyond() };
+  let mustPart = false;
+  let from = null as Boundary | null;
+  do {
+    const deadline = new Deadline(options.snapshotBoundMs);
+    const rows = pace.rowsIn(deadline.leftMs);
+    const isSmall = estimate > 0 && estimate <= rows && !mustPart;
+    const isWhole = pair.key.length === 0 || (from === null && isSmall);
+    const start = from as Boundary | null;
+    try {
+      from = await source.snapshot<Boundary | null>(() =>
+        sink.snapshot(async () => {
+          await deadline.arm(source, sink);
+          const to: Boundary | null = isWhole
+            ? null
+            : await boundaryAfter({ source, sink }, pair, start, rows);
+          const range = { from: start, to };
+          const part = { pair: partOf(pair, range), rows: to === null && estimate > 0 ? estimate : rows };
+          await scanPart(source, sink, part, { ...options, deadline }, all);
+          return to;
+        }),
+      );
+      pace.took(Math.min(rows, Math.max(all.sourceRows, 1)), deadline.boundMs - deadline.leftMs);
+    } catch (error) {
+      options.signal.throwIfAborted();
+      const reason = deadline.explain(error);
+      const tried = estimate > 0 ? Math.min(rows, estimate) : rows;
+      if (!(reason instanceof Overrun) || pair.key.length === 0) throw reason;
+      if (!pace.shrink(tried, deadline.boundMs)) throw reason;
+      mustPart = true;
+      from = start;
+    }
+  } while (from !== null);
+  return all;
+}
+
+async function scanPart(
+  source: Database,
+  sink: Database,
+  { pair, rows }: { pair: TablePair; rows: number },
+  options: ScanOptions & { readonly deadline: Deadline },
+  all: Gathered,
+): Promise<void> {
+  const buckets = bucketCount(rows);
+  const { deadline } = options;
+  await deadline.arm(source, sink);
+  const [ours, theirs] = await Promise.all([
+    digest(source, pair.sides.source, buckets),
+    digest(sink, pair.sides.sink, buckets),
+  ]);
+  const bad = differingBuckets(ours, theirs);
+  const suspects: string[] = [];
+  const beyond = nothingBeyond();
+  if (bad.length > 0) {
+    await deadline.arm(source, sink);
+    const found = { bad, buckets, rows: Math.max(ours.rows, theirs.rows), knownRows: 0 };
+    for await (const suspect of differingKeys(source, sink, pair, found)) {
+      options.signal.throwIfAborted();
+      deadline.check();
+      const isListed = all.suspects.length + suspects.length < options.maxSettledKeys;
+      if (isListed) suspects.push(suspect.keyText);
+      else countBeyond(beyond, suspect);
+    }
+  }
+  // Only now: a part that was given up is scanned again.
+  all.sourceRows += ours.rows;
+  all.sinkRows += theirs.rows;
+  all.suspects.push(...suspects);
+  for (const name of Object.keys(beyond) as (keyof Beyond)[]) all.beyond[name] += beyond[name];
+}
+
+function nothingBeyond(): Beyond {
+  return { missing: 0, extra: 0, different: 0, duplicate: 0 };
 }
 
 function countBeyond(beyond: Beyond, { sourceRows, sinkRows }: Suspect): void {

@@ -6,7 +6,8 @@ import { printLsn } from '../lsn.ts';
 import type { Table } from '../observe/catalogue.ts';
 import { shapeOf } from '../observe/copy-shape.ts';
 import type { ComparisonReport } from '../report.ts';
-import { compareExactly, type ExactOutcome } from './exact.ts';
+import { compareExactly } from './exact.ts';
+import type { Outcome } from './run.ts';
 import { compareStill } from './still.ts';
 import type { Copy } from './window.ts';
 
@@ -92,12 +93,13 @@ async function bySlot(
     touchedKeys: outcome.touchedKeys,
     touchedShare: shareOf(outcome),
     notExact: [...notExact].map(([table, { message: reason }]) => ({ table, reason })),
+    ...snapshotsOf(config, outcome),
   };
   const kept = config.fence === 'slot' ? notExact : [];
   return { answers: new Map([...outcome.tables, ...kept]), report };
 }
 
-function shareOf({ tables, touchedKeys }: ExactOutcome): number {
+function shareOf({ tables, touchedKeys }: Outcome): number {
   let rows = 0;
   for (const answer of tables.values()) rows += answer instanceof Error ? 0 : answer.sourceRows;
   return touchedKeys === 0 ? 0 : Math.min(1, touchedKeys / Math.max(rows, 1));
@@ -113,11 +115,25 @@ async function standing(
   const deadlineAtMs = startedMs + config.deadlineMs;
   const { maxSettledKeys } = config.thresholds;
   const options = { ...databasesOf(config), maxSettledKeys, quietMs, deadlineAtMs, signal };
-  const answers = await compareStill(pairs, options);
+  const { answers, ...outcome } = await compareStill(pairs, options);
   const windowMs = Math.round(performance.now() - startedMs);
-  return { answers, report: { ...NOT_COMPARED, mode, attempts: 1, windowMs } };
+  const report = { ...NOT_COMPARED, mode, attempts: 1, windowMs, ...snapshotsOf(config, outcome) };
+  return { answers, report };
 }
 
-function databasesOf({ source, sink, compareTimeoutMs, versionColumn }: VerifierConfig) {
-  return { sourceUrl: source.url, sinkUrl: sink.url, statementTimeoutMs: compareTimeoutMs, versionColumn };
+type Snapshots = Pick<Outcome, 'windows' | 'parts' | 'longestSnapshotMs'>;
+
+function snapshotsOf({ snapshotBoundMs }: VerifierConfig, { windows, parts, longestSnapshotMs }: Snapshots) {
+  return { snapshotBoundMs, windows, parts, longestSnapshotMs: Math.round(longestSnapshotMs) };
+}
+
+function databasesOf({ source, sink, compareTimeoutMs, versionColumn, ...config }: VerifierConfig) {
+  return {
+    sourceUrl: source.url,
+    sinkUrl: sink.url,
+    statementTimeoutMs: compareTimeoutMs,
+    versionColumn,
+    snapshotBoundMs: config.snapshotBoundMs,
+    mostRowsPerPart: config.thresholds.rowsPerPart ?? undefined,
+  };
 }

@@ -1,10 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { pairTables } from '../compare/pairing.ts';
-import { readCatalogue } from '../observe/catalogue.ts';
+import type { Lsn } from '../../pipeline/contract/lsn.ts';
+import { Deadline } from '../compare/deadline.ts';
+import { pairTables, type TablePair } from '../compare/pairing.ts';
+import { type Boundary, boundaryAfter } from '../compare/ranges.ts';
+import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import { Database } from '../postgres.ts';
+import { type Answer, compareInParts, type Outcome } from './run.ts';
 import { mustHashAlike } from './servers.ts';
-import { compareTouched, type DigestedComparison } from './table.ts';
-import { type Copy, copyOf, NotExact } from './window.ts';
+import { compareTouched, type DigestedComparison, type Part, type Sums } from './table.ts';
+import { beginBounded, type Copy, copyOf, NotExact, type Snapshot } from './window.ts';
 
 export interface StillOptions {
   readonly sourceUrl: string;
@@ -12,6 +16,8 @@ export interface StillOptions {
   readonly statementTimeoutMs: number;
   readonly maxSettledKeys: number;
   readonly versionColumn: string;
+  readonly snapshotBoundMs: number;
+  readonly mostRowsPerPart?: number | undefined;
   /** Between two reads that must be equal. Zero: one read is believed, as of databases that nobody writes to. */
   readonly quietMs: number;
   /** No new read is begun after this, on the clock of `performance.now()`. */
@@ -19,77 +25,117 @@ export interface StillOptions {
   readonly signal: AbortSignal;
 }
 
-type Answer = DigestedComparison | Error;
+export interface StillOutcome extends Pick<Outcome, 'windows' | 'parts' | 'longestSnapshotMs'> {
+  readonly answers: ReadonlyMap<string, Answer>;
+}
 
 /**
  * Compares tables that stand still. It needs nothing but SELECT. A table's answer counts only where two reads, apart
  * in time, gave the same of both sides; a table that keeps moving ends as {@link NotExact}.
  */
-export async function compareStill(
-  tables: readonly Copy[],
-  options: StillOptions,
-): Promise<ReadonlyMap<string, Answer>> {
+export async function compareStill(tables: readonly Copy[], options: StillOptions): Promise<StillOutcome> {
   const { sourceUrl, sinkUrl, statementTimeoutMs, quietMs, signal } = options;
   await using source = await Database.connect('source', sourceUrl, statementTimeoutMs);
   await using sink = await Database.connect('sink', sinkUrl, statementTimeoutMs);
   await mustHashAlike(source, sink);
+  const tally = { windows: 0, parts: 0, longestSnapshotMs: 0 };
+  const read = async (open: readonly Copy[]): Promise<ReadonlyMap<string, Answer>> => {
+    const outcome = await compareInParts(open, () => StillSnapshot.open(source, sink, options), {
+      ...options,
+      maxAttempts: 1,
+    });
+    tally.windows += outcome.windows;
+    tally.parts += outcome.parts;
+    tally.longestSnapshotMs = Math.max(tally.longestSnapshotMs, outcome.longestSnapshotMs);
+    return new Map<string, Answer>([...outcome.tables, ...outcome.notExact]);
+  };
   const done = new Map<string, Answer>();
-  let before = await readAll(source, sink, tables, options);
-  if (quietMs === 0) return before;
+  let before = await read(tables);
+  if (quietMs === 0) return { ...tally, answers: before };
   for (let open = tables; open.length > 0; ) {
     await pause(quietMs, undefined, { signal });
-    const now = await readAll(source, sink, open, options);
-    for (const { id } of open) {
-      const answer = settled(before.get(id), now.get(id));
-      done.set(id, answer);
-    }
+    const now = await read(open);
+    for (const { id } of open) done.set(id, settled(before.get(id), now.get(id)));
     open = open.filter(({ id }) => done.get(id) instanceof NotExact);
     before = now;
     if (performance.now() + quietMs >= options.deadlineAtMs) break;
   }
-  return done;
+  return { ...tally, answers: done };
 }
 
 function settled(before: Answer | undefined, now: Answer | undefined): Answer {
   if (now === undefined || now instanceof Error) return now ?? new Error('it was not read');
   if (before === undefined || before instanceof Error) return new NotExact('it was read only once');
-  const moved = before.digests.source !== now.digests.source ? 'the source' : 'the sink';
-  const same = before.digests.source === now.digests.source && before.digests.sink === now.digests.sink;
-  return same ? now : new NotExact(`${moved} was written between two reads: it does not stand still`);
+  const same = (side: 'source' | 'sink'): boolean => equal(before.digests[side], now.digests[side]);
+  if (same('source') && same('sink')) return now;
+  const moved = same('source') ? 'the sink' : 'the source';
+  return new NotExact(`${moved} was written between two reads: it does not stand still`);
 }
 
-async function readAll(
-  source: Database,
-  sink: Database,
-  tables: readonly Copy[],
-  options: StillOptions,
-): Promise<ReadonlyMap<string, Answer>> {
-  return await source.snapshot(() =>
-    sink.snapshot(async () => {
-      const [ours, theirs] = await Promise.all([readCatalogue(source), readCatalogue(sink)]);
-      const answers = new Map<string, Answer>();
-      for (const own of tables) {
-        const { id } = own;
-        options.signal.throwIfAborted();
-        const table = ours.get(id);
-        if (table === undefined) answers.set(id, new Error(`${id} is not in the source`));
-        else {
-          const pair = () => pairTables(table, copyOf(own, theirs));
-          const compared = guarded(async () =>
-            compareTouched({ source, sink, control: source }, pair(), new Map(), options),
-          );
-          answers.set(id, await compared);
-        }
-      }
-      return answers;
-    }),
-  );
+function equal(a: Sums, b: Sums): boolean {
+  return a.rows === b.rows && a.sum1 === b.sum1 && a.sum2 === b.sum2;
 }
 
-async function guarded(work: () => Promise<DigestedComparison>): Promise<Answer> {
-  try {
-    return await work();
-  } catch (error) {
-    return error instanceof Error ? error : new Error(String(error));
+/** A snapshot of each side, with nothing watched in between. */
+class StillSnapshot implements Snapshot {
+  readonly fromLsn = 0n as Lsn;
+  readonly toLsn = 0n as Lsn;
+  readonly touchedKeys = 0;
+  readonly deadline: Deadline;
+  readonly #databases: { readonly source: Database; readonly sink: Database; readonly control: Database };
+  readonly #options: StillOptions;
+  readonly #ours: ReadonlyMap<string, Table>;
+  readonly #theirs: ReadonlyMap<string, Table>;
+
+  private constructor(
+    [source, sink]: readonly [Database, Database],
+    [ours, theirs]: readonly [ReadonlyMap<string, Table>, ReadonlyMap<string, Table>],
+    deadline: Deadline,
+    options: StillOptions,
+  ) {
+    this.#databases = { source, sink, control: source };
+    this.#ours = ours;
+    this.#theirs = theirs;
+    this.deadline = deadline;
+    this.#options = options;
+  }
+
+  static async open(source: Database, sink: Database, options: StillOptions): Promise<StillSnapshot> {
+    const deadline = new Deadline(options.snapshotBoundMs);
+    await Promise.all([source, sink].map((one) => beginBounded(one, options.snapshotBoundMs)));
+    const catalogues = await Promise.all([readCatalogue(source), readCatalogue(sink)]);
+    return new StillSnapshot([source, sink], catalogues, deadline, options);
+  }
+
+  pair(table: Copy): TablePair {
+    const ours = this.#ours.get(table.id);
+    if (ours === undefined) throw new Error(`${table.id} is not in the source`);
+    return pairTables(ours, copyOf(table, this.#theirs));
+  }
+
+  async boundaryAfter(pair: TablePair, from: Boundary | null, rows: number): Promise<Boundary | null> {
+    const { source, sink } = this.#databases;
+    await this.deadline.arm(source, sink);
+    try {
+      return await boundaryAfter(this.#databases, pair, from, rows);
+    } catch (error) {
+      throw this.deadline.explain(error);
+    }
+  }
+
+  async compare(pair: TablePair, part: Part): Promise<DigestedComparison> {
+    const options = { ...this.#options, deadline: this.deadline };
+    return await compareTouched(this.#databases, pair, new Map(), options, part);
+  }
+
+  async end(): Promise<ReadonlyMap<string, NotExact>> {
+    await this[Symbol.asyncDispose]();
+    return new Map();
+  }
+
+  /** Read-only: nothing to keep. A broken connection has no transaction left. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const { source, sink } = this.#databases;
+    await Promise.all([source, sink].map((one) => one.query('ROLLBACK').catch(() => undefined)));
   }
 }

@@ -1,7 +1,9 @@
-import { createHash } from 'node:crypto';
+import type { Deadline } from '../compare/deadline.ts';
+import { type BadBuckets, differingKeys } from '../compare/localise.ts';
 import type { TablePair } from '../compare/pairing.ts';
+import { ALL_KEYS, type KeyRange, partOf } from '../compare/ranges.ts';
 import { ABSENT, type KeyState, readKeys } from '../compare/rows.ts';
-import { bucketCount, type Digest, differingBuckets, digest, drillDown } from '../compare/scan.ts';
+import { bucketCount, type Digest, differingBuckets, digest } from '../compare/scan.ts';
 import { judge, type WrongClass, type WrongRow } from '../compare/settle.ts';
 import type { TableComparison } from '../compare/table.ts';
 import type { Database } from '../postgres.ts';
@@ -29,11 +31,24 @@ interface Options {
   readonly maxSettledKeys: number;
   readonly versionColumn: string;
   readonly signal: AbortSignal;
+  /** When the snapshots end. */
+  readonly deadline: Deadline;
 }
 
-/** With a digest of all rows of each side, touched ones included. */
+/** What of a table is compared, and about how many rows that is. */
+export interface Part {
+  readonly range: KeyRange;
+  readonly rows: number;
+}
+
+/** With a digest of all rows of each side, touched ones included: equal where the rows are. */
 export interface DigestedComparison extends TableComparison {
-  readonly digests: { readonly source: string; readonly sink: string };
+  readonly digests: { readonly source: Sums; readonly sink: Sums };
+}
+export interface Sums {
+  readonly rows: number;
+  readonly sum1: bigint;
+  readonly sum2: bigint;
 }
 
 type Counts = Record<WrongClass, number>;
@@ -42,22 +57,49 @@ type Counts = Record<WrongClass, number>;
  * Compares one table between two snapshots that were taken at different times, exactly: rows of keys that were touched
  * in between are taken out of both sides' sums, and each must show a version that it had in between. All other keys
  * must be equal.
+ * @param touched Keys of the whole table; those outside the part are left to others.
+ * @throws Overrun where the snapshots' time is over.
  */
 export async function compareTouched(
   snapshots: Snapshots,
-  pair: TablePair,
+  whole: TablePair,
+  touched: ReadonlyMap<string, History>,
+  options: Options,
+  part: Part = { range: ALL_KEYS, rows: estimatedRows(whole) },
+): Promise<DigestedComparison> {
+  const { deadline } = options;
+  try {
+    return await compare(snapshots, { whole, part, pair: partOf(whole, part.range) }, touched, options);
+  } catch (error) {
+    options.signal.throwIfAborted();
+    throw deadline.explain(error);
+  }
+}
+
+interface PairPart {
+  readonly whole: TablePair;
+  readonly part: Part;
+  /** The whole, limited to the part. */
+  readonly pair: TablePair;
+}
+
+async function compare(
+  snapshots: Snapshots,
+  { whole, part, pair }: PairPart,
   touched: ReadonlyMap<string, History>,
   options: Options,
 ): Promise<DigestedComparison> {
-  const estimate = Math.max(pair.source.estimatedRows, pair.sink?.estimatedRows ?? 0, 0);
-  const buckets = bucketCount(estimate);
+  const { source, sink } = snapshots;
+  const buckets = bucketCount(part.rows);
+  await options.deadline.arm(source, sink);
   const [ours, theirs] = await Promise.all([
-    digest(snapshots.source, pair.sides.source, buckets),
-    digest(snapshots.sink, pair.sides.sink, buckets),
+    digest(source, pair.sides.source, buckets),
+    digest(sink, pair.sides.sink, buckets),
   ]);
-  const own = new TouchedKeys(snapshots, pair, buckets, options);
+  const own = new TouchedKeys(snapshots, { whole, part, pair }, buckets, options);
   for (const some of chunks([...touched], () => 0)) {
     options.signal.throwIfAborted();
+    options.deadline.check();
     await own.take(some);
   }
   const bad = differingBuckets(without(ours, own.sourceRows), without(theirs, own.sinkRows));
@@ -65,11 +107,14 @@ export async function compareTouched(
   for (const row of own.wrong) counts[row.class] += row.count;
   for (const [name, count] of own.beyond) counts[name] += count;
   const wrong = [...own.wrong];
-  if (bad.length > 0)
-    wrong.push(...(await untouched(snapshots, pair, { bad, buckets }, own.texts, counts, options)));
+  if (bad.length > 0) {
+    const knownRows = own.texts.size * 2;
+    const found = { bad, buckets, rows: Math.max(ours.rows, theirs.rows), knownRows };
+    wrong.push(...(await untouched(snapshots, pair, found, own.texts, counts, options)));
+  }
   return {
-    table: pair.source,
-    pair,
+    table: whole.source,
+    pair: whole,
     sourceRows: ours.rows,
     sinkRows: theirs.rows,
     equal: Object.values(counts).every((count) => count === 0),
@@ -77,29 +122,67 @@ export async function compareTouched(
     wrong,
     inFlight: [],
     stopped: null,
-    digests: { source: fingerprint(ours), sink: fingerprint(theirs) },
+    digests: { source: sumsOf(ours), sink: sumsOf(theirs) },
   };
 }
 
-function fingerprint({ buckets }: Digest): string {
-  const hash = createHash('sha256');
-  for (const [bucket, sums] of [...buckets].sort(([a], [b]) => a - b)) hash.update(`${bucket}=${sums};`);
-  return hash.digest('base64');
+/** The planner's, of the larger side. */
+export function estimatedRows({ source, sink }: TablePair): number {
+  return Math.max(source.estimatedRows, sink?.estimatedRows ?? 0, 0);
+}
+
+function sumsOf({ rows, buckets }: Digest): Sums {
+  let [sum1, sum2] = [0n, 0n];
+  for (const sums of buckets.values()) {
+    const [, one = '0', two = '0'] = sums.split(':');
+    sum1 += BigInt(one);
+    sum2 += BigInt(two);
+  }
+  return { rows, sum1, sum2 };
+}
+
+/** One answer of those of two parts. At most `maxListed` wrong rows are kept; all are counted. */
+export function joinParts(
+  one: DigestedComparison,
+  two: DigestedComparison,
+  maxListed: number,
+): DigestedComparison {
+  const counts = { ...one.counts };
+  for (const name of Object.keys(counts) as WrongClass[]) counts[name] += two.counts[name];
+  const add = (a: Sums, b: Sums): Sums => ({
+    rows: a.rows + b.rows,
+    sum1: a.sum1 + b.sum1,
+    sum2: a.sum2 + b.sum2,
+  });
+  return {
+    ...two,
+    sourceRows: one.sourceRows + two.sourceRows,
+    sinkRows: one.sinkRows + two.sinkRows,
+    equal: one.equal && two.equal,
+    counts,
+    wrong: [...one.wrong, ...two.wrong].slice(0, maxListed),
+    digests: {
+      source: add(one.digests.source, two.digests.source),
+      sink: add(one.digests.sink, two.digests.sink),
+    },
+  };
 }
 
 /** Wrong rows of keys that nobody touched; those beyond the bound are only counted. */
 async function untouched(
   { source, sink }: Snapshots,
   pair: TablePair,
-  { bad, buckets }: { bad: readonly number[]; buckets: number },
+  found: BadBuckets,
   touched: ReadonlySet<string>,
   counts: Counts,
   options: Options,
 ): Promise<readonly WrongRow[]> {
   const suspects: string[] = [];
   let different = 0;
-  for await (const suspect of drillDown(source, sink, pair, bad, buckets)) {
+  await options.deadline.arm(source, sink);
+  for await (const suspect of differingKeys(source, sink, pair, found)) {
     options.signal.throwIfAborted();
+    options.deadline.check();
     const { keyText, sourceRows, sinkRows } = suspect;
     if (touched.has(keyText)) continue;
     if (suspects.length < options.maxSettledKeys) suspects.push(keyText);
@@ -110,6 +193,7 @@ async function untouched(
   }
   const wrong: WrongRow[] = [];
   for (const keys of chunks(suspects, () => 0)) {
+    options.deadline.check();
     const [ours, theirs] = [
       await readKeys(source, pair, 'source', keys),
       await readKeys(sink, pair, 'sink', keys),
@@ -156,22 +240,28 @@ class TouchedKeys {
   /** Wrong keys that were not looked at one by one, by class. */
   readonly beyond = new Map<WrongClass, number>();
   readonly #snapshots: Snapshots;
+  readonly #whole: TablePair;
   readonly #pair: TablePair;
+  readonly #range: KeyRange;
   readonly #buckets: number;
   readonly #options: Options;
 
-  constructor(snapshots: Snapshots, pair: TablePair, buckets: number, options: Options) {
+  constructor(snapshots: Snapshots, { whole, part, pair }: PairPart, buckets: number, options: Options) {
     this.#snapshots = snapshots;
+    this.#whole = whole;
     this.#pair = pair;
+    this.#range = part.range;
     this.#buckets = buckets;
     this.#options = options;
   }
 
-  async take(some: readonly (readonly [string, History])[]): Promise<void> {
+  async take(all: readonly (readonly [string, History])[]): Promise<void> {
     const { source, sink, control } = this.#snapshots;
-    const raw = some.map(([key]) => key);
-    const keys = await resolveKeys(control, this.#pair, this.#buckets, raw);
-    const texts = keys.map(({ text }) => text);
+    const raw = all.map(([key]) => key);
+    const keys = await resolveKeys(control, this.#whole, this.#buckets, raw, this.#range);
+    const some = all.filter((_, i) => keys[i]?.inside === true);
+    const texts = keys.filter(({ inside }) => inside).map(({ text }) => text);
+    if (texts.length === 0) return;
     const before = await hashRows(source, this.#pair, 'source', this.#buckets, texts);
     const now = await hashRows(sink, this.#pair, 'sink', this.#buckets, texts);
     for (const row of before) addTo(this.sourceRows, row);
@@ -179,7 +269,8 @@ class TouchedKeys {
     for (const text of texts) this.texts.add(text);
     const [ours, theirs] = [hashesOf(before), hashesOf(now)];
     const versions = some.flatMap(([, history]) => history.filter((version) => version !== null));
-    const filled = await fillVersions(source, control, this.#pair, versions);
+    // From the whole: the key may have been another one, of another part.
+    const filled = await fillVersions(source, control, this.#whole, versions);
     const hashes = await hashVersions(control, this.#pair, filled);
     let at = 0;
     for (const [i, [, history]] of some.entries()) {

@@ -1,5 +1,6 @@
 import type { ColumnPair } from '../compare/canonical.ts';
 import type { TablePair } from '../compare/pairing.ts';
+import { ALL_KEYS, inRange } from '../compare/ranges.ts';
 import { keyFilter } from '../compare/rows.ts';
 import type { Database } from '../postgres.ts';
 import { ident } from '../postgres.ts';
@@ -11,6 +12,8 @@ export interface ResolvedKey {
   /** As {@link TablePair.sides} gives it. */
   readonly text: string;
   readonly bucket: number;
+  /** Whether it is of the range that was asked for. */
+  readonly inside: boolean;
 }
 
 /** A row's place and hashes, as the grouped scan adds them up. */
@@ -33,12 +36,14 @@ export async function resolveKeys(
   pair: TablePair,
   buckets: number,
   keys: readonly string[],
+  range = ALL_KEYS,
 ): Promise<readonly ResolvedKey[]> {
   const { keyText, keyHash } = pair.sides.source;
   const rows = keys.map((key) => JSON.parse(key) as Values);
-  const select = `${keyText} AS t, (${keyHash} & ${buckets - 1})::text AS b`;
+  const select = `${keyText} AS t, (${keyHash} & ${buckets - 1})::text AS b,
+    (${inRange(pair, range, 'source')})::text AS inside`;
   const resolved = await overValues(database, pair.key, select, rows);
-  return resolved.map((row) => ({ text: row.t ?? '', bucket: Number(row.b) }));
+  return resolved.map((row) => ({ text: row.t ?? '', bucket: Number(row.b), inside: row.inside === 'true' }));
 }
 
 /** Hashes of versions, in their order, as `hash1:hash2`: equal to those of a row of the table with these values. */

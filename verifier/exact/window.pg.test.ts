@@ -2,9 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { ALL_KEYS } from '../compare/ranges.ts';
 import type { TableComparison } from '../compare/table.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
-import { compareInWindow, type ExactOptions, NotExact, type Window } from './window.ts';
+import { estimatedRows } from './table.ts';
+import { type Copy, type ExactOptions, ExactWindow, NotExact } from './window.ts';
 
 const ITEMS = `
   CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric, version bigint);
@@ -21,6 +23,7 @@ function optionsFor(pair: DatabasePair, own: Partial<ExactOptions> = {}): ExactO
     limits: { keys: 100_000, bytes: 50_000_000 },
     slotCreationMs: 10_000,
     drainMs: 10_000,
+    snapshotBoundMs: 40_000,
     signal: AbortSignal.timeout(50_000),
     ...own,
   };
@@ -29,12 +32,16 @@ function optionsFor(pair: DatabasePair, own: Partial<ExactOptions> = {}): ExactO
 async function compare(
   pair: DatabasePair,
   own: Partial<ExactOptions> = {},
-  name = 'items',
-): Promise<{ window: Window; answer: TableComparison | Error }> {
-  const shape = { columns: {}, softDelete: null };
-  const copies = [{ id: `public.${name}`, copy: `public.${name}`, shape }];
-  const window = await compareInWindow(copies, optionsFor(pair, own));
-  return { window, answer: window.tables.get(`public.${name}`) ?? new Error('no answer') };
+): Promise<{ window: ExactWindow; answer: TableComparison | Error }> {
+  const table = { id: 'public.items', copy: 'public.items', shape: { columns: {}, softDelete: null } };
+  await using window = await ExactWindow.open([table], optionsFor(pair, own));
+  const answer = await compareWhole(window, table).catch((error: unknown) => error as Error);
+  return { window, answer: (await window.end([table])).get(table.id) ?? answer };
+}
+
+async function compareWhole(window: ExactWindow, table: Copy): Promise<TableComparison> {
+  const pair = window.pair(table);
+  return await window.compare(pair, { range: ALL_KEYS, rows: estimatedRows(pair) });
 }
 
 function found(answer: TableComparison | Error): Record<string, number> {
@@ -295,11 +302,14 @@ test('a verifier that is killed leaves no slot behind', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const script = `
-    const { compareInWindow } = await import(${JSON.stringify(new URL('window.ts', import.meta.url).href)});
-    await compareInWindow([{ id: 'public.items', copy: 'public.items', shape: { columns: {}, softDelete: null } }],
+    const { ExactWindow } = await import(${JSON.stringify(new URL('window.ts', import.meta.url).href)});
+    await ExactWindow.open([{ id: 'public.items', copy: 'public.items', shape: { columns: {}, softDelete: null } }],
       { ...JSON.parse(process.env.OPTIONS), signal: AbortSignal.timeout(60000), passFence: () => new Promise(() => {}) });`;
-  const { sourceUrl, sinkUrl, statementTimeoutMs, limits, slotCreationMs } = optionsFor(pair);
-  const options = JSON.stringify({ sourceUrl, sinkUrl, statementTimeoutMs, limits, slotCreationMs });
+  const { sourceUrl, sinkUrl, statementTimeoutMs, limits, slotCreationMs, snapshotBoundMs } =
+    optionsFor(pair);
+  const options = JSON.stringify({
+    ...{ sourceUrl, sinkUrl, statementTimeoutMs, limits, slotCreationMs, snapshotBoundMs },
+  });
   const args = ['--input-type=module', '--eval', script];
   const child = execa(process.execPath, args, { env: { OPTIONS: options }, reject: false });
   await expect.poll(() => leftovers(pair), { timeout: 20_000 }).toBe('1');

@@ -1,8 +1,9 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
-import { pairTables } from '../compare/pairing.ts';
+import { Deadline } from '../compare/deadline.ts';
+import { pairTables, type TablePair } from '../compare/pairing.ts';
+import { type Boundary, boundaryAfter } from '../compare/ranges.ts';
 import type { PassFence } from '../compare/settle.ts';
-import type { TableComparison } from '../compare/table.ts';
 import { readLsn } from '../lsn.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import { type CopyShape, reshaped } from '../observe/copy-shape.ts';
@@ -10,7 +11,7 @@ import { Database } from '../postgres.ts';
 import { type Relation, readRelations } from './relations.ts';
 import { OwnSlot } from './replication.ts';
 import { encodingProblem, mustHashAlike } from './servers.ts';
-import { compareTouched, type Snapshots } from './table.ts';
+import { compareTouched, type DigestedComparison, type Part } from './table.ts';
 import { TooMuchTouched, Touched, type TouchedLimits } from './touched.ts';
 
 /** A table to be compared, and the id of its copy in the sink; null where the sink has none. */
@@ -39,6 +40,10 @@ export interface ExactOptions {
   readonly slotCreationMs: number;
   /** Time for the stream to reach its target, once that is known. */
   readonly drainMs: number;
+  /** No snapshot, and no slot, lives longer. A table that takes longer is compared in parts. */
+  readonly snapshotBoundMs: number;
+  readonly mostRowsPerPart?: number | undefined;
+  readonly partsPerSnapshot?: number | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -57,70 +62,172 @@ export class NotExact extends Error {
   }
 }
 
-export interface Window {
-  /** The source's snapshot: everything before this is in it. */
+/** A snapshot of each side, in which parts of tables are compared. */
+export interface Snapshot extends AsyncDisposable {
+  /** Everything before this is in the source's snapshot. */
   readonly fromLsn: Lsn;
-  /** Up to here the source was watched: the sink's snapshot holds nothing later. */
+  /** Nothing later than this is in the sink's. */
   readonly toLsn: Lsn;
-  readonly durationMs: number;
+  /** When the snapshots must end. */
+  readonly deadline: Deadline;
+  /** Keys that were written between the two. */
   readonly touchedKeys: number;
-  /** By the source's id. Another error than {@link NotExact}: the table cannot be read. */
-  readonly tables: ReadonlyMap<string, TableComparison | Error>;
+  /** The table and its copy as the snapshots have them. @throws where they cannot be compared. */
+  pair(table: Copy): TablePair;
+  /** Where a part that begins at `from` must end to have about so many rows; null: it may run to the end. */
+  boundaryAfter(pair: TablePair, from: Boundary | null, rows: number): Promise<Boundary | null>;
+  /** @throws Overrun where the snapshots' time is over. */
+  compare(pair: TablePair, part: Part): Promise<DigestedComparison>;
+  /** Ends the snapshots. @returns tables about which nothing that was found holds, and why. */
+  end(tables: readonly Copy[]): Promise<ReadonlyMap<string, NotExact>>;
 }
 
 /**
- * One comparison under live writes. The slot's exported snapshot and the stream behind it divide the source's history
- * at one point; the sink's snapshot is opened behind the progress fence for that point; then the stream is read up to
- * where the source was by then. What no transaction touched in between must be equal, and what one did must show in
- * the sink one of the versions that it had.
- * @throws NotExact where no table could be compared.
+ * A comparison under live writes. The slot's exported snapshot and the stream behind it divide the source's history at
+ * one point, the low watermark; the sink's snapshot is opened behind the progress fence for that point; then the stream
+ * is read up to where the source was by then, the high watermark. What no transaction touched in between must be equal,
+ * and what one did must show in the sink one of the versions that it had.
  */
-export async function compareInWindow(tables: readonly Copy[], options: ExactOptions): Promise<Window> {
-  const startedMs = performance.now();
-  const { sourceUrl, sinkUrl, statementTimeoutMs } = options;
-  await using control = await Database.connect('source', sourceUrl, statementTimeoutMs);
-  const unreadable = await encodingProblem(control);
-  if (unreadable !== null) throw new NotExact(unreadable, { mayPass: false });
-  await using slot = await ownSlot(control, options);
-  await using source = await Database.connect('source', sourceUrl, statementTimeoutMs);
-  await using sink = await Database.connect('sink', sinkUrl, statementTimeoutMs);
-  await mustHashAlike(control, sink);
-  await source.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  await source.query(`SET TRANSACTION SNAPSHOT '${slot.snapshot}'`);
-  const ids = tables.map(({ id }) => id);
-  const before = await readRelations(source, ids);
-  const catalogue = await readCatalogue(source);
-  const own = ids.flatMap((id) => catalogue.get(id) ?? []);
-  const touched = new Touched(own, before, options.limits);
-  const stream = new Stream(slot, touched);
+export class ExactWindow implements Snapshot {
+  readonly fromLsn: Lsn;
+  readonly toLsn: Lsn;
+  readonly deadline: Deadline;
+  readonly #state: State;
 
-  const fence = await stream.during(options.passFence());
-  if (fence !== 'passed') throw new NotExact(`the pipeline did not pass the fence (${fence})`, { fence });
-  await sink.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  const copyIds = tables.flatMap(({ copy }) => copy ?? []);
-  const copiesBefore = await readRelations(sink, copyIds);
-  const copies = await readCatalogue(sink);
-  // After the sink's snapshot was fixed by its first statement: nothing later than this can be in it.
-  const toLsn = readLsn((await control.one('SELECT pg_current_wal_flush_lsn()::text AS lsn')).lsn ?? '');
-  await stream.drainTo(toLsn, options);
+  private constructor(state: State, toLsn: Lsn) {
+    this.#state = state;
+    this.fromLsn = state.slot.consistentPoint;
+    this.toLsn = toLsn;
+    this.deadline = state.deadline;
+  }
 
-  const results = new Map<string, TableComparison | Error>();
-  for (const table of tables) {
-    options.signal.throwIfAborted();
+  /** @throws NotExact where no table can be compared. */
+  static async open(tables: readonly Copy[], options: ExactOptions): Promise<ExactWindow> {
+    const { sourceUrl, sinkUrl, statementTimeoutMs } = options;
+    await using stack = new AsyncDisposableStack();
+    const connect = async (side: 'source' | 'sink'): Promise<Database> =>
+      stack.use(await Database.connect(side, side === 'source' ? sourceUrl : sinkUrl, statementTimeoutMs));
+    const control = await connect('source');
+    const unreadable = await encodingProblem(control);
+    if (unreadable !== null) throw new NotExact(unreadable, { mayPass: false });
+    // Before the slot is made: from then on time is short.
+    const [source, sink] = [await connect('source'), await connect('sink')];
+    await mustHashAlike(control, sink);
+    const deadline = new Deadline(options.snapshotBoundMs);
+    const slot = stack.use(await ownSlot(control, options));
+    await beginBounded(source, options.snapshotBoundMs);
+    await source.query(`SET TRANSACTION SNAPSHOT '${slot.snapshot}'`);
+    const ids = tables.map(({ id }) => id);
+    const before = await readRelations(source, ids);
+    const catalogue = await readCatalogue(source);
+    const own = ids.flatMap((id) => catalogue.get(id) ?? []);
+    const touched = new Touched(own, before, options.limits);
+    const stream = new Stream(slot, touched);
+
+    const fence = await stream.during(intime(options.passFence(), deadline));
+    if (fence !== 'passed') throw new NotExact(`the pipeline did not pass the fence (${fence})`, { fence });
+    await beginBounded(sink, options.snapshotBoundMs);
+    const copiesBefore = await readRelations(sink, copiesOf(tables));
+    const copies = await readCatalogue(sink);
+    // After the sink's snapshot was fixed by its first statement: nothing later than this can be in it.
+    const toLsn = readLsn((await control.one('SELECT pg_current_wal_flush_lsn()::text AS lsn')).lsn ?? '');
+    await stream.drainTo(toLsn, Math.min(options.drainMs, deadline.leftMs), options.signal);
+    const all = { source, sink, control, slot, deadline, touched, before, copiesBefore, catalogue, copies };
+    return new ExactWindow({ ...all, options, stack: stack.move() }, toLsn);
+  }
+
+  get touchedKeys(): number {
+    return this.#state.touched.keys;
+  }
+
+  pair(table: Copy): TablePair {
+    const { catalogue, copies, touched } = this.#state;
     const [ours, theirs] = [catalogue.get(table.id), copyOf(table, copies)];
-    results.set(table.id, await compareOne({ source, sink, control }, ours, theirs, touched, options));
+    if (ours === undefined) throw new NotExact('it is not in the snapshot of the source');
+    if (!ours.canSelect) throw new Error(`no SELECT privilege on ${ours.id} at the source`);
+    if (theirs?.canSelect === false) throw new Error(`no SELECT privilege on ${ours.id}'s copy`);
+    const problem = touched.problems.get(ours.id);
+    if (problem !== undefined) throw new NotExact(`${ours.id}: ${problem}`);
+    return pairTables(ours, theirs);
   }
-  await sink.query('ROLLBACK');
-  const [after, copiesAfter] = [await readRelations(control, ids), await readRelations(sink, copyIds)];
-  for (const { id, copy } of tables) {
-    const moved = movedSince(before.get(id), after.get(id)) ? 'the source' : null;
-    const copyMoved = copy !== null && movedSince(copiesBefore.get(copy), copiesAfter.get(copy));
-    const side = moved ?? (copyMoved ? 'the sink' : null);
-    if (side === null || results.get(id) instanceof NotExact) continue;
-    results.set(id, new NotExact(`${id} was altered or rewritten in ${side} meanwhile`));
+
+  async boundaryAfter(pair: TablePair, from: Boundary | null, rows: number): Promise<Boundary | null> {
+    await this.deadline.arm(this.#state.source, this.#state.sink);
+    try {
+      return await boundaryAfter(this.#state, pair, from, rows);
+    } catch (error) {
+      throw this.deadline.explain(error);
+    }
   }
-  const durationMs = performance.now() - startedMs;
-  return { fromLsn: slot.consistentPoint, toLsn, durationMs, touchedKeys: touched.keys, tables: results };
+
+  async compare(pair: TablePair, part: Part): Promise<DigestedComparison> {
+    const { touched, options, deadline } = this.#state;
+    const keys = touched.tables.get(pair.source.id) ?? new Map();
+    return await compareTouched(this.#state, pair, keys, { ...options, deadline }, part);
+  }
+
+  async end(tables: readonly Copy[]): Promise<ReadonlyMap<string, NotExact>> {
+    const { source, sink, control, before, copiesBefore } = this.#state;
+    await Promise.all([source.query('ROLLBACK'), sink.query('ROLLBACK')]);
+    const ids = tables.map(({ id }) => id);
+    const [after, copiesAfter] = [
+      await readRelations(control, ids),
+      await readRelations(sink, copiesOf(tables)),
+    ];
+    const moved = new Map<string, NotExact>();
+    for (const { id, copy } of tables) {
+      const ours = movedSince(before.get(id), after.get(id)) ? 'the source' : null;
+      const copyMoved = copy !== null && movedSince(copiesBefore.get(copy), copiesAfter.get(copy));
+      const side = ours ?? (copyMoved ? 'the sink' : null);
+      if (side !== null) moved.set(id, new NotExact(`${id} was altered or rewritten in ${side} meanwhile`));
+    }
+    return moved;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#state.stack.disposeAsync();
+  }
+}
+
+interface State {
+  readonly source: Database;
+  readonly sink: Database;
+  readonly control: Database;
+  readonly slot: OwnSlot;
+  readonly deadline: Deadline;
+  readonly touched: Touched;
+  readonly before: ReadonlyMap<string, Relation>;
+  readonly copiesBefore: ReadonlyMap<string, Relation>;
+  readonly catalogue: ReadonlyMap<string, Table>;
+  readonly copies: ReadonlyMap<string, Table>;
+  readonly options: ExactOptions;
+  readonly stack: AsyncDisposableStack;
+}
+
+function copiesOf(tables: readonly Copy[]): string[] {
+  return tables.flatMap(({ copy }) => copy ?? []);
+}
+
+/** Beyond the bound, until a server ends a snapshot whose verifier has fallen silent. */
+const SILENCE_MS = 5_000;
+
+/** The server ends the transaction where the verifier no longer does. */
+export async function beginBounded(database: Database, boundMs: number): Promise<void> {
+  await database.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  await database.query(`SET LOCAL idle_in_transaction_session_timeout = ${boundMs + SILENCE_MS}`);
+  await database.query(`SET LOCAL statement_timeout = ${boundMs}`);
+}
+
+async function intime<T>(work: Promise<T>, deadline: Deadline): Promise<T> {
+  work.catch(() => undefined);
+  const late = Promise.withResolvers<never>();
+  const why = `the pipeline did not pass the fence within the ${deadline.boundMs} ms that a snapshot may live`;
+  const timer = setTimeout(() => late.reject(new NotExact(why)), Math.max(0, deadline.leftMs));
+  try {
+    return await Promise.race([work, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /**
@@ -145,27 +252,6 @@ async function ownSlot(control: Database, options: ExactOptions): Promise<OwnSlo
 
 function movedSince(before: Relation | undefined, after: Relation | undefined): boolean {
   return before?.fingerprint !== after?.fingerprint;
-}
-
-async function compareOne(
-  snapshots: Snapshots,
-  table: Table | undefined,
-  copy: Table | undefined,
-  touched: Touched,
-  options: ExactOptions,
-): Promise<TableComparison | Error> {
-  if (table === undefined) return new NotExact('it is not in the snapshot of the source');
-  if (!table.canSelect) return new Error(`no SELECT privilege on ${table.id} at the source`);
-  if (copy?.canSelect === false) return new Error(`no SELECT privilege on ${table.id}'s copy`);
-  const problem = touched.problems.get(table.id);
-  if (problem !== undefined) return new NotExact(`${table.id}: ${problem}`);
-  try {
-    const keys = touched.tables.get(table.id) ?? new Map();
-    return await compareTouched(snapshots, pairTables(table, copy), keys, options);
-  } catch (error) {
-    options.signal.throwIfAborted();
-    return error instanceof Error ? error : new Error(String(error));
-  }
 }
 
 /** The slot's stream, read in the background from the first moment on, so that it holds back no WAL. */
@@ -198,12 +284,15 @@ class Stream {
   }
 
   /** @throws NotExact where the stream breaks, or does not reach the target in time. */
-  async drainTo(target: Lsn, { drainMs, signal }: ExactOptions): Promise<void> {
+  async drainTo(target: Lsn, drainMs: number, signal: AbortSignal): Promise<void> {
     this.#target = target;
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(
-      () => late.reject(new NotExact(`the slot's stream did not reach its target within ${drainMs} ms`)),
-      drainMs,
+      () =>
+        late.reject(
+          new NotExact(`the slot's stream did not reach its target within ${Math.round(drainMs)} ms`),
+        ),
+      Math.max(0, drainMs),
     );
     const abort = (): void => late.reject(new NotExact('it was stopped'));
     signal.addEventListener('abort', abort, { once: true });

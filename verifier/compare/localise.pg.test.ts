@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { readCatalogue } from '../observe/catalogue.ts';
+import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { type BadBuckets, differingKeys, type Way } from './localise.ts';
+import { pairTables } from './pairing.ts';
+import { differingBuckets, digest, type Suspect } from './scan.ts';
+import { sketchedKeys } from './sketch.ts';
+
+const BUCKETS = 64;
+
+async function localise(pair: DatabasePair, way: Way, own: Partial<BadBuckets> = {}): Promise<Suspect[]> {
+  const [ours, theirs] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
+  const table = ours.get('public.items');
+  if (table === undefined) throw new Error('no table');
+  const tables = pairTables(table, theirs.get('public.items'));
+  return await pair.source.snapshot(() =>
+    pair.sink.snapshot(async () => {
+      const digests = [
+        await digest(pair.source, tables.sides.source, BUCKETS),
+        await digest(pair.sink, tables.sides.sink, BUCKETS),
+      ] as const;
+      const bad = differingBuckets(...digests);
+      const found = { bad, buckets: BUCKETS, rows: digests[0].rows, knownRows: 0, ...own };
+      const suspects: Suspect[] = [];
+      for await (const one of differingKeys(pair.source, pair.sink, tables, found, way)) suspects.push(one);
+      return suspects.sort((a, b) => (a.keyText < b.keyText ? -1 : 1));
+    }),
+  );
+}
+
+const ITEMS = `CREATE TABLE items (id text PRIMARY KEY, v text);
+  INSERT INTO items SELECT 'k' || i, 'v' || i FROM generate_series(1, 3000) i`;
+const WAYS: Way[] = ['buckets', 'sketch', 'merge'];
+
+test.each(WAYS)('by %s, what was planted is found and nothing else', async (way) => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  expect(await localise(pair, way)).toEqual([]);
+  await pair.onSink(`DELETE FROM items WHERE id = 'k7'; INSERT INTO items VALUES ('hand', NULL);
+    UPDATE items SET v = 'other' WHERE id = 'k9';
+    UPDATE items SET v = CASE id WHEN 'k20' THEN 'v21' ELSE 'v20' END WHERE id IN ('k20', 'k21')`);
+  expect(await localise(pair, way)).toEqual([
+    { keyText: '["hand"]', sourceRows: 0, sinkRows: 1 },
+    { keyText: '["k20"]', sourceRows: 1, sinkRows: 1 },
+    { keyText: '["k21"]', sourceRows: 1, sinkRows: 1 },
+    { keyText: '["k7"]', sourceRows: 1, sinkRows: 0 },
+    { keyText: '["k9"]', sourceRows: 1, sinkRows: 1 },
+  ]);
+});
+
+test('scattered differences are read back from the sketch; too many for it are found all the same', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSink(
+    `UPDATE items SET v = 'x' WHERE right(id, 1) = '3'; DELETE FROM items WHERE right(id, 1) = '8'`,
+  );
+  // All buckets are bad, and 900 rows differ: the first sketch is made for them, the other for far fewer.
+  const all = await localise(pair, 'sketch', { knownRows: 900 });
+  expect(all).toHaveLength(600);
+  expect(await localise(pair, 'sketch', { bad: [1] })).toEqual(all);
+});
+
+test('a copy that has rows twice defeats the sketch, and is found all the same', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSink(`ALTER TABLE items DROP CONSTRAINT items_pkey; INSERT INTO items SELECT * FROM items WHERE id = 'k1';
+    INSERT INTO items SELECT * FROM items WHERE id = 'k1'`);
+  expect(await localise(pair, 'sketch')).toEqual([{ keyText: '["k1"]', sourceRows: 1, sinkRows: 4 }]);
+});
+
+test('the sketch alone gives the hashes of exactly the keys that differ', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSink(`UPDATE items SET v = 'x' WHERE id IN ('k1', 'k2', 'k3')`);
+  const table = (await readCatalogue(pair.source)).get('public.items');
+  if (table === undefined) throw new Error('no table');
+  const tables = pairTables(table, (await readCatalogue(pair.sink)).get('public.items'));
+  const keys = await pair.source.snapshot(() =>
+    pair.sink.snapshot(() => sketchedKeys(pair.source, pair.sink, tables, 64)),
+  );
+  const { keyHash, from } = tables.sides.source;
+  const wanted = await pair.source.query(
+    `SELECT (${keyHash})::text AS k FROM ${from} WHERE id IN ('k1', 'k2', 'k3')`,
+  );
+  expect(keys).toEqual(new Set(wanted.map(({ k }) => BigInt(k ?? 0))));
+});

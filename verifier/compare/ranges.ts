@@ -1,0 +1,110 @@
+import { relationOf, type Table } from '../observe/catalogue.ts';
+import type { Database } from '../postgres.ts';
+import { ident, literal } from '../postgres.ts';
+import type { ColumnPair } from './canonical.ts';
+import { pairTables, type TablePair } from './pairing.ts';
+
+type Side = 'source' | 'sink';
+
+/** Keys from `from` on, and before `to`; null: no end there. Values of the key's columns in order, as text. */
+export interface KeyRange {
+  readonly from: Boundary | null;
+  readonly to: Boundary | null;
+}
+export type Boundary = readonly string[];
+
+export const ALL_KEYS: KeyRange = { from: null, to: null };
+
+/** Types whose order is the same in every database, so that a range holds the same keys on both sides. */
+const ORDERED_ALIKE = new Set([
+  ...['int2', 'int4', 'int8', 'oid', 'numeric', 'uuid', 'bool', 'bytea', 'date', 'time', 'timestamp'],
+  ...['timestamptz', 'interval', 'inet', 'cidr', 'macaddr'],
+]);
+const INTEGERS = ['int2', 'int4', 'int8'];
+
+/** How one side's column of the key is ordered: texts by their bytes, for collations differ between databases. */
+function ordered({ source, sink, types, sourceText, sinkText }: ColumnPair, side: Side) {
+  const integers = INTEGERS.includes(source.type) && INTEGERS.includes(sink?.type ?? source.type);
+  const column = ident(source.name);
+  // An integer of the wider type, which an index of the narrower one serves as well.
+  if (integers) return { by: column, text: `${column}::text`, cast: '::int8' };
+  if (types === 'same' && ORDERED_ALIKE.has(source.type)) {
+    return {
+      by: column,
+      text: `${column}::text`,
+      cast: `::${(side === 'source' ? source : (sink ?? source)).cast}`,
+    };
+  }
+  const text = side === 'source' ? sourceText : sinkText;
+  return { by: text, text, cast: '::text COLLATE "C"' };
+}
+
+/** A condition over the columns of one side's table; `true` for all keys. */
+export function inRange(pair: TablePair, { from, to }: KeyRange, side: Side): string {
+  const columns = pair.key.map((column) => ordered(column, side));
+  const left = `ROW(${columns.map(({ by }) => by).join(', ')})`;
+  const right = (boundary: Boundary): string =>
+    `ROW(${columns.map(({ cast }, i) => `${literal(boundary[i] ?? '')}${cast}`).join(', ')})`;
+  const conditions: string[] = [];
+  if (from !== null) conditions.push(`${left} >= ${right(from)}`);
+  if (to !== null) {
+    // A copy without primary key may hold NULL there, which is neither before nor behind: it is of the first range.
+    const nullable =
+      side === 'sink' && from === null ? pair.key.filter(({ sink }) => sink?.notNull === false) : [];
+    const nulls = nullable.map(({ source }) => ` OR ${ident(source.name)} IS NULL`).join('');
+    conditions.push(`(${left} < ${right(to)}${nulls})`);
+  }
+  return conditions.length === 0 ? 'true' : conditions.join(' AND ');
+}
+
+/** The pair as if its tables held the keys of a range only. */
+export function partOf(pair: TablePair, range: KeyRange): TablePair {
+  if (range.from === null && range.to === null) return pair;
+  const limited = (table: Table, side: Side): Table => ({
+    ...table,
+    view: `(SELECT ${table.view === undefined ? 'xmin, *' : '*'} FROM ${relationOf(table)} AS whole
+            WHERE ${inRange(pair, range, side)})`,
+  });
+  return pairTables(limited(pair.source, 'source'), pair.sink && limited(pair.sink, 'sink'));
+}
+
+/**
+ * Where a range that begins at `from` must end so that neither side has many more than `rows` rows in it; null where
+ * it may run to the end. Both databases must be inside their snapshots.
+ */
+export async function boundaryAfter(
+  databases: { readonly source: Database; readonly sink: Database },
+  pair: TablePair,
+  from: Boundary | null,
+  rows: number,
+): Promise<Boundary | null> {
+  const ours = await nthKey(databases.source, pair, 'source', { from, to: null }, rows);
+  if (pair.sink === undefined) return ours;
+  // Rows that the sink has too many must not make a range endless.
+  const theirs = await nthKey(databases.sink, pair, 'sink', { from, to: ours }, 2 * rows);
+  return theirs === null
+    ? ours
+    : ((await nthKey(databases.sink, pair, 'sink', { from, to: ours }, rows)) ?? ours);
+}
+
+async function nthKey(
+  database: Database,
+  pair: TablePair,
+  side: Side,
+  range: KeyRange,
+  rows: number,
+): Promise<Boundary | null> {
+  const table = side === 'source' ? pair.source : pair.sink;
+  if (table === undefined) return null;
+  const columns = pair.key.map((column) => ordered(column, side));
+  const notNull = pair.key.map(({ source }) => `${ident(source.name)} IS NOT NULL`).join(' AND ');
+  const [row] = await database.query(
+    `SELECT ${columns.map(({ text }, i) => `${text} AS c${i}`).join(', ')} FROM ${relationOf(table)} AS whole
+     WHERE ${inRange(pair, range, side)} AND ${notNull}
+     ORDER BY ${columns.map(({ by }) => by).join(', ')} OFFSET ${Math.floor(rows)} LIMIT 1`,
+  );
+  if (row === undefined) return null;
+  const boundary = columns.map((_, i) => row[`c${i}`] ?? '');
+  // A range must not be empty of keys: many rows of one key (a copy without primary key) stay together.
+  return range.from !== null && boundary.every((value, i) => value === range.from?.[i]) ? null : boundary;
+}

@@ -1,0 +1,76 @@
+import { createHash } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { differingRows, wayFor } from './localise.ts';
+import { cellCount, MOST_CELLS, Sketch } from './sketch.ts';
+
+/** 64 bits that look like chance, always the same. */
+function bits(text: string): bigint {
+  return createHash('sha256').update(text).digest().readBigUInt64BE();
+}
+
+function sketchOf(cells: number, ours: readonly string[], theirs: readonly string[]): Sketch {
+  const sketch = new Sketch(cells);
+  const key = (row: string): bigint => BigInt.asIntN(64, bits(`key of ${row.split('=')[0]}`));
+  for (const row of ours) sketch.addRow(1, bits(row), key(row));
+  for (const row of theirs) sketch.addRow(-1, bits(row), key(row));
+  return sketch;
+}
+
+const keyHash = (key: string): bigint => BigInt.asIntN(64, bits(`key of ${key}`));
+
+test('what differs is read back, and nothing else, however many rows are equal', () => {
+  const same = Array.from({ length: 20_000 }, (_, i) => `${i}=same`);
+  const keys = sketchOf(64, [...same, 'a=1', 'b=1', 'c=1'], [...same, 'a=2', 'c=1', 'd=1']).decode();
+  expect(keys).toEqual(new Set([keyHash('a'), keyHash('b'), keyHash('d')]));
+});
+
+test('as many as a table is made for are read back, every time', () => {
+  for (let round = 0; round < 40; round++) {
+    const rows = Array.from({ length: 300 }, (_, i) => `${i}=${round}`);
+    const cells = cellCount(rows.length) ?? 0;
+    expect(sketchOf(cells, rows.slice(0, 150), rows.slice(150)).decode()?.size).toBe(300);
+  }
+});
+
+test('more than a table can give back is said, and never a part of it taken for all', () => {
+  const rows = Array.from({ length: 2_000 }, (_, i) => `${i}=x`);
+  expect(sketchOf(64, rows, []).decode()).toBeNull();
+  expect(cellCount(1_000_000_000)).toBeNull();
+  expect(cellCount(200_000)).toBeLessThanOrEqual(MOST_CELLS);
+});
+
+test('rows that add up to one in a cell are not taken for one: the check tells', () => {
+  // Two of the source and one of the sink in the same cells, as far as their counts say.
+  const sketch = new Sketch(64);
+  const [one, two, three] = [0x1000_0000_0000_1041n, 0x2000_0000_0000_2041n, 0x3000_0000_0000_0041n];
+  sketch.addRow(1, one, 1n);
+  sketch.addRow(1, two, 2n);
+  sketch.addRow(-1, three, 3n);
+  expect(sketch.decode()).toBeNull();
+});
+
+test('a row that a copy has twice cannot be read back, and is not lost without a word', () => {
+  expect(sketchOf(64, ['a=1'], ['a=1', 'a=1', 'a=1']).decode()).toBeNull();
+});
+
+test.each([
+  [10, 4096, 1_000_000, 'buckets'],
+  [3_000, 4096, 1_000_000, 'sketch'],
+  [4_096, 4096, 1_000_000, 'merge'],
+  [60, 64, 10_000, 'buckets'],
+])('%i bad buckets of %i, %i rows: %s', (bad, buckets, rows, way) => {
+  const found = { bad: Array.from({ length: bad }, (_, i) => i), buckets, rows, knownRows: 0 };
+  expect(wayFor(found)).toBe(way);
+});
+
+test('the number of differences is told from the buckets that are good', () => {
+  // 5,000 differences thrown into 4,096 buckets leave about 1,208 of them good.
+  const found = {
+    bad: Array.from({ length: 4096 - 1208 }, (_, i) => i),
+    buckets: 4096,
+    rows: 1e6,
+    knownRows: 0,
+  };
+  expect(differingRows(found)).toBeGreaterThan(10_000);
+  expect(differingRows(found)).toBeLessThan(12_000);
+});
