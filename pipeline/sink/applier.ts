@@ -76,20 +76,9 @@ export class Applier implements ApplyStage {
     this.#binder.forget();
   }
 
-  /** Parses ahead, while another batch is in the database. */
-  parseAhead(records: readonly ConsumedRecord[]): void {
-    for (const record of records) {
-      try {
-        this.#binder.parseAhead(record);
-      } catch {
-        // It is met again, and reported, where the record is applied in its turn.
-      }
-    }
-  }
-
-  /** The batch is done with, or dropped. */
-  release(records: readonly ConsumedRecord[]): void {
-    this.#binder.release(records);
+  /** Reads ahead, while another batch is in the database. */
+  readAhead(records: readonly ConsumedRecord[]): void {
+    this.#binder.readAhead(records);
   }
 
   async apply(topic: string, partition: number, records: readonly ConsumedRecord[]): Promise<ApplyOutcome> {

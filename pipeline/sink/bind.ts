@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Converter, converterFor, converterOf } from './convert.ts';
 import { isObject, type JsonObject } from './json.ts';
 import { RecordError } from './record-error.ts';
@@ -95,6 +96,17 @@ export function keyValuesOf(binding: KeyBinding, from: JsonObject): string[] {
     }
     return convert(value);
   });
+}
+
+/** An index entry of PostgreSQL holds 2,704 bytes; a character takes up to 4. */
+const MAX_KEY_CHARACTERS = 600;
+
+/** One text for one key: of several columns a JSON array, so that ('a,b', 'c') and ('a', 'b,c') differ. */
+export function keyText(values: readonly string[]): string {
+  const [first, second] = values;
+  const text = first !== undefined && second === undefined ? first : JSON.stringify(values);
+  if (text.length <= MAX_KEY_CHARACTERS) return text;
+  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }
 
 /** The values of a row as text; `isPartial` where one was not sent because it did not change. */

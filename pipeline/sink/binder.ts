@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import type { ConsumedRecord } from '../contract/records.ts';
 import {
@@ -6,6 +5,7 @@ import {
   bindRow,
   type Change,
   type KeyBinding,
+  keyText,
   keyValuesOf,
   placeholderTest,
   type RowBinding,
@@ -17,6 +17,7 @@ import { addColumns, createTable, dropNotNull, refuse } from './evolve.ts';
 import { type TableName, tableNameOf } from './identifiers.ts';
 import type { JsonObject } from './json.ts';
 import { RecordParser, type SinkEvent } from './parse.ts';
+import { type Bound, PlainReader } from './plain-reader.ts';
 import { formatLsn } from './position.ts';
 import { RecordError } from './record-error.ts';
 import type { ConnectSchema } from './schema.ts';
@@ -40,17 +41,15 @@ export interface BoundBatch {
   readonly poison: readonly Poison[];
 }
 
-interface Bound {
-  readonly table: SinkTable;
-  readonly keys: readonly string[];
-  readonly change: Change | null;
+/** The first records of a lane's next batch; undefined: to be read in their turn. */
+interface ReadAhead {
+  readonly records: readonly ConsumedRecord[];
+  readonly bounds: readonly (Bound | undefined)[];
 }
 
 /** Thrown inside: the sink's structure must be looked at, or changed, before the record can be bound. */
 class NeedsTable extends Error {}
 
-/** An index entry of PostgreSQL holds 2,704 bytes; a character takes up to 4. */
-const MAX_KEY_CHARACTERS = 600;
 const NO_SCHEMA = {};
 const NOT_NAMED = {
   topic: '',
@@ -69,12 +68,14 @@ export class Binder {
   #tables = new Map<string, SinkTable>();
   #rows = new WeakMap<object, Map<string, RowBinding>>();
   #keys = new WeakMap<object, Map<string, KeyBinding>>();
-  /** Parsed ahead of their batch. A plain map: thousands of entries in a weak one cost the garbage collector dearly. */
-  readonly #parsed = new Map<ConsumedRecord, SinkEvent>();
+  readonly #plain: PlainReader;
+  /** By topic and partition: one batch at most of each. */
+  readonly #ahead = new Map<string, ReadAhead>();
 
   constructor(config: SinkConfig) {
     this.#config = config;
     this.#isUnavailable = placeholderTest(config.placeholder);
+    this.#plain = new PlainReader(this.#isUnavailable);
   }
 
   /** After an error that may come from a structure that changed behind the sink's back. */
@@ -86,18 +87,38 @@ export class Binder {
   #forgetBindings(): void {
     this.#rows = new WeakMap();
     this.#keys = new WeakMap();
+    this.#plain.forget();
+    this.#ahead.clear();
+  }
+
+  /** Reads what it can of a batch before its turn. */
+  readAhead(records: readonly ConsumedRecord[]): void {
+    const [first] = records;
+    if (first === undefined) return;
+    const bounds = records.map((record, index) => this.#plain.read(record, index));
+    this.#ahead.set(laneOf(first), { records, bounds });
+  }
+
+  #takeAhead(records: readonly ConsumedRecord[]): ReadAhead | undefined {
+    const [first] = records;
+    if (first === undefined) return undefined;
+    const lane = laneOf(first);
+    const ahead = this.#ahead.get(lane);
+    this.#ahead.delete(lane);
+    return ahead;
   }
 
   async bind(client: ClientBase, records: readonly ConsumedRecord[]): Promise<BoundBatch> {
     const tables = new Map<string, TableChanges>();
     const poison: Poison[] = [];
+    const ahead = this.#takeAhead(records);
     for (let index = 0; index < records.length; index++) {
       const record = records[index];
       if (record === undefined) continue;
       try {
-        const event = this.parse(record);
-        if (event.kind === 'ignore') continue;
-        const bound = this.#bindFast(event, index) ?? (await this.#bindSlow(client, event, index));
+        const known = ahead?.records[index] === record ? ahead.bounds[index] : undefined;
+        const bound =
+          known ?? this.#plain.read(record, index) ?? (await this.#bindParsed(client, record, index));
         if (bound === null) continue;
         let group = tables.get(bound.table.name.qualified);
         if (group === undefined || group.table !== bound.table) {
@@ -117,18 +138,10 @@ export class Binder {
     return { tables, poison };
   }
 
-  /** @throws RecordError where the record is no change event. */
-  parse(record: ConsumedRecord): SinkEvent {
-    return this.#parsed.get(record) ?? this.#parser.parse(record);
-  }
-
-  /** Parses a record before its turn; {@link release} lets go of it. */
-  parseAhead(record: ConsumedRecord): void {
-    if (!this.#parsed.has(record)) this.#parsed.set(record, this.#parser.parse(record));
-  }
-
-  release(records: readonly ConsumedRecord[]): void {
-    for (const record of records) this.#parsed.delete(record);
+  async #bindParsed(client: ClientBase, record: ConsumedRecord, index: number): Promise<Bound | null> {
+    const event = this.#parser.parse(record);
+    if (event.kind === 'ignore') return null;
+    return this.#bindFast(event, index) ?? (await this.#bindSlow(client, event, index));
   }
 
   tableNameOf(event: SinkEvent): TableName {
@@ -205,7 +218,8 @@ export class Binder {
       const change: Change = { ...common, kind: 'truncate', key: '', keyValues: [], ...NO_VALUES };
       return { table, keys, change };
     }
-    const keyValues = keys.length === 0 ? [] : this.#keyValues(event, table, keys);
+    const keyBinding = keys.length === 0 ? null : this.#keyBinding(event, table, keys);
+    const keyValues = keyBinding === null ? [] : keyValuesOf(keyBinding, this.#keySide(event) ?? {});
     const key = keys.length === 0 ? '' : keyText(keyValues);
     if (event.kind !== 'upsert') {
       return {
@@ -218,6 +232,10 @@ export class Binder {
     const binding = this.#rowBinding(event, table, keys, row);
     const { values, isPartial } = valuesOf(binding, table.columns.length, row, this.#isUnavailable);
     const shape = isPartial ? shapeOf(values) : binding.shape;
+    if (keyBinding !== null && this.#config.primaryKeyMode === 'record_key') {
+      const prefixes = this.#parser.prefixesOf(event.record);
+      this.#plain.learn({ event, table, row: binding, key: keyBinding, prefixes });
+    }
     return { table, keys, change: { ...common, kind: 'upsert', key, keyValues, values, isPartial, shape } };
   }
 
@@ -233,9 +251,13 @@ export class Binder {
     return primaryKeyFields.length === 0 ? names : names.filter((name) => primaryKeyFields.includes(name));
   }
 
-  #keyValues(event: SinkEvent, table: SinkTable, names: readonly string[]): string[] {
-    const isKey = this.#config.primaryKeyMode === 'record_key';
-    const schema = isKey ? event.keySchema : event.rowSchema;
+  /** Where the key columns' values are. */
+  #keySide(event: SinkEvent): JsonObject | null {
+    return this.#config.primaryKeyMode === 'record_key' ? event.key : event.row;
+  }
+
+  #keyBinding(event: SinkEvent, table: SinkTable, names: readonly string[]): KeyBinding {
+    const schema = this.#config.primaryKeyMode === 'record_key' ? event.keySchema : event.rowSchema;
     const cache = cacheFor(this.#keys, schema ?? table);
     const id = `${table.name.qualified}\0${names.join('\0')}`;
     let binding = cache.get(id);
@@ -248,7 +270,7 @@ export class Binder {
       binding = bindKey(table, names, schema);
       cache.set(id, binding);
     }
-    return keyValuesOf(binding, (isKey ? event.key : event.row) ?? {});
+    return binding;
   }
 
   #rowBinding(event: SinkEvent, table: SinkTable, keys: readonly string[], row: JsonObject): RowBinding {
@@ -348,17 +370,14 @@ function cacheFor<T>(caches: WeakMap<object, Map<string, T>>, owner: object | nu
   return cache;
 }
 
+/** One lane of the sink: records of one have one topic and partition. */
+function laneOf({ topic, partition }: ConsumedRecord): string {
+  return `${topic}:${partition}`;
+}
+
 function microsOf(source: JsonObject): number | null {
   const us = source.ts_us;
   if (typeof us === 'number') return us;
   const ms = source.ts_ms;
   return typeof ms === 'number' ? ms * 1_000 : null;
-}
-
-/** One text for one key: of several columns a JSON array, so that ('a,b', 'c') and ('a', 'b,c') differ. */
-function keyText(values: readonly string[]): string {
-  const [first, second] = values;
-  const text = first !== undefined && second === undefined ? first : JSON.stringify(values);
-  if (text.length <= MAX_KEY_CHARACTERS) return text;
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
 }

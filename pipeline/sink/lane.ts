@@ -74,14 +74,10 @@ export class Lane {
 
   /** Resolves after {@link cancel}, when no transaction is open any more. */
   async run(): Promise<void> {
-    try {
-      while (!this.#cancelled) {
-        const isIdle = this.#queue.length === 0 && this.claim.nextOffset >= this.fetchOffset;
-        if (isIdle) await this.#changed.wait(LOOK_AGAIN_MS);
-        else await this.#step();
-      }
-    } finally {
-      this.#deps.applier.release(this.#queue);
+    while (!this.#cancelled) {
+      const isIdle = this.#queue.length === 0 && this.claim.nextOffset >= this.fetchOffset;
+      if (isIdle) await this.#changed.wait(LOOK_AGAIN_MS);
+      else await this.#step();
     }
   }
 
@@ -100,13 +96,12 @@ export class Lane {
     if (verdict === 'apply' && records.length > 0) {
       const applying = apply.apply(topic, partition, records);
       // While the database works, the processor can: the next batch's JSON.
-      applier.parseAhead(this.#queue.slice(batchSize, batchSize * 2));
+      applier.readAhead(this.#queue.slice(batchSize, batchSize * 2));
       await applying;
     }
     await applier.skipTo(topic, partition, end);
     this.#queue = this.#queue.slice(records.length);
     this.#bufferedBytes -= bytesOf(records);
-    applier.release(records);
     const held = crashPoints.reach(CRASH_POINTS.afterCommitBeforeOffset);
     if (held !== undefined) await held;
     onStored(topic, partition, end);

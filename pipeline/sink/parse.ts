@@ -36,6 +36,7 @@ interface Parsed {
 
 const EXACT_FIELDS = ['before', 'after'];
 const CLOSING_BRACE = 0x7d;
+const NO_PREFIX = Buffer.alloc(0);
 const NO_SOURCE: JsonObject = {};
 
 /**
@@ -86,6 +87,16 @@ export class RecordParser {
       default:
         throw new RecordError(`the operation '${op}' is unknown`);
     }
+  }
+
+  /** The bytes that a record begins with, up to its payload, where those are the topic's; else none. */
+  prefixesOf({ topic, key, value }: ConsumedRecord): { readonly key: Buffer; readonly value: Buffer } {
+    const prefix = (bytes: Buffer | null, known: Buffer = NO_PREFIX): Buffer =>
+      bytes?.subarray(0, known.length).equals(known) === true ? known : NO_PREFIX;
+    return {
+      key: prefix(key, this.#keys.get(topic)?.bytes),
+      value: prefix(value, this.#values.get(topic)?.bytes),
+    };
   }
 
   #read(
