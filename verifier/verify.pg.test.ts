@@ -157,6 +157,23 @@ test('a slot that does not exist is INCONCLUSIVE', async () => {
   expect(made.checks.find(({ check }) => check === 'fence')?.detail).toContain('no_such_slot does not exist');
 });
 
+test('a drift that holds every value is told as compatible; one that does not yet lose any is breaking, and a WARN', async () => {
+  await using pair = await shop();
+  await pair.onSink('ALTER TABLE customers ALTER COLUMN version TYPE numeric, ADD COLUMN note text');
+  const detailOf = (made: Report) =>
+    made.checks.find(({ check }) => check === 'schema-compatibility')?.detail;
+  const compatible = await report(pair);
+  expect(compatible).toMatchObject({ verdict: 'PASS', findings: [] });
+  expect(detailOf(compatible)).toMatch(/compatible: column version .* is bigint .* and numeric in the sink/);
+  expect(detailOf(compatible)).toContain('compatible: the copy of public.customers has column note');
+  await pair.onSink(`UPDATE customers SET note = 'x'; ALTER TABLE customers ALTER COLUMN note SET NOT NULL`);
+  const breaking = await report(pair);
+  expect(breaking.verdict).toBe('WARN');
+  expect(detailOf(breaking)).toMatch(
+    /breaking: column note of public.customers is NOT NULL without a default/,
+  );
+});
+
 test('a lossy type is a WARN while every value is still equal', async () => {
   await using pair = await shop();
   await pair.onSink('ALTER TABLE customers ALTER COLUMN version TYPE int');

@@ -9,7 +9,10 @@ import { worst } from '../verdict.ts';
 
 const name = 'schema-compatibility';
 
-/** Columns, types and nullability of each copy. Breaking where a value is lost already, else a drift to look at. */
+/**
+ * Columns, types and nullability of each copy. A breaking drift is one that loses values: a FAIL where it has lost some,
+ * a WARN where it will. A compatible one holds every value of the source, and is told.
+ */
 export default {
   name,
   describe: 'The sink has every column of the source, of a type that holds its values.',
@@ -18,14 +21,17 @@ export default {
     const { expected, copies } = await context.catalogues();
     const { tables } = await context.content();
     const findings: Finding[] = [];
+    const compatible: string[] = [];
     for (const table of expected) {
       const copy = copies.get(table.id);
       if (copy === undefined) continue;
+      compatible.push(...compatibleDrifts(table, copy));
       const content = tables.find((one) => one.table.id === table.id);
       findings.push(...absentColumns(table, copy, content), ...drifts(table, copy));
     }
-    const none = `${expected.length} tables fit`;
-    const detail = findings.length === 0 ? none : findings.map((one) => one.detail).join('; ');
+    const told =
+      findings.length === 0 ? [`${expected.length} tables fit`] : findings.map((one) => one.detail);
+    const detail = [...told, ...compatible.map((drift) => `compatible: ${drift}`)].join('; ');
     return { verdict: worst(['PASS', ...findings.map(({ verdict }) => verdict)]), detail, findings };
   },
 } satisfies Check;
@@ -45,7 +51,7 @@ function absentColumns(table: Table, copy: Table, content: TableContent | undefi
       hop,
       first: { key: {}, columns: [source.name] },
       examples: [{ key: {}, columns: [source.name] }],
-      detail: `${table.id} has column ${source.name}, its copy in the sink has not`,
+      detail: `breaking: ${table.id} has column ${source.name}, its copy in the sink has not`,
     });
   });
 }
@@ -71,9 +77,25 @@ function drifts(table: Table, copy: Table): Finding[] {
       hop: 'sink',
       first: { key: {}, columns: [column] },
       examples: [{ key: {}, columns: [column] }],
-      detail: `column ${column} of ${table.id} ${problem}`,
+      detail: `breaking: column ${column} of ${table.id} ${problem}`,
     }),
   );
+}
+
+/** Other types that hold every value; columns that the sink has more, and that need no value. */
+function compatibleDrifts(table: Table, copy: Table): string[] {
+  const own = new Set(table.columns.map((column) => column.name));
+  const wider = pairColumns(table.columns, copy.columns).flatMap(({ source, sink, types }) =>
+    types === 'compatible' && sink !== undefined
+      ? [`column ${source.name} of ${table.id} is ${source.cast} at the source and ${sink.cast} in the sink`]
+      : [],
+  );
+  const more = copy.columns
+    .filter(({ name: column, notNull, hasDefault }) => {
+      return !own.has(column) && !isBookkeeping(column) && (!notNull || hasDefault);
+    })
+    .map(({ name: column }) => `the copy of ${table.id} has column ${column}, the source has not`);
+  return [...wider, ...more];
 }
 
 function driftOf({ source, sink, types }: ColumnPair): string | undefined {

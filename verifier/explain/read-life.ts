@@ -7,6 +7,7 @@ import { reshaped, shapeOf } from '../observe/copy-shape.ts';
 import { NO_LETTERS, readDeadLetters } from '../observe/dead-letters.ts';
 import { KafkaView, topicOf } from '../observe/kafka.ts';
 import { PipelineView } from '../observe/pipeline.ts';
+import { settlement } from '../observe/settled.ts';
 import { readRecords } from '../observe/topic-reader.ts';
 import { Database } from '../postgres.ts';
 import { readCommits } from './commits.ts';
@@ -149,12 +150,17 @@ class Reading {
     return { commits, leftOut: history.leftOut };
   }
 
+  /** As the check of the ledger settles it, by this row's write alone. */
   async #settled(commit: LedgerCommit): Promise<LedgerCommit> {
-    const sql = 'SELECT pg_xact_status($1::text::xid8) AS status';
-    // An xid that is too old, or of another server, has no status: the outcome stays unknown.
-    const { status } = await this.#opened.source.one(sql, [commit.xid]).catch(() => ({ status: null }));
-    if (status === 'committed') return { ...commit, outcome: 'ok' };
-    return status === 'aborted' ? { ...commit, outcome: 'fail' } : commit;
+    const { table, key } = this.#row;
+    const { source } = this.#opened;
+    const tables = new Map([[table.id, table]]);
+    const { settle } = await settlement(source, tables, this.#request.config.versionColumn);
+    const { tx, xid, at, op, version } = commit;
+    const outcomes = await settle([
+      { t: 'intent', tx, xid, at, writes: [{ table: table.id, key, op, version }] },
+    ]);
+    return { ...commit, outcome: outcomes.get(xid) ?? 'unknown' };
   }
 
   async #sinkTable(): Promise<Table | undefined> {
