@@ -19,13 +19,13 @@ function sketchOf(cells: number, ours: readonly string[], theirs: readonly strin
 const keyHash = (key: string): bigint => BigInt.asIntN(64, bits(`key of ${key}`));
 
 test('what differs is read back, and nothing else, however many rows are equal', () => {
-  const same = Array.from({ length: 20_000 }, (_, i) => `${i}=same`);
+  const same = Array.from({ length: 2_000 }, (_, i) => `${i}=same`);
   const keys = sketchOf(64, [...same, 'a=1', 'b=1', 'c=1'], [...same, 'a=2', 'c=1', 'd=1']).decode();
   expect(keys).toEqual(new Set([keyHash('a'), keyHash('b'), keyHash('d')]));
 });
 
 test('as many as a table is made for are read back, every time', () => {
-  for (let round = 0; round < 40; round++) {
+  for (let round = 0; round < 8; round++) {
     const rows = Array.from({ length: 300 }, (_, i) => `${i}=${round}`);
     const cells = cellCount(rows.length) ?? 0;
     expect(sketchOf(cells, rows.slice(0, 150), rows.slice(150)).decode()?.size).toBe(300);
@@ -33,7 +33,7 @@ test('as many as a table is made for are read back, every time', () => {
 });
 
 test('more than a table can give back is said, and never a part of it taken for all', () => {
-  const rows = Array.from({ length: 2_000 }, (_, i) => `${i}=x`);
+  const rows = Array.from({ length: 400 }, (_, i) => `${i}=x`);
   expect(sketchOf(64, rows, []).decode()).toBeNull();
   expect(cellCount(1_000_000_000)).toBeNull();
   expect(cellCount(200_000)).toBeLessThanOrEqual(MOST_CELLS);
