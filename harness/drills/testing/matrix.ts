@@ -17,13 +17,45 @@ export interface Outcome {
   readonly report: Report;
 }
 
-/** Plants a defect (none: a clean run), exercises the pipeline and has it verified. */
-export async function verdictOn(
+/** A pipeline of its own, and what a workload and a verification on it need. */
+interface Tried {
+  readonly name: string;
+  readonly seed: number;
+  /** Left out: a healthy pipeline. */
+  readonly expectation?: Expectation;
+}
+
+/** Plants a defect, exercises the pipeline and has it verified. */
+export async function verdictOn(lab: Lab, tried: Tried): Promise<Report> {
+  return await onPipeline(lab, tried, (one) => one(tried.seed));
+}
+
+/**
+ * Rounds of a healthy pipeline, each with a seed of its own, one after another on one instance: a verifier that goes
+ * on sees more than one that begins anew. `tell` gets each report as it comes; the last is returned.
+ */
+export async function cleanRounds(
   lab: Lab,
-  name: string,
-  seed: number,
-  expectation?: Expectation,
+  seeds: readonly number[],
+  tell: (seed: number, report: Report) => void,
 ): Promise<Report> {
+  const [first = 0, ...more] = seeds;
+  return await onPipeline(lab, { name: `clean-${first}`, seed: first }, async (one) => {
+    let last = await one(first);
+    tell(first, last);
+    for (const seed of more) {
+      last = await one(seed);
+      tell(seed, last);
+    }
+    return last;
+  });
+}
+
+async function onPipeline<T>(
+  lab: Lab,
+  { name, seed, expectation }: Tried,
+  work: (one: (seed: number) => Promise<Report>) => Promise<T>,
+): Promise<T> {
   const sink = expectation?.sink ?? { file: 'sink' };
   const instance = await lab.createInstance({
     name: `x-${name}`.slice(0, 30).replace(/-+$/, ''),
@@ -37,9 +69,11 @@ export async function verdictOn(
   try {
     await using access = await openAccess(instance);
     await streaming(instance, access);
-    await exercise({ instance, access, seed }, expectation?.exercises ?? EVERYTHING);
-    const signal = AbortSignal.timeout(VERIFY_WITHIN_MS + 60_000);
-    return await access.verify({ deadlineMs: VERIFY_WITHIN_MS, signal });
+    return await work(async (own) => {
+      await exercise({ instance, access, seed: own }, expectation?.exercises ?? EVERYTHING);
+      const signal = AbortSignal.timeout(VERIFY_WITHIN_MS + 60_000);
+      return await access.verify({ deadlineMs: VERIFY_WITHIN_MS, signal });
+    });
   } finally {
     await instance[Symbol.asyncDispose]();
   }
