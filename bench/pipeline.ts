@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { labControl } from '../harness/lab/control.ts';
-import type { Instance, InstanceSpec } from '../harness/lab/instance.ts';
+import { OWN_ENGINES } from '../harness/lab/engines.ts';
+import type { Instance, InstanceSpec, Lab } from '../harness/lab/instance.ts';
 
 /** `customers` has seven columns: uuid, three of text, two timestamps, a bigint. */
 export const BENCH_TABLE = 'customers';
@@ -11,12 +12,14 @@ export const BENCH_TABLE = 'customers';
 export async function withPipeline<T>(
   workDir: string,
   rows: number,
-  spec: Pick<InstanceSpec, 'source' | 'sink'>,
-  measure: (instance: Instance) => Promise<T>,
+  spec: Pick<InstanceSpec, 'source' | 'sink' | 'engines' | 'connect'>,
+  measure: (instance: Instance, lab: Lab) => Promise<T>,
 ): Promise<T> {
   const dir = join(workDir, 'lab');
   try {
-    const lab = await labControl.up({ dir, rate: 0, seed: 1, withInstance: false, progress: () => {} });
+    const { engines = OWN_ENGINES } = spec;
+    const up = { dir, rate: 0, seed: 1, withInstance: false, engines, progress: () => {} };
+    const lab = await labControl.up(up);
     await using instance = await lab.createInstance({
       name: 'bench',
       ...spec,
@@ -32,7 +35,7 @@ export async function withPipeline<T>(
         [rows],
       ),
     );
-    return await measure(instance);
+    return await measure(instance, lab);
   } finally {
     await labControl.clean(dir);
   }

@@ -11,6 +11,14 @@ export interface EnginePair {
 
 export const OWN_ENGINES: EnginePair = { source: 'ts', sink: 'ts' };
 
+/** Where a test or a benchmark wants a Connect worker other than the lab has it; DESIGN.md §4. */
+export interface ConnectTuning {
+  /** `throughput`: a larger heap and the optimising compiler. */
+  readonly jvm?: 'small' | 'throughput';
+  /** `offset.flush.interval.ms`. */
+  readonly offsetFlushMs?: number;
+}
+
 type Config = Readonly<Record<string, string>>;
 
 /** What the lab has to know of an engine. Both read the same connector files. */

@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PROJECT_DIR } from '../project.ts';
-import { prepareConnect } from '../runtimes/process/connect.ts';
+import { OFFSET_FLUSH_INTERVAL_MS, prepareConnect } from '../runtimes/process/connect.ts';
 import type { Probe, ServiceSpec } from '../runtimes/process/service-spec.ts';
-import { engineOf } from './engines.ts';
+import { type ConnectTuning, engineOf } from './engines.ts';
 import type { InstanceSpec, WorkloadSpec } from './instance.ts';
 import { clusterOf, type InstancePlan } from './instance-plan.ts';
 
@@ -24,7 +24,7 @@ export function prepareProcesses(plan: InstancePlan, spec: InstanceSpec, stateDi
   mkdirSync(plan.dir, { recursive: true });
   const worker = (role: 'capture' | 'sink'): ServiceSpec => {
     const engine = engineOf(role === 'capture' ? 'source' : 'sink', plan.engines);
-    if (engine.host === 'connect') return connectService(plan, role, stateDir);
+    if (engine.host === 'connect') return connectService(plan, role, stateDir, spec.connect);
     const config = writeConfig(plan, role, {
       workerId: plan.services[role],
       host: '127.0.0.1',
@@ -78,7 +78,12 @@ export function prepareProcesses(plan: InstancePlan, spec: InstanceSpec, stateDi
 }
 
 /** A Connect worker for one connector, so that each half of the pipeline can be killed alone. */
-function connectService(plan: InstancePlan, role: 'capture' | 'sink', stateDir: string): ServiceSpec {
+function connectService(
+  plan: InstancePlan,
+  role: 'capture' | 'sink',
+  stateDir: string,
+  { jvm = 'small', offsetFlushMs = OFFSET_FLUSH_INTERVAL_MS }: ConnectTuning = {},
+): ServiceSpec {
   return prepareConnect({
     name: plan.services[role],
     dataDir: folder(plan, role),
@@ -86,6 +91,8 @@ function connectService(plan: InstancePlan, role: 'capture' | 'sink', stateDir: 
     port: plan.ports[role],
     bootstrapServers: plan.bootstrapServers,
     cluster: clusterOf(plan, role),
+    jvm,
+    properties: { 'offset.flush.interval.ms': String(offsetFlushMs) },
   });
 }
 

@@ -1,5 +1,5 @@
 import type { Proof, Runtime } from '../runtimes/runtime.ts';
-import type { EnginePair } from './engines.ts';
+import type { ConnectTuning, EnginePair } from './engines.ts';
 
 /** A pipeline to be set up on the lab's servers: databases, slot, topics, workers and verifier of its own. */
 export interface InstanceSpec {
@@ -10,6 +10,7 @@ export interface InstanceSpec {
   readonly sink: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
   /** What carries the events; the TypeScript pipeline where it is left out. */
   readonly engines?: EnginePair;
+  readonly connect?: ConnectTuning;
   /** Names of files in `fixtures/defects/`, per worker. */
   readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
   /** Continuous verification every so often; null: only on request. */

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
+import { type ConnectTuning, type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
 import type { Instance, Lab } from '../lab/instance.ts';
 import type { Access } from './access.ts';
 import { forEngines, notRun } from './engines.ts';
@@ -16,6 +16,7 @@ export interface RunOptions {
   readonly plan: readonly { readonly scenario: Scenario; readonly variant: VariantName }[];
   /** What carries the events; the TypeScript pair where it is left out. */
   readonly engines?: EnginePair;
+  readonly connect?: ConnectTuning;
   /** Rounds of the whole plan; each has the next seed. */
   readonly repeat?: number;
   /** What the command line said; a scenario's own defaults hold for the rest. */
@@ -97,6 +98,7 @@ function plansOf(options: RunOptions, engines: EnginePair): VariantPlan[] {
     possible.map(({ scenario, variant }) => ({
       scenario: forEngines(scenario, engines),
       engines,
+      connect: options.connect,
       variant,
       tunables: { ...scenario.defaults, ...options.tunables },
       seed: seed + round,

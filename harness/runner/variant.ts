@@ -1,7 +1,7 @@
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Finding, Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
-import type { EnginePair } from '../lab/engines.ts';
+import type { ConnectTuning, EnginePair } from '../lab/engines.ts';
 import type { Instance, InstanceSpec, Lab } from '../lab/instance.ts';
 import type { Access } from './access.ts';
 import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
@@ -22,7 +22,8 @@ import type { UndoLog } from './undo.ts';
 import { Interrupted } from './usage-error.ts';
 import { withDeadline } from './wait.ts';
 
-const INSTANCE_WITHIN_MS = 120_000;
+/** Two Java virtual machines start in it, where Kafka Connect is the host. */
+const INSTANCE_WITHIN_MS = 240_000;
 /** One call of the verifier; it is asked again while it says SYNC_IN_PROGRESS. */
 const VERIFY_CALL_MS = 60_000;
 const STEADY_TRANSACTIONS = 20;
@@ -31,6 +32,7 @@ export interface VariantPlan {
   /** As {@link engines} live through it: `forEngines`. */
   readonly scenario: Scenario;
   readonly engines: EnginePair;
+  readonly connect?: ConnectTuning | undefined;
   readonly variant: VariantName;
   readonly tunables: Tunables;
   readonly seed: number;
@@ -82,6 +84,7 @@ export function instanceSpecOf(plan: VariantPlan): InstanceSpec {
     source,
     sink,
     engines: plan.engines,
+    ...(plan.connect === undefined ? {} : { connect: plan.connect }),
     ...(defects === undefined ? {} : { defects }),
     verifyEveryMs: null,
     seedRows: plan.scenario.seedRows,

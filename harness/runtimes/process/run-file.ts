@@ -35,6 +35,12 @@ const instanceSpecSchema = z.object({
   source: connectorSchema,
   sink: connectorSchema,
   engines: z.object({ source: z.enum(['ts', 'debezium']), sink: z.enum(['ts', 'jdbc']) }).exactOptional(),
+  connect: z
+    .object({
+      jvm: z.enum(['small', 'throughput']).exactOptional(),
+      offsetFlushMs: z.number().exactOptional(),
+    })
+    .exactOptional(),
   defects: z
     .object({
       capture: z.array(z.string()).exactOptional(),

@@ -1,0 +1,15 @@
+import type { Bench } from './bench.ts';
+import { snapshotRounds } from './engines/capture.ts';
+import { sideBySide } from './engines/rounds.ts';
+import { sizeOf } from './engines/size.ts';
+
+const bench: Bench = {
+  title:
+    'rows from a table to Kafka, ours beside Debezium 3.5 (fetch size 10240, batch 8192): a blocking snapshot each',
+  async run(context) {
+    const size = sizeOf({ rows: 300_000, passes: 1, rounds: 3 });
+    const own = await snapshotRounds('ts', size, context);
+    return sideBySide('rows/s', own, await snapshotRounds('debezium', size, context), 4);
+  },
+};
+export default bench;
