@@ -33,7 +33,7 @@ export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
  * @throws LabError CDC-5142 where they do not come.
  */
 export async function waitForTopics(
-  plan: InstancePlan,
+  plan: Pick<InstancePlan, 'bootstrapServers'> & { readonly services: { readonly capture: string } },
   wanted: readonly string[],
   signal?: AbortSignal,
 ): Promise<void> {

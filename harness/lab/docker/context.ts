@@ -62,6 +62,12 @@ export function projectOf({ stateDir, password }: DockerLabContext, run: Run): C
       CDC_LAB_USER: `${uid}:${gid}`,
       CDC_LAB_STATE: standingFolder(stateDir),
       CDC_LAB_IMAGE_LAB: labImage().name,
+      // Nothing of the shell's own: Debezium's profile is for Compose alone.
+      COMPOSE_PROFILES: '',
+      CDC_LAB_SOURCE: '',
+      CDC_LAB_SOURCE_URL: '',
+      CDC_LAB_SINK: '',
+      CDC_LAB_SINK_URL: '',
       CDC_LAB_SEED: String(lab?.spec.seed ?? ''),
       CDC_LAB_ROWS: String(lab?.spec.seedRows ?? ''),
     },

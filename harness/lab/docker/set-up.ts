@@ -1,9 +1,13 @@
 import pg from 'pg';
+import { z } from 'zod';
 import { loadConnector } from '../../../fixtures/connectors/load.ts';
 import { applySchema } from '../../../fixtures/schema/schema.ts';
 import { seedRows } from '../../../fixtures/schema/seed.ts';
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import { ConnectClient } from '../../connect/client.ts';
+import { ConnectRefused } from '../../connect/errors.ts';
+import { type EnginePair, engineOf, SINK_ENGINES, SOURCE_ENGINES } from '../engines.ts';
+import { waitForTopics } from '../instance-topics.ts';
 
 /**
  * What `docker compose up` runs once, inside the network: schema and first rows at the source, both connectors
@@ -11,6 +15,9 @@ import { ConnectClient } from '../../connect/client.ts';
  */
 const INSTANCE = 'lab';
 const RUNNING_TIMEOUT_MS = 90_000;
+const pairSchema = z.object({ source: z.enum(SOURCE_ENGINES), sink: z.enum(SINK_ENGINES) });
+/** As the topics' waiter asks for it. */
+const KAFKA = { bootstrapServers: ['kafka:9092'], services: { capture: 'capture@lab' } };
 
 const VALUES = {
   instance: INSTANCE,
@@ -31,7 +38,7 @@ function setting(name: string, otherwise: string): string {
 }
 
 /** In one transaction: who is killed half way leaves nothing. */
-async function loadSource(): Promise<string> {
+async function loadSource(engines: EnginePair): Promise<string> {
   const { sourceHost: host, sourcePort: port, sourceDatabase: database } = VALUES;
   const client = new pg.Client({ host, port, user: 'postgres', database });
   await client.connect();
@@ -42,6 +49,8 @@ async function loadSource(): Promise<string> {
     const wanted = Number(setting('CDC_LAB_ROWS', '1000'));
     const empty = rows.length === 0;
     if (empty) await seedRows(client, wanted, Number(setting('CDC_LAB_SEED', '42')));
+    const wishes = (['source', 'sink'] as const).flatMap((role) => engineOf(role, engines).atSource);
+    for (const statement of wishes) await client.query(statement);
     await client.query('COMMIT');
     return empty ? `schema is there, ${wanted} rows a table` : 'schema and rows are there';
   } finally {
@@ -49,22 +58,37 @@ async function loadSource(): Promise<string> {
   }
 }
 
-async function register(url: string, file: string): Promise<string> {
-  const { name, config } = await loadConnector(file, VALUES);
+async function register(role: 'source' | 'sink', url: string, engines: EnginePair): Promise<string> {
+  const { name, config } = await loadConnector(role, VALUES);
   const client = new ConnectClient({ baseUrl: url, timeoutMs: 30_000 });
-  await client.configure(name, config);
+  const adapted = engineOf(role, engines).adapt(config);
+  if (role === 'sink') await waitForTopics(KAFKA, (adapted.topics ?? '').split(',').filter(Boolean));
+  await client.configure(name, adapted);
+  const paused = (await stateOf(client, name)) === 'PAUSED';
+  if (paused) return `connector ${name} is paused, and stays so`;
   await client.waitForState(name, 'RUNNING', { deadlineMs: RUNNING_TIMEOUT_MS });
   return `connector ${name} runs at ${url}`;
 }
 
+/** Undefined where Connect does not know it yet. */
+async function stateOf(client: ConnectClient, name: string): Promise<string | undefined> {
+  const status = await client.status(name).catch((error: unknown) => {
+    if (error instanceof ConnectRefused && error.status === 404) return undefined;
+    throw error;
+  });
+  return status?.connector.state;
+}
+
 try {
   const say = (line: string) => process.stdout.write(`${line}\n`);
-  say(await loadSource());
-  const source = setting('CDC_LAB_SOURCE_CONNECTOR', 'source');
-  say(await register(setting('CDC_LAB_SOURCE_URL', 'http://capture:8083'), source));
+  const engines = pairSchema.parse({
+    source: setting('CDC_LAB_SOURCE', 'ts'),
+    sink: setting('CDC_LAB_SINK', 'ts'),
+  });
+  say(await loadSource(engines));
+  say(await register('source', setting('CDC_LAB_SOURCE_URL', 'http://capture:8083'), engines));
   // After the capture: it makes the topics.
-  const sink = setting('CDC_LAB_SINK_CONNECTOR', 'sink');
-  say(await register(setting('CDC_LAB_SINK_URL', 'http://sink:8083'), sink));
+  say(await register('sink', setting('CDC_LAB_SINK_URL', 'http://sink:8083'), engines));
 } catch (error) {
   const remedy = error instanceof LabError ? ` ${error.remedy}` : '';
   process.stderr.write(`setup: ${messageOf(error)}${remedy}\n`);

@@ -1,0 +1,113 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { freshRunId, labelOfRun, leftOf } from '../../docker/testing/engine.ts';
+import { reportSchema } from '../../verifier/report.ts';
+import { PROJECT_DIR } from '../project.ts';
+import { connectEngine } from '../runtimes/docker/engine.ts';
+import { RunFile } from '../runtimes/process/run-file.ts';
+
+const UP_MS = 300_000;
+let dir = '';
+let runId = '';
+
+const upSchema = z.object({
+  services: z.array(z.object({ name: z.string(), state: z.string(), port: z.number().nullable() })),
+});
+
+async function lab(...args: string[]) {
+  const all = [...args, '--dir', dir];
+  return execa(join(PROJECT_DIR, 'bin/cdc-lab'), all, { reject: false, cwd: PROJECT_DIR });
+}
+
+async function up(...args: string[]) {
+  const { stdout, stderr, exitCode } = await lab('up', '--json', ...args);
+  expect(exitCode, stderr).toBe(0);
+  return upSchema.parse(JSON.parse(stdout)).services;
+}
+
+beforeAll(async () => {
+  dir = join(await mkdtemp(join(tmpdir(), 'cdc-lab-docker-cli-')), 'lab');
+});
+
+afterAll(async () => {
+  await lab('clean');
+  await rm(join(dir, '..'), { recursive: true, force: true });
+}, 120_000);
+
+describe('cdc-lab --runtime docker', () => {
+  it('brings the compose file up, with a pipeline that writes', { timeout: UP_MS }, async () => {
+    const services = await up('--runtime', 'docker', '--rate', '20');
+    runId = new RunFile(dir).read()?.runId ?? '';
+    expect(services.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'capture@lab running',
+      'kafka running',
+      'pg-sink running',
+      'pg-source running',
+      'sink@lab running',
+      'verifier@lab running',
+      'workload@lab running',
+    ]);
+  });
+
+  it('says by its status that nothing is lost', { timeout: 120_000 }, async () => {
+    const { stdout, stderr, exitCode } = await lab('status', '--json', '--deadline', '60');
+    expect(exitCode, stderr).toBe(0);
+    const report = reportSchema.parse(JSON.parse(stdout));
+    expect(report.coverage).toBe(1);
+    expect(report.tables).toHaveLength(4);
+  });
+
+  it('needs not be told the runtime again, and refuses another one', { timeout: UP_MS }, async () => {
+    const before = await lab('logs', 'capture', '-n', '500');
+    expect(before.stdout).toContain('worker is ready');
+    const other = await lab('up', '--runtime', 'process');
+    expect(other.exitCode).toBe(69);
+    expect(other.stderr).toContain('CDC-5210');
+  });
+
+  it('does a lesson on the running pipeline, which is whole again afterwards', {
+    timeout: UP_MS,
+  }, async () => {
+    const triggered = await lab('trigger', 'restart', '--json');
+    expect(triggered.exitCode, triggered.stderr).toBe(0);
+    expect(triggered.stdout).toContain('"exitCode": 137');
+    const { exitCode, stdout } = await lab('status', '--deadline', '60');
+    expect(exitCode, stdout).toBe(0);
+  });
+
+  it('stops with its data kept, comes up again at the same addresses, and writes on', {
+    timeout: UP_MS,
+  }, async () => {
+    const count = async () => {
+      const { stdout } = await lab('sql', 'source', 'SELECT count(*) AS n FROM customers', '--json');
+      return stdout;
+    };
+    const addresses = (await up('--rate', '0')).map(({ name, port }) => `${name} ${port}`);
+    expect((await lab('down')).exitCode).toBe(0);
+    const services = await up('--rate', '0');
+    // The workload was stopped, and is not asked for.
+    expect(services.find(({ name }) => name === 'workload@lab')?.state).toBe('stopped');
+    expect(services.map(({ name, port }) => `${name} ${port}`)).toEqual(addresses);
+    expect(await count()).toMatch(/\d{4}/);
+    const { exitCode, stdout } = await lab('status', '--deadline', '60');
+    expect(exitCode, stdout).toBe(0);
+  });
+
+  it('is removed by clean, and what is of another run stays', { timeout: 120_000 }, async () => {
+    const docker = await connectEngine();
+    const other = freshRunId();
+    await docker.createVolume({ Name: other, Labels: { 'cdc-lab.run': other } });
+    try {
+      expect(await leftOf(docker, labelOfRun(runId))).not.toEqual([]);
+      expect((await lab('clean')).exitCode).toBe(0);
+      expect(await leftOf(docker, labelOfRun(runId))).toEqual([]);
+      expect(await leftOf(docker, labelOfRun(other))).toEqual([`volume ${other}`]);
+    } finally {
+      await docker.getVolume(other).remove();
+    }
+  });
+});

@@ -1,0 +1,120 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { labelOfRun, leftOf } from '../../../docker/testing/engine.ts';
+import { loadFault, loadScenarios } from '../../runner/catalogue.ts';
+import { openAccess } from '../../runner/live-access.ts';
+import type { RunResult } from '../../runner/result.ts';
+import { runAll } from '../../runner/run.ts';
+import { type Scenario, VARIANTS } from '../../runner/scenario.ts';
+import { UndoLog } from '../../runner/undo.ts';
+import { connectEngine } from '../../runtimes/docker/engine.ts';
+import type { Lab } from '../instance.ts';
+import { dockerLabControl } from './control.ts';
+
+const WITHIN_MS = 15 * 60_000;
+let dir: string;
+let lab: Lab;
+
+beforeAll(async () => {
+  dir = join(await mkdtemp(join(tmpdir(), 'cdc-lab-docker-')), 'lab');
+  lab = await dockerLabControl.up({
+    dir,
+    rate: 0,
+    seed: 42,
+    withInstance: false,
+    progress: () => undefined,
+  });
+}, 180_000);
+
+afterAll(async () => {
+  await dockerLabControl.clean(dir);
+  await rm(join(dir, '..'), { recursive: true, force: true });
+}, 120_000);
+
+function runScenarios(scenarios: readonly Scenario[], on: Lab = lab): Promise<RunResult> {
+  return runAll(
+    {
+      plan: scenarios.flatMap((scenario) => VARIANTS.map((variant) => ({ scenario, variant }))),
+      tunables: {},
+      seed: 42,
+      keep: false,
+      noOp: false,
+      swap: false,
+      reproduce: 'npm run test:docker -- harness/lab/docker/lessons.docker.test.ts',
+    },
+    { lab: on, openAccess, loadFault, listen: () => undefined, signal: new AbortController().signal },
+  );
+}
+
+const told = ({ results }: RunResult): string =>
+  results
+    .map((one) => `${one.scenario} ${one.variant}: ${one.verdict}, ${one.reason ?? 'as expected'}`)
+    .join('\n');
+
+describe('the five lessons, in containers', () => {
+  it('get ten verdicts, each the expected one for the expected reason', { timeout: WITHIN_MS }, async () => {
+    const run = await runScenarios(await loadScenarios());
+    expect(run.results).toHaveLength(10);
+    expect(run.ok, told(run)).toBe(true);
+    for (const { proof, runtime } of run.results) {
+      expect(runtime).toBe('docker');
+      expect(proof.injected).not.toBeNull();
+    }
+    expect(new UndoLog(dir).outstanding()).toEqual([]);
+  });
+
+  it('leave nothing of their pipelines behind, and the servers run on', async () => {
+    const services = await lab.runtime.services();
+    expect(services.map(({ name, state }) => `${name} ${state}`)).toEqual([
+      'kafka running',
+      'pg-sink running',
+      'pg-source running',
+    ]);
+    const left = await leftOf(await connectEngine(), labelOfRun(lab.runId));
+    expect(left.filter((name) => name.startsWith('container'))).toHaveLength(3);
+  });
+
+  it('are not run where the runtime lacks what a fault needs, and that is never a PASS', async () => {
+    const { runtime } = lab;
+    // Everything of the runtime but its kill.
+    const without = {
+      name: runtime.name,
+      services: () => runtime.services(),
+      start: async (service: string) => {
+        if (runtime.start === undefined) throw new Error('it starts services');
+        return runtime.start(service);
+      },
+    };
+    const lame: Lab = {
+      dir: lab.dir,
+      runId: lab.runId,
+      runtime: without,
+      instance: (name) => lab.instance(name),
+      createInstance: (spec) => lab.createInstance(spec),
+    };
+    const restart = (await loadScenarios()).filter(({ id }) => id === 'restart');
+    const { results, ok } = await runScenarios(restart, lame);
+    expect(ok).toBe(false);
+    expect(results.map(({ verdict }) => verdict)).toEqual(['INCONCLUSIVE', 'INCONCLUSIVE']);
+    for (const { reason } of results) expect(reason).toContain('not run, the docker runtime cannot kill');
+  }, 240_000);
+
+  it('are not run on an engine that the runtime does not host, and the error says so', async () => {
+    const spec = {
+      name: 'foreign-engine',
+      source: { file: 'source' },
+      sink: { file: 'sink' },
+      engines: { source: 'debezium', sink: 'ts' } as const,
+      verifyEveryMs: null,
+      seedRows: 1,
+      seed: 1,
+    };
+    await expect(lab.createInstance(spec)).rejects.toMatchObject({
+      code: 'CDC-5209',
+      message: expect.stringContaining('Not run'),
+    });
+    expect(await lab.instance(spec.name)).toBeUndefined();
+  });
+});
