@@ -47,6 +47,8 @@ export interface SourceConfig {
   /** Letters of the operations that are not published. */
   readonly skippedOperations: ReadonlySet<string>;
   readonly encoder: Omit<EncoderConfig, 'nowUs'>;
+  /** `provide.transaction.metadata`. */
+  readonly transactionMetadata: boolean;
   readonly batchRecords: number;
   readonly queueRecords: number;
   readonly queueBytes: number;
@@ -217,6 +219,7 @@ export function parseConfig(config: ConnectorConfig): SourceConfig {
     signalTable: text('signal.data.collection')?.split('.').slice(-2).join('.'),
     skippedOperations: new Set(splitList(always('skipped.operations')).filter((letter) => letter !== 'none')),
     encoder: encoderOf(config, prefix),
+    transactionMetadata: flag('provide.transaction.metadata'),
     batchRecords: number('max.batch.size'),
     queueRecords: number('max.queue.size'),
     queueBytes: number('max.queue.size.in.bytes') || DEFAULT_QUEUE_BYTES,
@@ -273,6 +276,7 @@ function encoderOf(config: ConnectorConfig, topicPrefix: string): SourceConfig['
     time: text('time.precision.mode') as EncoderConfig['time'],
     binary: text('binary.handling.mode') as EncoderConfig['binary'],
     interval: text('interval.handling.mode') as EncoderConfig['interval'],
+    hstore: text('hstore.handling.mode') as 'json' | 'map',
   };
 }
 

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import type { Logger } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
-import { allTables, type ExistingTable } from './catalogue.ts';
+import type { TableDescription } from '../contract/table.ts';
+import { allTables, type ExistingTable, publishedTables } from './catalogue.ts';
 import type { SourceConfig } from './config.ts';
 import { formatLsn, ZERO_LSN } from './lsn-text.ts';
 import { ensurePublication, type TableName } from './publication.ts';
@@ -54,6 +55,8 @@ export interface PrepareOptions {
   readonly stored: SourceOffset | null;
   /** `snapshot.mode=always`, and the task has not had its snapshot yet. */
   readonly snapshotAgain: boolean;
+  /** @throws where a column's type is not supported, naming it. */
+  readonly describe: (table: TableDescription) => void;
   readonly log: Logger;
 }
 
@@ -77,7 +80,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
       table: config.signalTable,
     });
   }
-  await checkTables(sql, tables, log);
+  const published = await publishedTables(sql, config.publication.name);
+  await checkTables(sql, tables, { published, describe: options.describe, log });
   const slot = await readSlot(sql, config.slot.name);
   const history = await timelineHistory(replication, system.timeline);
   const { stored, slotGone } = await continuity(options, slot, system, history);

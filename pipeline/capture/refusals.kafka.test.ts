@@ -55,6 +55,20 @@ describe('a loud stop', () => {
     await expectStop(lab, 'CDC-1101');
   });
 
+  test('comes before anything is made where a column has a type that no event can hold', async () => {
+    await using lab = await bench();
+    await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, place box)');
+    const task = await lab.start(NO_DATA);
+    await expect(task.done).rejects.toThrow('Column place of public.item has type box: not supported.');
+    const { rows } = await lab.sql.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [lab.slot]);
+    expect(rows).toEqual([]);
+    await lab.sql.query(`CREATE PUBLICATION pub_${lab.id} FOR TABLE item (id)`);
+    await lab.start(NO_DATA);
+    await lab.sql.query("INSERT INTO item VALUES (1, '(1,1),(0,0)')");
+    await until(10_000, 'the row', async () => (await lab.records('item')).length === 1);
+    expect((await lab.records('item'))[0]?.value?.after).toEqual({ id: 1 });
+  });
+
   test('comes where the publication lacks a captured table and must not be changed', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)');

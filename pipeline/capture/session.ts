@@ -27,6 +27,7 @@ import { parseOffset, type SnapshotJob, type SourceOffset } from './source-offse
 import { StreamReader } from './stream-reader.ts';
 import { StreamSession } from './stream-session.ts';
 import { TopicRegistry } from './topics.ts';
+import { TransactionMetadata } from './transaction-metadata.ts';
 import { turnTimeMs } from './turn-clock.ts';
 import { sleep, unlessAborted } from './wake.ts';
 
@@ -128,6 +129,7 @@ export class Session {
       replication,
       stored,
       snapshotAgain: this.#options.snapshotAgain,
+      describe: (table) => this.#encoder().describe(table),
       log: context.log,
     });
     if (signal.aborted) return;
@@ -165,6 +167,9 @@ export class Session {
           decode,
           readRaw,
           encoder: this.#encoder(),
+          metadataOf: config.transactionMetadata
+            ? (begin) => new TransactionMetadata(config, begin)
+            : undefined,
           queue,
           timeline: prepared.system.timeline,
           captured: prepared.captured,

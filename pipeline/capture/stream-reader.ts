@@ -22,6 +22,7 @@ import { createPositionWriter, formatLsn } from './lsn-text.ts';
 import type { RecordQueue, SignalRow } from './record-queue.ts';
 import { lostToastValue } from './table-checks.ts';
 import type { TableFilter } from './table-filter.ts';
+import type { TransactionMetadata } from './transaction-metadata.ts';
 
 /** A relation that the stream has described. */
 interface Relation {
@@ -39,6 +40,7 @@ interface OpenTransaction {
   ordinal: number;
   table: string | null;
   readonly signals: SignalRow[];
+  readonly metadata: TransactionMetadata | undefined;
 }
 
 export interface StreamReaderOptions {
@@ -46,6 +48,8 @@ export interface StreamReaderOptions {
   /** The way of most changes, where it is given. */
   readonly readRaw?: ReadRawChange | undefined;
   readonly encoder: EventEncoder;
+  /** Where `provide.transaction.metadata` is on. */
+  readonly metadataOf?: ((begin: BeginMessage) => TransactionMetadata) | undefined;
   readonly queue: RecordQueue;
   readonly timeline: number;
   readonly captured: TableFilter;
@@ -89,15 +93,15 @@ export class StreamReader {
    * @throws LabError naming the LSN, where a message cannot be decoded or a row not be made an event.
    */
   read(start: Lsn, payload: Buffer): RelationMessage | undefined {
-    const raw = this.#options.readRaw?.(payload);
+    const raw = this.#transaction?.metadata ? undefined : this.#options.readRaw?.(payload);
     if (raw !== undefined && this.#takeRaw(start, raw)) return undefined;
     const message = this.#decode(start, payload);
     switch (message.tag) {
       case 'begin':
-        this.#begin(message);
+        this.#begin(start, message);
         return undefined;
       case 'commit':
-        this.#commit(message);
+        this.#commit(start, message);
         return undefined;
       case 'relation':
         return this.#relation(message);
@@ -146,8 +150,12 @@ export class StreamReader {
     }
   }
 
-  #begin(begin: BeginMessage): void {
+  #begin(start: Lsn, begin: BeginMessage): void {
+    const { metadataOf, queue } = this.#options;
+    const metadata = metadataOf?.(begin);
+    if (metadata) queue.addOne(metadata.begin(start));
     this.#transaction = {
+      metadata,
       begin,
       positionOf: createPositionWriter(this.#options.timeline, begin.finalLsn),
       ordinal: 0,
@@ -156,8 +164,9 @@ export class StreamReader {
     };
   }
 
-  #commit(commit: CommitMessage): void {
-    const { begin, table, signals } = this.#open(commit.commitLsn);
+  #commit(start: Lsn, commit: CommitMessage): void {
+    const { begin, table, signals, metadata } = this.#open(commit.commitLsn);
+    if (metadata) this.#options.queue.addOne(metadata.end(start));
     this.#transaction = undefined;
     this.#lastCommitLsn = commit.endLsn;
     this.#options.queue.commit({
@@ -237,7 +246,11 @@ export class StreamReader {
   ): void {
     const { encoder, skippedOperations, queue } = this.#options;
     const { begin } = transaction;
-    const context = this.#context(start, transaction, transaction.ordinal);
+    const { metadata } = transaction;
+    const context: EventContext = {
+      ...this.#context(start, transaction, transaction.ordinal),
+      ...(metadata ? { nextInTransaction: () => metadata.next(relation.name, start) } : {}),
+    };
     let records: ProducedRecord[];
     try {
       switch (message.tag) {

@@ -1,21 +1,36 @@
 import type { Client } from 'pg';
 import type { Logger } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
-import { type CatalogueTable, lookUpTable } from './catalogue.ts';
+import type { TableDescription } from '../contract/table.ts';
+import { type CatalogueTable, describeForSnapshot, lookUpTable, type PublishedTable } from './catalogue.ts';
 import type { TableName } from './publication.ts';
 import { quoteTable } from './sql.ts';
+
+export interface TableChecks {
+  /** What is published already, perhaps with a list of columns. */
+  readonly published: readonly PublishedTable[];
+  /** @throws where a column's type is not supported, naming it. */
+  readonly describe: (table: TableDescription) => void;
+  readonly log: Logger;
+}
 
 /**
  * Looks at every captured table before anything is read from it. Warns of what is weaker, loudly; refuses by
  * name what cannot be captured right. docs/decisions/0003-toast-and-key-change.md says where the line is.
  * @throws LabError
  */
-export async function checkTables(client: Client, tables: readonly TableName[], log: Logger): Promise<void> {
+export async function checkTables(
+  client: Client,
+  tables: readonly TableName[],
+  { published, describe, log }: TableChecks,
+): Promise<void> {
   for (const name of tables) {
     const table = await lookUpTable(client, name.schema, name.table);
     // Dropped since the list was made: the stream will not mention it either.
     if (table === undefined) continue;
     refuse(table, await identityColumns(client, table));
+    const list = published.find((p) => p.schema === name.schema && p.table === name.table)?.columns;
+    describe(describeForSnapshot(table, list ?? table.columns.map((column) => column.name)));
     warn(table, await toastBytes(client, table), log);
   }
 }

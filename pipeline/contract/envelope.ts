@@ -46,15 +46,19 @@ export interface SourceBlock {
   readonly origin_lsn: number | null;
 }
 
+/** An event's place in its transaction; only under `provide.transaction.metadata`. */
+export interface TransactionBlock {
+  /** `XID:LSN`, the LSN that of the event. */
+  readonly id: string;
+  readonly total_order: number;
+  readonly data_collection_order: number;
+}
+
 export interface ChangeEvent {
   readonly before: Readonly<Record<string, unknown>> | null;
   readonly after: Readonly<Record<string, unknown>> | null;
   readonly source: SourceBlock;
-  readonly transaction: {
-    readonly id: string;
-    readonly total_order: number;
-    readonly data_collection_order: number;
-  } | null;
+  readonly transaction: TransactionBlock | null;
   readonly op: Operation;
   readonly ts_ms: number;
   readonly ts_us: number;
@@ -73,6 +77,8 @@ export interface EventContext {
   /** The database's commit time; for a snapshot the time at which it was taken. Microseconds since the epoch. */
   readonly commitTimeUs: bigint;
   readonly snapshot: SnapshotMarker;
+  /** Called once for each event that is made. Left out: events do not say their transaction. */
+  readonly nextInTransaction?: () => TransactionBlock;
 }
 
 /**
@@ -117,11 +123,19 @@ export interface EncoderConfig {
   /** `decimal.handling.mode`. */
   readonly decimals: 'precise' | 'double' | 'string';
   /** `time.precision.mode`. */
-  readonly time: 'adaptive' | 'adaptive_time_microseconds' | 'connect';
+  readonly time:
+    | 'adaptive'
+    | 'adaptive_time_microseconds'
+    | 'connect'
+    | 'isostring'
+    | 'microseconds'
+    | 'nanoseconds';
   /** `binary.handling.mode`. */
   readonly binary: 'bytes' | 'base64' | 'base64-url-safe' | 'hex';
   /** `interval.handling.mode`. */
   readonly interval: 'numeric' | 'string';
+  /** `hstore.handling.mode`; left out: `json`. */
+  readonly hstore?: 'json' | 'map';
   /** Injectable clock: microseconds since the epoch. */
   readonly nowUs: () => bigint;
   /**

@@ -12,9 +12,12 @@ export interface ConnectSchema {
     | 'string'
     | 'bytes'
     | 'array'
+    | 'map'
     | 'struct';
   readonly fields?: readonly ConnectField[];
   readonly items?: ConnectSchema;
+  readonly keys?: ConnectSchema;
+  readonly values?: ConnectSchema;
   readonly optional?: boolean;
   /** Semantic type, such as `io.debezium.time.Date`. */
   readonly name?: string;
@@ -33,6 +36,8 @@ export function schemaJson(schema: ConnectSchema | ConnectField): string {
   const parts = [`"type":"${schema.type}"`];
   if (schema.fields !== undefined) parts.push(`"fields":[${schema.fields.map(schemaJson).join(',')}]`);
   if (schema.items !== undefined) parts.push(`"items":${schemaJson(schema.items)}`);
+  if (schema.keys !== undefined) parts.push(`"keys":${schemaJson(schema.keys)}`);
+  if (schema.values !== undefined) parts.push(`"values":${schemaJson(schema.values)}`);
   parts.push(`"optional":${schema.optional ?? false}`);
   if (schema.name !== undefined) parts.push(`"name":${quote(schema.name)}`);
   if (schema.version !== undefined) parts.push(`"version":${schema.version}`);

@@ -73,10 +73,15 @@ export function copyZonedTimestamp(digits: number): CopyValue {
   };
 }
 
+const MOST_SECONDS = 9e9;
+
 /** `2024-02-29 18:29:59.123456` → microseconds since the epoch. */
 export const copyTimestampMicros: CopyValue = (from, start, end, to, at) => {
   if (!isTimestamp(from, start, end)) return -1;
-  return writeInteger(to, at, secondsOf(from, start) * 1e6 + microsOf(from, start + 20, end));
+  const seconds = secondsOf(from, start);
+  // Beyond, from the year 2255, a double does not count microseconds exactly.
+  if (Math.abs(seconds) >= MOST_SECONDS) return -1;
+  return writeInteger(to, at, seconds * 1e6 + microsOf(from, start + 20, end));
 };
 
 /** The same → milliseconds. */

@@ -214,8 +214,8 @@ describe('the default in a column’s schema', () => {
 
 describe('loud stops', () => {
   test('an unsupported type is refused by name when the table is described', () => {
-    expect(() => encoder({}, table([column('place', 'point')]))).toThrow(
-      'Column place of public.orders has type point: not supported.',
+    expect(() => encoder({}, table([column('place', 'box')]))).toThrow(
+      'Column place of public.orders has type box: not supported.',
     );
   });
 

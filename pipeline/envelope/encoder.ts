@@ -129,7 +129,8 @@ class DebeziumEncoder implements EventEncoder {
   #value(table: TableEncoder, op: Operation, before: string, after: string, context: EventContext): Buffer {
     const source = this.#source.write(context, table.sourceFragment);
     const times = timesJson(this.#config.nowUs());
-    const payload = `{"before":${before},"after":${after},"source":${source},"transaction":null,"op":"${op}",${times}}`;
+    const transaction = JSON.stringify(context.nextInTransaction?.() ?? null);
+    const payload = `{"before":${before},"after":${after},"source":${source},"transaction":${transaction},"op":"${op}",${times}}`;
     const head = table.valueHead;
     if (head === null) return Buffer.from(payload);
     const value = Buffer.allocUnsafe(head.length + Buffer.byteLength(payload) + 1);

@@ -85,6 +85,44 @@ export function timestampMicros(text: string): string {
   return String(micros);
 }
 
+/** `timestamp` → nanoseconds since the epoch. @throws RangeError where 64 bits do not hold them, from 1677 to 2262. */
+export function timestampNanos(text: string): string {
+  const nanos = BigInt(timestampMicros(text)) * 1000n;
+  if (BigInt.asIntN(64, nanos) !== nanos)
+    throw new RangeError(`the timestamp ${text} does not fit in 64 bits of nanoseconds`);
+  return String(nanos);
+}
+
+/** `time` → nanoseconds since midnight. */
+export function timeNanos(text: string): string {
+  const micros = timeMicros(text);
+  return micros === '0' ? micros : `${micros}000`;
+}
+
+/** `date` → `2024-02-29Z`. */
+export function isoDate(text: string): string {
+  const days = Number(epochDays(text));
+  const { year, month, day } = civilFromDays(days);
+  return `"${isoYear(year)}-${pad2(month)}-${pad2(day)}Z"`;
+}
+
+/** `time` → `23:59:59.5Z`; 24:00 is midnight. */
+export function isoTime(text: string): string {
+  return zonedTime(text);
+}
+
+/** `timestamp` → `2024-02-29T23:59:59.5Z`. */
+export function isoTimestamp(text: string): string {
+  const infinite = infinity(text, TIMESTAMP_INFINITY_MS);
+  const at = infinite === null ? parseTimestamp(text) : undefined;
+  const seconds = at === undefined ? Math.floor(Number(infinite) / 1000) : epochSeconds(at);
+  const days = Math.floor(seconds / SECONDS_PER_DAY);
+  const { year, month, day } = civilFromDays(days);
+  const micros = at?.micros ?? 0;
+  const fraction = micros === 0 ? '' : `.${String(micros).padStart(6, '0').replace(/0+$/, '')}`;
+  return `"${isoYear(year)}-${pad2(month)}-${pad2(day)}T${clock(seconds - days * SECONDS_PER_DAY)}${fraction}Z"`;
+}
+
 /** What most values look like: UTC, four-digit year, AD. */
 const PLAIN_UTC = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/;
 

@@ -139,11 +139,15 @@ describe('what a Connect type cannot hold is refused, and never bent:', () => {
     ['interval', -1, 'P1D'],
     ['interval', -1, ''],
     ['bytea', -1, 'escape\\000'],
+    ['money', -1, '1.234,56 €'],
+    ['point', -1, '1,2'],
+    ['hstore', -1, 'a=>1'],
+    ['hstore', -1, '"a"=>"1" "b"=>"2"'],
   ])('%s(%i) %s', (type, typeModifier, text) => {
     expect(() => mapping(type, typeModifier).encode(text)).toThrow(RangeError);
   });
 
-  test.each(['money', 'bit', 'point', 'hstore', '_interval', '_name', 'toString', 'composite'])(
+  test.each(['line', 'box', '_money', '_point', '_interval', '_name', 'toString', 'composite'])(
     'type %s',
     (type) => {
       expect(mappingOf(column('c', type), DEFAULTS)).toBeNull();

@@ -16,13 +16,19 @@ import {
 import { decimalType } from './decimal-type.ts';
 import { intervalISO, intervalMicros } from './interval.ts';
 import { quote } from './json.ts';
+import { bits, hstore, ltree, money, POINT_MAPPING } from './more-types.ts';
 import { floatJson } from './numbers.ts';
 import {
   epochDays,
+  isoDate,
+  isoTime,
+  isoTimestamp,
   timeMicros,
   timeMillis,
+  timeNanos,
   timestampMicros,
   timestampMillis,
+  timestampNanos,
   zonedTime,
   zonedTimestamp,
 } from './temporal.ts';
@@ -91,18 +97,37 @@ function precision(typeModifier: number): number {
   return typeModifier < 0 ? 6 : typeModifier;
 }
 
-function time({ config, typeModifier }: Context): TypeMapping {
+function iso({ config }: Context, type: string, encode: TypeMapping['encode'], zero: string): TypeMapping {
+  const schema = { type: 'string', name: `io.debezium.time.Iso${type}`, version: 1 } as const;
+  const placeholder = quote(config.unavailableValue);
+  return { schema, encode, fallback: zero, placeholder, computedDefault: zero };
+}
+
+function date(context: Context): TypeMapping {
+  const { time } = context.config;
+  if (time === 'isostring') return iso(context, 'Date', isoDate, '"1970-01-01Z"');
+  const name = time === 'connect' ? 'org.apache.kafka.connect.data.Date' : 'io.debezium.time.Date';
+  return named('int32', name, epochDays, copyDate);
+}
+
+function time(context: Context): TypeMapping {
+  const { config, typeModifier } = context;
+  if (config.time === 'isostring') return iso(context, 'Time', isoTime, '"00:00:00Z"');
   if (config.time === 'connect') return named('int32', 'org.apache.kafka.connect.data.Time', timeMillis);
+  if (config.time === 'nanoseconds') return named('int64', 'io.debezium.time.NanoTime', timeNanos);
   return config.time === 'adaptive' && precision(typeModifier) <= 3
     ? named('int32', 'io.debezium.time.Time', timeMillis)
     : named('int64', 'io.debezium.time.MicroTime', timeMicros);
 }
 
-function timestamp({ config, typeModifier }: Context): TypeMapping {
-  if (config.time === 'connect')
-    return named('int64', 'org.apache.kafka.connect.data.Timestamp', timestampMillis, copyTimestampMillis);
-  return precision(typeModifier) <= 3
-    ? named('int64', 'io.debezium.time.Timestamp', timestampMillis, copyTimestampMillis)
+function timestamp(context: Context): TypeMapping {
+  const { config, typeModifier } = context;
+  const millis = (name: string) => named('int64', name, timestampMillis, copyTimestampMillis);
+  if (config.time === 'isostring') return iso(context, 'Timestamp', isoTimestamp, '"1970-01-01T00:00:00Z"');
+  if (config.time === 'connect') return millis('org.apache.kafka.connect.data.Timestamp');
+  if (config.time === 'nanoseconds') return named('int64', 'io.debezium.time.NanoTimestamp', timestampNanos);
+  return config.time !== 'microseconds' && precision(typeModifier) <= 3
+    ? millis('io.debezium.time.Timestamp')
     : named('int64', 'io.debezium.time.MicroTimestamp', timestampMicros, copyTimestampMicros);
 }
 
@@ -186,13 +211,7 @@ const BASE_TYPES: Readonly<Record<string, (context: Context) => TypeMapping>> = 
   name: (context) => string(context),
   uuid: (context) =>
     string(context, 'io.debezium.data.Uuid', '"00000000-0000-0000-0000-000000000000"', asString),
-  date: ({ config }) =>
-    named(
-      'int32',
-      config.time === 'connect' ? 'org.apache.kafka.connect.data.Date' : 'io.debezium.time.Date',
-      epochDays,
-      copyDate,
-    ),
+  date,
   time,
   timetz,
   timestamp,
@@ -213,10 +232,21 @@ const BASE_TYPES: Readonly<Record<string, (context: Context) => TypeMapping>> = 
   tstzrange: (context) => string(context),
   daterange: (context) => string(context),
   tsvector: (context) => string(context, 'io.debezium.data.Tsvector'),
+  money: ({ config }) => money(config),
+  bit: ({ typeModifier }) => bits(typeModifier),
+  varbit: ({ typeModifier }) => bits(typeModifier),
+  point: () => POINT_MAPPING,
+  // Of extensions
+  hstore: ({ config }) => hstore(config),
+  ltree: ({ config }) => ltree(config),
+  citext: (context) => string(context),
+  isbn: (context) => string(context),
 };
 
 /** Base types of which Debezium omits arrays: such a column would be missing from every event. */
-const NO_ARRAYS = new Set(['interval', 'name', 'xml', 'tsvector']);
+const NO_ARRAYS = new Set([
+  ...['interval', 'name', 'xml', 'tsvector', 'money', 'bit', 'varbit', 'point', 'isbn'],
+]);
 
 /**
  * The mapping of a column; null where its type is not supported. Debezium leaves columns of such types out of its
