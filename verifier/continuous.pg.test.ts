@@ -112,3 +112,19 @@ test('a TRUNCATE, or a table that was made since, begins the watch anew', async 
   await pair.onSource(`INSERT INTO items VALUES (1, 'lost', 1)`);
   await expect.poll(() => lives(service)[0]?.[0], { timeout: 30_000 }).toBe('missing-rows');
 });
+
+test('the slot of the watch holds back no WAL: it follows what is written', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await serviceOf(pair, folder(), { adaptive: { touchedEveryMs: 100 } });
+  service.start();
+  await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+  await pair.onBoth(`INSERT INTO items VALUES (900, 'a', 1)`);
+  const { lsn } = await pair.source.one('SELECT pg_current_wal_insert_lsn()::text AS lsn');
+  const follows = async () => {
+    const sql = `SELECT (confirmed_flush_lsn >= $1::pg_lsn)::text AS follows FROM pg_replication_slots
+                 WHERE database = current_database() AND temporary`;
+    return (await pair.source.query(sql, [lsn])).map((row) => row.follows);
+  };
+  await expect.poll(follows, { timeout: 30_000 }).toEqual(['true']);
+});
