@@ -3,6 +3,7 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { UndoLog } from '../../runner/undo.ts';
+import { enginesReady } from '../../runtimes/process/connect.ts';
 import { kafkaClassPath } from '../../runtimes/process/kafka.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
@@ -19,7 +20,14 @@ const NEEDED_BYTES = 500 * 2 ** 20;
 
 /** Looks at everything that `up` will need; 69 where something is missing. */
 export async function doctor(context: CliContext): Promise<number> {
-  const diagnoses = [node(), await java(), artefacts(), disk(context.dir), ...(await leftovers(context))];
+  const diagnoses = [
+    node(),
+    await java(),
+    artefacts(),
+    engines(),
+    disk(context.dir),
+    ...(await leftovers(context)),
+  ];
   const isWell = diagnoses.every((one) => one.ok);
   if (context.json) printJson(context, { schemaVersion: 1, ok: isWell, diagnoses });
   else {
@@ -65,6 +73,14 @@ function artefacts(): Diagnosis {
   } catch (error) {
     return { what: 'Kafka', ok: false, said: messageOf(error), remedy: 'make setup' };
   }
+}
+
+/** Not needed for the lab's own pipeline, so that their absence is no fault. */
+function engines(): Diagnosis {
+  const said = enginesReady()
+    ? 'Kafka Connect, Debezium and its JDBC sink are there'
+    : 'Debezium is not fetched yet; `--source debezium` or `--sink jdbc` does that, or make setup ENGINES=all';
+  return { what: 'Engines', ok: true, said, remedy: null };
 }
 
 function disk(dir: string): Diagnosis {
