@@ -24,7 +24,7 @@ const STRIDE = 7;
 
 /**
  * Follows, record by record, whether the changes of each key come in the order of their commits. A change that comes
- * again is no inversion, and neither is a row of a snapshot: both may be older than what went before.
+ * again is no inversion; rows of a snapshot have an order of their own.
  */
 export class KeyOrder {
   readonly topics = new Map<string, TopicOrder>();
@@ -51,15 +51,17 @@ export class KeyOrder {
       this.#note(record, 'moved', `partition ${record.partition}, offset ${record.offset}`);
     }
     slots[at + 6] = record.partition + 1;
+    // A snapshot is taken ahead of the stream: changes from before it may come behind its rows, and are no inversion.
+    if (place.ordinal === 0) return;
     const last = {
       timeline: slots[at + 2] ?? 0,
       lsnHigh: slots[at + 3] ?? 0,
       lsnLow: slots[at + 4] ?? 0,
       ordinal: slots[at + 5] ?? 0,
     };
-    const order = known ? comparePlaces(place, last) : 1;
+    const order = comparePlaces(place, last);
     if (order > 0) slots.set([place.timeline, place.lsnHigh, place.lsnLow, place.ordinal], at + 2);
-    else if (order < 0 && isNew && place.ordinal !== 0) {
+    else if (order < 0 && isNew) {
       this.#note(
         record,
         'inverted',

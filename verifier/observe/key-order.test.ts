@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import { KeyOrder } from './key-order.ts';
+import { comparePlaces, readPlace, wordsOf } from './place.ts';
+import type { RawRecord } from './topic-reader.ts';
+
+const position = (commit: number, ordinal: number, timeline = 1): string =>
+  [
+    timeline.toString(16).padStart(8, '0'),
+    commit.toString(16).padStart(16, '0'),
+    ordinal.toString(16).padStart(8, '0'),
+  ]
+    .join('-')
+    .toUpperCase();
+
+/** Changes of keys, in the order in which they come; `again`: it repeats one that came before. */
+function follow(
+  changes: readonly { key: string; at: string; again?: boolean; partition?: number }[],
+): KeyOrder {
+  const order = new KeyOrder();
+  for (const [i, { key, at, again = false, partition = 0 }] of changes.entries()) {
+    const record = {
+      ...{ topic: 't', partition, offset: BigInt(i), position: at },
+      ...{ key: Buffer.from(JSON.stringify({ id: key })), value: Buffer.from('{}') },
+    } as unknown as RawRecord;
+    const place = readPlace(at);
+    if (place !== undefined) order.add(record, place, !again);
+  }
+  return order;
+}
+
+test('changes in the order of their commits, of their number in a transaction, and of timelines are no inversion', () => {
+  const order = follow([
+    { key: 'a', at: position(10, 1) },
+    { key: 'b', at: position(9, 1) },
+    { key: 'a', at: position(10, 2) },
+    { key: 'a', at: position(2 ** 33, 1) },
+    { key: 'a', at: position(5, 1, 2) },
+  ]);
+  expect([...order.topics]).toEqual([]);
+  expect(order.judged).toBe(5);
+});
+
+test('an older change that comes for the first time is an inversion; one that comes again is none', () => {
+  const order = follow([
+    { key: 'a', at: position(10, 2) },
+    { key: 'a', at: position(10, 1) },
+    { key: 'a', at: position(10, 2), again: true },
+    { key: 'a', at: position(9, 7), again: true },
+  ]);
+  expect(order.topics.get('t')).toMatchObject({
+    inverted: 1,
+    moved: 0,
+    invertedExamples: [{ key: { id: 'a' } }],
+  });
+});
+
+test('a snapshot that was taken ahead of the stream, or comes behind it, inverts nothing', () => {
+  const order = follow([
+    { key: 'a', at: position(100, 0) },
+    { key: 'a', at: position(50, 1) },
+    { key: 'a', at: position(40, 0) },
+    { key: 'a', at: position(60, 1) },
+  ]);
+  expect([...order.topics]).toEqual([]);
+});
+
+test('a key that is found in another partition has no order any more', () => {
+  const order = follow([
+    { key: 'a', at: position(1, 1), partition: 0 },
+    { key: 'a', at: position(2, 1), partition: 2 },
+    { key: 'b', at: position(3, 1), partition: 1 },
+  ]);
+  expect(order.topics.get('t')).toMatchObject({ inverted: 0, moved: 1 });
+});
+
+test('of forty thousand keys none is taken for another', () => {
+  const order = new KeyOrder();
+  const place = readPlace(position(10, 1));
+  const older = readPlace(position(9, 1));
+  if (place === undefined || older === undefined) throw new Error('no position');
+  for (const own of [place, older]) {
+    for (let i = 0; i < 20_000; i++) {
+      const key = Buffer.from(`${own === place ? '' : 'other '}${i}`);
+      const record = {
+        topic: 't',
+        partition: 0,
+        offset: 0n,
+        key,
+        value: key,
+        position: '',
+      } as unknown as RawRecord;
+      order.add(record, own, true);
+    }
+  }
+  expect([...order.topics]).toEqual([]);
+});
+
+test('a position is read in numbers that keep its order, and two are told apart by two words', () => {
+  const texts = [position(0, 1), position(1, 0), position(1, 1), position(2 ** 40, 3), position(3, 1, 2)];
+  const places = texts.map((text) => readPlace(text));
+  for (const [i, place] of places.entries()) {
+    const next = places[i + 1];
+    if (place !== undefined && next !== undefined) expect(comparePlaces(place, next)).toBeLessThan(0);
+  }
+  expect(readPlace('16/B374D848')).toBeUndefined();
+  const words = new Set<string>();
+  for (let commit = 0; commit < 200; commit++) {
+    for (let ordinal = 0; ordinal < 100; ordinal++) {
+      const place = readPlace(position(commit * 8 + 0x1_6b3748, ordinal));
+      if (place !== undefined) words.add(wordsOf(place).join());
+    }
+  }
+  expect(words.size).toBe(20_000);
+});
