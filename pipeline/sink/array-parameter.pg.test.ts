@@ -1,7 +1,8 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { arrayLiteral } from './array-literal.ts';
-import { arrayParameter } from './array-parameter.ts';
+import { arrayParameter, instantsParameter } from './array-parameter.ts';
+import { instant } from './time.ts';
 
 let client: Client;
 beforeAll(async () => {
@@ -72,4 +73,14 @@ test.each([
   ['numeric', '1.50'],
 ])('%s %j is left to the type’s input function, and all that come with it', (type, value) => {
   expect(arrayParameter([value, null, '1'], type)).toBe(`{"${value}",NULL,"1"}`);
+});
+
+test('instants go as numbers, and where a double cannot hold one as text', async () => {
+  const type = 'timestamp with time zone';
+  const micros = [1_700_000_000_000_001, 0, -1, null, 946_684_800_000_000];
+  expect(instantsParameter(micros)).toBeInstanceOf(Buffer);
+  expect(await read(instantsParameter(micros), type)).toBe(
+    await read(arrayLiteral(micros.map(instant)), type),
+  );
+  expect(instantsParameter([-Number.MAX_SAFE_INTEGER, null])).toBe('{"1684-07-28 00:12:25.259009+00",NULL}');
 });

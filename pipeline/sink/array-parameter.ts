@@ -3,6 +3,7 @@ import {
   BIGINT,
   type BinaryElement,
   BOOLEAN,
+  INSTANT,
   INTEGER,
   SMALLINT,
   TEXT,
@@ -12,6 +13,7 @@ import {
   VARCHAR,
   writeInt32,
 } from './binary-elements.ts';
+import { instant } from './time.ts';
 
 /** By the name that `format_type` prints, which the statement casts the parameter to. */
 const BINARY: Readonly<Record<string, BinaryElement>> = {
@@ -40,9 +42,17 @@ export function arrayParameter(values: readonly (string | null)[], type: string)
   return (element && binaryArray(values, element)) ?? arrayLiteral(values);
 }
 
-function binaryArray(values: readonly (string | null)[], element: BinaryElement): Buffer | undefined {
+/** Microseconds since 1970 → a parameter for `$n::timestamptz[]`. */
+export function instantsParameter(micros: readonly (number | null)[]): Buffer | string {
+  return binaryArray(micros, INSTANT) ?? arrayLiteral(micros.map(instant));
+}
+
+function binaryArray<T>(values: readonly (T | null)[], element: BinaryElement<T>): Buffer | undefined {
   let room = HEAD_BYTES;
-  for (let i = 0; i < values.length; i++) room += 4 + element.mostBytes(values[i] ?? '');
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] ?? null;
+    room += 4 + (value === null ? 0 : element.mostBytes(value));
+  }
   const bytes = Buffer.allocUnsafe(room);
   let hasNulls = 0;
   let at = HEAD_BYTES;

@@ -2,12 +2,12 @@
 // functions of src/backend/utils/adt.
 
 /** How values of one type travel inside a binary array. */
-export interface BinaryElement {
+export interface BinaryElement<T = string> {
   /** `pg_type.oid`: `array_recv` compares it. */
   readonly oid: number;
-  mostBytes(value: string): number;
+  mostBytes(value: T): number;
   /** Bytes written; negative where the value has another form than the usual: it must go as text. */
-  write(to: Buffer, at: number, value: string): number;
+  write(to: Buffer, at: number, value: T): number;
 }
 
 const UNUSUAL = -1;
@@ -203,4 +203,13 @@ export const TIMESTAMPTZ: BinaryElement = {
     const zone = value.endsWith('Z') ? 1 : value.endsWith('+00') ? 3 : Number.NaN;
     return writeMicros(to, at, microsOf(value, value.length - zone));
   },
+};
+
+/** 2000-01-01, where timestamps count from, in microseconds since 1970. */
+const EPOCH_US = 946_684_800_000_000;
+/** A `timestamptz` from microseconds since 1970. */
+export const INSTANT: BinaryElement<number> = {
+  oid: TIMESTAMPTZ.oid,
+  mostBytes: () => 8,
+  write: (to, at, micros) => writeMicros(to, at, micros - EPOCH_US),
 };

@@ -1,5 +1,6 @@
 import type { Consumer } from '@platformatic/kafka';
 import type { ConsumedRecord } from '../contract/records.ts';
+import { RecordHeaders } from './record-headers.ts';
 
 type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
 /** One partition of a fetch response, as the client library decodes it. */
@@ -72,17 +73,13 @@ function appendRecords(
     const offset = batch.firstOffset + BigInt(record.offsetDelta);
     // The broker answers with whole batches: the first may begin before the offset that was asked for.
     if (offset < fetchOffset) continue;
-    const headers = new Map<string, Buffer>();
-    for (const [name, value] of record.headers) {
-      if (name !== null && value !== null) headers.set(name.toString('utf8'), value);
-    }
     into.push({
       topic,
       partition,
       offset,
       key: record.key,
       value: record.value,
-      headers,
+      headers: new RecordHeaders(record.headers),
       timestampMs: Number(batch.firstTimestamp + record.timestampDelta),
     });
   }

@@ -1,14 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { ClientBase, QueryResult } from 'pg';
 import { DEDUP_TABLE, TOMBSTONES_TABLE, TRUNCATES_TABLE } from '../contract/sink-tables.ts';
-import { arrayParameter } from './array-parameter.ts';
+import { arrayParameter, instantsParameter } from './array-parameter.ts';
 import type { Change } from './bind.ts';
 import type { TableChanges } from './binder.ts';
 import { type Folded, planBatch, type Step } from './plan.ts';
 import { RecordError } from './record-error.ts';
 import { deleteSql, elementType, partialSql, plainDeleteSql, positionsSql, upsertSql } from './statements.ts';
 import type { SinkTable } from './tables.ts';
-import { instant } from './time.ts';
 
 export interface WriteOptions {
   readonly connector: string;
@@ -318,10 +317,7 @@ function textArray(rows: readonly Folded[], of: (change: Change) => string | nul
 }
 
 function instants(rows: readonly Folded[], of: (change: Change) => number | null): unknown {
-  return arrayParameter(
-    rows.map(({ change }) => instant(of(change))),
-    'timestamp with time zone',
-  );
+  return instantsParameter(rows.map(({ change }) => of(change)));
 }
 
 /** What tells an event from every other: its position and key; without a key, its values. */
