@@ -174,3 +174,54 @@ describe('docker compose up, and nothing else', () => {
     expect(await leftOf(await connectEngine(), labelOfRun(run))).toEqual([]);
   }, 120_000);
 });
+
+const connectImage = process.env.CDC_LAB_IMAGE_CONNECT ?? '';
+
+describe.runIf(connectImage !== '')(`with docker/debezium.env, on ${connectImage}`, () => {
+  const run = freshRunId();
+  const env = {
+    COMPOSE_PROJECT_NAME: `cdc-lab-${run}`,
+    CDC_LAB_RUN: run,
+    CDC_LAB_IMAGE_CONNECT: connectImage,
+    CDC_LAB_PASSWORD: `secret-of-${run}`,
+  };
+  const debezium = (...args: string[]) => compose(env, '--env-file', 'docker/debezium.env', ...args);
+
+  beforeAll(async () => {
+    await debezium('up', '--detach', '--no-build', '--scale', 'workload=0');
+  }, 300_000);
+
+  afterAll(async () => {
+    await debezium('down', '--volumes', '--remove-orphans');
+  }, 120_000);
+
+  /** What both sides have of a table, by a digest of its keys and versions. */
+  async function digest(service: string): Promise<unknown> {
+    const [host = '', port = ''] = (await debezium('port', service, '5432')).trim().split(':');
+    const password = env.CDC_LAB_PASSWORD;
+    const client = new pg.Client({ host, port: Number(port), user: 'postgres', password, database: 'lab' });
+    await client.connect();
+    try {
+      const { rows } = await client.query(
+        `SELECT count(*)::int AS orders, md5(string_agg(id::text || version, ',' ORDER BY id::text)) AS content
+         FROM orders`,
+      );
+      return rows[0];
+    } finally {
+      await client.end();
+    }
+  }
+
+  it('both connectors run on Kafka Connect, and the sink gets what the source has', async () => {
+    const connect = `http://${(await debezium('port', 'connect', '8083')).trim()}`;
+    for (const name of ['lab-source', 'lab-sink']) {
+      const status: unknown = await (await fetch(`${connect}/connectors/${name}/status`)).json();
+      expect(status).toMatchObject({ connector: { state: 'RUNNING' }, tasks: [{ state: 'RUNNING' }] });
+    }
+    const source = await digest('pg-source');
+    expect(source).toMatchObject({ orders: 1000 });
+    await expect
+      .poll(() => digest('pg-sink').catch(() => null), { timeout: 120_000, interval: 500 })
+      .toEqual(source);
+  }, 180_000);
+});

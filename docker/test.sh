@@ -97,7 +97,7 @@ stop_engine() {
 
 # The official images where they can be had, and stand-ins otherwise: never a mix.
 choose_images() {
-  official="postgres:18.4-bookworm apache/kafka:4.3.1 node:24.21.0-bookworm-slim"
+  official="postgres:18.4-bookworm apache/kafka:4.3.1 node:24.21.0-bookworm-slim quay.io/debezium/connect:3.5.0.Final"
   for image in $official; do
     if ! { docker image inspect "$image" || timeout 300 docker pull --quiet "$image"; } >"$log/pull" 2>&1; then
       say "docker tests: $image: $(tail -n 1 "$log/pull")"
@@ -108,7 +108,7 @@ choose_images() {
   images='the official images'
   DOCKER_BUILDKIT=0 docker build --quiet --tag cdc-lab:0.1.0 --file docker/Dockerfile . >/dev/null
   export CDC_LAB_IMAGE_POSTGRES=postgres:18.4-bookworm CDC_LAB_IMAGE_KAFKA=apache/kafka:4.3.1
-  export CDC_LAB_IMAGE_LAB=cdc-lab:0.1.0
+  export CDC_LAB_IMAGE_LAB=cdc-lab:0.1.0 CDC_LAB_IMAGE_CONNECT=quay.io/debezium/connect:3.5.0.Final
 }
 
 use_stand_ins() {
@@ -117,6 +117,10 @@ use_stand_ins() {
     not_run 'neither the official images nor their stand-ins can be had' "Read $log/stand-ins."
   export CDC_LAB_IMAGE_POSTGRES=cdc-lab-stand-in/postgres:18 CDC_LAB_IMAGE_KAFKA=cdc-lab-stand-in/kafka:4.3
   export CDC_LAB_IMAGE_LAB=cdc-lab-stand-in/lab:test
+  # Without it, what is said of Debezium's profile is not run.
+  if docker image inspect cdc-lab-stand-in/connect:3.5 >/dev/null 2>&1; then
+    export CDC_LAB_IMAGE_CONNECT=cdc-lab-stand-in/connect:3.5
+  fi
 }
 
 if [ "${CDC_LAB_TEST_ENGINE:-any}" = any ] && docker compose version >/dev/null 2>&1 && docker info >/dev/null 2>&1; then

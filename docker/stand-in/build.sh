@@ -51,6 +51,13 @@ kafka_image() {
     -C "$root/harness/runtimes/process" kafka-log4j2.xml -C "$root/.cache" kafka-libs | build "$name/kafka:4.3" -
 }
 
+# Only where its jars have been fetched: `make setup ENGINES=all`.
+connect_image() {
+  [ -f .cache/engines/verified ] || return 0
+  pack -C "$here/connect" Dockerfile docker-entrypoint.sh -C "$root/.cache/engines" connect plugins |
+    build "$name/connect:3.5" -
+}
+
 lab_image() {
   build "$name/lab:test" --build-arg "NODE_IMAGE=$name/node:24" --file docker/Dockerfile .
 }
@@ -58,5 +65,6 @@ lab_image() {
 base
 postgres_image
 kafka_image
+connect_image
 node_image
 lab_image

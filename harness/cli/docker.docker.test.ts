@@ -13,6 +13,8 @@ import { RunFile } from '../runtimes/process/run-file.ts';
 const UP_MS = 300_000;
 let dir = '';
 let runId = '';
+/** Service and port, as `up` said first. */
+let addresses: string[] = [];
 
 const upSchema = z.object({
   services: z.array(z.object({ name: z.string(), state: z.string(), port: z.number().nullable() })),
@@ -41,6 +43,7 @@ afterAll(async () => {
 describe('cdc-lab --runtime docker', () => {
   it('brings the compose file up, with a pipeline that writes', { timeout: UP_MS }, async () => {
     const services = await up('--runtime', 'docker', '--rate', '20');
+    addresses = services.map(({ name, port }) => `${name} ${port}`);
     runId = new RunFile(dir).read()?.runId ?? '';
     expect(services.map(({ name, state }) => `${name} ${state}`)).toEqual([
       'capture@lab running',
@@ -86,7 +89,6 @@ describe('cdc-lab --runtime docker', () => {
       const { stdout } = await lab('sql', 'source', 'SELECT count(*) AS n FROM customers', '--json');
       return stdout;
     };
-    const addresses = (await up('--rate', '0')).map(({ name, port }) => `${name} ${port}`);
     expect((await lab('down')).exitCode).toBe(0);
     const services = await up('--rate', '0');
     // The workload was stopped, and is not asked for.
