@@ -36,7 +36,7 @@ test('an older record that came again later does not make the topic stale', asyn
   await using played = await play();
   await played.pair.onBoth(insert(1, 'old', 1));
   await played.pair.onSource(insert(1, 'new', 2));
-  await played.produce([row(1, 'new', 2, 'u'), row(1, 'old', 1)]);
+  await played.produce([row(1, 'old', 1), row(1, 'new', 2, 'u'), row(1, 'old', 1)]);
   await played.commit();
   expect(hopsOf(await played.report())).toEqual([['stale', 'sink', 1, '1']]);
 });

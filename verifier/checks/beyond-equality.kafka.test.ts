@@ -14,6 +14,7 @@ import atomicity from './atomicity.ts';
 import foreignWriters from './foreign-writers.ts';
 import order from './order.ts';
 import processingLog from './processing-log.ts';
+import resurrectedRows from './resurrected-rows.ts';
 
 /** What the new checks say; nobody reads the slot of a pipeline that is played by hand. */
 const found = (report: Report) =>
@@ -162,6 +163,24 @@ test.each([order, processingLog, foreignWriters] satisfies Check[])(
     await expect(check.run(failing)).rejects.toThrow('no broker');
   },
 );
+
+test('resurrected-rows gives no verdict where a table was not compared', async () => {
+  await using pair = await databasePair();
+  await pair.onSink('CREATE TABLE items (id int PRIMARY KEY)');
+  const items = await readCatalogue(pair.sink);
+  const tables = [...items.values()].map((table) => ({
+    ...{ table, comparison: null, problem: 'permission denied', attributed: [], history: null },
+  }));
+  const result = await resurrectedRows.run(
+    contextOf({
+      catalogues: async () => ({ source: items, copies: items, expected: [...items.values()], unknown: [] }),
+      content: async () => ({ tables, coverage: 0, comparison: null }),
+      sink: async () => pair.sink,
+    }),
+  );
+  expect(result).toMatchObject({ verdict: 'INCONCLUSIVE', findings: [] });
+  expect(result.detail).toContain('not compared: public.items');
+});
 
 const AT = '2026-01-01T00:00:00.000Z';
 const write = (id: number, version: number, op: LedgerWrite['op'] = 'u'): LedgerWrite => ({

@@ -3,11 +3,13 @@ import { type Check, type CheckResult, finding, pass } from '../check.ts';
 const name = 'slot-health';
 
 const SLOT_SQL = `
-  SELECT active::text AS active, wal_status, invalidation_reason::text AS reason,
+  SELECT active::text AS active, wal_status,
+         -- A column since PostgreSQL 17.
+         to_jsonb(s) ->> 'invalidation_reason' AS reason,
          (pg_current_wal_lsn() - restart_lsn)::text AS retained,
          (SELECT CASE WHEN setting::bigint < 0 THEN -1 ELSE setting::bigint * 1024 * 1024 END
           FROM pg_settings WHERE name = 'max_slot_wal_keep_size')::text AS bound
-  FROM pg_replication_slots WHERE slot_name = $1`;
+  FROM pg_replication_slots s WHERE slot_name = $1`;
 
 /** The pipeline's replication slot: there, alive, and retaining no more WAL than it may. */
 export default {
