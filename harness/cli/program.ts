@@ -247,6 +247,12 @@ function declareVerify(add: Add): void {
         .argParser(number('a deadline', 0.1))
         .default(60),
     )
+    .addOption(
+      new Option(
+        '--snapshot-bound <seconds>',
+        'no snapshot lives longer; larger tables are compared in parts (60)',
+      ).argParser(number('a bound', 0.5)),
+    )
     .option('--once', 'verify once (as without --every)')
     .addOption(
       new Option('--every <seconds>', 'again and again, until Ctrl-C').argParser(seconds).conflicts('once'),
@@ -258,6 +264,12 @@ function declareVerify(add: Add): void {
         'every',
         'softDelete',
       ]),
+    )
+    .addOption(
+      new Option(
+        '--republish <file>',
+        "write signals for Debezium's signal table that would have the wrong rows published anew",
+      ).conflicts('every'),
     )
     .option('--password-stdin', "read the source's password from stdin, and the sink's from its second line")
     .option('--strict', 'WARN exits with 1');

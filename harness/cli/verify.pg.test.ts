@@ -1,10 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { reportSchema } from '../../verifier/report.ts';
 import { type DatabasePair, databasePair } from '../../verifier/testing/databases.ts';
+
+// Processes of their own, which a busy machine takes its time for.
+vi.setConfig({ testTimeout: 180_000 });
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 
@@ -42,9 +45,47 @@ test('verify exits by its verdict, prints one report, and JSON lines where it go
   expect(readFileSync(file, 'utf8')).toContain('UPDATE "public"."items" SET "name" =');
   const refused = await verify(pair, '--fence', 'none', '--repair', file);
   expect(refused).toMatchObject({ exitCode: 64, stderr: expect.stringContaining('EEXIST') });
+
+  const list = path.join(path.dirname(file), 'again.sql');
+  await verify(pair, '--fence', 'none', '--republish', list, '--snapshot-bound', '20');
+  expect(statSync(list).mode & 0o777).toBe(0o600);
+  expect(readFileSync(list, 'utf8')).toContain("'execute-snapshot'");
   rmSync(path.dirname(file), { recursive: true });
 
   const twice = await verify(pair, '--fence', 'none', '--json', '--every', '0.2s', '--count', '2');
   const verdicts = twice.stdout.split('\n').map((line) => reportSchema.parse(JSON.parse(line)).verdict);
   expect({ verdicts, exitCode: twice.exitCode }).toEqual({ verdicts: ['FAIL', 'FAIL'], exitCode: 1 });
+});
+
+test('passwords come from the environment and from a pgpass file too, and are printed nowhere', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items VALUES (1)`);
+  const role = `keyed_${new URL(pair.sourceUrl).pathname.slice(-12)}`;
+  const secrets = ['fromTheEnvironment7', 'from:the\\pgpass7'];
+  const dir = mkdtempSync(path.join(tmpdir(), 'cdc-lab-verify-'));
+  const asRole = (url: string): URL => Object.assign(new URL(url), { username: role, password: '' });
+  const [from, to] = [asRole(pair.sourceUrl), asRole(pair.sinkUrl)];
+  const grants = (secret: string) =>
+    `CREATE ROLE ${role} LOGIN PASSWORD '${secret}'; GRANT USAGE ON SCHEMA public TO ${role};
+     GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`;
+  await pair.onSource(grants(secrets[0] ?? ''));
+  await pair.onSink(grants(secrets[1] ?? ''));
+  try {
+    const pgpass = path.join(dir, 'pgpass');
+    const escaped = (secrets[1] ?? '').replaceAll(/[\\:]/g, '\\$&');
+    writeFileSync(pgpass, `${to.hostname}:${to.port}:*:${role}:${escaped}\n`, { mode: 0o600 });
+    const args = [MAIN, 'verify', '--source', from.href, '--sink', to.href, '--fence', 'none', '--debug'];
+    const run = async (env: Record<string, string>) =>
+      await execa(process.execPath, args, {
+        reject: false,
+        input: '',
+        env: { NO_COLOR: '1', PGPASSWORD: '', ...env },
+      });
+    const good = await run({ CDC_LAB_SOURCE_PASSWORD: secrets[0] ?? '', PGPASSFILE: pgpass });
+    expect(good).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('PASS') });
+    for (const secret of secrets) expect(`${good.stdout}${good.stderr}`).not.toContain(secret);
+  } finally {
+    rmSync(dir, { recursive: true });
+    await pair.onBoth(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+  }
 });

@@ -9,6 +9,7 @@ import { Database } from '../postgres.ts';
 import type { Report } from '../report.ts';
 import { verify } from '../verify.ts';
 import { repairSql } from './repair.ts';
+import { republishSql } from './republish.ts';
 import { configOf, type VerifyRequest } from './request.ts';
 
 const QUICK_MS = 10_000;
@@ -22,6 +23,8 @@ export interface Verified {
   readonly report: Report;
   /** SQL that would mend the sink; null where there is nothing to mend. */
   readonly repair: string | null;
+  /** SQL of signals by which the wrong rows would be published anew; null where there are none. */
+  readonly republish: string | null;
 }
 
 /**
@@ -42,11 +45,13 @@ async function verifyOnce(
   signal: AbortSignal,
 ): Promise<Verified> {
   let repair: string | null = null;
+  let republish: string | null = null;
   const onContent = (content: Content): void => {
     repair = repairSql(content, config.columnMap);
+    republish = republishSql(content);
   };
   const report = await verify({ config, checks, deadlineMs: config.deadlineMs, signal, onContent });
-  return { report, repair };
+  return { report, repair, republish };
 }
 
 /** The slot by which the pipeline confirms: the one that was named, or that of the sink's subscription. */

@@ -17,6 +17,8 @@ export interface VerifyRequest {
   readonly subscription: string | undefined;
   readonly deadlineMs: number;
   readonly versionColumn: string;
+  /** No snapshot lives longer; undefined: as the configuration's default. */
+  readonly snapshotBoundMs?: number | undefined;
   /** From a source that no process list shows; undefined: PostgreSQL's own ways, PGPASSWORD and the pgpass file. */
   readonly passwords: { readonly source: string | undefined; readonly sink: string | undefined };
 }
@@ -58,6 +60,7 @@ export function configOf(request: VerifyRequest): VerifierConfig {
       softDelete: request.softDelete ?? null,
       versionColumn: request.versionColumn,
       deadlineMs: request.deadlineMs,
+      snapshotBoundMs: request.snapshotBoundMs,
       fence,
     },
     'made of the options',

@@ -16,9 +16,12 @@ export interface DatabasePair extends AsyncDisposable {
   onBoth(sql: string): Promise<void>;
 }
 
-export async function databasePair(): Promise<DatabasePair> {
+/** @param servers URLs of superusers, of the source's server first; the test servers unless said otherwise. */
+export async function databasePair(
+  servers: readonly [string, string] = [inject('sourceUrl'), inject('sinkUrl')],
+): Promise<DatabasePair> {
   const name = `verifier_${randomBytes(6).toString('hex')}`;
-  const admins = [inject('sourceUrl'), inject('sinkUrl')];
+  const admins = [...servers];
   const urls = admins.map((url) => Object.assign(new URL(url), { pathname: `/${name}` }).href);
   for (const admin of admins) await run(admin, `CREATE DATABASE ${name}`);
   const [sourceUrl = '', sinkUrl = ''] = urls;

@@ -18,9 +18,12 @@ export async function verify(context: CliContext, options: Record<string, unknow
   const request = await requestOf(options, process.env);
   const pair = await asUsage(() => openPair(request));
   if (options.every === undefined) {
-    const { report, repair } = await pair.verify(context.signal);
+    const { report, repair, republish } = await pair.verify(context.signal);
     context.signal.throwIfAborted();
-    if (typeof options.repair === 'string') await writeRepair(context, options.repair, repair);
+    if (typeof options.repair === 'string') await writeSql(context, options.repair, repair, 'mend the sink');
+    if (typeof options.republish === 'string') {
+      await writeSql(context, options.republish, republish, 'have the wrong rows published anew');
+    }
     printReport(context, report);
     return exitCodeOf(report.verdict, options.strict === true);
   }
@@ -30,15 +33,15 @@ export async function verify(context: CliContext, options: Record<string, unknow
 }
 
 /** Only the user may read the file: it holds values. */
-async function writeRepair(context: CliContext, path: string, repair: string | null): Promise<void> {
-  if (repair === null) return say(context, `nothing to mend: ${path} is not written`);
-  await writeFile(path, repair, { mode: 0o600, flag: 'wx' }).catch((cause: unknown) => {
+async function writeSql(context: CliContext, path: string, text: string | null, what: string): Promise<void> {
+  if (text === null) return say(context, `nothing to mend: ${path} is not written`);
+  await writeFile(path, text, { mode: 0o600, flag: 'wx' }).catch((cause: unknown) => {
     throw new UsageError(
       `${path} cannot be written: ${messageOf(cause)}`,
-      'Name a file that does not exist yet with --repair.',
+      'Name a file that does not exist yet.',
     );
   });
-  say(context, `${path} holds the SQL that would mend the sink; nothing was run`);
+  say(context, `${path} holds the SQL that would ${what}; nothing was run`);
 }
 
 /** Until Ctrl-C, which is the way to end it: one report after the other, with `--json` a line each. */
@@ -86,6 +89,8 @@ async function requestOf(
     subscription: text(options.subscription),
     deadlineMs: Math.round(Number(options.deadline) * 1000),
     versionColumn: text(options.versionColumn) ?? 'version',
+    snapshotBoundMs:
+      options.snapshotBound === undefined ? undefined : Math.round(Number(options.snapshotBound) * 1000),
     passwords: {
       source: given.source ?? env.CDC_LAB_SOURCE_PASSWORD,
       sink: given.sink ?? env.CDC_LAB_SINK_PASSWORD,
