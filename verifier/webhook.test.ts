@@ -114,7 +114,7 @@ test('a verifier that is stopped waits for no receiver', async () => {
   await using own = await receiver(500, 500, 500);
   const webhook = new Webhook(options(own.url, { firstRetryMs: 60_000 }), folder(), () => undefined);
   webhook.notify(report('FAIL'));
-  await expect.poll(() => own.got.length).toBe(1);
+  await expect.poll(() => own.got.length, { timeout: 20_000 }).toBe(1);
   await webhook.stop();
   expect(own.got).toHaveLength(1);
 });

@@ -10,6 +10,8 @@ import { type RawRecord, readRecords } from './topic-reader.ts';
 const RECORDS_PER_LOOK = 500_000n;
 /** Identities kept at most, eight bytes each and as much room again. Beyond it nothing is claimed. */
 const MAX_IDENTITIES = 4_000_000;
+/** Positions of one topic: beyond it, what wrote a row of its table is not judged. */
+const MAX_POSITIONS = 1_000_000;
 /** A reader that stalls is begun anew: what it has read it need not read again. */
 const ATTEMPTS = 3;
 const RETRY_MS = 500;
@@ -151,7 +153,7 @@ class Positions implements KnownPositions {
 
   add(position: string | null): void {
     const place = position === null ? undefined : readPlace(position);
-    if (position === null || place === undefined || this.#set.size >= MAX_IDENTITIES) {
+    if (position === null || place === undefined || this.#set.size >= MAX_POSITIONS) {
       this.isComplete = false;
       return;
     }
@@ -171,17 +173,18 @@ const MAX_OFFSETS = 1_000_000;
 /** How many changes a partition has before an offset that only grows: offsets behind it are kept one by one. */
 class Changes {
   #before = 0;
-  #counted = -1n;
-  #later: bigint[] = [];
+  #counted = -1;
+  #later: number[] = [];
   #isLost = false;
 
   add(offset: bigint): void {
     this.#isLost ||= this.#later.length >= MAX_OFFSETS;
-    if (!this.#isLost) this.#later.push(offset);
+    if (!this.#isLost) this.#later.push(Number(offset));
   }
 
   /** Null where it cannot be told any more: for an earlier place than before, and after too many offsets. */
-  before(offset: bigint): number | null {
+  before(bound: bigint): number | null {
+    const offset = Number(bound);
     if (this.#isLost || offset < this.#counted) return null;
     const at = this.#later.findIndex((own) => own >= offset);
     const done = at < 0 ? this.#later.length : at;
