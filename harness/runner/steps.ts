@@ -224,9 +224,13 @@ export class Steps {
   }
 }
 
-/** Where the source's WAL is written to by now, as PostgreSQL prints an LSN. */
+/**
+ * Where the source's WAL is written to by now, as PostgreSQL prints an LSN. What is written behind it, a logical
+ * message, lets a capture get past it that confirms nothing but events, as Debezium does: else an idle one never would.
+ */
 async function currentLsn(access: Access): Promise<string> {
   const [row] = await access.query('source', 'SELECT pg_current_wal_lsn()::text AS lsn');
+  await access.query('source', `SELECT pg_logical_emit_message(true, 'cdc-lab.caught-up', '')`);
   return String(row?.lsn);
 }
 
