@@ -67,7 +67,7 @@ test('every lesson says what to expect of every pair of engines, or why it is no
 // Without the jars there is nothing to run; `make setup ENGINES=all` fetches them.
 describe.skipIf(!enginesReady() || isAll)('real engines', { timeout: ONE_MS }, () => {
   /** As a user runs them, but for the timer that everything else would wait for. */
-  const connect = { offsetFlushMs: 1_000 };
+  const connect = { offsetFlushMs: 3_000 };
 
   beforeAll(async () => {
     lab = await startDrillLab();

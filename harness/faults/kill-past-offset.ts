@@ -26,15 +26,19 @@ export default defineFault({
     const service = instance.services.capture;
     const wait = { withinMs, everyMs: 50, signal };
     const before = await offsetText(access);
+    // Once just after an offset was stored: then the next one is a whole interval away.
     const moved = async () => ((await offsetText(access)) === before ? undefined : true);
     await until(moved, { ...wait, what: `${service} to store its offset` });
-    const offset = await offsetText(access);
-    const start = await published(access);
-    const enough = async () => {
-      const more = (await published(access)) - start;
-      return more >= records ? more : undefined;
+    let [offset, start] = [await offsetText(access), await published(access)];
+    const uncovered = async () => {
+      const past = (await published(access)) - start;
+      if (past < records) return undefined;
+      const now = await offsetText(access);
+      if (now === offset) return past;
+      [offset, start] = [now, await published(access)];
+      return undefined;
     };
-    const past = await until(enough, { ...wait, what: `${records} records past the stored offset` });
+    const past = await until(uncovered, { ...wait, what: `${records} records past the stored offset` });
     const proof = await lab.runtime.kill?.(service);
     return { storedOffset: JSON.parse(offset), publishedPastIt: past, killed: proof?.evidence ?? {} };
   },
