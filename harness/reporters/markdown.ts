@@ -1,7 +1,7 @@
 import { appendFile } from 'node:fs/promises';
 import { describeFinding } from '../runner/expectation.ts';
 import type { Reporter } from '../runner/reporter.ts';
-import type { RunResult, VariantResult } from '../runner/result.ts';
+import type { NotRun, RunResult, VariantResult } from '../runner/result.ts';
 
 /** A table cell of GitHub's Markdown: no pipe ends it, no HTML starts in it. */
 function cell(text: string): string {
@@ -27,6 +27,10 @@ function row(result: VariantResult): string {
   return `| ${cells.map(cell).join(' | ')} |`;
 }
 
+function notRunRow({ scenario, variant, reason }: NotRun): string {
+  return `| ${['–', scenario, variant, 'not run', '', '', reason].map(cell).join(' | ')} |`;
+}
+
 function document(result: RunResult): string {
   const met = result.results.filter((one) => one.ok).length;
   const title = `${result.ok ? '✔' : '✖'} cdc-lab: ${met} of ${result.results.length} verdicts as expected`;
@@ -36,6 +40,7 @@ function document(result: RunResult): string {
     '| | scenario | variant | verdict | expected | recovered in | found |',
     '|---|---|---|---|---|---|---|',
     ...result.results.map(row),
+    ...(result.notRun ?? []).map(notRunRow),
     '',
     `Seed ${result.seed}, ${(result.durationMs / 1000).toFixed(1)} s. Again: \`${cell(result.reproduce)}\``,
     '',

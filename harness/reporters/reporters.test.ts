@@ -69,7 +69,7 @@ class Text {
   }
 }
 
-async function draw(reporter: Reporter, over: Partial<ReporterOptions> = {}) {
+async function draw(reporter: Reporter, over: Partial<ReporterOptions> = {}, shown: RunResult = result) {
   const [out, err] = [new Text(), new Text()];
   const stdout = out as unknown as NodeJS.WritableStream;
   const stderr = err as unknown as NodeJS.WritableStream;
@@ -83,9 +83,25 @@ async function draw(reporter: Reporter, over: Partial<ReporterOptions> = {}) {
     variant: 'sound',
     phase: 'hold',
   });
-  await started.end(result);
+  await started.end(shown);
   return { out: out.text, err: err.text };
 }
+
+describe('a variant that was not run', () => {
+  const reason = 'no defect can be planted in it';
+  const left = { scenario: 'lag', variant: 'naive', source: 'debezium', sink: 'jdbc', reason } as const;
+  const shown: RunResult = { ...result, ok: true, results: [passed], notRun: [left] };
+
+  it('is told by every reporter with its reason, and counts neither as met nor as missed', async () => {
+    for (const reporter of [terminal, junit, markdown, json])
+      expect((await draw(reporter, {}, shown)).out).toContain(reason);
+    expect((await draw(terminal, {}, shown)).out).toContain('1 of 1 verdicts as expected, 1 not run');
+    const xml = (await draw(junit, {}, shown)).out;
+    expect(xml).toContain('tests="2" failures="0" errors="0"');
+    expect(xml).toContain('skipped="1"');
+    expect(xml).toContain(`<skipped message="${reason}"/>`);
+  });
+});
 
 describe('the JSON reporter', () => {
   it('prints one document of the published shape on stdout, and nothing else', async () => {
