@@ -129,6 +129,8 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'binary.handling.mode': choice('bytes', 'base64', 'base64-url-safe', 'hex'),
   'hstore.handling.mode': choice('json', 'map'),
   'money.fraction.digits': fixed('2'),
+  // Debezium's default is true: four headers on each record, of which only one differs between connectors.
+  'extended.headers.enabled': flag(false),
   'unavailable.value.placeholder': text('__debezium_unavailable_value'),
   'include.unknown.datatypes': fixed('false'),
   'include.schema.changes': fixed('false', 'true'),

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { ConfigProblem, ConnectorConfig } from '../contract/connector.ts';
 import type { EncoderConfig } from '../contract/envelope.ts';
 import { nearest } from '../contract/nearest.ts';
@@ -277,6 +278,9 @@ function encoderOf(config: ConnectorConfig, topicPrefix: string): SourceConfig['
     binary: text('binary.handling.mode') as EncoderConfig['binary'],
     interval: text('interval.handling.mode') as EncoderConfig['interval'],
     hstore: text('hstore.handling.mode') as 'json' | 'map',
+    ...(text('extended.headers.enabled') === 'true'
+      ? { contextHeaders: { taskId: '0', runId: randomUUID() } }
+      : {}),
   };
 }
 

@@ -22,7 +22,7 @@ import {
 import type { SnapshotJob, SourceOffset } from './source-offset.ts';
 import { judgeContinuity } from './startup-checks.ts';
 import { checkTables } from './table-checks.ts';
-import { createTableFilter, type TableFilter } from './table-filter.ts';
+import { createTableFilter, inSnapshotOrder, type TableFilter } from './table-filter.ts';
 
 /** Id of the first snapshot of everything. */
 export const INITIAL_SNAPSHOT = 'initial';
@@ -207,5 +207,5 @@ function initialJob(config: SourceConfig, tables: readonly TableName[]): Snapsho
   const wanted = tables.filter(
     (t) => include?.some((expression) => expression.test(`${t.schema}.${t.table}`)) ?? true,
   );
-  return newJob(INITIAL_SNAPSHOT, 'initial', wanted);
+  return newJob(INITIAL_SNAPSHOT, 'initial', inSnapshotOrder(wanted, config.tables));
 }

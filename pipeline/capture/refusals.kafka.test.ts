@@ -8,7 +8,7 @@ const NO_DATA = { 'snapshot.mode': 'no_data' };
 async function stopped(lab: Bench): Promise<void> {
   await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
   const task = await lab.start(NO_DATA);
-  await until(10_000, 'the slot', async () => Object.keys(await lab.offset()).length > 0);
+  await until(40_000, 'the slot', async () => Object.keys(await lab.offset()).length > 0);
   await lab.sql.query("INSERT INTO item VALUES (1, 'one')");
   await lab.settled();
   await task.stop();
@@ -60,12 +60,15 @@ describe('a loud stop', () => {
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, place box)');
     const task = await lab.start(NO_DATA);
     await expect(task.done).rejects.toThrow('Column place of public.item has type box: not supported.');
-    const { rows } = await lab.sql.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [lab.slot]);
+    const { rows } = await lab.sql.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [
+      lab.slot,
+    ]);
     expect(rows).toEqual([]);
     await lab.sql.query(`CREATE PUBLICATION pub_${lab.id} FOR TABLE item (id)`);
     await lab.start(NO_DATA);
+    await until(40_000, 'the slot', async () => Object.keys(await lab.offset()).length > 0);
     await lab.sql.query("INSERT INTO item VALUES (1, '(1,1),(0,0)')");
-    await until(10_000, 'the row', async () => (await lab.records('item')).length === 1);
+    await lab.settled();
     expect((await lab.records('item'))[0]?.value?.after).toEqual({ id: 1 });
   });
 
@@ -115,7 +118,7 @@ describe('a loud stop', () => {
     await lab.sql.query('SELECT pg_drop_replication_slot($1)', [lab.slot]);
     await lab.sql.query("INSERT INTO item VALUES (2, 'not lost')");
     await lab.start({ 'snapshot.mode': 'when_needed' });
-    await until(10_000, 'the snapshot', async () => (await lab.records('item')).length === 3);
+    await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 3);
   });
 
   test('does not come where the offsets were removed: the slot is there, and a snapshot is taken', async () => {
@@ -125,7 +128,7 @@ describe('a loud stop', () => {
     expect(await lab.offset()).toEqual({});
     await lab.sql.query("INSERT INTO item VALUES (2, 'two')");
     await lab.start();
-    await until(10_000, 'the rows', async () => {
+    await until(40_000, 'the rows', async () => {
       const seen = await lab.records('item');
       return (
         seen.some((r) => r.value?.op === 'r' && r.key?.id === 2) &&

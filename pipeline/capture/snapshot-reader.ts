@@ -114,6 +114,13 @@ export class SnapshotReader implements AsyncDisposable {
     return describeForSnapshot(table, this.#publishedTable(table).columns);
   }
 
+  async hasRows(table: CatalogueTable): Promise<boolean> {
+    const { rowFilter } = this.#publishedTable(table);
+    const where = rowFilter === null ? '' : ` WHERE (${rowFilter})`;
+    const { rows } = await this.#client.query(`SELECT 1 FROM ONLY ${quoteTable(table)}${where} LIMIT 1`);
+    return rows.length > 0;
+  }
+
   /** The next rows after a key, at most `limit`. Values are the text that pgoutput would send. */
   async read(
     table: CatalogueTable,

@@ -47,7 +47,7 @@ export async function runSnapshot(job: SnapshotJob, options: SnapshotRunOptions)
     tables: todo.map((t) => `${t.schema}.${t.table}`),
   });
   const tables = await reader.lock(todo);
-  let first = !job.tables.some((table) => table.rows > 0);
+  const last = await lastWithRows(todo, tables, reader);
   let rows = 0;
   for (const [i, progress] of todo.entries()) {
     const table = tables.find((t) => t.schema === progress.schema && t.table === progress.table);
@@ -58,16 +58,27 @@ export async function runSnapshot(job: SnapshotJob, options: SnapshotRunOptions)
       });
       continue;
     }
-    const run = new TableRun(job, table, progress, options, { first, last: i === todo.length - 1 });
-    const count = await run.run();
+    const place = { first: progress === job.tables[0], last: i === last };
+    rows += await new TableRun(job, table, progress, options, place).run();
     if (signal.aborted) return;
-    if (count > 0) first = false;
-    rows += count;
   }
   book.removeSnapshot(job.id);
   if (job.kind === 'initial') book.change({ snapshotCompleted: true });
   await book.store();
   log.info('Snapshot completed.', { snapshot: job.id, kind: job.kind, rows });
+}
+
+/** Where the last row of the snapshot will be: its event says so. */
+async function lastWithRows(
+  todo: readonly TableProgress[],
+  tables: readonly CatalogueTable[],
+  reader: SnapshotReader,
+): Promise<number> {
+  for (let i = todo.length - 1; i > 0; i--) {
+    const table = tables.find((t) => t.schema === todo[i]?.schema && t.table === todo[i]?.table);
+    if (table !== undefined && (await reader.hasRows(table))) return i;
+  }
+  return 0;
 }
 
 /** One table of a snapshot. */
@@ -146,8 +157,11 @@ class TableRun {
 
   #marker(isLast: boolean): SnapshotMarker {
     if (this.#job.kind === 'incremental') return 'incremental';
+    const isFirst = this.#published === 0 && this.#progress.rows === 0;
+    // Of a row that is several of these, Debezium says the first of them.
+    if (isFirst && this.#place.first) return 'first';
     if (isLast) return this.#place.last ? 'last' : 'last_in_data_collection';
-    return this.#place.first && this.#published === 0 ? 'first' : 'true';
+    return isFirst ? 'first_in_data_collection' : 'true';
   }
 
   #encode(row: Tuple, snapshot: SnapshotMarker): ProducedRecord[] {

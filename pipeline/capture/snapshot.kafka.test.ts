@@ -8,7 +8,7 @@ const ITEM = 'CREATE TABLE item (id int PRIMARY KEY, name text, version int NOT 
 const SIGNAL = 'CREATE TABLE debezium_signal (id text PRIMARY KEY, type text, data text)';
 
 async function completed(lab: Bench): Promise<void> {
-  await until(20_000, 'the snapshot', async () => (await lab.offset()).snapshot_completed === true);
+  await until(40_000, 'the snapshot', async () => (await lab.offset()).snapshot_completed === true);
 }
 
 async function wanted(lab: Bench): Promise<Map<string, unknown>> {
@@ -101,7 +101,7 @@ describe('snapshots', () => {
     await lab.sql.query(`${ITEM}; INSERT INTO item SELECT i, 'old' FROM generate_series(1, 400) i`);
     lab.crashPoints.arm(CRASH_POINTS.midSnapshotChunk, 2);
     const first = await lab.start({ 'snapshot.fetch.size': '50' });
-    await until(20_000, 'the third chunk', async () => lab.crashPoints.waiting.size > 0);
+    await until(40_000, 'the third chunk', async () => lab.crashPoints.waiting.size > 0);
     await first.stop();
     lab.crashPoints.release(CRASH_POINTS.midSnapshotChunk);
     expect((await lab.offset()).snapshot).toBe('INITIAL');
@@ -125,7 +125,7 @@ describe('snapshots', () => {
       INSERT INTO item SELECT i, 1, repeat('x', 3000) FROM generate_series(1, 40) i`);
     lab.crashPoints.arm(CRASH_POINTS.midSnapshotChunk, 1);
     const first = await lab.start({ 'snapshot.fetch.size': '10' });
-    await until(20_000, 'the second chunk', async () => lab.crashPoints.waiting.size > 0);
+    await until(40_000, 'the second chunk', async () => lab.crashPoints.waiting.size > 0);
     await first.stop();
     lab.crashPoints.release(CRASH_POINTS.midSnapshotChunk);
     // 5 is published, 30 is not; each is updated beside its unchanged body, and gone before the second snapshot.
@@ -167,10 +167,10 @@ describe('snapshots', () => {
       `${ITEM}; ${SIGNAL}; INSERT INTO item SELECT i, 'old' FROM generate_series(1, 100) i`,
     );
     await lab.start({ 'snapshot.mode': 'no_data', 'snapshot.fetch.size': '40' });
-    await until(10_000, 'the slot', async () => (await lab.offset()).snapshot_completed === true);
+    await until(40_000, 'the slot', async () => (await lab.offset()).snapshot_completed === true);
     lab.crashPoints.arm(CRASH_POINTS.midSnapshotChunk);
     await signal(lab, 's1', 'incremental');
-    await until(10_000, 'the chunk', async () => lab.crashPoints.waiting.size > 0);
+    await until(40_000, 'the chunk', async () => lab.crashPoints.waiting.size > 0);
     await lab.sql.query("UPDATE item SET name = 'live', version = 1 WHERE id <= 10");
     await lab.sql.query('DELETE FROM item WHERE id = 50');
     await lab.settled();
@@ -197,10 +197,10 @@ describe('snapshots', () => {
       `${ITEM}; ${SIGNAL}; INSERT INTO item SELECT i, 'old' FROM generate_series(1, 100) i`,
     );
     const first = await lab.start({ 'snapshot.mode': 'no_data', 'snapshot.fetch.size': '30' });
-    await until(10_000, 'the slot', async () => (await lab.offset()).snapshot_completed === true);
+    await until(40_000, 'the slot', async () => (await lab.offset()).snapshot_completed === true);
     lab.crashPoints.arm(CRASH_POINTS.midSnapshotChunk, 1);
     await signal(lab, 's2', 'incremental');
-    await until(10_000, 'the second chunk', async () => lab.crashPoints.waiting.size > 0);
+    await until(40_000, 'the second chunk', async () => lab.crashPoints.waiting.size > 0);
     await first.stop();
     lab.crashPoints.release(CRASH_POINTS.midSnapshotChunk);
     await lab.start({ 'snapshot.mode': 'no_data', 'snapshot.fetch.size': '30' });
@@ -223,7 +223,7 @@ describe('snapshots', () => {
     await completed(lab);
     lab.crashPoints.arm(CRASH_POINTS.midSnapshotChunk);
     await signal(lab, 's3', 'blocking');
-    await until(10_000, 'the chunk', async () => lab.crashPoints.waiting.size > 0);
+    await until(40_000, 'the chunk', async () => lab.crashPoints.waiting.size > 0);
     await lab.sql.query("UPDATE item SET name = 'live'");
     await delay(300);
     expect((await lab.records('item')).filter((r) => r.value?.op === 'u')).toHaveLength(0);
@@ -241,7 +241,7 @@ describe('snapshots', () => {
     await completed(lab);
     await first.stop();
     await lab.start({ 'snapshot.mode': 'always' });
-    await until(10_000, 'the second', async () => (await lab.records('item')).length === 20);
+    await until(40_000, 'the second', async () => (await lab.records('item')).length === 20);
     await completed(lab);
   });
 
@@ -278,14 +278,14 @@ describe('snapshots', () => {
       `${ITEM}; ${SIGNAL}; INSERT INTO item SELECT i, 'old' FROM generate_series(1, 100) i`,
     );
     await lab.start({ 'snapshot.mode': 'no_data', 'snapshot.fetch.size': '10' });
-    await until(10_000, 'the slot', async () => (await lab.offset()).snapshot_completed === true);
+    await until(40_000, 'the slot', async () => (await lab.offset()).snapshot_completed === true);
     lab.crashPoints.arm(CRASH_POINTS.midSnapshotChunk, 1);
     await signal(lab, 's4', 'incremental');
-    await until(10_000, 'the second chunk', async () => lab.crashPoints.waiting.size > 0);
+    await until(40_000, 'the second chunk', async () => lab.crashPoints.waiting.size > 0);
     await lab.sql.query(
       "INSERT INTO debezium_signal VALUES ('stop', 'stop-snapshot', '{}'), ('odd', 'dance', NULL)",
     );
-    await until(10_000, 'the stop', async () => ((await lab.offset()).snapshots as unknown[]).length === 0);
+    await until(40_000, 'the stop', async () => ((await lab.offset()).snapshots as unknown[]).length === 0);
     lab.crashPoints.release(CRASH_POINTS.midSnapshotChunk);
     await lab.settled();
     expect((await lab.records('item')).length).toBeLessThan(30);
@@ -302,7 +302,7 @@ describe('snapshots', () => {
     await first.stop();
     await lab.sql.query('CREATE TABLE late (id int PRIMARY KEY); INSERT INTO late VALUES (1), (2)');
     await lab.start();
-    await until(10_000, 'its rows', async () => (await lab.records('late')).length === 2);
+    await until(40_000, 'its rows', async () => (await lab.records('late')).length === 2);
   });
 
   test('reads a table that was added while it ran before it streams it: no part of a row without the row', async () => {

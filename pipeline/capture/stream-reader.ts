@@ -1,4 +1,9 @@
-import type { EventContext, EventEncoder } from '../contract/envelope.ts';
+import {
+  type EventContext,
+  type EventEncoder,
+  NEW_KEY_HEADER,
+  OLD_KEY_HEADER,
+} from '../contract/envelope.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
 import type { Lsn, Xid } from '../contract/lsn.ts';
 import {
@@ -259,10 +264,12 @@ export class StreamReader {
           records = encoder.create(oid, message.after, context);
           break;
         case 'update':
-          if (skippedOperations.has('u')) return;
+          // A changed key is a delete and a create, and skipped as such.
+          if (skippedOperations.has('u') && !keyChanges(relation, message)) return;
           if (this.#isVoid(relation, message, begin)) return;
           refuseLostToast(relation, message);
           records = encoder.update(oid, message.before, message.beforeKind, message.after, context);
+          if (keyChanges(relation, message)) records = records.filter((r) => !this.#isSkippedHalf(r));
           break;
         case 'delete':
           if (skippedOperations.has('d')) return;
@@ -285,6 +292,15 @@ export class StreamReader {
     }
     transaction.table = relation.name;
     queue.add(records);
+  }
+
+  /** The delete or the create of a changed key, where those are skipped. */
+  #isSkippedHalf({ headers }: ProducedRecord): boolean {
+    const { skippedOperations } = this.#options;
+    return (
+      (skippedOperations.has('d') && headers.has(NEW_KEY_HEADER)) ||
+      (skippedOperations.has('c') && headers.has(OLD_KEY_HEADER))
+    );
   }
 
   /** A snapshot has the row as it is later, or it is gone by then: see {@link SourceOffset.readWhole}. */
@@ -311,6 +327,11 @@ function collectSignal(transaction: OpenTransaction, relation: Relation, message
     return typeof found === 'string' ? found : null;
   };
   transaction.signals.push({ id: value('id') ?? '', type: value('type') ?? '', data: value('data') });
+}
+
+/** Whether the old key was sent and is another than the new row's. */
+function keyChanges(relation: Relation, { before, after }: UpdateMessage): boolean {
+  return before !== null && relation.keyIndexes.some((i) => before[i] !== null && before[i] !== after[i]);
 }
 
 /** A changed key makes a new row: a value of it that the log does not hold could never be had again. */

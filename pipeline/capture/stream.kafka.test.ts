@@ -12,7 +12,7 @@ const positions = (records: readonly SeenRecord[]) => records.map((r) => r.posit
 
 async function started(lab: Bench, overrides: Record<string, string> = NO_DATA) {
   const task = await lab.start(overrides);
-  await until(20_000, 'the slot', async () => Object.keys(await lab.offset()).length > 0);
+  await until(40_000, 'the slot', async () => Object.keys(await lab.offset()).length > 0);
   return task;
 }
 
@@ -80,7 +80,7 @@ describe('the stream', () => {
     await lab.sql.query(
       'BEGIN; INSERT INTO other VALUES (2); INSERT INTO item SELECT i FROM generate_series(1, 50) i; COMMIT',
     );
-    await until(10_000, 'the crash point', async () => lab.crashPoints.waiting.size > 0);
+    await until(40_000, 'the crash point', async () => lab.crashPoints.waiting.size > 0);
     const before = await lab.offset();
     await task.stop();
     expect(await lab.offset()).toEqual(before);
@@ -101,7 +101,7 @@ describe('the stream', () => {
     await lab.settled();
     lab.crashPoints.arm(CRASH_POINTS.afterOffsetBeforeFlush);
     await lab.sql.query('INSERT INTO item VALUES (1)');
-    await until(10_000, 'the crash point', async () => lab.crashPoints.waiting.size > 0);
+    await until(40_000, 'the crash point', async () => lab.crashPoints.waiting.size > 0);
     const { rows } = await lab.sql.query<{ lsn: string }>(
       'SELECT confirmed_flush_lsn - $2::pg_lsn AS lsn FROM pg_replication_slots WHERE slot_name = $1',
       [lab.slot, (await lab.offset()).flush_lsn],
@@ -213,7 +213,7 @@ describe('the stream', () => {
     lab.defects.push(flaky);
     const task = await started(lab);
     await lab.sql.query('INSERT INTO item SELECT i FROM generate_series(1, 20) i');
-    await until(10_000, 'a failure', async () => task.health().some((h) => h.health === 'degraded'));
+    await until(40_000, 'a failure', async () => task.health().some((h) => h.health === 'degraded'));
     await lab.settled();
     const records = await lab.records('item');
     expect(records).toHaveLength(80);
@@ -262,9 +262,9 @@ describe('the stream', () => {
     await new Promise((resolve) => proxy.close(resolve));
     lab.bootstrapOverride = `127.0.0.1:${proxyPort}`;
     const task = await lab.start();
-    await until(20_000, 'the failure', async () => task.health().some((h) => h.health === 'degraded'));
+    await until(40_000, 'the failure', async () => task.health().some((h) => h.health === 'degraded'));
     await new Promise<void>((resolve) => proxy.listen(proxyPort, '127.0.0.1', resolve));
-    await until(20_000, 'the row', async () => (await lab.records('item')).length === 1);
+    await until(40_000, 'the row', async () => (await lab.records('item')).length === 1);
     expect(task.health().map((h) => h.health)).not.toContain('degraded');
     await task.stop();
     await expect(task.done).resolves.toBeUndefined();
@@ -308,5 +308,52 @@ describe('the stream', () => {
     const records = await lab.records('item');
     expect(records).toHaveLength(20_000);
     expect(positions(records)).toEqual([...positions(records)].sort());
+  });
+
+  test('says the transaction of each event, and its beginning and end, where that is asked for', async () => {
+    await using lab = await bench();
+    await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)');
+    await started(lab, { 'provide.transaction.metadata': 'true' });
+    await lab.sql.query('BEGIN; INSERT INTO item VALUES (1), (2); INSERT INTO other VALUES (1); COMMIT');
+    await lab.sql.query('UPDATE item SET id = 3 WHERE id = 2');
+    await lab.settled();
+    const orders = (await lab.records('item')).map(
+      ({ value }) => value && 'transaction' in value && value.transaction,
+    );
+    expect(orders).toMatchObject([
+      { total_order: 1, data_collection_order: 1 },
+      { total_order: 2, data_collection_order: 2 },
+      { total_order: 1, data_collection_order: 1 },
+      null,
+      { total_order: 2, data_collection_order: 2 },
+    ]);
+    expect((await lab.topic('transaction')).map(({ value }) => value)).toMatchObject([
+      { status: 'BEGIN', event_count: null, data_collections: null },
+      {
+        status: 'END',
+        event_count: 3,
+        data_collections: expect.arrayContaining([
+          { data_collection: 'public.item', event_count: 2 },
+          { data_collection: 'public.other', event_count: 1 },
+        ]),
+      },
+      { status: 'BEGIN' },
+      { status: 'END', event_count: 2 },
+    ]);
+  });
+
+  test('skips the halves of a changed key as the delete and the create that they are', async () => {
+    await using lab = await bench();
+    await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
+    await started(lab, { 'skipped.operations': 'u,d' });
+    await lab.sql.query("INSERT INTO item VALUES (1, 'a')");
+    await lab.sql.query("UPDATE item SET name = 'b'");
+    await lab.sql.query('UPDATE item SET id = 2');
+    await lab.sql.query('DELETE FROM item');
+    await lab.settled();
+    expect((await lab.records('item')).map(({ key, value }) => [key?.id, value?.op])).toEqual([
+      [1, 'c'],
+      [2, 'c'],
+    ]);
   });
 });

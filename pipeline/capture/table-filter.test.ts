@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { createTableFilter } from './table-filter.ts';
+import { createTableFilter, inSnapshotOrder } from './table-filter.ts';
 
 const filter = (lists: Partial<Parameters<typeof createTableFilter>[0]>) =>
   createTableFilter({
@@ -37,4 +37,14 @@ test('a comma in an expression is escaped', () => {
   const captured = filter({ tableInclude: String.raw`public.a{1\,2}` });
   expect(captured('public', 'aa')).toBe(true);
   expect(captured('public', 'aaa')).toBe(false);
+});
+
+test('tables are snapshotted in the order of table.include.list, and by name within an entry', () => {
+  const table = (name: string) => ({ schema: 'public', table: name });
+  const lists = { schemaInclude: undefined, schemaExclude: undefined, tableExclude: undefined };
+  const tables = ['a1', 'a2', 'b', 'c'].map(table);
+  const order = (tableInclude: string | undefined) =>
+    inSnapshotOrder(tables, { ...lists, tableInclude }).map((t) => t.table);
+  expect(order('public.c,public.a.,public.b')).toEqual(['c', 'a1', 'a2', 'b']);
+  expect(order(undefined)).toEqual(['a1', 'a2', 'b', 'c']);
 });

@@ -33,6 +33,21 @@ export function createTableFilter(lists: FilterLists): TableFilter {
   };
 }
 
+/**
+ * The order in which Debezium snapshots tables: that of `table.include.list`, and by name where an entry of it matches
+ * several.
+ */
+export function inSnapshotOrder<T extends { readonly schema: string; readonly table: string }>(
+  tables: readonly T[],
+  { tableInclude }: FilterLists,
+): T[] {
+  const rank = ({ schema, table }: T) =>
+    compile(tableInclude)?.findIndex((expression) => expression.test(`${schema}.${table}`)) ?? 0;
+  const ranked = tables.map((table) => ({ table, rank: rank(table) }));
+  // The list comes by name, and the sort is stable.
+  return ranked.sort((a, b) => a.rank - b.rank).map(({ table }) => table);
+}
+
 /** Entries of a list, without the blanks around them. */
 export function splitList(list: string): string[] {
   return list

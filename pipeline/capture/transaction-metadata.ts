@@ -1,4 +1,5 @@
 import type { TransactionBlock } from '../contract/envelope.ts';
+import { inJavaMapOrder } from '../contract/java-map.ts';
 import type { Lsn } from '../contract/lsn.ts';
 import type { Position } from '../contract/position.ts';
 import type { ProducedRecord } from '../contract/records.ts';
@@ -67,7 +68,7 @@ export class TransactionMetadata {
   }
 
   end(lsn: Lsn): ProducedRecord {
-    const data_collections = [...this.#counts].map(([data_collection, event_count]) => ({
+    const data_collections = inJavaMapOrder([...this.#counts]).map(([data_collection, event_count]) => ({
       data_collection,
       event_count,
     }));

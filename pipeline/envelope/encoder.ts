@@ -104,12 +104,12 @@ class DebeziumEncoder implements EventEncoder {
   ): ProducedRecord[] {
     const toNew = this.#headers(context, [NEW_KEY_HEADER, table.keyHeader(after, before)]);
     const fromOld = this.#headers(context, [OLD_KEY_HEADER, table.keyHeader(before, null)]);
+    // The first event first: each may count itself.
+    const records = this.#remove(table, before, context, toNew);
     const value = this.#value(table, 'c', 'null', table.row(after, old), context);
     const key = table.keyBytes(table.key(after, before));
-    return [
-      ...this.#remove(table, before, context, toNew),
-      this.#record(table, key, value, context, fromOld),
-    ];
+    records.push(this.#record(table, key, value, context, fromOld));
+    return records;
   }
 
   #remove(

@@ -1,3 +1,4 @@
+import { inJavaMapOrder } from '../contract/java-map.ts';
 import type { ConnectSchema } from './connect-schema.ts';
 import { quote } from './json.ts';
 
@@ -16,7 +17,7 @@ const PAIR = /"((?:[^"\\]|\\.)*)"=>(?:"((?:[^"\\]|\\.)*)"|NULL)(?:, |$)/gsy;
  * @throws RangeError on text that is no hstore.
  */
 export function hstoreJson(text: string): string {
-  const pairs = inHashOrder(parse(text));
+  const pairs = inJavaMapOrder(parse(text));
   return `{${pairs.map(([key, value]) => `${quote(key)}:${value === null ? 'null' : quote(value)}`).join(',')}}`;
 }
 
@@ -35,22 +36,4 @@ function parse(text: string): Pair[] {
 
 function unescaped(text: string): string {
   return text.includes('\\') ? text.replace(/\\(.)/gs, '$1') : text;
-}
-
-/** By bucket, and within one in the order of arrival. Source: documentation of `java.util.HashMap`, load factor 0.75. */
-function inHashOrder(pairs: readonly Pair[]): Pair[] {
-  let buckets = 16;
-  while (pairs.length > buckets * 0.75) buckets *= 2;
-  const bucketOf = ([key]: Pair): number => spread(hashCode(key)) & (buckets - 1);
-  return [...pairs].sort((a, b) => bucketOf(a) - bucketOf(b));
-}
-
-function hashCode(text: string): number {
-  let hash = 0;
-  for (let i = 0; i < text.length; i++) hash = (Math.imul(31, hash) + text.charCodeAt(i)) | 0;
-  return hash;
-}
-
-function spread(hash: number): number {
-  return hash ^ (hash >>> 16);
 }

@@ -126,6 +126,66 @@ describe('where Debezium loses a value, the value is kept:', () => {
   });
 });
 
+describe('a type beyond the SQL standard’s', () => {
+  test.each([
+    ['money', -1, {}, '$1,234.56', '"AeJA"'],
+    ['money', -1, {}, '-$0.01', '"/w=="'],
+    ['money', -1, { decimals: 'double' }, '-$1,234.56', '-1234.56'],
+    ['money', -1, { decimals: 'string' }, '$92,233,720,368,547,758.07', '"92233720368547758.07"'],
+    ['bit', 1, {}, '1', 'true'],
+    ['bit', 1, {}, '0', 'false'],
+    ['bit', 8, {}, '10000001', '"gQ=="'],
+    ['bit', 33, {}, `1${'0'.repeat(31)}1`, '"AQAAAAE="'],
+    ['varbit', -1, {}, '00000101', '"BQ=="'],
+    ['varbit', 5, {}, '00000', '""'],
+    ['varbit', 5, {}, '', '""'],
+    ['point', -1, {}, '(1.5,-2)', '{"x":1.5,"y":-2.0,"wkb":"AQEAAAAAAAAAAAD4PwAAAAAAAADA","srid":null}'],
+    ['hstore', -1, {}, '', '"{}"'],
+    ['hstore', -1, {}, '"b"=>"1", "a"=>NULL', '"{\\"a\\":null,\\"b\\":\\"1\\"}"'],
+    ['hstore', -1, { hstore: 'map' }, '"k \\"q\\""=>"v, =>"', '{"k \\"q\\"":"v, =>"}'],
+    ['ltree', -1, {}, 'top.science', '"top.science"'],
+    ['citext', -1, {}, 'MiXed', '"MiXed"'],
+    ['isbn', -1, {}, '0-393-04002-X', '"0-393-04002-X"'],
+    ['date', -1, { time: 'isostring' }, '2024-02-29', '"2024-02-29Z"'],
+    ['date', -1, { time: 'isostring' }, '0044-03-15 BC', '"-0043-03-15Z"'],
+    ['time', -1, { time: 'isostring' }, '24:00:00', '"00:00:00Z"'],
+    ['time', 3, { time: 'microseconds' }, '00:00:00.001', '1000'],
+    ['time', -1, { time: 'nanoseconds' }, '23:59:59.123456', '86399123456000'],
+    ['time', -1, { time: 'nanoseconds' }, '00:00:00', '0'],
+    ['timestamp', -1, { time: 'isostring' }, '2024-02-29 23:59:59.120000', '"2024-02-29T23:59:59.12Z"'],
+    ['timestamp', 3, { time: 'microseconds' }, '1969-12-31 23:59:59.999', '-1000'],
+    ['timestamp', -1, { time: 'nanoseconds' }, '1969-12-31 23:59:59.999999', '-1000'],
+  ] as const)('%s(%i) under %j: %s', (type, typeModifier, config, text, json) => {
+    expect(mapping(type, typeModifier, config).encode(text)).toBe(json);
+  });
+
+  test('has its semantic name', () => {
+    const schema = (type: string, typeModifier = -1, config = {}) =>
+      schemaJson(mapping(type, typeModifier, config).schema);
+    expect(schema('bit', 8)).toBe(
+      '{"type":"bytes","optional":false,"name":"io.debezium.data.Bits","version":1,"parameters":{"length":"8"}}',
+    );
+    expect(schema('hstore', -1, { hstore: 'map' })).toBe(
+      '{"type":"map","keys":{"type":"string","optional":false},"values":{"type":"string","optional":true},"optional":false}',
+    );
+  });
+
+  test('hstore pairs come in the order of Java’s HashMap, whose buckets grow with them', () => {
+    const keys = Array.from({ length: 13 }, (_, i) => `key${i}`);
+    const text = keys.map((key) => `"${key}"=>"1"`).join(', ');
+    const json = mapping('hstore', -1, { hstore: 'map' }).encode(text);
+    // As OpenJDK prints `new HashMap<>(…).keySet()` of these keys.
+    expect(Object.keys(JSON.parse(json))).toEqual(
+      [1, 2, 0, 5, 6, 3, 4, 9, 7, 8, 11, 10, 12].map((i) => `key${i}`),
+    );
+  });
+
+  test('a timestamp beyond 64 bits of nanoseconds is refused', () => {
+    const { encode } = mapping('timestamp', -1, { time: 'nanoseconds' });
+    expect(() => encode('2262-04-12 00:00:00')).toThrow(RangeError);
+  });
+});
+
 describe('what a Connect type cannot hold is refused, and never bent:', () => {
   test.each([
     ['numeric', numeric(12, 2), 'NaN'],

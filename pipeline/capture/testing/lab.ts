@@ -147,7 +147,7 @@ export class Bench implements AsyncDisposable {
   }
 
   /** Waits until the slot has confirmed everything that is committed now. */
-  async settled(deadlineMs = 20_000): Promise<void> {
+  async settled(deadlineMs = 40_000): Promise<void> {
     const { rows } = await this.sql.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn() AS lsn');
     await until(deadlineMs, 'the slot to confirm', async () => {
       const { rows: slots } = await this.sql.query<{ ok: boolean }>(
@@ -168,13 +168,18 @@ export class Bench implements AsyncDisposable {
     return await readTopic(this.bootstrap, `${this.id}.public.${table}`);
   }
 
+  /** The same of a topic that is named after no table. */
+  async topic(name: string): Promise<SeenRecord[]> {
+    return await readTopic(this.bootstrap, `${this.id}.${name}`);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const task of this.#tasks) await task.stop();
     await this.#sql?.end();
     await this.#admin.query(
       `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE slot_name LIKE '${this.slot}%' AND active`,
     );
-    await until(5_000, 'the slot to be dropped', async () => {
+    await until(40_000, 'the slot to be dropped', async () => {
       try {
         await this.#admin.query(
           `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = '${this.id}'`,

@@ -1,0 +1,42 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import chalk from 'chalk';
+import Table from 'cli-table3';
+import { PROJECT_DIR } from '../project.ts';
+import { LISTED } from './differences.ts';
+import { describeDifference, type Judged, judge, withMeasured } from './report.ts';
+import { runParity } from './run.ts';
+import { withServers } from './servers.ts';
+import { VARIANTS } from './variants.ts';
+
+const PAGE = join(PROJECT_DIR, 'docs/parity.md');
+const MOST_PRINTED = 50;
+
+/** `npm run parity [-- NUMBER…]`: all variants and the page made anew, or some of them and only the print. */
+async function main(numbers: readonly string[]): Promise<void> {
+  const chosen = numbers.length === 0 ? VARIANTS : VARIANTS.filter((_, i) => numbers.includes(String(i + 1)));
+  const progress = (line: string) => process.stderr.write(`${chalk.dim(line)}\n`);
+  const outcomes = await withServers(progress, (servers) => runParity(servers, progress, chosen));
+  const judged = judge(outcomes, LISTED);
+  print(judged);
+  if (numbers.length === 0) await writeFile(PAGE, withMeasured(await readFile(PAGE, 'utf8'), judged));
+  if (judged.rows.some(({ unexplained }) => unexplained.length > 0)) process.exitCode = 1;
+}
+
+function print({ rows, listed }: Judged): void {
+  const table = new Table({
+    head: ['variant', 'records', 'listed', 'not listed'],
+    style: { head: [], border: [] },
+  });
+  for (const row of rows) table.push([row.variant, row.records, row.listed, row.unexplained.length]);
+  process.stdout.write(`${table.toString()}\n`);
+  for (const { entry, seen } of listed) process.stdout.write(`${String(seen).padStart(6)}  ${entry.what}\n`);
+  const unexplained = rows.flatMap((row) => row.unexplained);
+  for (const difference of unexplained.slice(0, MOST_PRINTED)) {
+    process.stdout.write(`${chalk.red('✗')} ${difference.variant}: ${describeDifference(difference)}\n`);
+  }
+  const more = unexplained.length - MOST_PRINTED;
+  if (more > 0) process.stdout.write(`… and ${more} more\n`);
+}
+
+await main(process.argv.slice(2));

@@ -1,0 +1,37 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { labControl } from '../lab/control.ts';
+import type { Servers } from './run.ts';
+
+/**
+ * A source and a broker: those of `CDC_LAB_TEST_SOURCE_URL` and `CDC_LAB_TEST_KAFKA` where both are set, as for the
+ * integration tests; else a lab of its own, gone afterwards.
+ */
+export async function withServers<T>(
+  progress: (step: string) => void,
+  work: (servers: Servers) => Promise<T>,
+): Promise<T> {
+  const { CDC_LAB_TEST_SOURCE_URL: sourceUrl, CDC_LAB_TEST_KAFKA: broker } = process.env;
+  if (sourceUrl !== undefined && broker !== undefined) {
+    return await work({ sourceUrl, bootstrapServers: [broker] });
+  }
+  const parent = mkdtempSync(join(tmpdir(), 'cdc-lab-parity-'));
+  const dir = join(parent, 'lab');
+  try {
+    const lab = await labControl.up({ dir, rate: 0, seed: 1, withInstance: false, progress });
+    await using instance = await lab.createInstance({
+      name: 'parity',
+      source: { file: 'source' },
+      sink: { file: 'sink' },
+      verifyEveryMs: null,
+      seedRows: 1,
+      seed: 1,
+    });
+    const { sourceUrl: url, bootstrapServers } = instance;
+    return await work({ sourceUrl: url, bootstrapServers });
+  } finally {
+    await labControl.clean(dir);
+    rmSync(parent, { recursive: true, force: true });
+  }
+}
