@@ -100,8 +100,8 @@ describe.runIf(isAll)('every lesson on every pair', () => {
   afterAll(async () => {
     await lab?.[Symbol.asyncDispose]();
     const files = PAIRS.flatMap((engines) => LESSONS.map((id) => keptFile(engines, id)));
-    if (!files.every((file) => existsSync(file))) return;
-    const runs = files.map((file) => runResultSchema.parse(JSON.parse(readFileSync(file, 'utf8'))));
+    const there = files.filter((file) => existsSync(file));
+    const runs = there.map((file) => runResultSchema.parse(JSON.parse(readFileSync(file, 'utf8'))));
     writeFileSync(join(PROJECT_DIR, 'docs/engines.md'), await enginesPage(runs));
   }, ONE_MS);
 

@@ -31,6 +31,11 @@ export interface Engine {
   readonly crashPoints: boolean;
   /** Whether defects can be planted in it. */
   readonly defects: boolean;
+  /**
+   * Milliseconds by which it may recover later than ours: Connect lets go of a killed worker after its session's 10 s,
+   * gives its tasks to the next one, and tells of progress with each flush of its offsets.
+   */
+  readonly allowanceMs: number;
   /** What its user has to do at the source, as SQL, once the fixture's tables are there. */
   readonly atSource: readonly string[];
   /** The connector file's configuration, as this engine takes it. */
@@ -38,8 +43,21 @@ export interface Engine {
 }
 
 const asItIs = (config: Config): Config => config;
-const own = { host: 'worker', crashPoints: true, defects: true, atSource: [], adapt: asItIs } as const;
-const foreign = { host: 'connect', crashPoints: false, defects: false, atSource: [] } as const;
+const own = {
+  host: 'worker',
+  crashPoints: true,
+  defects: true,
+  allowanceMs: 0,
+  atSource: [],
+  adapt: asItIs,
+} as const;
+const foreign = {
+  host: 'connect',
+  crashPoints: false,
+  defects: false,
+  allowanceMs: 60_000,
+  atSource: [],
+} as const;
 
 /**
  * Debezium confirms a transaction only with an event behind its commit: without a heartbeat, the slot of an idle

@@ -32,6 +32,14 @@ describe('a scenario for a pair of engines', () => {
     expect(contract.clauses).toHaveLength(1);
   });
 
+  it('gives each engine on Connect its time, and ours none', async () => {
+    const restart = await loadScenario('restart');
+    expect(forEngines(restart, OURS).deadlinesMs).toEqual(restart.deadlinesMs);
+    const { contract, deadlinesMs } = forEngines(restart, THEIRS);
+    expect(contract.recoverWithinMs).toBe(restart.contract.recoverWithinMs + 2 * SINKS.jdbc.allowanceMs);
+    expect(deadlinesMs.heal).toBe(restart.deadlinesMs.heal + 2 * SINKS.jdbc.allowanceMs);
+  });
+
   it('never arms a crash point, and never plants a defect, where there is none', async () => {
     for (const id of ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill']) {
       const scenario = await loadScenario(id);

@@ -1,5 +1,5 @@
 import { type EnginePair, engineOf, OWN_ENGINES } from '../lab/engines.ts';
-import type { PipelineVariant, Scenario, VariantName, Where } from './scenario.ts';
+import { PHASES, type PipelineVariant, type Scenario, type VariantName, type Where } from './scenario.ts';
 
 /** A pair of engines as scenarios name it: `debezium+jdbc`. */
 export type PairName = `${EnginePair['source']}+${EnginePair['sink']}`;
@@ -21,12 +21,19 @@ export function isFor(where: Where | undefined, engines: EnginePair): boolean {
 export function forEngines(scenario: Scenario, engines: EnginePair): Scenario {
   const own = <T extends { readonly where?: Where }>(list: readonly T[]): T[] =>
     list.filter(({ where }) => isFor(where, engines));
-  const { steps, contract, lateProofs, variants } = scenario;
+  const { steps, contract, lateProofs, variants, deadlinesMs } = scenario;
+  const allowanceMs = engineOf('source', engines).allowanceMs + engineOf('sink', engines).allowanceMs;
+  const later = PHASES.map((phase) => [phase, deadlinesMs[phase] + allowanceMs]);
   return {
     ...scenario,
     steps: { inject: own(steps.inject), hold: own(steps.hold), settle: own(steps.settle) },
-    contract: { ...contract, clauses: own(contract.clauses) },
+    contract: {
+      ...contract,
+      recoverWithinMs: contract.recoverWithinMs + allowanceMs,
+      clauses: own(contract.clauses),
+    },
     lateProofs: own(lateProofs),
+    deadlinesMs: Object.fromEntries(later) as Scenario['deadlinesMs'],
     variants: {
       sound: variantFor(variants.sound, engines),
       naive: variantFor(variants.naive, engines),

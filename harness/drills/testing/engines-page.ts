@@ -35,7 +35,7 @@ function verdictTable(pairs: readonly EnginePair[], rows: readonly Row[]): strin
     (['sound', 'naive'] as const).map((variant) => {
       const cells = pairs.map((pair) => {
         const row = rows.find((one) => isOf(one, id, variant, pair));
-        return row === undefined ? '' : verdictText(row);
+        return row === undefined ? 'to be run' : verdictText(row);
       });
       return `| ${[id, variant, ...cells].join(' | ')} |`;
     }),
