@@ -79,8 +79,13 @@ export const LISTED: readonly Listed[] = [
   },
   {
     what: 'arrays of enums',
-    why: 'Debezium writes null; here the labels',
-    covers: (d) => column('t_array', 'c_moods')(d) && Array.isArray(d.ours) && d.theirs === null,
+    why: 'Debezium writes null, and says that no element may be NULL; here the labels, and NULL among them',
+    covers: (d) =>
+      (column('t_array', 'c_moods')(d) && Array.isArray(d.ours) && d.theirs === null) ||
+      // Its field in both rows of the schema: c_moods is the table's 24th column.
+      (d.topic.endsWith('.t_array') &&
+        /^value\.schema\.fields\.[01]\.fields\.23\.items\.optional$/.test(d.path) &&
+        d.ours === true),
   },
   {
     what: 'arrays of `time`',

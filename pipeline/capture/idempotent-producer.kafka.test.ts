@@ -17,7 +17,7 @@ beforeAll(async () => {
   await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true });
   // The broker may know the topic a moment before it leads its partitions.
   await until(
-    10_000,
+    40_000,
     'the partitions’ leaders',
     async () => (await ends().catch(() => [])).length === PARTITIONS,
   );

@@ -180,7 +180,7 @@ describe('snapshots', () => {
     expect((await lab.offset()).snapshots).toMatchObject([{ id: 's1', kind: 'incremental' }]);
     lab.crashPoints.release(CRASH_POINTS.midSnapshotChunk);
     await until(
-      10_000,
+      40_000,
       'the snapshot',
       async () => ((await lab.offset()).snapshots as unknown[]).length === 0,
     );
@@ -205,7 +205,7 @@ describe('snapshots', () => {
     lab.crashPoints.release(CRASH_POINTS.midSnapshotChunk);
     await lab.start({ 'snapshot.mode': 'no_data', 'snapshot.fetch.size': '30' });
     await until(
-      10_000,
+      40_000,
       'the snapshot',
       async () => ((await lab.offset()).snapshots as unknown[]).length === 0,
     );
@@ -316,7 +316,7 @@ describe('snapshots', () => {
        ALTER TABLE document ALTER COLUMN body SET STORAGE EXTERNAL;
        INSERT INTO document SELECT i, 'old', repeat('x', 4000) FROM generate_series(1, 3) i`,
     );
-    await until(25_000, 'its first chunk', async () =>
+    await until(45_000, 'its first chunk', async () =>
       lab.crashPoints.waiting.has(CRASH_POINTS.midSnapshotChunk),
     );
     // The read that follows the crash sees these; the stream begins before them.

@@ -135,7 +135,7 @@ describe('the stream', () => {
     await lab.sql.query(
       'DROP TABLE item; CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1), (2)',
     );
-    await until(25_000, 'its rows', async () => (await lab.records('item')).length === 2);
+    await until(45_000, 'its rows', async () => (await lab.records('item')).length === 2);
     await lab.sql.query('INSERT INTO item VALUES (3)');
     await lab.settled();
     expect((await lab.records('item')).map((r) => r.value?.op)).toEqual(['r', 'r', 'c']);
