@@ -7,7 +7,7 @@ import { reportSchema } from '../../verifier/report.ts';
 import { type DatabasePair, databasePair } from '../../verifier/testing/databases.ts';
 
 // Processes of their own, which a busy machine takes its time for.
-vi.setConfig({ testTimeout: 180_000 });
+vi.setConfig({ testTimeout: 300_000 });
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 
@@ -79,10 +79,11 @@ test('passwords come from the environment and from a pgpass file too, and are pr
       await execa(process.execPath, args, {
         reject: false,
         input: '',
-        env: { NO_COLOR: '1', PGPASSWORD: '', ...env },
+        env: { NO_COLOR: '1', PGPASSWORD: undefined, ...env },
       });
     const good = await run({ CDC_LAB_SOURCE_PASSWORD: secrets[0] ?? '', PGPASSFILE: pgpass });
-    expect(good).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('PASS') });
+    expect(`${good.exitCode} ${good.stderr}`).toMatch(/^0/);
+    expect(good.stdout).toContain('PASS');
     for (const secret of secrets) expect(`${good.stdout}${good.stderr}`).not.toContain(secret);
   } finally {
     rmSync(dir, { recursive: true });

@@ -97,46 +97,61 @@ export async function* drillDown(
   }
 }
 
-type Rows = ReadonlyMap<string, { count: number; hashes: Set<string> }>;
-const EMPTY: Rows = new Map();
+/** Rows of one key. */
+interface Rows {
+  readonly keyText: string;
+  count: number;
+  /** Of the different images, the first few. */
+  readonly hashes: string[];
+}
+const EMPTY: readonly Rows[] = [];
 
 function lower(a: bigint | undefined, b: bigint | undefined): bigint {
   if (a === undefined) return b ?? 0n;
   return b === undefined || a < b ? a : b;
 }
 
-function* compareGroup(ours: Rows, theirs: Rows): Generator<Suspect> {
-  for (const keyText of new Set([...ours.keys(), ...theirs.keys()])) {
-    const a = ours.get(keyText);
-    const b = theirs.get(keyText);
-    const equal = a !== undefined && b !== undefined && a.count === b.count && sameSet(a.hashes, b.hashes);
-    if (!equal) yield { keyText, sourceRows: a?.count ?? 0, sinkRows: b?.count ?? 0 };
+function* compareGroup(ours: readonly Rows[], theirs: readonly Rows[]): Generator<Suspect> {
+  for (const own of ours) {
+    const other = theirs.find(({ keyText }) => keyText === own.keyText);
+    if (other !== undefined && own.count === other.count && sameSet(own.hashes, other.hashes)) continue;
+    yield { keyText: own.keyText, sourceRows: own.count, sinkRows: other?.count ?? 0 };
+  }
+  for (const other of theirs) {
+    if (ours.some(({ keyText }) => keyText === other.keyText)) continue;
+    yield { keyText: other.keyText, sourceRows: 0, sinkRows: other.count };
   }
 }
 
-function sameSet(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
-  return a.size === b.size && [...a].every((hash) => b.has(hash));
+function sameSet(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((hash) => b.includes(hash));
 }
 
 /** Different images of one key that are kept apart; beyond, the key differs anyway. */
 const MAX_IMAGES = 16;
 
-async function* groups(rows: AsyncIterable<Line>): AsyncGenerator<{ hash: bigint; rows: Rows }> {
+/** Nearly every hash is one key's with one row: arrays, for maps and sets would be most of the garbage. */
+async function* groups(lines: AsyncIterable<Line>): AsyncGenerator<{ hash: bigint; rows: readonly Rows[] }> {
   let hash: bigint | undefined;
-  let current = new Map<string, { count: number; hashes: Set<string> }>();
-  for await (const line of rows) {
-    if (hash !== undefined && line.keyHash !== hash) {
+  let current: Rows[] = [];
+  for await (const { keyHash, keyText, rowHash } of lines) {
+    if (hash !== undefined && keyHash !== hash) {
       yield { hash, rows: current };
-      current = new Map();
+      current = [];
     }
-    hash = line.keyHash;
-    const group = current.get(line.keyText) ?? { count: 0, hashes: new Set<string>() };
-    group.count++;
-    if (group.hashes.size < MAX_IMAGES) group.hashes.add(line.rowHash);
-    current.set(line.keyText, group);
+    hash = keyHash;
+    const own = current.find((rows) => rows.keyText === keyText);
+    if (own === undefined) current.push({ keyText, count: 1, hashes: [rowHash] });
+    else {
+      own.count++;
+      if (own.hashes.length < MAX_IMAGES && !own.hashes.includes(rowHash)) own.hashes.push(rowHash);
+    }
   }
   if (hash !== undefined) yield { hash, rows: current };
 }
+
+/** Rows that are fetched at a time: what is held of each side. */
+const LINES_PER_FETCH = 1_000;
 
 async function* lines(database: Database, side: SideSql | null, filter: Filter): AsyncGenerator<Line> {
   if (side === null) return;
@@ -146,7 +161,7 @@ async function* lines(database: Database, side: SideSql | null, filter: Filter):
     FROM (SELECT ${side.keyHash} AS k, ${side.keyText} AS t, ${side.record} AS r
           FROM ${side.from} WHERE ${where} OFFSET 0) records
     ORDER BY records.k`;
-  for await (const row of database.stream('cdc_lab_drill', sql, values)) {
+  for await (const row of database.stream('cdc_lab_drill', sql, values, LINES_PER_FETCH)) {
     yield { keyHash: BigInt(row.k ?? 0), keyText: row.t ?? '', rowHash: row.h ?? '' };
   }
 }

@@ -23,6 +23,9 @@ export interface VerifyRequest {
   readonly passwords: { readonly source: string | undefined; readonly sink: string | undefined };
 }
 
+/** Wrong rows of a table that are kept by key, with their values; so many fit into the memory that the verifier may use. */
+const LISTED_ROWS = 5_000;
+
 /** Of an error that the caller's options are the reason of. */
 export const BAD_REQUEST = 'CDC-4064';
 
@@ -62,6 +65,7 @@ export function configOf(request: VerifyRequest): VerifierConfig {
       deadlineMs: request.deadlineMs,
       snapshotBoundMs: request.snapshotBoundMs,
       fence,
+      thresholds: { maxSettledKeys: LISTED_ROWS },
     },
     'made of the options',
   );

@@ -1,0 +1,107 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { PROJECT_DIR } from '../harness/project.ts';
+import { type Report, reportSchema } from '../verifier/report.ts';
+import { sql } from './pipeline.ts';
+import type { PostgresPair } from './postgres-pair.ts';
+import { type PeerName, peer } from './python-peers.ts';
+
+const CLI = join(PROJECT_DIR, 'bin', 'cdc-lab');
+const COLUMNS = ['name', 'status', 'amount', 'changed', 'version'];
+
+/** A table of six columns, on both sides the same. */
+export async function fillBoth(
+  { sourceUrl, sinkUrl }: PostgresPair,
+  table: string,
+  rows: number,
+): Promise<void> {
+  await Promise.all(
+    [sourceUrl, sinkUrl].map((url) =>
+      sql(url, async (client) => {
+        await client.query(`CREATE TABLE ${table} (id int PRIMARY KEY, name text, status text,
+          amount numeric(12,2), changed timestamptz, version bigint)`);
+        await client.query(
+          `INSERT INTO ${table} SELECT i, 'name ' || i, 'new', i * 1.10, '2026-01-01Z'::timestamptz + i * interval '1 s', 1
+           FROM generate_series(1, $1::int) i`,
+          [rows],
+        );
+        await client.query(`VACUUM ANALYZE ${table}`);
+        await client.query('CHECKPOINT');
+      }),
+    ),
+  );
+}
+
+/** One run of `cdc-lab verify` as a process of its own: what it said, how long it took, and its peak of memory. */
+export async function verifyProcess(
+  { sourceUrl, sinkUrl }: PostgresPair,
+  table: string,
+  args: readonly string[] = ['--fence', 'none'],
+): Promise<{ report: Report; ms: number; peakRssBytes: number }> {
+  const [source, sink] = [sourceUrl, sinkUrl].map(
+    (url) => Object.assign(new URL(url), { password: '' }).href,
+  );
+  const env = { CDC_LAB_SOURCE_PASSWORD: passwordOf(sourceUrl), CDC_LAB_SINK_PASSWORD: passwordOf(sinkUrl) };
+  const startedMs = performance.now();
+  const child = execa(
+    CLI,
+    ['verify', '--source', source ?? '', '--sink', sink ?? '', '--tables', table, '--json', ...args],
+    { env, reject: false },
+  );
+  let peakRssBytes = 0;
+  const look = setInterval(async () => {
+    // The kernel's own high-water mark: nothing between two looks is missed but what comes after the last.
+    const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
+    peakRssBytes = Math.max(peakRssBytes, 1024 * Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0));
+  }, 50);
+  try {
+    const { stdout, stderr } = await child;
+    if (stdout === '') throw new Error(`cdc-lab verify said nothing: ${stderr}`);
+    return {
+      report: reportSchema.parse(JSON.parse(stdout)),
+      ms: performance.now() - startedMs,
+      peakRssBytes,
+    };
+  } finally {
+    clearInterval(look);
+  }
+}
+
+/** Bare scans of both sides at once, by which the verifier is measured: a count and two sums of hashes per bucket. */
+export async function bareScan({ sourceUrl, sinkUrl }: PostgresPair, table: string): Promise<number> {
+  const scan = `
+    SELECT b, count(*), sum(h1), sum(h2)
+    FROM (SELECT b, hash_record_extended(r, 1) AS h1, hash_record_extended(r, 2) AS h2
+          FROM (SELECT hash_record_extended(ROW(id), 3) & 4095 AS b, ROW(id, ${COLUMNS.join(', ')}) AS r
+                FROM ${table} OFFSET 0) records OFFSET 0) hashes
+    GROUP BY b`;
+  const startedMs = performance.now();
+  await Promise.all([sourceUrl, sinkUrl].map((url) => sql(url, (client) => client.query(scan))));
+  return performance.now() - startedMs;
+}
+
+/** One run of a peer with as many threads as help it here; resolves with what it printed and how long it took. */
+export async function peerRun(
+  name: PeerName,
+  { sourceUrl, sinkUrl }: PostgresPair,
+  table: string,
+  progress: (line: string) => void,
+): Promise<{ lines: readonly string[]; ms: number }> {
+  const command = await peer(name, progress);
+  // The password goes by the environment, as libpq takes it.
+  const place = (url: string): string =>
+    Object.assign(new URL(url.replace(/^postgres:/, 'postgresql:')), { password: '' }).href;
+  const own = name === 'data-diff' ? ['--no-tracking'] : [];
+  const columns = COLUMNS.flatMap((column) => ['-c', column]);
+  const args = [...own, '-k', 'id', ...columns, '--threads', '4', '--json'];
+  const startedMs = performance.now();
+  const env = { PGPASSWORD: passwordOf(sourceUrl) };
+  const { stdout } = await execa(command, [place(sourceUrl), table, place(sinkUrl), table, ...args], { env });
+  const lines = stdout.split('\n').filter((line) => line.trim() !== '');
+  return { lines, ms: performance.now() - startedMs };
+}
+
+function passwordOf(url: string): string {
+  return decodeURIComponent(new URL(url).password);
+}
