@@ -64,6 +64,9 @@ start_engine() {
   forwarding=$(cat /proc/sys/net/ipv4/ip_forward)
   had_bridge=$([ -e /sys/class/net/docker0 ] && echo yes || echo no)
   had_rules=$(iptables-save 2>/dev/null | grep -c '^-A' || true)
+  if [ -f "$own/docker.pid" ] && [ "$(cat "/proc/$(cat "$own/docker.pid")/comm" 2>/dev/null)" = dockerd ]; then
+    not_run 'another run has its engine there' "Wait for it, or end it: kill $(cat "$own/docker.pid")"
+  fi
   rm -f "$own/docker.pid" "$socket"
   dockerd --data-root "$own/data" --exec-root "$own/exec" --pidfile "$own/docker.pid" --host "unix://$socket" \
     >"$log/dockerd" 2>&1 &

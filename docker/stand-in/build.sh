@@ -15,13 +15,23 @@ is_there() { docker image inspect "$1" >/dev/null 2>&1; }
 # Debian, from its own packages: no registry has a part in it.
 base() {
   is_there "$name/debian:12" && return 0
+  say "stand-in: $name/debian:12"
   work=$(mktemp -d)
-  trap 'rm -rf "$work"' EXIT
+  trap remove_work EXIT
+  trap 'exit 130' INT TERM
+  # In memory, where that may be: dpkg waits for the disk with each file.
+  mount -t tmpfs -o size=700m,mode=755 cdc-lab-debian "$work" 2>/dev/null || true
   debootstrap --variant=minbase bookworm "$work/root" >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; return 1; }
   rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/*
   tar -C "$work/root" -c . | docker import - "$name/debian:12" >/dev/null
-  rm -rf "$work"
-  trap - EXIT
+  remove_work
+  trap - EXIT INT TERM
+}
+
+remove_work() {
+  umount "$work/root/proc" "$work/root/sys" 2>/dev/null || true
+  umount "$work" 2>/dev/null || true
+  rm -rf --one-file-system "$work"
 }
 
 # Times and owners out of the archive: the cache goes by content.
