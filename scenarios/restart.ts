@@ -42,7 +42,8 @@ export default defineScenario({
         },
         'debezium+ts': {
           expect: { verdict: 'PASS' },
-          because: 'Debezium sends again all that its stored offset does not cover; each is written once',
+          because:
+            'Debezium sends again all that its stored offset does not cover; an upsert ends where it was',
         },
         'debezium+jdbc': {
           expect: { verdict: 'PASS' },
