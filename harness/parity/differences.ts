@@ -88,11 +88,6 @@ export const LISTED: readonly Listed[] = [
         d.ours === true),
   },
   {
-    what: 'arrays of `time`',
-    why: 'Debezium cuts to whole seconds; here microseconds are kept',
-    covers: (d) => d.op !== 'r' && column('t_array', 'c_times\\.0')(d),
-  },
-  {
     what: '`source.sequence` of the first change after a second snapshot',
     why: 'Debezium forgets the commit before it, and says null',
     covers: (d) =>

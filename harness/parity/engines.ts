@@ -75,7 +75,7 @@ async function startOwn(
       port,
       log: '',
       probe: { tag: 'http', port, path: '/', anyStatus: false },
-      readyTimeoutMs: 60_000,
+      readyTimeoutMs: 180_000,
       stopSignals: [],
     },
     { password },
