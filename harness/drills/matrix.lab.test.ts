@@ -28,8 +28,8 @@ const wanted = process.env.CDC_LAB_DEFECTS ?? SAMPLE.join();
 const names = wanted === 'all' ? Object.keys(EXPECTED).sort() : wanted.split(',').filter((n) => n !== '');
 const cleanRuns = Number(process.env.CDC_LAB_CLEAN_RUNS ?? 20);
 const seeds = Array.from({ length: cleanRuns }, (_, i) => 101 + i);
-/** One pipeline after another, each for so many seeds. */
-const ROUNDS = 5;
+/** Each pipeline is for so many seeds, one after another. */
+const ROUNDS = Number(process.env.CDC_LAB_CLEAN_ROUNDS ?? 1);
 
 const ONE_MS = 180_000;
 const TIMEOUT_MS = ONE_MS * (names.length + seeds.length);
