@@ -1,6 +1,13 @@
-import { type EnginePair, pairText, SINKS, SOURCES } from '../../lab/engines.ts';
+import {
+  type EnginePair,
+  pairText,
+  SINK_ENGINES,
+  SINKS,
+  SOURCE_ENGINES,
+  SOURCES,
+} from '../../lab/engines.ts';
 import { loadScenario } from '../../runner/catalogue.ts';
-import { forEngines } from '../../runner/engines.ts';
+import { forEngines, notRun } from '../../runner/engines.ts';
 import { describeFinding } from '../../runner/expectation.ts';
 import type { NotRun, RunResult, VariantResult } from '../../runner/result.ts';
 
@@ -18,8 +25,8 @@ type Row = VariantResult | NotRun;
 /** The comparison as a page, drawn from one run for each pair and lesson. */
 export async function enginesPage(runs: readonly RunResult[]): Promise<string> {
   const rows: Row[] = runs.flatMap(({ results, notRun = [] }) => [...results, ...notRun]);
-  const pairs = [...new Map(rows.map((row) => [pairOf(row), row])).values()].map(enginesOf);
-  const parts = [HEAD, verdictTable(pairs, rows)];
+  const pairs = SOURCE_ENGINES.flatMap((source) => SINK_ENGINES.map((sink) => ({ source, sink })));
+  const parts = [HEAD, await verdictTable(pairs, rows)];
   for (const id of LESSONS) parts.push(await explanation(id, rows));
   parts.push(figures(pairs, rows), SETTINGS(SOURCES.debezium.title, SINKS.jdbc.title));
   return `${parts.join('\n')}\n`;
@@ -29,15 +36,17 @@ export async function enginesPage(runs: readonly RunResult[]): Promise<string> {
 const enginesOf = ({ source, sink }: Row): EnginePair => ({ source, sink }) as EnginePair;
 const pairOf = (row: Row): string => pairText(enginesOf(row));
 
-function verdictTable(pairs: readonly EnginePair[], rows: readonly Row[]): string {
+async function verdictTable(pairs: readonly EnginePair[], rows: readonly Row[]): Promise<string> {
   const heads = ['lesson', 'variant', ...pairs.map((pair) => pairText(pair))];
-  const lines = LESSONS.flatMap((id) =>
+  const scenarios = await Promise.all(LESSONS.map(loadScenario));
+  const lines = scenarios.flatMap((scenario) =>
     (['sound', 'naive'] as const).map((variant) => {
       const cells = pairs.map((pair) => {
-        const row = rows.find((one) => isOf(one, id, variant, pair));
-        return row === undefined ? 'to be run' : verdictText(row);
+        const row = rows.find((one) => isOf(one, scenario.id, variant, pair));
+        if (row !== undefined) return verdictText(row);
+        return notRun(scenario, variant, pair) === null ? 'to be run' : 'not run';
       });
-      return `| ${[id, variant, ...cells].join(' | ')} |`;
+      return `| ${[scenario.id, variant, ...cells].join(' | ')} |`;
     }),
   );
   return [`| ${heads.join(' | ')} |`, `|${'---|'.repeat(heads.length)}`, ...lines, ''].join('\n');
@@ -63,6 +72,7 @@ async function explanation(id: string, rows: readonly Row[]): Promise<string> {
       const why = 'verdict' in row ? own.because : row.reason;
       return `| ${[pairOf(row), row.variant, verdictText(row), why, seen(row)].join(' | ')} |`;
     });
+  if (lines.length === 0) return '';
   const head = ['| engines | variant | verdict | because | seen |', '|---|---|---|---|---|'];
   return [`## ${scenario.title}`, '', ...head, ...lines, ''].join('\n');
 }
@@ -130,13 +140,15 @@ worker of its own. One of them by hand: \`cdc-lab run restart --source debezium 
 \`cdc-lab up --source debezium --sink jdbc\`.
 
 Each cell is the verdict of a real run. Where it differs from the first column, the engines differ; the tables below say
-how. A sound pipeline that gets a FAIL is no mistake: it is what that engine does.
+how. A sound pipeline that gets a FAIL is no mistake: it is what that engine does. *not run*: the variant is a defect that
+cannot be planted there. *to be run*: declared in the scenario, and not in the results from which this page was drawn;
+\`npm run engines\` goes on with those.
 `;
 
 const SETTINGS = (source: string, sink: string): string => `## What the lab sets, and what it leaves
 
-Source: ${source}. Sink: ${sink}. Apache Kafka 4.3 and its Connect in distributed mode, one worker for each half, so that
-each can be killed alone. The connectors take the same files as ours (\`fixtures/connectors/\`).
+Source: ${source}. Sink: ${sink}.
+Apache Kafka 4.3 and its Connect in distributed mode, one worker for each half, so that each can be killed alone. The connectors take the same files as ours (\`fixtures/connectors/\`).
 
 | setting | here | why |
 |---|---|---|
