@@ -2,6 +2,8 @@ import { defineConfig } from 'vitest/config';
 
 const servers = ['**/*.pg.test.ts', '**/*.kafka.test.ts', '**/*.lab.test.ts'];
 const never = ['**/node_modules/**', '**/.lab/**', '**/.cache/**'];
+// kafkajs asks for timers in the past, and Node remarks on each.
+const execArgv = ['--disable-warning=TimeoutNegativeWarning'];
 
 // CI counts from files: one for each of the two runs of `npm test`.
 const results = process.env.CDC_LAB_TEST_RESULTS;
@@ -28,6 +30,7 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: servers,
+          execArgv,
           exclude: never,
           // One PostgreSQL pair and one broker for all files; each test makes databases and topics of its own.
           globalSetup: ['fixtures/testing/servers.ts'],
@@ -40,6 +43,7 @@ export default defineConfig({
         test: {
           name: 'docker',
           include: ['**/*.docker.test.ts'],
+          execArgv,
           exclude: never,
           // An engine and the images; `npm run test:docker` brings both.
           globalSetup: ['docker/testing/engine.ts'],
