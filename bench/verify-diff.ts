@@ -51,7 +51,7 @@ function check(lines: readonly string[], name: string): void {
 async function many(pair: PostgresPair, rows: number): Promise<Figure> {
   const every = Math.round(ROWS / rows);
   const on = (statement: string) => sql(pair.sinkUrl, (client) => client.query(statement));
-  await on(`UPDATE items SET status = 'wrong' WHERE id % ${every} = 5`);
+  await on(`UPDATE items SET status = 'wrong' WHERE id % ${every} = ${5 % every}`);
   const { report, ms } = await verifyProcess(pair, 'items');
   await on(`UPDATE items SET status = 'new' WHERE status = 'wrong'`);
   const counted = report.findings.reduce((sum, { count }) => sum + count, 0);

@@ -96,7 +96,8 @@ export async function peerRun(
   const columns = COLUMNS.flatMap((column) => ['-c', column]);
   const args = [...own, '-k', 'id', ...columns, '--threads', '4', '--json'];
   const startedMs = performance.now();
-  const env = { PGPASSWORD: passwordOf(sourceUrl) };
+  // reladiff breaks a line where it takes the terminal to end.
+  const env = { PGPASSWORD: passwordOf(sourceUrl), COLUMNS: '10000' };
   const { stdout } = await execa(command, [place(sourceUrl), table, place(sinkUrl), table, ...args], { env });
   const lines = stdout.split('\n').filter((line) => line.trim() !== '');
   return { lines, ms: performance.now() - startedMs };
