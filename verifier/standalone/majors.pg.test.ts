@@ -4,6 +4,7 @@ import { Database } from '../postgres.ts';
 import type { Report } from '../report.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { installedMajors, type StartedServer, startServer } from '../testing/other-major.ts';
+import { requestFor } from '../testing/request.ts';
 import { openPair } from './pair.ts';
 import type { VerifyRequest } from './request.ts';
 
@@ -24,28 +25,8 @@ afterAll(async () => {
 
 const NONE = 'no other major version of PostgreSQL is installed; on Debian: apt-get install postgresql-15';
 
-function request(pair: DatabasePair, own: Partial<VerifyRequest>): VerifyRequest {
-  const bare = (url: string): string => Object.assign(new URL(url), { password: '' }).href;
-  const passwordOf = (url: string) => decodeURIComponent(new URL(url).password) || undefined;
-  return {
-    source: bare(pair.sourceUrl),
-    sink: bare(pair.sinkUrl),
-    tables: [],
-    excludeTables: [],
-    map: [],
-    softDelete: undefined,
-    fence: 'slot',
-    progressSlot: undefined,
-    subscription: undefined,
-    deadlineMs: 30_000,
-    versionColumn: 'version',
-    passwords: { source: passwordOf(pair.sourceUrl), sink: passwordOf(pair.sinkUrl) },
-    ...own,
-  };
-}
-
 async function verified(pair: DatabasePair, own: Partial<VerifyRequest>): Promise<Report> {
-  return (await (await openPair(request(pair, own))).verify(AbortSignal.timeout(50_000))).report;
+  return (await (await openPair(requestFor(pair, own))).verify(AbortSignal.timeout(50_000))).report;
 }
 
 /** Wrong columns by key, as the report names them. */

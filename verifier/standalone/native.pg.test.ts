@@ -3,6 +3,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import type { Report } from '../report.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { requestFor } from '../testing/request.ts';
 import { openPair } from './pair.ts';
 import type { VerifyRequest } from './request.ts';
 
@@ -22,25 +23,8 @@ async function replicated(pair: DatabasePair): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: () => pair.onSink(`DROP SUBSCRIPTION ${name}`) };
 }
 
-function requestFor(pair: DatabasePair, own: Partial<VerifyRequest> = {}): VerifyRequest {
-  const without = (url: string): string => Object.assign(new URL(url), { password: '' }).href;
-  const passwordOf = (url: string) => decodeURIComponent(new URL(url).password) || undefined;
-  return {
-    source: without(pair.sourceUrl),
-    sink: without(pair.sinkUrl),
-    tables: [],
-    excludeTables: [],
-    map: [],
-    softDelete: undefined,
-    fence: 'slot',
-    progressSlot: undefined,
-    subscription: new URL(pair.sourceUrl).pathname.slice(1),
-    deadlineMs: 30_000,
-    versionColumn: 'version',
-    passwords: { source: passwordOf(pair.sourceUrl), sink: passwordOf(pair.sinkUrl) },
-    ...own,
-  };
-}
+const watched = (pair: DatabasePair, own: Partial<VerifyRequest> = {}): VerifyRequest =>
+  requestFor(pair, { subscription: new URL(pair.sourceUrl).pathname.slice(1), ...own });
 
 async function verified(request: VerifyRequest): Promise<Report> {
   return (await (await openPair(request)).verify(AbortSignal.timeout(50_000))).report;
@@ -83,7 +67,7 @@ test('a subscription under live writes is a PASS; a row corrupted by hand a FAIL
   await using _ = await replicated(pair);
   await using writer = writing(pair.sourceUrl);
   await expect.poll(writer.written, { timeout: 20_000 }).toBeGreaterThan(20);
-  const request = requestFor(pair);
+  const request = watched(pair);
 
   const first = await verified(request);
   expect(first).toMatchObject({ verdict: 'PASS', coverage: 1, findings: [] });
@@ -117,7 +101,7 @@ test('a subscription under live writes is a PASS; a row corrupted by hand a FAIL
 test('a subscription that is disabled is waited for, and never a PASS', async () => {
   await using pair = await databasePair();
   await using _ = await replicated(pair);
-  const request = requestFor(pair, { deadlineMs: 15_000 });
+  const request = watched(pair, { deadlineMs: 15_000 });
   expect(await verified(request)).toMatchObject({ verdict: 'PASS' });
   const name = request.subscription ?? '';
   await pair.onSink(`ALTER SUBSCRIPTION ${name} DISABLE`);
@@ -132,10 +116,10 @@ test('a table that the subscription does not carry is missing, and one that fell
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE others (id int PRIMARY KEY)');
   await using _ = await replicated(pair);
-  expect(await verified(requestFor(pair))).toMatchObject({ verdict: 'PASS' });
+  expect(await verified(watched(pair))).toMatchObject({ verdict: 'PASS' });
   await pair.onSource('INSERT INTO others VALUES (1); ALTER PUBLICATION all_orders DROP TABLE orders');
   await pair.onSource(`UPDATE orders SET version = 2 WHERE id = 7`);
-  const report = await verified(requestFor(pair));
+  const report = await verified(watched(pair));
   expect(report.verdict).toBe('FAIL');
   const found = report.findings.map(({ class: name, table, count }) => [name, table, count]);
   expect(found).toEqual(
@@ -144,7 +128,7 @@ test('a table that the subscription does not carry is missing, and one that fell
       ['stale', 'public.orders', 1],
     ]),
   );
-  expect(await verified(requestFor(pair, { tables: ['public.others'] }))).toMatchObject({ verdict: 'FAIL' });
+  expect(await verified(watched(pair, { tables: ['public.others'] }))).toMatchObject({ verdict: 'FAIL' });
 });
 
 test('the grants of the manual are enough, and no more than these', async () => {
@@ -156,7 +140,7 @@ test('the grants of the manual are enough, and no more than these', async () => 
   await pair.onBoth(grants);
   try {
     const as = (url: string): string => Object.assign(new URL(url), { username: role, password: '' }).href;
-    const request = requestFor(pair, {
+    const request = watched(pair, {
       source: as(pair.sourceUrl),
       sink: as(pair.sinkUrl),
       passwords: { source: 'reading', sink: 'reading' },
@@ -187,7 +171,7 @@ test('the grants of the manual are enough, and no more than these', async () => 
 test('a quiet pair is compared by two equal reads; one that is written meanwhile is not judged', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`${ORDERS}; ${FILLED}`);
-  const request = requestFor(pair, { fence: 'quiesce', subscription: undefined, deadlineMs: 1_000 });
+  const request = watched(pair, { fence: 'quiesce', subscription: undefined, deadlineMs: 1_000 });
   expect(await verified(request)).toMatchObject({ verdict: 'PASS', comparison: { mode: 'quiesce' } });
   await pair.onSink('DELETE FROM orders WHERE id = 3');
   expect(await verified(request)).toMatchObject({
@@ -207,7 +191,7 @@ test('tables of other names and schemas are found by the map', async () => {
                        INSERT INTO sales.orders VALUES (1, 'new', 1, 1)`);
   await pair.onSink(`CREATE SCHEMA archive; ${ORDERS.replace('orders', 'archive.old')};
                      INSERT INTO archive.old VALUES (1, 'new', 1, 1)`);
-  const request = requestFor(pair, { fence: 'none', subscription: undefined });
+  const request = watched(pair, { fence: 'none', subscription: undefined });
   expect(await verified({ ...request, map: ['sales.orders=archive.old'] })).toMatchObject({
     verdict: 'PASS',
   });
@@ -219,7 +203,7 @@ test('columns of other names and rows that are only marked as deleted are compar
   await pair.onSource(`${ORDERS}; ${FILLED}; DELETE FROM orders WHERE id = 3`);
   await pair.onSink(`CREATE TABLE orders (id int PRIMARY KEY, status text, total numeric, version bigint, __deleted text);
     ${FILLED.replace('i * 1.10, 1', "i * 1.10, 1, 'false'")}; UPDATE orders SET __deleted = 'true' WHERE id = 3`);
-  const request = requestFor(pair, { fence: 'none', subscription: undefined });
+  const request = watched(pair, { fence: 'none', subscription: undefined });
   expect(await verified(request)).toMatchObject({ verdict: 'FAIL' });
   const mapped = { ...request, map: ['public.orders.amount=total'], softDelete: '__deleted' };
   expect(await verified(mapped)).toMatchObject({ verdict: 'PASS', coverage: 1 });
@@ -243,8 +227,6 @@ test('what cannot be followed is refused before anything is compared', async () 
   await using pair = await databasePair();
   await pair.onBoth(ORDERS);
   const nothing = { subscription: undefined, progressSlot: 'no_such_slot' };
-  await expect(openPair(requestFor(pair, nothing))).rejects.toMatchObject({ code: 'CDC-4064' });
-  await expect(openPair(requestFor(pair, { subscription: 'nobody' }))).rejects.toThrow(
-    /no subscription nobody/,
-  );
+  await expect(openPair(watched(pair, nothing))).rejects.toMatchObject({ code: 'CDC-4064' });
+  await expect(openPair(watched(pair, { subscription: 'nobody' }))).rejects.toThrow(/no subscription nobody/);
 });

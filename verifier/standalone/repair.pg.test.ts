@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { databasePair } from '../testing/databases.ts';
+import { requestFor } from '../testing/request.ts';
 import { openPair } from './pair.ts';
-import type { VerifyRequest } from './request.ts';
 
 const COLUMNS = `k text, n int, v text, j json, f float8, t timestamptz, version bigint, PRIMARY KEY (k, n)`;
 const ROWS = `INSERT INTO items SELECT 'it''s "' || i, i, E'line\\n\\\\' || i, '{"a": 1.0}', 0.1 * i,
@@ -14,24 +14,7 @@ test('the SQL mends every kind of wrong row, and leaves alone what has changed s
   await pair.onSink(`DELETE FROM items WHERE n IN (1, 2); UPDATE items SET v = NULL, j = '{}', f = 7 WHERE n = 3;
     INSERT INTO items VALUES ('x', 99, 'hand', NULL, NULL, NULL, 1), ('y', 98, 'hand', NULL, NULL, NULL, 1);
     UPDATE items SET v = 'wrong' WHERE n = 5`);
-  const [source, sink] = [new URL(pair.sourceUrl), new URL(pair.sinkUrl)];
-  const passwords = { source: decodeURIComponent(source.password), sink: decodeURIComponent(sink.password) };
-  for (const url of [source, sink]) url.password = '';
-  const request: VerifyRequest = {
-    source: source.href,
-    sink: sink.href,
-    tables: [],
-    excludeTables: [],
-    map: [],
-    softDelete: undefined,
-    fence: 'none',
-    progressSlot: undefined,
-    subscription: undefined,
-    deadlineMs: 10_000,
-    versionColumn: 'version',
-    passwords: { source: passwords.source || undefined, sink: passwords.sink || undefined },
-  };
-  const open = await openPair(request);
+  const open = await openPair(requestFor(pair, { fence: 'none', deadlineMs: 10_000 }));
   const { report, repair } = await open.verify(AbortSignal.timeout(30_000));
   const kinds = report.tables[0];
   expect(kinds).toMatchObject({ missing: 2, extra: 2, corrupted: 2, stale: 1 });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { databasePair } from '../testing/databases.ts';
+import { requestFor } from '../testing/request.ts';
 import { openPair } from './pair.ts';
-import type { VerifyRequest } from './request.ts';
 
 const TABLE = `CREATE TABLE items (k text, "N" int, v text, version bigint, PRIMARY KEY (k, "N"));
   INSERT INTO items SELECT 'it''s "' || i % 2, i, 'secret value', 1 FROM generate_series(1, 900) i`;
@@ -12,22 +12,7 @@ test('the signals name the keys that a record can mend, as their filters find th
   await pair.onSource('CREATE TABLE debezium_signal (id text PRIMARY KEY, type text, data text)');
   await pair.onSink(`DELETE FROM items WHERE "N" <= 600; UPDATE items SET v = 'x' WHERE "N" IN (700, 701);
     INSERT INTO items VALUES ('hand', 1, 'x', 1)`);
-  const bare = (url: string): string => Object.assign(new URL(url), { password: '' }).href;
-  const passwordOf = (url: string) => decodeURIComponent(new URL(url).password) || undefined;
-  const request: VerifyRequest = {
-    source: bare(pair.sourceUrl),
-    sink: bare(pair.sinkUrl),
-    tables: ['public.items'],
-    excludeTables: [],
-    map: [],
-    softDelete: undefined,
-    fence: 'none',
-    progressSlot: undefined,
-    subscription: undefined,
-    deadlineMs: 10_000,
-    versionColumn: 'version',
-    passwords: { source: passwordOf(pair.sourceUrl), sink: passwordOf(pair.sinkUrl) },
-  };
+  const request = requestFor(pair, { tables: ['public.items'], fence: 'none', deadlineMs: 10_000 });
   const { republish } = await (await openPair(request)).verify(AbortSignal.timeout(40_000));
   expect(republish).toMatch(/602 keys, of 603 wrong rows counted/);
   expect(republish).not.toContain('secret value');
