@@ -24,7 +24,7 @@ const expectationSchema = z.union([
   }),
 ]);
 const engineExpectation = z.union([
-  z.strictObject({ expect: expectationSchema, because: z.string().min(1) }),
+  z.strictObject({ expect: expectationSchema.optional(), because: z.string().min(1) }),
   z.strictObject({ notRun: z.string().min(1) }),
 ]);
 const pairs = SOURCE_ENGINES.flatMap((source) => SINK_ENGINES.map((sink) => pairName({ source, sink })));

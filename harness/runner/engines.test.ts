@@ -18,12 +18,15 @@ describe('a scenario for a pair of engines', () => {
     expect(forEngines(restart, THEIRS).steps.hold).toEqual(restart.steps.hold);
   });
 
-  it('has the one verdict that is declared for them', async () => {
+  it('has the one verdict that is declared for them, or the variant’s own', async () => {
     const backfill = await loadScenario('backfill');
     expect(forEngines(backfill, OURS).variants.sound.expect.verdict).toBe('PASS');
     const mixed = forEngines(backfill, { source: 'ts', sink: 'jdbc' }).variants.sound;
     expect(mixed.expect).toMatchObject({ verdict: 'FAIL', finding: { class: 'stale', hop: 'sink' } });
     expect(mixed.because).toContain('no position guard');
+    const theirs = forEngines(backfill, THEIRS).variants.sound;
+    expect(theirs.expect).toEqual(backfill.variants.sound.expect);
+    expect(theirs.because).not.toBe(backfill.variants.sound.because);
   });
 
   it('keeps only the clauses that the sink can be held to', async () => {
@@ -67,8 +70,7 @@ describe('a variant that a pair does not allow', () => {
     const { engines: _, ...bare } = lag.variants.naive;
     const undeclared = { ...lag, variants: { ...lag.variants, naive: bare } };
     expect(notRun(undeclared, 'naive', THEIRS)).toContain('does not say what to expect of debezium+jdbc');
-    const expectation = { expect: bare.expect, because: 'it must' };
-    const declared = { ...bare, engines: { 'debezium+jdbc': expectation } };
+    const declared = { ...bare, engines: { 'debezium+jdbc': { because: 'it must' } } };
     const planted = { ...lag, variants: { ...lag.variants, naive: declared } };
     expect(notRun(planted, 'naive', THEIRS)).toContain('no defect can be planted');
   });

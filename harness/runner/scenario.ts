@@ -33,9 +33,12 @@ export interface Where {
   readonly sink?: SinkEngine;
 }
 
-/** What other engines come to: the one verdict with a sentence on what differs, or why the variant is not run on them. */
+/**
+ * What other engines come to, with a sentence on what differs: the variant's own verdict, or another one; or why the
+ * variant is not run on them.
+ */
 export type EngineExpectation =
-  | { readonly expect: Expectation; readonly because: string }
+  | { readonly expect?: Expectation; readonly because: string }
   | { readonly notRun: string };
 
 /** A pipeline to be put to the test: what differs between sound and naive. */
