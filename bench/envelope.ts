@@ -4,6 +4,7 @@ import type { Lsn } from '../pipeline/contract/lsn.ts';
 import type { Position } from '../pipeline/contract/position.ts';
 import type { ColumnDescription } from '../pipeline/contract/table.ts';
 import { createEventEncoder } from '../pipeline/envelope/encoder.ts';
+import { DEFAULTS } from '../pipeline/envelope/testing.ts';
 import { decodePgOutput } from '../pipeline/pgoutput/decode.ts';
 import { type Bench, median } from './bench.ts';
 
@@ -64,15 +65,8 @@ function column(name: string, typeName: string, other: Partial<ColumnDescription
 /** Decodes and encodes update events for `durationMs`, after a warm-up of a quarter of that. */
 export function benchEnvelope(durationMs: number, schemasEnable: boolean): EnvelopeFigures {
   const config: EncoderConfig = {
-    topicPrefix: 'lab',
-    database: 'source',
+    ...DEFAULTS,
     schemasEnable,
-    tombstonesOnDelete: true,
-    unavailableValue: '__debezium_unavailable_value',
-    decimals: 'precise',
-    time: 'adaptive',
-    binary: 'bytes',
-    interval: 'numeric',
     nowUs: () => BigInt(Date.now()) * 1000n,
   };
   const encoder = createEventEncoder(config);

@@ -8,7 +8,7 @@ import type { TableDescription } from '../contract/table.ts';
 import { decodePgOutput } from '../pgoutput/decode.ts';
 import { readRawChange } from '../pgoutput/raw.ts';
 import { createEventEncoder } from './encoder.ts';
-import { readable } from './testing.ts';
+import { DEFAULTS, readable } from './testing.ts';
 
 interface GoldenEvent {
   readonly topic: string;
@@ -84,16 +84,10 @@ function comparable(record: ProducedRecord): Omit<GoldenEvent, 'topic'> {
 
 function encodeAll(settings: Partial<EncoderConfig>, raw = false): ProducedRecord[] {
   const encoder = createEventEncoder({
+    ...DEFAULTS,
     topicPrefix: 'dbz',
     database: 'golden',
     schemasEnable: true,
-    tombstonesOnDelete: true,
-    unavailableValue: '__debezium_unavailable_value',
-    decimals: 'precise',
-    time: 'adaptive',
-    binary: 'bytes',
-    interval: 'numeric',
-    nowUs: () => 1_000_000n,
     ...settings,
   });
   for (const table of golden.tables) encoder.describe(table);

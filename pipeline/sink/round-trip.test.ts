@@ -4,21 +4,15 @@ import type { Lsn } from '../contract/lsn.ts';
 import { UNCHANGED_TOAST } from '../contract/pgoutput.ts';
 import type { Position } from '../contract/position.ts';
 import { createEventEncoder } from '../envelope/encoder.ts';
+import { DEFAULTS } from '../envelope/testing.ts';
 import { placeholderTest } from './bind.ts';
 import { converterOf } from './convert.ts';
 import { positionAt } from './event-fixture.ts';
 import { RecordParser } from './parse.ts';
 
 const CONFIG: EncoderConfig = {
-  topicPrefix: 'lab',
-  database: 'source',
+  ...DEFAULTS,
   schemasEnable: true,
-  tombstonesOnDelete: true,
-  unavailableValue: '__debezium_unavailable_value',
-  decimals: 'precise',
-  time: 'adaptive',
-  binary: 'bytes',
-  interval: 'numeric',
   nowUs: () => 1_700_000_000_000_000n,
 };
 const CONTEXT: EventContext = {
