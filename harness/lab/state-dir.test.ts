@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { claimStateDir, findStateDir, readOrMakePassword } from './state-dir.ts';
+import { checkDisk, claimStateDir, findStateDir, freeBytes, readOrMakePassword } from './state-dir.ts';
 
 let parent: string;
 beforeEach(() => {
@@ -45,4 +45,17 @@ test('the password is made once, is long, and only its owner may read it', () =>
   expect(readOrMakePassword(dir)).toBe(password);
   expect(statSync(join(dir, 'secret')).mode & 0o777).toBe(0o600);
   expect(readOrMakePassword(claimStateDir(join(parent, 'other')))).not.toBe(password);
+});
+
+test('a disk with too little room is refused, with what is free and what is needed', () => {
+  const folder = join(parent, 'not', 'there', 'yet');
+  expect(freeBytes(folder)).toBeGreaterThan(0);
+  expect(() => checkDisk(folder, 0)).not.toThrow();
+  expect(() => checkDisk(folder, 2 ** 60)).toThrow(
+    expect.objectContaining({
+      code: 'CDC-5119',
+      message: expect.stringMatching(/^Only [\d,]+ MB are free on the disk of .*yet\.$/),
+      remedy: expect.stringContaining('1,099,511,627,776 MB are needed'),
+    }),
+  );
 });

@@ -19,7 +19,7 @@ import { LabError } from '../../pipeline/contract/errors.ts';
 /** Says that a folder is a lab's, and may be removed as one. */
 const MARKER = '.cdc-lab';
 /** Two fresh PostgreSQL clusters and a broker take about 150 MB. */
-const NEEDED_BYTES = 500 * 2 ** 20;
+export const LAB_BYTES = 500 * 2 ** 20;
 
 /**
  * Makes the state folder where there is none.
@@ -47,18 +47,28 @@ export function claimStateDir(dir: string): string {
   return realpathSync(path);
 }
 
-/** @throws LabError CDC-5119 where the disk is too full to start anything. */
-export function checkDisk(stateDir: string): void {
-  const { bavail, bsize } = statfsSync(stateDir);
-  const freeBytes = bavail * bsize;
-  if (freeBytes >= NEEDED_BYTES) return;
-  throw new LabError(
-    'CDC-5119',
-    `Only ${Math.floor(freeBytes / 2 ** 20)} MB are free on the disk of ${stateDir}.`,
-    {
-      remedy: `Make room (${NEEDED_BYTES / 2 ** 20} MB are needed), or choose another disk with --dir.`,
-    },
-  );
+/** Bytes that are free on the disk of a folder, or of the nearest one above it that exists. */
+export function freeBytes(folder: string): number {
+  let existing = resolve(folder);
+  while (!existsSync(existing)) existing = dirname(existing);
+  const { bavail, bsize } = statfsSync(existing);
+  return bavail * bsize;
+}
+
+/**
+ * @param neededBytes what is to be written there; by default what an empty lab takes.
+ * @throws LabError CDC-5119 where the disk is too full for it.
+ */
+export function checkDisk(folder: string, neededBytes: number = LAB_BYTES): void {
+  const free = freeBytes(folder);
+  if (free >= neededBytes) return;
+  throw new LabError('CDC-5119', `Only ${megabytes(free)} are free on the disk of ${folder}.`, {
+    remedy: `Make room (${megabytes(neededBytes)} are needed), or choose another disk with --dir.`,
+  });
+}
+
+function megabytes(bytes: number): string {
+  return `${Math.floor(bytes / 2 ** 20).toLocaleString('en')} MB`;
 }
 
 /** The path of a lab's folder; undefined where there is none. @throws LabError for a folder that is none of ours. */

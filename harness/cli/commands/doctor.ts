@@ -1,7 +1,7 @@
-import { existsSync, statfsSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
+import { freeBytes, LAB_BYTES } from '../../lab/state-dir.ts';
 import { UndoLog } from '../../runner/undo.ts';
 import { enginesReady } from '../../runtimes/process/connect.ts';
 import { kafkaClassPath } from '../../runtimes/process/kafka.ts';
@@ -15,8 +15,6 @@ interface Diagnosis {
   readonly said: string;
   readonly remedy: string | null;
 }
-
-const NEEDED_BYTES = 500 * 2 ** 20;
 
 /** Looks at everything that `up` will need; 69 where something is missing. */
 export async function doctor(context: CliContext): Promise<number> {
@@ -84,12 +82,9 @@ function engines(): Diagnosis {
 }
 
 function disk(dir: string): Diagnosis {
-  let folder = dir;
-  while (!existsSync(folder)) folder = path.dirname(folder);
-  const { bavail, bsize } = statfsSync(folder);
-  const free = bavail * bsize;
-  const ok = free >= NEEDED_BYTES;
-  const said = `${Math.floor(free / 2 ** 20)} MB free in ${folder}`;
+  const free = freeBytes(dir);
+  const ok = free >= LAB_BYTES;
+  const said = `${Math.floor(free / 2 ** 20)} MB free for ${dir}`;
   return { what: 'Disk', ok, said, remedy: ok ? null : 'make room, or take another folder with --dir' };
 }
 
