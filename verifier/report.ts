@@ -22,6 +22,7 @@ export const FINDING_CLASSES = [
   'order',
   'torn',
   'foreign',
+  'effects',
   'skipped',
   'connector-failed',
   'slot-lost',

@@ -1,6 +1,7 @@
 import { messageOf } from '../pipeline/contract/errors.ts';
 import { readCatalogues, settledCatalogues, topicsOf } from './catalogues.ts';
 import {
+  type Catalogues,
   type Check,
   type CheckContext,
   type CheckResult,
@@ -12,10 +13,11 @@ import { OpenConnections } from './connections.ts';
 import { type Content, compareContent, countOf } from './content.ts';
 import { type FenceOutcome, passFence } from './fence.ts';
 import { printLsn } from './lsn.ts';
-import { Memory } from './memory.ts';
+import type { Memory } from './memory.ts';
+import { type AdditiveColumn, additiveColumns } from './observe/additive.ts';
 import { type Connections, PipelineView } from './observe/pipeline.ts';
 import { type Processed, readProcessed } from './observe/processed.ts';
-import type { TopicView } from './observe/topic-log.ts';
+import { TopicLog, type TopicView } from './observe/topic-log.ts';
 import type { CheckReport, Finding, Report, TableReport } from './report.ts';
 import { type Verdict, worst } from './verdict.ts';
 
@@ -69,7 +71,12 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     kafka: () => connections.kafka(),
     passFence: settleFence,
     memory: options.memory,
-    topicLog: once(async () => await readTopicLog(connections, topics, options.memory, signal, processed)),
+    topicLog: once(async () => {
+      // Sums are held against what the sink says that it has processed: without that they are of no use.
+      const additive = processed === null ? new Map() : await additiveTopics(await catalogues(), topics);
+      const log = options.memory?.topics ?? new TopicLog();
+      return await readTopicLog(connections, { log, topics, additive, signal, processed });
+    }),
     content: once(async () => await compareContent(context, await settled(), settleFence)),
   };
   // Read while the databases scan: its failure is told by the check that asks.
@@ -98,19 +105,32 @@ async function processedBy(
   }
 }
 
+/** Columns whose sums are followed, by topic. */
+async function additiveTopics(
+  catalogues: Catalogues,
+  topics: CheckContext['topics'],
+): Promise<ReadonlyMap<string, readonly AdditiveColumn[]>> {
+  const columns = additiveColumns(catalogues);
+  return new Map([...(await topics())].map(([id, topic]) => [topic, columns.get(id) ?? []]));
+}
+
+interface TopicLogRequest {
+  readonly log: TopicLog;
+  readonly topics: CheckContext['topics'];
+  readonly additive: ReadonlyMap<string, readonly AdditiveColumn[]>;
+  readonly signal: AbortSignal;
+  readonly processed: readonly Processed[] | null | Error;
+}
+
 async function readTopicLog(
   connections: Connections,
-  topics: CheckContext['topics'],
-  memory: Memory | undefined,
-  signal: AbortSignal,
-  processed: readonly Processed[] | null | Error,
+  { log, topics, additive, signal, processed }: TopicLogRequest,
 ): Promise<TopicLogView | null> {
   if (processed instanceof Error) throw processed;
   const kafka = await connections.kafka();
   if (kafka === null) return null;
   const names = [...(await topics()).values()];
-  const { topics: log } = memory ?? new Memory();
-  const again = async (): Promise<TopicView> => await log.read(kafka, names, signal);
+  const again = async (): Promise<TopicView> => await log.read(kafka, names, signal, additive);
   return { ...(await again()), processed, again };
 }
 

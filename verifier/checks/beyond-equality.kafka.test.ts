@@ -145,6 +145,47 @@ test('a row is resurrected by the sink’s own marks, or by an older change behi
   expect(found(await played.report())).toEqual(expected(2));
 });
 
+test('an effect that took place twice is in the sum of its column, though each row is there in its last version', async () => {
+  await using played = await play();
+  const memory = new Memory();
+  await played.pair.onSink(KEPT);
+  await played.pair.onBoth('ALTER TABLE items ADD COLUMN quantity int');
+  const ordered = (id: number, version: number, quantity: number, op = 'c') => {
+    const { value, ...own } = row(id, 'a', version, op);
+    return { ...own, value: { ...value, after: { ...value.after, quantity } } };
+  };
+  const set = (id: number, quantity: number, more = ''): string =>
+    `UPDATE items SET quantity = ${quantity}${more} WHERE id = ${id}`;
+  await played.pair.onBoth([1, 2].map((id) => insert(id, 'a', 1)).join(';'));
+  await played.pair.onBoth(`${set(1, 5)}; ${set(2, 7)}; UPDATE items SET version = 2 WHERE id = 1`);
+  await played.pair.onSink(`${at(1, 2)}; ${at(2, 1)}`);
+  await played.produce([ordered(1, 1, 3), ordered(2, 1, 7), ordered(1, 2, 5, 'u'), ordered(1, 2, 5, 'u')]);
+  await processed(played, 4, 3, 1);
+  const healthy = await played.report(30_000, memory);
+  expect(found(healthy)).toEqual([]);
+  // The decimal is not judged: events without a schema do not tell its scale.
+  expect(detailOf(healthy, 'effects')).toContain('2 columns add up');
+  expect(detailOf(healthy, 'effects')).toContain('not judged: public.items.price');
+  // The update added two; it adds them once more, under the version and the position that the row has already.
+  await played.pair.onSink(set(1, 7));
+  for (const round of ['first', 'again']) {
+    const report = await played.report(30_000, memory);
+    expect([round, ...found(report)]).toEqual([
+      round,
+      ['corrupted-rows', 'corrupted', 'sink', 1, 'public.items'],
+      ['effects', 'effects', 'sink', 1, 'public.items'],
+    ]);
+    expect(detailOf(report, 'effects')).toContain('quantity adds up to 2 more than its events make');
+  }
+  // Of what is still on its way the sum has nothing, on either side.
+  await played.pair.onSink(set(1, 5));
+  await played.produce([ordered(2, 2, 9, 'u')]);
+  await played.pair.onBoth(set(2, 9, ', version = 2'));
+  await played.pair.onSink(at(2, 2));
+  await processed(played, 5, 4, 1);
+  expect(found(await played.report(30_000, memory))).toEqual([]);
+});
+
 test.each([order, processingLog, foreignWriters] satisfies Check[])(
   '$name gives no verdict where the topics could not be read',
   async (check) => {

@@ -1,6 +1,7 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckResult, finding, pass } from '../check.ts';
 import { relationOf, type Table } from '../observe/catalogue.ts';
+import { keepsPositions } from '../observe/sink-sums.ts';
 import type { KnownPositions } from '../observe/topic-log.ts';
 import type { Database } from '../postgres.ts';
 import { ident } from '../postgres.ts';
@@ -53,10 +54,6 @@ export default {
     return pass(`${rows} rows, each written by an event${part}`);
   },
 } satisfies Check;
-
-function keepsPositions(copy: Table): boolean {
-  return copy.columns.some((column) => column.name === METADATA_COLUMNS.position);
-}
 
 /** A row of which nothing explains the position. */
 interface Suspect {

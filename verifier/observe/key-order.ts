@@ -1,8 +1,7 @@
-import { hash } from 'node:crypto';
 import type { Example } from '../report.ts';
 import { readKey } from './envelope.ts';
-import { word } from './identities.ts';
-import { comparePlaces, type Place } from './place.ts';
+import { KeySlots } from './key-slots.ts';
+import { comparePlaces, type Place, placeIn, storePlace } from './place.ts';
 import type { RawRecord } from './topic-reader.ts';
 
 /** Keys whose last change is remembered, 28 bytes each and as much room again. Others are not judged. */
@@ -19,8 +18,8 @@ export interface TopicOrder {
   readonly movedExamples: Example[];
 }
 
-/** Words of one key: its hash, then the newest place that it has shown, then its partition plus one. */
-const STRIDE = 7;
+/** Of each key: the newest place that it has shown, then its partition plus one. */
+const WORDS = 5;
 
 /**
  * Follows, record by record, whether the changes of each key come in the order of their commits. A change that comes
@@ -30,37 +29,27 @@ export class KeyOrder {
   readonly topics = new Map<string, TopicOrder>();
   /** Changes that carry a position, so that their order could be looked at. */
   judged = 0;
-  #slots = new Uint32Array(STRIDE * 1024);
-  #keys = 0;
+  readonly #keys = new KeySlots(WORDS, MAX_KEYS);
 
   /** True where keys were left out because there are too many. */
   get isFull(): boolean {
-    return this.#keys >= MAX_KEYS;
+    return this.#keys.isFull;
   }
 
   /** @param isNew The record repeats none that came before. */
   add(record: RawRecord, place: Place, isNew: boolean): void {
     if (record.key === null || record.value === null) return;
     this.judged++;
-    const text = hash('sha1', `${record.topic}\0${record.key.toString('latin1')}`, 'binary');
-    const at = this.#find(word(text, 0), word(text, 4) || 1);
-    if (at === null) return;
-    const slots = this.#slots;
-    const known = slots[at + 6] !== 0;
-    if (known && slots[at + 6] !== record.partition + 1) {
+    const own = this.#keys.of(record);
+    if (own === null) return;
+    if (own[4] !== 0 && own[4] !== record.partition + 1) {
       this.#note(record, 'moved', `partition ${record.partition}, offset ${record.offset}`);
     }
-    slots[at + 6] = record.partition + 1;
+    own[4] = record.partition + 1;
     // A snapshot is taken ahead of the stream: changes from before it may come behind its rows, and are no inversion.
     if (place.ordinal === 0) return;
-    const last = {
-      timeline: slots[at + 2] ?? 0,
-      lsnHigh: slots[at + 3] ?? 0,
-      lsnLow: slots[at + 4] ?? 0,
-      ordinal: slots[at + 5] ?? 0,
-    };
-    const order = comparePlaces(place, last);
-    if (order > 0) slots.set([place.timeline, place.lsnHigh, place.lsnLow, place.ordinal], at + 2);
+    const order = comparePlaces(place, placeIn(own));
+    if (order > 0) storePlace(own, place);
     else if (order < 0 && isNew) {
       this.#note(
         record,
@@ -79,35 +68,5 @@ export class KeyOrder {
     if (examples.length >= EXAMPLES || record.key === null) return;
     const key = Object.entries(readKey(record.key) ?? {}).map(([name, value]) => [name, String(value)]);
     examples.push({ key: Object.fromEntries(key), columns: [], detail });
-  }
-
-  /** Where the key stands, or from now on will; null where there is no more room. */
-  #find(high: number, low: number): number | null {
-    if (this.#keys * 2 * STRIDE >= this.#slots.length) this.#grow();
-    const at = seek(this.#slots, high, low);
-    if (this.#slots[at + 1] !== 0) return at;
-    if (this.isFull) return null;
-    this.#slots[at] = high;
-    this.#slots[at + 1] = low;
-    this.#keys++;
-    return at;
-  }
-
-  #grow(): void {
-    const wider = new Uint32Array(this.#slots.length * 2);
-    for (let from = 0; from < this.#slots.length; from += STRIDE) {
-      const own = this.#slots.subarray(from, from + STRIDE);
-      if (own[1] !== 0) wider.set(own, seek(wider, own[0] ?? 0, own[1] ?? 0));
-    }
-    this.#slots = wider;
-  }
-}
-
-function seek(slots: Uint32Array, high: number, low: number): number {
-  const mask = slots.length / STRIDE - 1;
-  for (let at = low & mask; ; at = (at + 1) & mask) {
-    const place = at * STRIDE;
-    const there = slots[place + 1];
-    if (there === 0 || (slots[place] === high && there === low)) return place;
   }
 }

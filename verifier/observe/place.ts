@@ -25,6 +25,16 @@ export function comparePlaces(a: Place, b: Place): number {
   return a.timeline - b.timeline || a.lsnHigh - b.lsnHigh || a.lsnLow - b.lsnLow || a.ordinal - b.ordinal;
 }
 
+/** The place that {@link storePlace} put into the first four of these words; zeros: older than any. */
+export function placeIn(words: Uint32Array): Place {
+  const [timeline = 0, lsnHigh = 0, lsnLow = 0, ordinal = 0] = words;
+  return { timeline, lsnHigh, lsnLow, ordinal };
+}
+
+export function storePlace(words: Uint32Array, place: Place): void {
+  words.set([place.timeline, place.lsnHigh, place.lsnLow, place.ordinal]);
+}
+
 /** Two words of 32 bits that tell places of one topic apart. */
 export function wordsOf({ timeline, lsnHigh, lsnLow, ordinal }: Place): readonly [number, number] {
   const high = (lsnLow ^ Math.imul(timeline, 0x9e3779b1)) >>> 0;

@@ -1,10 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Offsets } from '../fence.ts';
+import { type AdditiveColumn, AdditiveSums, type SumsView } from './additive.ts';
 import { IdentitySet, identityOf } from './identities.ts';
 import type { KafkaView } from './kafka.ts';
 import { KeyOrder, type TopicOrder } from './key-order.ts';
 import { readPlace, wordsOf } from './place.ts';
-import { type RawRecord, readRecords } from './topic-reader.ts';
+import { partsOf, type RawRecord, readRecords } from './topic-reader.ts';
 
 /** Records read at most by one verification: what is left is for the next one. */
 const RECORDS_PER_LOOK = 500_000n;
@@ -35,6 +36,8 @@ export interface TopicView {
    * are gone, or it was not read so far.
    */
   changesBefore(partition: string, offset: bigint): number | null;
+  /** What the events of each topic make of the columns that were asked for, by topic. */
+  readonly sums: ReadonlyMap<string, SumsView>;
 }
 
 /** Positions of one topic that was read from its first record to its end. */
@@ -53,10 +56,18 @@ export class TopicLog {
   #order = new KeyOrder();
   #positions = new Map<string, Positions>();
   #changes = new Map<string, Changes>();
+  #sums = new Map<string, AdditiveSums>();
 
-  async read(kafka: KafkaView, topics: readonly string[], signal: AbortSignal): Promise<TopicView> {
+  /** @param additive Columns to be added up, by topic: followed from the first record that is read. */
+  async read(
+    kafka: KafkaView,
+    topics: readonly string[],
+    signal: AbortSignal,
+    additive: ReadonlyMap<string, readonly AdditiveColumn[]> = new Map(),
+  ): Promise<TopicView> {
     const { firsts, ends } = await kafka.offsets(topics);
     if ([...this.#next].some(([partition, next]) => (ends.get(partition) ?? 0n) < next)) this.#forget();
+    for (const [topic, columns] of additive) this.#follow(topic, columns);
     let problem = '';
     let bounded: Map<string, bigint> = new Map();
     for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -68,6 +79,13 @@ export class TopicLog {
     }
     if (problem === '') for (const [partition, end] of bounded) this.#next.set(partition, end);
     return this.#view(problem, firsts, ends);
+  }
+
+  /** A topic of which records were read already is not followed any more: its sums would lack them. */
+  #follow(topic: string, columns: readonly AdditiveColumn[]): void {
+    const isNew = [...this.#next.keys()].every((partition) => partsOf(partition).topic !== topic);
+    if (isNew && !this.#sums.has(topic)) this.#sums.set(topic, new AdditiveSums(columns));
+    this.#sums.get(topic)?.expect(columns);
   }
 
   #from(firsts: Offsets): Map<string, bigint> {
@@ -88,6 +106,7 @@ export class TopicLog {
     const isNew = identity === null || isFull || this.#seen.add(identity);
     if (!isNew) this.#repeated++;
     const place = record.position === null ? undefined : readPlace(record.position);
+    this.#sums.get(record.topic)?.add(record, place);
     if (record.value !== null)
       entry(this.#positions, record.topic, () => new Positions()).add(record.position);
     // Beyond what can be remembered, a repetition would look like an older change.
@@ -114,10 +133,25 @@ export class TopicLog {
         const own = this.#changes.get(partition);
         return own === undefined ? 0 : own.before(offset);
       },
+      sums: new Map([...this.#sums].map(([topic, own]) => [topic, this.#sumsOf(topic, own, firsts)])),
+    };
+  }
+
+  #sumsOf(topic: string, own: AdditiveSums, firsts: Offsets): SumsView {
+    const partitions = [...firsts.keys()].filter((partition) => partsOf(partition).topic === topic);
+    const isCut = partitions.some((partition) => (firsts.get(partition) ?? 0n) > 0n);
+    return {
+      problem: isCut ? 'older records are gone from the topic' : own.problem,
+      columns: own.columns,
+      at: (offsets) => {
+        const isRead = partitions.every((name) => (this.#next.get(name) ?? 0n) >= (offsets.get(name) ?? 0n));
+        return isRead ? own.at(offsets) : null;
+      },
     };
   }
 
   #forget(): void {
+    this.#sums = new Map();
     this.#next = new Map();
     this.#seen = new IdentitySet();
     this.#repeated = 0;

@@ -1,0 +1,60 @@
+import { hash } from 'node:crypto';
+import { word } from './identities.ts';
+import type { RawRecord } from './topic-reader.ts';
+
+/** Keys by their hash, with some words of 32 bits each: a fraction of what a Map of objects takes. */
+export class KeySlots {
+  readonly #stride: number;
+  readonly #maxKeys: number;
+  #words: Uint32Array;
+  #keys = 0;
+
+  /** @param ownWords Words that belong to each key; they begin as zeros. */
+  constructor(ownWords: number, maxKeys: number) {
+    this.#stride = ownWords + 2;
+    this.#maxKeys = maxKeys;
+    this.#words = new Uint32Array(this.#stride * 1024);
+  }
+
+  get size(): number {
+    return this.#keys;
+  }
+
+  get isFull(): boolean {
+    return this.#keys >= this.#maxKeys;
+  }
+
+  /** The words of a record's key, made where it is new; null where there is no more room. Valid until the next call. */
+  of({ topic, key }: Pick<RawRecord, 'topic' | 'key'>): Uint32Array | null {
+    const text = hash('sha1', `${topic}\0${key?.toString('latin1') ?? ''}`, 'binary');
+    const [high, low] = [word(text, 0), word(text, 4) || 1];
+    if (this.#keys * 2 * this.#stride >= this.#words.length) this.#grow();
+    const at = this.#seek(this.#words, high, low);
+    if (this.#words[at + 1] === 0) {
+      if (this.isFull) return null;
+      this.#words[at] = high;
+      this.#words[at + 1] = low;
+      this.#keys++;
+    }
+    return this.#words.subarray(at + 2, at + this.#stride);
+  }
+
+  #grow(): void {
+    const wider = new Uint32Array(this.#words.length * 2);
+    for (let from = 0; from < this.#words.length; from += this.#stride) {
+      const own = this.#words.subarray(from, from + this.#stride);
+      if (own[1] !== 0) wider.set(own, this.#seek(wider, own[0] ?? 0, own[1] ?? 0));
+    }
+    this.#words = wider;
+  }
+
+  /** An empty slot's second word is zero. */
+  #seek(words: Uint32Array, high: number, low: number): number {
+    const mask = words.length / this.#stride - 1;
+    for (let at = low & mask; ; at = (at + 1) & mask) {
+      const place = at * this.#stride;
+      const there = words[place + 1];
+      if (there === 0 || (words[place] === high && there === low)) return place;
+    }
+  }
+}
