@@ -2,12 +2,21 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 import { nearest } from '../pipeline/contract/nearest.ts';
+import { kafkaSchema } from './connection/kafka.ts';
+import { secretSchema } from './connection/secret.ts';
 
 const connectorSchema = z.strictObject({
   name: z.string().min(1),
   /** Base URL of the worker's REST API. */
   url: z.url(),
   type: z.enum(['source', 'sink']),
+  /** HTTP basic authentication, where the worker asks for it. */
+  auth: z
+    .strictObject({ username: z.string().min(1), password: secretSchema })
+    .nullable()
+    .default(null),
+  /** PEM file of the authorities that may have signed the worker's certificate; null: those that Node.js trusts. */
+  ca: z.string().min(1).nullable().default(null),
 });
 
 const thresholdsSchema = z.strictObject({
@@ -73,6 +82,7 @@ export const configSchema = z.strictObject({
   port: z.int().min(0).max(65535),
   stateDir: z.string().min(1),
   source: z.strictObject({
+    /** Its password may be `${env:NAME}` or `${file:PATH}`; `sslmode`, `sslrootcert`, … as libpq has them. */
     url: z.string().min(1),
     slot: z.string().min(1).nullable(),
     /** What is captured; null: every ordinary table. */
@@ -95,7 +105,7 @@ export const configSchema = z.strictObject({
     atomic: z.boolean().nullable().default(null),
   }),
   /** Null: no Kafka; the slot alone makes the fence, and hops are not attributed. */
-  kafka: z.strictObject({ bootstrapServers: z.array(z.string().min(1)).min(1) }).nullable(),
+  kafka: kafkaSchema.nullable(),
   topicPrefix: z.string().default(''),
   connectors: z.array(connectorSchema).default([]),
   consumerGroup: z.string().nullable().default(null),
@@ -182,7 +192,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   '': Object.keys(configSchema.shape),
   source: Object.keys(configSchema.shape.source.shape),
   sink: Object.keys(configSchema.shape.sink.shape),
-  kafka: ['bootstrapServers'],
+  kafka: Object.keys(kafkaSchema.shape),
   connectors: Object.keys(connectorSchema.shape),
   thresholds: Object.keys(thresholdsSchema.shape),
   findings: Object.keys(findingsSchema.shape),

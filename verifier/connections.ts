@@ -28,7 +28,7 @@ export class OpenConnections implements Connections, AsyncDisposable {
 
   async kafka(): Promise<KafkaView | null> {
     if (this.#config.kafka === null) return null;
-    this.#kafka ??= KafkaView.connect(this.#config.kafka.bootstrapServers);
+    this.#kafka ??= KafkaView.connect(this.#config.kafka);
     try {
       return await this.#kafka;
     } catch (error) {

@@ -136,8 +136,9 @@ test('a topic that was deleted and created again does not look caught up, howeve
   await using played = await play({ consumerGroup: null });
   await played.pair.onBoth(insert(1, 'a', 1));
   await played.produce([row(1, 'a', 1), row(1, 'a', 1)]);
-  const [broker = ''] = played.config.kafka?.bootstrapServers ?? [];
-  const id = async () => (await topicIds(broker, [played.topic])).get(played.topic) ?? '';
+  const { kafka } = played.config;
+  if (kafka === null) throw new Error('it is played over Kafka');
+  const id = async () => (await topicIds(kafka, [played.topic])).get(played.topic) ?? '';
   const before = await id();
   const store = `INSERT INTO _cdc_offsets VALUES ('sink', '${played.topic}', 0, 2, '${before}')`;
   await played.pair.onSink(`${OFFSETS}; ${store}`);

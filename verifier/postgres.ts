@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { LabError, messageOf } from '../pipeline/contract/errors.ts';
+import { loginRefusal, tlsRefusal } from './connection/refusal.ts';
+import { urlWithSecrets } from './connection/secret.ts';
 
 /** Text form of every value is the same on both sides only under these. */
 export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
@@ -44,7 +46,7 @@ export class Database implements AsyncDisposable {
    */
   static async connect(side: 'source' | 'sink', url: string, statementTimeoutMs: number): Promise<Database> {
     const client = new pg.Client({
-      connectionString: url,
+      connectionString: urlWithSecrets(url, `${side}.url`),
       application_name: `cdc-lab verifier (${side})`,
       connectionTimeoutMillis: Math.min(10_000, statementTimeoutMs),
       statement_timeout: statementTimeoutMs,
@@ -64,10 +66,12 @@ export class Database implements AsyncDisposable {
       await client.query(`SELECT ${settings.join(', ')}`);
     } catch (cause) {
       await client.end().catch(() => undefined);
-      throw new LabError('CDC-4010', `The ${side} database cannot be reached: ${messageOf(cause)}.`, {
-        remedy: `See whether the ${side} PostgreSQL is running, then verify again.`,
-        cause,
-      });
+      const { why, remedy } = tlsRefusal(cause) ??
+        loginRefusal(cause) ?? {
+          why: messageOf(cause),
+          remedy: `See whether the ${side} PostgreSQL is running, then verify again.`,
+        };
+      throw new LabError('CDC-4010', `The ${side} database cannot be reached: ${why}.`, { remedy, cause });
     }
     return database;
   }

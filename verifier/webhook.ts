@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LabError, messageOf } from '../pipeline/contract/errors.ts';
+import { messageOf } from '../pipeline/contract/errors.ts';
+import { withSecrets } from './connection/secret.ts';
 import type { Report } from './report.ts';
 import { VERDICTS, type Verdict } from './verdict.ts';
 
@@ -48,8 +49,14 @@ export class Webhook {
     stateDir: string,
     log: (line: string) => void = (line) => void process.stderr.write(`${line}\n`),
   ) {
-    const headers = Object.entries(options.headers).map(([name, value]) => [name, resolved(value)] as const);
-    this.#options = { ...options, url: resolved(options.url), headers: Object.fromEntries(headers) };
+    const headers = Object.entries(options.headers).map(
+      ([name, value]) => [name, withSecrets(value, 'The webhook')] as const,
+    );
+    this.#options = {
+      ...options,
+      url: withSecrets(options.url, 'The webhook'),
+      headers: Object.fromEntries(headers),
+    };
     this.#path = join(stateDir, 'webhook.json');
     this.#log = log;
     this.#told = readTold(this.#path);
@@ -143,16 +150,6 @@ export class Webhook {
       return { text: code.includes('://') ? 'no answer' : code, isFinal: false };
     }
   }
-}
-
-function resolved(text: string): string {
-  return text.replaceAll(/\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g, (_, name: string) => {
-    const value = process.env[name];
-    if (value !== undefined) return value;
-    throw new LabError('CDC-4001', `The webhook needs the environment variable ${name}, which is not set.`, {
-      remedy: `Set ${name} and start the verifier again.`,
-    });
-  });
 }
 
 function readTold(path: string): Verdict | null {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg, { type Client, type ClientConfig, type Connection, type Submittable } from 'pg';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
+import { urlWithSecrets } from '../connection/secret.ts';
 import { readLsn } from '../lsn.ts';
 import { ident, PINNED_SETTINGS } from '../postgres.ts';
 import { type Message, readMessage } from './test-decoding.ts';
@@ -65,7 +66,7 @@ export class OwnSlot implements AsyncDisposable {
       lock_timeout: `${options.creationMs}ms`,
     };
     const config: ClientConfig & { replication: 'database' } = {
-      connectionString: url,
+      connectionString: urlWithSecrets(url, 'source.url'),
       application_name: 'cdc-lab verifier (slot)',
       connectionTimeoutMillis: options.creationMs,
       keepAlive: true,

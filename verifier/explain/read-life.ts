@@ -57,8 +57,7 @@ export async function readLife(request: ExplainRequest): Promise<RowLife> {
   const table = tableNamed(request.table, await readCatalogue(source));
   const key = await canonicalKey(source, table, parseKey(request.key, table));
   const sink = stack.use(await Database.connect('sink', config.sink.url, STATEMENT_TIMEOUT_MS));
-  const kafka =
-    config.kafka === null ? null : stack.use(await KafkaView.connect(config.kafka.bootstrapServers));
+  const kafka = config.kafka === null ? null : stack.use(await KafkaView.connect(config.kafka));
   for (let look = 1; ; look++) {
     const life = await new Reading(request, { table, key }, { source, sink, kafka }).read();
     if (!life.isMoving || look === LOOKS) return life;

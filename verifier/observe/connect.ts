@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { VerifierConfig } from '../config.ts';
+import { basicAuth, send } from '../connection/http.ts';
+import { withSecrets } from '../connection/secret.ts';
 import type { ConnectorView } from '../fence.ts';
 
 const statusSchema = z.object({
@@ -11,7 +13,8 @@ const offsetsSchema = z.object({
   offsets: z.array(z.object({ offset: z.record(z.string(), z.unknown()).nullable() })),
 });
 
-export type ConnectorRef = VerifierConfig['connectors'][number];
+type Configured = VerifierConfig['connectors'][number];
+export type ConnectorRef = Pick<Configured, 'name' | 'url' | 'type'> & Partial<Configured>;
 
 const TIMEOUT_MS = 3_000;
 
@@ -59,9 +62,12 @@ export async function deadLetterTopic(ref: ConnectorRef): Promise<string | undef
 
 async function get(ref: ConnectorRef, what: string): Promise<unknown> {
   const url = new URL(`connectors/${encodeURIComponent(ref.name)}/${what}`, withSlash(ref.url));
-  const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+  const { auth = null, ca = null } = ref;
+  const secret = auth === null ? '' : withSecrets(auth.password, `the password of ${auth.username}`);
+  const headers = auth === null ? {} : { authorization: basicAuth(auth.username, secret) };
+  const response = await send(url, { headers, signal: AbortSignal.timeout(TIMEOUT_MS) }, ca);
   if (!response.ok) throw new Error(`GET ${url.pathname} answered ${response.status}`);
-  return await response.json();
+  return JSON.parse(response.text);
 }
 
 function withSlash(url: string): string {

@@ -1,5 +1,5 @@
 import { type Admin, Kafka, logLevel } from 'kafkajs';
-import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
+import { type KafkaConnection, kafkaOptions, kafkaRefused } from '../connection/kafka.ts';
 import type { Offsets } from '../fence.ts';
 
 /** A topic's first and next offset per partition. */
@@ -18,11 +18,12 @@ export class KafkaView implements AsyncDisposable {
     this.#admin = admin;
   }
 
-  /** @throws LabError CDC-4020 where no broker answers. */
-  static async connect(brokers: readonly string[]): Promise<KafkaView> {
+  /** @throws LabError CDC-4020 where no broker answers, or it refuses the verifier: with the reason. */
+  static async connect(connection: KafkaConnection): Promise<KafkaView> {
+    const options = kafkaOptions(connection);
     const kafka = new Kafka({
       clientId: 'cdc-lab-verifier',
-      brokers: [...brokers],
+      ...options,
       logLevel: logLevel.NOTHING,
       connectionTimeout: 3_000,
       requestTimeout: 10_000,
@@ -34,10 +35,7 @@ export class KafkaView implements AsyncDisposable {
       await admin.listTopics();
     } catch (cause) {
       await admin.disconnect().catch(() => undefined);
-      throw new LabError('CDC-4020', `Kafka cannot be reached: ${messageOf(cause)}.`, {
-        remedy: 'See whether the broker is running, then verify again.',
-        cause,
-      });
+      throw await kafkaRefused(connection, cause);
     }
     return new KafkaView(kafka, admin);
   }

@@ -106,11 +106,11 @@ export class PipelineView implements FenceInputs {
 
   /** A sink that stores the topic's id with its offset tells by itself which topic it has read. */
   async #refuseRecreated(stored: ReadonlyMap<string, string>): Promise<void> {
-    const [broker] = this.#config.kafka?.bootstrapServers ?? [];
-    if (broker === undefined || stored.size === 0) return;
+    const { kafka } = this.#config;
+    if (kafka === null || stored.size === 0) return;
     const known = this.#topicIds;
     const fresh = known !== null && performance.now() - known.atMs < TOPIC_IDS_MS;
-    const ids = fresh ? known.ids : await topicIds(broker, [...stored.keys()]);
+    const ids = fresh ? known.ids : await topicIds(kafka, [...stored.keys()]);
     if (!fresh) this.#topicIds = { atMs: performance.now(), ids };
     for (const [topic, id] of stored) {
       const now = ids.get(topic);

@@ -1,4 +1,6 @@
-import { connect } from 'node:net';
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { type KafkaConnection, tlsFiles } from '../connection/kafka.ts';
 
 const METADATA = { api: 3, version: 12 } as const;
 const TIMEOUT_MS = 5_000;
@@ -7,16 +9,21 @@ const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
  * Ids of topics, as 32 hex digits, which kafkajs does not tell: a topic that is deleted and created again has the same
- * name and another id. Empty where the broker is older than Kafka 3.1, which answers no Metadata request of version 12.
+ * name and another id. Empty where the broker is older than Kafka 3.1, which answers no Metadata request of version 12,
+ * and where it wants a login by SASL first.
  * @throws where the broker does not answer.
  */
 export async function topicIds(
-  broker: string,
+  { bootstrapServers: [broker = ''], tls, sasl }: KafkaConnection,
   topics: readonly string[],
 ): Promise<ReadonlyMap<string, string>> {
-  if (topics.length === 0) return new Map();
+  if (topics.length === 0 || sasl !== null) return new Map();
   const at = broker.lastIndexOf(':');
-  const answer = await ask(broker.slice(0, at), Number(broker.slice(at + 1)), metadataRequest(topics));
+  const [host, port] = [broker.slice(0, at), Number(broker.slice(at + 1))];
+  const servername = isIP(host) === 0 ? { servername: host } : {};
+  const socket =
+    tls === null ? connect({ host, port }) : connectTls({ host, port, ...servername, ...tlsFiles(tls) });
+  const answer = await ask(socket, broker, metadataRequest(topics));
   return answer === null ? new Map() : readTopicIds(answer);
 }
 
@@ -142,9 +149,8 @@ function varint(value: number): Buffer {
 }
 
 /** One request, one answer without its length; null where the broker hangs up: it does not know the version. */
-async function ask(host: string, port: number, request: Buffer): Promise<Buffer | null> {
-  const socket = connect({ host, port });
-  socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no answer from ${host}:${port}`)));
+async function ask(socket: Socket, broker: string, request: Buffer): Promise<Buffer | null> {
+  socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no answer from ${broker}`)));
   try {
     socket.write(request);
     let seen = Buffer.alloc(0);

@@ -1,0 +1,139 @@
+import { z } from 'zod';
+import { kafkaSchema } from '../../../verifier/connection/kafka.ts';
+import { secretSchema } from '../../../verifier/connection/secret.ts';
+import { SINK_ENGINES, SOURCE_ENGINES } from '../engines.ts';
+
+const name = z.string().min(1);
+const file = z.string().min(1);
+const table = z.string().regex(/^[^.]+\.[^.]+$/, 'a table is written as schema.table');
+/** A URL without a login: that is `username` and `password`. */
+const webUrl = z
+  .url({ protocol: /^https?$/, error: 'must be a URL of http or https' })
+  .refine((text) => new URL(text).username === '' && new URL(text).password === '', {
+    error: 'a URL holds no login here: write username and password beside it',
+  });
+
+/** libpq's words; its `prefer` and `allow` are left out: what they fall back to is plain text. */
+const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
+
+const postgresShape = {
+  host: name,
+  port: z.int().min(1).max(65_535).default(5432),
+  database: name,
+  user: name,
+  /** Null: PGPASSWORD, or the server asks for none. */
+  password: secretSchema.nullable().default(null),
+  sslmode: z.enum(SSL_MODES).default('verify-full'),
+  sslrootcert: file.nullable().default(null),
+  sslcert: file.nullable().default(null),
+  sslkey: file.nullable().default(null),
+};
+
+/** Rules that hold between the keys of one PostgreSQL. */
+function checkTls(
+  { sslmode, sslrootcert, sslcert, sslkey }: z.infer<z.ZodObject<typeof postgresShape>>,
+  context: z.core.$RefinementCtx,
+): void {
+  const refuse = (key: string, message: string): void =>
+    void context.addIssue({ code: 'custom', path: [key], message });
+  if ((sslcert === null) !== (sslkey === null)) {
+    refuse(sslcert === null ? 'sslcert' : 'sslkey', 'sslcert and sslkey go together');
+  }
+  if (sslmode === 'verify-ca' && sslrootcert === null) {
+    refuse('sslrootcert', 'verify-ca needs the authority that it is to check against');
+  }
+  const unused = sslmode === 'disable' && (sslrootcert ?? sslcert) !== null;
+  if (unused) refuse('sslmode', 'disable goes with no certificate: nothing would look at it');
+}
+
+const httpShape = {
+  url: webUrl,
+  username: name.nullable().default(null),
+  password: secretSchema.nullable().default(null),
+  /** Authorities that may have signed the server's certificate; null: those that Node.js trusts. */
+  ca: file.nullable().default(null),
+};
+
+const httpSchema = z.strictObject(httpShape).superRefine(({ username, password }, context) => {
+  if ((username === null) === (password === null)) return;
+  const path = [username === null ? 'username' : 'password'];
+  context.addIssue({ code: 'custom', path, message: 'username and password go together' });
+});
+
+const connectorSchema = z.strictObject({
+  name,
+  /** Of its Connect cluster, where that is another one than `connect.url`. */
+  url: webUrl.nullable().default(null),
+});
+
+/** `cdc-lab.config.json`, or the default export of `cdc-lab.config.ts`. Paths count from the file's folder. */
+export const externalSchema = z.strictObject({
+  $schema: z.string().optional(),
+  source: z
+    .strictObject({
+      ...postgresShape,
+      /** The pipeline's replication slot. */
+      slot: name,
+      publication: name,
+    })
+    .superRefine(checkTls),
+  sink: z
+    .strictObject({
+      ...postgresShape,
+      /** Where the copies are. */
+      schema: name.default('public'),
+      softDelete: name.nullable().default(null),
+    })
+    .superRefine(checkTls),
+  kafka: kafkaSchema,
+  connect: httpSchema,
+  /** Looked at by `cdc-lab config check` and by nothing else: the verifier reads events in JSON. */
+  registry: httpSchema.nullable().default(null),
+  connectors: z.strictObject({ source: connectorSchema, sink: connectorSchema }),
+  /** What carries the events: how scenarios are aimed, and how long they may take. */
+  engines: z
+    .strictObject({
+      source: z.enum(SOURCE_ENGINES).default('debezium'),
+      sink: z.enum(SINK_ENGINES).default('jdbc'),
+    })
+    .prefault({}),
+  /** Topics are `PREFIX.SCHEMA.TABLE`. */
+  topicPrefix: name,
+  /** Null: as Kafka Connect calls it, `connect-` and the sink connector's name. */
+  consumerGroup: name.nullable().default(null),
+  /** Null: every table of the source but {@link excludeTables}. */
+  tables: z.array(table).min(1).nullable().default(null),
+  excludeTables: z.array(table).default(['public.debezium_signal']),
+  /** The source's `schema.table` to the sink's table, where that has another name. */
+  tableMap: z.record(table, name).default({}),
+  /** The source's `schema.table` to its columns that have other names in the sink. */
+  columnMap: z.record(table, z.record(name, name)).default({}),
+  /** Hosts, databases and slots that look like production and are yours to break, each by its name. */
+  owned: z.array(name).default([]),
+});
+export type ExternalConfig = z.infer<typeof externalSchema>;
+export type Postgres = z.infer<z.ZodObject<typeof postgresShape>>;
+export type HttpService = z.infer<typeof httpSchema>;
+
+/** The type of what `cdc-lab.config.ts` exports by default. */
+export type ExternalConfigInput = z.input<typeof externalSchema>;
+
+/**
+ * As every part of the lab takes it: `${env:NAME}` stays a reference, which is followed at the moment of connecting, and
+ * the TLS options are libpq's, followed as libpq does.
+ */
+export function postgresUrl(postgres: Postgres): string {
+  const { host, port, database, user, password, sslmode, sslrootcert, sslcert, sslkey } = postgres;
+  const url = new URL(`postgres://${host.includes(':') ? `[${host}]` : host}:${port}`);
+  url.pathname = `/${encodeURIComponent(database)}`;
+  url.username = encodeURIComponent(user);
+  if (password !== null) url.password = encodeURIComponent(password);
+  const tls = { sslmode, sslrootcert, sslcert, sslkey, uselibpqcompat: 'true' };
+  for (const [key, value] of Object.entries(tls)) if (value !== null) url.searchParams.set(key, value);
+  return url.href;
+}
+
+/** The Connect cluster of one connector. */
+export function connectOf({ connect, connectors }: ExternalConfig, role: 'source' | 'sink'): HttpService {
+  return { ...connect, url: connectors[role].url ?? connect.url };
+}

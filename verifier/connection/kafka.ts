@@ -1,0 +1,137 @@
+import type { KafkaConfig, SASLOptions } from 'kafkajs';
+import { z } from 'zod';
+import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
+import { pemFile } from './pem.ts';
+import { lookAtPort } from './refusal.ts';
+import { secretSchema, withSecrets } from './secret.ts';
+import { bearerToken } from './token.ts';
+
+const fileSchema = z.string().min(1);
+
+/** Certificates as PEM files. `{}`: TLS, with the authorities that Node.js trusts. */
+export const tlsSchema = z.strictObject({
+  /** Authorities that may have signed the broker's certificate; null: those that Node.js trusts. */
+  ca: fileSchema.nullable().default(null),
+  /** Of the client, for mutual TLS. */
+  cert: fileSchema.nullable().default(null),
+  key: fileSchema.nullable().default(null),
+});
+
+const password = { username: z.string().min(1), password: secretSchema };
+
+export const saslSchema = z.discriminatedUnion('mechanism', [
+  z.strictObject({ mechanism: z.literal('PLAIN'), ...password }),
+  z.strictObject({ mechanism: z.literal('SCRAM-SHA-256'), ...password }),
+  z.strictObject({ mechanism: z.literal('SCRAM-SHA-512'), ...password }),
+  z.strictObject({
+    mechanism: z.literal('OAUTHBEARER'),
+    /** A token that is there already. Else one is asked for: RFC 6749 §4.4, client credentials. */
+    token: secretSchema.nullable().default(null),
+    tokenUrl: z
+      .url({ protocol: /^https?$/ })
+      .nullable()
+      .default(null),
+    clientId: z.string().min(1).nullable().default(null),
+    clientSecret: secretSchema.nullable().default(null),
+    scope: z.string().min(1).nullable().default(null),
+    /** Authorities for {@link tokenUrl}. */
+    ca: fileSchema.nullable().default(null),
+  }),
+]);
+export type Sasl = z.infer<typeof saslSchema>;
+
+export const kafkaSchema = z
+  .strictObject({
+    bootstrapServers: z.array(z.string().min(1)).min(1),
+    /** Null: plain text. */
+    tls: tlsSchema.nullable().default(null),
+    sasl: saslSchema.nullable().default(null),
+  })
+  .superRefine(({ tls, sasl }, context) => {
+    const refuse = (path: string[], message: string): void =>
+      context.addIssue({ code: 'custom', path, message });
+    if (tls !== null && (tls.cert === null) !== (tls.key === null)) {
+      refuse(['tls'], 'cert and key go together: mutual TLS needs both');
+    }
+    if (sasl === null) return;
+    if (tls === null && !sasl.mechanism.startsWith('SCRAM')) {
+      refuse(['sasl'], `${sasl.mechanism} sends the secret as it is: it needs tls`);
+    }
+    if (sasl.mechanism !== 'OAUTHBEARER') return;
+    const asked = sasl.tokenUrl !== null && sasl.clientId !== null && sasl.clientSecret !== null;
+    if ((sasl.token === null) !== asked) {
+      refuse(['sasl'], 'OAUTHBEARER needs either token, or tokenUrl with clientId and clientSecret');
+    }
+  });
+export type KafkaConnection = z.infer<typeof kafkaSchema>;
+
+/** Where to find a cluster, and nothing else: plain text, nobody asked who he is. */
+export function plainKafka(bootstrapServers: readonly string[]): KafkaConnection {
+  return { bootstrapServers: [...bootstrapServers], tls: null, sasl: null };
+}
+
+/**
+ * What kafkajs needs to reach the cluster.
+ * @throws LabError where a certificate cannot be read, or a secret is not there.
+ */
+export function kafkaOptions(
+  connection: KafkaConnection,
+): Required<Pick<KafkaConfig, 'brokers'>> & Pick<KafkaConfig, 'ssl' | 'sasl'> {
+  const { bootstrapServers, tls, sasl } = connection;
+  return {
+    brokers: [...bootstrapServers],
+    ...(tls === null ? {} : { ssl: tlsFiles(tls) }),
+    ...(sasl === null ? {} : { sasl: saslOptions(sasl) }),
+  };
+}
+
+/** Contents of the files, as `tls.connect` takes them. The server's name is always checked. */
+export function tlsFiles(tls: z.infer<typeof tlsSchema>): { ca?: string; cert?: string; key?: string } {
+  const { ca, cert, key } = tls;
+  return {
+    ...(ca === null ? {} : { ca: pemFile(ca) }),
+    ...(cert === null ? {} : { cert: pemFile(cert) }),
+    ...(key === null ? {} : { key: pemFile(key) }),
+  };
+}
+
+function saslOptions(sasl: Sasl): SASLOptions {
+  if (sasl.mechanism === 'OAUTHBEARER') {
+    const oauthBearerProvider = async () => ({ value: await bearerToken(sasl) });
+    return { mechanism: 'oauthbearer', oauthBearerProvider };
+  }
+  const { username } = sasl;
+  const secret = withSecrets(sasl.password, 'kafka.sasl.password');
+  switch (sasl.mechanism) {
+    case 'PLAIN':
+      return { mechanism: 'plain', username, password: secret };
+    case 'SCRAM-SHA-256':
+      return { mechanism: 'scram-sha-256', username, password: secret };
+    case 'SCRAM-SHA-512':
+      return { mechanism: 'scram-sha-512', username, password: secret };
+    default:
+      throw new Error(`no such mechanism: ${JSON.stringify(sasl satisfies never)}`);
+  }
+}
+
+/** CDC-4020 with the reason, as far as it can be found out: kafkajs tells of many refusals only that a connection closed. */
+export async function kafkaRefused(
+  { bootstrapServers, tls, sasl }: KafkaConnection,
+  cause: unknown,
+): Promise<Error> {
+  if (cause instanceof LabError) return cause;
+  const [address = ''] = bootstrapServers;
+  const said = messageOf(cause);
+  const look = await lookAtPort(address, tls === null ? null : tlsFiles(tls));
+  const isLogin = sasl !== null && (look === 'answers' || /SASL|authentication/i.test(said));
+  const login = {
+    why: `it refuses the login by ${sasl?.mechanism} (${said})`,
+    remedy: 'Correct mechanism, name and password in kafka.sasl.',
+  };
+  const unknown = {
+    why: said,
+    remedy: 'See whether the broker is running and may be reached from here, then try again.',
+  };
+  const { why, remedy } = typeof look === 'object' ? look : isLogin ? login : unknown;
+  return new LabError('CDC-4020', `Kafka at ${address} cannot be reached: ${why}.`, { remedy, cause });
+}
