@@ -37,6 +37,7 @@ export interface Access extends AsyncDisposable {
   redelivered(signal: AbortSignal): Promise<number>;
   /** Transactions that the ledger has as committed. */
   committed(): Promise<number>;
+  /** @param options.deadlineMs For the pipeline to catch up; the comparison behind it is bounded by the signal. */
   verify(options: { deadlineMs: number; quiet?: boolean; signal: AbortSignal }): Promise<Report>;
   armCrashPoint(worker: WorkerRole, point: CrashPoint, skip: number): Promise<void>;
   /** Disarms and releases what waits there. */

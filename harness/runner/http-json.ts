@@ -1,0 +1,46 @@
+import { request } from 'node:http';
+import { text } from 'node:stream/consumers';
+import { LabError } from '../../pipeline/contract/errors.ts';
+
+/**
+ * One request to a service of the lab, and its answer's JSON; null for an empty one. It may take as long as the signal
+ * allows: a verification of millions of rows takes minutes, and `fetch` waits for headers 300 s at most.
+ *
+ * @throws LabError CDC-5040 where nobody answers, CDC-5041 for an answer that is an error; the signal's reason.
+ */
+export async function requestJson(
+  method: string,
+  url: string,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<unknown> {
+  const { status, answer } = await send(method, url, body, signal).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    throw new LabError('CDC-5040', `no answer to ${method} ${url}`, {
+      remedy: 'cdc-lab status names what is down',
+      cause,
+    });
+  });
+  if (status < 200 || status > 299) {
+    throw new LabError('CDC-5041', `${method} ${url} answered ${status}: ${answer.slice(0, 300)}`, {
+      remedy: 'cdc-lab logs shows what the service says',
+    });
+  }
+  return answer === '' ? null : JSON.parse(answer);
+}
+
+function send(
+  method: string,
+  url: string,
+  body: unknown,
+  signal: AbortSignal,
+): Promise<{ status: number; answer: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<{ status: number; answer: string }>();
+  const headers = body === undefined ? {} : { 'content-type': 'application/json' };
+  const sent = request(url, { method, headers, signal }, (response) => {
+    text(response).then((answer) => resolve({ status: response.statusCode ?? 0, answer }), reject);
+  });
+  sent.on('error', reject);
+  sent.end(body === undefined ? undefined : JSON.stringify(body));
+  return promise;
+}
