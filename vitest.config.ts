@@ -24,6 +24,8 @@ export default defineConfig({
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...never, ...servers, '**/*.docker.test.ts'],
+          // Some start the command line twice, and a machine may be busy.
+          testTimeout: 20_000,
         },
       },
       {

@@ -70,6 +70,8 @@ const runtimeOption = (): Option =>
     'process',
     'docker',
   ]);
+const brokersOption = (): Option =>
+  new Option('--brokers <n>', 'brokers of a new lab; of 3 one may be away').choices(['1', '3']);
 const instanceOption = (): Option =>
   new Option('--instance <name>', 'a kept pipeline of a run').default('lab');
 
@@ -117,6 +119,7 @@ function declareLab(add: Add): void {
     .addOption(sourceOption())
     .addOption(sinkOption())
     .addOption(runtimeOption())
+    .addOption(brokersOption())
     .addOption(seedOption());
   add('down', 'stop everything; data and slot stay', async () => (await import('./commands/lab.ts')).down);
   add('clean', 'stop everything and remove the data', async () => (await import('./commands/lab.ts')).clean);
@@ -141,6 +144,7 @@ function declareRun(add: Add): void {
     .option('--all', 'every scenario')
     .addOption(new Option('--variant <name>', 'only this pipeline').choices(['sound', 'naive']))
     .addOption(runtimeOption())
+    .addOption(brokersOption())
     .addOption(sourceOption().default('ts'))
     .addOption(sinkOption().default('ts'))
     .addOption(new Option('--rows <n>', 'historical rows of a backfill').argParser(integer('a row count', 1)))

@@ -9,13 +9,14 @@ import { type Run, RunFile } from '../runtimes/process/run-file.ts';
 import { markedProcesses } from '../runtimes/process/spawn.ts';
 import { killTree } from '../runtimes/process/tree.ts';
 import type { Proof, ServiceInfo } from '../runtimes/runtime.ts';
+import { bootstrapServersOf, choosePorts, refuseOtherBrokers } from './brokers.ts';
 import type { LabContext } from './context.ts';
 import { needsConnect, OWN_ENGINES, pairText } from './engines.ts';
 import type { Lab, LabControl, UpOptions } from './instance.ts';
 import { dropEmptyGroups } from './instance-topics.ts';
 import { holdLab } from './lock.ts';
 import { LAB_INSTANCE, ProcessLab } from './process-lab.ts';
-import { choosePorts, SERVERS, startServers } from './servers.ts';
+import { serverNames, startServers } from './servers.ts';
 import { dropInstance, planOf, repairInstance, settleAll } from './standing-instance.ts';
 import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from './state-dir.ts';
 
@@ -31,7 +32,8 @@ async function up(options: UpOptions): Promise<Lab> {
   const { engines = OWN_ENGINES, progress, signal } = options;
   if (needsConnect(engines)) await ensureEngines(progress, signal);
   const context = contextOf(stateDir);
-  const run = context.runFile.read() ?? (await createRun(context.runFile));
+  const run = context.runFile.read() ?? (await createRun(context.runFile, options.brokers ?? 1));
+  refuseOtherBrokers(run, options.brokers, stateDir);
   const before = new Map((await context.runtime.services()).map((service) => [service.name, service.state]));
   try {
     await repairServers(context, run, options);
@@ -53,12 +55,11 @@ async function repairServers(context: LabContext, run: Run, options: UpOptions):
   const strays = await runtime.killUnrecorded();
   if (strays.length > 0) options.progress(`ended ${strays.length} processes that a killed run had left`);
   const services = await runtime.services();
-  const running = services.filter(
-    ({ name, state }) => SERVERS.some((server) => server === name) && state === 'running',
-  );
-  if (running.length < SERVERS.length) checkDisk(stateDir);
+  const servers = serverNames(run);
+  const running = services.filter(({ name, state }) => servers.includes(name) && state === 'running');
+  if (running.length < servers.length) checkDisk(stateDir);
   const { progress, signal } = options;
-  await startServers({ stateDir, password, ports: run.ports, runtime, progress, signal });
+  await startServers({ stateDir, password, servers: run, runtime, progress, signal });
   await dropLeftovers(context, options.progress);
 }
 
@@ -74,7 +75,7 @@ async function dropLeftovers(context: LabContext, progress: (step: string) => vo
   for (const record of left) progress(`dropped ${record.name}, which a killed run had left`);
   const inUse = records.filter((record) => !left.includes(record)).map((record) => planOf(context, record));
   await dropEmptyGroups(
-    [`127.0.0.1:${run?.ports.kafkaClient}`],
+    run === undefined ? [] : bootstrapServersOf(run),
     new Set(inUse.map((plan) => plan.consumerGroup)),
   );
 }
@@ -190,12 +191,12 @@ function contextOf(stateDir: string): LabContext {
   return { stateDir, password, runFile, runtime: new ProcessRuntime(runFile, stateDir, password) };
 }
 
-async function createRun(runFile: RunFile): Promise<Run> {
+async function createRun(runFile: RunFile, brokers: number): Promise<Run> {
   const run: Run = {
     schemaVersion: 1,
     runId: randomBytes(4).toString('hex'),
     createdAt: new Date().toISOString(),
-    ports: await choosePorts(),
+    ...(await choosePorts(brokers)),
     services: {},
     instances: {},
   };

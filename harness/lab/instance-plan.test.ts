@@ -25,8 +25,8 @@ test.each(['', 'Lab', 'a_b', 'a--b', '-a', 'a-', '../x', 'a b', 'a"b', "a'b", 'Ã
 
 test('two instances share no name, and no connection string holds a password', () => {
   const own = { capture: 7, sink: 8, verifier: 9 };
-  const a = planInstance('/s', ports, 'a-1', own);
-  const b = planInstance('/s', ports, 'a-2', own);
+  const a = planInstance('/s', { ports }, 'a-1', own);
+  const b = planInstance('/s', { ports }, 'a-2', own);
   for (const key of [
     'database',
     'slot',

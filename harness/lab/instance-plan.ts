@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { LabError } from '../../pipeline/contract/errors.ts';
-import type { InstanceRecord, Run } from '../runtimes/process/run-file.ts';
+import type { InstanceRecord } from '../runtimes/process/run-file.ts';
+import { bootstrapServersOf, type Servers } from './brokers.ts';
 import { type EnginePair, OWN_ENGINES } from './engines.ts';
 import type { Instance } from './instance.ts';
 
@@ -30,7 +31,7 @@ export function clusterOf(plan: Pick<InstancePlan, 'name'>, role: 'capture' | 's
 
 export function planInstance(
   stateDir: string,
-  ports: Run['ports'],
+  servers: Servers,
   name: string,
   own: InstanceRecord['ports'],
   engines: EnginePair = OWN_ENGINES,
@@ -44,9 +45,9 @@ export function planInstance(
     name,
     dir,
     database: identifier,
-    sourceUrl: `postgres://postgres@127.0.0.1:${ports.pgSource}/${identifier}`,
-    sinkUrl: `postgres://postgres@127.0.0.1:${ports.pgSink}/${identifier}`,
-    bootstrapServers: [`127.0.0.1:${ports.kafkaClient}`],
+    sourceUrl: `postgres://postgres@127.0.0.1:${servers.ports.pgSource}/${identifier}`,
+    sinkUrl: `postgres://postgres@127.0.0.1:${servers.ports.pgSink}/${identifier}`,
+    bootstrapServers: bootstrapServersOf(servers),
     topicPrefix: name,
     slot: `cdc_${identifier}`,
     publication: `cdc_${identifier}`,
@@ -60,6 +61,6 @@ export function planInstance(
     sinkWorkerUrl: `http://127.0.0.1:${own.sink}`,
     verifierUrl: `http://127.0.0.1:${own.verifier}`,
     ledgerPath: join(dir, 'ledger.ndjson'),
-    ports: { ...own, pgSource: ports.pgSource, pgSink: ports.pgSink },
+    ports: { ...own, pgSource: servers.ports.pgSource, pgSink: servers.ports.pgSink },
   };
 }

@@ -98,6 +98,8 @@ export interface UpOptions {
   readonly withInstance: boolean;
   /** Of the instance `lab`; also without it, what they need is fetched. */
   readonly engines?: EnginePair;
+  /** Of a lab that is new: 1 where it is left out. One that is there keeps its own, and refuses another number. */
+  readonly brokers?: number;
   /** Called with one line for each step. */
   readonly progress: (step: string) => void;
   readonly signal?: AbortSignal;

@@ -1,30 +1,19 @@
 import { join } from 'node:path';
 import { prepareKafka } from '../runtimes/process/kafka.ts';
-import { freePorts } from '../runtimes/process/ports.ts';
 import { preparePostgres } from '../runtimes/process/postgres.ts';
 import type { ProcessRuntime } from '../runtimes/process/process-runtime.ts';
-import type { Run } from '../runtimes/process/run-file.ts';
 import type { ServiceSpec } from '../runtimes/process/service-spec.ts';
+import { type Broker, brokersOf, memberOf, type Servers } from './brokers.ts';
 
 /** Names of the services that every instance shares. */
-export const SERVERS = ['pg-source', 'pg-sink', 'kafka'] as const;
-
-export async function choosePorts(): Promise<Run['ports']> {
-  const [
-    pgSource = 0,
-    pgSink = 0,
-    kafkaClient = 0,
-    kafkaLink = 0,
-    kafkaLinkAdvertised = 0,
-    kafkaController = 0,
-  ] = await freePorts(6);
-  return { pgSource, pgSink, kafkaClient, kafkaLink, kafkaLinkAdvertised, kafkaController };
+export function serverNames(servers: Servers): string[] {
+  return ['pg-source', 'pg-sink', ...brokersOf(servers).map(({ name }) => name)];
 }
 
 export interface StartServersOptions {
   readonly stateDir: string;
   readonly password: string;
-  readonly ports: Run['ports'];
+  readonly servers: Servers;
   readonly runtime: ProcessRuntime;
   readonly progress: (step: string) => void;
   readonly signal?: AbortSignal | undefined;
@@ -49,28 +38,33 @@ export async function startServers(options: StartServersOptions): Promise<void> 
       `${name} answers after ${String(started.evidence.readyMs)} ms: ${started.evidence.firstAnswer}`,
     );
   };
-  const { stateDir, password, ports } = options;
+  const { stateDir, password, servers } = options;
   const place = (name: string) => ({
     name,
     stateDir,
     dataDir: join(stateDir, 'data', name),
     log: join(stateDir, 'logs', `${name}.log`),
   });
+  // One after the other: the first may have to run Kafka's formatter, whose work the others take.
+  const prepareBroker = inTurn((broker: Broker) =>
+    prepareKafka({ ...place(broker.name), ports: broker.ports, ...memberOf(servers, broker) }),
+  );
+  const { pgSource, pgSink } = servers.ports;
   const outcomes = await Promise.allSettled([
-    start('pg-source', () => preparePostgres({ ...place('pg-source'), port: ports.pgSource, password })),
-    start('pg-sink', () => preparePostgres({ ...place('pg-sink'), port: ports.pgSink, password })),
-    start('kafka', () =>
-      prepareKafka({
-        ...place('kafka'),
-        ports: {
-          client: ports.kafkaClient,
-          link: ports.kafkaLink,
-          linkAdvertised: ports.kafkaLinkAdvertised,
-          controller: ports.kafkaController,
-        },
-      }),
-    ),
+    start('pg-source', () => preparePostgres({ ...place('pg-source'), port: pgSource, password })),
+    start('pg-sink', () => preparePostgres({ ...place('pg-sink'), port: pgSink, password })),
+    ...brokersOf(servers).map((broker) => start(broker.name, () => prepareBroker(broker))),
   ]);
   const failure = outcomes.find((outcome) => outcome.status === 'rejected');
   if (failure !== undefined) throw failure.reason;
+}
+
+/** Calls of the function that come at once are made one after another. */
+function inTurn<A, R>(work: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (argument) => {
+    const mine = last.then(() => work(argument));
+    last = mine.catch(() => undefined);
+    return mine;
+  };
 }

@@ -92,7 +92,7 @@ export async function dropInstance(context: LabContext, name: string): Promise<v
 export function planOf(context: LabContext, record: InstanceRecord): InstancePlan {
   const run = context.runFile.read();
   if (run === undefined) throw new Error(`there is no lab in ${context.stateDir}`);
-  return planInstance(context.stateDir, run.ports, record.name, record.ports, record.spec.engines);
+  return planInstance(context.stateDir, run, record.name, record.ports, record.spec.engines);
 }
 
 /** As Promise.all, but waits for all even when one fails: nothing goes on behind the error's back. */

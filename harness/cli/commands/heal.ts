@@ -1,21 +1,35 @@
 import { replayUndo } from '../../runner/replay-undo.ts';
 import { startIfDown } from '../../runner/services.ts';
+import type { ServiceKind } from '../../runtimes/runtime.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openLab } from '../lab-control.ts';
+
+/** Servers first: to heal a connector its worker must answer, and that one needs its peers. */
+const ORDER: readonly (readonly ServiceKind[])[] = [
+  ['postgres', 'kafka'],
+  ['worker'],
+  ['verifier'],
+  ['workload'],
+];
 
 /** Undoes what is in the undo log, then starts what is dead and lets go on what is paused. */
 export async function heal(context: CliContext): Promise<number> {
   const lab = await openLab(context);
   const said: string[] = [];
-  // Servers first: to heal a connector its worker must answer, and that one needs its peers.
   const services = await lab.runtime.services();
-  const broken = services.filter(({ state }) => state === 'dead' || state === 'paused');
-  const order = ['postgres', 'kafka', 'worker', 'verifier', 'workload'];
-  broken.sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind));
-  for (const { name, state, kind } of broken) {
-    if (kind === 'workload' && state === 'dead') continue;
-    const proof = await startIfDown(lab.runtime, name, context.signal);
-    if (proof !== null) said.push(`${name} was ${state}: ${proof.action}`);
+  const broken = services.filter(
+    ({ kind, state }) => state === 'paused' || (state === 'dead' && kind !== 'workload'),
+  );
+  for (const kinds of ORDER) {
+    // All of a stage at once: the brokers of a cluster answer only when most of them are there.
+    const stage = broken.filter(({ kind }) => kinds.includes(kind));
+    const mended = await Promise.all(
+      stage.map(async ({ name, state }) => {
+        const proof = await startIfDown(lab.runtime, name, context.signal);
+        return proof === null ? [] : [`${name} was ${state}: ${proof.action}`];
+      }),
+    );
+    said.push(...mended.flat());
   }
   said.push(...(await replayUndo(lab, context.signal)));
   if (context.json) printJson(context, { schemaVersion: 1, healed: said });

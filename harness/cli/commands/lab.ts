@@ -15,6 +15,7 @@ export async function up(context: CliContext, options: Record<string, unknown>):
     seed: Number(options.seed),
     withInstance: true,
     ...enginesOf(options),
+    ...(options.brokers === undefined ? {} : { brokers: Number(options.brokers) }),
     progress: (step) => say(context, `  ${step}`),
     signal: context.signal,
   });

@@ -65,6 +65,7 @@ function optionsOf(
   const flags = [
     ...(options.variant === undefined ? [] : [`--variant ${options.variant}`]),
     ...(options.runtime === undefined ? [] : [`--runtime ${options.runtime}`]),
+    ...(options.brokers === undefined ? [] : [`--brokers ${options.brokers}`]),
     ...(engines.source === 'ts' ? [] : [`--source ${engines.source}`]),
     ...(engines.sink === 'ts' ? [] : [`--sink ${engines.sink}`]),
     ...Object.entries(tunables).map(([name, value]) => `--${name} ${value}`),
@@ -139,6 +140,7 @@ async function withLab(
       seed: runOptions.seed,
       withInstance: false,
       ...(runOptions.engines === undefined ? {} : { engines: runOptions.engines }),
+      ...(options.brokers === undefined ? {} : { brokers: Number(options.brokers) }),
       progress: (step) => say(context, `  ${step}`),
       signal: context.signal,
     });

@@ -8,16 +8,17 @@ import { removeRun } from '../../runtimes/docker/launch.ts';
 import { isAlive } from '../../runtimes/process/process-table.ts';
 import { type Run, RunFile } from '../../runtimes/process/run-file.ts';
 import type { Proof, ServiceInfo } from '../../runtimes/runtime.ts';
+import { choosePorts } from '../brokers.ts';
 import type { Lab, LabControl, UpOptions } from '../instance.ts';
 import { dropEmptyGroups } from '../instance-topics.ts';
 import { holdLab } from '../lock.ts';
 import { LAB_INSTANCE } from '../process-lab.ts';
-import { choosePorts, SERVERS } from '../servers.ts';
+import { serverNames } from '../servers.ts';
 import { settleAll } from '../standing-instance.ts';
 import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../state-dir.ts';
 import { type DockerLabContext, giveToContainers, projectOf, standingFolder } from './context.ts';
 import { DockerLab, recordInstance } from './docker-lab.ts';
-import { dropInstance, planOf, refuseForeignEngines } from './instance.ts';
+import { dropInstance, planOf, refuseCluster, refuseForeignEngines } from './instance.ts';
 
 const SEED_ROWS = 1_000;
 const VERIFY_EVERY_MS = 5_000;
@@ -27,6 +28,7 @@ export const dockerLabControl: LabControl = { up, down, clean, open };
 
 async function up(options: UpOptions): Promise<Lab> {
   refuseForeignEngines(options);
+  refuseCluster(options);
   await connectEngine();
   const version = await checkCompose();
   const stateDir = claimStateDir(options.dir);
@@ -73,7 +75,7 @@ async function bringUp(context: DockerLabContext, options: UpOptions): Promise<v
     options.progress(`building ${name}`);
     await compose(project, ['build', '--quiet', 'capture'], options.signal);
   }
-  const servers = [...SERVERS];
+  const servers = serverNames(run);
   await compose(project, ['up', '--detach', '--no-build', '--wait', ...servers], options.signal);
   for (const server of servers) {
     const { evidence } = await context.runtime.start(server, options.signal);
@@ -210,7 +212,7 @@ async function newRun(): Promise<Run> {
     runtime: 'docker',
     runId: randomBytes(4).toString('hex'),
     createdAt: new Date().toISOString(),
-    ports: await choosePorts(),
+    ...(await choosePorts()),
     services: {},
     instances: {},
   };

@@ -80,7 +80,7 @@ export function prepareConnect(options: ConnectOptions): ServiceSpec {
 
 /**
  * What a user runs who starts from Kafka's own `config/connect-distributed.properties`, offsets flushed every 10 s
- * included, with one partition for each internal topic: there is one worker.
+ * included, with one partition for each internal topic, and as many copies of it as the brokers make by default.
  */
 function workerProperties(options: ConnectOptions): Record<string, string> {
   const { group, topics } = connectNames(options.cluster);
@@ -88,13 +88,13 @@ function workerProperties(options: ConnectOptions): Record<string, string> {
     'bootstrap.servers': options.bootstrapServers.join(','),
     'group.id': group,
     'config.storage.topic': topics.configs,
-    'config.storage.replication.factor': '1',
+    'config.storage.replication.factor': '-1',
     'offset.storage.topic': topics.offsets,
     'offset.storage.partitions': '1',
-    'offset.storage.replication.factor': '1',
+    'offset.storage.replication.factor': '-1',
     'status.storage.topic': topics.status,
     'status.storage.partitions': '1',
-    'status.storage.replication.factor': '1',
+    'status.storage.replication.factor': '-1',
     'offset.flush.interval.ms': String(OFFSET_FLUSH_INTERVAL_MS),
     'key.converter': 'org.apache.kafka.connect.json.JsonConverter',
     'value.converter': 'org.apache.kafka.connect.json.JsonConverter',

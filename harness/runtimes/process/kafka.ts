@@ -13,6 +13,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { PROJECT_DIR } from '../../project.ts';
+import { type ClusterMember, type KafkaPorts, serverProperties } from './kafka-properties.ts';
 import type { ServiceSpec } from './service-spec.ts';
 
 const CACHE = join(PROJECT_DIR, '.cache');
@@ -25,16 +26,8 @@ export interface KafkaOptions {
   readonly dataDir: string;
   readonly log: string;
   readonly ports: KafkaPorts;
-}
-
-export interface KafkaPorts {
-  /** For everybody in the lab. */
-  readonly client: number;
-  /** Listens for the fault proxy, … */
-  readonly link: number;
-  /** … whose own port it advertises: who comes in through the proxy stays on it. */
-  readonly linkAdvertised: number;
-  readonly controller: number;
+  /** Where there are several brokers; left out, it is the only one. */
+  readonly member?: ClusterMember;
 }
 
 /**
@@ -48,7 +41,7 @@ export async function prepareKafka(options: KafkaOptions): Promise<ServiceSpec> 
   mkdirSync(options.dataDir, { recursive: true });
   const properties = join(options.dataDir, 'server.properties');
   const storage = join(options.dataDir, 'log');
-  writeFileSync(properties, serverProperties(options.ports, storage));
+  writeFileSync(properties, serverProperties(options.ports, storage, options.member));
   if (!existsSync(join(storage, 'meta.properties'))) await format(options, properties, storage, classPath);
   return {
     name: options.name,
@@ -61,7 +54,11 @@ export async function prepareKafka(options: KafkaOptions): Promise<ServiceSpec> 
     uid: null,
     port: options.ports.client,
     log: options.log,
-    probe: { tag: 'kafka', port: options.ports.client },
+    probe: {
+      tag: 'kafka',
+      port: options.ports.client,
+      ...(options.member === undefined ? {} : { nodeId: options.member.nodeId }),
+    },
     readyTimeoutMs: 90_000,
     stopSignals: [{ signal: 'SIGTERM', waitMs: 15_000 }],
   };
@@ -89,39 +86,6 @@ export function kafkaClassPath(): string {
     .join(':');
 }
 
-function serverProperties(ports: KafkaPorts, storage: string): string {
-  return `# Written by cdc-lab.
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:${ports.controller}
-listeners=CLIENT://127.0.0.1:${ports.client},LINK://127.0.0.1:${ports.link},CONTROLLER://127.0.0.1:${ports.controller}
-advertised.listeners=CLIENT://127.0.0.1:${ports.client},LINK://127.0.0.1:${ports.linkAdvertised}
-listener.security.protocol.map=CLIENT:PLAINTEXT,LINK:PLAINTEXT,CONTROLLER:PLAINTEXT
-inter.broker.listener.name=CLIENT
-controller.listener.names=CONTROLLER
-log.dirs=${storage}
-auto.create.topics.enable=false
-num.partitions=1
-offsets.topic.num.partitions=1
-offsets.topic.replication.factor=1
-transaction.state.log.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-group.initial.rebalance.delay.ms=0
-# A worker that was killed leaves its group after this long at the earliest.
-group.min.session.timeout.ms=1000
-# A broker that was killed may register again only when its old session has ended (default: 9 s).
-broker.session.timeout.ms=3000
-broker.heartbeat.interval.ms=500
-# One machine, one lab: what is rarely needed gets one thread.
-num.network.threads=2
-num.io.threads=4
-background.threads=2
-num.recovery.threads.per.data.dir=2
-log.cleaner.dedupe.buffer.size=16777216
-`;
-}
-
 /** Runs Kafka's own formatter beside the place and moves the result in: a crash leaves nothing half formatted. */
 async function format(
   options: KafkaOptions,
@@ -147,10 +111,11 @@ async function format(
   const fresh = `${storage}.fresh`;
   rmSync(fresh, { recursive: true, force: true });
   cpSync(template, fresh, { recursive: true });
-  // Cluster id and directory id are all that is the template's own.
+  // Cluster id, directory id and node id are all that is the template's own.
   const meta = join(fresh, 'meta.properties');
   const text = readFileSync(meta, 'utf8')
-    .replace(/^cluster\.id=.*$/m, `cluster.id=${kafkaUuid()}`)
+    .replace(/^cluster\.id=.*$/m, `cluster.id=${options.member?.clusterId ?? kafkaUuid()}`)
+    .replace(/^node\.id=.*$/m, `node.id=${options.member?.nodeId ?? 1}`)
     .replace(/^directory\.id=.*$/m, `directory.id=${kafkaUuid()}`);
   writeFileSync(meta, text);
   renameSync(fresh, storage);
@@ -186,7 +151,7 @@ function templateKey(classPath: string): string {
 }
 
 /** 16 random bytes as Kafka writes a UUID: base64url without padding, not beginning with `-`. */
-function kafkaUuid(): string {
+export function kafkaUuid(): string {
   for (;;) {
     const text = randomBytes(16).toString('base64url');
     if (!text.startsWith('-')) return text;

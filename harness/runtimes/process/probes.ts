@@ -16,7 +16,7 @@ export async function probe(what: Probe, password: string, timeoutMs: number): P
       case 'postgres':
         return { ok: true, answer: await queryPostgres(what.port, password, timeoutMs) };
       case 'kafka':
-        return { ok: true, answer: await requestMetadata(what.port, timeoutMs) };
+        return { ok: true, answer: await requestMetadata(what, timeoutMs) };
       case 'http':
         return { ok: true, answer: await get(what, timeoutMs) };
       case 'none':
@@ -50,7 +50,10 @@ async function queryPostgres(port: number, password: string, timeoutMs: number):
   }
 }
 
-async function requestMetadata(port: number, timeoutMs: number): Promise<string> {
+async function requestMetadata(
+  { port, nodeId }: Extract<Probe, { tag: 'kafka' }>,
+  timeoutMs: number,
+): Promise<string> {
   // A closed port is known at once; the client would wait and try again.
   await acceptsConnection(port, timeoutMs);
   const admin = new Kafka({
@@ -64,8 +67,12 @@ async function requestMetadata(port: number, timeoutMs: number): Promise<string>
   try {
     await admin.connect();
     const cluster = await admin.describeCluster();
-    if (cluster.brokers.length === 0) throw new Error('no broker is registered yet');
-    return `cluster ${cluster.clusterId}, ${cluster.brokers.length} broker`;
+    const registered = cluster.brokers.map((broker) => broker.nodeId);
+    if (registered.length === 0) throw new Error('no broker is registered yet');
+    if (nodeId !== undefined && !registered.includes(nodeId)) {
+      throw new Error(`broker ${nodeId} is not registered yet`);
+    }
+    return `cluster ${cluster.clusterId}, ${registered.length} broker${registered.length === 1 ? '' : 's'}`;
   } finally {
     await admin.disconnect();
   }

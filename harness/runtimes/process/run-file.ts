@@ -63,6 +63,13 @@ const instanceSchema = z.object({
 });
 export type InstanceRecord = z.infer<typeof instanceSchema>;
 
+const brokerPortsSchema = z.object({
+  client: z.number(),
+  link: z.number(),
+  linkAdvertised: z.number(),
+  controller: z.number(),
+});
+
 const runSchema = z.object({
   schemaVersion: z.literal(1),
   /** What the services are; processes where it is left out. Containers are not listed here: their labels name the run. */
@@ -77,6 +84,8 @@ const runSchema = z.object({
     kafkaLinkAdvertised: z.number(),
     kafkaController: z.number(),
   }),
+  /** Where there are several brokers: the cluster's id, and the ports of the second one and those after it. */
+  cluster: z.object({ id: z.string(), more: z.array(brokerPortsSchema) }).exactOptional(),
   services: z.record(z.string(), serviceSchema),
   instances: z.record(z.string(), instanceSchema),
 });

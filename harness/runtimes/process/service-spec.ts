@@ -4,8 +4,8 @@ import { z } from 'zod';
 export const probeSchema = z.discriminatedUnion('tag', [
   /** A query. The password is the lab's. */
   z.object({ tag: z.literal('postgres'), port: z.number() }),
-  /** A metadata request, answered with at least one broker. */
-  z.object({ tag: z.literal('kafka'), port: z.number() }),
+  /** A metadata request, answered with at least one broker; where `nodeId` is given, with that one among them. */
+  z.object({ tag: z.literal('kafka'), port: z.number(), nodeId: z.number().exactOptional() }),
   /** `GET` answers 200; or anything, where a status of its own may say that others are ill. */
   z.object({ tag: z.literal('http'), port: z.number(), path: z.string(), anyStatus: z.boolean() }),
   /** The process lives: for what serves nobody. */

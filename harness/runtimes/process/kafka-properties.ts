@@ -1,0 +1,67 @@
+export interface KafkaPorts {
+  /** For everybody in the lab. */
+  readonly client: number;
+  /** Listens for the fault proxy, … */
+  readonly link: number;
+  /** … whose own port it advertises: who comes in through the proxy stays on it. */
+  readonly linkAdvertised: number;
+  readonly controller: number;
+}
+
+/** A broker's place among several, all of them controllers too. */
+export interface ClusterMember {
+  /** From 1 on. */
+  readonly nodeId: number;
+  /** The same for all of them. */
+  readonly clusterId: string;
+  /** Of all of them, in the order of their node ids. */
+  readonly controllerPorts: readonly number[];
+}
+
+/**
+ * How many copies of a partition there are, and how many must have a record before it is acknowledged: with three
+ * brokers one of them may be away, and nothing that was acknowledged is lost with it.
+ */
+export function replication(brokers: number): { readonly factor: number; readonly minInSync: number } {
+  const factor = Math.min(3, brokers);
+  return { factor, minInSync: Math.max(1, factor - 1) };
+}
+
+/** A broker and controller in one process, in KRaft mode. */
+export function serverProperties(ports: KafkaPorts, storage: string, member?: ClusterMember): string {
+  const { nodeId = 1, controllerPorts = [ports.controller] } = member ?? {};
+  const { factor, minInSync } = replication(controllerPorts.length);
+  const voters = controllerPorts.map((port, index) => `${index + 1}@127.0.0.1:${port}`).join(',');
+  return `# Written by cdc-lab.
+process.roles=broker,controller
+node.id=${nodeId}
+controller.quorum.voters=${voters}
+listeners=CLIENT://127.0.0.1:${ports.client},LINK://127.0.0.1:${ports.link},CONTROLLER://127.0.0.1:${ports.controller}
+advertised.listeners=CLIENT://127.0.0.1:${ports.client},LINK://127.0.0.1:${ports.linkAdvertised}
+listener.security.protocol.map=CLIENT:PLAINTEXT,LINK:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=CLIENT
+controller.listener.names=CONTROLLER
+log.dirs=${storage}
+auto.create.topics.enable=false
+num.partitions=1
+default.replication.factor=${factor}
+min.insync.replicas=${minInSync}
+offsets.topic.num.partitions=1
+offsets.topic.replication.factor=${factor}
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=${factor}
+transaction.state.log.min.isr=${minInSync}
+group.initial.rebalance.delay.ms=0
+# A worker that was killed leaves its group after this long at the earliest.
+group.min.session.timeout.ms=1000
+# A broker that was killed may register again only when its old session has ended (default: 9 s).
+broker.session.timeout.ms=3000
+broker.heartbeat.interval.ms=500
+# One machine, one lab: what is rarely needed gets one thread.
+num.network.threads=2
+num.io.threads=4
+background.threads=2
+num.recovery.threads.per.data.dir=2
+log.cleaner.dedupe.buffer.size=16777216
+`;
+}
