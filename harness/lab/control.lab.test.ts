@@ -35,9 +35,15 @@ const upHere = (name: string, steps: string[] = []): Promise<Lab> =>
     progress: (step) => steps.push(step),
   });
 
-function upElsewhere(what: 'servers' | 'instance' | 'orphan', env: NodeJS.ProcessEnv = {}): ChildProcess {
+interface Elsewhere {
+  readonly child: ChildProcess;
+  /** Listens from the start: it may end at any time, and whoever asks later would wait for ever. */
+  readonly exited: Promise<unknown>;
+}
+
+function upElsewhere(what: 'servers' | 'instance' | 'orphan', env: NodeJS.ProcessEnv = {}): Elsewhere {
   const script = join(import.meta.dirname, 'testing/up.ts');
-  return spawn(
+  const child = spawn(
     process.execPath,
     ['--disable-warning=TimeoutNegativeWarning', script, join(parent, 'a'), what],
     {
@@ -45,8 +51,10 @@ function upElsewhere(what: 'servers' | 'instance' | 'orphan', env: NodeJS.Proces
       env: { ...process.env, ...env },
     },
   );
+  return { child, exited: once(child, 'exit') };
 }
 
+/** Up to the line that is waited for, or all of them. Once for a child: what follows is gone when it has ended. */
 async function linesOf(child: ChildProcess, until: (line: string) => boolean): Promise<string[]> {
   const lines: string[] = [];
   if (child.stdout === null) throw new Error('no stdout');
@@ -57,8 +65,7 @@ async function linesOf(child: ChildProcess, until: (line: string) => boolean): P
   return lines;
 }
 
-async function killed(child: ChildProcess): Promise<void> {
-  const exited = once(child, 'exit');
+async function killed({ child, exited }: Elsewhere): Promise<void> {
   child.kill('SIGKILL');
   await exited;
 }
@@ -139,17 +146,22 @@ test('two folders hold two labs that know nothing of each other', async () => {
 }, 180_000);
 
 test('while one process brings a lab up, another is refused and told who it is', async () => {
-  const child = upElsewhere('servers');
+  const { child, exited } = upElsewhere('servers');
   await linesOf(child, (line) => line.includes('answers'));
+  // It holds the lab for as long as the others ask, however slow they are.
+  child.kill('SIGSTOP');
   const refusal = expect.objectContaining({
     code: 'CDC-5112',
     message: expect.stringContaining(`pid ${child.pid}`),
   });
-  await expect(upHere('a')).rejects.toEqual(refusal);
-  await expect(labControl.down(join(parent, 'a'))).rejects.toEqual(refusal);
-  await expect(labControl.clean(join(parent, 'a'))).rejects.toEqual(refusal);
-  await linesOf(child, () => true);
-  if (child.exitCode === null) await once(child, 'exit');
+  try {
+    await expect(upHere('a')).rejects.toEqual(refusal);
+    await expect(labControl.down(join(parent, 'a'))).rejects.toEqual(refusal);
+    await expect(labControl.clean(join(parent, 'a'))).rejects.toEqual(refusal);
+  } finally {
+    child.kill('SIGCONT');
+  }
+  await exited;
 }, 180_000);
 
 /** Moments of an `up` in milliseconds; what is under way then differs from machine to machine, and should. */
@@ -163,9 +175,9 @@ test.each([
 ] as const)(
   'an up that is killed after %i ms is put right by %s',
   async (moment, command) => {
-    const child = upElsewhere('servers');
+    const up = upElsewhere('servers');
     await sleep(moment);
-    await killed(child);
+    await killed(up);
     const dir = join(parent, 'a');
     if (command === 'up') expect(await states(await upHere('a'))).toEqual(ALL_RUN);
     if (command === 'down') await labControl.down(dir);
@@ -207,7 +219,7 @@ test.skipIf(!userNamespaces)(
 );
 
 test('without Java nothing is half started, and the remedy is named', async () => {
-  const child = upElsewhere('servers', { PATH: '/nonexistent' });
+  const { child } = upElsewhere('servers', { PATH: '/nonexistent' });
   const said = (await linesOf(child, () => false)).join('\n');
   expect(said).toMatch(/Java is not installed|Cannot start kafka: java is not installed/);
   expect(processes('a')).toEqual([]);
