@@ -8,17 +8,19 @@ import { isAlive } from '../runtimes/process/process-table.ts';
 import { type Run, RunFile } from '../runtimes/process/run-file.ts';
 import { markedProcesses } from '../runtimes/process/spawn.ts';
 import { killTree } from '../runtimes/process/tree.ts';
-import type { Proof, ServiceInfo } from '../runtimes/runtime.ts';
+import type { Proof } from '../runtimes/runtime.ts';
 import { bootstrapServersOf, choosePorts, refuseOtherBrokers } from './brokers.ts';
 import type { LabContext } from './context.ts';
 import { needsConnect, OWN_ENGINES, pairText } from './engines.ts';
 import type { Lab, LabControl, UpOptions } from './instance.ts';
 import { dropEmptyGroups } from './instance-topics.ts';
 import { holdLab } from './lock.ts';
-import { LAB_INSTANCE, ProcessLab } from './process-lab.ts';
+import { ProcessLab } from './process-lab.ts';
+import { LAB_INSTANCE } from './record-instance.ts';
 import { serverNames, startServers } from './servers.ts';
 import { dropInstance, planOf, repairInstance, settleAll } from './standing-instance.ts';
 import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from './state-dir.ts';
+import { stopServices } from './stop-services.ts';
 
 const SEED_ROWS = 1_000;
 const VERIFY_EVERY_MS = 5_000;
@@ -45,7 +47,7 @@ async function up(options: UpOptions): Promise<Lab> {
     const started = (await context.runtime.services()).filter(
       ({ name, state }) => state !== 'stopped' && before.get(name) !== 'running',
     );
-    await stopServices(context, started);
+    await stopServices(context.runtime, started);
     throw error;
   }
 }
@@ -130,24 +132,9 @@ async function down(dir: string): Promise<readonly Proof[]> {
   await context.runtime.killUnrecorded();
   const services = await context.runtime.services();
   return stopServices(
-    context,
+    context.runtime,
     services.filter((service) => service.state !== 'stopped'),
   );
-}
-
-/** Writers first, servers last: each finds its peers alive while it ends. */
-async function stopServices(context: LabContext, services: readonly ServiceInfo[]): Promise<Proof[]> {
-  const proofs: Proof[] = [];
-  const stages: readonly ServiceInfo['kind'][][] = [
-    ['workload', 'verifier'],
-    ['worker'],
-    ['postgres', 'kafka'],
-  ];
-  for (const kinds of stages) {
-    const stage = services.filter((service) => kinds.includes(service.kind));
-    proofs.push(...(await settleAll(stage.map((service) => context.runtime.stop(service.name)))));
-  }
-  return proofs;
 }
 
 async function clean(dir: string): Promise<void> {

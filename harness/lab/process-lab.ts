@@ -1,17 +1,12 @@
-import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
+import { LabError } from '../../pipeline/contract/errors.ts';
 import { ensureEngines } from '../runtimes/process/engines.ts';
-import { freePorts } from '../runtimes/process/ports.ts';
-import { identify } from '../runtimes/process/process-table.ts';
-import type { InstanceRecord } from '../runtimes/process/run-file.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { LabContext } from './context.ts';
 import { engineOf, needsConnect, OWN_ENGINES } from './engines.ts';
 import type { Instance, InstanceSpec, Lab } from './instance.ts';
 import { checkInstanceName } from './instance-plan.ts';
+import { buildOrDrop, recordInstance } from './record-instance.ts';
 import { buildInstance, dropInstance, standingInstance } from './standing-instance.ts';
-
-/** The instance that `up` makes, and that outlives the process. */
-export const LAB_INSTANCE = 'lab';
 
 /** A lab of the process runtime, whose servers run. */
 export class ProcessLab implements Lab {
@@ -40,38 +35,10 @@ export class ProcessLab implements Lab {
     checkInstanceName(spec.name);
     refuseForeignDefects(spec);
     if (needsConnect(spec.engines ?? OWN_ENGINES)) await ensureEngines(() => undefined, signal);
-    const record = await this.#record(spec);
-    try {
-      await buildInstance(this.#context, record, signal);
-    } catch (error) {
-      // Where that fails too, the record stays, and the next `up` tries again.
-      await dropInstance(this.#context, spec.name).catch((cleanup: unknown) => {
-        throw new AggregateError([error, cleanup], messageOf(error));
-      });
-      throw error;
-    }
+    const record = await recordInstance(this.#context.runFile, spec);
+    const drop = () => dropInstance(this.#context, spec.name);
+    await buildOrDrop(buildInstance(this.#context, record, signal), drop);
     return standingInstance(this.#context, record);
-  }
-
-  async #record(spec: InstanceSpec): Promise<InstanceRecord> {
-    const owner = spec.name === LAB_INSTANCE ? null : (identify(process.pid) ?? null);
-    const [capture = 0, sink = 0, verifier = 0] = await freePorts(3);
-    const record: InstanceRecord = {
-      name: spec.name,
-      state: 'creating',
-      owner,
-      ports: { capture, sink, verifier },
-      spec: structuredClone(spec) as InstanceRecord['spec'],
-    };
-    await this.#context.runFile.update((run) => {
-      if (run.instances[spec.name] !== undefined) {
-        throw new LabError('CDC-5126', `There is an instance ${spec.name} already.`, {
-          remedy: 'Choose another name, or drop that one.',
-        });
-      }
-      run.instances[spec.name] = record;
-    });
-    return record;
   }
 }
 

@@ -4,11 +4,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labControl } from '../lab/control.ts';
 import type { Lab } from '../lab/instance.ts';
-import { loadFault, loadScenarios } from './catalogue.ts';
-import { openAccess } from './live-access.ts';
-import type { RunResult } from './result.ts';
-import { type RunOptions, runAll } from './run.ts';
-import { VARIANTS } from './scenario.ts';
+import { loadScenarios } from './catalogue.ts';
+import { runBothVariants, told } from './testing/both-variants.ts';
 import { UndoLog } from './undo.ts';
 
 /** Ten runs on a machine that is busy with other tests. */
@@ -27,32 +24,9 @@ afterAll(async () => {
   await rm(path.dirname(dir), { recursive: true, force: true });
 }, 120_000);
 
-async function runEverything(options: Partial<RunOptions>): Promise<RunResult> {
-  const scenarios = await loadScenarios();
-  return runAll(
-    {
-      plan: scenarios.flatMap((scenario) => VARIANTS.map((variant) => ({ scenario, variant }))),
-      tunables: {},
-      seed: 42,
-      keep: false,
-      noOp: false,
-      swap: false,
-      reproduce: 'npx vitest run --project integration harness/runner/lessons.lab.test.ts',
-      ...options,
-    },
-    { lab, openAccess, loadFault, listen: () => undefined, signal: new AbortController().signal },
-  );
-}
-
-/** What a failing test should print: each verdict with its reason. */
-const told = ({ results }: RunResult): string =>
-  results
-    .map((one) => `${one.scenario} ${one.variant}: ${one.verdict}, ${one.reason ?? 'as expected'}`)
-    .join('\n');
-
 describe('the five lessons, on a real lab', () => {
   it('get ten verdicts, each the expected one for the expected reason', { timeout: WITHIN_MS }, async () => {
-    const run = await runEverything({});
+    const run = await runBothVariants(lab, await loadScenarios());
     expect(run.results).toHaveLength(10);
     expect(run.ok, told(run)).toBe(true);
     for (const { proof } of run.results) expect(proof.injected).not.toBeNull();
@@ -60,14 +34,14 @@ describe('the five lessons, on a real lab', () => {
   });
 
   it('are all INCONCLUSIVE when every injection is left out', { timeout: WITHIN_MS }, async () => {
-    const run = await runEverything({ noOp: true });
+    const run = await runBothVariants(lab, await loadScenarios(), { noOp: true });
     const others = run.results.filter((one) => one.verdict !== 'INCONCLUSIVE');
     expect(others, told(run)).toEqual([]);
     for (const { reason } of run.results) expect(reason).toContain('not shown to have taken effect');
   });
 
   it('all go red when sound and naive pipelines are swapped', { timeout: WITHIN_MS }, async () => {
-    const run = await runEverything({ swap: true });
+    const run = await runBothVariants(lab, await loadScenarios(), { swap: true });
     expect(
       run.results.filter((one) => one.ok),
       told(run),

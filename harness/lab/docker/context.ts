@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { type ComposeProject, labImage } from '../../runtimes/docker/compose.ts';
 import type { DockerRuntime } from '../../runtimes/docker/docker-runtime.ts';
 import type { Run, RunFile } from '../../runtimes/process/run-file.ts';
-import { LAB_INSTANCE } from '../process-lab.ts';
+import { LAB_INSTANCE } from '../record-instance.ts';
 
 /** What everything that works on one lab of containers needs. */
 export interface DockerLabContext {

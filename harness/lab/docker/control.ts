@@ -7,17 +7,18 @@ import { connectEngine } from '../../runtimes/docker/engine.ts';
 import { removeRun } from '../../runtimes/docker/launch.ts';
 import { isAlive } from '../../runtimes/process/process-table.ts';
 import { type Run, RunFile } from '../../runtimes/process/run-file.ts';
-import type { Proof, ServiceInfo } from '../../runtimes/runtime.ts';
+import type { Proof } from '../../runtimes/runtime.ts';
 import { choosePorts } from '../brokers.ts';
 import type { Lab, LabControl, UpOptions } from '../instance.ts';
 import { dropEmptyGroups } from '../instance-topics.ts';
 import { holdLab } from '../lock.ts';
-import { LAB_INSTANCE } from '../process-lab.ts';
+import { LAB_INSTANCE, recordInstance } from '../record-instance.ts';
 import { serverNames } from '../servers.ts';
 import { settleAll } from '../standing-instance.ts';
 import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../state-dir.ts';
+import { stopServices } from '../stop-services.ts';
 import { type DockerLabContext, giveToContainers, projectOf, standingFolder } from './context.ts';
-import { DockerLab, recordInstance } from './docker-lab.ts';
+import { DockerLab } from './docker-lab.ts';
 import { dropInstance, planOf, refuseCluster, refuseForeignEngines } from './instance.ts';
 
 const SEED_ROWS = 1_000;
@@ -47,7 +48,7 @@ async function up(options: UpOptions): Promise<Lab> {
     const started = (await context.runtime.services()).filter(
       ({ name, state }) => state !== 'stopped' && before.get(name) !== 'running',
     );
-    await stopServices(context, started);
+    await stopServices(context.runtime, started);
     throw error;
   }
 }
@@ -55,7 +56,7 @@ async function up(options: UpOptions): Promise<Lab> {
 async function bringUp(context: DockerLabContext, options: UpOptions): Promise<void> {
   const { runFile } = context;
   if (options.withInstance && runFile.read()?.instances[LAB_INSTANCE] === undefined) {
-    await recordInstance(context, {
+    await recordInstance(runFile, {
       name: LAB_INSTANCE,
       source: { file: 'source' },
       sink: { file: 'sink' },
@@ -147,27 +148,9 @@ async function down(dir: string): Promise<readonly Proof[]> {
   const context = await contextOf(stateDir, new RunFile(stateDir));
   const services = await context.runtime.services();
   return stopServices(
-    context,
+    context.runtime,
     services.filter((service) => service.state !== 'stopped'),
   );
-}
-
-/** Writers first, servers last: each finds its peers alive while it ends. */
-async function stopServices(
-  { runtime }: DockerLabContext,
-  services: readonly ServiceInfo[],
-): Promise<Proof[]> {
-  const proofs: Proof[] = [];
-  const stages: readonly ServiceInfo['kind'][][] = [
-    ['workload', 'verifier'],
-    ['worker'],
-    ['postgres', 'kafka'],
-  ];
-  for (const kinds of stages) {
-    const stage = services.filter((service) => kinds.includes(service.kind));
-    proofs.push(...(await settleAll(stage.map((service) => runtime.stop(service.name)))));
-  }
-  return proofs;
 }
 
 async function clean(dir: string): Promise<void> {

@@ -1,11 +1,7 @@
-import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
-import { freePorts } from '../../runtimes/process/ports.ts';
-import { identify } from '../../runtimes/process/process-table.ts';
-import type { InstanceRecord } from '../../runtimes/process/run-file.ts';
 import type { Runtime } from '../../runtimes/runtime.ts';
 import type { Instance, InstanceSpec, Lab } from '../instance.ts';
 import { checkInstanceName } from '../instance-plan.ts';
-import { LAB_INSTANCE } from '../process-lab.ts';
+import { buildOrDrop, recordInstance } from '../record-instance.ts';
 import type { DockerLabContext } from './context.ts';
 import { buildInstance, dropInstance, refuseForeignEngines, standingInstance } from './instance.ts';
 
@@ -35,41 +31,9 @@ export class DockerLab implements Lab {
   async createInstance(spec: InstanceSpec, signal?: AbortSignal): Promise<Instance> {
     checkInstanceName(spec.name);
     refuseForeignEngines(spec);
-    const record = await recordInstance(this.#context, spec);
-    try {
-      await buildInstance(this.#context, record, signal);
-    } catch (error) {
-      // Where that fails too, the record stays, and the next `up` tries again.
-      await dropInstance(this.#context, spec.name).catch((cleanup: unknown) => {
-        throw new AggregateError([error, cleanup], messageOf(error));
-      });
-      throw error;
-    }
+    const record = await recordInstance(this.#context.runFile, spec);
+    const drop = () => dropInstance(this.#context, spec.name);
+    await buildOrDrop(buildInstance(this.#context, record, signal), drop);
     return standingInstance(this.#context, record);
   }
-}
-
-/** Writes down what is about to be made. The instance `lab` belongs to the lab, every other to this process. */
-export async function recordInstance(
-  { runFile }: DockerLabContext,
-  spec: InstanceSpec,
-): Promise<InstanceRecord> {
-  const owner = spec.name === LAB_INSTANCE ? null : (identify(process.pid) ?? null);
-  const [capture = 0, sink = 0, verifier = 0] = await freePorts(3);
-  const record: InstanceRecord = {
-    name: spec.name,
-    state: 'creating',
-    owner,
-    ports: { capture, sink, verifier },
-    spec: structuredClone(spec) as InstanceRecord['spec'],
-  };
-  await runFile.update((run) => {
-    if (run.instances[spec.name] !== undefined) {
-      throw new LabError('CDC-5126', `There is an instance ${spec.name} already.`, {
-        remedy: 'Choose another name, or drop that one.',
-      });
-    }
-    run.instances[spec.name] = record;
-  });
-  return record;
 }

@@ -3,11 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labelOfRun, leftOf } from '../../../docker/testing/engine.ts';
-import { loadFault, loadScenarios } from '../../runner/catalogue.ts';
-import { openAccess } from '../../runner/live-access.ts';
-import type { RunResult } from '../../runner/result.ts';
-import { runAll } from '../../runner/run.ts';
-import { type Scenario, VARIANTS } from '../../runner/scenario.ts';
+import { loadScenarios } from '../../runner/catalogue.ts';
+import { runBothVariants, told } from '../../runner/testing/both-variants.ts';
 import { UndoLog } from '../../runner/undo.ts';
 import { connectEngine } from '../../runtimes/docker/engine.ts';
 import type { Lab } from '../instance.ts';
@@ -33,29 +30,9 @@ afterAll(async () => {
   await rm(join(dir, '..'), { recursive: true, force: true });
 }, 120_000);
 
-function runScenarios(scenarios: readonly Scenario[], on: Lab = lab): Promise<RunResult> {
-  return runAll(
-    {
-      plan: scenarios.flatMap((scenario) => VARIANTS.map((variant) => ({ scenario, variant }))),
-      tunables: {},
-      seed: 42,
-      keep: false,
-      noOp: false,
-      swap: false,
-      reproduce: 'npm run test:docker -- harness/lab/docker/lessons.docker.test.ts',
-    },
-    { lab: on, openAccess, loadFault, listen: () => undefined, signal: new AbortController().signal },
-  );
-}
-
-const told = ({ results }: RunResult): string =>
-  results
-    .map((one) => `${one.scenario} ${one.variant}: ${one.verdict}, ${one.reason ?? 'as expected'}`)
-    .join('\n');
-
 describe('the five lessons, in containers', () => {
   it('get ten verdicts, each the expected one for the expected reason', { timeout: WITHIN_MS }, async () => {
-    const run = await runScenarios(await loadScenarios());
+    const run = await runBothVariants(lab, await loadScenarios());
     expect(run.results).toHaveLength(10);
     expect(run.ok, told(run)).toBe(true);
     for (const { proof, runtime } of run.results) {
@@ -95,7 +72,7 @@ describe('the five lessons, in containers', () => {
       createInstance: (spec) => lab.createInstance(spec),
     };
     const restart = (await loadScenarios()).filter(({ id }) => id === 'restart');
-    const { results, ok } = await runScenarios(restart, lame);
+    const { results, ok } = await runBothVariants(lame, restart);
     expect(ok).toBe(false);
     expect(results.map(({ verdict }) => verdict)).toEqual(['INCONCLUSIVE', 'INCONCLUSIVE']);
     for (const { reason } of results) expect(reason).toContain('not run, the docker runtime cannot kill');

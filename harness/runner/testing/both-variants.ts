@@ -1,0 +1,34 @@
+import type { Lab } from '../../lab/instance.ts';
+import { loadFault } from '../catalogue.ts';
+import { openAccess } from '../live-access.ts';
+import type { RunResult } from '../result.ts';
+import { type RunOptions, runAll } from '../run.ts';
+import { type Scenario, VARIANTS } from '../scenario.ts';
+
+/** Runs each scenario on the lab, sound and naive; `own` changes how. */
+export function runBothVariants(
+  lab: Lab,
+  scenarios: readonly Scenario[],
+  own: Partial<RunOptions> = {},
+): Promise<RunResult> {
+  return runAll(
+    {
+      plan: scenarios.flatMap((scenario) => VARIANTS.map((variant) => ({ scenario, variant }))),
+      tunables: {},
+      seed: 42,
+      keep: false,
+      noOp: false,
+      swap: false,
+      reproduce: 'cdc-lab run --all --seed 42',
+      ...own,
+    },
+    { lab, openAccess, loadFault, listen: () => undefined, signal: new AbortController().signal },
+  );
+}
+
+/** What a failing test should print: each verdict with its reason. */
+export function told({ results }: RunResult): string {
+  return results
+    .map((one) => `${one.scenario} ${one.variant}: ${one.verdict}, ${one.reason ?? 'as expected'}`)
+    .join('\n');
+}
