@@ -3,12 +3,14 @@ import path from 'node:path';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import type { EnginePair } from '../../lab/engines.ts';
 import { holdLab } from '../../lab/lock.ts';
+import { checkDisk } from '../../lab/state-dir.ts';
 import { loadFault, loadReporter, loadScenario, scenarioIds } from '../../runner/catalogue.ts';
 import type { JournalEvent } from '../../runner/journal.ts';
 import { openAccess } from '../../runner/live-access.ts';
 import { replayUndo } from '../../runner/replay-undo.ts';
 import { Multiplexer } from '../../runner/reporter.ts';
 import type { RunResult } from '../../runner/result.ts';
+import { roomFor } from '../../runner/room.ts';
 import { type RunOptions, runAll } from '../../runner/run.ts';
 import { type Scenario, VARIANTS, type VariantName } from '../../runner/scenario.ts';
 import { UsageError } from '../../runner/usage-error.ts';
@@ -28,6 +30,7 @@ export async function run(
   const variants = options.variant === undefined ? VARIANTS : [options.variant as VariantName];
   const reporters = await reportersOf(context, options);
   const runOptions = optionsOf(scenarios, variants, options, ids);
+  checkDisk(context.dir, roomFor(runOptions, Number(options.brokers ?? 1)));
   const { result, undone } = await withLab(context, options, runOptions, reporters);
   await reporters.end(result);
   for (const { reporter, error } of reporters.failures) {
