@@ -61,6 +61,8 @@ export interface TaskMetrics {
 export interface TaskContext {
   readonly connector: string;
   readonly workerId: string;
+  /** Id of the task among those of its connector; 0 where it is left out. */
+  readonly taskId?: number;
   readonly bootstrapServers: readonly string[];
   /** Compacted topic with the positions of source connectors, as Connect's `offset.storage.topic`. */
   readonly offsetsTopic: string;

@@ -52,7 +52,7 @@ const JSON_CONVERTER = 'org.apache.kafka.connect.json.JsonConverter';
 export const KEYS: Readonly<Record<string, ConfigKey>> = {
   name: key(null, nonEmpty),
   'connector.class': key(CLASS_NAME),
-  'tasks.max': key('1', oneOf('1')),
+  'tasks.max': key('1', integer(1, 1_000)),
   topics: key(null, nonEmpty),
   'topics.regex': key(null, regex),
   'key.converter': key(JSON_CONVERTER, oneOf(JSON_CONVERTER)),
@@ -83,7 +83,7 @@ export const KEYS: Readonly<Record<string, ConfigKey>> = {
   'errors.tolerance': key('none', oneOf('none', 'all')),
   'errors.log.enable': key('true', boolean),
   'errors.deadletterqueue.topic.name': key(''),
-  'errors.deadletterqueue.topic.replication.factor': key('1', integer(1, 100)),
+  'errors.deadletterqueue.topic.replication.factor': key('-1', integer(-1, 100)),
   'errors.deadletterqueue.context.headers.enable': key('true', boolean),
   'unavailable.value.placeholder': key('__debezium_unavailable_value', nonEmpty),
   'consumer.override.auto.offset.reset': key('earliest', oneOf('earliest')),

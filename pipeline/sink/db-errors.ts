@@ -20,6 +20,12 @@ export function isTransient(error: unknown): boolean {
   );
 }
 
+/** The broker does not answer, or is not the partition's leader any more: the client library's own errors. */
+export function isBrokerError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && code.startsWith('PLT_KFK_');
+}
+
 /** A value that does not fit, or breaks a constraint: one of the records is to blame, and would be again. */
 export function isDataError(error: unknown): boolean {
   const state = sqlState(error);

@@ -8,6 +8,7 @@ export interface DeadLetterOptions {
   readonly replicationFactor: number;
   readonly contextHeaders: boolean;
   readonly connector: string;
+  readonly taskId: number;
   readonly clientId: string;
   readonly bootstrapServers: readonly string[];
   readonly backoff: Backoff;
@@ -16,13 +17,17 @@ export interface DeadLetterOptions {
 const PREFIX = '__connect.errors.';
 
 /** Headers as Kafka Connect's DeadLetterQueueReporter writes them. */
-export function errorHeaders(record: ConsumedRecord, error: Error, connector: string): Map<string, string> {
+export function errorHeaders(
+  record: ConsumedRecord,
+  error: Error,
+  { connector, taskId }: { readonly connector: string; readonly taskId: number },
+): Map<string, string> {
   return new Map([
     [`${PREFIX}topic`, record.topic],
     [`${PREFIX}partition`, String(record.partition)],
     [`${PREFIX}offset`, String(record.offset)],
     [`${PREFIX}connector.name`, connector],
-    [`${PREFIX}task.id`, '0'],
+    [`${PREFIX}task.id`, String(taskId)],
     [`${PREFIX}stage`, 'TASK_PUT'],
     [`${PREFIX}class.name`, 'io.debezium.connector.jdbc.JdbcSinkConnectorTask'],
     [`${PREFIX}exception.class.name`, error.name],
@@ -76,7 +81,7 @@ export class DeadLetters {
   #headers(record: ConsumedRecord, error: Error): Map<string, Buffer> {
     const headers = new Map(record.headers);
     if (!this.#options.contextHeaders) return headers;
-    for (const [name, value] of errorHeaders(record, error, this.#options.connector)) {
+    for (const [name, value] of errorHeaders(record, error, this.#options)) {
       headers.set(name, Buffer.from(value));
     }
     return headers;

@@ -110,6 +110,11 @@ export class GroupReader {
     }
   }
 
+  /** Grows with each rebalance of the group; 0 before it is joined. */
+  get generation(): number {
+    return this.#consumer.generationId;
+  }
+
   /** Topics that exist now. */
   topics(): Promise<string[]> {
     return this.#withAdmin((admin) => admin.listTopics());

@@ -36,6 +36,13 @@ async function createTopic(topic: string, numPartitions = 1): Promise<void> {
   await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
 }
 
+async function ownersOf(topic: string): Promise<Set<unknown>> {
+  const found = await db.rows(`SELECT to_regclass('_cdc_offsets') IS NOT NULL AS found`);
+  if (found[0]?.found !== true) return new Set();
+  const rows = await db.rows('SELECT owner FROM _cdc_offsets WHERE topic = $1', [topic]);
+  return new Set(rows.map(({ owner }) => owner));
+}
+
 async function start(topics: readonly string[], workerId = 'sink@test'): Promise<Task & AsyncDisposable> {
   const config = { ...db.config, topics: topics.join(',') };
   const task = await sink.start(config, testContext(id, brokers, { workerId }));
@@ -145,6 +152,22 @@ describe('the group’s offsets become those of the sink', () => {
     }
     await until('the group has no lag', async () => (await groupLag([topic])) === 0, 30_000);
   });
+});
+
+test('a member is given partitions of a topic that it has not found yet, and reads them', async () => {
+  const [early, late] = [`${id}.public.a`, `${id}.public.b`];
+  for (const topic of [early, late]) await createTopic(topic, 2);
+  // The first to join assigns, and knows both.
+  await using _knowing = await start([early, late], 'knows-both');
+  await until('the first owns both topics', async () => (await ownersOf(late)).has('knows-both'));
+  await using _learning = await start([early], 'knows-one');
+  {
+    await using _writer = await writeTo([early, late], 2);
+    await until('both members own some of it', async () => (await ownersOf(late)).size === 2);
+  }
+  await until('the group has no lag', async () => (await groupLag([early, late])) === 0, 30_000);
+  const rows = await db.rows(`SELECT topic, topic_id FROM _cdc_offsets WHERE topic_id = ''`);
+  expect(rows).toEqual([]);
 });
 
 test('another client takes the place of one that lost touch: it joins, and its commits count', async () => {

@@ -8,7 +8,7 @@ import { Backoff } from './backoff.ts';
 import { ensureBookkeeping, pruneBookkeeping } from './bookkeeping.ts';
 import { claimPartition } from './claim.ts';
 import type { SinkConfig } from './config.ts';
-import { explain, isTransient } from './db-errors.ts';
+import { explain, isBrokerError, isTransient } from './db-errors.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { GroupCommits } from './group-commits.ts';
 import { GroupReader, type TopicPartition } from './group-reader.ts';
@@ -79,6 +79,7 @@ export class SinkTask implements Task {
             replicationFactor: config.deadLetterReplicationFactor,
             contextHeaders: config.deadLetterContextHeaders,
             connector,
+            taskId: context.taskId ?? 0,
             clientId,
             bootstrapServers,
             backoff: this.#backoff,
@@ -156,7 +157,9 @@ export class SinkTask implements Task {
     components.push({
       component: 'consumer-group',
       health: this.#joined ? 'ok' : 'degraded',
-      detail: this.#joined ? `${this.#lanes.size} partitions assigned` : 'not a member yet',
+      detail: this.#joined
+        ? `${this.#lanes.size} partitions assigned, generation ${this.#reader.generation}`
+        : 'not a member yet',
     });
     return components;
   }
@@ -221,9 +224,11 @@ export class SinkTask implements Task {
         this.#backoff.succeeded(component);
         return result;
       } catch (error) {
-        const passes = component === 'database' ? isTransient(error) : !(error instanceof LabError);
+        // What takes a partition over asks the broker, too.
+        const isBroker = component === 'broker' || isBrokerError(error);
+        const passes = isBroker ? !(error instanceof LabError) : isTransient(error);
         if (!passes || this.#stopping) throw error;
-        await this.#backoff.wait(component, attempt, error);
+        await this.#backoff.wait(isBroker ? 'broker' : component, attempt, error);
       }
     }
   }
@@ -266,7 +271,8 @@ export class SinkTask implements Task {
     await Promise.all(old.map(({ ended }) => ended));
     this.#lanes = new Map();
     this.#commits.forget();
-    const metadata = await this.#retry('broker', () => this.#watch.refresh());
+    const topics = assigned.map(({ topic }) => topic);
+    const metadata = await this.#retry('broker', () => this.#watch.refresh(topics));
     const claims: Claim[] = [];
     for (const part of assigned) {
       // Assigned again while this one was taking over: the newer assignment counts.

@@ -60,9 +60,14 @@ export class TopicWatch {
     return { changed, isMissing };
   }
 
-  /** @throws LabError CDC-2002 where a topic in use is another one by the same name. */
-  async refresh(): Promise<ClusterMetadata> {
-    const metadata = await this.#options.reader.metadata(this.#topics);
+  /**
+   * @param assigned topics that the group has given to this member. The member that assigns may have found one that
+   * this one has not: it is read all the same, and {@link look} then joins with it.
+   * @throws LabError CDC-2002 where a topic in use is another one by the same name.
+   */
+  async refresh(assigned: readonly string[] = []): Promise<ClusterMetadata> {
+    const topics = new Set([...this.#topics, ...this.#options.inUse(), ...assigned]);
+    const metadata = await this.#options.reader.metadata([...topics]);
     this.#learn(metadata);
     return metadata;
   }

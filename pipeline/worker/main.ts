@@ -46,6 +46,7 @@ async function main(): Promise<void> {
     workerId: file.workerId,
     bootstrapServers: file.bootstrapServers,
     offsetsTopic: file.offsetsTopic,
+    tasks: file.tasks,
     plugins: createPlugins(),
     store: new ConnectorStore(join(file.stateDir, 'connectors.json')),
     secrets,

@@ -116,7 +116,17 @@ export class ManagedConnector {
         state: connectorState === 'STOPPED' && state !== null ? 'RUNNING' : connectorState,
         worker_id,
       },
-      tasks: state === null ? [] : [{ id: 0, state, worker_id, ...(state === 'FAILED' ? trace : {}) }],
+      tasks:
+        state === null
+          ? []
+          : [
+              {
+                id: this.#options.context.taskId ?? 0,
+                state,
+                worker_id,
+                ...(state === 'FAILED' ? trace : {}),
+              },
+            ],
       type: this.plugin.type,
     };
   }

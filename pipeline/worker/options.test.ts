@@ -21,7 +21,13 @@ async function configFile(changes: object = {}): Promise<string> {
 describe("the worker's arguments", () => {
   it('are read with their defaults', async () => {
     expect(await readArguments(['--config', await configFile(), '--defect', 'a', '--defect', 'b'])).toEqual({
-      file: { ...good, names: [], offsetsTopic: 'connect-offsets', stopDeadlineMs: 10_000 },
+      file: {
+        ...good,
+        names: [],
+        offsetsTopic: 'connect-offsets',
+        stopDeadlineMs: 10_000,
+        tasks: { id: 0, of: 1 },
+      },
       defects: ['a', 'b'],
       crashPoints: false,
       logLevel: 'info',

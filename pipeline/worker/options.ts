@@ -21,6 +21,14 @@ const keys = {
   stateDir: z.string().min(1),
   /** Compacted topic with the positions of source connectors. */
   offsetsTopic: z.string().min(1).default('connect-offsets'),
+  /**
+   * Which task of each sink connector this process runs, and how many processes there are that run one each. They
+   * share the connector's consumer group, and Kafka gives each its partitions.
+   */
+  tasks: z
+    .strictObject({ id: z.int().min(0), of: z.int().min(1) })
+    .refine(({ id, of }) => id < of, { path: ['id'], message: 'must be less than `of`' })
+    .default({ id: 0, of: 1 }),
   /** How long a task may take to stop. */
   stopDeadlineMs: z.int().positive().default(10_000),
 };

@@ -17,11 +17,14 @@ import { ManagedConnector } from './managed-connector.ts';
 import type { WorkerMetrics } from './metrics.ts';
 import type { Secrets } from './secrets.ts';
 import type { ConnectorStore, StoredConnector, Target } from './store.ts';
+import { ALONE, type TaskShare, taskProblems } from './task-share.ts';
 
 export interface WorkerOptions {
   readonly workerId: string;
   readonly bootstrapServers: readonly string[];
   readonly offsetsTopic: string;
+  /** Which task of each sink connector is run here, of how many. */
+  readonly tasks?: TaskShare;
   readonly plugins: readonly ConnectorPlugin[];
   readonly store: ConnectorStore;
   readonly secrets: Secrets;
@@ -36,10 +39,12 @@ export interface WorkerOptions {
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #connectors = new Map<string, ManagedConnector>();
+  readonly #share: TaskShare;
   #closing = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
+    this.#share = options.tasks ?? ALONE;
   }
 
   get plugins(): readonly ConnectorPlugin[] {
@@ -175,7 +180,8 @@ export class Worker {
   /** Everything wrong with a configuration, variables that are not set included. */
   validate(plugin: ConnectorPlugin, given: ConnectorConfig): readonly ConfigProblem[] {
     const { config, problems } = this.#options.secrets.resolve(given);
-    return [...problems, ...plugin.validate(config)];
+    const tasks = plugin.type === 'sink' ? taskProblems(config, this.#share) : [];
+    return [...problems, ...plugin.validate(config), ...tasks];
   }
 
   /** The plugin of that class: the full name, or as Connect allows its last part, with or without `Connector`. */
@@ -194,7 +200,7 @@ export class Worker {
 
   #host(name: string, plugin: ConnectorPlugin, config: ConnectorConfig, target: Target): ManagedConnector {
     const { secrets, stopDeadlineMs } = this.#options;
-    const context = this.#contextOf(name);
+    const context = this.#contextOf(name, plugin.type);
     const { log } = context;
     const connector = new ManagedConnector({
       name,
@@ -211,18 +217,21 @@ export class Worker {
     return connector;
   }
 
-  #contextOf(name: string): TaskContext {
+  #contextOf(name: string, type: ConnectorPlugin['type']): TaskContext {
     const { workerId, bootstrapServers, offsetsTopic, crashPoints, defects, logOf } = this.#options;
+    const taskId = type === 'sink' ? this.#share.id : 0;
     const log = logOf({ connector: name });
     const metrics = this.metrics.forConnector(name);
-    return { connector: name, workerId, bootstrapServers, offsetsTopic, log, metrics, crashPoints, defects };
+    const where = { workerId, taskId, bootstrapServers, offsetsTopic };
+    return { connector: name, ...where, log, metrics, crashPoints, defects };
   }
 
   #resolved(name: string) {
     const connector = this.connector(name);
     const { config, problems } = this.#options.secrets.resolve(connector.config);
     if (problems.length > 0) throw invalidConfig(problems);
-    return { plugin: connector.plugin, config, context: this.#contextOf(name) };
+    const { plugin } = connector;
+    return { plugin, config, context: this.#contextOf(name, plugin.type) };
   }
 
   #check(name: string, given: ConnectorConfig): { config: ConnectorConfig; plugin: ConnectorPlugin } {

@@ -7,7 +7,7 @@ interface NamedTask {
   Params: { name: string; task: string };
 }
 
-/** Tasks: each connector has one, number 0, unless it is stopped. */
+/** Tasks: each connector has one here, unless it is stopped. Those of its sisters are asked of them. */
 export function taskRoutes(app: FastifyInstance, worker: Worker): void {
   app.get<Named>('/connectors/:name/tasks', (request) => {
     const { name, config, plugin } = worker.connector(request.params.name);
