@@ -20,10 +20,16 @@ export function isTransient(error: unknown): boolean {
   );
 }
 
-/** The broker does not answer, or is not the partition's leader any more: the client library's own errors. */
-export function isBrokerError(error: unknown): boolean {
+/**
+ * Who is to be waited for after an error; null where it will not pass by itself. What takes a partition over works on
+ * the database and asks the broker, too: that one's errors are the client library's.
+ */
+export function toWaitFor(work: 'database' | 'broker', error: unknown): 'database' | 'broker' | null {
+  if (error instanceof LabError) return null;
   const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && code.startsWith('PLT_KFK_');
+  const isBroker = typeof code === 'string' && code.startsWith('PLT_KFK_');
+  if (work === 'broker' || isBroker) return 'broker';
+  return isTransient(error) ? 'database' : null;
 }
 
 /** A value that does not fit, or breaks a constraint: one of the records is to blame, and would be again. */

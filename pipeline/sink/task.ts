@@ -8,7 +8,7 @@ import { Backoff } from './backoff.ts';
 import { ensureBookkeeping, pruneBookkeeping } from './bookkeeping.ts';
 import { claimPartition } from './claim.ts';
 import type { SinkConfig } from './config.ts';
-import { explain, isBrokerError, isTransient } from './db-errors.ts';
+import { explain, toWaitFor } from './db-errors.ts';
 import { DeadLetters } from './dead-letters.ts';
 import { GroupCommits } from './group-commits.ts';
 import { GroupReader, type TopicPartition } from './group-reader.ts';
@@ -84,8 +84,13 @@ export class SinkTask implements Task {
             bootstrapServers,
             backoff: this.#backoff,
           });
-    const { pool } = { pool: this.#pool };
-    const dependencies = { pool, config, context, offsets: this.#offsets, backoff: this.#backoff };
+    const dependencies = {
+      pool: this.#pool,
+      config,
+      context,
+      offsets: this.#offsets,
+      backoff: this.#backoff,
+    };
     this.#applier = new Applier({ ...dependencies, deadLetters: this.#deadLetters });
     this.#admit = defects.reduce((stage, defect) => defect.admit?.(stage) ?? stage, healthyAdmit);
     this.#apply = defects.reduce<ApplyStage>(
@@ -224,11 +229,9 @@ export class SinkTask implements Task {
         this.#backoff.succeeded(component);
         return result;
       } catch (error) {
-        // What takes a partition over asks the broker, too.
-        const isBroker = component === 'broker' || isBrokerError(error);
-        const passes = isBroker ? !(error instanceof LabError) : isTransient(error);
-        if (!passes || this.#stopping) throw error;
-        await this.#backoff.wait(isBroker ? 'broker' : component, attempt, error);
+        const culprit = toWaitFor(component, error);
+        if (culprit === null || this.#stopping) throw error;
+        await this.#backoff.wait(culprit, attempt, error);
       }
     }
   }
