@@ -1,7 +1,9 @@
 import { Admin, Producer } from '@platformatic/kafka';
+import type { TaskContext } from '../contract/connector.ts';
 import type { ConsumedRecord } from '../contract/records.ts';
 import type { Backoff } from './backoff.ts';
 import type { Poison } from './binder.ts';
+import type { SinkConfig } from './config.ts';
 
 export interface DeadLetterOptions {
   readonly topic: string;
@@ -113,4 +115,20 @@ export class DeadLetters {
 
 function idOf(record: ConsumedRecord): string {
   return `${record.topic}-${record.partition}@${record.offset}`;
+}
+
+/** As the configuration wants them; null where a record that cannot be applied ends the task. */
+export function deadLettersOf(
+  config: SinkConfig,
+  { connector, taskId = 0, bootstrapServers }: TaskContext,
+  own: Pick<DeadLetterOptions, 'clientId' | 'backoff'>,
+): DeadLetters | null {
+  const { deadLetterTopic: topic } = config;
+  if (topic === null) return null;
+  const { deadLetterReplicationFactor: replicationFactor, deadLetterContextHeaders: contextHeaders } = config;
+  return new DeadLetters({
+    ...{ topic, replicationFactor, contextHeaders },
+    ...{ connector, taskId, bootstrapServers },
+    ...own,
+  });
 }

@@ -9,7 +9,7 @@ import { ensureBookkeeping, pruneBookkeeping } from './bookkeeping.ts';
 import { claimPartition } from './claim.ts';
 import type { SinkConfig } from './config.ts';
 import { explain, toWaitFor } from './db-errors.ts';
-import { DeadLetters } from './dead-letters.ts';
+import { type DeadLetters, deadLettersOf } from './dead-letters.ts';
 import { GroupCommits } from './group-commits.ts';
 import { GroupReader, type TopicPartition } from './group-reader.ts';
 import { lagByTable } from './lag.ts';
@@ -71,19 +71,7 @@ export class SinkTask implements Task {
     this.#pool = connectPool(config, connector, log);
     this.#offsets = new OffsetStore(connector, context.workerId);
     const clientId = `${connector}-${context.workerId}`.replaceAll(/\s/g, '_');
-    this.#deadLetters =
-      config.deadLetterTopic === null
-        ? null
-        : new DeadLetters({
-            topic: config.deadLetterTopic,
-            replicationFactor: config.deadLetterReplicationFactor,
-            contextHeaders: config.deadLetterContextHeaders,
-            connector,
-            taskId: context.taskId ?? 0,
-            clientId,
-            bootstrapServers,
-            backoff: this.#backoff,
-          });
+    this.#deadLetters = deadLettersOf(config, context, { clientId, backoff: this.#backoff });
     const dependencies = {
       pool: this.#pool,
       config,
