@@ -175,7 +175,7 @@ export class ChangeWatch {
       this.state.keysLeft += all.length - keys.length;
       if (keys.length === 0) continue;
       const pair = pairTables(table, catalogues.copies.get(table.id));
-      const resolved = await resolveKeys(source, pair, 1, keys);
+      const resolved = await resolveKeys(source, pair, keys);
       suspected.push({ pair, suspects: resolved.map(({ text }) => text) });
     }
     const answers = await settle(source, sink, suspected, {

@@ -8,7 +8,14 @@ import { sketchedKeys } from './sketch.ts';
 
 const BUCKETS = 64;
 
-async function localise(pair: DatabasePair, way: Way, own: Partial<BadBuckets> = {}): Promise<Suspect[]> {
+type Told = Omit<Suspect, 'keyHash'>;
+
+async function localise(
+  pair: DatabasePair,
+  way: Way,
+  own: Partial<BadBuckets> = {},
+  most = 10_000,
+): Promise<Told[]> {
   const [ours, theirs] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
   const table = ours.get('public.items');
   if (table === undefined) throw new Error('no table');
@@ -21,9 +28,12 @@ async function localise(pair: DatabasePair, way: Way, own: Partial<BadBuckets> =
       ] as const;
       const bad = differingBuckets(...digests);
       const found = { bad, buckets: BUCKETS, rows: digests[0].rows, knownRows: 0, ...own };
-      const suspects: Suspect[] = [];
-      for await (const one of differingKeys(pair.source, pair.sink, tables, found, way)) suspects.push(one);
-      return suspects.sort((a, b) => (a.keyText < b.keyText ? -1 : 1));
+      const suspects: Told[] = [];
+      for await (const one of differingKeys(pair.source, pair.sink, tables, found, { most }, way)) {
+        const { keyHash, ...told } = one;
+        suspects.push(told);
+      }
+      return suspects.sort((a, b) => ((a.keyText ?? '') < (b.keyText ?? '') ? -1 : 1));
     }),
   );
 }
@@ -46,6 +56,42 @@ test.each(WAYS)('by %s, what was planted is found and nothing else', async (way)
     { keyText: '["k7"]', sourceRows: 1, sinkRows: 0 },
     { keyText: '["k9"]', sourceRows: 1, sinkRows: 1 },
   ]);
+});
+
+test('of many differences the first are listed, and all are counted by how many rows each side has', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSink(`ALTER TABLE items DROP CONSTRAINT items_pkey;
+    INSERT INTO items SELECT * FROM items WHERE right(id, 2) = '11'; DELETE FROM items WHERE right(id, 2) = '22';
+    INSERT INTO items SELECT 'new' || id, v FROM items WHERE right(id, 2) = '33';
+    UPDATE items SET v = v || '.' WHERE right(id, 1) = '4'`);
+  const tally = (found: readonly Told[]) =>
+    Object.fromEntries(
+      [...Map.groupBy(found, (one) => `${one.sourceRows}:${one.sinkRows}`)].map(([rows, own]) => [
+        rows,
+        own.length,
+      ]),
+    );
+  const all = { '1:2': 30, '1:0': 30, '0:1': 30, '1:1': 300 };
+  const buckets = await localise(pair, 'buckets');
+  expect(tally(buckets)).toEqual(all);
+  expect(await localise(pair, 'merge')).toEqual(buckets);
+  const few = await localise(pair, 'merge', {}, 7);
+  expect(tally(few)).toEqual(all);
+  const listed = few.filter(({ keyText }) => keyText !== null);
+  expect(listed).toHaveLength(7);
+  expect(buckets).toEqual(expect.arrayContaining(listed));
+});
+
+test('rows whose key is NULL in a copy without primary key are found beside those of all keys', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY, v text);
+    INSERT INTO items SELECT i, 'v' FROM generate_series(1, 3000) i`);
+  await pair.onSink(`ALTER TABLE items DROP CONSTRAINT items_pkey; ALTER TABLE items ALTER id DROP NOT NULL;
+    INSERT INTO items VALUES (NULL, 'x')`);
+  for (const way of WAYS) {
+    expect(await localise(pair, way)).toEqual([{ keyText: '[null]', sourceRows: 0, sinkRows: 1 }]);
+  }
 });
 
 test('scattered differences are read back from the sketch; too many for it are found all the same', async () => {

@@ -1,6 +1,7 @@
 import type { Database } from '../postgres.ts';
+import { differingHashes } from './packed.ts';
 import type { TablePair } from './pairing.ts';
-import { drillDown, type Suspect } from './scan.ts';
+import { drillDown, type Filter, type Suspect } from './scan.ts';
 import { cellCount, sketchedKeys } from './sketch.ts';
 
 /** What the grouped scan left: which of so many buckets differ, in a table of so many rows. */
@@ -12,14 +13,24 @@ export interface BadBuckets {
   readonly knownRows: number;
 }
 
+export interface Listing {
+  /** Keys that are given with their text; others are only counted. */
+  readonly most: number;
+  /** Keys that are left out, by their hash. */
+  readonly isKnown?: (keyHash: bigint) => boolean;
+}
+
 /**
  * How the rows that differ are found. `buckets`: the rows of bad buckets are compared one by one. `sketch`: a further
- * scan adds all rows up in a table from which the differing ones can be read back. `merge`: all rows are compared.
+ * scan adds all rows up in a table from which the differing ones can be read back. `merge`: the hashes of all rows, or
+ * of those of bad buckets, are compared in their order.
  */
 export type Way = 'buckets' | 'sketch' | 'merge';
 
 /** Below so many rows a look at all of them is the quickest. */
 const FEW_ROWS = 20_000;
+/** Rows of bad buckets up to which they are compared one by one: beyond, their hashes in arrays are quicker. */
+const FEW_BAD_ROWS = 50_000;
 /** Share of bad buckets up to which their rows are fewer than a further scan costs (`npm run bench -- verify-diff`). */
 const FEW_BAD = 0.3;
 /** Share above which it cannot be told from the buckets how many rows differ: each holds several. */
@@ -28,7 +39,8 @@ const MOST_BAD = 0.95;
 /** Chooses by the share of the buckets that are bad. */
 export function wayFor({ bad, buckets, rows }: BadBuckets): Way {
   const share = bad.length / buckets;
-  if (share <= FEW_BAD || rows <= FEW_ROWS) return 'buckets';
+  if (rows <= FEW_ROWS || share * rows <= FEW_BAD_ROWS) return 'buckets';
+  if (share <= FEW_BAD) return 'merge';
   return share <= MOST_BAD ? 'sketch' : 'merge';
 }
 
@@ -42,26 +54,34 @@ export function differingRows({ bad, buckets, knownRows }: BadBuckets): number {
   return Math.ceil(2 * keys * 1.1 + knownRows + 50);
 }
 
-/** The keys whose rows differ. Both databases must be inside a snapshot; nothing is held in memory but bounded tables. */
+/**
+ * The keys whose rows differ. Both databases must be inside a snapshot; nothing is held in memory but bounded tables,
+ * and the hashes of the keys that are listed.
+ */
 export async function* differingKeys(
   source: Database,
   sink: Database,
   pair: TablePair,
   found: BadBuckets,
+  { most, isKnown = () => false }: Listing,
   way: Way = wayFor(found),
 ): AsyncGenerator<Suspect> {
-  const { bad, buckets } = found;
-  if (way === 'buckets') {
-    yield* drillDown(source, sink, pair, { tag: 'buckets', bad, buckets });
-    return;
-  }
+  const { bad, buckets, rows } = found;
+  const inBad: Filter = { tag: 'buckets', bad, buckets };
   const cells = way === 'sketch' ? cellCount(differingRows(found)) : null;
-  const hashes = cells === null ? null : await sketchedKeys(source, sink, pair, cells);
-  // What cannot be read back is found by looking at everything.
-  yield* drillDown(
-    source,
-    sink,
-    pair,
-    hashes === null ? { tag: 'all' } : { tag: 'hashes', hashes: [...hashes] },
-  );
+  const sketched = cells === null ? null : await sketchedKeys(source, sink, pair, cells);
+  const listed: bigint[] = [...(sketched ?? [])];
+  // What cannot be read back from the sketch is found by looking at everything.
+  if (way !== 'buckets' && sketched === null) {
+    const isPart = way === 'merge' && bad.length / buckets <= FEW_BAD;
+    const filter: Filter = isPart ? inBad : { tag: 'all' };
+    for await (const one of differingHashes(source, sink, pair, { filter, rows })) {
+      if (isKnown(one.keyHash)) continue;
+      if (listed.length < most) listed.push(one.keyHash);
+      else yield { ...one, keyText: null };
+    }
+  }
+  if (way !== 'buckets' && listed.length === 0) return;
+  const filter: Filter = way === 'buckets' ? inBad : { tag: 'hashes', hashes: listed };
+  for await (const one of drillDown(source, sink, pair, filter)) if (!isKnown(one.keyHash)) yield one;
 }

@@ -64,7 +64,7 @@ function sideSql(
     record,
     rowHash1,
     rowHash2: hashOf(record, SEEDS.row2),
-    keyHash: key.length === 0 ? rowHash1 : keyHash(key, hashes(key)),
+    keyHash: key.length === 0 ? rowHash1 : keyHash(key, hashes(key), side),
     keyText: key.length === 0 ? `(${rowHash1})::text` : `jsonb_build_array(${texts.join(', ')})::text`,
   };
 }
@@ -77,11 +77,17 @@ const QUICK: Readonly<Record<string, string>> = {
   uuid: 'uuid_hash_extended($, SEED)',
 };
 
-function keyHash(key: readonly ColumnPair[], expressions: readonly string[]): string {
+function keyHash(
+  key: readonly ColumnPair[],
+  expressions: readonly string[],
+  side: 'source' | 'sink',
+): string {
   const [only, ...more] = key;
   const quick = more.length > 0 || only?.types !== 'same' ? undefined : QUICK[only.source.type];
   if (quick === undefined) return hashOf(recordOf(expressions), SEEDS.key);
-  return quick.replace('$', expressions[0] ?? '').replace('SEED', SEEDS.key);
+  const hash = quick.replace('$', expressions[0] ?? '').replace('SEED', SEEDS.key);
+  // A copy without primary key may hold NULL there, of which these functions make none.
+  return side === 'sink' && only?.sink?.notNull === false ? `coalesce(${hash}, 0)` : hash;
 }
 
 /** 64 bits of a text; the same on every version of PostgreSQL since 11, which `exact/servers.ts` puts to the test. */

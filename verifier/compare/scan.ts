@@ -9,8 +9,10 @@ export interface Digest {
 
 /** One key whose two sides differ in the two snapshots: perhaps wrong, perhaps only under way. */
 export interface Suspect {
-  /** The key as {@link SideSql.keyText} gives it. */
-  readonly keyText: string;
+  /** As {@link SideSql.keyHash} gives it. */
+  readonly keyHash: bigint;
+  /** The key as {@link SideSql.keyText} gives it; null for one that is only counted. */
+  readonly keyText: string | null;
   readonly sourceRows: number;
   readonly sinkRows: number;
 }
@@ -87,7 +89,7 @@ export async function* drillDown(
       );
       const ours = a.done !== true && a.value.hash === hash ? a.value.rows : EMPTY;
       const theirs = b.done !== true && b.value.hash === hash ? b.value.rows : EMPTY;
-      yield* compareGroup(ours, theirs);
+      yield* compareGroup(hash, ours, theirs);
       if (ours !== EMPTY) a = await left.next();
       if (theirs !== EMPTY) b = await right.next();
     }
@@ -111,15 +113,15 @@ function lower(a: bigint | undefined, b: bigint | undefined): bigint {
   return b === undefined || a < b ? a : b;
 }
 
-function* compareGroup(ours: readonly Rows[], theirs: readonly Rows[]): Generator<Suspect> {
+function* compareGroup(keyHash: bigint, ours: readonly Rows[], theirs: readonly Rows[]): Generator<Suspect> {
   for (const own of ours) {
     const other = theirs.find(({ keyText }) => keyText === own.keyText);
     if (other !== undefined && own.count === other.count && sameSet(own.hashes, other.hashes)) continue;
-    yield { keyText: own.keyText, sourceRows: own.count, sinkRows: other?.count ?? 0 };
+    yield { keyHash, keyText: own.keyText, sourceRows: own.count, sinkRows: other?.count ?? 0 };
   }
   for (const other of theirs) {
     if (ours.some(({ keyText }) => keyText === other.keyText)) continue;
-    yield { keyText: other.keyText, sourceRows: 0, sinkRows: other.count };
+    yield { keyHash, keyText: other.keyText, sourceRows: 0, sinkRows: other.count };
   }
 }
 
@@ -166,7 +168,8 @@ async function* lines(database: Database, side: SideSql | null, filter: Filter):
   }
 }
 
-function conditionOf(side: SideSql, filter: Filter): { where: string; values: unknown[] } {
+/** Behind WHERE, with the values of its parameters. */
+export function conditionOf(side: SideSql, filter: Filter): { where: string; values: unknown[] } {
   const among = (expression: string): string => `${expression} IN (SELECT unnest($1::bigint[]))`;
   switch (filter.tag) {
     case 'all':

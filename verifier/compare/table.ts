@@ -190,11 +190,11 @@ async function scanPart(
   if (bad.length > 0) {
     await deadline.arm(source, sink);
     const found = { bad, buckets, rows: Math.max(ours.rows, theirs.rows), knownRows: 0 };
-    for await (const suspect of differingKeys(source, sink, pair, found)) {
+    const most = options.maxSettledKeys - all.suspects.length;
+    for await (const suspect of differingKeys(source, sink, pair, found, { most })) {
       options.signal.throwIfAborted();
       deadline.check();
-      const isListed = all.suspects.length + suspects.length < options.maxSettledKeys;
-      if (isListed) suspects.push(suspect.keyText);
+      if (suspect.keyText !== null && suspects.length < most) suspects.push(suspect.keyText);
       else countBeyond(beyond, suspect);
     }
   }

@@ -6,6 +6,7 @@ import { ABSENT, type KeyState, readKeys } from '../compare/rows.ts';
 import { bucketCount, type Digest, differingBuckets, digest } from '../compare/scan.ts';
 import { judge, type WrongClass, type WrongRow } from '../compare/settle.ts';
 import type { TableComparison } from '../compare/table.ts';
+import { IdentitySet } from '../observe/identities.ts';
 import type { Database } from '../postgres.ts';
 import type { History } from './touched.ts';
 import {
@@ -108,9 +109,9 @@ async function compare(
   for (const [name, count] of own.beyond) counts[name] += count;
   const wrong = [...own.wrong];
   if (bad.length > 0) {
-    const knownRows = own.texts.size * 2;
+    const knownRows = own.hashes.size * 2;
     const found = { bad, buckets, rows: Math.max(ours.rows, theirs.rows), knownRows };
-    wrong.push(...(await untouched(snapshots, pair, found, own.texts, counts, options)));
+    wrong.push(...(await untouched(snapshots, pair, found, own.hashes, counts, options)));
   }
   return {
     table: whole.source,
@@ -173,19 +174,20 @@ async function untouched(
   { source, sink }: Snapshots,
   pair: TablePair,
   found: BadBuckets,
-  touched: ReadonlySet<string>,
+  touched: IdentitySet,
   counts: Counts,
   options: Options,
 ): Promise<readonly WrongRow[]> {
   const suspects: string[] = [];
   let different = 0;
   await options.deadline.arm(source, sink);
-  for await (const suspect of differingKeys(source, sink, pair, found)) {
+  const isKnown = (keyHash: bigint): boolean => touched.hasWords(...halves(keyHash));
+  const listing = { most: options.maxSettledKeys, isKnown };
+  for await (const suspect of differingKeys(source, sink, pair, found, listing)) {
     options.signal.throwIfAborted();
     options.deadline.check();
     const { keyText, sourceRows, sinkRows } = suspect;
-    if (touched.has(keyText)) continue;
-    if (suspects.length < options.maxSettledKeys) suspects.push(keyText);
+    if (keyText !== null && suspects.length < options.maxSettledKeys) suspects.push(keyText);
     else if (sinkRows === 0) counts.missing += sourceRows;
     else if (sourceRows === 0) counts.extra += sinkRows;
     else if (sinkRows > sourceRows) counts.duplicate += sinkRows - sourceRows;
@@ -207,6 +209,10 @@ async function untouched(
   // Which column differs was not looked at: counted as what most of the others are.
   counts[counts.stale > counts.corrupted ? 'stale' : 'corrupted'] += different;
   return wrong;
+}
+
+function halves(hash: bigint): readonly [number, number] {
+  return [Number(BigInt.asUintN(32, hash >> 32n)), Number(BigInt.asUintN(32, hash))];
 }
 
 /** What is to be taken out of a side's sums. */
@@ -233,7 +239,8 @@ export function without(all: Digest, share: Share): Digest {
 
 /** The keys of one table that were touched: each must show, in the sink, a version that it had. */
 class TouchedKeys {
-  readonly texts = new Set<string>();
+  /** Hashes of the keys: of millions their texts would be too much. */
+  readonly hashes = new IdentitySet();
   readonly sourceRows: Share = new Map();
   readonly sinkRows: Share = new Map();
   readonly wrong: WrongRow[] = [];
@@ -258,7 +265,7 @@ class TouchedKeys {
   async take(all: readonly (readonly [string, History])[]): Promise<void> {
     const { source, sink, control } = this.#snapshots;
     const raw = all.map(([key]) => key);
-    const keys = await resolveKeys(control, this.#whole, this.#buckets, raw, this.#range);
+    const keys = await resolveKeys(control, this.#whole, raw, this.#range);
     const some = all.filter((_, i) => keys[i]?.inside === true);
     const texts = keys.filter(({ inside }) => inside).map(({ text }) => text);
     if (texts.length === 0) return;
@@ -266,7 +273,7 @@ class TouchedKeys {
     const now = await hashRows(sink, this.#pair, 'sink', this.#buckets, texts);
     for (const row of before) addTo(this.sourceRows, row);
     for (const row of now) addTo(this.sinkRows, row);
-    for (const text of texts) this.texts.add(text);
+    for (const { hash, inside } of keys) if (inside) this.hashes.addWords(...halves(hash));
     const [ours, theirs] = [hashesOf(before), hashesOf(now)];
     const versions = some.flatMap(([, history]) => history.filter((version) => version !== null));
     // From the whole: the key may have been another one, of another part.

@@ -11,7 +11,7 @@ import type { Version } from './touched.ts';
 export interface ResolvedKey {
   /** As {@link TablePair.sides} gives it. */
   readonly text: string;
-  readonly bucket: number;
+  readonly hash: bigint;
   /** Whether it is of the range that was asked for. */
   readonly inside: boolean;
 }
@@ -30,20 +30,23 @@ type Values = readonly (string | null)[];
 const ROWS_PER_QUERY = 250;
 const CHARACTERS_PER_QUERY = 4_000_000;
 
-/** Texts and buckets of keys given as JSON arrays of values, in their order. */
+/** Texts and hashes of keys given as JSON arrays of values, in their order. */
 export async function resolveKeys(
   database: Database,
   pair: TablePair,
-  buckets: number,
   keys: readonly string[],
   range = ALL_KEYS,
 ): Promise<readonly ResolvedKey[]> {
   const { keyText, keyHash } = pair.sides.source;
   const rows = keys.map((key) => JSON.parse(key) as Values);
-  const select = `${keyText} AS t, (${keyHash} & ${buckets - 1})::text AS b,
+  const select = `${keyText} AS t, (${keyHash})::text AS h,
     (${inRange(pair, range, 'source')})::text AS inside`;
   const resolved = await overValues(database, pair.key, select, rows);
-  return resolved.map((row) => ({ text: row.t ?? '', bucket: Number(row.b), inside: row.inside === 'true' }));
+  return resolved.map((row) => ({
+    text: row.t ?? '',
+    hash: BigInt(row.h ?? 0),
+    inside: row.inside === 'true',
+  }));
 }
 
 /** Hashes of versions, in their order, as `hash1:hash2`: equal to those of a row of the table with these values. */
@@ -108,7 +111,7 @@ export async function fillVersions(
   const kept = new Map<string, Values>();
   const all = pair.columns.map((column, i) => `(${ident(column.source.name)})::text AS c${i}`).join(', ');
   for (const some of chunks(bases, () => 0)) {
-    const texts = (await resolveKeys(control, pair, 1, some)).map(({ text }) => text);
+    const texts = (await resolveKeys(control, pair, some)).map(({ text }) => text);
     const { where, values } = keyFilter(pair, 'source', texts);
     const { from, keyText } = pair.sides.source;
     const rows = await source.query(`SELECT ${keyText} AS t, ${all} FROM ${from} WHERE ${where}`, values);

@@ -1,0 +1,104 @@
+import type { Database } from '../postgres.ts';
+import { hashOf, SEEDS, type SideSql, type TablePair } from './pairing.ts';
+import { conditionOf, type Filter } from './scan.ts';
+
+/** A key whose rows differ, by the hash of the key alone. */
+export interface DifferingHash {
+  readonly keyHash: bigint;
+  readonly sourceRows: number;
+  readonly sinkRows: number;
+}
+
+const ROWS_PER_GROUP = 2_000;
+const MOST_GROUPS = 2 ** 16;
+const GROUPS_PER_FETCH = 16;
+const EMPTY = { keys: [], rows: [] };
+
+/**
+ * The keys whose rows differ, from one ordered scan of each side: a merge of two streams of hashes. The servers hand the
+ * hashes over in arrays of some thousand, for a row of a result by itself costs several times what it takes to read a
+ * row of the table; so the cost does not depend on how many rows differ. Both databases must be inside a snapshot.
+ * @param rows About how many there are on a side: sizes the arrays.
+ */
+export async function* differingHashes(
+  source: Database,
+  sink: Database,
+  pair: TablePair,
+  { filter, rows }: { readonly filter: Filter; readonly rows: number },
+): AsyncGenerator<DifferingHash> {
+  const count = Math.min(MOST_GROUPS, Math.max(2, 2 ** Math.ceil(Math.log2(rows / ROWS_PER_GROUP + 1))));
+  const left = groups(source, pair.sides.source, filter, count);
+  const right = groups(sink, pair.sides.sink, filter, count);
+  try {
+    // Asked for at once: both servers scan at the same time.
+    let [a, b] = await Promise.all([left.next(), right.next()]);
+    while (a.done !== true || b.done !== true) {
+      const at = Math.min(a.done === true ? Infinity : a.value.at, b.done === true ? Infinity : b.value.at);
+      const ours = a.done !== true && a.value.at === at ? a.value : null;
+      const theirs = b.done !== true && b.value.at === at ? b.value : null;
+      if (ours?.packed !== theirs?.packed) yield* mergeGroups(unpack(ours?.packed), unpack(theirs?.packed));
+      [a, b] = await Promise.all([ours === null ? a : left.next(), theirs === null ? b : right.next()]);
+    }
+  } finally {
+    await Promise.all([left.return(undefined), right.return(undefined)]);
+  }
+}
+
+/** Hashes of keys, ascending, and of their rows; rows of one key ascending too. */
+interface Group {
+  readonly keys: readonly bigint[];
+  readonly rows: readonly bigint[];
+}
+
+function* mergeGroups(ours: Group, theirs: Group): Generator<DifferingHash> {
+  let [a, b] = [0, 0];
+  while (a < ours.keys.length || b < theirs.keys.length) {
+    const [left, right] = [ours.keys[a], theirs.keys[b]];
+    const isOurs = right === undefined || (left !== undefined && left <= right);
+    const keyHash = (isOurs ? left : right) ?? 0n;
+    const [fromA, fromB] = [a, b];
+    while (ours.keys[a] === keyHash) a++;
+    while (theirs.keys[b] === keyHash) b++;
+    let same = a - fromA === b - fromB;
+    for (let i = 0; same && fromA + i < a; i++) same = ours.rows[fromA + i] === theirs.rows[fromB + i];
+    if (!same) yield { keyHash, sourceRows: a - fromA, sinkRows: b - fromB };
+  }
+}
+
+/** Groups of rows by the first bits of their keys' hashes, in their order. */
+async function* groups(
+  database: Database,
+  side: SideSql | null,
+  filter: Filter,
+  count: number,
+): AsyncGenerator<{ readonly at: number; readonly packed: string }> {
+  if (side === null) return;
+  const { where, values } = conditionOf(side, filter);
+  const sorted = (column: string): string => `array_send(array_agg(${column} ORDER BY k, h))::text`;
+  const sql = `
+    SELECT (k >> ${64 - Math.log2(count)})::text AS at, ${sorted('k')} AS keys, ${sorted('h')} AS rows
+    FROM (SELECT k, ${hashOf('r', SEEDS.row1)} AS h
+          FROM (SELECT ${side.keyHash} AS k, ${side.record} AS r
+                FROM ${side.from} WHERE ${where} OFFSET 0) records
+          OFFSET 0) hashes
+    GROUP BY k >> ${64 - Math.log2(count)} ORDER BY k >> ${64 - Math.log2(count)}`;
+  for await (const row of database.stream('cdc_lab_packed', sql, values, GROUPS_PER_FETCH)) {
+    yield { at: Number(row.at), packed: `${row.keys} ${row.rows}` };
+  }
+}
+
+function unpack(packed: string | undefined): Group {
+  if (packed === undefined) return EMPTY;
+  const [keys = '', rows = ''] = packed.split(' ');
+  return { keys: numbersOf(keys), rows: numbersOf(rows) };
+}
+
+/** `array_send`: five words that say what the array is, then each element behind its length in bytes. */
+const HEAD_BYTES = 20;
+const ELEMENT_BYTES = 12;
+
+function numbersOf(hex: string): readonly bigint[] {
+  const bytes = Buffer.from(hex.slice('\\x'.length), 'hex');
+  const count = (bytes.length - HEAD_BYTES) / ELEMENT_BYTES;
+  return Array.from({ length: count }, (_, i) => bytes.readBigInt64BE(HEAD_BYTES + i * ELEMENT_BYTES + 4));
+}
