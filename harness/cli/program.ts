@@ -75,6 +75,12 @@ const brokersOption = (): Option =>
 const instanceOption = (): Option =>
   new Option('--instance <name>', 'a kept pipeline of a run').default('lab');
 
+const pipelineOption = (): Option =>
+  new Option(
+    '--pipeline <name>',
+    'a pipeline that the lab did not write: one of fixtures/pipelines, or a file of your own',
+  ).conflicts(['source', 'sink', 'variant', 'swap']);
+
 /** Declares the commands. What they do is in `commands/`, loaded when one is called. */
 export function declareProgram(io: ProgramIo, finish: (code: number) => void): Command {
   const program = new Command('cdc-lab');
@@ -147,6 +153,7 @@ function declareRun(add: Add): void {
     .addOption(brokersOption())
     .addOption(sourceOption().default('ts'))
     .addOption(sinkOption().default('ts'))
+    .addOption(pipelineOption())
     .addOption(new Option('--rows <n>', 'historical rows of a backfill').argParser(integer('a row count', 1)))
     .addOption(
       new Option('--seconds <n>', 'hold a pause for so long at least').argParser(number('a time', 0)),

@@ -44,9 +44,26 @@ async function createDatabase(port: number, name: string, password: string): Pro
 }
 
 async function dropDatabase(port: number, name: string, password: string): Promise<void> {
+  await dropSubscriptions(port, name, password);
   await withClient(port, 'postgres', password, async (client) => {
     await dropSlots(client, name);
     await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`);
+  });
+}
+
+/** A database that has one cannot be dropped. The slot is the source's to drop, which may be gone. */
+async function dropSubscriptions(port: number, name: string, password: string): Promise<void> {
+  const sql = `SELECT subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+               WHERE d.datname = $1`;
+  const find = async (client: pg.Client) => (await client.query<{ name: string }>(sql, [name])).rows;
+  const found = await withClient(port, 'postgres', password, find);
+  if (found.length === 0) return;
+  await withClient(port, name, password, async (client) => {
+    for (const subscription of found.map((row) => client.escapeIdentifier(row.name))) {
+      await client.query(`ALTER SUBSCRIPTION ${subscription} DISABLE`);
+      await client.query(`ALTER SUBSCRIPTION ${subscription} SET (slot_name = NONE)`);
+      await client.query(`DROP SUBSCRIPTION ${subscription}`);
+    }
   });
 }
 

@@ -6,7 +6,8 @@ import { type EnginePair, OWN_ENGINES } from './engines.ts';
 import type { Instance } from './instance.ts';
 
 /** Every name, address and path of an instance; all of it follows from its record and the lab's. */
-export interface InstancePlan extends Omit<Instance, 'startWorkload' | typeof Symbol.asyncDispose> {
+export interface InstancePlan
+  extends Omit<Instance, 'startWorkload' | 'pipeline' | typeof Symbol.asyncDispose> {
   /** On both servers. */
   readonly database: string;
   readonly offsetsTopic: string;

@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { VerifierConfigInput } from '../../verifier/config.ts';
 import { PROJECT_DIR } from '../project.ts';
 import { OFFSET_FLUSH_INTERVAL_MS, prepareConnect } from '../runtimes/process/connect.ts';
 import type { Probe, ServiceSpec } from '../runtimes/process/service-spec.ts';
@@ -19,8 +20,16 @@ export interface InstanceServices {
  */
 const SMALL_NURSERY = '--max-semi-space-size=2';
 
-/** Writes the configuration files of workers and verifier, and says how to start them. */
-export function prepareProcesses(plan: InstancePlan, spec: InstanceSpec, stateDir: string): InstanceServices {
+/**
+ * Writes the configuration files of workers and verifier, and says how to start them. `verifier` is what its
+ * configuration says otherwise, where the pipeline is not the lab's.
+ */
+export function prepareProcesses(
+  plan: InstancePlan,
+  spec: InstanceSpec,
+  stateDir: string,
+  verifier: Partial<VerifierConfigInput> = {},
+): InstanceServices {
   mkdirSync(plan.dir, { recursive: true });
   const worker = (role: 'capture' | 'sink'): ServiceSpec => {
     const engine = engineOf(role === 'capture' ? 'source' : 'sink', plan.engines);
@@ -61,6 +70,7 @@ export function prepareProcesses(plan: InstancePlan, spec: InstanceSpec, stateDi
     tables: null,
     ledger: plan.ledgerPath,
     everyMs: spec.verifyEveryMs,
+    ...verifier,
   });
   const verifierArgs = ['--config', verifierConfig];
   return {

@@ -1,5 +1,6 @@
 import type { Proof, Runtime } from '../runtimes/runtime.ts';
 import type { ConnectTuning, EnginePair } from './engines.ts';
+import type { PlacedPipeline } from './pipeline.ts';
 
 /** A pipeline to be set up on the lab's servers: databases, slot, topics, workers and verifier of its own. */
 export interface InstanceSpec {
@@ -11,6 +12,8 @@ export interface InstanceSpec {
   /** What carries the events; the TypeScript pipeline where it is left out. */
   readonly engines?: EnginePair;
   readonly connect?: ConnectTuning;
+  /** File of a pipeline that somebody else wrote, which stands in place of the lab's: `fixtures/pipelines/`. */
+  readonly pipeline?: string;
   /** Names of files in `fixtures/defects/`, per worker. */
   readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
   /** Continuous verification every so often; null: only on request. */
@@ -58,6 +61,8 @@ export interface Instance extends AsyncDisposable {
   readonly publication: string;
   readonly consumerGroup: string;
   readonly engines: EnginePair;
+  /** Where somebody else's pipeline stands in place of the lab's. */
+  readonly pipeline?: PlacedPipeline;
   readonly connectors: { readonly source: string; readonly sink: string };
   readonly services: { readonly capture: string; readonly sink: string; readonly verifier: string };
   /** Base URLs of the REST APIs. */

@@ -1,4 +1,5 @@
 import { rmSync } from 'node:fs';
+import { loadPipeline } from '../../fixtures/pipelines/load.ts';
 import type { InstanceRecord } from '../runtimes/process/run-file.ts';
 import { startConnector } from './connectors.ts';
 import type { LabContext } from './context.ts';
@@ -8,13 +9,16 @@ import type { InstancePlan } from './instance-plan.ts';
 import { planInstance } from './instance-plan.ts';
 import { prepareProcesses } from './instance-processes.ts';
 import { dropTopicsAndGroup } from './instance-topics.ts';
+import { type PlacedPipeline, placedPipeline, readsTopics, verifierOf } from './pipeline.ts';
 import { startWorkload } from './workload.ts';
 
 /** The instance that a record stands for, as a handle; starts nothing. */
 export function standingInstance(context: LabContext, record: InstanceRecord): Instance {
   const plan = planOf(context, record);
+  const file = record.spec.pipeline;
   return {
     ...plan,
+    ...(file === undefined ? {} : { pipeline: placedPipeline(context, plan, file) }),
     startWorkload: (spec: WorkloadSpec): Promise<StartedWorkload> =>
       startWorkload({ ...context, plan }, spec),
     [Symbol.asyncDispose]: () => dropInstance(context, plan.name),
@@ -31,6 +35,8 @@ export async function buildInstance(
   signal?: AbortSignal,
 ): Promise<void> {
   const { runtime, password, stateDir } = context;
+  const { pipeline } = record.spec;
+  if (pipeline !== undefined) return buildWithPipeline(context, record, pipeline, signal);
   const plan = planOf(context, record);
   const services = prepareProcesses(plan, record.spec, stateDir);
   const source = createSourceDatabase(plan, record.spec, password);
@@ -44,8 +50,35 @@ export async function buildInstance(
   ]);
   // After the capture: it makes the topics.
   await startConnector(plan, record.spec, 'sink', signal);
-  await context.runFile.update((run) => {
-    const mine = run.instances[plan.name];
+  await markReady(context, plan.name);
+}
+
+/** As {@link buildInstance}: what the lab's pipeline would do, the one of that file does, or its sink half. */
+async function buildWithPipeline(
+  context: LabContext,
+  record: InstanceRecord,
+  file: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { runtime, password, stateDir } = context;
+  const pipeline = await loadPipeline(file);
+  const { spec } = record;
+  const plan = planOf(context, record);
+  const services = prepareProcesses(plan, spec, stateDir, verifierOf(plan, pipeline));
+  await settleAll([createSourceDatabase(plan, spec, password), createSinkDatabase(plan, password)]);
+  if (readsTopics(pipeline)) {
+    await runtime.launch(services.capture, signal);
+    const overrides = { ...spec.source.overrides, ...pipeline.capture };
+    await startConnector(plan, { ...spec, source: { ...spec.source, overrides } }, 'source', signal);
+  }
+  await placedPipeline(context, plan, file).start();
+  await runtime.launch(services.verifier, signal);
+  await markReady(context, plan.name);
+}
+
+function markReady({ runFile }: LabContext, name: string): Promise<void> {
+  return runFile.update((run) => {
+    const mine = run.instances[name];
     if (mine !== undefined) mine.state = 'ready';
   });
 }
@@ -72,6 +105,8 @@ export async function dropInstance(context: LabContext, name: string): Promise<v
   const record = runFile.read()?.instances[name];
   if (record === undefined) return;
   const plan = planOf(context, record);
+  const { pipeline } = record.spec;
+  if (pipeline !== undefined) await stopPipeline(placedPipeline(context, plan, pipeline), record);
   const mine = (await runtime.services()).filter((service) => service.name.endsWith(`@${name}`));
   await settleAll(
     mine.map(async (service) => {
@@ -87,6 +122,12 @@ export async function dropInstance(context: LabContext, name: string): Promise<v
     delete run.instances[name];
     for (const service of mine) delete run.services[service.name];
   });
+}
+
+/** It may live where the lab knows nothing of it. One that is half there need not know how to stop. */
+async function stopPipeline(pipeline: PlacedPipeline, { state }: InstanceRecord): Promise<void> {
+  const stopped = pipeline.stop();
+  await (state === 'ready' ? stopped : stopped.catch(() => undefined));
 }
 
 export function planOf(context: LabContext, record: InstanceRecord): InstancePlan {

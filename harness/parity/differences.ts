@@ -82,10 +82,20 @@ export const LISTED: readonly Listed[] = [
     why: 'Debezium writes null, and says that no element may be NULL; here the labels, and NULL among them',
     covers: (d) =>
       (column('t_array', 'c_moods')(d) && Array.isArray(d.ours) && d.theirs === null) ||
-      // Its field in both rows of the schema: c_moods is the table's 24th column.
+      // Its field in both rows of the schema: c_moods is the table's 25th column.
       (d.topic.endsWith('.t_array') &&
-        /^value\.schema\.fields\.[01]\.fields\.23\.items\.optional$/.test(d.path) &&
+        /^value\.schema\.fields\.[01]\.fields\.24\.items\.optional$/.test(d.path) &&
         d.ours === true),
+  },
+  {
+    what: 'arrays of `time`',
+    why: 'Debezium cuts to milliseconds, and says that 24:00 is midnight; here microseconds, as in its `time`',
+    covers: column('t_array', 'c_times\\.\\d+'),
+  },
+  {
+    what: 'arrays of `timetz`',
+    why: 'Debezium cuts to whole seconds; here microseconds, as in its `timetz`',
+    covers: column('t_array', 'c_timetzs\\.\\d+'),
   },
   {
     what: '`source.sequence` of the first change after a second snapshot',

@@ -32,7 +32,7 @@ export const BEFORE: readonly string[] = [
      c_f8s float8[], c_nums numeric(8, 3)[], c_frees numeric[], c_texts text[], c_varchars varchar(9)[],
      c_chars char(3)[], c_uuids uuid[], c_jsons jsonb[], c_byteas bytea[], c_dates date[], c_tss timestamp[],
      c_tstzs timestamptz[], c_inets inet[], c_macs macaddr[], c_ranges int4range[], c_times time[],
-     c_moods mood[])`,
+     c_timetzs timetz[], c_moods mood[])`,
   `CREATE TABLE t_default (
      id int PRIMARY KEY DEFAULT 7, c_text text NOT NULL DEFAULT 'it is', c_int int NOT NULL DEFAULT 42,
      c_num numeric(8, 2) DEFAULT 1.5, c_bool bool DEFAULT true, c_mood mood NOT NULL DEFAULT 'happy',
@@ -62,7 +62,8 @@ export const BEFORE: readonly string[] = [
   "INSERT INTO t_mode SELECT i, 'snapshot ' || i FROM generate_series(1, 3) i",
   "INSERT INTO t_ddl VALUES (1, 'snapshot', 1)",
   "INSERT INTO t_more (id, c_hstore, c_money, c_bit8, c_point) VALUES (1, 'a=>1', 1.5, B'00000101', '(1,2)')",
-  "INSERT INTO t_array (id, c_texts, c_i4s) VALUES (1, '{snapshot,NULL}', '{}')",
+  `INSERT INTO t_array (id, c_texts, c_i4s, c_times, c_timetzs)
+   VALUES (1, '{snapshot,NULL}', '{}', '{23:59:59.123456,24:00}', '{23:59:59.123456+05:30}')`,
   "INSERT INTO t_time (id, c_date, c_ts, c_tstz) VALUES (1, '2024-02-29', '2024-02-29 12:00', '2024-02-29 12:00+02')",
 ];
 
@@ -117,7 +118,7 @@ export const LIVE: readonly string[] = [
      '{0.1,-Infinity}', '{1.5,NULL}', '{1.50,100}', '{a,"b \\"c\\"",NULL,"NULL",""}', '{x}', '{ab}',
      '{76019d1a-ad2e-4b22-96e9-1a6d6543c818}', '{"{\\"a\\": 1}"}', '{"\\\\x00ff"}', '{2024-02-29}',
      '{"2024-02-29 01:02:03.456"}', '{"2024-02-29 01:02:03.456+00"}', '{10.0.0.1}', '{08:00:2b:01:02:03}', '{"[1,5)"}',
-     '{23:59:59.5,NULL}', '{sad,NULL}')`,
+     '{23:59:59.5,12:34:56.123456,NULL}', '{23:59:59.5+05:30,12:34:56.123456Z,NULL}', '{sad,NULL}')`,
   `INSERT INTO t_array (id, c_bools, c_i4s, c_texts, c_nums, c_byteas, c_tss) VALUES (3, '{}', '{}', '{}', '{}', '{}', '{}')`,
   "INSERT INTO t_array (id, c_i4s, c_texts) VALUES (4, '{NULL}', '[2:3]={a,b}')",
   'INSERT INTO t_array (id) VALUES (5)',

@@ -54,6 +54,8 @@ class LiveAccess implements Access {
   async lagByPartition(): Promise<readonly TopicLag[]> {
     const admin = await this.#connectedAdmin();
     const topics = await this.#topics();
+    // A pipeline without Kafka has no group, and a broker that never had one has no coordinator to ask.
+    if (topics.length === 0) return [];
     const groups = await admin.fetchOffsets({ groupId: this.#instance.consumerGroup, topics });
     const committed = new Map(
       groups.flatMap(({ topic, partitions }) =>

@@ -7,6 +7,7 @@ import type { Access } from './access.ts';
 import { forEngines, notRun } from './engines.ts';
 import type { Fault } from './fault.ts';
 import { Journal, type JournalListener } from './journal.ts';
+import { type ForeignPipeline, forPipeline, notRunOn, sidesOf } from './pipelines.ts';
 import type { NotRun, RunResult, VariantResult } from './result.ts';
 import type { Phase, Scenario, Tunables, VariantName } from './scenario.ts';
 import { UndoLog } from './undo.ts';
@@ -17,6 +18,8 @@ export interface RunOptions {
   /** What carries the events; the TypeScript pair where it is left out. */
   readonly engines?: EnginePair;
   readonly connect?: ConnectTuning;
+  /** Stands in place of the lab's pipeline, or of its sink half. */
+  readonly foreign?: ForeignPipeline;
   /** Rounds of the whole plan; each has the next seed. */
   readonly repeat?: number;
   /** What the command line said; a scenario's own defaults hold for the rest. */
@@ -80,23 +83,35 @@ export async function runAll(options: RunOptions, context: RunContext): Promise<
   return result;
 }
 
-/** Variants that these engines do not allow, with the reason. */
+/** Variants that these engines, or this pipeline, do not allow, with the reason. */
 function leftOutOf(options: RunOptions, engines: EnginePair): NotRun[] {
+  const sides = options.foreign === undefined ? engines : sidesOf(options.foreign);
   return options.plan.flatMap(({ scenario, variant }) => {
-    const reason = notRun(scenario, variant, engines);
-    return reason === null ? [] : [{ scenario: scenario.id, variant, ...engines, reason }];
+    const reason = reasonAgainst(options, scenario, variant, engines);
+    return reason === null ? [] : [{ scenario: scenario.id, variant, ...sides, reason }];
   });
+}
+
+function reasonAgainst(
+  { foreign }: RunOptions,
+  scenario: Scenario,
+  variant: VariantName,
+  engines: EnginePair,
+): string | null {
+  return foreign === undefined ? notRun(scenario, variant, engines) : notRunOn(scenario, foreign.pipeline);
 }
 
 function plansOf(options: RunOptions, engines: EnginePair): VariantPlan[] {
   const possible = options.plan.filter(
-    ({ scenario, variant }) => notRun(scenario, variant, engines) === null,
+    ({ scenario, variant }) => reasonAgainst(options, scenario, variant, engines) === null,
   );
-  const { seed, keep, noOp, swap } = options;
+  const { seed, keep, noOp, swap, foreign } = options;
   const rounds = Array.from({ length: options.repeat ?? 1 }, (_, round) => round);
   return rounds.flatMap((round) =>
     possible.map(({ scenario, variant }) => ({
-      scenario: forEngines(scenario, engines),
+      scenario:
+        foreign === undefined ? forEngines(scenario, engines) : forPipeline(scenario, foreign.pipeline),
+      foreign,
       engines,
       connect: options.connect,
       variant,

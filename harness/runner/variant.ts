@@ -8,6 +8,7 @@ import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
 import { describeExpected, describeFinding, judge } from './expectation.ts';
 import type { Fault } from './fault.ts';
 import type { Journal } from './journal.ts';
+import { type ForeignPipeline, sidesOf } from './pipelines.ts';
 import type { VariantResult } from './result.ts';
 import {
   deadlinesOf,
@@ -33,6 +34,7 @@ export interface VariantPlan {
   readonly scenario: Scenario;
   readonly engines: EnginePair;
   readonly connect?: ConnectTuning | undefined;
+  readonly foreign?: ForeignPipeline | undefined;
   readonly variant: VariantName;
   readonly tunables: Tunables;
   readonly seed: number;
@@ -85,6 +87,7 @@ export function instanceSpecOf(plan: VariantPlan): InstanceSpec {
     sink,
     engines: plan.engines,
     ...(plan.connect === undefined ? {} : { connect: plan.connect }),
+    ...(plan.foreign === undefined ? {} : { pipeline: plan.foreign.file }),
     ...(defects === undefined ? {} : { defects }),
     verifyEveryMs: null,
     seedRows: plan.scenario.seedRows,
@@ -320,11 +323,12 @@ class VariantRun {
     const { scenario, variant } = this.#plan;
     const { verdict, reason, findings, recoveryMs, report } = this.#outcome;
     const { expect } = scenario.variants[variant];
+    const { engines, foreign } = this.#plan;
     const judgement = judge(expect, verdict, findings);
     return {
       scenario: scenario.id,
       variant,
-      ...this.#plan.engines,
+      ...(foreign === undefined ? engines : sidesOf(foreign)),
       runtime: this.#deps.lab.runtime.name,
       verdict,
       expected: expect.verdict,

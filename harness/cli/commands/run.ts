@@ -1,5 +1,6 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
+import { loadPipeline, pipelineFile } from '../../../fixtures/pipelines/load.ts';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import type { EnginePair } from '../../lab/engines.ts';
 import { holdLab } from '../../lab/lock.ts';
@@ -7,6 +8,7 @@ import { checkDisk } from '../../lab/state-dir.ts';
 import { loadFault, loadReporter, loadScenario, scenarioIds } from '../../runner/catalogue.ts';
 import type { JournalEvent } from '../../runner/journal.ts';
 import { openAccess } from '../../runner/live-access.ts';
+import type { ForeignPipeline } from '../../runner/pipelines.ts';
 import { replayUndo } from '../../runner/replay-undo.ts';
 import { Multiplexer } from '../../runner/reporter.ts';
 import type { RunResult } from '../../runner/result.ts';
@@ -27,9 +29,13 @@ export async function run(
   ids: readonly string[],
 ): Promise<number> {
   const scenarios = await chosen(ids, options.all === true);
-  const variants = options.variant === undefined ? VARIANTS : [options.variant as VariantName];
+  const foreign = await foreignOf(options);
+  const variants = variantsOf(options, foreign);
   const reporters = await reportersOf(context, options);
-  const runOptions = optionsOf(scenarios, variants, options, ids);
+  const runOptions = {
+    ...optionsOf(scenarios, variants, options, ids),
+    ...(foreign === undefined ? {} : { foreign }),
+  };
   checkDisk(context.dir, roomFor(runOptions, Number(options.brokers ?? 1)));
   const { result, undone } = await withLab(context, options, runOptions, reporters);
   await reporters.end(result);
@@ -53,6 +59,28 @@ async function chosen(ids: readonly string[], all: boolean): Promise<Scenario[]>
   return Promise.all(known.map(loadScenario));
 }
 
+/** The pipeline of `--pipeline`. @throws UsageError where the runtime cannot have it. */
+async function foreignOf({
+  pipeline: name,
+  runtime,
+}: Record<string, unknown>): Promise<ForeignPipeline | undefined> {
+  if (typeof name !== 'string') return undefined;
+  if (runtime === 'docker') {
+    throw new UsageError('--pipeline is for the process runtime', 'leave out --runtime docker');
+  }
+  const file = await pipelineFile(name);
+  return { name: path.basename(file, path.extname(file)), file, pipeline: await loadPipeline(file) };
+}
+
+/** A pipeline of somebody else's is what it is: neither sound nor naive. */
+function variantsOf(
+  { variant }: Record<string, unknown>,
+  foreign: ForeignPipeline | undefined,
+): readonly VariantName[] {
+  if (foreign !== undefined) return ['sound'];
+  return variant === undefined ? VARIANTS : [variant as VariantName];
+}
+
 function optionsOf(
   scenarios: readonly Scenario[],
   variants: readonly VariantName[],
@@ -67,6 +95,7 @@ function optionsOf(
   const what = options.all === true ? '--all' : ids.join(' ');
   const flags = [
     ...(options.variant === undefined ? [] : [`--variant ${options.variant}`]),
+    ...(options.pipeline === undefined ? [] : [`--pipeline ${options.pipeline}`]),
     ...(options.runtime === undefined ? [] : [`--runtime ${options.runtime}`]),
     ...(options.brokers === undefined ? [] : [`--brokers ${options.brokers}`]),
     ...(engines.source === 'ts' ? [] : [`--source ${engines.source}`]),

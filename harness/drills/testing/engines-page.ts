@@ -20,7 +20,7 @@ export const LESSONS: readonly string[] = [
   'backfill',
 ];
 
-type Row = VariantResult | NotRun;
+export type Row = VariantResult | NotRun;
 
 /** The comparison as a page, drawn from one run for each pair and lesson. */
 export async function enginesPage(runs: readonly RunResult[]): Promise<string> {
@@ -56,7 +56,7 @@ function isOf(row: Row, id: string, variant: string, pair: EnginePair): boolean 
   return row.scenario === id && row.variant === variant && pairOf(row) === pairText(pair);
 }
 
-function verdictText(row: Row): string {
+export function verdictText(row: Row): string {
   if (!('verdict' in row)) return 'not run';
   if (row.verdict !== 'FAIL') return row.verdict;
   return `FAIL, ${row.expectedFinding ?? row.findings.map(describeFinding)[0] ?? 'no finding'}`;
@@ -78,7 +78,7 @@ async function explanation(id: string, rows: readonly Row[]): Promise<string> {
 }
 
 /** The finding with its count, or how many events came twice. */
-function seen(row: Row): string {
+export function seen(row: Row): string {
   if (!('verdict' in row)) return '';
   const failing = row.findings.filter(({ verdict }) => verdict === 'FAIL').map(describeFinding);
   if (failing.length > 0) return failing.slice(0, 2).join('; ') + (failing.length > 2 ? '; …' : '');

@@ -41,6 +41,7 @@ const instanceSpecSchema = z.object({
       offsetFlushMs: z.number().exactOptional(),
     })
     .exactOptional(),
+  pipeline: z.string().exactOptional(),
   defects: z
     .object({
       capture: z.array(z.string()).exactOptional(),
