@@ -251,7 +251,7 @@ class VariantRun {
       verdict: report.verdict,
       findings: report.findings,
       report,
-      reason: null,
+      reason: report.verdict === 'INCONCLUSIVE' ? describeWait(report) : null,
     });
     for (const proof of scenario.lateProofs) {
       const seen = await access.redelivered(signal);

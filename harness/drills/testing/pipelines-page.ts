@@ -50,9 +50,10 @@ async function explanation(name: string, rows: readonly Row[]): Promise<string> 
   ].join('\n');
 }
 
-/** How soon it had caught up stands behind what was found. */
+/** What was found, or why nothing could be said; and how soon it had caught up. */
 function observed(row: Row): string {
   const recovered =
     'verdict' in row && row.recoveryMs !== null ? `recovered in ${(row.recoveryMs / 1000).toFixed(1)} s` : '';
-  return [seen(row), recovered].filter((text) => text !== '').join('; ');
+  const why = 'verdict' in row && row.verdict === 'INCONCLUSIVE' ? (row.reason ?? '') : '';
+  return [seen(row), why, recovered].filter((text) => text !== '').join('; ');
 }
