@@ -1,4 +1,4 @@
-// Prints `N passed, N failed` of the vitest reports in a folder.
+// Prints `N passed, N failed` of the vitest reports in a folder. None passed is a failure: an interrupted vitest exits 0.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -10,3 +10,4 @@ for (const name of readdirSync(dir).filter((file) => /^vitest-.*\.json$/.test(fi
   total.failed += report.numFailedTests;
 }
 console.log(`${total.passed} passed, ${total.failed} failed`);
+process.exit(total.passed > 0 && total.failed === 0 ? 0 : 1);

@@ -145,5 +145,5 @@ rm -f "$results"/vitest-*.json
 code=0
 CDC_LAB_TEST_RESULTS=$results vitest run --project docker "$@" || code=$?
 say "docker tests: with $images"
-node docker/count.mjs "$results"
+node docker/count.mjs "$results" || [ "$code" -ne 0 ] || code=1
 exit "$code"
