@@ -1,7 +1,11 @@
+import type { ExternalTarget } from '../lab/external/control.ts';
+
 /** What every command is given, apart from its own arguments. */
 export interface CliContext {
   /** Folder of the lab's state. */
   readonly dir: string;
+  /** `--runtime external`: a pipeline that somebody else runs. Null: a lab of this project's own. */
+  readonly external: ExternalTarget | null;
   readonly json: boolean;
   /** Colours on stdout. */
   readonly color: boolean;

@@ -5,6 +5,9 @@ import type { CliContext } from './context.ts';
 
 /** Loaded late: `--help` needs none of it. `runtime` is what the command line asks for, where it does. */
 export async function loadLabControl(context: CliContext, runtime?: unknown): Promise<LabControl> {
+  if (context.external !== null) {
+    return (await import('../lab/external/control.ts')).externalControl(context.external);
+  }
   const { controlOf } = await import('../lab/choose-control.ts');
   return controlOf(context.dir, runtime as RuntimeName | undefined);
 }

@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { type CliContext, EXIT } from './context.ts';
+import { externalTargetOf, withExternalOptions } from './external-options.ts';
 
 export interface ProgramIo {
   readonly stdout: NodeJS.WritableStream;
@@ -50,6 +51,12 @@ function integer(what: string, atLeast: number): (text: string) => number {
   };
 }
 
+/** Commands that also work on a pipeline that somebody else runs. */
+const EXTERNAL_TOO = new Set([
+  ...['run', 'trigger', 'heal', 'down', 'status', 'watch', 'lag', 'connectors'],
+  ...['sql', 'topics', 'consume', 'verify', 'explain', 'config'],
+]);
+
 /** `30` or `30s`. */
 function seconds(text: string): number {
   return number('an interval', 0.1)(text.replace(/s$/, ''));
@@ -65,11 +72,12 @@ const sourceOption = (): Option =>
   );
 const sinkOption = (): Option =>
   new Option('--sink <engine>', 'what applies: this lab’s own, or Debezium’s JDBC sink').choices(SINKS);
-const runtimeOption = (): Option =>
-  new Option('--runtime <name>', 'what the services are: processes of this machine, or containers').choices([
-    'process',
-    'docker',
-  ]);
+const RUNTIMES = ['process', 'docker'];
+const runtimeOption = (runtimes: readonly string[] = RUNTIMES): Option =>
+  new Option(
+    '--runtime <name>',
+    'what the services are: processes of this machine, containers, or yours',
+  ).choices(runtimes);
 const brokersOption = (): Option =>
   new Option('--brokers <n>', 'brokers of a new lab; of 3 one may be away').choices(['1', '3']);
 const instanceOption = (): Option =>
@@ -92,6 +100,9 @@ export function declareProgram(io: ProgramIo, finish: (code: number) => void): C
         .flat()
         .filter((arg): arg is string => typeof arg === 'string');
       const context = contextOf(program, command, io);
+      if (command.opts().printConfig === true) {
+        return finish(await (await import('./commands/config.ts')).config(context, {}, []));
+      }
       finish(await (await load())(context, command.opts(), args));
     });
   };
@@ -109,6 +120,10 @@ export function declareProgram(io: ProgramIo, finish: (code: number) => void): C
   declareLook(add);
   declareVerify(add);
   declareExplain(add);
+  declareConfig(add);
+  for (const command of program.commands) {
+    if (EXTERNAL_TOO.has(command.name())) withExternalOptions(command);
+  }
   return program;
 }
 
@@ -149,7 +164,7 @@ function declareRun(add: Add): void {
   )
     .option('--all', 'every scenario')
     .addOption(new Option('--variant <name>', 'only this pipeline').choices(['sound', 'naive']))
-    .addOption(runtimeOption())
+    .addOption(runtimeOption([...RUNTIMES, 'external']))
     .addOption(brokersOption())
     .addOption(sourceOption().default('ts'))
     .addOption(sinkOption().default('ts'))
@@ -306,6 +321,14 @@ function declareExplain(add: Add): void {
     .addOption(instanceOption());
 }
 
+function declareConfig(add: Add): void {
+  add(
+    'config [action]',
+    'of a pipeline that you run yourself: print (default), check, mark, unmark, tables, schema',
+    async () => (await import('./commands/config.ts')).config,
+  );
+}
+
 /** Options that stand before or after the command's name. */
 function shared(command: Command): Command {
   return command
@@ -318,9 +341,12 @@ function shared(command: Command): Command {
 function contextOf(program: Command, command: Command, io: ProgramIo): CliContext {
   const before = program.opts();
   const after = command.opts();
+  const external =
+    externalTargetOf(after) ?? (command.name() === 'config' ? { config: null, own: null } : null);
   const wanted = before.color !== false && after.color !== false && !io.env.NO_COLOR;
   return {
-    dir: path.resolve(after.dir ?? before.dir ?? io.env.CDC_LAB_DIR ?? '.lab'),
+    dir: path.resolve(after.dir ?? before.dir ?? io.env.CDC_LAB_DIR ?? (external ? '.lab-external' : '.lab')),
+    external,
     json: Boolean(after.json ?? before.json),
     color: wanted && io.stdoutIsTty,
     live: wanted && io.stderrIsTty,

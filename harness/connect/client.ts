@@ -1,11 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
+import { basicAuth, send } from '../../verifier/connection/http.ts';
 import * as answers from './answers.ts';
 import { ConnectorStateError, ConnectRefused, ConnectUnreachable, NotConnect } from './errors.ts';
 
 export interface ConnectClientOptions {
   readonly baseUrl: string;
   readonly basicAuth?: { readonly username: string; readonly password: string };
+  /** PEM file of the authorities that may have signed its certificate; null: those that Node.js trusts. */
+  readonly ca?: string | null;
   /** Of one request. */
   readonly timeoutMs?: number;
   /** How long 409 is taken for a rebalance, and tried again. */
@@ -30,18 +33,18 @@ const REBALANCE = /rebalance|momentarily/i;
 export class ConnectClient {
   readonly #base: string;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #ca: string | null;
   readonly #timeoutMs: number;
   readonly #rebalanceDeadlineMs: number;
 
   constructor(options: ConnectClientOptions) {
     this.#base = options.baseUrl.replace(/\/+$/, '');
-    const { basicAuth } = options;
-    const credentials =
-      basicAuth && Buffer.from(`${basicAuth.username}:${basicAuth.password}`).toString('base64');
+    const login = options.basicAuth;
     this.#headers = {
       accept: 'application/json',
-      ...(credentials === undefined ? {} : { authorization: `Basic ${credentials}` }),
+      ...(login === undefined ? {} : { authorization: basicAuth(login.username, login.password) }),
     };
+    this.#ca = options.ca ?? null;
     this.#timeoutMs = options.timeoutMs ?? 10_000;
     this.#rebalanceDeadlineMs = options.rebalanceDeadlineMs ?? 30_000;
   }
@@ -195,13 +198,13 @@ export class ConnectClient {
 
   async #once(method: Method, url: string, body: unknown) {
     try {
-      const answer = await fetch(`${this.#base}${url}`, {
+      const given = {
         method,
         headers: { ...this.#headers, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(this.#timeoutMs),
-      });
-      return { status: answer.status, ok: answer.ok, text: await answer.text() };
+      };
+      return await send(new URL(`${this.#base}${url}`), given, this.#ca);
     } catch (error) {
       throw new ConnectUnreachable(this.#base, error);
     }

@@ -1,12 +1,17 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
+import { tlsRefusal } from '../../verifier/connection/refusal.ts';
 
 /** Nothing answers at the address, or not in time. */
 export class ConnectUnreachable extends LabError {
   constructor(url: string, cause: unknown) {
-    super('CDC-5310', `Kafka Connect does not answer at ${url}.`, {
+    // `fetch failed` says nothing; its cause does.
+    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+    const { why, remedy } = tlsRefusal(inner) ?? {
+      why: null,
       remedy: 'See whether the worker runs, and what its log says.',
-      cause,
-    });
+    };
+    const said = why === null ? '' : `: ${why}`;
+    super('CDC-5310', `Kafka Connect does not answer at ${url}${said}.`, { remedy, cause });
     this.name = 'ConnectUnreachable';
   }
 }
@@ -22,13 +27,19 @@ export class NotConnect extends LabError {
   }
 }
 
+const REMEDIES: Readonly<Record<number, string>> = {
+  401: 'Give username and password of its REST API.',
+  403: 'Give a user who may do that.',
+  404: 'See which connectors there are.',
+};
+
 /** Connect answered with an error. */
 export class ConnectRefused extends LabError {
   /** HTTP status: 404 no such connector, 409 it exists or the workers rebalance, 400 invalid configuration. */
   readonly status: number;
   constructor(status: number, request: string, message: string) {
     super('CDC-5311', `Kafka Connect refuses ${request} with ${status}: ${message}`, {
-      remedy: status === 404 ? 'See which connectors there are.' : 'Correct what the message names.',
+      remedy: REMEDIES[status] ?? 'Correct what the message names.',
     });
     this.name = 'ConnectRefused';
     this.status = status;

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../../pipeline/contract/errors.ts';
+import { UsageError } from '../runner/usage-error.ts';
 import type { LabControl } from './instance.ts';
 
 export type RuntimeName = 'process' | 'docker';
@@ -16,18 +17,24 @@ export async function controlOf(dir: string, asked?: RuntimeName): Promise<LabCo
       remedy: `Give --dir another folder, or \`cdc-lab clean\` first.`,
     });
   }
+  if (there === 'external') {
+    throw new UsageError(
+      `The folder ${dir} is that of a target that somebody else runs.`,
+      'Name its configuration with --config, or take another folder with --dir.',
+    );
+  }
   if ((there ?? asked) === 'docker') return (await import('./docker/control.ts')).dockerLabControl;
   return (await import('./control.ts')).labControl;
 }
 
 /** What a run file that cannot be read means is for the control to say. */
-function runtimeIn(dir: string): RuntimeName | undefined {
+function runtimeIn(dir: string): RuntimeName | 'external' | undefined {
   const path = join(dir, 'run.json');
   if (!existsSync(path)) return undefined;
   try {
     const run: unknown = JSON.parse(readFileSync(path, 'utf8'));
-    const docker = typeof run === 'object' && run !== null && 'runtime' in run && run.runtime === 'docker';
-    return docker ? 'docker' : 'process';
+    const runtime = typeof run === 'object' && run !== null && 'runtime' in run ? run.runtime : 'process';
+    return runtime === 'docker' || runtime === 'external' ? runtime : 'process';
   } catch (error) {
     if (error instanceof SyntaxError) return 'process';
     throw error;

@@ -108,7 +108,7 @@ function connectService(
 
 /** A workload process; its log ends with the summary. `name` is that of the service. */
 export function workloadService(
-  plan: InstancePlan,
+  plan: Pick<InstancePlan, 'sourceUrl' | 'ledgerPath'>,
   spec: WorkloadSpec,
   stateDir: string,
   name: string,

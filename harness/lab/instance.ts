@@ -1,6 +1,7 @@
 import type { Proof, Runtime } from '../runtimes/runtime.ts';
 import type { ConnectTuning, EnginePair } from './engines.ts';
 import type { PlacedPipeline } from './pipeline.ts';
+import type { Reach } from './reach.ts';
 
 /** A pipeline to be set up on the lab's servers: databases, slot, topics, workers and verifier of its own. */
 export interface InstanceSpec {
@@ -70,6 +71,8 @@ export interface Instance extends AsyncDisposable {
   readonly sinkWorkerUrl: string;
   readonly verifierUrl: string;
   readonly ledgerPath: string;
+  /** Of a pipeline that somebody else runs; the lab's own are reached by their addresses alone. */
+  readonly reach?: Reach;
   startWorkload(spec: WorkloadSpec): Promise<StartedWorkload>;
   /** Stops its processes, drops slot, databases and topics. Idempotent. */
   [Symbol.asyncDispose](): Promise<void>;
@@ -82,6 +85,12 @@ export interface Lab {
   /** The instance of that name, if it stands. `lab` is the one that `up` makes. */
   instance(name: string): Promise<Instance | undefined>;
   createInstance(spec: InstanceSpec): Promise<Instance>;
+  /** The engines that there are, where these are not the lab's to choose. */
+  readonly engines?: EnginePair;
+  /** Why no such pipeline can be had here; null where it can. Left out: any can. */
+  cannotHost?(spec: Pick<InstanceSpec, 'source' | 'sink' | 'defects'>): Promise<string | null>;
+  /** @throws where this lab is only looked at. Left out: it may be broken. */
+  mayBreak?(): void;
 }
 
 export interface LabControl {

@@ -16,7 +16,7 @@ const FINISH_TIMEOUT_MS = 7 * 24 * 3_600_000;
 const BEGIN_TIMEOUT_MS = 20_000;
 
 export interface WorkloadContext {
-  readonly plan: InstancePlan;
+  readonly plan: Pick<InstancePlan, 'name' | 'sourceUrl' | 'ledgerPath'>;
   readonly stateDir: string;
   readonly runtime: ProcessRuntime;
   readonly runFile: RunFile;

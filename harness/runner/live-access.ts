@@ -2,6 +2,8 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { z } from 'zod';
+import { kafkaOptions, plainKafka } from '../../verifier/connection/kafka.ts';
+import { urlWithSecrets } from '../../verifier/connection/secret.ts';
 import { type Report, reportSchema } from '../../verifier/report.ts';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
 import { ConnectClient } from '../connect/client.ts';
@@ -10,6 +12,7 @@ import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './acce
 import { requestJson } from './http-json.ts';
 import { countRedelivered } from './redelivered.ts';
 import { SIGNAL_TABLE } from './snapshots.ts';
+import type { VerifierHere } from './verify-here.ts';
 
 const HTTP_WITHIN_MS = 15_000;
 
@@ -18,10 +21,13 @@ const crashPointsSchema = z.object({
   waiting: z.array(z.object({ name: z.string(), since: z.string(), arrivals: z.number() })),
 });
 /** kafkajs prints retries by itself; here an error is thrown to the caller, who says it once. */
-export function kafkaClient(brokers: readonly string[]): Kafka {
+export function kafkaClient({
+  bootstrapServers,
+  reach,
+}: Pick<Instance, 'bootstrapServers' | 'reach'>): Kafka {
   return new Kafka({
     clientId: 'cdc-lab-harness',
-    brokers: [...brokers],
+    ...kafkaOptions(reach?.kafka ?? plainKafka(bootstrapServers)),
     logLevel: logLevel.NOTHING,
     connectionTimeout: 3000,
     requestTimeout: 10_000,
@@ -39,11 +45,12 @@ class LiveAccess implements Access {
   readonly #pools = new Map<Side, pg.Pool>();
   readonly #kafka: Kafka;
   #admin: ReturnType<Kafka['admin']> | null = null;
+  #here: VerifierHere | null = null;
   readonly #ledger = { offset: 0, committed: 0, rest: '' };
 
   constructor(instance: Instance) {
     this.#instance = instance;
-    this.#kafka = kafkaClient(instance.bootstrapServers);
+    this.#kafka = kafkaClient(instance);
   }
 
   async query(side: Side, sql: string, params: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
@@ -128,6 +135,12 @@ class LiveAccess implements Access {
 
   async verify(options: { deadlineMs: number; quiet?: boolean; signal: AbortSignal }): Promise<Report> {
     const { deadlineMs, quiet = false, signal } = options;
+    const { reach } = this.#instance;
+    if (reach !== undefined) {
+      // Loaded late: where a verifier runs beside the pipeline, none of it is needed here.
+      this.#here ??= new (await import('./verify-here.ts')).VerifierHere();
+      return this.#here.verify(reach.verifierConfig(), deadlineMs, signal);
+    }
     // The deadline is for the fence; how long a comparison takes is a matter of the tables' size.
     const url = `${this.#instance.verifierUrl}/verify`;
     return reportSchema.parse(await requestJson('POST', url, { deadlineMs, quiet }, signal));
@@ -169,13 +182,15 @@ class LiveAccess implements Access {
   #pool(side: Side): pg.Pool {
     const known = this.#pools.get(side);
     if (known !== undefined) return known;
-    const connectionString = side === 'source' ? this.#instance.sourceUrl : this.#instance.sinkUrl;
+    const { sourceUrl, sinkUrl, reach } = this.#instance;
+    const connectionString = urlWithSecrets(side === 'source' ? sourceUrl : sinkUrl, `${side}.password`);
     const pool = new pg.Pool({
       connectionString,
       application_name: 'cdc-lab-harness',
       max: 2,
       connectionTimeoutMillis: 5000,
       query_timeout: 60_000,
+      ...(reach?.readOnly === true ? { options: '-c default_transaction_read_only=on' } : {}),
     });
     // An idle connection that breaks (a killed server) is replaced by the pool; the next query says if it cannot be.
     pool.on('error', () => undefined);
@@ -203,7 +218,7 @@ class LiveAccess implements Access {
   }
 
   #connect(role: WorkerRole): ConnectClient {
-    return new ConnectClient({ baseUrl: this.#workerUrl(role) });
+    return new ConnectClient(this.#instance.reach?.connect[role] ?? { baseUrl: this.#workerUrl(role) });
   }
 
   #connector(role: WorkerRole): string {

@@ -115,11 +115,14 @@ describe('a run', () => {
     expect(world.log).toEqual(['verify', 'inject', 'heal']);
   });
 
-  it('is INCONCLUSIVE, not run, where the runtime lacks what the fault needs', async () => {
-    const { results } = await start({}, fakeFault(world, { needs: ['pause'] }));
-    expect(results[0]?.verdict).toBe('INCONCLUSIVE');
-    expect(results[0]?.reason).toContain('not run, the process runtime cannot pause');
+  it('is not run, and no result, where the runtime lacks what the fault needs', async () => {
+    const { results, notRun } = await start({}, fakeFault(world, { needs: ['pause'] }));
+    expect(results).toEqual([]);
+    expect(notRun?.map(({ reason }) => reason)).toEqual([
+      expect.stringContaining('the process runtime cannot pause a service'),
+    ]);
     expect(world.log).not.toContain('inject');
+    expect(world.created).toEqual([]);
   });
 
   it('is INCONCLUSIVE in both variants when every injection is left out', async () => {

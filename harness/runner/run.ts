@@ -4,9 +4,10 @@ import path from 'node:path';
 import { type ConnectTuning, type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
 import type { Instance, Lab } from '../lab/instance.ts';
 import type { Access } from './access.ts';
-import { forEngines, notRun } from './engines.ts';
+import { forEngines } from './engines.ts';
 import type { Fault } from './fault.ts';
 import { Journal, type JournalListener } from './journal.ts';
+import { notRunHere } from './not-run.ts';
 import { type ForeignPipeline, forPipeline, notRunOn, sidesOf } from './pipelines.ts';
 import type { NotRun, RunResult, VariantResult } from './result.ts';
 import type { Phase, Scenario, Tunables, VariantName } from './scenario.ts';
@@ -58,9 +59,9 @@ export async function runAll(options: RunOptions, context: RunContext): Promise<
   const runId = newRunId(startedAt);
   const dir = path.join(context.lab.dir, 'runs', runId);
   const journal = new Journal([path.join(dir, 'journal.ndjson')], { runId }, context.listen, now);
-  const { engines = OWN_ENGINES } = options;
-  const leftOut = leftOutOf(options, engines);
-  const plans = plansOf(options, engines);
+  const engines = context.lab.engines ?? options.engines ?? OWN_ENGINES;
+  const leftOut = await leftOutOf(options, engines, context);
+  const plans = plansOf(options, engines, leftOut);
   const planned = options.plan.map(({ scenario, variant }) => ({ scenario: scenario.id, variant }));
   journal.write({ t: 'run-started', seed: options.seed, planned, reproduce: options.reproduce });
   for (const one of leftOut) journal.write({ t: 'not-run', notRun: one });
@@ -83,27 +84,30 @@ export async function runAll(options: RunOptions, context: RunContext): Promise<
   return result;
 }
 
-/** Variants that these engines, or this pipeline, do not allow, with the reason. */
-function leftOutOf(options: RunOptions, engines: EnginePair): NotRun[] {
-  const sides = options.foreign === undefined ? engines : sidesOf(options.foreign);
-  return options.plan.flatMap(({ scenario, variant }) => {
-    const reason = reasonAgainst(options, scenario, variant, engines);
-    return reason === null ? [] : [{ scenario: scenario.id, variant, ...sides, reason }];
-  });
-}
-
-function reasonAgainst(
-  { foreign }: RunOptions,
-  scenario: Scenario,
-  variant: VariantName,
+/** Variants that engines, runtime or target do not allow, with the reason. */
+async function leftOutOf(
+  options: RunOptions,
   engines: EnginePair,
-): string | null {
-  return foreign === undefined ? notRun(scenario, variant, engines) : notRunOn(scenario, foreign.pipeline);
+  { lab, loadFault }: RunContext,
+): Promise<NotRun[]> {
+  const { foreign } = options;
+  const sides = foreign === undefined ? engines : sidesOf(foreign);
+  const leftOut: NotRun[] = [];
+  for (const one of options.plan) {
+    const { scenario, variant } = one;
+    const reason =
+      foreign === undefined
+        ? await notRunHere(one, engines, lab, loadFault)
+        : notRunOn(scenario, foreign.pipeline);
+    if (reason !== null) leftOut.push({ scenario: scenario.id, variant, ...sides, reason });
+  }
+  return leftOut;
 }
 
-function plansOf(options: RunOptions, engines: EnginePair): VariantPlan[] {
+function plansOf(options: RunOptions, engines: EnginePair, leftOut: readonly NotRun[]): VariantPlan[] {
   const possible = options.plan.filter(
-    ({ scenario, variant }) => reasonAgainst(options, scenario, variant, engines) === null,
+    ({ scenario, variant }) =>
+      !leftOut.some((one) => one.scenario === scenario.id && one.variant === variant),
   );
   const { seed, keep, noOp, swap, foreign } = options;
   const rounds = Array.from({ length: options.repeat ?? 1 }, (_, round) => round);

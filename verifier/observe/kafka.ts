@@ -40,6 +40,11 @@ export class KafkaView implements AsyncDisposable {
     return new KafkaView(kafka, admin);
   }
 
+  /** How many brokers there are. */
+  async brokers(): Promise<number> {
+    return (await this.#admin.describeCluster()).brokers.length;
+  }
+
   /** Of these topics, those that exist. */
   async existing(topics: readonly string[]): Promise<readonly string[]> {
     const all = new Set(await this.#admin.listTopics());

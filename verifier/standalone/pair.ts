@@ -39,6 +39,12 @@ export async function openPair(request: VerifyRequest): Promise<Pair> {
   return { verify: (signal) => verifyOnce(followed, checks, signal) };
 }
 
+/** As {@link openPair}, for a configuration that is there already. */
+export async function pairOf(config: VerifierConfig): Promise<Pair> {
+  const checks = await loadChecks();
+  return { verify: (signal) => verifyOnce(config, checks, signal) };
+}
+
 async function verifyOnce(
   config: VerifierConfig,
   checks: readonly Check[],

@@ -15,7 +15,7 @@ export async function consume(
   [given = '']: readonly string[],
 ): Promise<number> {
   const { instance } = await openInstance(context);
-  const kafka = kafkaClient(instance.bootstrapServers);
+  const kafka = kafkaClient(instance);
   const admin = kafka.admin();
   await admin.connect();
   const groupId = `cdc-lab-consume-${randomUUID()}`;

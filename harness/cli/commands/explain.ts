@@ -18,7 +18,7 @@ export async function explainRow(
 ): Promise<number> {
   const { lab, instance } = await openInstance(context, String(options.instance));
   const life = await readLife({
-    config: configOf(instance),
+    config: instance.reach?.verifierConfig() ?? configOf(instance),
     table,
     key,
     max: Number(options.max),

@@ -97,6 +97,8 @@ function optionsOf(
     ...(options.variant === undefined ? [] : [`--variant ${options.variant}`]),
     ...(options.pipeline === undefined ? [] : [`--pipeline ${options.pipeline}`]),
     ...(options.runtime === undefined ? [] : [`--runtime ${options.runtime}`]),
+    ...(options.config === undefined ? [] : [`--config ${options.config}`]),
+    ...(options.iOwnThisTarget === undefined ? [] : [`--i-own-this-target ${options.iOwnThisTarget}`]),
     ...(options.brokers === undefined ? [] : [`--brokers ${options.brokers}`]),
     ...(engines.source === 'ts' ? [] : [`--source ${engines.source}`]),
     ...(engines.sink === 'ts' ? [] : [`--sink ${engines.sink}`]),
@@ -189,6 +191,8 @@ async function withLab(
 }
 
 function exitCodeOf(result: RunResult, reporterFailed: boolean): number {
+  // What is not run is no success.
+  if (result.results.length === 0) return EXIT.inconclusive;
   const unexpected = result.results.filter((one) => !one.ok);
   if (unexpected.some((one) => one.verdict !== 'INCONCLUSIVE')) return EXIT.failed;
   if (unexpected.length > 0) return EXIT.inconclusive;

@@ -3,6 +3,7 @@ import { execa } from 'execa';
 import pg from 'pg';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
+import { urlWithSecrets } from '../../../verifier/connection/secret.ts';
 import { UsageError } from '../../runner/usage-error.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
@@ -20,13 +21,19 @@ export async function sql(
     throw new UsageError(`there is no side "${side}".${didYouMean(side, SIDES)}`, 'take source or sink');
   }
   const { instance } = await openInstance(context, String(options.instance));
-  const url = side === 'source' ? instance.sourceUrl : instance.sinkUrl;
-  if (statement === undefined && (await hasPsql())) {
+  const { sourceUrl, sinkUrl, reach } = instance;
+  const url = side === 'source' ? sourceUrl : sinkUrl;
+  // psql would have the password in its arguments.
+  if (statement === undefined && reach === undefined && (await hasPsql())) {
     // The password is in PGPASSWORD of this process, which psql inherits.
     const { exitCode } = await execa('psql', [url], { stdio: 'inherit', reject: false });
     return exitCode ?? EXIT.failed;
   }
-  const client = new pg.Client({ connectionString: url, application_name: 'cdc-lab-sql' });
+  const client = new pg.Client({
+    connectionString: urlWithSecrets(url, `${side}.password`),
+    application_name: 'cdc-lab-sql',
+    ...(reach?.readOnly === true ? { options: '-c default_transaction_read_only=on' } : {}),
+  });
   await client.connect();
   try {
     if (statement !== undefined) return await once(context, client, statement);

@@ -13,7 +13,7 @@ export async function status(context: CliContext, options: Record<string, unknow
   for (const service of down) {
     say(context, `${service.name} is ${service.state}; its log: ${service.log}`);
   }
-  if (down.length > 0) say(context, 'cdc-lab heal starts it again\n');
+  if (down.length > 0 && lab.runtime.start) say(context, 'cdc-lab heal starts it again\n');
   if (down.some((service) => service.name === instance.services.verifier)) return EXIT.inconclusive;
   await using access = await openAccess(instance);
   const deadlineMs = Math.round(Number(options.deadline) * 1000);

@@ -6,7 +6,7 @@ import { columns, painter } from '../tables.ts';
 /** Topics with their partitions and records: the difference of the logs' ends. */
 export async function topics(context: CliContext, options: Record<string, unknown>): Promise<number> {
   const { instance } = await openInstance(context);
-  const admin = kafkaClient(instance.bootstrapServers).admin();
+  const admin = kafkaClient(instance).admin();
   await admin.connect();
   try {
     const names = (await admin.listTopics())

@@ -21,6 +21,7 @@ export async function trigger(
 ): Promise<number> {
   const asWritten = await scenarioOfTrigger(name);
   const { lab, instance } = await openInstance(context);
+  lab.mayBreak?.();
   const scenario = forEngines(asWritten, instance.engines);
   await using _held = await holdLab(lab.dir);
   const runId = newRunId(new Date());

@@ -2,21 +2,26 @@ import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import type { Report } from '../../../verifier/report.ts';
-import { openPair, type Pair } from '../../../verifier/standalone/pair.ts';
+import { openPair, type Pair, pairOf } from '../../../verifier/standalone/pair.ts';
 import { BAD_REQUEST, type VerifyRequest } from '../../../verifier/standalone/request.ts';
 import { exitCodeOf, type Verdict, worst } from '../../../verifier/verdict.ts';
 import { UsageError } from '../../runner/usage-error.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
+import { openInstance } from '../lab-control.ts';
 import { painter, renderReport } from '../tables.ts';
 import { printReport } from './status.ts';
 
+/** Options that an external configuration has keys for. */
+const OF_TWO_URLS = [
+  ...['source', 'sink', 'tables', 'excludeTables', 'map', 'softDelete', 'progressSlot', 'subscription'],
+  'passwordStdin',
+];
 /** Passwords on stdin: a line for the source, one for the sink. */
 const MAX_STDIN_BYTES = 16_384;
 
 /** Verifies any two PostgreSQL databases; needs no lab. Exits by the verdict, of `--every` by the worst. */
 export async function verify(context: CliContext, options: Record<string, unknown>): Promise<number> {
-  const request = await requestOf(options, process.env);
-  const pair = await asUsage(() => openPair(request));
+  const pair = await pairFor(context, options);
   if (options.every === undefined) {
     const { report, repair, republish } = await pair.verify(context.signal);
     context.signal.throwIfAborted();
@@ -30,6 +35,27 @@ export async function verify(context: CliContext, options: Record<string, unknow
   const count = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
   const verdicts = await again(context, pair, { everyMs: Number(options.every) * 1000, count });
   return verdicts.length === 0 ? EXIT.interrupted : exitCodeOf(worst(verdicts), options.strict === true);
+}
+
+/** What the options name, or the pipeline of an external configuration. */
+async function pairFor(context: CliContext, options: Record<string, unknown>): Promise<Pair> {
+  if (context.external === null) {
+    const request = await requestOf(options, process.env);
+    return asUsage(() => openPair(request));
+  }
+  const twice = OF_TWO_URLS.find((name) => options[name] !== undefined);
+  if (twice !== undefined || options.fence !== 'slot') {
+    throw new UsageError(
+      `--config says what is compared with what, and ${twice ?? 'fence'} would say it again.`,
+      'Leave one of them out.',
+    );
+  }
+  const { instance } = await openInstance(context);
+  if (instance.reach === undefined) throw new Error('an external pipeline has no reach');
+  return pairOf({
+    ...instance.reach.verifierConfig(),
+    deadlineMs: Math.round(Number(options.deadline) * 1000),
+  });
 }
 
 /** Only the user may read the file: it holds values. */

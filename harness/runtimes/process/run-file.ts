@@ -74,7 +74,7 @@ const brokerPortsSchema = z.object({
 const runSchema = z.object({
   schemaVersion: z.literal(1),
   /** What the services are; processes where it is left out. Containers are not listed here: their labels name the run. */
-  runtime: z.enum(['process', 'docker']).exactOptional(),
+  runtime: z.enum(['process', 'docker', 'external']).exactOptional(),
   runId: z.string(),
   createdAt: z.string(),
   ports: z.object({

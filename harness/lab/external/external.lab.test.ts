@@ -1,0 +1,181 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { PROJECT_DIR } from '../../project.ts';
+import { startTarget, type Target } from './testing/target.ts';
+
+let target: Target;
+let folder: string;
+
+beforeAll(async () => {
+  target = await startTarget();
+  folder = join(target.dir, 'home');
+  mkdirSync(folder);
+  write('cdc-lab.config.json', target.config);
+}, 120_000);
+afterAll(() => target?.[Symbol.asyncDispose]());
+// Each command is a process, and a busy machine starts them slowly.
+vi.setConfig({ testTimeout: 120_000 });
+
+function write(name: string, config: unknown): void {
+  writeFileSync(join(folder, name), JSON.stringify(config, null, 2));
+}
+
+async function lab(args: string, env: Readonly<Record<string, string>> = {}) {
+  const { exitCode, stdout, stderr } = await execa(join(PROJECT_DIR, 'bin/cdc-lab'), args.split(' '), {
+    cwd: folder,
+    reject: false,
+    env: { ...target.env, ...env },
+  });
+  return { exitCode, stdout, stderr };
+}
+
+test('everything that the configuration names answers over TLS, and nothing may be broken yet', async () => {
+  const { exitCode, stdout } = await lab('config check --json');
+  const seen = JSON.parse(stdout);
+  const answers = (seen.services as { name: string; answers: boolean }[]).map((one) => [
+    one.name,
+    one.answers,
+  ]);
+  expect(answers).toEqual([
+    ['pg-source', true],
+    ['pg-sink', true],
+    ['kafka', true],
+    ['connect', true],
+  ]);
+  expect(seen.services[0].said).toMatch(/^PostgreSQL 18.*TLSv1\.3$/);
+  expect(seen.mayBeBroken).toBe(false);
+  expect(exitCode).toBe(0);
+});
+
+test('status, verify, lag and connectors look at it without a marker, and write nothing', async () => {
+  const before = await target.onSource('SELECT slot_name FROM pg_replication_slots');
+  const [status, verify, lag, connectors] = await Promise.all([
+    lab('status --runtime external --deadline 20 --json'),
+    lab('verify --runtime external --config cdc-lab.config.json --json'),
+    lab('lag --runtime external --json'),
+    lab('connectors --runtime external --json'),
+  ]);
+  expect(JSON.parse(status.stdout)).toMatchObject({ verdict: 'PASS', coverage: 1 });
+  expect(status.exitCode).toBe(0);
+  expect(JSON.parse(verify.stdout)).toMatchObject({ verdict: 'PASS' });
+  expect(JSON.parse(lag.stdout)).toMatchObject({ consumerGroup: 'connect-shop-sink', events: 0 });
+  expect(connectors.exitCode).toBe(0);
+  expect(connectors.stdout).toContain('"RUNNING"');
+  expect(await target.onSource('SELECT slot_name FROM pg_replication_slots')).toEqual(before);
+  expect(existsSync(join(folder, '.lab-external'))).toBe(false);
+});
+
+test('what it is not owned for is refused, with the way to own it', async () => {
+  const run = await lab('run lag --runtime external');
+  expect(run.exitCode).toBe(64);
+  expect(run.stderr).toMatch(/only looked at, not broken: the database shop does not carry the lab's marker/);
+  expect(run.stderr).toContain('cdc-lab config mark --i-own-this-target shop');
+  const sql = await lab('sql source DELETE/**/FROM/**/customers --runtime external');
+  expect(sql.stderr).toContain('read-only transaction');
+  const other = await lab('run lag --runtime external --i-own-this-target postgres');
+  expect(other.stderr).toContain('--i-own-this-target says postgres, and the source database is shop');
+  expect(other.exitCode).toBe(64);
+  const trigger = await lab('trigger lag --runtime external');
+  expect(trigger.exitCode).toBe(64);
+});
+
+test('a slot that somebody else reads is refused, until the configuration names it', async () => {
+  await target.onSource(`SELECT pg_create_logical_replication_slot('warehouse', 'pgoutput')`);
+  try {
+    const args = 'run restart --runtime external --i-own-this-target shop';
+    const refused = await lab(args);
+    expect(refused.stderr).toContain(
+      'somebody else reads the changes through the replication slot warehouse',
+    );
+    expect(refused.exitCode).toBe(64);
+    write('named.json', { ...target.config, owned: ['warehouse'] });
+    const named = await lab(`${args} --config named.json`);
+    expect(named.stderr).not.toContain('warehouse');
+  } finally {
+    await target.onSource(`SELECT pg_drop_replication_slot('warehouse')`);
+  }
+});
+
+test('each wrong login or certificate is one sentence, a remedy and exit code 69', async () => {
+  const { source, kafka, connect } = target.config;
+  const otherCa = target.certificates.otherCa;
+  const wrong: [string, unknown, RegExp][] = [
+    [
+      'pg-ca',
+      { source: { ...source, sslrootcert: otherCa } },
+      /source database cannot be reached: .*known authority/,
+    ],
+    ['pg-name', { source: { ...source, host: 'localhost' } }, /certificate is for another name/],
+    [
+      'kafka-ca',
+      { kafka: { ...kafka, tls: { ca: otherCa } } },
+      /Kafka at .* not signed by a known authority/,
+    ],
+    ['kafka-port', { kafka: { bootstrapServers: [target.kafka.secure] } }, /it speaks TLS at this port/],
+    ['connect-ca', { connect: { ...connect, ca: otherCa } }, /Connect does not answer at .*known authority/],
+  ];
+  for (const [name, change, said] of wrong) {
+    write(`${name}.json`, { ...target.config, ...(change as object) });
+    const { exitCode, stderr } = await lab(`status --config ${name}.json`);
+    expect(stderr, name).toMatch(said);
+    expect(exitCode, name).toBe(69);
+  }
+  for (const variable of ['TARGET_PASSWORD', 'TARGET_KAFKA', 'TARGET_CONNECT']) {
+    const { exitCode, stderr } = await lab('status --runtime external', { [variable]: 'hunter2' });
+    expect(stderr).toMatch(/password authentication failed|refuses the login|with 401/);
+    expect(stderr).not.toContain('hunter2');
+    expect(exitCode).toBe(69);
+  }
+});
+
+test('marked, it runs the lessons that can be had over public interfaces, and the others are not run', async () => {
+  expect((await lab('config mark --i-own-this-target shop')).exitCode).toBe(0);
+  const { exitCode, stdout, stderr } = await lab(
+    'run lag schema-change duplicate-resnapshot restart --runtime external --json',
+  );
+  const run = JSON.parse(stdout);
+  const results = (run.results as { scenario: string; verdict: string; runtime: string }[]).map(
+    ({ scenario, verdict, runtime }) => [scenario, verdict, runtime],
+  );
+  expect(results, stderr).toEqual([
+    ['lag', 'PASS', 'external'],
+    ['schema-change', 'PASS', 'external'],
+    ['duplicate-resnapshot', 'PASS', 'external'],
+  ]);
+  const notRun = (run.notRun as { scenario: string; variant: string; reason: string }[]).map(
+    ({ scenario, variant, reason }) => `${scenario} ${variant}: ${reason}`,
+  );
+  expect(notRun).toHaveLength(5);
+  expect(notRun).toContain(
+    'restart sound: kill-past-offset: the external runtime cannot kill, start a service',
+  );
+  expect(notRun.filter((one) => one.includes(' naive: ')).every((one) => one.includes('as it is'))).toBe(
+    true,
+  );
+  expect(exitCode).toBe(0);
+  // Neither arguments nor records of the lab's own processes hold a secret.
+  const record = readFileSync(join(folder, '.lab-external', 'run.json'), 'utf8');
+  expect(record).toContain('sslmode=verify-full');
+  expect(record).not.toContain(`:${target.env.TARGET_PASSWORD}@`);
+  expect((await lab('status --runtime external --deadline 20')).exitCode).toBe(0);
+}, 180_000);
+
+test('a run of which nothing could be run is no success', async () => {
+  const { exitCode } = await lab('run restart --runtime external');
+  expect(exitCode).toBe(2);
+});
+
+test('the marker of another database permits nothing, and unmark takes it back', async () => {
+  const [row] = await target.onSource(
+    `SELECT obj_description('cdc_lab'::regnamespace, 'pg_namespace') AS comment`,
+  );
+  const elsewhere = { ...JSON.parse(String(row?.comment)), systemIdentifier: '1' };
+  await target.onSource(`COMMENT ON SCHEMA cdc_lab IS '${JSON.stringify(elsewhere)}'`);
+  const run = await lab('run lag --runtime external');
+  expect(run.stderr).toContain('the marker in shop was made for shop on another server');
+  expect(run.exitCode).toBe(64);
+  expect((await lab('config unmark')).exitCode).toBe(0);
+  expect(await target.onSource(`SELECT 1 FROM pg_namespace WHERE nspname = 'cdc_lab'`)).toEqual([]);
+});

@@ -1,0 +1,86 @@
+import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
+import { withSecrets } from '../../../verifier/connection/secret.ts';
+import { KafkaView } from '../../../verifier/observe/kafka.ts';
+import { Database } from '../../../verifier/postgres.ts';
+import { ConnectClient, type ConnectClientOptions } from '../../connect/client.ts';
+import type { Look } from '../../runtimes/external/external-runtime.ts';
+import { connectOf, type ExternalConfig, type HttpService, postgresUrl } from './config.ts';
+
+const QUICK_MS = 10_000;
+
+export interface TargetLook extends Look {
+  /** Null where it answered. */
+  readonly failure: LabError | null;
+}
+
+/** Looks at everything that the configuration names, at once; writes nothing. */
+export async function lookAtTarget(config: ExternalConfig): Promise<TargetLook[]> {
+  const { source, sink, kafka } = config;
+  const connects = new Map(
+    (['source', 'sink'] as const).map((role) => [connectOf(config, role).url, connectOf(config, role)]),
+  );
+  return Promise.all([
+    look('pg-source', 'postgres', `${source.host}:${source.port}`, () =>
+      versionOf('source', postgresUrl(source)),
+    ),
+    look('pg-sink', 'postgres', `${sink.host}:${sink.port}`, () => versionOf('sink', postgresUrl(sink))),
+    look('kafka', 'kafka', kafka.bootstrapServers.join(','), async () => {
+      await using view = await KafkaView.connect(kafka);
+      return `a cluster of ${await view.brokers()}`;
+    }),
+    ...[...connects].map(([url, service], index) =>
+      look(connects.size === 1 ? 'connect' : `connect-${index + 1}`, 'worker', url, async () => {
+        const { version } = await new ConnectClient(connectOptions(service)).root();
+        return `Connect ${version}`;
+      }),
+    ),
+  ]);
+}
+
+/** @throws the first refusal, where something did not answer. */
+export function mustAnswer(looks: readonly TargetLook[]): void {
+  const failure = looks.find((one) => one.failure !== null)?.failure;
+  if (failure) throw failure;
+}
+
+/** What a client of that REST API needs. */
+export function connectOptions({ url, username, password, ca }: HttpService): ConnectClientOptions {
+  const login =
+    username === null || password === null
+      ? {}
+      : { basicAuth: { username, password: withSecrets(password, 'connect.password') } };
+  return { baseUrl: url, ca, ...login };
+}
+
+async function versionOf(side: 'source' | 'sink', url: string): Promise<string> {
+  await using database = await Database.connect(side, url, QUICK_MS);
+  const row = await database.one(
+    `SELECT current_setting('server_version') AS version, coalesce((SELECT version FROM pg_stat_ssl
+        WHERE pid = pg_backend_pid() AND ssl), 'plain text') AS tls`,
+  );
+  return `PostgreSQL ${row.version}, ${row.tls}`;
+}
+
+async function look(
+  name: string,
+  kind: Look['kind'],
+  address: string,
+  ask: () => Promise<string>,
+): Promise<TargetLook> {
+  try {
+    return { name, kind, address, said: await ask(), answers: true, failure: null };
+  } catch (error) {
+    const failure =
+      error instanceof LabError
+        ? error
+        : new LabError(
+            'CDC-5401',
+            `${name} at ${address} does not answer as it should: ${messageOf(error)}.`,
+            {
+              remedy: 'See whether it runs, and what its log says.',
+              cause: error,
+            },
+          );
+    return { name, kind, address, said: failure.message, answers: false, failure };
+  }
+}

@@ -1,0 +1,90 @@
+import { userInfo } from 'node:os';
+import pg from 'pg';
+import { z } from 'zod';
+import { urlWithSecrets } from '../../../verifier/connection/secret.ts';
+import type { Database } from '../../../verifier/postgres.ts';
+import { type ExternalConfig, postgresUrl } from './config.ts';
+
+/**
+ * The marker is the comment of an empty schema: a table would be captured by a publication FOR ALL TABLES. It names
+ * database and server, so that a dump that is restored elsewhere does not carry the permission with it.
+ */
+export const MARKER_SCHEMA = 'cdc_lab';
+
+const markerSchema = z.object({
+  cdcLab: z.literal(1),
+  database: z.string(),
+  /** PostgreSQL's identifier of the cluster. */
+  systemIdentifier: z.string(),
+  by: z.string(),
+  at: z.string(),
+});
+export type Marker = z.infer<typeof markerSchema>;
+
+export type MarkerState =
+  | { readonly tag: 'marked'; readonly marker: Marker }
+  | { readonly tag: 'unmarked' }
+  /** There is a marker, and it was made for another database. */
+  | { readonly tag: 'foreign'; readonly of: string };
+
+const READ = `
+  SELECT obj_description(n.oid, 'pg_namespace') AS comment, current_database() AS database,
+         (SELECT system_identifier::text FROM pg_control_system()) AS system
+    FROM (SELECT 1) AS one LEFT JOIN pg_namespace n ON n.nspname = '${MARKER_SCHEMA}'`;
+
+export async function readMarker(source: Pick<Database, 'one'>): Promise<MarkerState> {
+  const { comment, database, system } = await source.one(READ);
+  const marker = parse(comment ?? null);
+  if (marker === null) return { tag: 'unmarked' };
+  if (marker.database === database && marker.systemIdentifier === system) return { tag: 'marked', marker };
+  return { tag: 'foreign', of: `${marker.database} on another server, or under another name` };
+}
+
+function parse(comment: string | null): Marker | null {
+  if (comment === null) return null;
+  try {
+    return markerSchema.parse(JSON.parse(comment));
+  } catch {
+    // Somebody else's schema of that name.
+    return null;
+  }
+}
+
+/** Writes the marker. The one who calls has the consent. */
+export async function writeMarker(config: ExternalConfig): Promise<Marker> {
+  return onSource(config, async (client) => {
+    const { rows } = await client.query<{ database: string; system: string }>(
+      `SELECT current_database() AS database, (SELECT system_identifier::text FROM pg_control_system()) AS system`,
+    );
+    const { database = '', system = '' } = rows[0] ?? {};
+    const marker: Marker = {
+      ...{ cdcLab: 1, database, systemIdentifier: system },
+      ...{ by: userInfo().username, at: new Date().toISOString() },
+    };
+    await client.query(`CREATE SCHEMA IF NOT EXISTS ${MARKER_SCHEMA}`);
+    await client.query(
+      `COMMENT ON SCHEMA ${MARKER_SCHEMA} IS ${client.escapeLiteral(JSON.stringify(marker))}`,
+    );
+    return marker;
+  });
+}
+
+/** Takes the marker away; what else is in the schema keeps it there. */
+export async function removeMarker(config: ExternalConfig): Promise<void> {
+  await onSource(config, (client) => client.query(`DROP SCHEMA IF EXISTS ${MARKER_SCHEMA}`));
+}
+
+/** A connection to the source that may write. */
+export async function onSource<T>(
+  config: ExternalConfig,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const connectionString = urlWithSecrets(postgresUrl(config.source), 'source.password');
+  const client = new pg.Client({ connectionString, application_name: 'cdc-lab-config' });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { ProcessRuntime } from '../../runtimes/process/process-runtime.ts';
+import { RunFile } from '../../runtimes/process/run-file.ts';
+
+/** Nothing listens for an external target: there are no servers of the lab's. */
+const NO_PORTS = {
+  pgSource: 0,
+  pgSink: 0,
+  kafkaClient: 0,
+  kafkaLink: 0,
+  kafkaLinkAdvertised: 0,
+  kafkaController: 0,
+};
+
+/**
+ * The workloads that the lab itself runs against somebody else's source, recorded in its folder as any service is.
+ * @param password Of the source, for their PGPASSWORD.
+ */
+export function ownProcesses(
+  stateDir: string,
+  password: string,
+): { readonly runtime: ProcessRuntime; readonly runFile: RunFile } {
+  const runFile = new RunFile(stateDir);
+  if (existsSync(stateDir) && runFile.read() === undefined) {
+    runFile.create({
+      schemaVersion: 1,
+      runtime: 'external',
+      runId: 'external',
+      createdAt: new Date().toISOString(),
+      ports: NO_PORTS,
+      services: {},
+      instances: {},
+    });
+  }
+  return { runFile, runtime: new ProcessRuntime(runFile, stateDir, password) };
+}

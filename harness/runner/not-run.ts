@@ -1,0 +1,29 @@
+import type { EnginePair } from '../lab/engines.ts';
+import type { Lab } from '../lab/instance.ts';
+import { forEngines, notRun } from './engines.ts';
+import type { Fault } from './fault.ts';
+import type { Scenario, VariantName } from './scenario.ts';
+
+/** Why a variant is not run in this lab, on these engines; null where it is. What is not run is never a PASS. */
+export async function notRunHere(
+  { scenario, variant }: { readonly scenario: Scenario; readonly variant: VariantName },
+  engines: EnginePair,
+  lab: Lab,
+  loadFault: (name: string) => Promise<Fault>,
+): Promise<string | null> {
+  const byEngines = notRun(scenario, variant, engines);
+  if (byEngines !== null) return byEngines;
+  const { source, sink, defects } = scenario.variants[variant];
+  const byLab = await lab.cannotHost?.({ source, sink, ...(defects === undefined ? {} : { defects }) });
+  if (byLab !== undefined && byLab !== null) return byLab;
+  const { inject, hold, settle } = forEngines(scenario, engines).steps;
+  for (const step of [...inject, ...hold, ...settle]) {
+    if (step.do !== 'fault') continue;
+    const { needs } = await loadFault(step.fault);
+    const lacking = needs.filter((capability) => lab.runtime[capability] === undefined);
+    if (lacking.length > 0) {
+      return `${step.fault}: the ${lab.runtime.name} runtime cannot ${lacking.join(', ')} a service`;
+    }
+  }
+  return null;
+}
