@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { loadPipeline, pipelineFile } from '../../../fixtures/pipelines/load.ts';
-import { messageOf } from '../../../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import type { EnginePair } from '../../lab/engines.ts';
 import { holdLab } from '../../lab/lock.ts';
 import { checkDisk } from '../../lab/state-dir.ts';
@@ -68,7 +68,9 @@ async function foreignOf({
   if (runtime === 'docker') {
     throw new UsageError('--pipeline is for the process runtime', 'leave out --runtime docker');
   }
-  const file = await pipelineFile(name);
+  const file = await pipelineFile(name).catch((error: unknown) => {
+    throw error instanceof LabError ? new UsageError(error.message, error.remedy) : error;
+  });
   return { name: path.basename(file, path.extname(file)), file, pipeline: await loadPipeline(file) };
 }
 
