@@ -16,6 +16,7 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   xmlbinary: 'base64',
   lc_monetary: 'C',
   search_path: 'pg_catalog',
+  standard_conforming_strings: 'on',
   default_transaction_isolation: 'read\\ committed',
   statement_timeout: '0',
   lock_timeout: '0',

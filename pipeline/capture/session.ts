@@ -19,7 +19,7 @@ import { takenOut } from './publication.ts';
 import { createPublishStage } from './publisher.ts';
 import { readWhole } from './read-whole.ts';
 import { serialize } from './serial-publish.ts';
-import { readSignal } from './signals.ts';
+import { fits, readSignal } from './signals.ts';
 import { dropSlot } from './slot.ts';
 import { SnapshotReader } from './snapshot-reader.ts';
 import { runSnapshot } from './snapshot-run.ts';
@@ -210,7 +210,14 @@ export class Session {
 
   #order(order: ReturnType<typeof readSignal>, book: OffsetBook): void {
     const { log } = this.#options.context;
-    if (order.tag === 'snapshot' && book.addSnapshot(order.job)) {
+    if (order.tag === 'snapshot' && !fits(order.job, book.current.snapshots)) {
+      log.error(
+        'Signal ignored: its filters and those that wait are too long. Send it again when these are done.',
+        {
+          signal: order.job.id,
+        },
+      );
+    } else if (order.tag === 'snapshot' && book.addSnapshot(order.job)) {
       log.info('Snapshot asked for.', { snapshot: order.job.id, kind: order.job.kind });
     }
     if (order.tag !== 'stop') return;

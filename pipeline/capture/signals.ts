@@ -1,13 +1,18 @@
 import { z } from 'zod';
 import type { Logger } from '../contract/connector.ts';
+import { whyNoExpression } from './filter.ts';
 import type { TableName } from './publication.ts';
 import type { SignalRow } from './record-queue.ts';
-import type { SnapshotJob } from './source-offset.ts';
+import type { SnapshotJob, TableProgress } from './source-offset.ts';
 
 const snapshotData = z.looseObject({
   'data-collections': z.array(z.string()).min(1),
   type: z.string().optional(),
+  'additional-conditions': z
+    .array(z.looseObject({ 'data-collection': z.string(), filter: z.string() }))
+    .optional(),
 });
+type Conditions = NonNullable<z.infer<typeof snapshotData>['additional-conditions']>;
 const stopData = z.looseObject({ 'data-collections': z.array(z.string()).optional() });
 
 /** What a row of the signalling table asks for. */
@@ -44,18 +49,22 @@ export function readSignal(row: SignalRow, captured: readonly TableName[], log: 
   }
 }
 
+const BAD_SNAPSHOT =
+  'its data is not {"data-collections": ["schema.table"], "type": …, ' +
+  '"additional-conditions": [{"data-collection": "schema.table", "filter": "id = 1"}]}.';
+
 function executeSnapshot(
   row: SignalRow,
   captured: readonly TableName[],
   refuse: (why: string) => SignalOrder,
 ): SignalOrder {
   const data = parse(snapshotData, row.data ?? '');
-  if (data === undefined) return refuse('its data is not {"data-collections": ["schema.table"], "type": …}.');
+  if (data === undefined) return refuse(BAD_SNAPSHOT);
   const kind = (data.type ?? 'incremental').toLowerCase();
   if (kind !== 'incremental' && kind !== 'blocking') {
     return refuse(`a snapshot of type "${kind}" is not known; it takes incremental or blocking.`);
   }
-  for (const key of ['additional-conditions', 'additional-condition', 'surrogate-key']) {
+  for (const key of ['additional-condition', 'surrogate-key']) {
     if (data[key] !== undefined) return refuse(`"${key}" is not supported by the TypeScript engine.`);
   }
   const wanted = expressions(data['data-collections']);
@@ -64,7 +73,38 @@ function executeSnapshot(
     wanted.some((expression) => expression.test(`${t.schema}.${t.table}`)),
   );
   if (tables.length === 0) return refuse(`no captured table matches ${data['data-collections'].join(', ')}.`);
-  return { tag: 'snapshot', job: newJob(row.id, kind, tables) };
+  const job = newJob(row.id, kind, tables);
+  const filtered = withConditions(job.tables, data['additional-conditions'] ?? []);
+  return typeof filtered === 'string'
+    ? refuse(filtered)
+    : { tag: 'snapshot', job: { ...job, tables: filtered } };
+}
+
+/** The tables with the conditions on their rows; or why that cannot be: then all rows are not meant either. */
+function withConditions(tables: readonly TableProgress[], conditions: Conditions): TableProgress[] | string {
+  const filters = new Map<TableProgress, string>();
+  for (const { 'data-collection': name, filter } of conditions) {
+    const why = whyNoExpression(filter);
+    if (why !== null) return `the filter of ${name} is not one SQL expression: ${why}.`;
+    const expression = expressions([name])?.[0];
+    const own = tables.filter((t) => expression?.test(`${t.schema}.${t.table}`));
+    if (own.length === 0) return `the condition on ${name} is on no table of the snapshot.`;
+    if (own.some((table) => filters.has(table))) return `there are two conditions on ${name}.`;
+    for (const table of own) filters.set(table, filter);
+  }
+  return tables.map((table) => {
+    const filter = filters.get(table);
+    return filter === undefined ? table : { ...table, filter };
+  });
+}
+
+/** Filters wait in the connector's offset, which must fit into one record of Kafka. */
+const MOST_FILTER_BYTES = 512 * 1024;
+
+/** Whether there is room for one more job beside those that wait. */
+export function fits(job: SnapshotJob, waiting: readonly SnapshotJob[]): boolean {
+  const filters = [...waiting, job].flatMap(({ tables }) => tables.map(({ filter }) => filter ?? ''));
+  return filters.reduce((sum, filter) => sum + Buffer.byteLength(filter), 0) <= MOST_FILTER_BYTES;
 }
 
 export function newJob(id: string, kind: SnapshotJob['kind'], tables: readonly TableName[]): SnapshotJob {

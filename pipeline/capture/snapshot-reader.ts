@@ -1,5 +1,5 @@
 import type { Client } from 'pg';
-import { LabError } from '../contract/errors.ts';
+import { LabError, messageOf } from '../contract/errors.ts';
 import type { Lsn } from '../contract/lsn.ts';
 import type { Tuple } from '../contract/pgoutput.ts';
 import type { TableDescription } from '../contract/table.ts';
@@ -16,6 +16,30 @@ export interface Chunk {
   readonly lastKey: string[] | null;
   /** More rows follow. */
   readonly more: boolean;
+}
+
+export interface ChunkRequest {
+  readonly afterKey: readonly string[] | null;
+  readonly limit: number;
+  /** SQL expression that the rows must meet, as whoever asked for the snapshot wrote it. */
+  readonly filter?: string | undefined;
+}
+
+/** The filter of a snapshot fails: asked again, it would fail again. The snapshot's transaction is over. */
+export class FilterError extends Error {
+  constructor(cause: unknown) {
+    super(messageOf(cause), { cause });
+  }
+}
+
+/** What the statement is the reason of, and not the connection, the server, or what it is short of. */
+function isOfStatement(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^[0-9A-Z]{5}$/.test(code) && !/^(08|40|53|55|57|58|XX)/.test(code);
+}
+
+function whereOf(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
 
 /** A snapshot of the database at a known place of the log: one REPEATABLE READ transaction. */
@@ -114,33 +138,33 @@ export class SnapshotReader implements AsyncDisposable {
     return describeForSnapshot(table, this.#publishedTable(table).columns);
   }
 
-  async hasRows(table: CatalogueTable): Promise<boolean> {
-    const { rowFilter } = this.#publishedTable(table);
-    const where = rowFilter === null ? '' : ` WHERE (${rowFilter})`;
-    const { rows } = await this.#client.query(`SELECT 1 FROM ONLY ${quoteTable(table)}${where} LIMIT 1`);
-    return rows.length > 0;
+  /**
+   * Whether the table has rows that fit.
+   * @throws FilterError where the filter is no condition on the table's rows.
+   */
+  async hasRows(table: CatalogueTable, filter?: string): Promise<boolean> {
+    const where = whereOf(this.#conditions(table, filter));
+    const text = `SELECT 1 FROM ONLY ${quoteTable(table)}${where} LIMIT 1`;
+    return (await this.#query({ text, values: [] }, filter)).length > 0;
   }
 
-  /** The next rows after a key, at most `limit`. Values are the text that pgoutput would send. */
+  /**
+   * The next rows after a key, at most `limit`. Values are the text that pgoutput would send.
+   * @throws FilterError where the filter fails at some row.
+   */
   async read(
     table: CatalogueTable,
     columns: readonly string[],
-    afterKey: readonly string[] | null,
-    limit: number,
+    { afterKey, limit, filter }: ChunkRequest,
   ): Promise<Chunk> {
-    const select = this.#select(table, columns);
-    if (table.key.length === 0) return await this.#readCursor(select, limit);
+    const select = `SELECT ${columns.map(quoteIdentifier).join(', ')} FROM ONLY ${quoteTable(table)}`;
+    const conditions = this.#conditions(table, filter);
+    if (table.key.length === 0)
+      return await this.#readCursor(`${select}${whereOf(conditions)}`, limit, filter);
     const key = table.key.map(quoteIdentifier).join(', ');
-    const conditions: string[] = [];
-    const { rowFilter } = this.#publishedTable(table);
-    if (rowFilter !== null) conditions.push(`(${rowFilter})`);
     if (afterKey !== null) conditions.push(`(${key}) > (${afterKey.map((_, i) => `$${i + 1}`).join(', ')})`);
-    const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
-    const { rows } = await this.#client.query<(string | null)[]>({
-      text: `${select}${where} ORDER BY ${key} LIMIT ${limit + 1}`,
-      values: afterKey === null ? [] : [...afterKey],
-      rowMode: 'array',
-    });
+    const text = `${select}${whereOf(conditions)} ORDER BY ${key} LIMIT ${limit + 1}`;
+    const rows = await this.#query({ text, values: afterKey ?? [] }, filter);
     const more = rows.length > limit;
     const taken = more ? rows.slice(0, limit) : rows;
     const last = taken.at(-1);
@@ -149,23 +173,33 @@ export class SnapshotReader implements AsyncDisposable {
   }
 
   /** A table without key is read by cursor, and from its start again after a crash. */
-  async #readCursor(select: string, limit: number): Promise<Chunk> {
+  async #readCursor(select: string, limit: number, filter: string | undefined): Promise<Chunk> {
     if (this.#cursor !== select) {
       if (this.#cursor !== undefined) await this.#client.query('CLOSE chunks');
-      await this.#client.query(`DECLARE chunks NO SCROLL CURSOR FOR ${select}`);
+      await this.#query({ text: `DECLARE chunks NO SCROLL CURSOR FOR ${select}`, values: [] }, filter);
       this.#cursor = select;
     }
-    const { rows } = await this.#client.query<(string | null)[]>({
-      text: `FETCH ${limit} FROM chunks`,
-      rowMode: 'array',
-    });
+    const rows = await this.#query({ text: `FETCH ${limit} FROM chunks`, values: [] }, filter);
     return { rows, more: rows.length === limit, lastKey: null };
   }
 
-  #select(table: CatalogueTable, columns: readonly string[]): string {
+  /** Conditions that the rows must meet, each in parentheses. */
+  #conditions(table: CatalogueTable, filter: string | undefined): string[] {
     const { rowFilter } = this.#publishedTable(table);
-    const where = table.key.length === 0 && rowFilter !== null ? ` WHERE (${rowFilter})` : '';
-    return `SELECT ${columns.map(quoteIdentifier).join(', ')} FROM ONLY ${quoteTable(table)}${where}`;
+    return [rowFilter, filter].filter((own) => typeof own === 'string').map((own) => `(${own})`);
+  }
+
+  /** By the extended protocol, which takes one statement only, whatever is in the text. */
+  async #query(
+    { text, values }: { readonly text: string; readonly values: readonly string[] },
+    filter: string | undefined,
+  ): Promise<(string | null)[][]> {
+    try {
+      const query = { text, values: [...values], rowMode: 'array', queryMode: 'extended' };
+      return (await this.#client.query<(string | null)[]>(query)).rows;
+    } catch (error) {
+      throw filter !== undefined && isOfStatement(error) ? new FilterError(error) : error;
+    }
   }
 
   #publishedTable(table: CatalogueTable): PublishedTable {

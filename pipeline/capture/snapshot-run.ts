@@ -9,7 +9,7 @@ import type { CatalogueTable } from './catalogue.ts';
 import type { Gate } from './gate.ts';
 import { formatPosition } from './lsn-text.ts';
 import type { OffsetBook } from './offset-book.ts';
-import type { Chunk, SnapshotReader } from './snapshot-reader.ts';
+import { type Chunk, FilterError, type SnapshotReader } from './snapshot-reader.ts';
 import type { SnapshotJob, TableProgress } from './source-offset.ts';
 import { unlessAborted } from './wake.ts';
 
@@ -39,6 +39,19 @@ export interface SnapshotRunOptions {
  * not hold, newer than any that it does.
  */
 export async function runSnapshot(job: SnapshotJob, options: SnapshotRunOptions): Promise<void> {
+  const { log, book } = options;
+  try {
+    await publishAll(job, options);
+  } catch (error) {
+    if (!(error instanceof FilterError)) throw error;
+    // Whoever may write signals must not be able to stop the pipeline by one.
+    log.error(`Snapshot given up: a filter of it fails: ${error.message}`, { snapshot: job.id });
+    book.removeSnapshot(job.id);
+    await book.store();
+  }
+}
+
+async function publishAll(job: SnapshotJob, options: SnapshotRunOptions): Promise<void> {
   const { reader, log, book, signal } = options;
   const todo = job.tables.filter((table) => !table.done);
   log.info('Snapshot started.', {
@@ -76,7 +89,7 @@ async function lastWithRows(
 ): Promise<number> {
   for (let i = todo.length - 1; i > 0; i--) {
     const table = tables.find((t) => t.schema === todo[i]?.schema && t.table === todo[i]?.table);
-    if (table !== undefined && (await reader.hasRows(table))) return i;
+    if (table !== undefined && (await reader.hasRows(table, todo[i]?.filter))) return i;
   }
   return 0;
 }
@@ -114,7 +127,8 @@ class TableRun {
     const columns = description.columns.map((column) => column.name);
     encoder.describe(description);
     const read = (after: readonly string[] | null) => {
-      const chunk = reader.read(this.#table, columns, after, chunkRows);
+      const { filter } = this.#progress;
+      const chunk = reader.read(this.#table, columns, { afterKey: after, limit: chunkRows, filter });
       // Awaited below; until then a failure must not count as unhandled.
       chunk.catch(() => {});
       return chunk;

@@ -11,6 +11,8 @@ const tableProgress = z.object({
   /** Key of the last row that Kafka acknowledged, as text; null before the first chunk. */
   lastKey: z.array(z.string()).nullable(),
   rows: z.number(),
+  /** Condition on the rows that are read, as one SQL expression; left out: all of them. */
+  filter: z.string().optional(),
 });
 const snapshotJob = z.object({
   /** `initial`, or the id of the signal. */

@@ -40,8 +40,7 @@ export function republishSql({ tables }: Content, now: Date = new Date()): strin
   if (signals === 0) return null;
   const head = [
     '-- Has the wrong rows published anew. Look at it first; then run it at the source. It is written for the signal',
-    "-- table of Debezium's source channel, public.debezium_signal (signal.data.collection). An engine that does not",
-    '-- know additional-conditions (the TypeScript capture) takes the same signal without them, for the whole table.',
+    "-- table of Debezium's source channel, public.debezium_signal (signal.data.collection).",
   ];
   return `${[...head, ...lines].join('\n')}\n`;
 }
