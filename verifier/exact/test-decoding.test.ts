@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readMessage, UNCHANGED } from './test-decoding.ts';
+import { readMessage, textOf, UNCHANGED } from './test-decoding.ts';
 
 function change(text: string) {
   const message = readMessage(text);
@@ -7,6 +7,15 @@ function change(text: string) {
   const { old, new: after, ...rest } = message;
   return { ...rest, old: old && Object.fromEntries(old), new: after && Object.fromEntries(after) };
 }
+
+test('bytes that are no character are refused, not replaced', () => {
+  expect(textOf(Buffer.from("\uFEFFé'"))).toBe("\uFEFFé'");
+  const lone = Buffer.concat([
+    Buffer.from('table public.t: INSERT: h["char"]:\''),
+    Buffer.from([0xc3, 0x27]),
+  ]);
+  expect(() => textOf(lone)).toThrow('not UTF-8');
+});
 
 test('an insert is read column by column, with its types skipped', () => {
   const text =

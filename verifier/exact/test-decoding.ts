@@ -27,6 +27,20 @@ export type Message =
   /** A logical message: no row. */
   | { readonly tag: 'other' };
 
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * The text of a message. @throws for bytes of no character, as PostgreSQL before 15 prints of a "char": what such a
+ * value was cannot be told.
+ */
+export function textOf(bytes: Uint8Array): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch (cause) {
+    throw new Error('a value in the stream is not UTF-8', { cause });
+  }
+}
+
 /** @throws where the text is none of the plugin's messages. */
 export function readMessage(text: string): Message {
   if (text.startsWith('BEGIN')) return { tag: 'begin' };

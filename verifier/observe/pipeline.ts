@@ -7,6 +7,7 @@ import type { Database } from '../postgres.ts';
 import { ident, literal } from '../postgres.ts';
 import { connectorView, snapshotRunning } from './connect.ts';
 import type { KafkaView, TopicOffsets } from './kafka.ts';
+import { tablesInCopy } from './subscription.ts';
 import { normalTopicId, topicIds } from './topic-ids.ts';
 import { type RawRecord, readRecords } from './topic-reader.ts';
 
@@ -137,7 +138,7 @@ export class PipelineView implements FenceInputs {
     const { subscription } = this.#config.sink;
     if (subscription !== null) {
       const sink = await this.#connections.sink();
-      if ((await sink.one(COPYING_SQL, [subscription], QUICK_MS)).copying !== '0') return true;
+      if ((await tablesInCopy(sink, subscription, QUICK_MS)) > 0) return true;
     }
     for (const connector of this.#config.connectors.filter((c) => c.type === 'source')) {
       if (await snapshotRunning(connector)) return true;
@@ -181,12 +182,6 @@ function least(a: bigint, b: bigint): bigint {
 /** What the fence asks is answered at once, or not at all. */
 const QUICK_MS = 5_000;
 const EMIT_SQL = `SELECT pg_logical_emit_message(true, 'cdc-lab.fence', '')`;
-
-/** Tables of a subscription that are not yet carried by its own slot. */
-const COPYING_SQL = `
-  SELECT count(*)::text AS copying FROM pg_subscription_rel r JOIN pg_subscription s ON s.oid = r.srsubid
-  JOIN pg_database d ON d.oid = s.subdbid
-  WHERE s.subname = $1 AND d.datname = current_database() AND r.srsubstate <> 'r'`;
 
 /** Sizes by default. A segment's first page has a longer header than the others. */
 const WAL_PAGE = { bytes: 8192n, headerBytes: 24n };

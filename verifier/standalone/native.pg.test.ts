@@ -1,71 +1,29 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import pg from 'pg';
 import { expect, test } from 'vitest';
 import type { Report } from '../report.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import {
+  FILLED,
+  ORDERS,
+  replicateOrders,
+  subscriptionOf,
+  writeOrders,
+} from '../testing/native-replication.ts';
+import { NO_SLOT, readerRole } from '../testing/reader-role.ts';
 import { requestFor } from '../testing/request.ts';
 import { openPair } from './pair.ts';
 import type { VerifyRequest } from './request.ts';
 
-const ORDERS = 'CREATE TABLE orders (id int PRIMARY KEY, status text, amount numeric, version bigint)';
-const FILLED = `INSERT INTO orders SELECT i, 'new', i * 1.10, 1 FROM generate_series(1, 5000) i`;
-
-/** PostgreSQL's own publication and subscription: a pipeline that nobody here wrote. */
-async function replicated(pair: DatabasePair): Promise<AsyncDisposable> {
-  await pair.onSource(`${ORDERS}; ${FILLED}; CREATE PUBLICATION all_orders FOR TABLE orders`);
-  await pair.onSink(ORDERS);
-  const { hostname, port, username, password, pathname } = new URL(pair.sourceUrl);
-  const secret = password === '' ? '' : ` password=${password}`;
-  const link = `host=${hostname} port=${port} user=${username}${secret} dbname=${pathname.slice(1)}`;
-  // A slot's name is unique on its server, as the database's is.
-  const name = pathname.slice(1);
-  await pair.onSink(`CREATE SUBSCRIPTION ${name} CONNECTION '${link}' PUBLICATION all_orders`);
-  return { [Symbol.asyncDispose]: () => pair.onSink(`DROP SUBSCRIPTION ${name}`) };
-}
-
 const watched = (pair: DatabasePair, own: Partial<VerifyRequest> = {}): VerifyRequest =>
-  requestFor(pair, { subscription: new URL(pair.sourceUrl).pathname.slice(1), ...own });
+  requestFor(pair, { subscription: subscriptionOf(pair), ...own });
 
 async function verified(request: VerifyRequest): Promise<Report> {
   return (await (await openPair(request)).verify(AbortSignal.timeout(50_000))).report;
 }
 
-/** Updates, inserts and deletes, as fast as the source takes them, until it is disposed of. */
-function writing(url: string): AsyncDisposable & { readonly written: () => number } {
-  let running = true;
-  let written = 0;
-  const done = (async () => {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    try {
-      for (; running; written++) {
-        const id = (written * 37) % 4000;
-        await client.query(
-          written % 4 === 0
-            ? `INSERT INTO orders VALUES (${10_000 + written}, 'in', 1, 1)`
-            : `UPDATE orders SET status = 'w${written}', version = version + 1 WHERE id = ${id}`,
-        );
-        if (written % 8 === 1) await client.query(`DELETE FROM orders WHERE id = ${10_000 + written - 1}`);
-        await sleep(1);
-      }
-    } finally {
-      await client.end();
-    }
-  })();
-  done.catch(() => undefined);
-  return {
-    written: () => written,
-    [Symbol.asyncDispose]: async () => {
-      running = false;
-      await done;
-    },
-  };
-}
-
 test('a subscription under live writes is a PASS; a row corrupted by hand a FAIL with key and column, until it is mended', async () => {
   await using pair = await databasePair();
-  await using _ = await replicated(pair);
-  await using writer = writing(pair.sourceUrl);
+  await using _ = await replicateOrders(pair);
+  await using writer = writeOrders(pair.sourceUrl);
   await expect.poll(writer.written, { timeout: 20_000 }).toBeGreaterThan(20);
   const request = watched(pair);
 
@@ -100,7 +58,7 @@ test('a subscription under live writes is a PASS; a row corrupted by hand a FAIL
 
 test('a subscription that is disabled is waited for, and never a PASS', async () => {
   await using pair = await databasePair();
-  await using _ = await replicated(pair);
+  await using _ = await replicateOrders(pair);
   const request = watched(pair, { deadlineMs: 15_000 });
   expect(await verified(request)).toMatchObject({ verdict: 'PASS' });
   const name = request.subscription ?? '';
@@ -115,7 +73,7 @@ test('a subscription that is disabled is waited for, and never a PASS', async ()
 test('a table that the subscription does not carry is missing, and one that fell out of the publication goes stale', async () => {
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE others (id int PRIMARY KEY)');
-  await using _ = await replicated(pair);
+  await using _ = await replicateOrders(pair);
   expect(await verified(watched(pair))).toMatchObject({ verdict: 'PASS' });
   await pair.onSource('INSERT INTO others VALUES (1); ALTER PUBLICATION all_orders DROP TABLE orders');
   await pair.onSource(`UPDATE orders SET version = 2 WHERE id = 7`);
@@ -133,39 +91,26 @@ test('a table that the subscription does not carry is missing, and one that fell
 
 test('the grants of the manual are enough, and no more than these', async () => {
   await using pair = await databasePair();
-  await using _ = await replicated(pair);
-  const role = `reader_${new URL(pair.sourceUrl).pathname.slice(-12)}`;
-  const grants = `CREATE ROLE ${role} LOGIN PASSWORD 'reading';
-    GRANT USAGE ON SCHEMA public TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`;
-  await pair.onBoth(grants);
-  try {
-    const as = (url: string): string => Object.assign(new URL(url), { username: role, password: '' }).href;
-    const request = watched(pair, {
-      source: as(pair.sourceUrl),
-      sink: as(pair.sinkUrl),
-      passwords: { source: 'reading', sink: 'reading' },
-    });
-    const quiet = { fence: 'quiesce', subscription: undefined } as const;
-    const verdict = async () => (await verified({ ...request, ...quiet })).verdict;
-    await expect.poll(verdict, { timeout: 30_000 }).toBe('PASS');
-    expect(await verified({ ...request, ...quiet, fence: 'none' })).toMatchObject({ verdict: 'PASS' });
+  await using _ = await replicateOrders(pair);
+  await using role = await readerRole(pair);
+  const request = watched(pair, role.login);
+  const quiet = { fence: 'quiesce', subscription: undefined } as const;
+  const verdict = async () => (await verified({ ...request, ...quiet })).verdict;
+  await expect.poll(verdict, { timeout: 30_000 }).toBe('PASS');
+  expect(await verified({ ...request, ...quiet, fence: 'none' })).toMatchObject({ verdict: 'PASS' });
 
-    const refused = await verified(request);
-    expect(refused.verdict).toBe('INCONCLUSIVE');
-    expect(JSON.stringify(refused.checks)).toMatch(/no slot of its own.*permission denied/);
+  const refused = await verified(request);
+  expect(refused.verdict).toBe('INCONCLUSIVE');
+  expect(JSON.stringify(refused.checks)).toMatch(NO_SLOT);
 
-    await pair.onSource(`ALTER ROLE ${role} REPLICATION`);
-    expect(await verified(request)).toMatchObject({ verdict: 'PASS', comparison: { exact: true } });
+  await pair.onSource(`ALTER ROLE ${role.name} REPLICATION`);
+  expect(await verified(request)).toMatchObject({ verdict: 'PASS', comparison: { exact: true } });
 
-    await pair.onSource(
-      `REVOKE SELECT ON orders FROM ${role}; GRANT SELECT (id, status, version) ON orders TO ${role}`,
-    );
-    const blind = await verified(request);
-    expect(blind).toMatchObject({ verdict: 'INCONCLUSIVE', coverage: 0 });
-    expect(JSON.stringify(blind.checks)).toMatch(/SELECT privilege on public.orders/);
-  } finally {
-    await pair.onBoth(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
-  }
+  await pair.onSource(`REVOKE SELECT ON orders FROM ${role.name};
+                       GRANT SELECT (id, status, version) ON orders TO ${role.name}`);
+  const blind = await verified(request);
+  expect(blind).toMatchObject({ verdict: 'INCONCLUSIVE', coverage: 0 });
+  expect(JSON.stringify(blind.checks)).toMatch(/SELECT privilege on public.orders/);
 });
 
 test('a quiet pair is compared by two equal reads; one that is written meanwhile is not judged', async () => {
@@ -178,7 +123,7 @@ test('a quiet pair is compared by two equal reads; one that is written meanwhile
     verdict: 'FAIL',
     findings: [{ class: 'missing', count: 1 }],
   });
-  await using writer = writing(pair.sourceUrl);
+  await using writer = writeOrders(pair.sourceUrl);
   await expect.poll(writer.written, { timeout: 20_000 }).toBeGreaterThan(5);
   const report = await verified(request);
   expect(report.verdict).toBe('INCONCLUSIVE');

