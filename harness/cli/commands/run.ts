@@ -65,13 +65,20 @@ async function foreignOf({
   runtime,
 }: Record<string, unknown>): Promise<ForeignPipeline | undefined> {
   if (typeof name !== 'string') return undefined;
-  if (runtime === 'docker') {
-    throw new UsageError('--pipeline is for the process runtime', 'leave out --runtime docker');
-  }
+  if (runtime !== undefined) refuseRuntime(String(runtime));
   const file = await pipelineFile(name).catch((error: unknown) => {
     throw error instanceof LabError ? new UsageError(error.message, error.remedy) : error;
   });
   return { name: path.basename(file, path.extname(file)), file, pipeline: await loadPipeline(file) };
+}
+
+/** @throws UsageError where it is one in which the lab starts no pipeline but its own. */
+function refuseRuntime(name: string): void {
+  if (name === 'process') return;
+  throw new UsageError(
+    `--pipeline is for the process runtime, not for ${name}`,
+    'leave out --runtime; where the lab in this folder is another one, give --dir another folder',
+  );
 }
 
 /** A pipeline of somebody else's is what it is: neither sound nor naive. */
@@ -180,6 +187,7 @@ async function withLab(
       progress: (step) => say(context, `  ${step}`),
       signal: context.signal,
     });
+    if (runOptions.foreign !== undefined) refuseRuntime(lab.runtime.name);
     await using _held = await holdLab(lab.dir);
     const undone = await replayUndo(lab, context.signal);
     const { signal } = context;
