@@ -1,4 +1,4 @@
-import { resolveCname } from 'node:dns/promises';
+import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import type { Database } from '../../../verifier/postgres.ts';
 import { UsageError } from '../../runner/usage-error.ts';
@@ -56,6 +56,7 @@ export function mustBeOwned(found: readonly Objection[]): void {
   throw new UsageError(`This target is only looked at, not broken: ${why}.`, remedies);
 }
 
+const RESOLVE_MS = 2_000;
 const NAME_IT = 'If it is yours to break, write its name under `owned` in the configuration.';
 
 async function hostObjections(config: ExternalConfig): Promise<Objection[]> {
@@ -79,7 +80,8 @@ function hostsOf(config: ExternalConfig): Set<string> {
 /** A name of one's own may be an alias of a managed host. Where the resolver tells of none, there is none to be seen. */
 async function serviceBehind(host: string): Promise<string | null> {
   if (isIP(host.replace(/^\[|\]$/g, '')) !== 0 || host === 'localhost') return null;
-  const aliases = await resolveCname(host).catch((): string[] => []);
+  const resolver = new Resolver({ timeout: RESOLVE_MS, tries: 1 });
+  const aliases = await resolver.resolveCname(host).catch((): string[] => []);
   return aliases.map(managedService).find((service) => service !== null) ?? null;
 }
 

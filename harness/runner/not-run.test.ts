@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { OWN_ENGINES } from '../lab/engines.ts';
+import type { Lab } from '../lab/instance.ts';
+import type { Runtime } from '../runtimes/runtime.ts';
+import { loadFault, loadScenario } from './catalogue.ts';
+import { notRunHere } from './not-run.ts';
+
+const RUNTIME: Runtime = { name: 'external', services: async () => [] };
+const able = async (): Promise<never> => {
+  throw new Error('it is only asked for');
+};
+
+function lab(runtime: Partial<Runtime>, cannotHost?: Lab['cannotHost']): Lab {
+  return {
+    ...{ dir: '/nowhere', runId: 'x', runtime: { ...RUNTIME, ...runtime } },
+    ...{ instance: async () => undefined, createInstance: able },
+    ...(cannotHost === undefined ? {} : { cannotHost }),
+  };
+}
+
+async function reason(id: string, where: Lab): Promise<string | null> {
+  return notRunHere({ scenario: await loadScenario(id), variant: 'sound' }, OWN_ENGINES, where, loadFault);
+}
+
+test('a lesson whose fault the runtime cannot inject is not run, and says what is lacking', async () => {
+  expect(await reason('restart', lab({}))).toBe(
+    'kill-at-crash-point: the external runtime cannot kill, start a service',
+  );
+  expect(await reason('restart', lab({ kill: able }))).toBe(
+    'kill-at-crash-point: the external runtime cannot start a service',
+  );
+  expect(await reason('restart', lab({ kill: able, start: able }))).toBeNull();
+});
+
+test.each(['lag', 'schema-change', 'duplicate-resnapshot', 'backfill'])(
+  '%s needs nothing of the runtime',
+  async (id) => {
+    expect(await reason(id, lab({}))).toBeNull();
+  },
+);
+
+test('what the lab cannot host is not run, for its reason', async () => {
+  expect(
+    await reason(
+      'lag',
+      lab({}, async () => 'it is theirs'),
+    ),
+  ).toBe('it is theirs');
+  expect(
+    await reason(
+      'lag',
+      lab({}, async () => null),
+    ),
+  ).toBeNull();
+});
