@@ -23,7 +23,7 @@ export default defineFault({
   async inject({ access }, { table, column, definition }) {
     if ((await columns(access, table)).includes(column)) {
       throw new LabError('CDC-5020', `${table}.${column} is already there, from an earlier trigger`, {
-        remedy: 'to do it again, start afresh: cdc-lab clean, cdc-lab up',
+        remedy: 'to do it again, drop it on both sides, or start afresh: cdc-lab clean, cdc-lab up',
       });
     }
     // A writer's transaction holds the table for moments only; a long wait here would block every writer behind it.

@@ -16,9 +16,8 @@ export interface TargetLook extends Look {
 /** Looks at everything that the configuration names, at once; writes nothing. */
 export async function lookAtTarget(config: ExternalConfig): Promise<TargetLook[]> {
   const { source, sink, kafka } = config;
-  const connects = new Map(
-    (['source', 'sink'] as const).map((role) => [connectOf(config, role).url, connectOf(config, role)]),
-  );
+  const roles = ['source', 'sink'] as const;
+  const clusters = Map.groupBy(roles, (role) => connectOf(config, role).url);
   return Promise.all([
     look('pg-source', 'postgres', `${source.host}:${source.port}`, () =>
       versionOf('source', postgresUrl(source)),
@@ -28,13 +27,32 @@ export async function lookAtTarget(config: ExternalConfig): Promise<TargetLook[]
       await using view = await KafkaView.connect(kafka);
       return `a cluster of ${await view.brokers()}`;
     }),
-    ...[...connects].map(([url, service], index) =>
-      look(connects.size === 1 ? 'connect' : `connect-${index + 1}`, 'worker', url, async () => {
-        const { version } = await new ConnectClient(connectOptions(service)).root();
-        return `Connect ${version}`;
-      }),
+    ...[...clusters].map(([url, hosted], index) =>
+      look(clusters.size === 1 ? 'connect' : `connect-${index + 1}`, 'worker', url, () =>
+        lookAtConnect(config, hosted),
+      ),
     ),
   ]);
+}
+
+/** The connectors must be there, under their names, and write what the verifier reads. */
+async function lookAtConnect(config: ExternalConfig, roles: readonly ('source' | 'sink')[]): Promise<string> {
+  const [first = 'source'] = roles;
+  const client = new ConnectClient(connectOptions(connectOf(config, first)));
+  const { version } = await client.root();
+  const seen: string[] = [];
+  for (const role of roles) {
+    const { name } = config.connectors[role];
+    const { connector } = await client.status(name);
+    const { 'value.converter': converter = '' } = await client.config(name);
+    if (/avro|protobuf/i.test(converter)) {
+      throw new LabError('CDC-5403', `Connector ${name} has the converter ${converter}: only JSON is read.`, {
+        remedy: 'cdc-lab verify --source URL --sink URL compares the databases without the topics.',
+      });
+    }
+    seen.push(`${name} ${connector.state}`);
+  }
+  return `Connect ${version}: ${seen.join(', ')}`;
 }
 
 /** @throws the first refusal, where something did not answer. */
