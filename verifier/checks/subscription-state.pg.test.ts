@@ -34,6 +34,28 @@ test('an enabled subscription whose tables are copied is a PASS', async () => {
   expect(await run(copying(0), 's')).toMatchObject({ verdict: 'PASS', findings: [] });
 });
 
+test('a subscription that cannot apply a change is a FAIL, and a PASS again when it can', async () => {
+  await using pair = await databasePair();
+  const { hostname, port, username, password, pathname } = new URL(pair.sourceUrl);
+  const name = pathname.slice(1);
+  const secret = password === '' ? '' : ` password=${password}`;
+  const link = `host=${hostname} port=${port} user=${username}${secret} dbname=${name}`;
+  await pair.onSource('CREATE TABLE t (id int PRIMARY KEY, added text); CREATE PUBLICATION p FOR TABLE t');
+  await pair.onSink('CREATE TABLE t (id int PRIMARY KEY)');
+  await pair.onSink(
+    `CREATE SUBSCRIPTION ${name} CONNECTION '${link}' PUBLICATION p WITH (copy_data = false)`,
+  );
+  try {
+    await pair.onSource("INSERT INTO t VALUES (1, 'a')");
+    const verdict = async () => (await run(pair.sink, name)).verdict;
+    await expect.poll(verdict, { timeout: 30_000 }).toBe('FAIL');
+    await pair.onSink('ALTER TABLE t ADD COLUMN added text');
+    await expect.poll(verdict, { timeout: 30_000 }).toBe('PASS');
+  } finally {
+    await pair.onSink(`DROP SUBSCRIPTION ${name}`);
+  }
+});
+
 test('tables that are being copied are in progress', async () => {
   const result = await run(copying(2), 's');
   expect(result).toMatchObject({ verdict: 'SYNC_IN_PROGRESS', detail: '2 tables of s are being copied' });

@@ -1,5 +1,5 @@
 import { type Check, type CheckResult, finding, pass } from '../check.ts';
-import { tablesInCopy } from '../observe/subscription.ts';
+import { applyErrors, tablesInCopy } from '../observe/subscription.ts';
 
 const name = 'subscription-state';
 
@@ -7,10 +7,13 @@ const STATE_SQL = `
   SELECT s.subenabled::text AS enabled FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
   WHERE s.subname = $1 AND d.datname = current_database()`;
 
-/** PostgreSQL's own logical replication, where that is the pipeline: enabled, and every table past its first copy. */
+/**
+ * PostgreSQL's own logical replication, where that is the pipeline: enabled, not ending with an error again and again,
+ * and every table past its first copy.
+ */
 export default {
   name,
-  describe: "The sink's subscription is enabled, and all of its tables are past their initial copy.",
+  describe: "The sink's subscription is enabled and applies, and its tables are past their initial copy.",
   needsFence: false,
   async run({ config, sink }): Promise<CheckResult> {
     const { subscription } = config.sink;
@@ -22,6 +25,12 @@ export default {
       const detail = `the subscription ${subscription} is disabled`;
       const found = finding({ check: name, class: 'alert', verdict: 'WARN', hop: 'sink', detail });
       return { verdict: 'WARN', detail, findings: [found] };
+    }
+    const errors = await applyErrors(database, subscription);
+    if (errors > 0) {
+      const detail = `the worker of ${subscription} does not run, and has ended with ${errors} errors: see the sink's log`;
+      const found = finding({ check: name, class: 'connector-failed', verdict: 'FAIL', hop: 'sink', detail });
+      return { verdict: 'FAIL', detail, findings: [found] };
     }
     const inCopy = await tablesInCopy(database, subscription);
     if (inCopy === 0) return pass(`${subscription} is enabled, its tables are copied`);
