@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { Database } from '../../../verifier/postgres.ts';
+import { refuseCluster } from '../brokers.ts';
 import type { Lab, LabControl } from '../instance.ts';
 import { settleAll } from '../standing-instance.ts';
 import { findStateDir } from '../state-dir.ts';
@@ -23,7 +24,8 @@ export interface ExternalTarget {
 /** A lab around a pipeline that somebody else runs: `up` asks whether it may be broken, and starts nothing. */
 export function externalControl(target: ExternalTarget): LabControl {
   return {
-    async up({ dir, progress }) {
+    async up({ dir, progress, ...asked }) {
+      refuseCluster(asked, 'external');
       const lab = await openExternal(target, dir);
       lab.mayBreak();
       progress(`${lab.config.source.database} at ${lab.config.source.host} is a target that may be broken`);

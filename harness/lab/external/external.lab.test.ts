@@ -50,6 +50,16 @@ test('everything that the configuration names answers over TLS, and nothing may 
   expect(exitCode).toBe(0);
 });
 
+test('a registry that does not answer is told, and a marker is not written without consent', async () => {
+  write('registry.json', { ...target.config, registry: { url: 'http://127.0.0.1:1' } });
+  const [check, mark] = [await lab('config check --config registry.json'), await lab('config mark')];
+  expect(check.stdout).toMatch(/✖ registry .*The schema registry does not answer/);
+  expect(check.exitCode).toBe(69);
+  expect(mark.stderr).toContain('nobody has consented to that');
+  expect(mark.exitCode).toBe(64);
+  expect(await target.onSource(`SELECT 1 FROM pg_namespace WHERE nspname = 'cdc_lab'`)).toEqual([]);
+});
+
 test('status, verify, lag and connectors look at it without a marker, and write nothing', async () => {
   const before = await target.onSource('SELECT slot_name FROM pg_replication_slots');
   const [status, verify, lag, connectors] = await Promise.all([

@@ -20,7 +20,7 @@ let kafka: SecuredKafka;
 beforeAll(async () => {
   certificates = await certificatesIn(lab);
   kafka = await startKafka(lab, certificates);
-});
+}, 120_000);
 afterAll(() => lab[Symbol.asyncDispose]());
 
 type Given = { tls?: object | null; sasl?: object | null };

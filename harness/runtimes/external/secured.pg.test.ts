@@ -22,7 +22,7 @@ beforeAll(async () => {
   server = await startPostgres(lab, certificates);
   process.env.SECURED_TEST_PASSWORD = PASSWORD;
   process.env.SECURED_TEST_WRONG = 'wrong';
-});
+}, 120_000);
 afterAll(() => lab[Symbol.asyncDispose]());
 
 type Given = Partial<ExternalConfigInput['sink']>;
