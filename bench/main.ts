@@ -15,6 +15,7 @@ const notBenches = new Set([
   'postgres-pair.ts',
   'live-writers.ts',
   'python-peers.ts',
+  'sink-rounds.ts',
   'verify-tables.ts',
 ]);
 

@@ -12,7 +12,7 @@ export const BENCH_TABLE = 'customers';
 export async function withPipeline<T>(
   workDir: string,
   rows: number,
-  spec: Pick<InstanceSpec, 'source' | 'sink' | 'engines' | 'connect'>,
+  spec: Pick<InstanceSpec, 'source' | 'sink' | 'engines' | 'connect' | 'sinkWorkers'>,
   measure: (instance: Instance, lab: Lab) => Promise<T>,
 ): Promise<T> {
   const dir = join(workDir, 'lab');

@@ -80,6 +80,10 @@ const runtimeOption = (runtimes: readonly string[] = RUNTIMES): Option =>
   ).choices(runtimes);
 const brokersOption = (): Option =>
   new Option('--brokers <n>', 'brokers of a new lab; of 3 one may be away').choices(['1', '3']);
+const sinkWorkersOption = (): Option =>
+  new Option('--sink-workers <n>', 'processes that share the sink’s consumer group').argParser(
+    integer('a number of workers', 1),
+  );
 const instanceOption = (): Option =>
   new Option('--instance <name>', 'a kept pipeline of a run').default('lab');
 
@@ -141,6 +145,7 @@ function declareLab(add: Add): void {
     .addOption(sinkOption())
     .addOption(runtimeOption())
     .addOption(brokersOption())
+    .addOption(sinkWorkersOption())
     .addOption(seedOption());
   add('down', 'stop everything; data and slot stay', async () => (await import('./commands/lab.ts')).down);
   add('clean', 'stop everything and remove the data', async () => (await import('./commands/lab.ts')).clean);
@@ -166,6 +171,7 @@ function declareRun(add: Add): void {
     .addOption(new Option('--variant <name>', 'only this pipeline').choices(['sound', 'naive']))
     .addOption(runtimeOption([...RUNTIMES, 'external']))
     .addOption(brokersOption())
+    .addOption(sinkWorkersOption().conflicts('pipeline'))
     .addOption(sourceOption().default('ts'))
     .addOption(sinkOption().default('ts'))
     .addOption(pipelineOption())

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CRASH_POINTS } from '../../pipeline/contract/crash-points.ts';
 import { defineFault } from '../runner/fault.ts';
-import { isRunning, startIfDown } from '../runner/services.ts';
+import { isRunning, startIfDown, workerServices } from '../runner/services.ts';
 import { until } from '../runner/wait.ts';
 
 /**
@@ -26,29 +26,33 @@ export default defineFault({
   },
 
   async inject({ lab, instance, access, signal, withinMs }, { worker, point, skip }) {
-    const service = instance.services[worker];
     await access.armCrashPoint(worker, point, skip ?? 0);
     const waiting = await until(
       async () => (await access.crashPoints(worker)).waiting.find((candidate) => candidate.name === point),
-      { what: `${service} to reach ${point}`, withinMs, everyMs: 25, signal },
+      { what: `${instance.services[worker]} to reach ${point}`, withinMs, everyMs: 25, signal },
     );
+    const service = waiting.service ?? instance.services[worker];
     const publishedThere = sum(await access.endOffsets());
     const proof = await lab.runtime.kill?.(service);
     return { point, waitingSince: waiting.since, publishedThere, killed: proof?.evidence ?? {} };
   },
 
   async prove({ lab, instance }, { worker, point }, before) {
-    const service = instance.services[worker];
-    if (await isRunning(lab.runtime, service)) return undefined;
-    return { service, point, pidBefore: before.pid, gone: true, publishedBefore: before.published };
+    for (const service of workerServices(instance, worker)) {
+      if (await isRunning(lab.runtime, service)) continue;
+      return { service, point, pidBefore: before.pid, gone: true, publishedBefore: before.published };
+    }
+    return undefined;
   },
 
   async heal({ lab, instance, access, signal }, { worker, point }) {
-    const service = instance.services[worker];
-    const started = await startIfDown(lab.runtime, service, signal);
+    const services = workerServices(instance, worker);
+    const proofs = [];
+    for (const service of services) proofs.push(await startIfDown(lab.runtime, service, signal));
+    const started = proofs.find((proof) => proof !== null);
     // A worker that was not killed may still wait there, or be about to.
-    if (started === null) await access.releaseCrashPoint(worker, point);
-    const said = started === null ? `${service} was running` : `started ${service} again`;
+    if (started === undefined || services.length > 1) await access.releaseCrashPoint(worker, point);
+    const said = started === undefined ? `${services.join(', ')} ran` : `started ${started.service} again`;
     return { said, evidence: started?.evidence ?? {} };
   },
 });

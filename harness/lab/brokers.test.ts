@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { bootstrapServersOf, brokersOf, choosePorts, memberOf, refuseOtherBrokers } from './brokers.ts';
+import {
+  bootstrapServersOf,
+  brokersOf,
+  choosePorts,
+  memberOf,
+  refuseCluster,
+  refuseOtherBrokers,
+} from './brokers.ts';
 
 test('one broker is called kafka, and nothing is remembered of a cluster', async () => {
   const servers = await choosePorts();
@@ -26,6 +33,14 @@ test('three brokers share a cluster id, know each other, and no port is taken tw
   for (const member of members) {
     expect(member?.controllerPorts).toEqual(brokers.map((broker) => broker.ports.controller));
   }
+});
+
+test('a runtime that starts no cluster says so', () => {
+  expect(() => refuseCluster({ brokers: 1, sinkWorkers: 1 }, 'docker')).not.toThrow();
+  expect(() => refuseCluster({ brokers: 3 }, 'docker')).toThrow(/docker runtime does not start 3 brokers/);
+  expect(() => refuseCluster({ sinkWorkers: 2 }, 'external')).toThrow(
+    expect.objectContaining({ code: 'CDC-5211', message: expect.stringContaining('2 sink workers') }),
+  );
 });
 
 test('a lab keeps its brokers: another number is refused, none said is any', async () => {

@@ -3,6 +3,7 @@ import { kafkaUuid } from '../runtimes/process/kafka.ts';
 import type { ClusterMember, KafkaPorts } from '../runtimes/process/kafka-properties.ts';
 import { freePorts } from '../runtimes/process/ports.ts';
 import type { Run } from '../runtimes/process/run-file.ts';
+import type { UpOptions } from './instance.ts';
 
 /** What a lab remembers of its servers. */
 export type Servers = Pick<Run, 'ports' | 'cluster'>;
@@ -58,6 +59,18 @@ export function refuseOtherBrokers(servers: Servers, asked: number | undefined, 
   if (asked === undefined || asked === there) return;
   throw new LabError('CDC-5147', `The lab in ${stateDir} has ${brokersText(there)}, not ${asked}.`, {
     remedy: 'A lab keeps its brokers: `cdc-lab clean`, then `cdc-lab up` with as many as you want.',
+  });
+}
+
+/** @throws LabError CDC-5211 where a runtime is asked for several brokers or sinks, and does not start them. */
+export function refuseCluster(
+  { brokers = 1, sinkWorkers = 1 }: Pick<UpOptions, 'brokers' | 'sinkWorkers'>,
+  runtime: string,
+): void {
+  if (brokers === 1 && sinkWorkers === 1) return;
+  const what = brokers === 1 ? `${sinkWorkers} sink workers` : brokersText(brokers);
+  throw new LabError('CDC-5211', `Not run: the ${runtime} runtime does not start ${what}.`, {
+    remedy: `Leave out --runtime ${runtime}: the process runtime starts a cluster.`,
   });
 }
 

@@ -4,6 +4,7 @@ import { engineOf } from './engines.ts';
 import type { InstanceSpec } from './instance.ts';
 import type { InstancePlan } from './instance-plan.ts';
 import { waitForTopics } from './instance-topics.ts';
+import { sinkHosts } from './sink-workers.ts';
 
 const REQUEST_TIMEOUT_MS = 20_000;
 /** Kafka Connect's herder may first have to find its coordinator. */
@@ -34,13 +35,15 @@ export async function startConnector(
   const madeLate =
     role === 'sink' && engineOf('source', plan.engines).host === 'connect' && spec.seedRows > 0;
   if (madeLate) await waitForTopics(plan, (config.topics ?? '').split(',').filter(Boolean), signal);
-  const client = new ConnectClient({
-    baseUrl: role === 'source' ? plan.captureUrl : plan.sinkWorkerUrl,
-    timeoutMs: REQUEST_TIMEOUT_MS,
-  });
-  await client.configure(name, config);
-  await client.waitForState(name, 'RUNNING', {
-    deadlineMs: RUNNING_TIMEOUT_MS,
-    ...(signal === undefined ? {} : { signal }),
-  });
+  const urls = role === 'source' ? [plan.captureUrl] : sinkHosts(plan).map(({ url }) => url);
+  const { sinkWorkers = 1 } = spec;
+  const tasks = role === 'sink' && sinkWorkers > 1 ? { 'tasks.max': String(sinkWorkers) } : {};
+  const clients = urls.map((baseUrl) => new ConnectClient({ baseUrl, timeoutMs: REQUEST_TIMEOUT_MS }));
+  for (const client of clients) await client.configure(name, { ...config, ...tasks });
+  for (const client of clients) {
+    await client.waitForState(name, 'RUNNING', {
+      deadlineMs: RUNNING_TIMEOUT_MS,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
 }

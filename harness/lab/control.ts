@@ -5,7 +5,7 @@ import { LabError } from '../../pipeline/contract/errors.ts';
 import { ensureEngines } from '../runtimes/process/engines.ts';
 import { ProcessRuntime } from '../runtimes/process/process-runtime.ts';
 import { isAlive } from '../runtimes/process/process-table.ts';
-import { type Run, RunFile } from '../runtimes/process/run-file.ts';
+import { type InstanceRecord, type Run, RunFile } from '../runtimes/process/run-file.ts';
 import { markedProcesses } from '../runtimes/process/spawn.ts';
 import { killTree } from '../runtimes/process/tree.ts';
 import type { Proof } from '../runtimes/runtime.ts';
@@ -91,6 +91,7 @@ async function bringUpInstance(context: LabContext, lab: ProcessLab, options: Up
         source: { file: 'source' },
         sink: { file: 'sink' },
         engines: options.engines ?? OWN_ENGINES,
+        ...(options.sinkWorkers === undefined ? {} : { sinkWorkers: options.sinkWorkers }),
         verifyEveryMs: VERIFY_EVERY_MS,
         seedRows: SEED_ROWS,
         seed: options.seed,
@@ -99,15 +100,7 @@ async function bringUpInstance(context: LabContext, lab: ProcessLab, options: Up
     );
     options.progress(`pipeline ${LAB_INSTANCE} runs`);
   } else {
-    const standing = record.spec.engines ?? OWN_ENGINES;
-    const wanted = options.engines ?? standing;
-    if (pairText(standing) !== pairText(wanted)) {
-      throw new LabError(
-        'CDC-5144',
-        `The lab in ${context.stateDir} runs ${pairText(standing)}, not ${pairText(wanted)}.`,
-        { remedy: 'A pipeline keeps its engines: `cdc-lab clean`, then `cdc-lab up` with the others.' },
-      );
-    }
+    refuseOtherPipeline(record.spec, options, context.stateDir);
     for (const name of await repairInstance(context, record)) options.progress(`${name} runs again`);
   }
   if (options.rate <= 0) return;
@@ -122,6 +115,23 @@ async function bringUpInstance(context: LabContext, lab: ProcessLab, options: Up
     transactions: null,
   });
   options.progress(`workload writes ${options.rate} transactions/s`);
+}
+
+/** @throws LabError CDC-5144, CDC-5148 where another pipeline is asked for than the one that stands. */
+function refuseOtherPipeline(standing: InstanceRecord['spec'], options: UpOptions, stateDir: string): void {
+  const pair = pairText(standing.engines ?? OWN_ENGINES);
+  const wanted = pairText(options.engines ?? standing.engines ?? OWN_ENGINES);
+  if (pair !== wanted) {
+    throw new LabError('CDC-5144', `The lab in ${stateDir} runs ${pair}, not ${wanted}.`, {
+      remedy: 'A pipeline keeps its engines: `cdc-lab clean`, then `cdc-lab up` with the others.',
+    });
+  }
+  const { sinkWorkers = 1 } = standing;
+  if (options.sinkWorkers === undefined || options.sinkWorkers === sinkWorkers) return;
+  const said = `${sinkWorkers} sink worker${sinkWorkers === 1 ? '' : 's'}`;
+  throw new LabError('CDC-5148', `The lab in ${stateDir} has ${said}, not ${options.sinkWorkers}.`, {
+    remedy: 'A pipeline keeps its workers: `cdc-lab clean`, then `cdc-lab up` with as many as you want.',
+  });
 }
 
 async function down(dir: string): Promise<readonly Proof[]> {

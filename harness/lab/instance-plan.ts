@@ -17,6 +17,16 @@ export interface InstancePlan
 /** PostgreSQL cuts identifiers at 63 bytes; a slot's name has the prefix `cdc_`. */
 const LONGEST_NAME = 48;
 
+/** `sink-2@NAME` is the second worker of the sink. */
+function moreSinksOf(name: string, ports: readonly number[]): Pick<Instance, 'moreSinks'> {
+  if (ports.length === 0) return {};
+  const workers = ports.map((port, index) => ({
+    service: `sink-${index + 2}@${name}`,
+    url: `http://127.0.0.1:${port}`,
+  }));
+  return { moreSinks: workers };
+}
+
 /** @throws LabError CDC-5121 for a name that databases, slot and topics cannot carry. */
 export function checkInstanceName(name: string): void {
   if (/^[a-z0-9](-?[a-z0-9])*$/.test(name) && name.length <= LONGEST_NAME) return;
@@ -60,6 +70,7 @@ export function planInstance(
     services: { capture: `capture@${name}`, sink: `sink@${name}`, verifier: `verifier@${name}` },
     captureUrl: `http://127.0.0.1:${own.capture}`,
     sinkWorkerUrl: `http://127.0.0.1:${own.sink}`,
+    ...moreSinksOf(name, own.moreSinks ?? []),
     verifierUrl: `http://127.0.0.1:${own.verifier}`,
     ledgerPath: join(dir, 'ledger.ndjson'),
     ports: { ...own, pgSource: servers.ports.pgSource, pgSink: servers.ports.pgSink },

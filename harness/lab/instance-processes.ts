@@ -7,10 +7,12 @@ import type { Probe, ServiceSpec } from '../runtimes/process/service-spec.ts';
 import { type ConnectTuning, engineOf } from './engines.ts';
 import type { InstanceSpec, WorkloadSpec } from './instance.ts';
 import { clusterOf, type InstancePlan } from './instance-plan.ts';
+import { sinkHosts, sinkWorkers } from './sink-workers.ts';
 
 export interface InstanceServices {
   readonly capture: ServiceSpec;
   readonly sink: ServiceSpec;
+  readonly moreSinks: readonly ServiceSpec[];
   readonly verifier: ServiceSpec;
 }
 
@@ -31,29 +33,15 @@ export function prepareProcesses(
   verifier: Partial<VerifierConfigInput> = {},
 ): InstanceServices {
   mkdirSync(plan.dir, { recursive: true });
-  const worker = (role: 'capture' | 'sink'): ServiceSpec => {
-    const engine = engineOf(role === 'capture' ? 'source' : 'sink', plan.engines);
-    if (engine.host === 'connect') return connectService(plan, role, stateDir, spec.connect);
-    const config = writeConfig(plan, role, {
-      workerId: plan.services[role],
-      host: '127.0.0.1',
-      port: plan.ports[role],
-      bootstrapServers: plan.bootstrapServers,
-      stateDir: folder(plan, role),
-      offsetsTopic: plan.offsetsTopic,
-    });
-    const defects = (spec.defects?.[role] ?? []).flatMap((name) => ['--defect', name]);
-    const args = ['--config', config, '--crash-points', ...defects];
-    const service = nodeService(
-      stateDir,
-      plan.services[role],
-      'worker',
-      'pipeline/worker/main.ts',
-      args,
-      plan.ports[role],
-    );
-    return role === 'capture' ? { ...service, args: [SMALL_NURSERY, ...service.args] } : service;
-  };
+  const [sink, ...moreSinks] = sinkWorkers(plan).map(({ service, url }, task, all) =>
+    workerService(plan, spec, stateDir, {
+      role: 'sink',
+      service,
+      port: Number(new URL(url).port),
+      ...(all.length === 1 ? {} : { tasks: { id: task, of: all.length } }),
+    }),
+  );
+  if (sink === undefined) throw new Error(`${plan.name} has no sink worker`);
   const verifierConfig = writeConfig(plan, 'verifier', {
     host: '127.0.0.1',
     port: plan.ports.verifier,
@@ -64,7 +52,7 @@ export function prepareProcesses(
     topicPrefix: plan.topicPrefix,
     connectors: [
       { name: plan.connectors.source, url: plan.captureUrl, type: 'source' },
-      { name: plan.connectors.sink, url: plan.sinkWorkerUrl, type: 'sink' },
+      ...sinkHosts(plan).map(({ url }) => ({ name: plan.connectors.sink, url, type: 'sink' })),
     ],
     consumerGroup: plan.consumerGroup,
     tables: null,
@@ -74,8 +62,13 @@ export function prepareProcesses(
   });
   const verifierArgs = ['--config', verifierConfig];
   return {
-    capture: worker('capture'),
-    sink: worker('sink'),
+    capture: workerService(plan, spec, stateDir, {
+      role: 'capture',
+      service: plan.services.capture,
+      port: plan.ports.capture,
+    }),
+    sink,
+    moreSinks,
     verifier: nodeService(
       stateDir,
       plan.services.verifier,
@@ -87,18 +80,56 @@ export function prepareProcesses(
   };
 }
 
-/** A Connect worker for one connector, so that each half of the pipeline can be killed alone. */
+/** One worker process of half the pipeline. */
+interface WorkerPlace {
+  readonly role: 'capture' | 'sink';
+  readonly service: string;
+  readonly port: number;
+  /** Where the sink has several. */
+  readonly tasks?: { readonly id: number; readonly of: number };
+}
+
+function workerService(
+  plan: InstancePlan,
+  spec: InstanceSpec,
+  stateDir: string,
+  place: WorkerPlace,
+): ServiceSpec {
+  const { role, service, port, tasks } = place;
+  const engine = engineOf(role === 'capture' ? 'source' : 'sink', plan.engines);
+  if (engine.host === 'connect') return connectService(plan, place, stateDir, spec.connect);
+  const config = writeConfig(plan, folderName(service), {
+    workerId: service,
+    host: '127.0.0.1',
+    port,
+    bootstrapServers: plan.bootstrapServers,
+    stateDir: folder(plan, folderName(service)),
+    offsetsTopic: plan.offsetsTopic,
+    ...(tasks === undefined ? {} : { tasks }),
+  });
+  const defects = (spec.defects?.[role] ?? []).flatMap((name) => ['--defect', name]);
+  const args = ['--config', config, '--crash-points', ...defects];
+  const started = nodeService(stateDir, service, 'worker', 'pipeline/worker/main.ts', args, port);
+  return role === 'capture' ? { ...started, args: [SMALL_NURSERY, ...started.args] } : started;
+}
+
+/** `sink-2` of `sink-2@NAME`. */
+function folderName(service: string): string {
+  return service.split('@')[0] ?? service;
+}
+
+/** A worker in a Connect cluster for one connector, so that each half of the pipeline can be killed alone. */
 function connectService(
   plan: InstancePlan,
-  role: 'capture' | 'sink',
+  { role, service, port }: WorkerPlace,
   stateDir: string,
   { jvm = 'small', offsetFlushMs = OFFSET_FLUSH_INTERVAL_MS }: ConnectTuning = {},
 ): ServiceSpec {
   return prepareConnect({
-    name: plan.services[role],
-    dataDir: folder(plan, role),
-    log: join(stateDir, 'logs', `${plan.services[role]}.log`),
-    port: plan.ports[role],
+    name: service,
+    dataDir: folder(plan, folderName(service)),
+    log: join(stateDir, 'logs', `${service}.log`),
+    port,
     bootstrapServers: plan.bootstrapServers,
     cluster: clusterOf(plan, role),
     jvm,

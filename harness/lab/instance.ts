@@ -13,6 +13,8 @@ export interface InstanceSpec {
   /** What carries the events; the TypeScript pipeline where it is left out. */
   readonly engines?: EnginePair;
   readonly connect?: ConnectTuning;
+  /** Processes that share the sink's consumer group; 1 where it is left out. As many tasks: `tasks.max`. */
+  readonly sinkWorkers?: number;
   /** File of a pipeline that somebody else wrote, which stands in place of the lab's: `fixtures/pipelines/`. */
   readonly pipeline?: string;
   /** Names of files in `fixtures/defects/`, per worker. */
@@ -48,6 +50,13 @@ export interface WorkloadSummary {
   readonly unknown: number;
 }
 
+/** One of several processes of the sink. */
+export interface SinkWorker {
+  readonly service: string;
+  /** Base URL of its REST API. */
+  readonly url: string;
+}
+
 /** A pipeline that stands. */
 export interface Instance extends AsyncDisposable {
   readonly name: string;
@@ -69,6 +78,8 @@ export interface Instance extends AsyncDisposable {
   /** Base URLs of the REST APIs. */
   readonly captureUrl: string;
   readonly sinkWorkerUrl: string;
+  /** The sink's further workers: each runs a task of the same connector, in the same consumer group. */
+  readonly moreSinks?: readonly SinkWorker[];
   readonly verifierUrl: string;
   readonly ledgerPath: string;
   /** Of a pipeline that somebody else runs; the lab's own are reached by their addresses alone. */
@@ -112,6 +123,8 @@ export interface UpOptions {
   readonly withInstance: boolean;
   /** Of the instance `lab`; also without it, what they need is fetched. */
   readonly engines?: EnginePair;
+  /** Of the instance `lab`, where it is new. */
+  readonly sinkWorkers?: number;
   /** Of a lab that is new: 1 where it is left out. One that is there keeps its own, and refuses another number. */
   readonly brokers?: number;
   /** Called with one line for each step. */

@@ -14,12 +14,13 @@ export const LAB_INSTANCE = 'lab';
  */
 export async function recordInstance(runFile: RunFile, spec: InstanceSpec): Promise<InstanceRecord> {
   const owner = spec.name === LAB_INSTANCE ? null : (identify(process.pid) ?? null);
-  const [capture = 0, sink = 0, verifier = 0] = await freePorts(3);
+  const { sinkWorkers = 1 } = spec;
+  const [capture = 0, sink = 0, verifier = 0, ...moreSinks] = await freePorts(2 + sinkWorkers);
   const record: InstanceRecord = {
     name: spec.name,
     state: 'creating',
     owner,
-    ports: { capture, sink, verifier },
+    ports: { capture, sink, verifier, ...(moreSinks.length === 0 ? {} : { moreSinks }) },
     spec: structuredClone(spec) as InstanceRecord['spec'],
   };
   await runFile.update((run) => {

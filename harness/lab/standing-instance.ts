@@ -10,6 +10,7 @@ import { planInstance } from './instance-plan.ts';
 import { prepareProcesses } from './instance-processes.ts';
 import { dropTopicsAndGroup } from './instance-topics.ts';
 import { type PlacedPipeline, placedPipeline, readsTopics, verifierOf } from './pipeline.ts';
+import { sinkWorkers } from './sink-workers.ts';
 import { startWorkload } from './workload.ts';
 
 /** The instance that a record stands for, as a handle; starts nothing. */
@@ -39,13 +40,14 @@ export async function buildInstance(
   if (pipeline !== undefined) return buildWithPipeline(context, record, pipeline, signal);
   const plan = planOf(context, record);
   const services = prepareProcesses(plan, record.spec, stateDir);
+  const sinks = [services.sink, ...services.moreSinks];
   const source = createSourceDatabase(plan, record.spec, password);
   const sink = createSinkDatabase(plan, password);
   await settleAll<unknown>([
     Promise.all([source, runtime.launch(services.capture, signal)]).then(() =>
       startConnector(plan, record.spec, 'source', signal),
     ),
-    Promise.all([sink, runtime.launch(services.sink, signal)]),
+    ...sinks.map((service) => Promise.all([sink, runtime.launch(service, signal)])),
     Promise.all([source, sink]).then(() => runtime.launch(services.verifier, signal)),
   ]);
   // After the capture: it makes the topics.
@@ -89,7 +91,7 @@ export async function repairInstance(context: LabContext, record: InstanceRecord
   const plan = planOf(context, record);
   const states = new Map((await runtime.services()).map((service) => [service.name, service.state]));
   const repaired = await settleAll(
-    Object.values(plan.services).map(async (name) => {
+    servicesOf(plan).map(async (name) => {
       const state = states.get(name);
       if (state === 'running') return undefined;
       await (state === 'paused' ? runtime.resume(name) : runtime.start(name));
@@ -97,6 +99,11 @@ export async function repairInstance(context: LabContext, record: InstanceRecord
     }),
   );
   return repaired.filter((name) => name !== undefined);
+}
+
+function servicesOf(plan: InstancePlan): string[] {
+  const { capture, verifier } = plan.services;
+  return [capture, verifier, ...sinkWorkers(plan).map(({ service }) => service)];
 }
 
 /** Ends the instance's processes and drops all that it has on the servers. Idempotent; needs the servers. */
@@ -108,10 +115,11 @@ export async function dropInstance(context: LabContext, name: string): Promise<v
   const { pipeline } = record.spec;
   if (pipeline !== undefined) await stopPipeline(placedPipeline(context, plan, pipeline), record);
   const mine = (await runtime.services()).filter((service) => service.name.endsWith(`@${name}`));
+  const sinks = sinkWorkers(plan).map(({ service }) => service);
   await settleAll(
     mine.map(async (service) => {
       // The sink leaves its consumer group when it is asked to end; nobody else has anything left to say.
-      const graceful = service.name === plan.services.sink && service.state === 'running';
+      const graceful = sinks.includes(service.name) && service.state === 'running';
       if (graceful) await runtime.stop(service.name);
       else if (service.state !== 'stopped' && service.state !== 'dead') await runtime.kill(service.name);
     }),

@@ -8,7 +8,13 @@ export type Side = 'source' | 'sink';
 /** `GET /lab/crash-points` of a worker. */
 export interface CrashPointState {
   readonly armed: readonly { readonly name: string; readonly skip: number }[];
-  readonly waiting: readonly { readonly name: string; readonly since: string; readonly arrivals: number }[];
+  readonly waiting: readonly {
+    readonly name: string;
+    readonly since: string;
+    readonly arrivals: number;
+    /** Which of several workers waits there. */
+    readonly service?: string;
+  }[];
 }
 
 /** How far behind the pipeline is. */

@@ -1,25 +1,18 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
-import { z } from 'zod';
 import { kafkaOptions, plainKafka } from '../../verifier/connection/kafka.ts';
 import { urlWithSecrets } from '../../verifier/connection/secret.ts';
 import { type Report, reportSchema } from '../../verifier/report.ts';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
-import { ConnectClient } from '../connect/client.ts';
 import type { Instance } from '../lab/instance.ts';
 import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
 import { requestJson } from './http-json.ts';
 import { countRedelivered } from './redelivered.ts';
 import { SIGNAL_TABLE } from './snapshots.ts';
 import type { VerifierHere } from './verify-here.ts';
+import { Workers } from './workers.ts';
 
-const HTTP_WITHIN_MS = 15_000;
-
-const crashPointsSchema = z.object({
-  armed: z.array(z.object({ name: z.string(), skip: z.number() })),
-  waiting: z.array(z.object({ name: z.string(), since: z.string(), arrivals: z.number() })),
-});
 /** kafkajs prints retries by itself; here an error is thrown to the caller, who says it once. */
 export function kafkaClient({
   bootstrapServers,
@@ -146,32 +139,32 @@ class LiveAccess implements Access {
     return reportSchema.parse(await requestJson('POST', url, { deadlineMs, quiet }, signal));
   }
 
-  async armCrashPoint(worker: WorkerRole, point: string, skip: number): Promise<void> {
-    await this.#crashPoint('PUT', worker, `/${point}`, { skip });
+  armCrashPoint(role: WorkerRole, point: string, skip: number): Promise<void> {
+    return this.#workers(role).arm(point, skip);
   }
 
-  async releaseCrashPoint(worker: WorkerRole, point: string): Promise<void> {
-    await this.#crashPoint('DELETE', worker, `/${point}`);
+  releaseCrashPoint(role: WorkerRole, point: string): Promise<void> {
+    return this.#workers(role).release(point);
   }
 
-  async crashPoints(worker: WorkerRole): Promise<CrashPointState> {
-    return crashPointsSchema.parse(await this.#crashPoint('GET', worker));
+  crashPoints(role: WorkerRole): Promise<CrashPointState> {
+    return this.#workers(role).crashPoints();
   }
 
   connectorOffsets(role: WorkerRole): Promise<readonly OffsetAnswer[]> {
-    return this.#connect(role).offsets(this.#connector(role));
+    return this.#workers(role).offsets();
   }
 
   connectorStatus(role: WorkerRole): Promise<StatusAnswer> {
-    return this.#connect(role).status(this.#connector(role));
+    return this.#workers(role).status();
   }
 
-  async pauseConnector(role: WorkerRole): Promise<void> {
-    await this.#connect(role).pause(this.#connector(role));
+  pauseConnector(role: WorkerRole): Promise<void> {
+    return this.#workers(role).pause();
   }
 
-  async resumeConnector(role: WorkerRole): Promise<void> {
-    await this.#connect(role).resume(this.#connector(role));
+  resumeConnector(role: WorkerRole): Promise<void> {
+    return this.#workers(role).resume();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -213,21 +206,8 @@ class LiveAccess implements Access {
     return tableTopics(await admin.listTopics(), this.#instance.topicPrefix);
   }
 
-  #workerUrl(worker: WorkerRole): string {
-    return worker === 'capture' ? this.#instance.captureUrl : this.#instance.sinkWorkerUrl;
-  }
-
-  #connect(role: WorkerRole): ConnectClient {
-    return new ConnectClient(this.#instance.reach?.connect[role] ?? { baseUrl: this.#workerUrl(role) });
-  }
-
-  #connector(role: WorkerRole): string {
-    return role === 'capture' ? this.#instance.connectors.source : this.#instance.connectors.sink;
-  }
-
-  #crashPoint(method: string, worker: WorkerRole, point = '', body?: unknown): Promise<unknown> {
-    const url = `${this.#workerUrl(worker)}/lab/crash-points${point}`;
-    return requestJson(method, url, body, AbortSignal.timeout(HTTP_WITHIN_MS));
+  #workers(role: WorkerRole): Workers {
+    return new Workers(this.#instance, role);
   }
 }
 

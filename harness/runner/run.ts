@@ -19,6 +19,8 @@ export interface RunOptions {
   /** What carries the events; the TypeScript pair where it is left out. */
   readonly engines?: EnginePair;
   readonly connect?: ConnectTuning;
+  /** Of each pipeline; 1 where it is left out. */
+  readonly sinkWorkers?: number;
   /** Stands in place of the lab's pipeline, or of its sink half. */
   readonly foreign?: ForeignPipeline;
   /** Rounds of the whole plan; each has the next seed. */
@@ -118,6 +120,7 @@ function plansOf(options: RunOptions, engines: EnginePair, leftOut: readonly Not
       foreign,
       engines,
       connect: options.connect,
+      sinkWorkers: options.sinkWorkers,
       variant,
       tunables: { ...scenario.defaults, ...options.tunables },
       seed: seed + round,

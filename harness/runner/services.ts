@@ -1,11 +1,19 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
 import type { Instance } from '../lab/instance.ts';
+import { sinkWorkers } from '../lab/sink-workers.ts';
 import type { Proof, Runtime, ServiceInfo } from '../runtimes/runtime.ts';
+import type { WorkerRole } from './access.ts';
 
 /** `capture`, `sink`, `verifier` are the instance's own; any other name is the lab's. */
 export function serviceName(instance: Instance, name: string): string {
   if (name === 'capture' || name === 'sink' || name === 'verifier') return instance.services[name];
   return name;
+}
+
+/** Services of the worker processes of one half of the pipeline. */
+export function workerServices(instance: Instance, role: WorkerRole): readonly string[] {
+  if (role === 'capture') return [instance.services.capture];
+  return sinkWorkers(instance).map(({ service }) => service);
 }
 
 /** @throws LabError where the lab has no such service. */

@@ -34,6 +34,7 @@ export interface VariantPlan {
   readonly scenario: Scenario;
   readonly engines: EnginePair;
   readonly connect?: ConnectTuning | undefined;
+  readonly sinkWorkers?: number | undefined;
   readonly foreign?: ForeignPipeline | undefined;
   readonly variant: VariantName;
   readonly tunables: Tunables;
@@ -87,6 +88,7 @@ export function instanceSpecOf(plan: VariantPlan): InstanceSpec {
     sink,
     engines: plan.engines,
     ...(plan.connect === undefined ? {} : { connect: plan.connect }),
+    ...(plan.sinkWorkers === undefined ? {} : { sinkWorkers: plan.sinkWorkers }),
     ...(plan.foreign === undefined ? {} : { pipeline: plan.foreign.file }),
     ...(defects === undefined ? {} : { defects }),
     verifyEveryMs: null,

@@ -16,6 +16,7 @@ export async function up(context: CliContext, options: Record<string, unknown>):
     withInstance: true,
     ...enginesOf(options),
     ...(options.brokers === undefined ? {} : { brokers: Number(options.brokers) }),
+    ...(options.sinkWorkers === undefined ? {} : { sinkWorkers: Number(options.sinkWorkers) }),
     progress: (step) => say(context, `  ${step}`),
     signal: context.signal,
   });

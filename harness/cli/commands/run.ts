@@ -109,6 +109,7 @@ function optionsOf(
     ...(options.config === undefined ? [] : [`--config ${options.config}`]),
     ...(options.iOwnThisTarget === undefined ? [] : [`--i-own-this-target ${options.iOwnThisTarget}`]),
     ...(options.brokers === undefined ? [] : [`--brokers ${options.brokers}`]),
+    ...(options.sinkWorkers === undefined ? [] : [`--sink-workers ${options.sinkWorkers}`]),
     ...(engines.source === 'ts' ? [] : [`--source ${engines.source}`]),
     ...(engines.sink === 'ts' ? [] : [`--sink ${engines.sink}`]),
     ...Object.entries(tunables).map(([name, value]) => `--${name} ${value}`),
@@ -119,6 +120,7 @@ function optionsOf(
   return {
     plan: scenarios.flatMap((scenario) => variants.map((variant) => ({ scenario, variant }))),
     engines,
+    ...(options.sinkWorkers === undefined ? {} : { sinkWorkers: Number(options.sinkWorkers) }),
     tunables,
     repeat: Number(options.repeat),
     seed: Number(options.seed),
@@ -184,6 +186,7 @@ async function withLab(
       withInstance: false,
       ...(runOptions.engines === undefined ? {} : { engines: runOptions.engines }),
       ...(options.brokers === undefined ? {} : { brokers: Number(options.brokers) }),
+      ...(options.sinkWorkers === undefined ? {} : { sinkWorkers: Number(options.sinkWorkers) }),
       progress: (step) => say(context, `  ${step}`),
       signal: context.signal,
     });

@@ -33,6 +33,7 @@ export interface DrillLab extends AsyncDisposable {
 export interface InstanceOverrides {
   readonly source?: Readonly<Record<string, string>>;
   readonly sink?: Readonly<Record<string, string>>;
+  readonly sinkWorkers?: number;
 }
 
 /** One pipeline, and what a drill does to it and asks of it. */
@@ -58,7 +59,7 @@ export interface Drill extends AsyncDisposable {
 }
 
 /** `folder` tells labs apart that run at the same time. */
-export async function startDrillLab(): Promise<DrillLab> {
+export async function startDrillLab({ brokers = 1 } = {}): Promise<DrillLab> {
   const parent = mkdtempSync(join(tmpdir(), 'cdc-lab-drill-'));
   // PostgreSQL may run as another user and must get through.
   chmodSync(parent, 0o711);
@@ -67,6 +68,7 @@ export async function startDrillLab(): Promise<DrillLab> {
     dir,
     rate: 0,
     seed: 1,
+    brokers,
     withInstance: false,
     progress: () => undefined,
   });
@@ -79,6 +81,7 @@ export async function startDrillLab(): Promise<DrillLab> {
         name,
         source: { file: 'source', overrides: overrides.source ?? {} },
         sink: { file: 'sink', overrides: overrides.sink ?? {} },
+        sinkWorkers: overrides.sinkWorkers ?? 1,
         verifyEveryMs: null,
         seedRows: 200,
         seed: 7,

@@ -8,7 +8,7 @@ import { removeRun } from '../../runtimes/docker/launch.ts';
 import { isAlive } from '../../runtimes/process/process-table.ts';
 import { type Run, RunFile } from '../../runtimes/process/run-file.ts';
 import type { Proof } from '../../runtimes/runtime.ts';
-import { choosePorts } from '../brokers.ts';
+import { choosePorts, refuseCluster } from '../brokers.ts';
 import type { Lab, LabControl, UpOptions } from '../instance.ts';
 import { dropEmptyGroups } from '../instance-topics.ts';
 import { holdLab } from '../lock.ts';
@@ -19,7 +19,7 @@ import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../s
 import { stopServices } from '../stop-services.ts';
 import { type DockerLabContext, giveToContainers, projectOf, standingFolder } from './context.ts';
 import { DockerLab } from './docker-lab.ts';
-import { dropInstance, planOf, refuseCluster, refuseForeignEngines } from './instance.ts';
+import { dropInstance, planOf, refuseForeignEngines } from './instance.ts';
 
 const SEED_ROWS = 1_000;
 const VERIFY_EVERY_MS = 5_000;
@@ -29,7 +29,7 @@ export const dockerLabControl: LabControl = { up, down, clean, open };
 
 async function up(options: UpOptions): Promise<Lab> {
   refuseForeignEngines(options);
-  refuseCluster(options);
+  refuseCluster(options, 'docker');
   await connectEngine();
   const version = await checkCompose();
   const stateDir = claimStateDir(options.dir);

@@ -1,4 +1,5 @@
 import type { Runtime } from '../../runtimes/runtime.ts';
+import { refuseCluster } from '../brokers.ts';
 import type { Instance, InstanceSpec, Lab } from '../instance.ts';
 import { checkInstanceName } from '../instance-plan.ts';
 import { buildOrDrop, recordInstance } from '../record-instance.ts';
@@ -31,6 +32,7 @@ export class DockerLab implements Lab {
   async createInstance(spec: InstanceSpec, signal?: AbortSignal): Promise<Instance> {
     checkInstanceName(spec.name);
     refuseForeignEngines(spec);
+    refuseCluster(spec, 'docker');
     const record = await recordInstance(this.#context.runFile, spec);
     const drop = () => dropInstance(this.#context, spec.name);
     await buildOrDrop(buildInstance(this.#context, record, signal), drop);

@@ -4,7 +4,7 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 import { type ContainerSpec, launch, removeInstance } from '../../runtimes/docker/launch.ts';
 import type { InstanceRecord } from '../../runtimes/process/run-file.ts';
 import { startConnector } from '../connectors.ts';
-import type { Instance, InstanceSpec, UpOptions } from '../instance.ts';
+import type { Instance, InstanceSpec } from '../instance.ts';
 import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance-databases.ts';
 import { type InstancePlan, planInstance } from '../instance-plan.ts';
 import { prepareProcesses } from '../instance-processes.ts';
@@ -106,12 +106,4 @@ export function refuseForeignEngines({ engines }: Pick<InstanceSpec, 'engines'>)
         'Leave out --runtime docker, or use `docker compose --env-file docker/debezium.env up`: docs/docker.md.',
     },
   );
-}
-
-/** @throws LabError CDC-5211 where several brokers are asked for: the compose file has one. */
-export function refuseCluster({ brokers = 1 }: Pick<UpOptions, 'brokers'>): void {
-  if (brokers === 1) return;
-  throw new LabError('CDC-5211', `Not run: the docker runtime has one broker, not ${brokers}.`, {
-    remedy: 'Leave out --runtime docker: the process runtime starts a cluster.',
-  });
 }

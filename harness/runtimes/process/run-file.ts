@@ -48,6 +48,7 @@ const instanceSpecSchema = z.object({
       sink: z.array(z.string()).exactOptional(),
     })
     .exactOptional(),
+  sinkWorkers: z.number().exactOptional(),
   verifyEveryMs: z.number().nullable(),
   seedRows: z.number(),
   seed: z.number(),
@@ -59,7 +60,13 @@ const instanceSchema = z.object({
   state: z.enum(['creating', 'ready']),
   /** The process whose end makes it a left-over; null: it belongs to the lab and stays. */
   owner: identitySchema.nullable(),
-  ports: z.object({ capture: z.number(), sink: z.number(), verifier: z.number() }),
+  ports: z.object({
+    capture: z.number(),
+    sink: z.number(),
+    verifier: z.number(),
+    /** Of the sink's second worker and those after it. */
+    moreSinks: z.array(z.number()).exactOptional(),
+  }),
   spec: instanceSpecSchema,
 });
 export type InstanceRecord = z.infer<typeof instanceSchema>;

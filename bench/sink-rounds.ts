@@ -1,0 +1,49 @@
+import type pg from 'pg';
+import type { Instance } from '../harness/lab/instance.ts';
+import type { Access } from '../harness/runner/access.ts';
+import { OFFSETS_TABLE } from '../pipeline/contract/sink-tables.ts';
+import { BENCH_TABLE, sql, type TopicEnd, untilReached } from './pipeline.ts';
+
+/** What a round of updates is applied to, and how large it is. */
+export interface SinkRounds {
+  readonly instance: Instance;
+  readonly access: Access;
+  readonly topic: TopicEnd;
+  /** On the sink. */
+  readonly client: pg.Client;
+  readonly rows: number;
+  /** Updates of each row in a round. */
+  readonly passes: number;
+  /** Events that are applied before the clock starts: cold code, first fetches. */
+  readonly warmUp: number;
+}
+
+/** Events of the table that the sink has stored. */
+export async function applied(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ n: string | null }>(
+    `SELECT sum(next_offset) AS n FROM ${OFFSETS_TABLE} WHERE topic LIKE '%.${BENCH_TABLE}'`,
+  );
+  return Number(rows[0]?.n ?? 0);
+}
+
+/** Lets updates wait in the topic, then resumes the sink; `atStart` is called when the clock starts. */
+export async function applyRound(
+  { instance, access, topic, client, rows, passes, warmUp }: SinkRounds,
+  atStart: () => Promise<void> = async () => undefined,
+): Promise<{ readonly events: number; readonly ms: number }> {
+  await access.pauseConnector('sink');
+  const before = await topic.records();
+  await sql(instance.sourceUrl, async (writer) => {
+    for (let pass = 0; pass < passes; pass++) {
+      await writer.query(`UPDATE ${BENCH_TABLE} SET version = version + 1, updated_at = now()`);
+    }
+  });
+  const goal = before + rows * passes;
+  await untilReached(goal, () => topic.records());
+  await access.resumeConnector('sink');
+  await untilReached((await applied(client)) + warmUp, () => applied(client));
+  await atStart();
+  const start = await applied(client);
+  const ms = await untilReached(goal, () => applied(client));
+  return { events: goal - start, ms };
+}
