@@ -1,8 +1,8 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { UndoLog } from '../runner/undo.ts';
 import { until } from '../runner/wait.ts';
 
@@ -12,7 +12,7 @@ let parent: string;
 let dir: string;
 
 beforeAll(async () => {
-  parent = await mkdtemp(path.join(tmpdir(), 'cdc-lab-interrupted-'));
+  parent = makeTestFolder();
   dir = path.join(parent, 'lab');
 });
 afterAll(async () => {

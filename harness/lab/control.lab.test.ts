@@ -1,13 +1,13 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { RunFile } from '../runtimes/process/run-file.ts';
 import { markedProcesses } from '../runtimes/process/spawn.ts';
 import { labControl } from './control.ts';
@@ -17,9 +17,7 @@ const TIMEOUT_MS = 180_000;
 
 let parent: string;
 beforeEach(() => {
-  parent = mkdtempSync(join(tmpdir(), 'cdc-lab-control-'));
-  // PostgreSQL runs as another user and must get through.
-  chmodSync(parent, 0o711);
+  parent = makeTestFolder();
 });
 afterEach(async () => {
   for (const dir of ['a', 'b']) await labControl.clean(join(parent, dir));

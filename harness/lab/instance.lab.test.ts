@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { markedProcesses } from '../runtimes/process/spawn.ts';
 import { waitUntil } from '../runtimes/wait.ts';
 import { labControl } from './control.ts';
@@ -28,7 +28,7 @@ const up = (): Promise<Lab> =>
   labControl.up({ dir: join(parent, 'a'), rate: 0, seed: 1, withInstance: false, progress: () => undefined });
 
 beforeAll(async () => {
-  parent = mkdtempSync(join(tmpdir(), 'cdc-lab-instance-'));
+  parent = makeTestFolder();
   lab = await up();
 }, TIMEOUT_MS);
 afterAll(async () => {

@@ -1,7 +1,7 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { labControl } from '../lab/control.ts';
 import type { Lab } from '../lab/instance.ts';
 import { loadScenarios } from './catalogue.ts';
@@ -15,7 +15,7 @@ let dir: string;
 let lab: Lab;
 
 beforeAll(async () => {
-  dir = path.join(await mkdtemp(path.join(tmpdir(), 'cdc-lab-lessons-')), 'lab');
+  dir = path.join(makeTestFolder(), 'lab');
   lab = await labControl.up({ dir, rate: 0, seed: 42, withInstance: false, progress: () => undefined });
 }, 120_000);
 

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
 import type { CrashPoint } from '../../../pipeline/contract/crash-points.ts';
 import type { Report } from '../../../verifier/report.ts';
 import { labControl } from '../../lab/control.ts';
@@ -60,9 +60,7 @@ export interface Drill extends AsyncDisposable {
 
 /** `folder` tells labs apart that run at the same time. */
 export async function startDrillLab({ brokers = 1 } = {}): Promise<DrillLab> {
-  const parent = mkdtempSync(join(tmpdir(), 'cdc-lab-drill-'));
-  // PostgreSQL may run as another user and must get through.
-  chmodSync(parent, 0o711);
+  const parent = makeTestFolder();
   const dir = join(parent, 'lab');
   const lab = await labControl.up({
     dir,
