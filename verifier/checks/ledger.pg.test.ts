@@ -7,6 +7,7 @@ import { parseConfig } from '../config.ts';
 import { formatLedgerEntry, type LedgerEntry, type LedgerWrite } from '../ledger.ts';
 import { Memory } from '../memory.ts';
 import { readCatalogue } from '../observe/catalogue.ts';
+import { holdLedger } from '../observe/held-ledger.ts';
 import { Database } from '../postgres.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import effects from './effects.ts';
@@ -34,12 +35,7 @@ function ledgerOf(
   return path;
 }
 
-async function run(
-  pair: DatabasePair,
-  ledger: string,
-  memory?: Memory,
-  of: Check = check,
-): Promise<CheckResult> {
+async function contextOf(pair: DatabasePair, ledger: string, memory?: Memory): Promise<CheckContext> {
   const url = pair.sourceUrl;
   const raw = {
     port: 0,
@@ -50,12 +46,22 @@ async function run(
     ledger,
   };
   const source = await readCatalogue(pair.source);
-  return await of.run({
+  return {
     config: parseConfig(raw, 'test'),
     ...{ signal: AbortSignal.timeout(30_000), memory },
     source: async () => pair.source,
     catalogues: async () => ({ source, copies: new Map(), expected: [...source.values()], unknown: [] }),
-  } as unknown as CheckContext);
+    topicLog: async () => null,
+  } as unknown as CheckContext;
+}
+
+async function run(
+  pair: DatabasePair,
+  ledger: string,
+  memory?: Memory,
+  of: Check = check,
+): Promise<CheckResult> {
+  return await of.run(await contextOf(pair, ledger, memory));
 }
 
 const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, version bigint)`;
@@ -219,6 +225,31 @@ const intent = (tx: number, writes: LedgerWrite[], xid = '99999999999') =>
   formatLedgerEntry({ t: 'intent', tx, xid, at: AT, writes });
 const outcome = (tx: number, result: 'ok' | 'fail') =>
   formatLedgerEntry({ t: 'outcome', tx, result, at: AT });
+
+test('a ledger that is read in parts says what the whole says', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 3), (3, 1), (4, 1), (6, 2), (8, 9)`);
+  const path = ledgerOf([]);
+  appendFileSync(
+    path,
+    [
+      intent(1, [write(1, 'c', 1), write(2, 'c', 1), write(8, 'c', 1)]) + outcome(1, 'ok'),
+      // Open while others come and go: rolled back, so that 1 stays at version 3 and 6 at 2.
+      intent(2, [write(1, 'u', 4), write(6, 'u', 3)]),
+      intent(3, [write(3, 'c', 1), write(4, 'c', 1), write(5, 'c', 1), write(6, 'c', 1)]) + outcome(3, 'ok'),
+      intent(4, [write(1, 'u', 2)]) + outcome(4, 'ok'),
+      intent(5, [write(4, 'u', 2), write(2, 'd', 1)]) + outcome(5, 'ok'),
+      outcome(2, 'fail') + intent(6, [write(1, 'u', 3), write(6, 'u', 2)]) + outcome(6, 'ok'),
+      intent(7, [write(3, 'u', 2)]),
+    ].join(''),
+  );
+  for (const partBytes of [1, 150, 400, 1e9]) {
+    const { wrong, counts } = await holdLedger(await contextOf(pair, path), path, partBytes);
+    const told = wrong.map(({ write: { key }, class: name }) => `${key.id} ${name}`).sort();
+    expect(told, `${partBytes} bytes`).toEqual(['4 stale', '5 missing', '8 not-committed']);
+    expect(counts).toMatchObject({ transactions: 7, committed: 5, failed: 1, unknown: 1 });
+  }
+});
 
 test('a verifier that goes on checks what has come since, and counts all', async () => {
   await using pair = await databasePair();

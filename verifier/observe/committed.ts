@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import {
   type LedgerCursor,
   type LedgerIntent,
@@ -44,41 +43,35 @@ export function unreadLedger(): LedgerState {
   return { cursor: startOfLedger(), open: new Map(), counts, unjudged: new Map() };
 }
 
-/** Ledger read at once per pass: bounds the keys that are held. */
-const BYTES_PER_PASS = 64 * 1024 * 1024;
-
-/** In how many passes that much of a ledger is read. */
-export function passesOf(bytes: number): number {
-  return Math.max(1, Math.ceil(bytes / BYTES_PER_PASS));
+/** Where the parts of a ledger end; the last is its end. A part that ends within a line leaves it to the next. */
+export function* partEnds(from: number, to: number, partBytes: number): Generator<number, void, void> {
+  for (let end = from + partBytes; end < to; end += partBytes) yield end;
+  yield to;
 }
 
-/** Of which keys the last writes are wanted. */
-export type Share =
-  | { readonly pass: number; readonly passes: number }
-  | { readonly only: ReadonlySet<string> };
-
-export interface LedgerShare {
+export interface LedgerPart {
   readonly last: ReadonlyMap<string, LastWrite>;
-  /** What is known when all of the part is read; its `unjudged` are those of the share. */
+  /** What is known when the part is read: what the next one goes on from. */
   readonly after: LedgerState;
   /** Outcomes of transactions that the ledger leaves open, as far as they could be told. */
   readonly settled: ReadonlyMap<string, 'ok' | 'fail'>;
 }
 
 /**
- * The last committed write of each key of one share of the keys, in the part of the ledger behind `before`; with what
- * `before` left unjudged. The order of intents is the order of commits per key: a transaction writes its intent while
- * it holds the locks of its rows.
- * @param settle Tells the outcome of transactions that the ledger leaves open; leaves out what cannot be told.
+ * The last committed write of each key that one part of the ledger writes, the part behind `before`; with what `before`
+ * left unjudged. The order of intents is the order of commits per key: a transaction writes its intent while it holds
+ * the locks of its rows.
+ * @param settle Tells the outcome of transactions that the part leaves open; leaves out what cannot be told.
+ * @param only Keys that are wanted; without it all.
  */
-export async function readShare(
+export async function readPart(
   path: string,
   { before, endOffset }: { readonly before: LedgerState; readonly endOffset: number },
-  share: Share,
   settle: SettleIntents,
-): Promise<LedgerShare> {
+  only?: ReadonlySet<string>,
+): Promise<LedgerPart> {
   const open = new Map(before.open);
-  const book = new Book(share, before.unjudged);
+  const book = new Book(before.unjudged, only);
   const counts = { ...before.counts };
   const cursor = { ...before.cursor };
   for await (const entry of readLedgerEntries(path, { cursor, endOffset })) {
@@ -110,20 +103,20 @@ export async function readShare(
   return { last: book.last, after: { cursor, open, counts, unjudged }, settled };
 }
 
-/** The last write of each key of one share. */
+/** The last write of each key that is wanted. */
 class Book {
   readonly last = new Map<string, Sequenced>();
-  readonly #share: Share;
+  readonly #only: ReadonlySet<string> | undefined;
 
-  constructor(share: Share, unjudged: ReadonlyMap<string, Sequenced>) {
-    this.#share = share;
+  constructor(unjudged: ReadonlyMap<string, Sequenced>, only: ReadonlySet<string> | undefined) {
+    this.#only = only;
     for (const [id, write] of unjudged) {
-      if (this.#isOwn(id)) this.last.set(id, { ...write, unsettled: [] });
+      if (this.#isWanted(id)) this.last.set(id, { ...write, unsettled: [] });
     }
   }
 
   committed(intent: LedgerIntent, sequence: number): void {
-    for (const [id, write] of this.#own(intent)) {
+    for (const [id, write] of this.#wanted(intent)) {
       const known = this.last.get(id);
       if (known !== undefined && known.sequence >= sequence) continue;
       this.last.set(id, { ...write, sequence, unsettled: known?.unsettled ?? [] });
@@ -131,29 +124,24 @@ class Book {
   }
 
   unsettled(intent: LedgerIntent): void {
-    for (const [id, write] of this.#own(intent)) {
+    for (const [id, write] of this.#wanted(intent)) {
       const known = this.last.get(id) ?? { ...write, sequence: -1, unsettled: [] };
       this.last.set(id, { ...known, unsettled: [...known.unsettled, intent.xid] });
     }
   }
 
-  *#own(intent: LedgerIntent): Generator<[string, LedgerWrite]> {
+  *#wanted(intent: LedgerIntent): Generator<[string, LedgerWrite]> {
     for (const write of intent.writes) {
       const id = idOf(write);
-      if (this.#isOwn(id)) yield [id, write];
+      if (this.#isWanted(id)) yield [id, write];
     }
   }
 
-  #isOwn(id: string): boolean {
-    const share = this.#share;
-    return 'only' in share ? share.only.has(id) : shareOf(id, share.passes) === share.pass;
+  #isWanted(id: string): boolean {
+    return this.#only?.has(id) ?? true;
   }
 }
 
 function idOf({ table, key }: LedgerWrite): string {
   return JSON.stringify([table, ...Object.entries(key).sort(([a], [b]) => (a < b ? -1 : 1))]);
-}
-
-function shareOf(id: string, passes: number): number {
-  return passes === 1 ? 0 : createHash('md5').update(id).digest().readUInt32LE(0) % passes;
 }
