@@ -53,7 +53,7 @@ function integer(what: string, atLeast: number): (text: string) => number {
 
 /** Commands that also work on a pipeline that somebody else runs. */
 const EXTERNAL_TOO = new Set([
-  ...['run', 'trigger', 'heal', 'down', 'status', 'watch', 'lag', 'connectors'],
+  ...['run', 'trigger', 'heal', 'down', 'clean', 'status', 'watch', 'lag', 'connectors'],
   ...['sql', 'topics', 'consume', 'verify', 'explain', 'config'],
 ]);
 

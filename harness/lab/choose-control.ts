@@ -13,9 +13,7 @@ export type RuntimeName = 'process' | 'docker';
 export async function controlOf(dir: string, asked?: RuntimeName): Promise<LabControl> {
   const there = runtimeIn(dir);
   if (there !== undefined && asked !== undefined && there !== asked) {
-    throw new LabError('CDC-5210', `The lab in ${dir} is one of the ${there} runtime, not of ${asked}.`, {
-      remedy: `Give --dir another folder, or \`cdc-lab clean\` first.`,
-    });
+    throw otherRuntime(dir, there, asked);
   }
   if (there === 'external') {
     throw new UsageError(
@@ -27,8 +25,14 @@ export async function controlOf(dir: string, asked?: RuntimeName): Promise<LabCo
   return (await import('./control.ts')).labControl;
 }
 
+export function otherRuntime(dir: string, there: string, asked: string): LabError {
+  return new LabError('CDC-5210', `The lab in ${dir} is one of the ${there} runtime, not of ${asked}.`, {
+    remedy: `Give --dir another folder, or \`cdc-lab clean\` first.`,
+  });
+}
+
 /** What a run file that cannot be read means is for the control to say. */
-function runtimeIn(dir: string): RuntimeName | 'external' | undefined {
+export function runtimeIn(dir: string): RuntimeName | 'external' | undefined {
   const path = join(dir, 'run.json');
   if (!existsSync(path)) return undefined;
   try {

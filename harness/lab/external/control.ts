@@ -1,6 +1,7 @@
-import { existsSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { Database } from '../../../verifier/postgres.ts';
 import { refuseCluster } from '../brokers.ts';
+import { otherRuntime, runtimeIn } from '../choose-control.ts';
 import type { Lab, LabControl } from '../instance.ts';
 import { settleAll } from '../standing-instance.ts';
 import { findStateDir } from '../state-dir.ts';
@@ -32,7 +33,7 @@ export function externalControl(target: ExternalTarget): LabControl {
       return lab;
     },
     async down(dir) {
-      const stateDir = findStateDir(dir);
+      const stateDir = ownFolder(dir);
       if (stateDir === undefined) return [];
       const { runtime } = ownProcesses(stateDir, '');
       const left = (await runtime.services()).filter(({ state }) => state !== 'stopped' && state !== 'dead');
@@ -40,11 +41,18 @@ export function externalControl(target: ExternalTarget): LabControl {
     },
     async clean(dir) {
       await this.down(dir);
-      const stateDir = findStateDir(dir);
-      if (stateDir !== undefined && existsSync(stateDir)) rmSync(stateDir, { recursive: true, force: true });
+      const stateDir = ownFolder(dir);
+      if (stateDir !== undefined) rmSync(stateDir, { recursive: true, force: true });
     },
     open: (dir): Promise<Lab> => openExternal(target, dir),
   };
+}
+
+/** The folder of a lab around such a pipeline; undefined where there is none. @throws where it is another lab's. */
+function ownFolder(dir: string): string | undefined {
+  const there = runtimeIn(dir);
+  if (there !== undefined && there !== 'external') throw otherRuntime(dir, there, 'external');
+  return there === undefined ? undefined : findStateDir(dir);
 }
 
 /** @throws LabError where one of its services does not answer, or refuses us: with the reason. */

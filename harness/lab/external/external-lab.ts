@@ -5,6 +5,7 @@ import { parseConfig, type VerifierConfig } from '../../../verifier/config.ts';
 import { withSecrets } from '../../../verifier/connection/secret.ts';
 import { Database } from '../../../verifier/postgres.ts';
 import { ExternalRuntime } from '../../runtimes/external/external-runtime.ts';
+import { otherRuntime, runtimeIn } from '../choose-control.ts';
 import type { Instance, InstanceSpec, Lab } from '../instance.ts';
 import type { Reach } from '../reach.ts';
 import { LAB_INSTANCE } from '../record-instance.ts';
@@ -34,14 +35,16 @@ export class ExternalLab implements Lab {
     this.engines = config.engines;
     this.runtime = new ExternalRuntime(
       () => lookAtTarget(config),
-      async () => (existsSync(dir) ? await ownProcesses(dir, '').runtime.services() : []),
+      async () => (runtimeIn(dir) === 'external' ? await ownProcesses(dir, '').runtime.services() : []),
     );
     this.#objections = objections;
   }
 
-  /** @throws UsageError that says why this target is only looked at. */
+  /** @throws UsageError that says why this target is only looked at; LabError where the folder is another lab's. */
   mayBreak(): void {
     mustBeOwned(this.#objections);
+    const there = runtimeIn(this.dir);
+    if (there !== undefined && there !== 'external') throw otherRuntime(this.dir, there, 'external');
     claimStateDir(this.dir);
   }
 

@@ -14,10 +14,10 @@ beforeAll(async () => {
   folder = join(target.dir, 'home');
   mkdirSync(folder);
   write('cdc-lab.config.json', target.config);
-}, 120_000);
+}, 240_000);
 afterAll(() => target?.[Symbol.asyncDispose]());
 // Each command is a process, and a busy machine starts them slowly.
-vi.setConfig({ testTimeout: 120_000 });
+vi.setConfig({ testTimeout: 180_000 });
 
 function write(name: string, config: unknown): void {
   writeFileSync(join(folder, name), JSON.stringify(config, null, 2));
@@ -157,12 +157,26 @@ test('marked, it runs the lessons that can be had over public interfaces, and th
   expect(record).toContain('sslmode=verify-full');
   expect(record).not.toContain(`:${target.env.TARGET_PASSWORD}@`);
   expect((await lab('status --runtime external --deadline 20')).exitCode).toBe(0);
-}, 180_000);
+}, 300_000);
 
 test('a run of which nothing could be run is no success', async () => {
   const [run, heal] = [await lab('run restart --runtime external'), await lab('heal --runtime external')];
   expect(run.exitCode).toBe(2);
   expect(heal.stderr).toContain('nothing to heal');
+});
+
+test('in the folder of another lab nothing is started, stopped or removed', async () => {
+  const other = join(folder, 'other');
+  mkdirSync(other);
+  writeFileSync(join(other, 'run.json'), '{}');
+  for (const command of ['run lag --i-own-this-target shop', 'down', 'clean']) {
+    const { exitCode, stderr } = await lab(`${command} --runtime external --dir other`);
+    expect(stderr, command).toContain('is one of the process runtime, not of external');
+    expect(exitCode).toBe(69);
+  }
+  expect(readFileSync(join(other, 'run.json'), 'utf8')).toBe('{}');
+  expect((await lab('clean --runtime external')).exitCode).toBe(0);
+  expect(existsSync(join(folder, '.lab-external'))).toBe(false);
 });
 
 test('the marker of another database permits nothing, and unmark takes it back', async () => {

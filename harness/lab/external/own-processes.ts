@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { ProcessRuntime } from '../../runtimes/process/process-runtime.ts';
 import { RunFile } from '../../runtimes/process/run-file.ts';
 
@@ -21,7 +20,7 @@ export function ownProcesses(
   password: string,
 ): { readonly runtime: ProcessRuntime; readonly runFile: RunFile } {
   const runFile = new RunFile(stateDir);
-  if (existsSync(stateDir) && runFile.read() === undefined) {
+  if (runFile.read() === undefined) {
     runFile.create({
       schemaVersion: 1,
       runtime: 'external',
