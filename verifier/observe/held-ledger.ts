@@ -31,10 +31,10 @@ export interface HeldLedger {
 /** The planner may read the whole table for each query: few of them, then. */
 const KEYS_PER_QUERY = 5_000;
 const EXAMPLES = 5;
-/** 600,000 writes or so. */
-const PART_BYTES = 64 * 1024 * 1024;
+/** 150,000 writes or so, and 100 MB of memory. */
+const PART_BYTES = 16 * 1024 * 1024;
 /** Keys that are held because a later part of the ledger may explain them. */
-const MAX_SUSPECTS = 500_000;
+const MAX_SUSPECTS = 200_000;
 
 const held = new WeakMap<CheckContext, Promise<HeldLedger>>();
 
