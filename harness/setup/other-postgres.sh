@@ -34,7 +34,9 @@ cp "$wanted/package.json" "$wanted/package-lock.json" "$root/.npmrc" "$fresh"
 # An optional package that cannot be had is left out without a word.
 arch=$(uname -m | sed -e s/x86_64/x64/ -e s/aarch64/arm64/)
 for package in $(sed -n "s/^    \"node_modules\/\(postgres-[0-9]*-$arch\)\": .*/\1/p" "$fresh/package-lock.json"); do
-  "$fresh/node_modules/$package/native/bin/postgres" --version >>"$log" 2>&1 ||
+  postgres=$fresh/node_modules/$package/native/bin/postgres
+  [ -x "$postgres" ] || give_up "npm could not fetch $package." 'Is the network there? Then try again.'
+  "$postgres" --version >>"$log" 2>&1 ||
     give_up "$package does not run." "Read $log, then try again."
 done
 printf '%s' "$fingerprint" >"$fresh/verified"
