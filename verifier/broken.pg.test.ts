@@ -9,19 +9,13 @@ import { parseConfig, type VerifierConfigInput } from './config.ts';
 import { loadChecks } from './plugins.ts';
 import type { Report } from './report.ts';
 import { cuttingProxy } from './testing/cutting-proxy.ts';
-import { type DatabasePair, databasePair } from './testing/databases.ts';
+import type { DatabasePair } from './testing/databases.ts';
+import { shop } from './testing/shop.ts';
 import { verify } from './verify.ts';
-
-const SHOP = `
-  CREATE TABLE customers (id int PRIMARY KEY, name text, version bigint);
-  CREATE TABLE orders (id int PRIMARY KEY, amount numeric(12,2), version bigint);
-  INSERT INTO customers SELECT i, 'c' || i, 1 FROM generate_series(1, 50) i;
-  INSERT INTO orders SELECT i, i, 1 FROM generate_series(1, 50) i`;
 
 /** A pair in which one row is wrong: PASS is a false green, whatever happens to the verifier. */
 async function wrongShop(): Promise<DatabasePair> {
-  const pair = await databasePair();
-  await pair.onBoth(SHOP);
+  const pair = await shop();
   await pair.onSink('UPDATE orders SET amount = 0 WHERE id = 50');
   return pair;
 }

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { Memory } from './memory.ts';
 import { topicIds } from './observe/topic-ids.ts';
 import type { Report } from './report.ts';
+import { createTopic } from './testing/kafka.ts';
 import { insert, type Played, play, position, row } from './testing/played.ts';
 
 const verdictOf = (report: Report, check: string) =>
@@ -79,7 +80,7 @@ test('records that repeat a position are counted once each, however often they a
 test('a missing row whose record waits in the dead letters is a WARN; one without a letter stays a FAIL', async () => {
   const letters = `dlq-${randomBytes(5).toString('hex')}`;
   await using played = await play({ deadLetterTopics: [letters] });
-  await played.admin.createTopics({ topics: [{ topic: letters, numPartitions: 1 }] });
+  await createTopic(played.admin, letters);
   const producer = played.kafka.producer();
   await producer.connect();
   try {
@@ -146,7 +147,7 @@ test('a topic that was deleted and created again does not look caught up, howeve
   expect([verdictOf(caughtUp, 'fence'), wrong(caughtUp)]).toEqual(['PASS', []]);
   await played.admin.deleteTopics({ topics: [played.topic] });
   await expect.poll(id, { timeout: 10_000 }).toBe('');
-  await played.admin.createTopics({ topics: [{ topic: played.topic, numPartitions: 1 }] });
+  await createTopic(played.admin, played.topic);
   await expect.poll(id, { timeout: 10_000 }).not.toBe('');
   for (const records of [1, 2]) {
     if (records === 2) await played.produce([row(1, 'a', 1), row(1, 'a', 1)]);

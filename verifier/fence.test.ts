@@ -14,6 +14,8 @@ interface Scene {
   readonly snapshot?: (ms: number) => boolean;
   readonly state?: (ms: number) => string;
   readonly position?: (ms: number) => number;
+  /** Ends without what carries no data. */
+  readonly dataEnds?: (ms: number) => number;
 }
 
 async function run(scene: Scene, deadlineMs = 10_000): Promise<FenceOutcome & { atMs: number }> {
@@ -30,6 +32,7 @@ async function run(scene: Scene, deadlineMs = 10_000): Promise<FenceOutcome & { 
       const done = scene.done === undefined ? 10 : scene.done(ms);
       return done === undefined ? new Map() : at(done);
     },
+    ...(scene.dataEnds && { dataEnds: async () => at(scene.dataEnds?.(ms) ?? 0) }),
     snapshotRunning: async () => scene.snapshot?.(ms) ?? false,
     connectors: async () => [
       { name: 'c', type: 'sink', state: scene.state?.(ms) ?? 'RUNNING', tasks: [], detail: '' },
@@ -106,6 +109,17 @@ describe('at the deadline', () => {
     const outcome = await run({ confirmed: () => 50 });
     expect(outcome.tag === 'no-evidence' && outcome.reason).toContain('0/64 (it is at 0/32)');
   });
+});
+
+test('whether what the sink has not done carries data is asked again where it could not be read at first', async () => {
+  let asked = 0;
+  const read = (from: number) => () => (++asked < from ? 10 : 7);
+  const outcome = await run({ done: () => 7, dataEnds: read(2) });
+  expect(outcome).toMatchObject({ tag: 'passed', progress: { eventsBehind: 0 } });
+  expect(outcome.atMs).toBeLessThan(8_000);
+  asked = 0;
+  expect((await run({ done: () => 7, dataEnds: read(9) })).tag).toBe('no-evidence');
+  expect(asked).toBe(2);
 });
 
 test('a failed connector ends the wait early', async () => {

@@ -62,6 +62,8 @@ const LAST_LOOK_MS = 3_000;
 const SNAPSHOT_POLL_MS = 500;
 /** A sink that has not moved for so long is behind by what it will not count, or stands still. */
 const STANDS_MS = 750;
+/** What could not be read then may be read later. */
+const STANDS_AGAIN_MS = 5_000;
 
 /**
  * Waits until the pipeline has carried everything that was committed before the call: the slot confirms the source's
@@ -103,7 +105,7 @@ class Watch {
   #paused = false;
   #snapshot = false;
   #snapshotAtMs = 0;
-  #stood: { readonly at: bigint; readonly sinceMs: number; asked: boolean } | null = null;
+  #stood: { readonly at: bigint; askMs: number } | null = null;
   #waitingFor: readonly string[] = ['the source'];
 
   constructor(inputs: FenceInputs, nowMs: number) {
@@ -197,12 +199,12 @@ class Watch {
     return behind > 0n ? [`the sink to apply ${behind} more events`] : [];
   }
 
-  /** True once for each place where the sink stands still for a while: its last records may carry no data. */
+  /** True now and then where the sink stands still for a while: its last records may carry no data. */
   #stands({ atMs, done }: Sample): boolean {
     const at = total(done);
-    if (this.#stood?.at !== at) this.#stood = { at, sinceMs: atMs, asked: false };
-    if (this.#stood.asked || atMs - this.#stood.sinceMs < STANDS_MS) return false;
-    this.#stood.asked = true;
+    if (this.#stood?.at !== at) this.#stood = { at, askMs: atMs + STANDS_MS };
+    if (atMs < this.#stood.askMs) return false;
+    this.#stood.askMs = atMs + STANDS_AGAIN_MS;
     return true;
   }
 

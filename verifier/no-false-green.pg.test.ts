@@ -6,20 +6,9 @@ import { expect, test } from 'vitest';
 import { parseConfig, type VerifierConfigInput } from './config.ts';
 import { loadChecks } from './plugins.ts';
 import type { Report } from './report.ts';
-import { type DatabasePair, databasePair } from './testing/databases.ts';
+import type { DatabasePair } from './testing/databases.ts';
+import { shop } from './testing/shop.ts';
 import { verify } from './verify.ts';
-
-const SHOP = `
-  CREATE TABLE customers (id int PRIMARY KEY, name text, version bigint);
-  CREATE TABLE orders (id int PRIMARY KEY, amount numeric(12,2), version bigint);
-  INSERT INTO customers SELECT i, 'c' || i, 1 FROM generate_series(1, 50) i;
-  INSERT INTO orders SELECT i, i, 1 FROM generate_series(1, 50) i`;
-
-async function shop(): Promise<DatabasePair> {
-  const pair = await databasePair();
-  await pair.onBoth(SHOP);
-  return pair;
-}
 
 async function report(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}): Promise<Report> {
   const config = parseConfig(

@@ -2,29 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { optionsFor } from '../testing/exact-options.ts';
 import { compareExactly } from './exact.ts';
 import type { Outcome } from './run.ts';
 import { compareStill } from './still.ts';
 import type { ExactOptions } from './window.ts';
 
 const TABLE = { id: 'public.items', copy: 'public.items', shape: { columns: {}, softDelete: null } };
-
-function optionsFor(pair: DatabasePair, own: Partial<ExactOptions> = {}): ExactOptions {
-  return {
-    sourceUrl: pair.sourceUrl,
-    sinkUrl: pair.sinkUrl,
-    statementTimeoutMs: 30_000,
-    passFence: async () => 'passed',
-    maxSettledKeys: 1_000,
-    versionColumn: 'version',
-    limits: { keys: 100_000, bytes: 50_000_000 },
-    slotCreationMs: 10_000,
-    drainMs: 10_000,
-    snapshotBoundMs: 30_000,
-    signal: AbortSignal.timeout(55_000),
-    ...own,
-  };
-}
 
 /** Wrong rows of the one table: class and key. */
 function found(outcome: Outcome): string[] {

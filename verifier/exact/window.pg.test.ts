@@ -5,29 +5,13 @@ import { expect, test } from 'vitest';
 import { ALL_KEYS } from '../compare/ranges.ts';
 import type { TableComparison } from '../compare/table.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { optionsFor } from '../testing/exact-options.ts';
 import { estimatedRows } from './table.ts';
 import { type Copy, type ExactOptions, ExactWindow, NotExact } from './window.ts';
 
 const ITEMS = `
   CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric, version bigint);
   INSERT INTO items SELECT i, 'name ' || i, i * 1.10, 1 FROM generate_series(1, 2000) i`;
-
-function optionsFor(pair: DatabasePair, own: Partial<ExactOptions> = {}): ExactOptions {
-  return {
-    sourceUrl: pair.sourceUrl,
-    sinkUrl: pair.sinkUrl,
-    statementTimeoutMs: 30_000,
-    passFence: async () => 'passed',
-    maxSettledKeys: 1_000,
-    versionColumn: 'version',
-    limits: { keys: 100_000, bytes: 50_000_000 },
-    slotCreationMs: 10_000,
-    drainMs: 10_000,
-    snapshotBoundMs: 40_000,
-    signal: AbortSignal.timeout(50_000),
-    ...own,
-  };
-}
 
 async function compare(
   pair: DatabasePair,

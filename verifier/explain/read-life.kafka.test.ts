@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { parseConfig } from '../config.ts';
 import { formatLedgerEntry } from '../ledger.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { commitOffset, createTopic } from '../testing/kafka.ts';
 import { explain } from './explain.ts';
 import { readLife } from './read-life.ts';
 
@@ -46,8 +47,7 @@ const applied = (version: number): string =>
 
 async function life(key: string, values = false) {
   const [end] = await admin.fetchTopicOffsets(topic);
-  const partitions = [{ partition: 0, offset: end?.high ?? '0' }];
-  await admin.setOffsets({ groupId: group, topic, partitions });
+  await commitOffset(kafka, group, topic, end?.high ?? '0');
   const config = parseConfig(
     {
       port: 0,
@@ -98,7 +98,7 @@ beforeAll(async () => {
   );
   await admin.connect();
   await producer.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+  await createTopic(admin, topic);
 });
 afterAll(async () => {
   await producer.disconnect();

@@ -53,7 +53,10 @@ export async function readRecords(
   };
   const abort = (): void => finished.resolve('the deadline passed while the topics were read');
   signal.addEventListener('abort', abort, { once: true });
-  consumer.on(consumer.events.CRASH, (event) => finished.resolve(messageOf(event.payload.error)));
+  consumer.on(consumer.events.CRASH, ({ payload }) => {
+    // A coordinator that is still loading, say: kafkajs begins again by itself, and a stall is noticed.
+    if (!payload.restart) finished.resolve(messageOf(payload.error));
+  });
   // Also sent for a batch of which nothing is handed over: markers of transactions, records of aborted ones.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
     heard();

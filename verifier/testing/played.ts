@@ -10,6 +10,7 @@ import { loadChecks } from '../plugins.ts';
 import type { Report } from '../report.ts';
 import { verify } from '../verify.ts';
 import { type DatabasePair, databasePair } from './databases.ts';
+import { commitOffset, createTopic } from './kafka.ts';
 
 /** A pipeline played by hand: rows in both databases, records in a topic, offsets of a group. */
 export interface Played extends AsyncDisposable {
@@ -41,7 +42,7 @@ export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Pl
   // One producer each: it would go on asking for the topics of those before.
   const producer = kafka.producer();
   await producer.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }] });
+  await createTopic(admin, topic);
   await pair.onSource(`SELECT pg_create_logical_replication_slot('${slot}', 'test_decoding')`);
   const config = parseConfig(
     {
@@ -74,7 +75,7 @@ export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Pl
     end,
     commit: async (less = 0) => {
       const offset = String((await end()) - less);
-      await admin.setOffsets({ groupId: group, topic, partitions: [{ partition: 0, offset }] });
+      await commitOffset(kafka, group, topic, offset);
     },
     report: async (deadlineMs = 30_000, memory) => {
       // Autovacuum and the like may write meanwhile: the slot goes a little further than it must.
