@@ -1,7 +1,7 @@
 import { EVERYTHING, EXPECTED, type Expectation } from '../../../fixtures/defects/expected.ts';
 import { loadDefect } from '../../../fixtures/defects/load.ts';
 import type { Report } from '../../../verifier/report.ts';
-import type { Instance, Lab } from '../../lab/instance.ts';
+import type { Lab } from '../../lab/instance.ts';
 import type { Access } from '../../runner/access.ts';
 import { openAccess } from '../../runner/live-access.ts';
 import { until } from '../../runner/wait.ts';
@@ -9,7 +9,7 @@ import { exercise } from './exercises.ts';
 
 const SEED_ROWS = 60;
 const VERIFY_WITHIN_MS = 45_000;
-const STREAMS_WITHIN_MS = 60_000;
+const SNAPSHOT_WITHIN_MS = 60_000;
 
 /** One row of the matrix: what is planted, and what the verifier said. */
 export interface Outcome {
@@ -68,7 +68,7 @@ async function onPipeline<T>(
   });
   try {
     await using access = await openAccess(instance);
-    await streaming(instance, access);
+    await snapshotted(access);
     return await work(async (own) => {
       await exercise({ instance, access, seed: own }, expectation?.exercises ?? EVERYTHING);
       const signal = AbortSignal.timeout(VERIFY_WITHIN_MS + 60_000);
@@ -80,13 +80,10 @@ async function onPipeline<T>(
 }
 
 /** Until then what is written may still go into the snapshot, and a defect of the stream would not show. */
-async function streaming({ slot }: Instance, access: Access): Promise<void> {
-  const sql =
-    'SELECT FROM pg_replication_slots WHERE slot_name = $1 AND active AND confirmed_flush_lsn IS NOT NULL';
-  await until(async () => (await access.query('source', sql, [slot])).length === 1, {
-    what: 'the capture to stream',
-    withinMs: STREAMS_WITHIN_MS,
-  });
+async function snapshotted(access: Access): Promise<void> {
+  const isOver = async () =>
+    (await access.connectorOffsets('capture')).some(({ offset }) => offset?.snapshot_completed === true);
+  await until(isOver, { what: 'the initial snapshot to be over', withinMs: SNAPSHOT_WITHIN_MS });
 }
 
 /** Runs the jobs, two at a time; each promise settles with its own. */
