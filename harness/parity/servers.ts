@@ -28,8 +28,9 @@ export async function withServers<T>(
       seedRows: 1,
       seed: 1,
     });
-    const { sourceUrl: url, bootstrapServers } = instance;
-    return await work({ sourceUrl: url, bootstrapServers });
+    // The lab keeps the password out of its addresses; it is in the environment.
+    const url = Object.assign(new URL(instance.sourceUrl), { password: process.env.PGPASSWORD ?? '' });
+    return await work({ sourceUrl: url.href, bootstrapServers: instance.bootstrapServers });
   } finally {
     await labControl.clean(dir);
     rmSync(parent, { recursive: true, force: true });
