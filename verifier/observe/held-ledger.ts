@@ -29,7 +29,7 @@ export interface HeldLedger {
 }
 
 /** The planner may read the whole table for each query: few of them, then. */
-const KEYS_PER_QUERY = 5_000;
+const KEYS_PER_QUERY = 10_000;
 const EXAMPLES = 5;
 /** 150,000 writes or so, and 100 MB of memory. */
 const PART_BYTES = 16 * 1024 * 1024;
@@ -130,7 +130,10 @@ async function* judged(
   writes: ReadonlyMap<string, LastWrite>,
   context: CheckContext,
 ): AsyncGenerator<readonly (readonly [id: string, wrong: Wrong | null])[], void, void> {
-  const certain = [...writes].filter(([, { unsettled }]) => unsettled.length === 0);
+  const certain = [...writes]
+    .filter(([, { unsettled }]) => unsettled.length === 0)
+    // Neighbours share the pages of an index: where it does not fit into memory, each would be read many times.
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [name, own] of Map.groupBy(certain, ([, write]) => write.table)) {
     const table = tables.get(name);
     if (table === undefined || table.key.length === 0) continue;
