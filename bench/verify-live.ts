@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
 import type { Report } from '../verifier/report.ts';
 import { openPair, type Pair } from '../verifier/standalone/pair.ts';
+import { requestFor } from '../verifier/testing/request.ts';
 import { type Bench, type Figure, median } from './bench.ts';
 import { sql } from './pipeline.ts';
 import { type PostgresPair, subscribe, withPostgresPair } from './postgres-pair.ts';
@@ -66,7 +67,7 @@ const bench: Bench = {
     return await withPostgresPair(workDir, async (urls) => {
       await fill(urls);
       const subscription = await subscribe(urls, 'items');
-      const pair = await openPair({ ...requestFor(urls), subscription });
+      const pair = await openPair(requestFor(urls, { subscription, deadlineMs: 60_000 }));
       await using writers = startWriters(urls.sourceUrl);
       await sleep(2_000);
       const baseline = await writers.rateDuring(() => sleep(BASELINE_MS));
@@ -139,24 +140,6 @@ async function fill({ sourceUrl, sinkUrl }: PostgresPair): Promise<void> {
     );
     await client.query('ANALYZE items');
   });
-}
-
-function requestFor(urls: PostgresPair) {
-  const passwordOf = (url: string): string => new URL(url).password;
-  const without = (url: string): string => Object.assign(new URL(url), { password: '' }).href;
-  return {
-    source: without(urls.sourceUrl),
-    sink: without(urls.sinkUrl),
-    passwords: { source: passwordOf(urls.sourceUrl), sink: passwordOf(urls.sinkUrl) },
-    tables: [],
-    excludeTables: [],
-    map: [],
-    softDelete: undefined,
-    fence: 'slot',
-    progressSlot: undefined,
-    deadlineMs: 60_000,
-    versionColumn: 'version',
-  } as const;
 }
 
 function startWriters(

@@ -2,7 +2,10 @@ import type { VerifyRequest } from '../standalone/request.ts';
 import type { DatabasePair } from './databases.ts';
 
 /** What `cdc-lab verify` would ask for of a pair: every table, under writes; `own` changes it. */
-export function requestFor(pair: DatabasePair, own: Partial<VerifyRequest> = {}): VerifyRequest {
+export function requestFor(
+  pair: Pick<DatabasePair, 'sourceUrl' | 'sinkUrl'>,
+  own: Partial<VerifyRequest> = {},
+): VerifyRequest {
   const bare = (url: string): string => Object.assign(new URL(url), { password: '' }).href;
   const passwordOf = (url: string) => decodeURIComponent(new URL(url).password) || undefined;
   return {
