@@ -147,7 +147,9 @@ test('a broker that does not answer is INCONCLUSIVE', async () => {
   await using pair = await shop();
   const made = await report(pair, { config: { kafka: { bootstrapServers: ['127.0.0.1:9'] } } });
   expect(made.verdict).toBe('INCONCLUSIVE');
-  expect(made.checks.find(({ check }) => check === 'fence')?.detail).toContain('Kafka at 127.0.0.1:9 cannot be reached');
+  expect(made.checks.find(({ check }) => check === 'fence')?.detail).toContain(
+    'Kafka at 127.0.0.1:9 cannot be reached',
+  );
 });
 
 test('a slot that does not exist is INCONCLUSIVE', async () => {
