@@ -1,6 +1,7 @@
+import { withDatabase } from '../fixtures/database.ts';
 import { ConnectClient } from '../harness/connect/client.ts';
 import { type Bench, median } from './bench.ts';
-import { BENCH_TABLE, sql, TopicEnd, untilReached, withPipeline } from './pipeline.ts';
+import { BENCH_TABLE, TopicEnd, untilReached, withPipeline } from './pipeline.ts';
 
 const rows = 100_000;
 const passes = 3;
@@ -20,7 +21,7 @@ const bench: Bench = {
       const samples: number[] = [];
       for (let round = 0; round < rounds; round++) {
         await capture.pause(instance.connectors.source);
-        await sql(instance.sourceUrl, async (client) => {
+        await withDatabase(instance.sourceUrl, async (client) => {
           for (let pass = 0; pass < passes; pass++) {
             await client.query(`UPDATE ${BENCH_TABLE} SET version = version + 1, updated_at = now()`);
           }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
-import pg from 'pg';
+import { withDatabase } from '../fixtures/database.ts';
 import { labControl } from '../harness/lab/control.ts';
 import { OWN_ENGINES } from '../harness/lab/engines.ts';
 import type { Instance, InstanceSpec, Lab } from '../harness/lab/instance.ts';
@@ -27,7 +27,7 @@ export async function withPipeline<T>(
       seedRows: 10,
       seed: 1,
     });
-    await sql(instance.sourceUrl, (client) =>
+    await withDatabase(instance.sourceUrl, (client) =>
       client.query(
         `INSERT INTO ${BENCH_TABLE} (id, email, name, status, created_at, updated_at, version)
          SELECT gen_random_uuid(), 'customer-' || n || '@example.org', 'Customer ' || n, 'active', now(), now(), 1
@@ -38,16 +38,6 @@ export async function withPipeline<T>(
     return await measure(instance, lab);
   } finally {
     await labControl.clean(dir);
-  }
-}
-
-export async function sql<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
   }
 }
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { chmodSync } from 'node:fs';
+import { withDatabase } from '../fixtures/database.ts';
 import { startPostgres } from '../fixtures/testing/postgres-server.ts';
 import { freePorts } from '../harness/runtimes/process/ports.ts';
 import type { ProcessIdentity } from '../harness/runtimes/process/process-table.ts';
 import { killTree } from '../harness/runtimes/process/tree.ts';
-import { sql } from './pipeline.ts';
 
 /** Two PostgreSQL servers and nothing else. URLs hold the password. */
 export interface PostgresPair {
@@ -32,8 +32,8 @@ export async function withPostgresPair<T>(dir: string, work: (pair: PostgresPair
 /** PostgreSQL's own logical replication of one table, past its initial copy. */
 export async function subscribe({ sourceUrl, sinkUrl }: PostgresPair, table: string): Promise<string> {
   const { port, password } = new URL(sourceUrl);
-  await sql(sourceUrl, (client) => client.query(`CREATE PUBLICATION bench FOR TABLE ${table}`));
-  await sql(sinkUrl, async (client) => {
+  await withDatabase(sourceUrl, (client) => client.query(`CREATE PUBLICATION bench FOR TABLE ${table}`));
+  await withDatabase(sinkUrl, async (client) => {
     const link = `host=127.0.0.1 port=${port} user=postgres password=${password} dbname=postgres`;
     await client.query(`CREATE SUBSCRIPTION bench CONNECTION '${link}' PUBLICATION bench`);
     for (let waited = 0; ; waited++) {

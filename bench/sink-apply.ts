@@ -1,7 +1,8 @@
+import { withDatabase } from '../fixtures/database.ts';
 import { ConnectClient } from '../harness/connect/client.ts';
 import { openAccess } from '../harness/runner/live-access.ts';
 import { type Bench, type Figure, median } from './bench.ts';
-import { sql, TopicEnd, untilReached, withPipeline } from './pipeline.ts';
+import { TopicEnd, untilReached, withPipeline } from './pipeline.ts';
 import { applied, applyRound } from './sink-rounds.ts';
 
 /** At 60,000 events/s ten seconds of them, after the warm-up. */
@@ -23,7 +24,7 @@ const bench: Bench = {
       await using topic = await TopicEnd.open(instance);
       await using access = await openAccess(instance);
       const figures: Figure[] = [];
-      await sql(instance.sinkUrl, async (client) => {
+      await withDatabase(instance.sinkUrl, async (client) => {
         const measure = async (what: string, target: Figure['target']): Promise<void> => {
           const samples: number[] = [];
           for (let n = 1; n <= rounds; n++) {

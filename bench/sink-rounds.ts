@@ -1,8 +1,9 @@
 import type pg from 'pg';
+import { withDatabase } from '../fixtures/database.ts';
 import type { Instance } from '../harness/lab/instance.ts';
 import type { Access } from '../harness/runner/access.ts';
 import { OFFSETS_TABLE } from '../pipeline/contract/sink-tables.ts';
-import { BENCH_TABLE, sql, type TopicEnd, untilReached } from './pipeline.ts';
+import { BENCH_TABLE, type TopicEnd, untilReached } from './pipeline.ts';
 
 /** What a round of updates is applied to, and how large it is. */
 export interface SinkRounds {
@@ -33,7 +34,7 @@ export async function applyRound(
 ): Promise<{ readonly events: number; readonly ms: number }> {
   await access.pauseConnector('sink');
   const before = await topic.records();
-  await sql(instance.sourceUrl, async (writer) => {
+  await withDatabase(instance.sourceUrl, async (writer) => {
     for (let pass = 0; pass < passes; pass++) {
       await writer.query(`UPDATE ${BENCH_TABLE} SET version = version + 1, updated_at = now()`);
     }

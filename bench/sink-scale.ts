@@ -1,12 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
+import { withDatabase } from '../fixtures/database.ts';
 import type { Lab } from '../harness/lab/instance.ts';
 import { sinkWorkers } from '../harness/lab/sink-workers.ts';
 import { openAccess } from '../harness/runner/live-access.ts';
 import { type Bench, type BenchContext, type Figure, median } from './bench.ts';
 import { cpuMsOf } from './engines/rounds.ts';
 import { sizeOf } from './engines/size.ts';
-import { sql, TopicEnd, untilReached, withPipeline } from './pipeline.ts';
+import { TopicEnd, untilReached, withPipeline } from './pipeline.ts';
 import { applied, applyRound } from './sink-rounds.ts';
 
 const WORKERS = [1, 2, 3];
@@ -41,7 +42,7 @@ async function roundsWith(workers: number, { workDir, progress }: BenchContext):
   return withPipeline(workDir, rows, spec, async (instance, lab) => {
     await using topic = await TopicEnd.open(instance);
     await using access = await openAccess(instance);
-    return sql(instance.sinkUrl, async (client) => {
+    return withDatabase(instance.sinkUrl, async (client) => {
       await untilReached(rows, () => applied(client));
       const services = sinkWorkers(instance).map(({ service }) => service);
       const done: Round[] = [];

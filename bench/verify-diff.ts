@@ -1,5 +1,5 @@
+import { withDatabase } from '../fixtures/database.ts';
 import { type Bench, type Figure, median } from './bench.ts';
-import { sql } from './pipeline.ts';
 import { type PostgresPair, withPostgresPair } from './postgres-pair.ts';
 import { fillBoth, peerRun, verifyProcess } from './verify-tables.ts';
 
@@ -19,7 +19,7 @@ async function plant({ sinkUrl }: PostgresPair): Promise<void> {
       .filter(([, own]) => own.length === columns)
       .map(([id]) => id)
       .join();
-  await sql(sinkUrl, (client) =>
+  await withDatabase(sinkUrl, (client) =>
     client.query(`UPDATE items SET amount = amount + 0.01 WHERE id IN (${ids(1)});
       UPDATE items SET name = name || '.', changed = changed + interval '1 us' WHERE id IN (${ids(2)});
       DELETE FROM items WHERE id IN (${ids(0)})`),
@@ -50,7 +50,7 @@ function check(lines: readonly string[], name: string): void {
 /** What many differences cost: each is counted, the first of them are listed. */
 async function many(pair: PostgresPair, rows: number): Promise<Figure> {
   const every = Math.round(ROWS / rows);
-  const on = (statement: string) => sql(pair.sinkUrl, (client) => client.query(statement));
+  const on = (statement: string) => withDatabase(pair.sinkUrl, (client) => client.query(statement));
   await on(`UPDATE items SET status = 'wrong' WHERE id % ${every} = ${5 % every}`);
   const { report, ms } = await verifyProcess(pair, 'items');
   await on(`UPDATE items SET status = 'new' WHERE status = 'wrong'`);

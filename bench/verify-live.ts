@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { execa } from 'execa';
+import { withDatabase } from '../fixtures/database.ts';
 import type { Report } from '../verifier/report.ts';
 import { openPair, type Pair } from '../verifier/standalone/pair.ts';
 import { requestFor } from '../verifier/testing/request.ts';
 import { type Bench, type Figure, median } from './bench.ts';
-import { sql } from './pipeline.ts';
 import { type PostgresPair, subscribe, withPostgresPair } from './postgres-pair.ts';
 
 const ROWS = 200_000;
@@ -49,9 +49,9 @@ async function look(pair: Pair, tally: Tally): Promise<Report> {
 async function round(n: number, pair: Pair, sinkUrl: string, tally: Tally): Promise<void> {
   tally.falseFindings += wrongRows(await look(pair, tally));
   const { plant, mend, found } = planted(n);
-  await sql(sinkUrl, (client) => client.query(plant));
+  await withDatabase(sinkUrl, (client) => client.query(plant));
   const report = await look(pair, tally);
-  await sql(sinkUrl, (client) => client.query(mend));
+  await withDatabase(sinkUrl, (client) => client.query(mend));
   const hits = report.findings.filter(({ class: name, first }) => found[name] === first?.key.id);
   tally.plantedFound += hits.length;
   tally.falseFindings += wrongRows(report) - hits.length;
@@ -131,8 +131,8 @@ function figures(tally: Tally, baseline: number, during: number): Figure[] {
 async function fill({ sourceUrl, sinkUrl }: PostgresPair): Promise<void> {
   const table = `CREATE TABLE items (id int PRIMARY KEY, name text, status text, amount numeric(12,2),
                                      changed timestamptz, version bigint)`;
-  await sql(sinkUrl, (client) => client.query(table));
-  await sql(sourceUrl, async (client) => {
+  await withDatabase(sinkUrl, (client) => client.query(table));
+  await withDatabase(sourceUrl, async (client) => {
     await client.query(table);
     await client.query(
       `INSERT INTO items SELECT i, 'name ' || i, 'new', i * 1.10, '2026-01-01Z', 1 FROM generate_series(1, $1::int) i`,

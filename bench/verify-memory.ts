@@ -1,5 +1,5 @@
+import { withDatabase } from '../fixtures/database.ts';
 import type { Bench, Figure } from './bench.ts';
-import { sql } from './pipeline.ts';
 import { type PostgresPair, withPostgresPair } from './postgres-pair.ts';
 import { fillBoth, verifyProcess } from './verify-tables.ts';
 
@@ -31,7 +31,7 @@ const CASES: readonly Case[] = [
 async function peak(pair: PostgresPair, rows: number, own: Case): Promise<number> {
   const table = `items_${rows}`;
   const { plant } = own;
-  if (plant !== null) await sql(pair.sinkUrl, (client) => client.query(plant(table)));
+  if (plant !== null) await withDatabase(pair.sinkUrl, (client) => client.query(plant(table)));
   const { report, peakRssBytes } = await verifyProcess(pair, table);
   const counted = report.findings.reduce((sum, { count }) => sum + count, 0);
   if (counted !== own.wrong(rows)) {

@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { withDatabase } from '../fixtures/database.ts';
 import { PROJECT_DIR } from '../harness/project.ts';
 import { type Report, reportSchema } from '../verifier/report.ts';
-import { sql } from './pipeline.ts';
 import type { PostgresPair } from './postgres-pair.ts';
 import { type PeerName, peer } from './python-peers.ts';
 
@@ -18,7 +18,7 @@ export async function fillBoth(
 ): Promise<void> {
   await Promise.all(
     [sourceUrl, sinkUrl].map((url) =>
-      sql(url, async (client) => {
+      withDatabase(url, async (client) => {
         await client.query(`CREATE TABLE ${table} (id int PRIMARY KEY, name text, status text,
           amount numeric(12,2), changed timestamptz, version bigint)`);
         await client.query(
@@ -77,7 +77,7 @@ export async function bareScan({ sourceUrl, sinkUrl }: PostgresPair, table: stri
                 FROM ${table} OFFSET 0) records OFFSET 0) hashes
     GROUP BY b`;
   const startedMs = performance.now();
-  await Promise.all([sourceUrl, sinkUrl].map((url) => sql(url, (client) => client.query(scan))));
+  await Promise.all([sourceUrl, sinkUrl].map((url) => withDatabase(url, (client) => client.query(scan))));
   return performance.now() - startedMs;
 }
 

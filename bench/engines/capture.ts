@@ -1,8 +1,9 @@
+import { withDatabase } from '../../fixtures/database.ts';
 import { ConnectClient } from '../../harness/connect/client.ts';
 import type { SourceEngine } from '../../harness/lab/engines.ts';
 import type { Instance, Lab } from '../../harness/lab/instance.ts';
 import type { BenchContext } from '../bench.ts';
-import { BENCH_TABLE, sql, TopicEnd, untilReached, withPipeline } from '../pipeline.ts';
+import { BENCH_TABLE, TopicEnd, untilReached, withPipeline } from '../pipeline.ts';
 import { captureSpec, cpuMsOf, type Rounds } from './rounds.ts';
 
 const STATE_WITHIN_MS = 60_000;
@@ -22,7 +23,7 @@ export function streamRounds(
   return measured(source, size, context, events, async ({ instance, client, start }) => {
     await client.stop(instance.connectors.source);
     await client.waitForState(instance.connectors.source, 'STOPPED', { deadlineMs: STATE_WITHIN_MS });
-    await sql(instance.sourceUrl, async (database) => {
+    await withDatabase(instance.sourceUrl, async (database) => {
       for (let pass = 0; pass < size.passes; pass++) {
         await database.query(`UPDATE ${BENCH_TABLE} SET version = version + 1, updated_at = now()`);
       }
@@ -41,7 +42,7 @@ export function snapshotRounds(
   const data = JSON.stringify({ 'data-collections': [`public.${BENCH_TABLE}`], type: 'blocking' });
   return measured(source, size, context, size.rows, async ({ instance, start }) => {
     await start();
-    await sql(instance.sourceUrl, (database) =>
+    await withDatabase(instance.sourceUrl, (database) =>
       database.query(
         `INSERT INTO public.debezium_signal (id, type, data)
          VALUES (gen_random_uuid()::text, 'execute-snapshot', $1)`,

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { withDatabase } from '../../fixtures/database.ts';
 import type { SinkEngine, SourceEngine } from '../../harness/lab/engines.ts';
 import type { BenchContext } from '../bench.ts';
-import { BENCH_TABLE, sql, withPipeline } from '../pipeline.ts';
+import { BENCH_TABLE, withPipeline } from '../pipeline.ts';
 import { pairSpec } from './rounds.ts';
 
 export interface LatencySize {
@@ -28,8 +29,8 @@ export function latencies(
     await sleep(size.warmUpMs);
     const ms: number[] = [];
     const [begun, committed] = [performance.now(), load.committed()];
-    await sql(sourceUrl, (writer) =>
-      sql(sinkUrl, async (reader) => {
+    await withDatabase(sourceUrl, (writer) =>
+      withDatabase(sinkUrl, async (reader) => {
         while (ms.length < size.probes) ms.push(await probe(writer, reader));
       }),
     );
@@ -63,7 +64,7 @@ async function startLoad(
   let [issued, committed, running] = [0, 0, true];
   const startedMs = performance.now();
   const write = (): Promise<void> =>
-    sql(url, async (client) => {
+    withDatabase(url, async (client) => {
       await client.query('SET synchronous_commit = off');
       const { rows } = await client.query<{ id: string }>(`SELECT id FROM ${BENCH_TABLE} LIMIT 1000`);
       const text = `UPDATE ${BENCH_TABLE} SET version = version + 1, updated_at = now() WHERE id = $1`;

@@ -1,7 +1,8 @@
+import { withDatabase } from '../../fixtures/database.ts';
 import { ConnectClient } from '../../harness/connect/client.ts';
 import type { SinkEngine } from '../../harness/lab/engines.ts';
 import type { BenchContext } from '../bench.ts';
-import { BENCH_TABLE, sql, TopicEnd, untilReached, withPipeline } from '../pipeline.ts';
+import { BENCH_TABLE, TopicEnd, untilReached, withPipeline } from '../pipeline.ts';
 import { cpuMsOf, type Rounds, sinkSpec } from './rounds.ts';
 
 /**
@@ -17,7 +18,7 @@ export function applyRounds(
     const sink = new ConnectClient({ baseUrl: instance.sinkWorkerUrl });
     await using topic = await TopicEnd.open(instance);
     const result = { perSecond: [] as number[], cpuMicros: [] as number[] };
-    await sql(instance.sinkUrl, async (client) => {
+    await withDatabase(instance.sinkUrl, async (client) => {
       /** Rows that show at least that version. */
       const at = (version: number) => async (): Promise<number> => {
         const { rows: counts } = await client.query<{ n: string }>(
@@ -31,7 +32,7 @@ export function applyRounds(
         await sink.pause(instance.connectors.sink);
         await sink.waitForState(instance.connectors.sink, 'PAUSED', { deadlineMs: 60_000 });
         const before = await topic.records();
-        await sql(instance.sourceUrl, async (source) => {
+        await withDatabase(instance.sourceUrl, async (source) => {
           for (let pass = 0; pass < passes; pass++) {
             await source.query(
               `UPDATE ${BENCH_TABLE} SET version = version + 1 WHERE email LIKE 'customer-%@example.org'`,
