@@ -1,15 +1,5 @@
 import { ProcessRuntime } from '../../runtimes/process/process-runtime.ts';
-import { RunFile } from '../../runtimes/process/run-file.ts';
-
-/** Nothing listens for an external target: there are no servers of the lab's. */
-const NO_PORTS = {
-  pgSource: 0,
-  pgSink: 0,
-  kafkaClient: 0,
-  kafkaLink: 0,
-  kafkaLinkAdvertised: 0,
-  kafkaController: 0,
-};
+import { NO_PORTS, RunFile } from '../../runtimes/process/run-file.ts';
 
 /**
  * The workloads that the lab itself runs against somebody else's source, recorded in its folder as any service is.

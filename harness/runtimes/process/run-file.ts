@@ -100,6 +100,16 @@ const runSchema = z.object({
 /** What `run.json` holds: everything of a lab that outlives a process, and no secret. */
 export type Run = z.infer<typeof runSchema>;
 
+/** Of a lab that starts no servers of its own. */
+export const NO_PORTS: Run['ports'] = {
+  pgSource: 0,
+  pgSink: 0,
+  kafkaClient: 0,
+  kafkaLink: 0,
+  kafkaLinkAdvertised: 0,
+  kafkaController: 0,
+};
+
 const UPDATE_TIMEOUT_MS = 10_000;
 
 /** `run.json` of a state folder. Several processes may change it at once; each change is whole and on disk. */

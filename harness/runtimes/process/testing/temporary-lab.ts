@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePorts } from '../ports.ts';
 import { ProcessRuntime } from '../process-runtime.ts';
-import { RunFile } from '../run-file.ts';
+import { NO_PORTS, RunFile } from '../run-file.ts';
 import type { ServiceSpec } from '../service-spec.ts';
 import { markedProcesses } from '../spawn.ts';
 import { killTree } from '../tree.ts';
@@ -21,15 +21,14 @@ export function temporaryLab(): TemporaryLab {
   // PostgreSQL runs as another user and must get through.
   chmodSync(dir, 0o711);
   const runFile = new RunFile(dir);
-  const ports = {
-    pgSource: 0,
-    pgSink: 0,
-    kafkaClient: 0,
-    kafkaLink: 0,
-    kafkaLinkAdvertised: 0,
-    kafkaController: 0,
-  };
-  runFile.create({ schemaVersion: 1, runId: 'test', createdAt: '', ports, services: {}, instances: {} });
+  runFile.create({
+    schemaVersion: 1,
+    runId: 'test',
+    createdAt: '',
+    ports: NO_PORTS,
+    services: {},
+    instances: {},
+  });
   const runtime = new ProcessRuntime(runFile, dir, 'secret');
   return {
     dir,
