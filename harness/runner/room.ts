@@ -1,4 +1,3 @@
-import { LAB_BYTES } from '../lab/state-dir.ts';
 import type { RunOptions } from './run.ts';
 
 /** A row of a backfill in both databases, and its event in Kafka: JSON that carries its schema, not compressed. */
@@ -6,12 +5,12 @@ const ROW_BYTES = 500;
 const EVENT_BYTES = 5_000;
 
 /**
- * Bytes that a run takes on the disk, `copies` of each event: with ten million historical rows that is 50 GB, which
+ * Bytes that a run's rows take on the disk of the servers, `copies` of each event: with ten million historical rows that is 50 GB, which
  * nobody expects. A variant's rows may still be there when the next one has its turn.
  */
 export function roomFor({ plan, tunables }: Pick<RunOptions, 'plan' | 'tunables'>, copies: number): number {
   const rows = plan.map(({ scenario: { defaults } }) =>
     defaults.rows === 0 ? 0 : (tunables.rows ?? defaults.rows),
   );
-  return rows.reduce((bytes, own) => bytes + own * (ROW_BYTES + EVENT_BYTES * copies), LAB_BYTES);
+  return rows.reduce((bytes, own) => bytes + own * (ROW_BYTES + EVENT_BYTES * copies), 0);
 }

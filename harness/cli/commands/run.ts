@@ -4,7 +4,7 @@ import { loadPipeline, pipelineFile } from '../../../fixtures/pipelines/load.ts'
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import type { EnginePair } from '../../lab/engines.ts';
 import { holdLab } from '../../lab/lock.ts';
-import { checkDisk } from '../../lab/state-dir.ts';
+import { checkDisk, LAB_BYTES } from '../../lab/state-dir.ts';
 import { loadFault, loadReporter, loadScenario, scenarioIds } from '../../runner/catalogue.ts';
 import type { JournalEvent } from '../../runner/journal.ts';
 import { openAccess } from '../../runner/live-access.ts';
@@ -36,7 +36,6 @@ export async function run(
     ...optionsOf(scenarios, variants, options, ids),
     ...(foreign === undefined ? {} : { foreign }),
   };
-  checkDisk(context.dir, roomFor(runOptions, Number(options.brokers ?? 1)));
   const { result, undone } = await withLab(context, options, runOptions, reporters);
   await reporters.end(result);
   for (const { reporter, error } of reporters.failures) {
@@ -173,6 +172,11 @@ async function withLab(
   const before = await control.open(context.dir);
   const wasUp =
     before !== undefined && (await before.runtime.services()).some(({ state }) => state === 'running');
+  // Docker, and a target of somebody else's, keep their data on disks of their own.
+  if ((before?.runtime.name ?? options.runtime ?? 'process') === 'process') {
+    const rows = roomFor(runOptions, Number(options.brokers ?? 1));
+    checkDisk(context.dir, wasUp ? rows : LAB_BYTES + rows);
+  }
   const healed: string[] = [];
   const listen = (event: JournalEvent): void => {
     if (event.t === 'fault-healed') healed.push(`${event.fault}: ${event.said}`);
