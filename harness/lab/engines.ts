@@ -17,6 +17,8 @@ export interface ConnectTuning {
   readonly jvm?: 'small' | 'throughput';
   /** `offset.flush.interval.ms`. */
   readonly offsetFlushMs?: number;
+  /** `scheduled.rebalance.max.delay.ms`: how long the tasks of a worker that is gone wait for it to come back. */
+  readonly rebalanceDelayMs?: number;
 }
 
 type Config = Readonly<Record<string, string>>;

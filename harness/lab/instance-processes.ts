@@ -123,7 +123,7 @@ function connectService(
   plan: InstancePlan,
   { role, service, port }: WorkerPlace,
   stateDir: string,
-  { jvm = 'small', offsetFlushMs = OFFSET_FLUSH_INTERVAL_MS }: ConnectTuning = {},
+  { jvm = 'small', offsetFlushMs = OFFSET_FLUSH_INTERVAL_MS, rebalanceDelayMs }: ConnectTuning = {},
 ): ServiceSpec {
   return prepareConnect({
     name: service,
@@ -133,7 +133,12 @@ function connectService(
     bootstrapServers: plan.bootstrapServers,
     cluster: clusterOf(plan, role),
     jvm,
-    properties: { 'offset.flush.interval.ms': String(offsetFlushMs) },
+    properties: {
+      'offset.flush.interval.ms': String(offsetFlushMs),
+      ...(rebalanceDelayMs === undefined
+        ? {}
+        : { 'scheduled.rebalance.max.delay.ms': String(rebalanceDelayMs) }),
+    },
   });
 }
 

@@ -8,6 +8,7 @@ import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
 import type { CrashPoint } from '../../../pipeline/contract/crash-points.ts';
 import type { Report } from '../../../verifier/report.ts';
 import { labControl } from '../../lab/control.ts';
+import type { ConnectTuning, EnginePair } from '../../lab/engines.ts';
 import type { Instance, InstanceSpec, Lab } from '../../lab/instance.ts';
 import type { Access, Side, WorkerRole } from '../../runner/access.ts';
 import { openAccess } from '../../runner/live-access.ts';
@@ -34,6 +35,8 @@ export interface InstanceOverrides {
   readonly source?: Readonly<Record<string, string>>;
   readonly sink?: Readonly<Record<string, string>>;
   readonly sinkWorkers?: number;
+  readonly engines?: EnginePair;
+  readonly connect?: ConnectTuning;
 }
 
 /** One pipeline, and what a drill does to it and asks of it. */
@@ -80,6 +83,8 @@ export async function startDrillLab({ brokers = 1 } = {}): Promise<DrillLab> {
         source: { file: 'source', overrides: overrides.source ?? {} },
         sink: { file: 'sink', overrides: overrides.sink ?? {} },
         sinkWorkers: overrides.sinkWorkers ?? 1,
+        ...(overrides.engines === undefined ? {} : { engines: overrides.engines }),
+        ...(overrides.connect === undefined ? {} : { connect: overrides.connect }),
         verifyEveryMs: null,
         seedRows: 200,
         seed: 7,

@@ -39,6 +39,7 @@ const instanceSpecSchema = z.object({
     .object({
       jvm: z.enum(['small', 'throughput']).exactOptional(),
       offsetFlushMs: z.number().exactOptional(),
+      rebalanceDelayMs: z.number().exactOptional(),
     })
     .exactOptional(),
   pipeline: z.string().exactOptional(),
