@@ -1,4 +1,4 @@
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import { type KafkaConnection, kafkaOptions, kafkaRefused } from '../connection/kafka.ts';
 import type { Offsets } from '../fence.ts';
 
@@ -20,6 +20,8 @@ export class KafkaView implements AsyncDisposable {
 
   /** @throws LabError CDC-4020 where no broker answers, or it refuses the verifier: with the reason. */
   static async connect(connection: KafkaConnection): Promise<KafkaView> {
+    // Loaded where there is a Kafka: a pair of databases is verified without.
+    const { Kafka, logLevel } = await import('kafkajs');
     const options = kafkaOptions(connection);
     const kafka = new Kafka({
       clientId: 'cdc-lab-verifier',

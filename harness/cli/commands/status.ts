@@ -1,10 +1,9 @@
-import type { Report } from '../../../verifier/report.ts';
 import { exitCodeOf } from '../../../verifier/verdict.ts';
 import { openAccess } from '../../runner/live-access.ts';
 import type { ServiceInfo } from '../../runtimes/runtime.ts';
-import { type CliContext, EXIT, printJson, say } from '../context.ts';
+import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import { painter, renderReport } from '../tables.ts';
+import { printReport } from '../print-report.ts';
 
 /** Verifies now, prints the report, exits by its verdict. */
 export async function status(context: CliContext, options: Record<string, unknown>): Promise<number> {
@@ -18,7 +17,7 @@ export async function status(context: CliContext, options: Record<string, unknow
   await using access = await openAccess(instance);
   const deadlineMs = Math.round(Number(options.deadline) * 1000);
   const report = await access.verify({ deadlineMs, signal: context.signal });
-  printReport(context, report);
+  await printReport(context, report);
   return exitCodeOf(report.verdict, options.strict === true);
 }
 
@@ -28,9 +27,4 @@ export function notRunning(services: readonly ServiceInfo[], instance: string): 
     const concerns = !name.includes('@') || name.endsWith(`@${instance}`);
     return concerns && kind !== 'workload' && state !== 'running';
   });
-}
-
-export function printReport(context: CliContext, report: Report): void {
-  if (context.json) printJson(context, report);
-  else context.stdout.write(renderReport(report, painter(context.color)));
 }

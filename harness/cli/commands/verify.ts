@@ -8,8 +8,7 @@ import { exitCodeOf, type Verdict, worst } from '../../../verifier/verdict.ts';
 import { UsageError } from '../../runner/usage-error.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import { painter, renderReport } from '../tables.ts';
-import { printReport } from './status.ts';
+import { printReport, reportForPeople } from '../print-report.ts';
 
 /** Options that an external configuration has keys for. */
 const OF_TWO_URLS = [
@@ -29,7 +28,7 @@ export async function verify(context: CliContext, options: Record<string, unknow
     if (typeof options.republish === 'string') {
       await writeSql(context, options.republish, republish, 'have the wrong rows published anew');
     }
-    printReport(context, report);
+    await printReport(context, report);
     return exitCodeOf(report.verdict, options.strict === true);
   }
   const count = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
@@ -82,7 +81,7 @@ async function again(
     const { report } = await pair.verify(context.signal);
     if (context.signal.aborted) break;
     verdicts.push(report.verdict);
-    context.stdout.write(`${lineOf(context, report)}\n`);
+    context.stdout.write(`${await lineOf(context, report)}\n`);
     if (made + 1 >= count) break;
     const leftMs = Math.max(0, everyMs - (performance.now() - startedMs));
     await sleep(leftMs, undefined, { signal: context.signal }).catch(() => undefined);
@@ -90,8 +89,8 @@ async function again(
   return verdicts;
 }
 
-function lineOf(context: CliContext, report: Report): string {
-  return context.json ? JSON.stringify(report) : renderReport(report, painter(context.color));
+async function lineOf(context: CliContext, report: Report): Promise<string> {
+  return context.json ? JSON.stringify(report) : await reportForPeople(context, report);
 }
 
 async function requestOf(
