@@ -1,17 +1,20 @@
 import type { Client } from 'pg';
 import { LabError, messageOf } from '../contract/errors.ts';
 import type { Lsn } from '../contract/lsn.ts';
-import type { Tuple } from '../contract/pgoutput.ts';
 import type { TableDescription } from '../contract/table.ts';
 import { type CatalogueTable, describeForSnapshot, lookUpTable, type PublishedTable } from './catalogue.ts';
 import type { SourceConfig } from './config.ts';
 import { connect, disconnect } from './connection.ts';
+import { RawRows } from './raw-rows.ts';
+import { RowTap } from './row-tap.ts';
 import { createSlot } from './slot.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from './sql.ts';
 
 /** Rows of a table in one piece, and where the next piece begins. */
 export interface Chunk {
-  readonly rows: readonly Tuple[];
+  readonly rows: RawRows;
+  /** How many of the rows belong to it. */
+  readonly count: number;
   /** Key of its last row, as text; null for a table without primary key. */
   readonly lastKey: string[] | null;
   /** More rows follow. */
@@ -38,6 +41,11 @@ function isOfStatement(error: unknown): boolean {
   return /^[0-9A-Z]{5}$/.test(code) && !/^(08|40|53|55|57|58|XX)/.test(code);
 }
 
+interface Statement {
+  readonly text: string;
+  readonly values: readonly string[];
+}
+
 function whereOf(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
@@ -47,12 +55,14 @@ export class SnapshotReader implements AsyncDisposable {
   /** Transactions that committed before it are in the snapshot, all others are not. */
   readonly consistentPoint: Lsn;
   readonly #client: Client;
+  readonly #tap: RowTap;
   readonly #published: ReadonlyMap<string, PublishedTable>;
   #takenAtUs = 0n;
   #cursor: string | undefined;
 
   private constructor(client: Client, consistentPoint: Lsn, published: readonly PublishedTable[]) {
     this.#client = client;
+    this.#tap = new RowTap(client);
     this.consistentPoint = consistentPoint;
     this.#published = new Map(published.map((table) => [quoteTable(table), table]));
   }
@@ -164,12 +174,11 @@ export class SnapshotReader implements AsyncDisposable {
     const key = table.key.map(quoteIdentifier).join(', ');
     if (afterKey !== null) conditions.push(`(${key}) > (${afterKey.map((_, i) => `$${i + 1}`).join(', ')})`);
     const text = `${select}${whereOf(conditions)} ORDER BY ${key} LIMIT ${limit + 1}`;
-    const rows = await this.#query({ text, values: afterKey ?? [] }, filter);
-    const more = rows.length > limit;
-    const taken = more ? rows.slice(0, limit) : rows;
-    const last = taken.at(-1);
-    const indexes = table.key.map((name) => columns.indexOf(name));
-    return { rows: taken, more, lastKey: last ? indexes.map((i) => last[i] ?? '') : null };
+    const rows = await this.#rows({ text, values: afterKey ?? [] }, filter);
+    const count = Math.min(rows.length, limit);
+    const last = count === 0 ? undefined : rows.texts(count - 1);
+    const lastKey = last ? table.key.map((name) => last[columns.indexOf(name)] ?? '') : null;
+    return { rows, count, more: rows.length > limit, lastKey };
   }
 
   /** A table without key is read by cursor, and from its start again after a crash. */
@@ -179,8 +188,8 @@ export class SnapshotReader implements AsyncDisposable {
       await this.#query({ text: `DECLARE chunks NO SCROLL CURSOR FOR ${select}`, values: [] }, filter);
       this.#cursor = select;
     }
-    const rows = await this.#query({ text: `FETCH ${limit} FROM chunks`, values: [] }, filter);
-    return { rows, more: rows.length === limit, lastKey: null };
+    const rows = await this.#rows({ text: `FETCH ${limit} FROM chunks`, values: [] }, filter);
+    return { rows, count: rows.length, more: rows.length === limit, lastKey: null };
   }
 
   /** Conditions that the rows must meet, each in parentheses. */
@@ -189,11 +198,14 @@ export class SnapshotReader implements AsyncDisposable {
     return [rowFilter, filter].filter((own) => typeof own === 'string').map((own) => `(${own})`);
   }
 
+  async #rows(query: Statement, filter: string | undefined): Promise<RawRows> {
+    const rows = new RawRows();
+    await this.#tap.collect(rows, () => this.#query(query, filter));
+    return rows;
+  }
+
   /** By the extended protocol, which takes one statement only, whatever is in the text. */
-  async #query(
-    { text, values }: { readonly text: string; readonly values: readonly string[] },
-    filter: string | undefined,
-  ): Promise<(string | null)[][]> {
+  async #query({ text, values }: Statement, filter: string | undefined): Promise<(string | null)[][]> {
     try {
       const query = { text, values: [...values], rowMode: 'array', queryMode: 'extended' };
       return (await this.#client.query<(string | null)[]>(query)).rows;

@@ -1,14 +1,14 @@
 import type { Logger, TaskMetrics } from '../contract/connector.ts';
 import { CRASH_POINTS, type CrashPoints } from '../contract/crash-points.ts';
-import type { EventEncoder, SnapshotMarker } from '../contract/envelope.ts';
+import type { EventContext, EventEncoder, SnapshotMarker } from '../contract/envelope.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
-import type { Tuple } from '../contract/pgoutput.ts';
 import type { ProducedRecord } from '../contract/records.ts';
 import type { PublishStage } from '../contract/stages.ts';
 import type { CatalogueTable } from './catalogue.ts';
 import type { Gate } from './gate.ts';
 import { formatPosition } from './lsn-text.ts';
 import type { OffsetBook } from './offset-book.ts';
+import type { RawRows } from './raw-rows.ts';
 import { type Chunk, FilterError, type SnapshotReader } from './snapshot-reader.ts';
 import type { SnapshotJob, TableProgress } from './source-offset.ts';
 import { unlessAborted } from './wake.ts';
@@ -103,6 +103,7 @@ class TableRun {
   readonly #name: string;
   #progress: TableProgress;
   #published = 0;
+  #context: EventContext;
 
   constructor(
     job: SnapshotJob,
@@ -118,6 +119,15 @@ class TableRun {
     this.#name = `${table.schema}.${table.table}`;
     // Without a key there is no place to go on from.
     this.#progress = table.key.length === 0 ? { ...progress, lastKey: null, rows: 0 } : progress;
+    const { timeline, reader } = options;
+    this.#context = {
+      position: formatPosition({ timeline, commitLsn: reader.consistentPoint, ordinal: 0 }),
+      lsn: reader.consistentPoint,
+      lastCommitLsn: null,
+      xid: null,
+      commitTimeUs: reader.takenAtUs,
+      snapshot: 'true',
+    };
   }
 
   /** Returns the rows that were published. The next chunk is read while this one is sent. */
@@ -138,7 +148,7 @@ class TableRun {
       const chunk: Chunk = await next;
       next = chunk.more ? read(chunk.lastKey) : undefined;
       await gate.unpaused(signal);
-      if (chunk.rows.length > 0) await this.#hold();
+      if (chunk.count > 0) await this.#hold();
       if (signal.aborted) break;
       await this.#publish(chunk);
       if (signal.aborted) break;
@@ -154,19 +164,40 @@ class TableRun {
     if (held) await unlessAborted(held, this.#options.signal);
   }
 
+  /** While some rows are on their way, the next are encoded. */
   async #publish(chunk: Chunk): Promise<void> {
-    const { publish, metrics, signal } = this.#options;
-    for (let start = 0; start < chunk.rows.length && !signal.aborted; start += SLICE_ROWS) {
-      const rows = chunk.rows.slice(start, start + SLICE_ROWS);
-      const records: ProducedRecord[] = [];
-      for (const [i, row] of rows.entries()) {
-        const isLast = !chunk.more && start + i === chunk.rows.length - 1;
-        for (const record of this.#encode(row, this.#marker(isLast))) records.push(record);
-        this.#published++;
+    let sent = Promise.resolve();
+    try {
+      for (let start = 0; start < chunk.count && !this.#options.signal.aborted; start += SLICE_ROWS) {
+        const records = this.#encodeSlice(chunk, start, Math.min(start + SLICE_ROWS, chunk.count));
+        await sent;
+        sent = this.#send(records);
+        // Awaited below; until then a failure must not count as unhandled.
+        sent.catch(() => {});
       }
-      await publish.publish(records);
-      metrics.count('published', this.#name, records.length);
+    } finally {
+      await sent;
     }
+  }
+
+  async #send(records: readonly ProducedRecord[]): Promise<void> {
+    const { publish, metrics } = this.#options;
+    await publish.publish(records);
+    metrics.count('published', this.#name, records.length);
+  }
+
+  #encodeSlice({ rows, count, more }: Chunk, start: number, end: number): ProducedRecord[] {
+    const records: ProducedRecord[] = [];
+    for (let i = start; i < end; i++) {
+      this.#mark(this.#marker(!more && i === count - 1));
+      this.#encode(rows, i, records);
+      this.#published++;
+    }
+    return records;
+  }
+
+  #mark(snapshot: SnapshotMarker): void {
+    if (snapshot !== this.#context.snapshot) this.#context = { ...this.#context, snapshot };
   }
 
   #marker(isLast: boolean): SnapshotMarker {
@@ -178,18 +209,13 @@ class TableRun {
     return isFirst ? 'first_in_data_collection' : 'true';
   }
 
-  #encode(row: Tuple, snapshot: SnapshotMarker): ProducedRecord[] {
-    const { reader, encoder, timeline } = this.#options;
-    const { consistentPoint, takenAtUs } = reader;
+  #encode(rows: RawRows, index: number, records: ProducedRecord[]): void {
+    const { encoder } = this.#options;
+    const { relationOid } = this.#table;
     try {
-      return encoder.read(this.#table.relationOid, row, {
-        position: formatPosition({ timeline, commitLsn: consistentPoint, ordinal: 0 }),
-        lsn: consistentPoint,
-        lastCommitLsn: null,
-        xid: null,
-        commitTimeUs: takenAtUs,
-        snapshot,
-      });
+      const raw = encoder.raw?.({ tag: 'read', relationOid, after: rows.at(index) }, this.#context);
+      if (raw !== undefined) records.push(raw);
+      else records.push(...encoder.read(relationOid, rows.texts(index), this.#context));
     } catch (cause) {
       if (cause instanceof LabError) throw cause;
       throw new LabError('CDC-1034', `A row of ${this.#name} cannot be made an event: ${messageOf(cause)}`, {
@@ -204,7 +230,7 @@ class TableRun {
     this.#progress = {
       ...this.#progress,
       lastKey: chunk.lastKey ?? this.#progress.lastKey,
-      rows: this.#progress.rows + chunk.rows.length,
+      rows: this.#progress.rows + chunk.count,
       done: !chunk.more,
     };
     book.progress(this.#job.id, this.#progress);

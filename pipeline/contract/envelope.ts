@@ -108,8 +108,8 @@ export interface EventEncoder {
   ): ProducedRecord[];
   truncate(relationOid: number, context: EventContext): ProducedRecord[];
   /**
-   * The same record as {@link create} or {@link update} makes of that row, from its bytes: hot path. Undefined where
-   * the row has to go through one of those. The context is not kept.
+   * The same record as {@link create}, {@link update} or {@link read} makes of that row, from its bytes: hot path.
+   * Undefined where the row has to go through one of those. The context is not kept.
    */
   raw?(change: RawChange, context: EventContext): PlacedRecord | undefined;
 }

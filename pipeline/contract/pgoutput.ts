@@ -103,13 +103,16 @@ export type DecodePgOutput = (payload: Buffer) => PgOutputMessage;
  */
 export interface RawRow {
   readonly bytes: Buffer;
+  /** Bytes that its values take, at most: `bytes` may hold other rows, too. */
+  readonly size: number;
   /** How many columns it has: the arrays may be longer. */
   readonly columns: number;
   readonly starts: Int32Array;
   readonly ends: Int32Array;
 }
 export interface RawChange {
-  readonly tag: 'insert' | 'update';
+  /** `read`: a row of a snapshot. */
+  readonly tag: 'insert' | 'update' | 'read';
   readonly relationOid: number;
   readonly after: RawRow;
 }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { insertBytes, updateBytes } from '../../fixtures/pgoutput-bytes.ts';
-import type { EncoderConfig } from '../contract/envelope.ts';
+import type { EncoderConfig, SnapshotMarker } from '../contract/envelope.ts';
+import type { RawChange } from '../contract/pgoutput.ts';
 import { isPlaced } from '../contract/records.ts';
 import { decodePgOutput } from '../pgoutput/decode.ts';
 import { readRawChange } from '../pgoutput/raw.ts';
@@ -92,6 +93,33 @@ describe.each(VALUES)('%s (modifier %i)', (type, typeModifier, values) => {
       }
     }
   });
+});
+
+/** The row of an Insert as one of a snapshot. */
+function readOf(bytes: Buffer): RawChange | undefined {
+  const change = readRawChange(bytes);
+  return change && { ...change, tag: 'read' };
+}
+
+const MARKERS: readonly SnapshotMarker[] = ['first', 'true', 'last', 'incremental'];
+
+test.each(CONFIGS)('a row of a snapshot from bytes is the one from text, under %j', (settings) => {
+  const encoder = createEventEncoder({ ...DEFAULTS, ...settings });
+  const columns = [column('id', 'uuid', { keyRank: 1, notNull: true }), column('at', 'timestamptz')];
+  encoder.describe(table(columns));
+  const row = [ID, '2024-02-29 23:59:59.12+00'];
+  for (const lsn of [STREAM.lsn, 7n as typeof STREAM.lsn]) {
+    for (const snapshot of MARKERS) {
+      const context = { ...STREAM, lsn, lastCommitLsn: null, xid: null, snapshot };
+      const read = readOf(insertBytes(1, row));
+      const raw = read && encoder.raw?.(read, context);
+      expect(raw && readable(raw)).toEqual(encoder.read(1, row, context).map(readable)[0]);
+      // What is kept of one kind of event must not get into the other.
+      const change = readRawChange(insertBytes(1, row));
+      const created = change && encoder.raw?.(change, STREAM);
+      expect(created && readable(created)).toEqual(encoder.create(1, row, STREAM).map(readable)[0]);
+    }
+  }
 });
 
 const ID = '76019d1a-ad2e-4b22-96e9-1a6d6543c818';

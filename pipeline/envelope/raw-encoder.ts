@@ -37,7 +37,10 @@ export interface RawTable {
   readonly sourceFragment: string;
 }
 
-/** What comes before the LSN, between its two places, and after it: the same for many events. */
+/**
+ * The source block up to its end, the same for many events: what comes before the LSN and between its two places. All
+ * rows of a snapshot have one LSN, so theirs is all in the head.
+ */
 interface Fragments {
   readonly head: Buffer;
   readonly middle: Buffer;
@@ -57,8 +60,10 @@ export class RawEncoder {
   #fragments: Fragments = { head: EMPTY, middle: EMPTY };
   #fragmentsOf: RawTable | undefined;
   #sourceVersion = -1;
+  /** LSN that the head holds: of a snapshot. */
+  #lsnOfHead: bigint | null = null;
   /** End of the source block, operation and times; by the clock's last reading. */
-  #tails: Readonly<Record<RawChange['tag'], Buffer>> = { insert: EMPTY, update: EMPTY };
+  #tails: Readonly<Record<RawChange['tag'], Buffer>> = { insert: EMPTY, update: EMPTY, read: EMPTY };
   #nowOfTails = -1n;
 
   constructor(config: EncoderConfig, source: SourceBlockWriter, otherHeaders: PlacedRecord['otherHeaders']) {
@@ -70,9 +75,10 @@ export class RawEncoder {
   encode(table: RawTable, change: RawChange, context: EventContext): PlacedRecord | undefined {
     const row = change.after;
     const lsn = Number(context.lsn);
-    if (row.columns !== table.columns.length || row.bytes.length > LARGEST_ROW) return undefined;
-    if (lsn > Number.MAX_SAFE_INTEGER || context.snapshot !== 'false') return undefined;
-    this.#prepare(table, context);
+    if (row.columns !== table.columns.length || row.size > LARGEST_ROW) return undefined;
+    const isRead = change.tag === 'read';
+    if (lsn > Number.MAX_SAFE_INTEGER || isRead === (context.snapshot === 'false')) return undefined;
+    this.#prepare(table, context, isRead);
     const keyStart = this.#makeRoom(table, row);
     const keyEnd = table.hasKey ? this.#key(table, row, keyStart) : keyStart;
     if (keyEnd < 0) return undefined;
@@ -81,9 +87,11 @@ export class RawEncoder {
     at = this.#row(table, row, at);
     if (at < 0) return undefined;
     at = put(this.#room, at, this.#fragments.head);
-    at = writeInteger(this.#room, at, lsn);
-    at = put(this.#room, at, this.#fragments.middle);
-    at = writeInteger(this.#room, at, lsn);
+    if (!isRead) {
+      at = writeInteger(this.#room, at, lsn);
+      at = put(this.#room, at, this.#fragments.middle);
+      at = writeInteger(this.#room, at, lsn);
+    }
     at = put(this.#room, at, this.#tails[change.tag]);
     const valueEnd = put(this.#room, at, table.valueTail);
     this.#used = valueEnd;
@@ -91,20 +99,24 @@ export class RawEncoder {
     return new EncodedRecord(table, context.position, this.#otherHeaders, this.#room, place);
   }
 
-  #prepare(table: RawTable, context: EventContext): void {
+  #prepare(table: RawTable, context: EventContext, isRead: boolean): void {
     const version = this.#source.prepare(context);
-    if (version !== this.#sourceVersion || table !== this.#fragmentsOf) {
-      const { head, middle } = this.#source.around(table.sourceFragment);
+    const lsnOfHead = isRead ? context.lsn : null;
+    if (version !== this.#sourceVersion || table !== this.#fragmentsOf || lsnOfHead !== this.#lsnOfHead) {
+      const { head, middle } = isRead
+        ? { head: this.#source.write(context, table.sourceFragment).slice(0, -SOURCE_END.length), middle: '' }
+        : this.#source.around(table.sourceFragment);
       this.#fragments = { head: Buffer.from(`,"source":${head}`), middle: Buffer.from(middle) };
       this.#sourceVersion = version;
       this.#fragmentsOf = table;
+      this.#lsnOfHead = lsnOfHead;
     }
     const now = this.#nowUs();
     if (now === this.#nowOfTails) return;
     this.#nowOfTails = now;
     const tail = (op: string) =>
       Buffer.from(`${SOURCE_END},"transaction":null,"op":"${op}",${timesJson(now)}}`);
-    this.#tails = { insert: tail('c'), update: tail('u') };
+    this.#tails = { insert: tail('c'), update: tail('u'), read: tail('r') };
   }
 
   /** Where the event begins, with room for all of it. */
@@ -113,7 +125,7 @@ export class RawEncoder {
     let most = table.keyHead.length + table.keyTail.length + table.valueHead.length + BEFORE.length;
     most += head.length + middle.length + this.#tails.insert.length + 2 * DIGITS + 16;
     // A key column is written twice; what `encode` makes of a text may be twice as long.
-    most += 4 * row.bytes.length;
+    most += 4 * row.size;
     for (const { label, nullJson } of table.columns)
       most += 2 * (label.length + nullJson.length + MOST_MORE + 1);
     if (this.#used + most > this.#room.length) {

@@ -15,6 +15,7 @@ const change = {
   relationOid: 0,
   after: {
     bytes: EMPTY,
+    size: 0,
     columns: 0,
     starts: new Int32Array(MOST_COLUMNS),
     ends: new Int32Array(MOST_COLUMNS),
@@ -52,6 +53,7 @@ export const readRawChange: ReadRawChange = (payload) => {
   change.tag = type === INSERT ? 'insert' : 'update';
   change.relationOid = int32(payload, 1) >>> 0;
   after.bytes = payload;
+  after.size = length;
   after.columns = columns;
   return change;
 };
