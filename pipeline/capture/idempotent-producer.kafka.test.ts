@@ -94,6 +94,29 @@ describe('the idempotent producer', () => {
     expect(await ends()).toEqual(before.map((end) => end + 140));
   });
 
+  test('keeps the order of calls that do not wait for each other', async () => {
+    const before = await ends();
+    const sender = producer();
+    await Promise.all(Array.from({ length: 20 }, () => sender.send(everywhere(7))));
+    await sender.close();
+    // Out of order, the broker refuses a sequence number, and the producer is done for.
+    expect(await ends()).toEqual(before.map((end) => end + 140));
+  });
+
+  test('sends nothing of what waited behind a request that failed', async () => {
+    const before = await ends();
+    const sender = producer();
+    const missing = `${topic}-missing`;
+    const outcomes = await Promise.allSettled([
+      sender.send(everywhere(1)),
+      sender.send([{ topic: missing, partition: 0, records: records(1, missing) }]),
+      sender.send(everywhere(1)),
+    ]);
+    await sender.close();
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(await ends()).toEqual(before.map((end) => end + 1));
+  });
+
   test('appends nothing twice when the answer to a request is lost', async () => {
     const before = await ends();
     const sender = producer();

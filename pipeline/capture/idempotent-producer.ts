@@ -18,8 +18,8 @@ export interface PartitionRecords {
 
 /**
  * An idempotent producer with `acks=all` on the client library's connections and metadata, that writes its record
- * batches itself: the library makes a dozen objects for every record. One call of {@link send} at a time, so one
- * request in flight per partition. It is not used again after its first failure.
+ * batches itself: the library makes a dozen objects for every record. One request at a time is in flight, in the order
+ * of the calls of {@link send}; those that wait are written already. It is not used again after its first failure.
  */
 export class IdempotentProducer {
   readonly #library: Producer;
@@ -27,9 +27,11 @@ export class IdempotentProducer {
   readonly #timeoutMs: number;
   /** Of the next record, by topic and partition. */
   readonly #sequences = new Map<string, number>();
-  /** Batches are written here: free again when they are acknowledged, and after a failure there is no next one. */
-  readonly #room = Buffer.allocUnsafeSlow(ROOM_BYTES);
+  /** Where batches are written, while no request has them. */
+  readonly #rooms: Buffer[] = [];
   #identity: Promise<Identity> | undefined;
+  /** Settles when the last request that was asked for is done with. */
+  #last: Promise<void> = Promise.resolve();
   #broken: { readonly cause: unknown } | undefined;
 
   constructor(address: KafkaAddress, compression: Compression) {
@@ -45,11 +47,18 @@ export class IdempotentProducer {
    * throws too.
    */
   async send(partitions: readonly PartitionRecords[]): Promise<void> {
-    if (this.#broken) throw new Error('The producer failed before.', this.#broken);
     try {
-      await this.#send(partitions);
+      this.#identity ??= this.#identify();
+      const identity = await this.#identity;
+      // From here to the request's place in the order nothing is awaited: its sequence numbers are in that order.
+      const room = this.#rooms.pop() ?? Buffer.allocUnsafeSlow(ROOM_BYTES);
+      const batches = this.#write(partitions, identity, room);
+      const sent = this.#last.then(() => this.#sendInTurn(batches, identity.version));
+      this.#last = sent.catch(() => {});
+      await sent;
+      this.#rooms.push(room);
     } catch (cause) {
-      this.#broken = { cause };
+      this.#broken ??= { cause };
       throw cause;
     }
   }
@@ -58,26 +67,36 @@ export class IdempotentProducer {
     await this.#library.close();
   }
 
-  async #send(partitions: readonly PartitionRecords[]): Promise<void> {
-    this.#identity ??= this.#identify();
-    const { producerId, producerEpoch, version } = await this.#identity;
+  #write(
+    partitions: readonly PartitionRecords[],
+    { producerId, producerEpoch }: Identity,
+    room: Buffer,
+  ): PartitionBatch[] {
     const timestampMs = Date.now();
     let used = 0;
-    const batches = partitions.map(({ topic, partition, records }): PartitionBatch => {
+    return partitions.map(({ topic, partition, records }): PartitionBatch => {
       const name = `${topic}:${partition}`;
       const firstSequence = this.#sequences.get(name) ?? 0;
       this.#sequences.set(name, nextSequence(firstSequence, records.length));
       const head = { producerId, producerEpoch, firstSequence, timestampMs, compression: this.#compression };
-      const bytes = encodeRecordBatch(records, head, this.#room.subarray(used));
-      if (bytes.buffer === this.#room.buffer) used += bytes.length;
+      const bytes = encodeRecordBatch(records, head, room.subarray(used));
+      if (bytes.buffer === room.buffer) used += bytes.length;
       return { topic, partition, bytes };
     });
+  }
+
+  async #sendInTurn(batches: readonly PartitionBatch[], version: ProduceVersion): Promise<void> {
+    if (this.#broken) throw new Error('The producer failed before.', this.#broken);
     for (let attempt = 0; ; attempt++) {
       try {
         await this.#sendOnce(batches, version, attempt > 0);
         return;
       } catch (error) {
-        if (attempt >= RETRIES || !isRetriable(error)) throw error;
+        if (attempt >= RETRIES || !isRetriable(error)) {
+          // Before the next one's turn.
+          this.#broken = { cause: error };
+          throw error;
+        }
         await delay(RETRY_DELAY_MS);
       }
     }

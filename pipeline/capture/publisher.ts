@@ -19,12 +19,38 @@ export function recordBytes(record: ProducedRecord): number {
   return (record.key?.length ?? 0) + (record.value?.length ?? 0) + 120;
 }
 
-/** Kafka's half of the way out: chooses the partition, sends, waits for the acknowledgement. */
+/** One request is on its way, the next is written. */
+const MOST_REQUESTS = 2;
+
+/**
+ * Kafka's half of the way out: chooses the partition, sends, waits for the acknowledgement. Whoever publishes before
+ * the last call is acknowledged comes after it, in every partition.
+ */
 export function createPublishStage(producer: IdempotentProducer, topics: TopicRegistry): PublishStage {
+  const unacknowledged: Promise<void>[] = [];
+  let handedOver: Promise<unknown> = Promise.resolve();
+
+  /** Resolves with the requests when the producer has all of them. */
+  async function handOver(records: readonly ProducedRecord[]): Promise<readonly Promise<void>[]> {
+    await ensureTopics(records, topics);
+    const requested: Promise<void>[] = [];
+    for (const batch of requests(records)) {
+      if (unacknowledged.length >= MOST_REQUESTS) await unacknowledged.shift();
+      const request = send(producer, batch, topics);
+      // Awaited by its publisher; until then a failure must not count as unhandled.
+      request.catch(() => {});
+      unacknowledged.push(request);
+      requested.push(request);
+    }
+    return requested;
+  }
+
   return {
     async publish(records) {
-      await ensureTopics(records, topics);
-      for (const batch of requests(records)) await send(producer, batch, topics);
+      const mine = handedOver.then(() => handOver(records));
+      // The next one goes on whatever became of this one: its own caller gets the error.
+      handedOver = mine.catch(() => {});
+      await Promise.all(await mine);
     },
   };
 }

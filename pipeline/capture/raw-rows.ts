@@ -2,7 +2,14 @@ import type { RawRow } from '../contract/pgoutput.ts';
 
 /** Before the columns of a DataRow message: its type, its length and their number. */
 const HEAD_BYTES = 7;
-const EMPTY: Buffer = Buffer.alloc(0);
+
+export const NO_ROW: RawRow = {
+  bytes: Buffer.alloc(0),
+  size: 0,
+  columns: 0,
+  starts: new Int32Array(0),
+  ends: new Int32Array(0),
+};
 
 /** Rows as the server sent them: DataRow messages with values in text form, in the socket's own buffers. */
 export class RawRows {
@@ -10,13 +17,7 @@ export class RawRows {
   readonly #buffers: Buffer[] = [];
   readonly #starts: number[] = [];
   /** One object for all rows: what is read of one is used before the next. */
-  readonly #row = {
-    bytes: EMPTY,
-    size: 0,
-    columns: 0,
-    starts: new Int32Array(0),
-    ends: new Int32Array(0),
-  };
+  readonly #row: Writable<RawRow> = { ...NO_ROW };
 
   get length(): number {
     return this.#starts.length;
@@ -65,6 +66,8 @@ export class RawRows {
     });
   }
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function int32(bytes: Buffer, at: number): number {
   return (

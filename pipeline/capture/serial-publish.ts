@@ -1,9 +1,6 @@
 import type { PublishStage } from '../contract/stages.ts';
 
-/**
- * One publish at a time, in the order of the calls: stream and snapshot share the producer's one request in
- * flight.
- */
+/** One publish at a time, in the order of the calls: a planted defect may keep records from one to the next. */
 export function serialize(stage: PublishStage): PublishStage {
   let last: Promise<void> = Promise.resolve();
   return {

@@ -292,7 +292,7 @@ export class Session {
     const topics = new TopicRegistry(admin, config.topics);
     const healthy = createPublishStage(producer, topics);
     const sick = context.defects.reduce((stage, defect) => defect.publish?.(stage) ?? stage, healthy);
-    const publish = serialize(sick === healthy ? healthy : plainly(sick));
+    const publish = sick === healthy ? healthy : serialize(plainly(sick));
     return { publish, topics };
   }
 

@@ -2,19 +2,23 @@ import type { Logger, TaskMetrics } from '../contract/connector.ts';
 import { CRASH_POINTS, type CrashPoints } from '../contract/crash-points.ts';
 import type { EventContext, EventEncoder, SnapshotMarker } from '../contract/envelope.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
+import type { RawRow } from '../contract/pgoutput.ts';
 import type { ProducedRecord } from '../contract/records.ts';
 import type { PublishStage } from '../contract/stages.ts';
 import type { CatalogueTable } from './catalogue.ts';
 import type { Gate } from './gate.ts';
 import { formatPosition } from './lsn-text.ts';
 import type { OffsetBook } from './offset-book.ts';
-import type { RawRows } from './raw-rows.ts';
+import { REQUEST_BYTES, recordBytes } from './publisher.ts';
+import { NO_ROW, type RawRows } from './raw-rows.ts';
 import { type Chunk, FilterError, type SnapshotReader } from './snapshot-reader.ts';
 import type { SnapshotJob, TableProgress } from './source-offset.ts';
 import { unlessAborted } from './wake.ts';
 
-/** Rows that are encoded in one go: the stream's turn comes in between. */
-const SLICE_ROWS = 1_024;
+/** What is encoded in one go: most of a request. The stream's turn comes in between. */
+const SLICE_BYTES = 0.9 * REQUEST_BYTES;
+/** One of them is in flight, the next is written for Kafka. */
+const SLICES_AHEAD = 2;
 
 export interface SnapshotRunOptions {
   readonly reader: SnapshotReader;
@@ -104,6 +108,10 @@ class TableRun {
   #progress: TableProgress;
   #published = 0;
   #context: EventContext;
+  /** One object for all rows. */
+  readonly #change: { readonly tag: 'read'; readonly relationOid: number; after: RawRow };
+  /** Slices that Kafka has not acknowledged, or whose chunk is not stored yet. */
+  readonly #underWay: Promise<void>[] = [];
 
   constructor(
     job: SnapshotJob,
@@ -119,6 +127,7 @@ class TableRun {
     this.#name = `${table.schema}.${table.table}`;
     // Without a key there is no place to go on from.
     this.#progress = table.key.length === 0 ? { ...progress, lastKey: null, rows: 0 } : progress;
+    this.#change = { tag: 'read', relationOid: table.relationOid, after: NO_ROW };
     const { timeline, reader } = options;
     this.#context = {
       position: formatPosition({ timeline, commitLsn: reader.consistentPoint, ordinal: 0 }),
@@ -144,56 +153,70 @@ class TableRun {
       return chunk;
     };
     let next: Promise<Chunk> | undefined = read(this.#progress.lastKey);
-    while (next) {
-      const chunk: Chunk = await next;
-      next = chunk.more ? read(chunk.lastKey) : undefined;
-      await gate.unpaused(signal);
-      if (chunk.count > 0) await this.#hold();
-      if (signal.aborted) break;
-      await this.#publish(chunk);
-      if (signal.aborted) break;
-      await this.#checkpoint(chunk);
+    try {
+      while (next) {
+        const chunk: Chunk = await next;
+        next = chunk.more ? read(chunk.lastKey) : undefined;
+        await gate.unpaused(signal);
+        if (chunk.count > 0) await this.#hold();
+        if (signal.aborted) break;
+        await this.#publish(chunk);
+      }
+    } finally {
+      // A connection is not closed under a query that it still runs.
+      await next?.catch(() => {});
+      await this.#arrived(0);
     }
-    // A connection is not closed under a query that it still runs.
-    await next?.catch(() => {});
     return this.#published;
   }
 
   async #hold(): Promise<void> {
     const held = this.#options.crashPoints.reach(CRASH_POINTS.midSnapshotChunk);
-    if (held) await unlessAborted(held, this.#options.signal);
+    if (held === undefined) return;
+    await this.#arrived(0);
+    await unlessAborted(held, this.#options.signal);
   }
 
-  /** While some rows are on their way, the next are encoded. */
+  /** Encodes a chunk slice by slice, a few ahead of Kafka's acknowledgements. */
   async #publish(chunk: Chunk): Promise<void> {
-    let sent = Promise.resolve();
-    try {
-      for (let start = 0; start < chunk.count && !this.#options.signal.aborted; start += SLICE_ROWS) {
-        const records = this.#encodeSlice(chunk, start, Math.min(start + SLICE_ROWS, chunk.count));
-        await sent;
-        sent = this.#send(records);
-        // Awaited below; until then a failure must not count as unhandled.
-        sent.catch(() => {});
-      }
-    } finally {
-      await sent;
-    }
+    let done = 0;
+    do {
+      const { records, end } = this.#encodeSlice(chunk, done);
+      done = end;
+      await this.#arrived(SLICES_AHEAD - 1);
+      const sent = this.#send(records, done === chunk.count ? chunk : undefined);
+      // Awaited by a later slice; until then a failure must not count as unhandled.
+      sent.catch(() => {});
+      this.#underWay.push(sent);
+    } while (done < chunk.count && !this.#options.signal.aborted);
   }
 
-  async #send(records: readonly ProducedRecord[]): Promise<void> {
+  /** Waits until at most so many slices are under way. @throws what went wrong with one before. */
+  async #arrived(most: number): Promise<void> {
+    while (this.#underWay.length > most) await this.#underWay.shift();
+  }
+
+  /** `chunk`: it ends with these records. Slices are acknowledged in their order, so all of it is safe then. */
+  async #send(records: readonly ProducedRecord[], chunk?: Chunk): Promise<void> {
     const { publish, metrics } = this.#options;
     await publish.publish(records);
     metrics.count('published', this.#name, records.length);
+    if (chunk) await this.#checkpoint(chunk);
   }
 
-  #encodeSlice({ rows, count, more }: Chunk, start: number, end: number): ProducedRecord[] {
+  /** Records of the rows from `start` on, for one request; `end`: the first row behind them. */
+  #encodeSlice({ rows, count, more }: Chunk, start: number): { records: ProducedRecord[]; end: number } {
     const records: ProducedRecord[] = [];
-    for (let i = start; i < end; i++) {
-      this.#mark(this.#marker(!more && i === count - 1));
-      this.#encode(rows, i, records);
+    let bytes = 0;
+    let end = start;
+    while (end < count && bytes < SLICE_BYTES) {
+      this.#mark(this.#marker(!more && end === count - 1));
+      const record = this.#encode(rows, end++);
+      records.push(record);
+      bytes += recordBytes(record);
       this.#published++;
     }
-    return records;
+    return { records, end };
   }
 
   #mark(snapshot: SnapshotMarker): void {
@@ -209,13 +232,14 @@ class TableRun {
     return isFirst ? 'first_in_data_collection' : 'true';
   }
 
-  #encode(rows: RawRows, index: number, records: ProducedRecord[]): void {
+  /** Hot path. */
+  #encode(rows: RawRows, index: number): ProducedRecord {
     const { encoder } = this.#options;
     const { relationOid } = this.#table;
     try {
-      const raw = encoder.raw?.({ tag: 'read', relationOid, after: rows.at(index) }, this.#context);
-      if (raw !== undefined) records.push(raw);
-      else records.push(...encoder.read(relationOid, rows.texts(index), this.#context));
+      this.#change.after = rows.at(index);
+      const raw = encoder.raw?.(this.#change, this.#context);
+      return raw ?? encoder.read(relationOid, rows.texts(index), this.#context);
     } catch (cause) {
       if (cause instanceof LabError) throw cause;
       throw new LabError('CDC-1034', `A row of ${this.#name} cannot be made an event: ${messageOf(cause)}`, {

@@ -90,7 +90,7 @@ export interface EventEncoder {
   topicOf(schema: string, table: string): string;
   /** @throws where a column's type is not supported, naming it. */
   describe(table: TableDescription): void;
-  read(relationOid: number, after: Tuple, context: EventContext): ProducedRecord[];
+  read(relationOid: number, after: Tuple, context: EventContext): ProducedRecord;
   create(relationOid: number, after: Tuple, context: EventContext): ProducedRecord[];
   /** `before` is null unless the old row or old key was sent. A changed key gives delete, tombstone and create. */
   update(

@@ -94,8 +94,8 @@ describe('without schemas', () => {
 
   test('a row of a snapshot says which', () => {
     const context = { ...STREAM, snapshot: 'last', lastCommitLsn: null } as const;
-    const [record] = encoder().read(1, ['1', null, '3'], context).map(readable);
-    const event = JSON.parse(record?.value ?? '');
+    const record = readable(encoder().read(1, ['1', null, '3'], context));
+    const event = JSON.parse(record.value ?? '');
     expect(event).toMatchObject({
       op: 'r',
       source: { snapshot: 'last', sequence: '[null,"24000000"]', lsn: 24_000_000, txId: 742 },
@@ -103,8 +103,8 @@ describe('without schemas', () => {
   });
 
   test('a row of an incremental snapshot has neither LSN nor transaction, as no transaction wrote it', () => {
-    const [record] = encoder().read(1, ['1', null, '3'], { ...STREAM, snapshot: 'incremental', xid: null });
-    expect(JSON.parse(String(record?.value)).source).toMatchObject({ txId: null, lsn: null });
+    const record = encoder().read(1, ['1', null, '3'], { ...STREAM, snapshot: 'incremental', xid: null });
+    expect(JSON.parse(String(record.value)).source).toMatchObject({ txId: null, lsn: null });
   });
 });
 

@@ -41,12 +41,12 @@ class DebeziumEncoder implements EventEncoder {
     this.#tables.set(table.relationOid, new TableEncoder(table, this.#config));
   }
 
-  read(relationOid: number, after: Tuple, context: EventContext): ProducedRecord[] {
+  read(relationOid: number, after: Tuple, context: EventContext): ProducedRecord {
     return this.#write('r', relationOid, after, context);
   }
 
   create(relationOid: number, after: Tuple, context: EventContext): ProducedRecord[] {
-    return this.#write('c', relationOid, after, context);
+    return [this.#write('c', relationOid, after, context)];
   }
 
   update(
@@ -87,11 +87,11 @@ class DebeziumEncoder implements EventEncoder {
     return this.#raw.encode(this.#table(change.relationOid).raw, change, context);
   }
 
-  #write(op: 'r' | 'c', relationOid: number, after: Tuple, context: EventContext): ProducedRecord[] {
+  #write(op: 'r' | 'c', relationOid: number, after: Tuple, context: EventContext): ProducedRecord {
     const table = this.#table(relationOid);
     const value = this.#value(table, op, 'null', table.row(after, null), context);
     const key = table.keyBytes(table.key(after, null));
-    return [this.#record(table, key, value, context, this.#headers(context))];
+    return this.#record(table, key, value, context, this.#headers(context));
   }
 
   /** Debezium: the old row's delete says what the key became, the new row's create what it was. */
