@@ -1,9 +1,11 @@
-// Counts what passed and failed: `node count.mjs RESULTS_DIR EXIT_CODE_OF_DEMO EXIT_CODE_OF_TEST`.
+// Counts what passed and failed: `node count.mjs RESULTS_DIR EXIT_CODE_OF_DEMO … OF_TEST … OF_DOCKER_TESTS`.
 // A step that failed without naming a failure (it could not start, type check, lint) counts as one.
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const [dir, demoCode, testCode] = process.argv.slice(2);
+const [dir, demoCode, testCode, dockerCode] = process.argv.slice(2);
+/** Of what was not run, and has said why. */
+const NOT_RUN = '69';
 const total = { passed: 0, failed: 0 };
 
 function add(step, code, counted) {
@@ -25,11 +27,11 @@ function demoResults() {
   return { passed, failed: results.length - passed };
 }
 
-function testResults() {
+function testResults(folder) {
   const counted = { passed: 0, failed: 0 };
-  const files = readdirSync(dir).filter((name) => /^vitest-.*\.json$/.test(name));
+  const files = (existsSync(folder) ? readdirSync(folder) : []).filter((name) => /^vitest-.*\.json$/.test(name));
   for (const file of files) {
-    const report = JSON.parse(readFileSync(join(dir, file), 'utf8'));
+    const report = JSON.parse(readFileSync(join(folder, file), 'utf8'));
     counted.passed += report.numPassedTests;
     counted.failed += report.numFailedTests;
     // A file that could not be loaded has no tests to fail.
@@ -41,6 +43,8 @@ function testResults() {
 }
 
 add('make demo', demoCode, demoResults());
-add('make test', testCode, testResults());
+add('make test', testCode, testResults(dir));
+if (dockerCode === NOT_RUN) console.log('docker tests: NOT RUN');
+else add('docker tests', dockerCode, testResults(join(dir, 'docker')));
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed === 0 ? 0 : 1);

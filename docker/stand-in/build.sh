@@ -1,6 +1,7 @@
 #!/bin/sh
 # Builds the stand-ins (README.md beside this) and the lab's own image upon them, with the engine that `docker` talks to.
 # What has not changed comes out of the engine's cache. Needs root for debootstrap, the first time.
+# Exit code 69: a stand-in could not be built. 1: all of them could, and the lab's own image could not.
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 cd "$root"
@@ -16,22 +17,15 @@ is_there() { docker image inspect "$1" >/dev/null 2>&1; }
 base() {
   is_there "$name/debian:12" && return 0
   say "stand-in: $name/debian:12"
-  work=$(mktemp -d)
-  trap remove_work EXIT
-  trap 'exit 130' INT TERM
-  # In memory, where that may be: dpkg waits for the disk with each file.
-  mount -t tmpfs -o size=700m,mode=755 cdc-lab-debian "$work" 2>/dev/null || true
-  debootstrap --variant=minbase bookworm "$work/root" >"$work/log" 2>&1 || { tail -n 20 "$work/log" >&2; return 1; }
-  rm -rf "$work"/root/var/cache/apt/archives/*.deb "$work"/root/var/lib/apt/lists/*
-  tar -C "$work/root" -c . | docker import - "$name/debian:12" >/dev/null
-  remove_work
-  trap - EXIT INT TERM
-}
-
-remove_work() {
-  umount "$work/root/proc" "$work/root/sys" 2>/dev/null || true
-  umount "$work" 2>/dev/null || true
-  rm -rf --one-file-system "$work"
+  work=$root/.cache/docker/debian
+  rm -rf "$work"
+  mkdir -p "$work"
+  # Its mounts and processes are in namespaces of their own, and gone with this script, however that ends.
+  setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child sh "$here/debian.sh" "$work" &&
+    docker import "$work/debian.tar" "$name/debian:12" >/dev/null
+  imported=$?
+  rm -rf "$work"
+  return "$imported"
 }
 
 # Times and owners out of the archive: the cache goes by content.
@@ -72,9 +66,16 @@ lab_image() {
   build "$name/lab:test" --build-arg "NODE_IMAGE=$name/node:24" --file docker/Dockerfile .
 }
 
-base
-postgres_image
-kafka_image
-connect_image
-node_image
-lab_image
+# What needs nothing of one another is built at once. What the packages are fetched from may be out of reach: 69.
+base || exit 69
+postgres_image &
+postgres=$!
+{ kafka_image && connect_image; } &
+kafka=$!
+{ node_image || exit 69; lab_image || exit 1; } &
+lab=$!
+code=0
+wait "$lab" || code=$?
+wait "$postgres" || code=69
+wait "$kafka" || code=69
+exit "$code"

@@ -26,7 +26,17 @@ export interface Healed {
 /** A capability of the runtime that a fault cannot do without. */
 export type Capability = Extract<
   keyof Runtime,
-  'kill' | 'pause' | 'resume' | 'start' | 'stop' | 'restart' | 'disconnect' | 'connect'
+  | 'kill'
+  | 'pause'
+  | 'resume'
+  | 'start'
+  | 'stop'
+  | 'restart'
+  | 'disconnect'
+  | 'connect'
+  | 'roomOf'
+  | 'fillDisk'
+  | 'freeDisk'
 >;
 
 /**

@@ -24,6 +24,15 @@ export interface ServiceInfo {
   readonly connected?: boolean;
 }
 
+/** Of the disk that holds a service's data. */
+export interface DiskRoom {
+  readonly sizeBytes: number;
+  readonly freeBytes: number;
+}
+
+/** A disk with less is full: no server can go on for long, and a few blocks of its own it frees now and then. */
+export const FULL_BELOW_BYTES = 1024 * 1024;
+
 /** Where the services live. What a runtime cannot do it leaves out: a fault that needs it is then *not run*. */
 export interface Runtime {
   readonly name: 'process' | 'docker' | 'external';
@@ -43,6 +52,12 @@ export interface Runtime {
   disconnect?(service: string): Promise<Proof>;
   /** Undoes {@link disconnect}. Resolves when it answers. */
   connect?(service: string): Promise<Proof>;
+  /** What is left of its disk, where that has a limit of its own. */
+  roomOf?(service: string): Promise<DiskRoom>;
+  /** Takes all the room of its disk; it runs on. */
+  fillDisk?(service: string): Promise<Proof>;
+  /** Undoes {@link fillDisk}. What ended meanwhile is not started. */
+  freeDisk?(service: string): Promise<Proof>;
   /** The last lines of its log, where {@link ServiceInfo.log} is no file. */
   readLog?(service: string, lines: number): Promise<string>;
 }

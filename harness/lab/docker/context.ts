@@ -12,6 +12,8 @@ export interface DockerLabContext {
   readonly password: string;
   readonly runFile: RunFile;
   readonly runtime: DockerRuntime;
+  /** Size that the servers' volumes are limited to; null: they are not. */
+  readonly diskLimit: string | null;
 }
 
 /** The user of the lab's own image. */
@@ -41,7 +43,7 @@ export function standingFolder(stateDir: string): string {
 }
 
 /** How `docker-compose.yml` is run for this lab: the ports, the password and the folder that are the lab's own. */
-export function projectOf({ stateDir, password }: DockerLabContext, run: Run): ComposeProject {
+export function projectOf({ stateDir, password, diskLimit }: DockerLabContext, run: Run): ComposeProject {
   const { uid, gid } = containerUser();
   const lab = run.instances[LAB_INSTANCE];
   const ports = {
@@ -55,6 +57,7 @@ export function projectOf({ stateDir, password }: DockerLabContext, run: Run): C
   const asked = Object.entries(ports).map(([name, port]) => [`CDC_LAB_PORT_${name}`, String(port ?? '')]);
   return {
     name: `cdc-lab-${run.runId}`,
+    diskLimit,
     env: {
       ...Object.fromEntries(asked),
       CDC_LAB_RUN: run.runId,

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { checkCompose, compose, labImage } from '../../runtimes/docker/compose.ts';
+import { diskLimit } from '../../runtimes/docker/disk.ts';
 import { DockerRuntime } from '../../runtimes/docker/docker-runtime.ts';
 import { connectEngine } from '../../runtimes/docker/engine.ts';
 import { removeRun } from '../../runtimes/docker/launch.ts';
@@ -19,7 +20,7 @@ import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../s
 import { stopServices } from '../stop-services.ts';
 import { type DockerLabContext, giveToContainers, projectOf, standingFolder } from './context.ts';
 import { DockerLab } from './docker-lab.ts';
-import { dropInstance, planOf, refuseForeignEngines } from './instance.ts';
+import { dropInstance, planOf, refuseForeignStanding } from './instance.ts';
 
 const SEED_ROWS = 1_000;
 const VERIFY_EVERY_MS = 5_000;
@@ -28,7 +29,7 @@ const VERIFY_EVERY_MS = 5_000;
 export const dockerLabControl: LabControl = { up, down, clean, open };
 
 async function up(options: UpOptions): Promise<Lab> {
-  refuseForeignEngines(options);
+  if (options.withInstance) refuseForeignStanding(options);
   refuseCluster(options, 'docker');
   await connectEngine();
   const version = await checkCompose();
@@ -173,8 +174,13 @@ async function open(dir: string): Promise<Lab | undefined> {
 async function contextOf(stateDir: string, runFile: RunFile): Promise<DockerLabContext> {
   const password = readOrMakePassword(stateDir);
   process.env.PGPASSWORD = password;
-  const runtime = new DockerRuntime(await connectEngine(), readRun(runFile).runId, password);
-  return { stateDir, password, runFile, runtime };
+  const docker = await connectEngine();
+  const { runId } = readRun(runFile);
+  // Volumes keep the size that they were made with, whatever the shell says now.
+  const there = await diskLimit(docker, runId);
+  const limit = there === undefined ? process.env.CDC_LAB_DISK_LIMIT || null : there;
+  const runtime = new DockerRuntime(docker, runId, password, limit !== null);
+  return { stateDir, password, runFile, runtime, diskLimit: limit };
 }
 
 function readRun(runFile: RunFile): Run {

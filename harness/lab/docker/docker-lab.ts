@@ -4,7 +4,7 @@ import type { Instance, InstanceSpec, Lab } from '../instance.ts';
 import { checkInstanceName } from '../instance-plan.ts';
 import { buildOrDrop, recordInstance } from '../record-instance.ts';
 import type { DockerLabContext } from './context.ts';
-import { buildInstance, dropInstance, refuseForeignEngines, standingInstance } from './instance.ts';
+import { buildInstance, dropInstance, standingInstance } from './instance.ts';
 
 /** A lab whose services are containers, and whose servers run. */
 export class DockerLab implements Lab {
@@ -31,7 +31,6 @@ export class DockerLab implements Lab {
    */
   async createInstance(spec: InstanceSpec, signal?: AbortSignal): Promise<Instance> {
     checkInstanceName(spec.name);
-    refuseForeignEngines(spec);
     refuseCluster(spec, 'docker');
     const record = await recordInstance(this.#context.runFile, spec);
     const drop = () => dropInstance(this.#context, spec.name);

@@ -4,12 +4,14 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 import { type ContainerSpec, launch, removeInstance } from '../../runtimes/docker/launch.ts';
 import type { InstanceRecord } from '../../runtimes/process/run-file.ts';
 import { startConnector } from '../connectors.ts';
+import { engineOf, OWN_ENGINES } from '../engines.ts';
 import type { Instance, InstanceSpec } from '../instance.ts';
 import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance-databases.ts';
 import { type InstancePlan, planInstance } from '../instance-plan.ts';
 import { prepareProcesses } from '../instance-processes.ts';
 import { dropTopicsAndGroup } from '../instance-topics.ts';
 import { settleAll } from '../standing-instance.ts';
+import { connectContainer } from './connect.ts';
 import { type DockerLabContext, giveToContainers } from './context.ts';
 import { containerOf, inNetwork, openToNetwork, POSTGRES_PORT } from './services.ts';
 import { startWorkload } from './workload.ts';
@@ -28,7 +30,7 @@ export function standingInstance(context: DockerLabContext, record: InstanceReco
 export function planOf(context: DockerLabContext, record: InstanceRecord): InstancePlan {
   const run = context.runFile.read();
   if (run === undefined) throw new Error(`there is no lab in ${context.stateDir}`);
-  return planInstance(context.stateDir, run, record.name, record.ports);
+  return planInstance(context.stateDir, run, record.name, record.ports, record.spec.engines);
 }
 
 /** The connectors reach the servers from inside the network. */
@@ -48,17 +50,11 @@ export async function buildInstance(
   record: InstanceRecord,
   signal?: AbortSignal,
 ): Promise<void> {
-  const { runtime, password, stateDir } = context;
+  const { runtime, password } = context;
   const plan = planOf(context, record);
   const spec = specInNetwork(record.spec);
   mkdirSync(plan.dir, { recursive: true });
-  const services = prepareProcesses(inNetwork(plan), spec, stateDir);
-  const containers = Object.fromEntries(
-    (['capture', 'sink', 'verifier'] as const).map((role) => {
-      openToNetwork(join(plan.dir, `${role}.json`), plan);
-      return [role, containerOf(context, plan, services[role], plan.ports[role])];
-    }),
-  ) as Record<'capture' | 'sink' | 'verifier', ContainerSpec>;
+  const containers = containersOf(context, plan, spec);
   giveToContainers(plan.dir);
   const source = createSourceDatabase(plan, spec, password);
   const sink = createSinkDatabase(plan, password);
@@ -75,6 +71,29 @@ export async function buildInstance(
     const mine = run.instances[plan.name];
     if (mine !== undefined) mine.state = 'ready';
   });
+}
+
+type Role = 'capture' | 'sink' | 'verifier';
+
+/** Writes the configuration files of the lab's own processes, and says what each container is made of. */
+function containersOf(
+  context: DockerLabContext,
+  plan: InstancePlan,
+  spec: InstanceSpec,
+): Record<Role, ContainerSpec> {
+  const inside = inNetwork(plan);
+  // Connect is told all by its container's environment: it has no file, and needs no jars here.
+  const services = prepareProcesses({ ...inside, engines: OWN_ENGINES }, spec, context.stateDir);
+  const own = (role: Role): ContainerSpec => {
+    openToNetwork(join(plan.dir, `${role}.json`), plan);
+    return containerOf(context, plan, services[role], plan.ports[role]);
+  };
+  const worker = (role: 'capture' | 'sink'): ContainerSpec => {
+    const { host } = engineOf(role === 'capture' ? 'source' : 'sink', plan.engines);
+    if (host === 'worker') return own(role);
+    return connectContainer(context, inside, spec, { role, hostPort: plan.ports[role] });
+  };
+  return { capture: worker('capture'), sink: worker('sink'), verifier: own('verifier') };
 }
 
 /** Removes the instance's containers and drops all that it has on the servers. Idempotent; needs the servers. */
@@ -94,16 +113,16 @@ export async function dropInstance(context: DockerLabContext, name: string): Pro
   });
 }
 
-/** @throws LabError CDC-5209 for what only the process runtime hosts. */
-export function refuseForeignEngines({ engines }: Pick<InstanceSpec, 'engines'>): void {
-  const { source, sink } = engines ?? { source: 'ts', sink: 'ts' };
+/** @throws LabError CDC-5209: the standing pipeline is the compose file's own, whose faults are aimed at its workers. */
+export function refuseForeignStanding({ engines }: Pick<InstanceSpec, 'engines'>): void {
+  const { source, sink } = engines ?? OWN_ENGINES;
   if (source === 'ts' && sink === 'ts') return;
   throw new LabError(
     'CDC-5209',
-    `Not run: the docker runtime makes no pipeline of ${source} and ${sink} itself.`,
+    `Not run: \`up\` makes no standing pipeline of ${source} and ${sink} in containers.`,
     {
       remedy:
-        'Leave out --runtime docker, or use `docker compose --env-file docker/debezium.env up`: docs/docker.md.',
+        '`cdc-lab run … --runtime docker` does; or `docker compose --env-file docker/debezium.env up`: docs/docker.md.',
     },
   );
 }

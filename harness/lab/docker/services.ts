@@ -9,8 +9,8 @@ import type { ServiceSpec } from '../../runtimes/process/service-spec.ts';
 import type { InstancePlan } from '../instance-plan.ts';
 import { containerUser, type DockerLabContext } from './context.ts';
 
-/** Where every service of the lab's image listens, in a container of its own. */
-const INSIDE_PORT = 8083;
+/** Where every worker and verifier listens, in a container of its own. */
+export const INSIDE_PORT = 8083;
 export const POSTGRES_PORT = 5432;
 /** Where the image has the project. */
 const IMAGE_DIR = '/app';

@@ -49,7 +49,9 @@ export class FakeWorld {
   disposed: string[] = [];
   workloads: string[] = [];
   created: InstanceSpec[] = [];
-  services: ServiceInfo[] = [];
+  services: ServiceInfo[] = [
+    { name: 'pg-sink', kind: 'postgres', state: 'running', pid: 1, port: 1, log: '' },
+  ];
   /** Settles before an instance stands. */
   beforeInstance: () => Promise<void> = async () => undefined;
   #committed = 0;

@@ -22,6 +22,8 @@ export interface ComposeProject {
   readonly name: string;
   /** What the file asks for: `CDC_LAB_…`. Holds the password, so it goes by the environment and into no argument. */
   readonly env: Readonly<Record<string, string>>;
+  /** Size that the servers' volumes are limited to, as `256m`; null: the machine's disk is the limit. */
+  readonly diskLimit: string | null;
 }
 
 /**
@@ -33,10 +35,11 @@ export async function compose(
   args: readonly string[],
   signal?: AbortSignal,
 ): Promise<string> {
-  const file = ['--file', join(PROJECT_DIR, 'docker-compose.yml'), '--project-directory', PROJECT_DIR];
-  const all = ['compose', '--project-name', project.name, ...file, '--progress', 'plain', ...args];
-  const result = await execa('docker', all, {
-    env: project.env,
+  const names = ['docker-compose.yml', ...(project.diskLimit === null ? [] : ['docker/disk-limit.yml'])];
+  const files = names.flatMap((name) => ['--file', join(PROJECT_DIR, name)]);
+  const where = ['--project-name', project.name, ...files, '--project-directory', PROJECT_DIR];
+  const result = await execa('docker', ['compose', ...where, '--progress', 'plain', ...args], {
+    env: { ...project.env, CDC_LAB_DISK_LIMIT: project.diskLimit ?? '' },
     reject: false,
     all: true,
     ...(signal === undefined ? {} : { cancelSignal: signal, gracefulCancel: false }),

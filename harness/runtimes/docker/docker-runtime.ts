@@ -1,7 +1,8 @@
 import type Docker from 'dockerode';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { acceptsConnection, probe } from '../process/probes.ts';
-import type { Proof, Runtime, ServiceInfo } from '../runtime.ts';
+import { proof } from '../proof.ts';
+import type { DiskRoom, Proof, Runtime, ServiceInfo } from '../runtime.ts';
 import { waitUntil } from '../wait.ts';
 import {
   aliasOfFound,
@@ -14,6 +15,7 @@ import {
   probeOf,
   stateOf,
 } from './containers.ts';
+import { fillDisk, freeDisk, roomOf } from './disk.ts';
 import { readLog } from './logs.ts';
 import { networkOf } from './networks.ts';
 
@@ -31,11 +33,19 @@ export class DockerRuntime implements Runtime {
   readonly docker: Docker;
   readonly runId: string;
   readonly #password: string;
+  readonly roomOf?: (service: string) => Promise<DiskRoom>;
+  readonly fillDisk?: (service: string) => Promise<Proof>;
+  readonly freeDisk?: (service: string) => Promise<Proof>;
 
-  constructor(docker: Docker, runId: string, password: string) {
+  /** `limitedDisks`: the run's volumes have a limit of their own, so that they can be filled. */
+  constructor(docker: Docker, runId: string, password: string, limitedDisks = false) {
     this.docker = docker;
     this.runId = runId;
     this.#password = password;
+    if (!limitedDisks) return;
+    this.roomOf = (service) => roomOf(docker, runId, service);
+    this.fillDisk = (service) => fillDisk(docker, runId, service);
+    this.freeDisk = (service) => freeDisk(docker, runId, service);
   }
 
   async services(): Promise<readonly ServiceInfo[]> {
@@ -214,8 +224,4 @@ async function unreachable(found: Found): Promise<Record<string, unknown>> {
   const outcome = await probe(asked, '', SILENCE_MS);
   if (outcome.ok) throw new Error(`${found.service} answers although it is on no network`);
   return { answer: `none (${outcome.why})` };
-}
-
-function proof(action: string, service: string, evidence: Record<string, unknown>): Proof {
-  return { action, service, at: new Date().toISOString(), evidence };
 }

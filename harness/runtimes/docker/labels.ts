@@ -12,6 +12,8 @@ export const LABELS = {
   /** What its peers call it; of a compose service it is the service's name. */
   alias: 'cdc-lab.alias',
   instance: 'cdc-lab.instance',
+  /** `disks`: it keeps the run's limited volumes mounted, and is no service. */
+  holds: 'cdc-lab.holds',
 } as const;
 
 /** Compose's own. */

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
+import { proof } from '../proof.ts';
 import type { Proof, Runtime, ServiceInfo } from '../runtime.ts';
 import { waitUntil } from '../wait.ts';
 import { acceptsConnection, probe } from './probes.ts';
@@ -239,10 +240,6 @@ async function refused(spec: ServiceSpec): Promise<Record<string, unknown>> {
   );
   if (why === undefined) throw new Error(`port ${port} of ${spec.name} still takes connections`);
   return { connection: why };
-}
-
-function proof(action: string, service: string, evidence: Record<string, unknown>): Proof {
-  return { action, service, at: new Date().toISOString(), evidence };
 }
 
 function pidsOf(processes: readonly ProcessStat[]): number[] {

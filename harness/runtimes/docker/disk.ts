@@ -1,0 +1,84 @@
+import type Docker from 'dockerode';
+import { LabError } from '../../../pipeline/contract/errors.ts';
+import { proof } from '../proof.ts';
+import { type DiskRoom, FULL_BELOW_BYTES, type Proof } from '../runtime.ts';
+import { LABELS, ofRun } from './labels.ts';
+import { unframe } from './logs.ts';
+
+/** A file that holds nothing and takes all the room there is. */
+const BALLAST = 'cdc-lab-ballast';
+
+/**
+ * The size that volumes of the run are limited to, as `docker/disk-limit.yml` was given it; null where they have none,
+ * undefined where the run has no volumes yet.
+ */
+export async function diskLimit(docker: Docker, runId: string): Promise<string | null | undefined> {
+  const { Volumes } = await docker.listVolumes({ filters: ofRun(runId) });
+  if ((Volumes ?? []).length === 0) return undefined;
+  // Only such a volume may ever be filled: any other shares the machine's own disk.
+  const limited = (Volumes ?? []).find(({ Options }) => Options?.type === 'tmpfs');
+  return /size=([^,]+)/.exec(limited?.Options?.o ?? '')?.[1] ?? null;
+}
+
+/** What is left of the volume of a service, as `df` in a container says. */
+export async function roomOf(docker: Docker, runId: string, service: string): Promise<DiskRoom> {
+  return look(await holderOf(docker, runId, service), service);
+}
+
+/** Takes all the room of the service's volume. @throws where some is left. */
+export async function fillDisk(docker: Docker, runId: string, service: string): Promise<Proof> {
+  const holder = await holderOf(docker, runId, service);
+  const before = await look(holder, service);
+  const { said } = await execute(holder, ['dd', 'if=/dev/zero', `of=${ballastOf(service)}`, 'bs=64K']);
+  const after = await look(holder, service);
+  if (after.freeBytes >= FULL_BELOW_BYTES) {
+    throw new Error(`${after.freeBytes} bytes are left on the disk of ${service}: ${said}`);
+  }
+  return proof('disk filled', service, { ...change(before, after), said: said.split('\n')[0] ?? '' });
+}
+
+/** Undoes {@link fillDisk}; where nothing was filled it says so, and is no error. */
+export async function freeDisk(docker: Docker, runId: string, service: string): Promise<Proof> {
+  const holder = await holderOf(docker, runId, service);
+  const before = await look(holder, service);
+  const removed = (await execute(holder, ['rm', '-v', '-f', ballastOf(service)])).said !== '';
+  return proof('disk freed', service, { ...change(before, await look(holder, service)), removed });
+}
+
+function change(before: DiskRoom, after: DiskRoom): Record<string, unknown> {
+  return { sizeBytes: after.sizeBytes, freeBefore: before.freeBytes, freeAfter: after.freeBytes };
+}
+
+const ballastOf = (service: string): string => `/disks/${service}/${BALLAST}`;
+
+/**
+ * The container that has the run's limited volumes mounted.
+ * @throws LabError CDC-5212 where the service has no volume of a limited size: it is never filled then.
+ */
+async function holderOf(docker: Docker, runId: string, service: string): Promise<Docker.Container> {
+  const [listed] = await docker.listContainers({ filters: ofRun(runId, { [LABELS.holds]: 'disks' }) });
+  const volume = listed?.Mounts.find(({ Destination }) => Destination === `/disks/${service}`)?.Name;
+  const options = volume && (await docker.getVolume(volume).inspect()).Options;
+  if (listed !== undefined && options && options.type === 'tmpfs') return docker.getContainer(listed.Id);
+  throw new LabError('CDC-5212', `The disk of ${service} has no limit of its own, so it is not filled.`, {
+    remedy: 'Make a lab with `CDC_LAB_DISK_LIMIT=256m cdc-lab up --runtime docker`: docs/docker.md.',
+  });
+}
+
+async function look(holder: Docker.Container, service: string): Promise<DiskRoom> {
+  const { said } = await execute(holder, [
+    'df',
+    '--block-size=1',
+    '--output=size,avail',
+    `/disks/${service}`,
+  ]);
+  const [size, free] = said.split('\n').at(-1)?.trim().split(/\s+/) ?? [];
+  return { sizeBytes: Number(size), freeBytes: Number(free) };
+}
+
+async function execute(container: Docker.Container, command: string[]): Promise<{ readonly said: string }> {
+  const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
+  const chunks: Buffer[] = [];
+  for await (const chunk of await exec.start({})) chunks.push(Buffer.from(chunk));
+  return { said: unframe(Buffer.concat(chunks)).trim() };
+}
