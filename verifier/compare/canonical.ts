@@ -1,5 +1,6 @@
 import type { Column } from '../observe/catalogue.ts';
 import { ident } from '../postgres.ts';
+import { type ColumnHash, ofText, ofValue } from './hash.ts';
 
 /**
  * SQL by which a value of the source and its copy in the sink are compared: equal exactly where the values are.
@@ -9,13 +10,9 @@ export interface ColumnPair {
   readonly source: Column;
   /** Undefined where the sink lacks the column: compared as NULL. */
   readonly sink: Column | undefined;
-  /**
-   * Expressions to be made part of the row's record, whose text is hashed: where both sides have the same type the
-   * column itself, for its output function tells any two values apart that differ, and alike in every version of
-   * PostgreSQL (but for "char"); else the canonical texts.
-   */
-  readonly sourceHash: string;
-  readonly sinkHash: string;
+  /** Of the value itself where both sides have the same type; else of the canonical texts. */
+  readonly sourceHash: ColumnHash;
+  readonly sinkHash: ColumnHash;
   /** Expressions of type text, for telling which column differs. */
   readonly sourceText: string;
   readonly sinkText: string;
@@ -35,16 +32,18 @@ function pairColumn(source: Column, sink: Column | undefined): ColumnPair {
   const at = ident(source.name);
   if (sink === undefined) {
     const text = canonicalText(at, source, source);
-    const absent = { sourceHash: text, sourceText: text, sinkHash: 'NULL::text', sinkText: 'NULL::text' };
-    return { source, sink, ...absent, types: 'absent' };
+    const nothing = 'NULL::text';
+    const hashes = { sourceHash: ofText(text), sinkHash: ofText(nothing) };
+    return { source, sink, ...hashes, sourceText: text, sinkText: nothing, types: 'absent' };
   }
   const types = relate(source, sink);
   const sourceText = canonicalText(at, source, sink);
   const sinkText = canonicalText(at, sink, source);
-  if (types !== 'same' || source.type === 'char') {
-    return { source, sink, sourceText, sinkText, sourceHash: sourceText, sinkHash: sinkText, types };
-  }
-  return { source, sink, sourceText, sinkText, sourceHash: at, sinkHash: at, types };
+  // The one type whose text is another in some versions: canonical on both sides.
+  const asText = types !== 'same' || source.type === 'char';
+  const sourceHash = asText ? ofText(sourceText) : ofValue(at, [source, sink]);
+  const sinkHash = asText ? ofText(sinkText) : sourceHash;
+  return { source, sink, sourceText, sinkText, sourceHash, sinkHash, types };
 }
 
 /** Text of a value; where the other side's type is another one, such a text as both can give. */

@@ -1,5 +1,5 @@
 import type { Database } from '../postgres.ts';
-import { hashOf, SEEDS, type SideSql, type TablePair } from './pairing.ts';
+import type { SideSql, TablePair } from './pairing.ts';
 import { conditionOf, type Filter } from './scan.ts';
 
 /** A key whose rows differ, by the hash of the key alone. */
@@ -77,10 +77,8 @@ async function* groups(
   const sorted = (column: string): string => `array_send(array_agg(${column} ORDER BY k, h))::text`;
   const sql = `
     SELECT (k >> ${64 - Math.log2(count)})::text AS at, ${sorted('k')} AS keys, ${sorted('h')} AS rows
-    FROM (SELECT k, ${hashOf('r', SEEDS.row1)} AS h
-          FROM (SELECT ${side.keyHash} AS k, ${side.record} AS r
-                FROM ${side.from} WHERE ${where} OFFSET 0) records
-          OFFSET 0) hashes
+    FROM (SELECT ${side.keyHash} AS k, ${side.rowHash} AS h
+          FROM ${side.from} WHERE ${where} OFFSET 0) hashes
     GROUP BY k >> ${64 - Math.log2(count)} ORDER BY k >> ${64 - Math.log2(count)}`;
   for await (const row of database.stream('cdc_lab_packed', sql, values, GROUPS_PER_FETCH)) {
     yield { at: Number(row.at), packed: `${row.keys} ${row.rows}` };

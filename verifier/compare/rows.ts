@@ -65,7 +65,7 @@ export function keyFilter(
   keyTexts: readonly string[],
 ): { where: string; values: unknown[] } {
   if (pair.key.length === 0) {
-    const hash = (side === 'source' ? pair.sides.source : pair.sides.sink)?.rowHash1 ?? 'NULL';
+    const hash = (side === 'source' ? pair.sides.source : pair.sides.sink)?.rowHash ?? 'NULL';
     return { where: `${hash} = ANY ($1::bigint[])`, values: [keyTexts] };
   }
   const keys = keyTexts.map((text) => JSON.parse(text) as (string | null)[]);

@@ -1,5 +1,6 @@
 import type { Database } from '../postgres.ts';
-import { hashOf, SEEDS, type SideSql, type TablePair } from './pairing.ts';
+import { mixed } from './hash.ts';
+import type { SideSql, TablePair } from './pairing.ts';
 
 /** Rows and two hash sums of each bucket of keys. Sums, not XOR: two equal wrong rows would cancel. */
 export interface Digest {
@@ -27,17 +28,12 @@ export function bucketCount(estimatedRows: number): number {
   return Math.min(MAX_BUCKETS, Math.max(MIN_BUCKETS, 2 ** Math.ceil(Math.log2(wanted))));
 }
 
-/**
- * The grouped scan, in one pass. `OFFSET 0` keeps the planner from flattening the subqueries: it would make the record
- * and hash it anew for each use.
- */
+/** The grouped scan, in one pass. `OFFSET 0` keeps the planner from flattening the subquery: it would hash twice. */
 export async function digest(database: Database, side: SideSql | null, buckets: number): Promise<Digest> {
   if (side === null) return { rows: 0, buckets: new Map() };
   const sql = `
-    SELECT b::text, count(*)::text AS n, sum(h1)::text AS s1, sum(h2)::text AS s2
-    FROM (SELECT k & ${buckets - 1} AS b, ${hashOf('r', SEEDS.row1)} AS h1, ${hashOf('r', SEEDS.row2)} AS h2
-          FROM (SELECT ${side.keyHash} AS k, ${side.record} AS r FROM ${side.from} OFFSET 0) records
-          OFFSET 0) hashes
+    SELECT b::text, count(*)::text AS n, sum(h)::text AS s1, sum(${mixed('h')})::text AS s2
+    FROM (SELECT ${side.keyHash} & ${buckets - 1} AS b, ${side.rowHash} AS h FROM ${side.from} OFFSET 0) hashes
     GROUP BY b`;
   let rows = 0;
   const sums = new Map<number, string>();
@@ -159,10 +155,10 @@ async function* lines(database: Database, side: SideSql | null, filter: Filter):
   if (side === null) return;
   const { where, values } = conditionOf(side, filter);
   const sql = `
-    SELECT k::text AS k, t, ${hashOf('r', SEEDS.row1)}::text || ':' || ${hashOf('r', SEEDS.row2)}::text AS h
-    FROM (SELECT ${side.keyHash} AS k, ${side.keyText} AS t, ${side.record} AS r
-          FROM ${side.from} WHERE ${where} OFFSET 0) records
-    ORDER BY records.k`;
+    SELECT k::text AS k, t, h::text AS h
+    FROM (SELECT ${side.keyHash} AS k, ${side.keyText} AS t, ${side.rowHash} AS h
+          FROM ${side.from} WHERE ${where} OFFSET 0) hashes
+    ORDER BY hashes.k`;
   for await (const row of database.stream('cdc_lab_drill', sql, values, LINES_PER_FETCH)) {
     yield { keyHash: BigInt(row.k ?? 0), keyText: row.t ?? '', rowHash: row.h ?? '' };
   }

@@ -1,5 +1,5 @@
 import type { Database } from '../postgres.ts';
-import { hashOf, SEEDS, type SideSql, type TablePair } from './pairing.ts';
+import type { SideSql, TablePair } from './pairing.ts';
 
 /**
  * An invertible Bloom lookup table: every row is added to one cell of each of three tables, and what one side has and
@@ -127,9 +127,7 @@ async function fill(sketch: Sketch, sign: 1 | -1, database: Database, side: Side
     SELECT CASE ${places.map((name, table) => `WHEN grouping(${name}) = 0 THEN ${table * cells} + ${name}`).join(' ')} END::text AS cell,
            count(*)::text AS n, sum(h)::text AS h, sum(k)::text AS k, sum(c)::text AS c
     FROM (SELECT ${places.map(place).join(', ')}, h, k, ${CHECK_SQL} AS c
-          FROM (SELECT k, ${hashOf('r', SEEDS.row1)} AS h
-                FROM (SELECT ${side.keyHash} AS k, ${side.record} AS r FROM ${side.from} OFFSET 0) records
-                OFFSET 0) hashes
+          FROM (SELECT ${side.keyHash} AS k, ${side.rowHash} AS h FROM ${side.from} OFFSET 0) hashes
           OFFSET 0) cells
     GROUP BY GROUPING SETS (${places.map((name) => `(${name})`).join(', ')})`;
   for await (const row of database.stream('cdc_lab_sketch', sql, [])) {

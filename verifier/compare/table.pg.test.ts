@@ -1,34 +1,11 @@
 import { expect, test } from 'vitest';
-import { readCatalogue } from '../observe/catalogue.ts';
-import { type DatabasePair, databasePair } from '../testing/databases.ts';
-import { scanTable, settleTables, type TableComparison } from './table.ts';
+import { compare, found } from '../testing/compare.ts';
+import { databasePair } from '../testing/databases.ts';
+import { mixed } from './hash.ts';
 
 const ITEMS = `
   CREATE TABLE items (id int PRIMARY KEY, name text, note varchar(40), amount numeric, version bigint);
   INSERT INTO items SELECT i, 'name ' || i, 'note', i * 1.10, 1 FROM generate_series(1, 2000) i`;
-
-async function compare(pair: DatabasePair, name = 'items'): Promise<TableComparison> {
-  const [ours, theirs] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
-  const table = ours.get(`public.${name}`);
-  if (table === undefined) throw new Error(`no table ${name}`);
-  const options = {
-    passFence: async () => 'passed' as const,
-    maxSettledKeys: 1_000,
-    settleRounds: 3,
-    versionColumn: 'version',
-    snapshotBoundMs: 30_000,
-    rowsPerPart: null,
-    signal: AbortSignal.timeout(30_000),
-  };
-  const scanned = await scanTable(pair.source, pair.sink, table, theirs.get(`public.${name}`), options);
-  const [comparison] = await settleTables(pair.source, pair.sink, [scanned], options);
-  if (comparison === undefined || comparison instanceof Error) throw comparison;
-  return comparison;
-}
-
-function found(comparison: TableComparison): Record<string, number> {
-  return Object.fromEntries(Object.entries(comparison.counts).filter(([, count]) => count > 0));
-}
 
 test('equal tables are equal, whatever order their rows were written in', async () => {
   await using pair = await databasePair();
@@ -176,8 +153,9 @@ test('two rows that swap the values of a column are both found, however many buc
   expect(found(await compare(pair))).toEqual({ corrupted: 400 });
   await pair.onSink(`UPDATE items SET name = 'name ' || id, amount = (401 - id) * 1.10`);
   const { pair: sql } = await compare(pair);
-  const sums = `SELECT sum(${sql.sides.source.rowHash1})::text AS one, sum(${sql.sides.source.rowHash2})::text AS two
-                FROM ${sql.sides.source.from} WHERE id IN (7, 394)`;
+  const { rowHash, from } = sql.sides.source;
+  const sums = `SELECT sum(${rowHash})::text AS one, sum(${mixed(rowHash)})::text AS two
+                FROM ${from} WHERE id IN (7, 394)`;
   const [ours, theirs] = [await pair.source.one(sums), await pair.sink.one(sums)];
   expect(ours.one).not.toBe(theirs.one);
   expect(ours.two).not.toBe(theirs.two);

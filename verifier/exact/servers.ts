@@ -1,10 +1,15 @@
 import type { Database } from '../postgres.ts';
 
-/** Texts of every length that the hash function treats in a way of its own, and what `compare/pairing.ts` makes of keys. */
+/** Texts of every length that the hash function treats in a way of its own, and each function of `compare/hash.ts`. */
 const SAMPLE = `
   SELECT sum(hashtextextended(substr(repeat('0a|é€,"\\ZZ~ 7', 9), 1, n) COLLATE "C", 8674665223082153551))::text || ' ' ||
          sum(hashint8extended(n * 4294967297 - 7, 7210403941))::text || ' ' ||
+         sum(hashint4extended(n * 40503 - 7, 7210403941))::text || ' ' ||
+         sum(hashint2extended((n * 331 - 7)::int2, 7210403941))::text || ' ' ||
          sum(uuid_hash_extended(lpad(to_hex(n * 48271), 32, 'f3')::uuid, 7210403941))::text || ' ' ||
+         max(encode(timestamp_send('infinity'), 'hex') || encode(timestamp_send('4713-01-01 BC'), 'hex') ||
+             encode(timestamptz_send('1999-12-31 23:59:59.999999Z'), 'hex') ||
+             encode(date_send('-infinity'), 'hex') || encode(time_send('24:00'), 'hex')) || ' ' ||
          (ROW(1.10::numeric, '1 month'::interval, 'a,"b'::text, NULL::text, ''::text, 0.1::float8)::text) AS hash
   FROM generate_series(0, 99) n`;
 

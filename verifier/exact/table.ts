@@ -322,9 +322,9 @@ class TouchedKeys {
 
 function hashesOf(rows: readonly HashedRow[]): ReadonlyMap<string, string[]> {
   const hashes = new Map<string, string[]>();
-  for (const { text, hash1, hash2 } of rows) {
+  for (const { text, hash1 } of rows) {
     const own = hashes.get(text) ?? [];
-    hashes.set(text, [...own, `${hash1}:${hash2}`]);
+    hashes.set(text, [...own, String(hash1)]);
   }
   return hashes;
 }

@@ -1,4 +1,5 @@
 import type { ColumnPair } from '../compare/canonical.ts';
+import { mixed } from '../compare/hash.ts';
 import type { TablePair } from '../compare/pairing.ts';
 import { ALL_KEYS, inRange } from '../compare/ranges.ts';
 import { keyFilter } from '../compare/rows.ts';
@@ -16,7 +17,7 @@ export interface ResolvedKey {
   readonly inside: boolean;
 }
 
-/** A row's place and hashes, as the grouped scan adds them up. */
+/** A row's place, its hash and what is mixed of it, as the grouped scan adds them up. */
 export interface HashedRow {
   readonly text: string;
   readonly bucket: number;
@@ -49,14 +50,13 @@ export async function resolveKeys(
   }));
 }
 
-/** Hashes of versions, in their order, as `hash1:hash2`: equal to those of a row of the table with these values. */
+/** Hashes of versions, in their order: equal to those of a row of the table with these values. */
 export async function hashVersions(
   database: Database,
   pair: TablePair,
   versions: readonly Values[],
 ): Promise<readonly string[]> {
-  const { rowHash1, rowHash2 } = pair.sides.source;
-  const select = `${rowHash1}::text || ':' || ${rowHash2}::text AS h`;
+  const select = `(${pair.sides.source.rowHash})::text AS h`;
   return (await overValues(database, pair.columns, select, versions)).map((row) => row.h ?? '');
 }
 
@@ -83,9 +83,9 @@ export async function hashRows(
   if (sql === null || keyTexts.length === 0) return [];
   const { where, values } = keyFilter(pair, side, keyTexts);
   const rows = await database.query(
-    `SELECT ${sql.keyText} AS t, (${sql.keyHash} & ${buckets - 1})::text AS b,
-            ${sql.rowHash1}::text AS h1, ${sql.rowHash2}::text AS h2
-     FROM ${sql.from} WHERE ${where}`,
+    `SELECT t, b::text AS b, h::text AS h1, ${mixed('h')}::text AS h2
+     FROM (SELECT ${sql.keyText} AS t, ${sql.keyHash} & ${buckets - 1} AS b, ${sql.rowHash} AS h
+           FROM ${sql.from} WHERE ${where} OFFSET 0) hashes`,
     values,
   );
   return rows.map((row) => ({

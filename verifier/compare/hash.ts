@@ -1,0 +1,91 @@
+import type { Column } from '../observe/catalogue.ts';
+
+/**
+ * SQL that hashes values to 64 bits, equal where the values are and, but for chance, only there; alike on every version
+ * of PostgreSQL since 13, which `exact/servers.ts` puts to the test. Why these functions: docs/decisions/0012.
+ */
+
+/** SQL over a column: its hash under a seed, NULL for NULL. */
+export type ColumnHash = (seed: Seed) => string;
+
+/** Constants of one column. Each column has its own, so that equal values in two columns of a row do not cancel. */
+export interface Seed {
+  readonly main: bigint;
+  /** For the half of a value that the first hash folds into the other half: under one seed, swapped halves are equal. */
+  readonly high: bigint;
+  readonly ofNull: bigint;
+}
+
+/** Of types whose hash function, or that of their bytes or text, tells any two values apart that print differently. */
+const EXACT: Readonly<Record<string, (at: string, seed: Seed) => string>> = {
+  bool: (at, { main }) => `hashint4extended(${at}::int4, ${main})`,
+  int2: (at, { main }) => `hashint2extended(${at}, ${main})`,
+  int4: (at, { main }) => `hashint4extended(${at}, ${main})`,
+  // It folds the high word into the low one, so that an int8 hashes as the int4 that is equal: -1 as 4294967295 too.
+  int8: (at, { main, high }) =>
+    `(hashint8extended(${at}, ${main}) # hashint4extended((${at} >> 32)::int4, ${high}))`,
+  uuid: (at, { main }) => `uuid_hash_extended(${at}, ${main})`,
+  text: ofOwnText,
+  varchar: ofOwnText,
+  // By equality, 1.0 is 1.00 and -0 is 0, and of a number's hash the sign is no part.
+  ...Object.fromEntries(['numeric', 'float4', 'float8', 'json', 'jsonb', 'bytea'].map((t) => [t, ofOwnText])),
+  // timestamp_hash_extended folds as int8's does. The eight bytes that COPY would send are cheaper than the text.
+  ...Object.fromEntries(['timestamp', 'timestamptz', 'date', 'time'].map((type) => [type, ofBytes(type)])),
+};
+
+function ofOwnText(at: string, seed: Seed): string {
+  return ofText(`${at}::text COLLATE "C"`)(seed);
+}
+
+function ofBytes(type: string) {
+  return (at: string, seed: Seed): string => ofText(`encode(${type}_send(${at}), 'hex') COLLATE "C"`)(seed);
+}
+
+/** For an expression of type text, under collation C: a nondeterministic one hashes different texts alike. */
+export function ofText(text: string): ColumnHash {
+  return ({ main }) => `hashtextextended(${text}, ${main})`;
+}
+
+/**
+ * For a column whose type has one name on both sides. Where that is none of PostgreSQL's own, or its hash is not known
+ * to be exact, its text as a record prints it: a cast to text may lose something (`char(n)` its blanks, or whatever
+ * the type's author chose), the output function does not.
+ */
+export function ofValue(at: string, sides: readonly Column[]): ColumnHash {
+  // With nothing but pg_catalog in the search path, the name of any other type has its schema.
+  const isOurs = sides.every(({ kind, cast }) => kind === 'b' && !cast.includes('.'));
+  const exact = isOurs ? EXACT[sides[0]?.type ?? ''] : undefined;
+  return exact === undefined ? ofText(`ROW(${at})::text COLLATE "C"`) : (seed) => exact(at, seed);
+}
+
+type Purpose = 'row' | 'key';
+
+/** The columns' hashes together. */
+export function hashOf(columns: readonly ColumnHash[], purpose: Purpose): string {
+  if (columns.length === 0) return '0::int8';
+  const hashes = columns.map((hash, i) => {
+    const seed = seedOf(purpose, i);
+    return `coalesce(${hash(seed)}, ${seed.ofNull})`;
+  });
+  return `(${hashes.join(' # ')})`;
+}
+
+/**
+ * A function of a row's hash whose sum is no sum over columns: of hashes joined by XOR, two rows that swap a column's
+ * values keep the sum once in 10^8 cases, which with this sum is once in 10^17.
+ */
+export function mixed(rowHash: string): string {
+  return `hashint8extended(${rowHash}, ${constant(1)})`;
+}
+
+const FIRST: Readonly<Record<Purpose, number>> = { row: 0x10000, key: 0x20000 };
+
+function seedOf(purpose: Purpose, column: number): Seed {
+  const at = FIRST[purpose] + 3 * column;
+  return { main: constant(at), high: constant(at + 1), ofNull: constant(at + 2) };
+}
+
+/** Constants spread over 63 bits, no two the same: multiples of an odd number near 2^64 over the golden ratio. */
+function constant(n: number): bigint {
+  return BigInt.asUintN(63, BigInt(n) * 0x9e3779b97f4a7c15n);
+}

@@ -1,0 +1,28 @@
+import { scanTable, settleTables, type TableComparison } from '../compare/table.ts';
+import { readCatalogue } from '../observe/catalogue.ts';
+import type { DatabasePair } from './databases.ts';
+
+/** Compares a table of both databases at rest, as the verifier does at first sight. */
+export async function compare(pair: DatabasePair, name = 'items'): Promise<TableComparison> {
+  const [ours, theirs] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
+  const table = ours.get(`public.${name}`);
+  if (table === undefined) throw new Error(`no table ${name}`);
+  const options = {
+    passFence: async () => 'passed' as const,
+    maxSettledKeys: 1_000,
+    settleRounds: 3,
+    versionColumn: 'version',
+    snapshotBoundMs: 30_000,
+    rowsPerPart: null,
+    signal: AbortSignal.timeout(30_000),
+  };
+  const scanned = await scanTable(pair.source, pair.sink, table, theirs.get(`public.${name}`), options);
+  const [comparison] = await settleTables(pair.source, pair.sink, [scanned], options);
+  if (comparison === undefined || comparison instanceof Error) throw comparison;
+  return comparison;
+}
+
+/** Counts of wrong rows by class, those that are not zero. */
+export function found(comparison: TableComparison): Record<string, number> {
+  return Object.fromEntries(Object.entries(comparison.counts).filter(([, count]) => count > 0));
+}
