@@ -17,15 +17,15 @@ export interface ReplicationOptions {
   /** Changes of transactions that committed before this are not sent. */
   readonly startLsn: Lsn;
   readonly statusIntervalMs: number;
-  /** `payload` is a view of the socket's buffer: used at once, or copied. A throw ends the stream. */
+  /** Not called while the stream is paused. `payload` is used at once, or copied. A throw ends the stream. */
   readonly onWal: (start: Lsn, payload: Buffer) => void;
   readonly onKeepalive: (serverEnd: Lsn) => void;
 }
 
 /**
  * WAL as it comes from a logical slot, over the connection of `pg`: START_REPLICATION, CopyBoth, status
- * updates. Nothing is acknowledged but what {@link flush} was told; status goes out on a timer, also while
- * the socket is paused, and at once when the server asks.
+ * updates. It starts paused. Nothing is acknowledged but what {@link flush} was told; status goes out on a timer, also
+ * while it is paused, and at once when the server asks.
  */
 export class ReplicationStream {
   /** Rejects when the stream breaks; never resolves by itself. */
@@ -38,7 +38,9 @@ export class ReplicationStream {
   #received: Lsn;
   #flushed: Lsn;
   #lastHeardMs = Date.now();
-  #paused = false;
+  #paused = true;
+  /** Frames that the socket's last chunk still held when it was paused: copies, in their order. */
+  #kept: Buffer[] = [];
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
   #fail: (error: unknown) => void = () => {};
@@ -68,6 +70,7 @@ export class ReplicationStream {
     client.on('end', () => stream.#fail(new Error('The replication connection was closed.')));
     client.query(stream.#query());
     await Promise.race([started, stream.failed]);
+    stream.#connection.stream.pause();
     stream.#lastHeardMs = Date.now();
     stream.#timer = setInterval(() => stream.#tick(), options.statusIntervalMs);
     stream.#tick();
@@ -88,7 +91,7 @@ export class ReplicationStream {
     return this.#received;
   }
 
-  /** Stops reading from the socket. What is in the buffer already still arrives. */
+  /** Stops reading from the socket. What has been read of it is kept until {@link resume}. */
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
@@ -99,6 +102,14 @@ export class ReplicationStream {
     if (!this.#paused || this.#ended) return;
     this.#paused = false;
     this.#lastHeardMs = Date.now();
+    const kept = this.#kept;
+    this.#kept = [];
+    for (const [i, chunk] of kept.entries()) {
+      this.#receive(chunk);
+      if (!this.#paused) continue;
+      this.#kept = kept.slice(i + 1);
+      return;
+    }
     this.#connection.stream.resume();
   }
 
@@ -129,6 +140,10 @@ export class ReplicationStream {
   #receive(chunk: Buffer): void {
     if (this.#ended) return;
     this.#lastHeardMs = turnTimeMs();
+    if (this.#paused) {
+      this.#kept.push(Buffer.from(chunk));
+      return;
+    }
     try {
       const frame = parseReplicationFrame(chunk);
       if (frame.serverEnd > this.serverEnd) this.serverEnd = frame.serverEnd;

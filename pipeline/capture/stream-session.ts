@@ -52,9 +52,6 @@ export class StreamSession {
   readonly #storeWanted = new Wake();
   readonly #ended = new AbortController();
   #stream: ReplicationStream | undefined;
-  /** Frames that came while a relation was being looked up: copies, the socket's buffer is reused. */
-  #backlog: { readonly start: Lsn; readonly payload: Buffer }[] = [];
-  #describing = false;
   #onlyKeepalive = true;
   /** Waits at a crash point: a stop then leaves what is in flight as it is. */
   #held = false;
@@ -84,7 +81,7 @@ export class StreamSession {
         publication: config.publication.name,
         startLsn: book.current.flushLsn,
         statusIntervalMs: config.statusIntervalMs,
-        onWal: (start, payload) => this.#onWal(start, payload),
+        onWal: (start, payload) => this.#read(start, payload),
         onKeepalive: (serverEnd) => this.#onKeepalive(serverEnd),
       });
       this.#stream = stream;
@@ -106,18 +103,10 @@ export class StreamSession {
     }
   }
 
-  #onWal(start: Lsn, payload: Buffer): void {
-    if (this.#describing) {
-      this.#backlog.push({ start, payload: Buffer.from(payload) });
-      return;
-    }
-    this.#read(start, payload);
-  }
-
   #read(start: Lsn, payload: Buffer): void {
     const relation = this.#reader.read(start, payload);
     if (relation) {
-      this.#describing = true;
+      // No frame comes before it is released.
       this.#options.gate.hold('relation');
       this.#describe(relation).catch(this.#fail);
       return;
@@ -133,16 +122,6 @@ export class StreamSession {
 
   async #describe(relation: RelationMessage): Promise<void> {
     this.#reader.describe(await describeRelation(this.#options.sql, relation));
-    this.#describing = false;
-    const backlog = this.#backlog;
-    this.#backlog = [];
-    for (const [i, frame] of backlog.entries()) {
-      this.#read(frame.start, frame.payload);
-      if (this.#describing) {
-        this.#backlog = [...backlog.slice(i + 1), ...this.#backlog];
-        return;
-      }
-    }
     this.#options.gate.release('relation');
   }
 
@@ -151,7 +130,7 @@ export class StreamSession {
    * and no transaction is open: else a part of what came before is not safe yet.
    */
   #onKeepalive(serverEnd: Lsn): void {
-    if (this.#describing || this.#reader.inTransaction || !this.#queue.idle) return;
+    if (this.#reader.inTransaction || !this.#queue.idle) return;
     const { book } = this.#options;
     if (serverEnd <= book.current.flushLsn) return;
     book.change({ flushLsn: serverEnd });
