@@ -27,11 +27,16 @@ const EXACT: Readonly<Record<string, (at: string, seed: Seed) => string>> = {
   uuid: (at, { main }) => `uuid_hash_extended(${at}, ${main})`,
   text: ofOwnText,
   varchar: ofOwnText,
-  // By equality, 1.0 is 1.00 and -0 is 0, and of a number's hash the sign is no part.
+  // Their own functions hash what is equal alike: 1.0 and 1.00, -0 and 0.
   ...Object.fromEntries(['numeric', 'float4', 'float8', 'json', 'jsonb', 'bytea'].map((t) => [t, ofOwnText])),
   // timestamp_hash_extended folds as int8's does. The eight bytes that COPY would send are cheaper than the text.
   ...Object.fromEntries(['timestamp', 'timestamptz', 'date', 'time'].map((type) => [type, ofBytes(type)])),
 };
+
+/** Of one scale, and never infinite. Its hash has neither sign nor scale. */
+function ofFixedNumeric(at: string, { main, high }: Seed): string {
+  return `(hash_numeric_extended(${at}, ${main}) # CASE WHEN ${at} < 0 THEN ${high} ELSE 0 END)`;
+}
 
 function ofOwnText(at: string, seed: Seed): string {
   return ofText(`${at}::text COLLATE "C"`)(seed);
@@ -54,7 +59,9 @@ export function ofText(text: string): ColumnHash {
 export function ofValue(at: string, sides: readonly Column[]): ColumnHash {
   // With nothing but pg_catalog in the search path, the name of any other type has its schema.
   const isOurs = sides.every(({ kind, cast }) => kind === 'b' && !cast.includes('.'));
-  const exact = isOurs ? EXACT[sides[0]?.type ?? ''] : undefined;
+  const [{ type = '', cast = '' } = {}, ...others] = sides;
+  const isFixed = /^numeric\(\d+,\d+\)$/.test(cast) && others.every((other) => other.cast === cast);
+  const exact = isOurs ? (isFixed ? ofFixedNumeric : EXACT[type]) : undefined;
   return exact === undefined ? ofText(`ROW(${at})::text COLLATE "C"`) : (seed) => exact(at, seed);
 }
 

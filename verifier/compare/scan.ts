@@ -76,8 +76,8 @@ export async function* drillDown(
   const left = groups(lines(source, pair.sides.source, filter));
   const right = groups(lines(sink, pair.sides.sink, filter));
   try {
-    let a = await left.next();
-    let b = await right.next();
+    // Asked for at once: both servers scan at the same time.
+    let [a, b] = await Promise.all([left.next(), right.next()]);
     while (a.done !== true || b.done !== true) {
       const hash = lower(
         a.done === true ? undefined : a.value.hash,
@@ -86,12 +86,10 @@ export async function* drillDown(
       const ours = a.done !== true && a.value.hash === hash ? a.value.rows : EMPTY;
       const theirs = b.done !== true && b.value.hash === hash ? b.value.rows : EMPTY;
       yield* compareGroup(hash, ours, theirs);
-      if (ours !== EMPTY) a = await left.next();
-      if (theirs !== EMPTY) b = await right.next();
+      [a, b] = await Promise.all([ours === EMPTY ? a : left.next(), theirs === EMPTY ? b : right.next()]);
     }
   } finally {
-    await left.return(undefined);
-    await right.return(undefined);
+    await Promise.all([left.return(undefined), right.return(undefined)]);
   }
 }
 

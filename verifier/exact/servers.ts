@@ -6,6 +6,7 @@ const SAMPLE = `
          sum(hashint8extended(n * 4294967297 - 7, 7210403941))::text || ' ' ||
          sum(hashint4extended(n * 40503 - 7, 7210403941))::text || ' ' ||
          sum(hashint2extended((n * 331 - 7)::int2, 7210403941))::text || ' ' ||
+         sum(hash_numeric_extended((n - 50) * 1000.01, 7210403941))::text || ' ' ||
          sum(uuid_hash_extended(lpad(to_hex(n * 48271), 32, 'f3')::uuid, 7210403941))::text || ' ' ||
          max(encode(timestamp_send('infinity'), 'hex') || encode(timestamp_send('4713-01-01 BC'), 'hex') ||
              encode(timestamptz_send('1999-12-31 23:59:59.999999Z'), 'hex') ||

@@ -4,7 +4,7 @@ import { Deadline } from '../compare/deadline.ts';
 import { pairTables, type TablePair } from '../compare/pairing.ts';
 import { type Boundary, boundaryAfter } from '../compare/ranges.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
-import { Database } from '../postgres.ts';
+import { connectBoth, type Database } from '../postgres.ts';
 import { type Answer, compareInParts, type Outcome } from './run.ts';
 import { mustHashAlike } from './servers.ts';
 import { compareTouched, type DigestedComparison, type Part, type Sums } from './table.ts';
@@ -35,8 +35,8 @@ export interface StillOutcome extends Pick<Outcome, 'windows' | 'parts' | 'longe
  */
 export async function compareStill(tables: readonly Copy[], options: StillOptions): Promise<StillOutcome> {
   const { sourceUrl, sinkUrl, statementTimeoutMs, quietMs, signal } = options;
-  await using source = await Database.connect('source', sourceUrl, statementTimeoutMs);
-  await using sink = await Database.connect('sink', sinkUrl, statementTimeoutMs);
+  await using both = await connectBoth(sourceUrl, sinkUrl, statementTimeoutMs);
+  const { source, sink } = both;
   await mustHashAlike(source, sink);
   const tally = { windows: 0, parts: 0, longestSnapshotMs: 0 };
   const read = async (open: readonly Copy[]): Promise<ReadonlyMap<string, Answer>> => {

@@ -196,10 +196,10 @@ async function untouched(
   const wrong: WrongRow[] = [];
   for (const keys of chunks(suspects, () => 0)) {
     options.deadline.check();
-    const [ours, theirs] = [
-      await readKeys(source, pair, 'source', keys),
-      await readKeys(sink, pair, 'sink', keys),
-    ];
+    const [ours, theirs] = await Promise.all([
+      readKeys(source, pair, 'source', keys),
+      readKeys(sink, pair, 'sink', keys),
+    ]);
     for (const key of keys) {
       const states = [ours.get(key) ?? ABSENT, theirs.get(key) ?? ABSENT] as const;
       wrong.push(...judge(pair, key, ...states, options.versionColumn));

@@ -38,6 +38,12 @@ const TYPES: [string, string, string][] = [
   ['x', 'xml', `('<a b="' || i || '">é</a>')::xml`],
   ['e', 'timetz', `'12:00+05:30'::timetz + i * interval '1 s'`],
   ['l', 'bit varying', `i::bit(12)`],
+  ['n2', 'numeric(12,2)', `(150 - i) * 100.01`],
+  ['bo', 'boolean', `i > 150`],
+  ['i2', 'smallint', `(i * 109 - 30000)::int2`],
+  ['i8', 'bigint', `(150 - i) * 4294967297`],
+  ['ts', 'timestamp', `'0100-01-01'::timestamp - i * interval '1 year 1.000001 s'`],
+  ['ti', 'time', `'12:00'::time + i * interval '1.000001 s'`],
   // The one whose text is another since 15: `\303` for what was a lone byte.
   ['h', '"char"', `CASE WHEN i < 150 THEN 'é' ELSE 'e' END::"char"`],
 ];

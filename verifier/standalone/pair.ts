@@ -5,7 +5,7 @@ import type { Content } from '../content.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import { reshaped, shapeOf } from '../observe/copy-shape.ts';
 import { loadChecks } from '../plugins.ts';
-import { Database } from '../postgres.ts';
+import { connectBoth, type Database } from '../postgres.ts';
 import type { Report } from '../report.ts';
 import { verify } from '../verify.ts';
 import { repairSql } from './repair.ts';
@@ -33,8 +33,7 @@ export interface Verified {
  */
 export async function openPair(request: VerifyRequest): Promise<Pair> {
   const config = configOf(request);
-  const checks = await loadChecks();
-  const slot = await progressSlot(config);
+  const [slot, checks] = await Promise.all([progressSlot(config), loadChecks()]);
   const followed = { ...config, source: { ...config.source, slot } };
   return { verify: (signal) => verifyOnce(followed, checks, signal) };
 }
@@ -64,8 +63,8 @@ async function verifyOnce(
 async function progressSlot(config: VerifierConfig): Promise<string | null> {
   const { source, sink } = config;
   // Both are opened first: what cannot be reached is said before anything is compared.
-  await using ours = await Database.connect('source', source.url, QUICK_MS);
-  await using theirs = await Database.connect('sink', sink.url, QUICK_MS);
+  await using both = await connectBoth(source.url, sink.url, QUICK_MS);
+  const { source: ours, sink: theirs } = both;
   await mustHaveColumns(config, theirs);
   const slot = sink.subscription === null ? source.slot : await slotOf(theirs, sink.subscription);
   if (slot === null) return null;
