@@ -1,7 +1,8 @@
 // Counts what passed and failed: `node count.mjs RESULTS_DIR EXIT_CODE_OF_DEMO … OF_TEST … OF_DOCKER_TESTS`.
 // A step that failed without naming a failure (it could not start, type check, lint) counts as one.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { vitestResults } from './vitest-results.mjs';
 
 const [dir, demoCode, testCode, dockerCode] = process.argv.slice(2);
 /** Of what was not run, and has said why. */
@@ -27,24 +28,9 @@ function demoResults() {
   return { passed, failed: results.length - passed };
 }
 
-function testResults(folder) {
-  const counted = { passed: 0, failed: 0 };
-  const files = (existsSync(folder) ? readdirSync(folder) : []).filter((name) => /^vitest-.*\.json$/.test(name));
-  for (const file of files) {
-    const report = JSON.parse(readFileSync(join(folder, file), 'utf8'));
-    counted.passed += report.numPassedTests;
-    counted.failed += report.numFailedTests;
-    // A file that could not be loaded has no tests to fail.
-    counted.failed += report.testResults.filter(
-      (suite) => suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed'),
-    ).length;
-  }
-  return counted;
-}
-
 add('make demo', demoCode, demoResults());
-add('make test', testCode, testResults(dir));
+add('make test', testCode, vitestResults(dir));
 if (dockerCode === NOT_RUN) console.log('docker tests: NOT RUN');
-else add('docker tests', dockerCode, testResults(join(dir, 'docker')));
+else add('docker tests', dockerCode, vitestResults(join(dir, 'docker')));
 console.log(`${total.passed} passed, ${total.failed} failed`);
 process.exit(total.failed === 0 ? 0 : 1);
