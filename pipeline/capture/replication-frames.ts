@@ -24,25 +24,25 @@ export type ReplicationFrame =
       readonly replyRequested: boolean;
     };
 
-/** @throws on a frame that the protocol does not know, or that is cut short. */
-export function parseReplicationFrame(chunk: Buffer): ReplicationFrame {
-  const tag = chunk[0];
-  if (tag === XLOG_DATA && chunk.length >= 25) {
+/** The frame is `bytes[at … end)`. @throws where the protocol does not know it, or it is cut short. */
+export function parseReplicationFrame(bytes: Buffer, at = 0, end = bytes.length): ReplicationFrame {
+  const tag = bytes[at];
+  if (tag === XLOG_DATA && end - at >= 25) {
     return {
       tag: 'wal',
-      start: chunk.readBigUInt64BE(1) as Lsn,
-      serverEnd: chunk.readBigUInt64BE(9) as Lsn,
-      payload: chunk.subarray(25),
+      start: bytes.readBigUInt64BE(at + 1) as Lsn,
+      serverEnd: bytes.readBigUInt64BE(at + 9) as Lsn,
+      payload: bytes.subarray(at + 25, end),
     };
   }
-  if (tag === KEEPALIVE && chunk.length === 18) {
+  if (tag === KEEPALIVE && end - at === 18) {
     return {
       tag: 'keepalive',
-      serverEnd: chunk.readBigUInt64BE(1) as Lsn,
-      replyRequested: chunk[17] === 1,
+      serverEnd: bytes.readBigUInt64BE(at + 1) as Lsn,
+      replyRequested: bytes[at + 17] === 1,
     };
   }
-  throw new Error(`Replication frame of ${chunk.length} bytes, first byte ${tag ?? 'none'}, is not known.`);
+  throw new Error(`Replication frame of ${end - at} bytes, first byte ${tag ?? 'none'}, is not known.`);
 }
 
 /**

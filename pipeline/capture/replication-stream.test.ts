@@ -4,34 +4,42 @@ import { expect, test } from 'vitest';
 import type { Lsn } from '../contract/lsn.ts';
 import { ReplicationStream } from './replication-stream.ts';
 
-/** An XLogData frame of one byte. */
+/** CopyData with an XLogData frame of one byte. */
 function wal(start: number): Buffer {
-  const frame = Buffer.alloc(26);
-  frame[0] = 0x77;
-  frame.writeBigUInt64BE(BigInt(start), 1);
-  return frame;
+  const message = Buffer.alloc(31, 'd');
+  message.writeInt32BE(30, 1);
+  message[5] = 0x77;
+  message.writeBigUInt64BE(BigInt(start), 6);
+  return message;
 }
+
+const COPY_BOTH = Buffer.from([0x57, 0, 0, 0, 7, 0, 0, 0]);
 
 /** A server that begins to stream at once: its first frames come in one chunk with its consent. */
 class Server extends EventEmitter {
   readonly connection = Object.assign(new EventEmitter(), {
-    stream: { writable: true, destroyed: true, flowing: true, pause: () => {}, resume: () => {} },
+    stream: Object.assign(new EventEmitter(), { destroyed: true, pause: () => {}, resume: () => {} }),
     sendCopyFromChunk: () => {},
   });
   readonly #first: readonly number[];
-  send: (start: number) => void = () => {};
 
   constructor(first: readonly number[]) {
     super();
     this.#first = first;
+    this.connection.stream.on('data', (bytes: Buffer) => {
+      expect(bytes).toEqual(COPY_BOTH);
+      this.connection.emit('replicationStart');
+    });
   }
 
-  query(handlers: { handleCopyData(message: { chunk: Buffer }): void }): void {
-    this.send = (start) => handlers.handleCopyData({ chunk: wal(start) });
-    queueMicrotask(() => {
-      this.connection.emit('replicationStart');
-      for (const start of this.#first) this.send(start);
-    });
+  query(): void {
+    queueMicrotask(() =>
+      this.connection.stream.emit('data', Buffer.concat([COPY_BOTH, ...this.#first.map(wal)])),
+    );
+  }
+
+  send(start: number): void {
+    this.connection.stream.emit('data', wal(start));
   }
 }
 

@@ -4,6 +4,7 @@ import type { Lsn } from '../contract/lsn.ts';
 import { disconnect } from './connection.ts';
 import { liveness } from './liveness.ts';
 import { formatLsn, maxLsn, ZERO_LSN } from './lsn-text.ts';
+import { COPY_DATA, HEAD_BYTES, MessageTap } from './message-tap.ts';
 import { parseReplicationFrame, standbyStatusUpdate } from './replication-frames.ts';
 import { quoteIdentifier, quoteLiteral } from './sql.ts';
 import { turnTimeMs } from './turn-clock.ts';
@@ -39,7 +40,7 @@ export class ReplicationStream {
   #flushed: Lsn;
   #lastHeardMs = Date.now();
   #paused = true;
-  /** Frames that the socket's last chunk still held when it was paused: copies, in their order. */
+  /** Frames that the socket's last chunk still held when it was paused, in their order. */
   #kept: Buffer[] = [];
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
@@ -68,6 +69,9 @@ export class ReplicationStream {
     );
     client.on('error', (error) => stream.#fail(error));
     client.on('end', () => stream.#fail(new Error('The replication connection was closed.')));
+    new MessageTap(client).take(COPY_DATA, (bytes, start, end) =>
+      stream.#receive(bytes, start + HEAD_BYTES, end),
+    );
     client.query(stream.#query());
     await Promise.race([started, stream.failed]);
     stream.#connection.stream.pause();
@@ -104,8 +108,8 @@ export class ReplicationStream {
     this.#lastHeardMs = Date.now();
     const kept = this.#kept;
     this.#kept = [];
-    for (const [i, chunk] of kept.entries()) {
-      this.#receive(chunk);
+    for (const [i, frame] of kept.entries()) {
+      this.#receive(frame, 0, frame.length);
       if (!this.#paused) continue;
       this.#kept = kept.slice(i + 1);
       return;
@@ -130,22 +134,21 @@ export class ReplicationStream {
       `(proto_version '1', publication_names ${names})`;
     return {
       submit: (connection: Connection) => connection.query(command),
-      handleCopyData: (message) => this.#receive(message.chunk),
       handleError: (error) => this.#fail(error),
       handleCommandComplete: () => this.#fail(new Error('The server ended the replication stream.')),
       handleReadyForQuery: () => {},
     };
   }
 
-  #receive(chunk: Buffer): void {
+  #receive(bytes: Buffer, at: number, end: number): void {
     if (this.#ended) return;
     this.#lastHeardMs = turnTimeMs();
     if (this.#paused) {
-      this.#kept.push(Buffer.from(chunk));
+      this.#kept.push(bytes.subarray(at, end));
       return;
     }
     try {
-      const frame = parseReplicationFrame(chunk);
+      const frame = parseReplicationFrame(bytes, at, end);
       if (frame.serverEnd > this.serverEnd) this.serverEnd = frame.serverEnd;
       if (frame.tag === 'wal') {
         if (frame.start > this.#received) this.#received = frame.start;
@@ -204,7 +207,6 @@ export class ReplicationStream {
 /** What `pg` has and its type definitions leave out. */
 type CopyConnection = Connection & { sendCopyFromChunk(chunk: Buffer): void };
 interface QueryHandlers {
-  handleCopyData(message: { readonly chunk: Buffer }): void;
   handleError(error: Error): void;
   handleCommandComplete(): void;
   handleReadyForQuery(): void;

@@ -5,8 +5,8 @@ import type { TableDescription } from '../contract/table.ts';
 import { type CatalogueTable, describeForSnapshot, lookUpTable, type PublishedTable } from './catalogue.ts';
 import type { SourceConfig } from './config.ts';
 import { connect, disconnect } from './connection.ts';
+import { DATA_ROW, MessageTap } from './message-tap.ts';
 import { RawRows } from './raw-rows.ts';
-import { RowTap } from './row-tap.ts';
 import { createSlot } from './slot.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from './sql.ts';
 
@@ -55,14 +55,14 @@ export class SnapshotReader implements AsyncDisposable {
   /** Transactions that committed before it are in the snapshot, all others are not. */
   readonly consistentPoint: Lsn;
   readonly #client: Client;
-  readonly #tap: RowTap;
+  readonly #tap: MessageTap;
   readonly #published: ReadonlyMap<string, PublishedTable>;
   #takenAtUs = 0n;
   #cursor: string | undefined;
 
   private constructor(client: Client, consistentPoint: Lsn, published: readonly PublishedTable[]) {
     this.#client = client;
-    this.#tap = new RowTap(client);
+    this.#tap = new MessageTap(client);
     this.consistentPoint = consistentPoint;
     this.#published = new Map(published.map((table) => [quoteTable(table), table]));
   }
@@ -200,7 +200,8 @@ export class SnapshotReader implements AsyncDisposable {
 
   async #rows(query: Statement, filter: string | undefined): Promise<RawRows> {
     const rows = new RawRows();
-    await this.#tap.collect(rows, () => this.#query(query, filter));
+    const add = (bytes: Buffer, start: number) => rows.add(bytes, start);
+    await this.#tap.during(DATA_ROW, add, () => this.#query(query, filter));
     return rows;
   }
 

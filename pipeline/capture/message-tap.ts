@@ -1,18 +1,23 @@
 import type { Client } from 'pg';
-import type { RawRows } from './raw-rows.ts';
 
-const DATA_ROW = 0x44; // 'D'
+/** Types of messages: manual, "Message Formats". */
+export const DATA_ROW = 0x44; // 'D'
+export const COPY_DATA = 0x64; // 'd'
 /** Type and length of a message. */
-const HEAD_BYTES = 5;
+export const HEAD_BYTES = 5;
+
+/** The message is `bytes[start … end)`, head and all; the buffer is not used again. */
+export type TakeMessage = (bytes: Buffer, start: number, end: number) => void;
 
 /**
- * Takes the rows of a query off a connection before `pg` makes an object of each and a string of each value. All other
- * messages go on to `pg`, so that a query's parameters, its end and its errors are handled there as ever.
+ * Takes the messages of one type off a connection before `pg` makes an object of each. All others go on to `pg`, in
+ * their order, so that a query's parameters, its end and its errors are handled there as ever.
  */
-export class RowTap {
+export class MessageTap {
   readonly #stream: NodeJS.EventEmitter;
   readonly #handOn: (bytes: Buffer) => void;
-  #rows: RawRows | undefined;
+  #type: number | undefined;
+  #takeOne: TakeMessage = () => {};
   /** Beginning of a message whose rest is on its way, and how many bytes are needed to go on. */
   #held: Buffer[] = [];
   #heldBytes = 0;
@@ -30,19 +35,25 @@ export class RowTap {
     this.#stream.on('data', (bytes: Buffer) => this.#receive(bytes));
   }
 
-  /** Runs a query, the only one on the connection meanwhile, whose rows are added to `rows`. */
-  async collect<T>(rows: RawRows, query: () => Promise<T>): Promise<T> {
-    this.#rows = rows;
+  /** From now on. */
+  take(type: number, takeOne: TakeMessage): void {
+    this.#type = type;
+    this.#takeOne = takeOne;
+  }
+
+  /** While something is done, the only thing on the connection. */
+  async during<T>(type: number, takeOne: TakeMessage, work: () => Promise<T>): Promise<T> {
+    this.take(type, takeOne);
     try {
-      return await query();
+      return await work();
     } finally {
-      this.#rows = undefined;
+      this.#type = undefined;
     }
   }
 
   #receive(bytes: Buffer): void {
     if (this.#heldBytes === 0) {
-      this.#take(bytes);
+      this.#split(bytes);
       return;
     }
     this.#held.push(bytes);
@@ -51,28 +62,27 @@ export class RowTap {
     const all = Buffer.concat(this.#held, this.#heldBytes);
     this.#held = [];
     this.#heldBytes = 0;
-    this.#take(all);
+    this.#split(all);
   }
 
-  /** Takes whole messages, and holds what is left. */
-  #take(bytes: Buffer): void {
+  /** Deals with whole messages, and holds what is left. */
+  #split(bytes: Buffer): void {
     let at = 0;
     /** Where messages begin that are to be handed on. */
     let others = 0;
     this.#needed = HEAD_BYTES;
     while (at + HEAD_BYTES <= bytes.length) {
-      const size = 1 + bytes.readInt32BE(at + 1);
-      if (at + size > bytes.length) {
-        this.#needed = size;
+      const end = at + 1 + bytes.readInt32BE(at + 1);
+      if (end > bytes.length) {
+        this.#needed = end - at;
         break;
       }
-      const isRow = bytes[at] === DATA_ROW && this.#rows !== undefined;
-      if (isRow) {
+      if (bytes[at] === this.#type) {
         if (others < at) this.#handOn(bytes.subarray(others, at));
-        this.#rows?.add(bytes, at);
-        others = at + size;
+        this.#takeOne(bytes, at, end);
+        others = end;
       }
-      at += size;
+      at = end;
     }
     if (others < at) this.#handOn(bytes.subarray(others, at));
     if (at === bytes.length) return;

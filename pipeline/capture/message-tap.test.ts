@@ -1,8 +1,8 @@
 import { EventEmitter } from 'node:events';
 import type { Client } from 'pg';
 import { expect, test } from 'vitest';
+import { DATA_ROW, MessageTap } from './message-tap.ts';
 import { RawRows } from './raw-rows.ts';
-import { RowTap } from './row-tap.ts';
 
 function message(type: string, body: Buffer): Buffer {
   const head = Buffer.alloc(5, type);
@@ -27,7 +27,7 @@ function tapped() {
   const stream = new EventEmitter();
   const read: Buffer[] = [];
   stream.on('data', (bytes: Buffer) => read.push(bytes));
-  const tap = new RowTap({ connection: { stream } } as unknown as Client);
+  const tap = new MessageTap({ connection: { stream } } as unknown as Client);
   return { tap, send: (bytes: Buffer) => stream.emit('data', bytes), read: () => Buffer.concat(read) };
 }
 
@@ -44,9 +44,13 @@ test('takes the rows, and hands on all else, wherever the socket cuts', async ()
   for (let size = 1; size <= ANSWER.length; size += size < 20 ? 1 : 17) {
     const { tap, send, read } = tapped();
     const rows = new RawRows();
-    await tap.collect(rows, async () => {
-      for (let at = 0; at < ANSWER.length; at += size) send(ANSWER.subarray(at, at + size));
-    });
+    await tap.during(
+      DATA_ROW,
+      (bytes, start) => rows.add(bytes, start),
+      async () => {
+        for (let at = 0; at < ANSWER.length; at += size) send(ANSWER.subarray(at, at + size));
+      },
+    );
     expect(Array.from({ length: rows.length }, (_, i) => rows.texts(i))).toEqual(VALUES);
     expect(read()).toEqual(Buffer.concat([NOTICE, NOTICE, COMPLETE, READY]));
   }
@@ -54,7 +58,11 @@ test('takes the rows, and hands on all else, wherever the socket cuts', async ()
 
 test('hands on the rows of every other query', async () => {
   const { tap, send, read } = tapped();
-  await tap.collect(new RawRows(), async () => send(READY)).catch(() => {});
+  await tap.during(
+    DATA_ROW,
+    () => {},
+    async () => send(READY),
+  );
   send(ANSWER);
   expect(read()).toEqual(Buffer.concat([READY, ANSWER]));
 });
