@@ -6,7 +6,7 @@ import type { DockerLabContext } from './context.ts';
 import { INSIDE_PORT } from './services.ts';
 
 /** As `docker-compose.yml` has it. */
-const CONNECT_IMAGE = 'quay.io/debezium/connect:3.5.0.Final';
+export const CONNECT_IMAGE = 'quay.io/debezium/connect:3.5.0.Final';
 /** As in the process runtime: what starts quickly. */
 const SMALL_JVM = '-Xmx384m -Xms64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError';
 
