@@ -1,3 +1,4 @@
+import { int32 } from '../contract/bytes.ts';
 import type { RawRow } from '../contract/pgoutput.ts';
 
 /** Before the columns of a DataRow message: its type, its length and their number. */
@@ -68,12 +69,3 @@ export class RawRows {
 }
 
 type Writable<T> = { -readonly [K in keyof T]: T[K] };
-
-function int32(bytes: Buffer, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  );
-}

@@ -1,3 +1,4 @@
+import { int32 } from '../contract/bytes.ts';
 import type { RawChange, ReadRawChange } from '../contract/pgoutput.ts';
 
 /** PostgreSQL's `MaxTupleAttributeNumber`. */
@@ -57,12 +58,3 @@ export const readRawChange: ReadRawChange = (payload) => {
   after.columns = columns;
   return change;
 };
-
-function int32(bytes: Buffer, at: number): number {
-  return (
-    ((bytes[at] as number) << 24) |
-    ((bytes[at + 1] as number) << 16) |
-    ((bytes[at + 2] as number) << 8) |
-    (bytes[at + 3] as number)
-  );
-}

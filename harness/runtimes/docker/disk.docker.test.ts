@@ -1,6 +1,6 @@
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freshRunId, labelOfRun, leftOf } from '../../../docker/testing/engine.ts';
+import { withDatabase } from '../../../fixtures/database.ts';
 import { freePorts } from '../process/ports.ts';
 import { FULL_BELOW_BYTES } from '../runtime.ts';
 import { compose } from './compose.ts';
@@ -16,14 +16,9 @@ const run = freshRunId();
 const runtime = new DockerRuntime(docker, run, PASSWORD, true);
 let port = 0;
 
-async function query(sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password: PASSWORD });
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
+function query(sql: string): Promise<unknown[]> {
+  const url = `postgres://postgres:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`;
+  return withDatabase(url, async (client) => (await client.query(sql)).rows);
 }
 
 /** Some 8 MB in new blocks: more than a full disk has, less than a segment of the write-ahead log. */

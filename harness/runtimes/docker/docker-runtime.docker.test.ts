@@ -1,6 +1,6 @@
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { freshRunId, labelOfRun, leftOf } from '../../../docker/testing/engine.ts';
+import { withDatabase } from '../../../fixtures/database.ts';
 import { freePorts } from '../process/ports.ts';
 import { DockerRuntime } from './docker-runtime.ts';
 import { connectEngine } from './engine.ts';
@@ -42,14 +42,9 @@ async function startServer(runId: string, service: string, hostPort: number): Pr
   return container.id;
 }
 
-async function query(sql: string): Promise<unknown[]> {
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password: PASSWORD });
-  await client.connect();
-  try {
-    return (await client.query(sql)).rows;
-  } finally {
-    await client.end();
-  }
+function query(sql: string): Promise<unknown[]> {
+  const url = `postgres://postgres:${encodeURIComponent(PASSWORD)}@127.0.0.1:${port}/postgres`;
+  return withDatabase(url, async (client) => (await client.query(sql)).rows);
 }
 
 const now = async () => (await runtime.services()).find(({ name }) => name === 'pg-source');
