@@ -55,6 +55,8 @@ export interface Drill extends AsyncDisposable {
   /** A full verification at rest: PASS, ledger complete. */
   pass(): Promise<Report>;
   health(role: WorkerRole): Promise<WorkerHealth>;
+  /** SIGKILL, with its proof: the pids are gone, the port refuses. It is not started again. */
+  kill(service: string): Promise<void>;
   /** The worker's process goes at that crash point, and is started again. `then`: what makes it get there. */
   killAt(role: WorkerRole, point: CrashPoint, skip: number, then?: () => Promise<void>): Promise<void>;
   /** As the first half of {@link killAt}: resolves when the worker waits there. */
@@ -187,13 +189,17 @@ class LiveDrill implements Drill {
     return healthSchema.parse(await answer.json());
   }
 
+  async kill(service: string): Promise<void> {
+    const killed = await this.runtime.kill(service);
+    expect(killed.evidence).toMatchObject({ gone: true, connection: 'refused' });
+  }
+
   async killAt(role: WorkerRole, point: CrashPoint, skip: number, then?: () => Promise<void>): Promise<void> {
     await this.access.armCrashPoint(role, point, skip);
     await then?.();
     await this.waitAt(role, point);
     const service = this.instance.services[role];
-    const killed = await this.runtime.kill(service);
-    expect(killed.evidence).toMatchObject({ gone: true, connection: 'refused' });
+    await this.kill(service);
     await this.runtime.start(service);
   }
 

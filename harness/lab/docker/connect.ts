@@ -1,5 +1,10 @@
 import type { ContainerSpec } from '../../runtimes/docker/launch.ts';
-import { connectNames, OFFSET_FLUSH_INTERVAL_MS } from '../../runtimes/process/connect.ts';
+import {
+  connectNames,
+  ENDS_WITHOUT_MEMORY,
+  OFFSET_FLUSH_INTERVAL_MS,
+  SMALL_JVM,
+} from '../../runtimes/process/connect.ts';
 import type { InstanceSpec } from '../instance.ts';
 import { clusterOf, type InstancePlan } from '../instance-plan.ts';
 import type { DockerLabContext } from './context.ts';
@@ -7,8 +12,6 @@ import { INSIDE_PORT } from './services.ts';
 
 /** As `docker-compose.yml` has it. */
 export const CONNECT_IMAGE = 'quay.io/debezium/connect:3.5.0.Final';
-/** As in the process runtime: what starts quickly. */
-const SMALL_JVM = '-Xmx384m -Xms64m -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -XX:+ExitOnOutOfMemoryError';
 
 /**
  * A worker of Kafka Connect in a cluster for one half of the pipeline, so that each can be killed alone. `plan` is as
@@ -45,7 +48,7 @@ export function connectContainer(
       CONNECT_PLUGIN_DISCOVERY: 'service_load',
       CONNECT_CONFIG_PROVIDERS: 'env',
       CONNECT_CONFIG_PROVIDERS_ENV_CLASS: 'org.apache.kafka.common.config.provider.EnvVarConfigProvider',
-      HEAP_OPTS: SMALL_JVM,
+      HEAP_OPTS: [...SMALL_JVM, ENDS_WITHOUT_MEMORY].join(' '),
       PGPASSWORD: password,
       TZ: 'UTC',
     },

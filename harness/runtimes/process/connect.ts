@@ -114,13 +114,17 @@ function workerProperties(options: ConnectOptions): Record<string, string> {
 /** As Kafka ships it; the default of a worker that says nothing is 60 s. */
 export const OFFSET_FLUSH_INTERVAL_MS = 10_000;
 
+/** What starts quickly, and is not in the way of everything else on the machine. */
+export const SMALL_JVM = ['-Xmx384m', '-Xms64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+export const ENDS_WITHOUT_MEMORY = '-XX:+ExitOnOutOfMemoryError';
+
 function jvmFlags(jvm: 'small' | 'throughput'): string[] {
   const archive = existsSync(CONNECT_CLASS_ARCHIVE)
     ? [`-XX:SharedArchiveFile=${CONNECT_CLASS_ARCHIVE}`, '-Xshare:auto']
     : [];
-  const always = ['-XX:+ExitOnOutOfMemoryError', ...archive];
+  const always = [ENDS_WITHOUT_MEMORY, ...archive];
   if (jvm === 'throughput') return ['-Xmx1g', '-Xms512m', '-XX:+UseG1GC', ...always];
-  return ['-Xmx384m', '-Xms64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', ...always];
+  return [...SMALL_JVM, ...always];
 }
 
 /** Whether the jars are there, verified against today's checksums. */
