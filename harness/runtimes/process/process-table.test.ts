@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
+import { waitUntil } from '../wait.ts';
 import { identify, isAlive, parseStat, readStat, withDescendants } from './process-table.ts';
-import { killTree, treeOf } from './tree.ts';
+import { isStopped, killTree, stopTree, treeOf } from './tree.ts';
 
 const line = (name: string): string =>
   `4711 (${name}) S 17 4711 4711 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 2000`;
@@ -61,3 +62,30 @@ test('descendants are found below their roots, parents first, and no one else', 
   expect(withDescendants(new Set([3, 4]), table).map(({ pid }) => pid)).toEqual([4, 3, 5, 6]);
   expect(withDescendants(new Set([9]), table)).toEqual([]);
 });
+
+// vfork(2), getpid(2) by their numbers on x64: the parent waits in the kernel for a child that never calls exec(2).
+const IN_VFORK = "if (syscall(58) == 0) { kill 'STOP', syscall(39); sleep 600 }";
+const canVfork = process.arch === 'x64' && spawnSync('perl', ['-e', '1']).status === 0;
+
+test.skipIf(!canVfork)(
+  'a parent whose child was stopped between vfork and exec counts as stopped once told, and is killed',
+  async () => {
+    const parent = spawn('perl', ['-e', IN_VFORK], { stdio: 'ignore' });
+    const ended = once(parent, 'exit');
+    await once(parent, 'spawn');
+    const root = identify(parent.pid ?? 0);
+    if (root === undefined) throw new Error('the parent is not in /proc');
+    const inVfork = () =>
+      treeOf([root])
+        .map(({ state }) => state)
+        .join('') === 'DT'
+        ? true
+        : undefined;
+    expect(await waitUntil(inVfork, { timeoutMs: 10_000 })).toBe(true);
+    expect(isStopped(root.pid)).toBe(false);
+    expect((await stopTree([root])).map(({ state }) => state)).toEqual(['D', 'T']);
+    expect(isStopped(root.pid)).toBe(true);
+    expect(await killTree([root])).toHaveLength(2);
+    await ended;
+  },
+);

@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { constants } from 'node:os';
 
 /**
  * Who a process is. A pid alone is no identity: the kernel gives it to another process later, so the time of its
@@ -108,6 +109,13 @@ export function threadStates(pid: number): string[] {
     if (state !== undefined) states.push(state);
   }
   return states;
+}
+
+/** True while a signal that was sent to the process waits to be taken: `ShdPnd` and `SigPnd` of proc_pid_status(5). */
+export function isPending(pid: number, signal: NodeJS.Signals): boolean {
+  const bit = 1n << BigInt(constants.signals[signal] - 1);
+  const masks = (readProcFile(`/proc/${pid}/status`) ?? '').matchAll(/^(?:ShdPnd|SigPnd):\s+([0-9a-f]+)$/gm);
+  return [...masks].some(([, mask]) => (BigInt(`0x${mask}`) & bit) !== 0n);
 }
 
 /** The value of a variable in the environment a process was started with; undefined where it may not be read. */

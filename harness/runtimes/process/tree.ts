@@ -1,7 +1,9 @@
 import { waitUntil } from '../wait.ts';
 import {
   allProcesses,
+  commandLineOf,
   isAlive,
+  isPending,
   type ProcessIdentity,
   type ProcessStat,
   readStat,
@@ -33,7 +35,11 @@ export async function stopTree(roots: readonly ProcessIdentity[]): Promise<Proce
     { timeoutMs: STOP_TIMEOUT_MS, pauseMs: 2, maxPauseMs: 20 },
   );
   if (stopped === undefined) {
-    throw new Error(`not every process below ${pids(roots)} was stopped within ${STOP_TIMEOUT_MS} ms`);
+    const left = treeOf(roots).filter((process) => !isStopped(process.pid));
+    const states = left.map(
+      ({ pid }) => `${pid} (threads ${threadStates(pid).join('')}): ${commandLineOf(pid)}`,
+    );
+    throw new Error(`not stopped within ${STOP_TIMEOUT_MS} ms: ${states.join('; ')}`);
   }
   return stopped;
 }
@@ -76,9 +82,17 @@ export function treeOf(roots: readonly ProcessIdentity[]): ProcessStat[] {
   return withDescendants(living, allProcesses());
 }
 
-/** True when every thread is stopped. */
+/**
+ * True when no thread runs another instruction before SIGCONT: each is stopped, or waits in the kernel (`D`) with the
+ * stop due when it comes out. The wait may have no end: a parent is in vfork(2) until its child has called exec(2), and
+ * where the child was stopped before that, each would wait for the other.
+ */
 export function isStopped(pid: number): boolean {
-  return threadStates(pid).every((state) => state === 'T' || state === 't');
+  const states = threadStates(pid);
+  const isStill = (state: string): boolean => state === 'T' || state === 't';
+  // One stopped thread means that all others have been told, those in the kernel too.
+  const isDue = (): boolean => states.some(isStill) || isPending(pid, 'SIGSTOP');
+  return states.every((state) => isStill(state) || (state === 'D' && isDue()));
 }
 
 export function stillThere(process: ProcessStat): boolean {
@@ -88,8 +102,4 @@ export function stillThere(process: ProcessStat): boolean {
 
 function signalExactly(process: ProcessStat, signal: NodeJS.Signals): void {
   if (stillThere(process)) signalProcess(process.pid, signal);
-}
-
-function pids(roots: readonly ProcessIdentity[]): string {
-  return roots.map((root) => root.pid).join(', ');
 }
