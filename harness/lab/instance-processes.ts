@@ -2,7 +2,8 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { VerifierConfigInput } from '../../verifier/config.ts';
 import { PROJECT_DIR } from '../project.ts';
-import { OFFSET_FLUSH_INTERVAL_MS, prepareConnect } from '../runtimes/process/connect.ts';
+import { tunedTimers } from '../runtimes/connect-worker.ts';
+import { prepareConnect } from '../runtimes/process/connect.ts';
 import type { Probe, ServiceSpec } from '../runtimes/process/service-spec.ts';
 import { type ConnectTuning, engineOf } from './engines.ts';
 import type { InstanceSpec, WorkloadSpec } from './instance.ts';
@@ -123,7 +124,7 @@ function connectService(
   plan: InstancePlan,
   { role, service, port }: WorkerPlace,
   stateDir: string,
-  { jvm = 'small', offsetFlushMs = OFFSET_FLUSH_INTERVAL_MS, rebalanceDelayMs }: ConnectTuning = {},
+  { jvm = 'small', ...timers }: ConnectTuning = {},
 ): ServiceSpec {
   return prepareConnect({
     name: service,
@@ -133,12 +134,7 @@ function connectService(
     bootstrapServers: plan.bootstrapServers,
     cluster: clusterOf(plan, role),
     jvm,
-    properties: {
-      'offset.flush.interval.ms': String(offsetFlushMs),
-      ...(rebalanceDelayMs === undefined
-        ? {}
-        : { 'scheduled.rebalance.max.delay.ms': String(rebalanceDelayMs) }),
-    },
+    properties: tunedTimers(timers),
   });
 }
 

@@ -1,6 +1,6 @@
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { LabError } from '../../pipeline/contract/errors.ts';
-import { connectNames } from '../runtimes/process/connect.ts';
+import { connectNames } from '../runtimes/connect-worker.ts';
 import { waitUntil } from '../runtimes/wait.ts';
 import { clusterOf, type InstancePlan } from './instance-plan.ts';
 

@@ -1,21 +1,26 @@
+import { connectJvm, imageVariables, tunedTimers, workerProperties } from '../../runtimes/connect-worker.ts';
 import type { ContainerSpec } from '../../runtimes/docker/launch.ts';
-import {
-  connectNames,
-  ENDS_WITHOUT_MEMORY,
-  OFFSET_FLUSH_INTERVAL_MS,
-  SMALL_JVM,
-} from '../../runtimes/process/connect.ts';
+import type { ConnectTuning } from '../engines.ts';
 import type { InstanceSpec } from '../instance.ts';
 import { clusterOf, type InstancePlan } from '../instance-plan.ts';
-import type { DockerLabContext } from './context.ts';
-import { INSIDE_PORT } from './services.ts';
+import { type DockerLabContext, INSIDE_PORT } from './context.ts';
 
 /** As `docker-compose.yml` has it. */
 export const CONNECT_IMAGE = 'quay.io/debezium/connect:3.5.0.Final';
 
+/** What a worker of the image is told, but for the password: all that its properties say in the process runtime. */
+export function connectVariables(
+  bootstrapServers: readonly string[],
+  cluster: string,
+  { jvm, ...timers }: ConnectTuning = {},
+): Record<string, string> {
+  const properties = workerProperties({ bootstrapServers, cluster, properties: tunedTimers(timers) });
+  return { ...imageVariables(properties), HEAP_OPTS: connectJvm(jvm).join(' '), TZ: 'UTC' };
+}
+
 /**
  * A worker of Kafka Connect in a cluster for one half of the pipeline, so that each can be killed alone. `plan` is as
- * the containers see it. The image's own variables say what a properties file says in the process runtime.
+ * the containers see it.
  */
 export function connectContainer(
   { password }: DockerLabContext,
@@ -23,7 +28,6 @@ export function connectContainer(
   spec: InstanceSpec,
   place: { readonly role: 'capture' | 'sink'; readonly hostPort: number },
 ): ContainerSpec {
-  const { group, topics } = connectNames(clusterOf(plan, place.role));
   const named = process.env.CDC_LAB_IMAGE_CONNECT ?? '';
   return {
     service: plan.services[place.role],
@@ -34,23 +38,8 @@ export function connectContainer(
     // The image's own, which is not root.
     user: '',
     env: {
-      BOOTSTRAP_SERVERS: plan.bootstrapServers.join(','),
-      GROUP_ID: group,
-      CONFIG_STORAGE_TOPIC: topics.configs,
-      OFFSET_STORAGE_TOPIC: topics.offsets,
-      STATUS_STORAGE_TOPIC: topics.status,
-      OFFSET_FLUSH_INTERVAL_MS: String(spec.connect?.offsetFlushMs ?? OFFSET_FLUSH_INTERVAL_MS),
-      CONNECT_CONFIG_STORAGE_REPLICATION_FACTOR: '1',
-      CONNECT_OFFSET_STORAGE_REPLICATION_FACTOR: '1',
-      CONNECT_OFFSET_STORAGE_PARTITIONS: '1',
-      CONNECT_STATUS_STORAGE_REPLICATION_FACTOR: '1',
-      CONNECT_STATUS_STORAGE_PARTITIONS: '1',
-      CONNECT_PLUGIN_DISCOVERY: 'service_load',
-      CONNECT_CONFIG_PROVIDERS: 'env',
-      CONNECT_CONFIG_PROVIDERS_ENV_CLASS: 'org.apache.kafka.common.config.provider.EnvVarConfigProvider',
-      HEAP_OPTS: [...SMALL_JVM, ENDS_WITHOUT_MEMORY].join(' '),
+      ...connectVariables(plan.bootstrapServers, clusterOf(plan, place.role), spec.connect),
       PGPASSWORD: password,
-      TZ: 'UTC',
     },
     folders: [],
     port: { inside: INSIDE_PORT, host: place.hostPort },

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { type ComposeProject, labImage } from '../../runtimes/docker/compose.ts';
 import type { DockerRuntime } from '../../runtimes/docker/docker-runtime.ts';
 import type { Run, RunFile } from '../../runtimes/process/run-file.ts';
+import { type EnginePair, engineOf, OWN_ENGINES } from '../engines.ts';
 import { LAB_INSTANCE } from '../record-instance.ts';
 
 /** What everything that works on one lab of containers needs. */
@@ -15,6 +16,9 @@ export interface DockerLabContext {
   /** Size that the servers' volumes are limited to; null: they are not. */
   readonly diskLimit: string | null;
 }
+
+/** Where every worker and verifier listens, in a container of its own. */
+export const INSIDE_PORT = 8083;
 
 /** The user of the lab's own image. */
 const IMAGE_UID = 1000;
@@ -42,6 +46,26 @@ export function standingFolder(stateDir: string): string {
   return join(stateDir, 'instances', LAB_INSTANCE);
 }
 
+/**
+ * What makes the file's standing pipeline one of these engines: the services that host them, and the lab's own workers
+ * only where they do. Nothing of the shell's own: each variable is set.
+ */
+export function standingPair(engines: EnginePair): Record<string, string> {
+  const { source, sink } = engines;
+  const foreign = (['source', 'sink'] as const).filter((role) => engineOf(role, engines).host === 'connect');
+  const isForeign = (role: 'source' | 'sink') => foreign.includes(role);
+  return {
+    // A profile has the name of the engine that it brings.
+    COMPOSE_PROFILES: foreign.map((role) => engines[role]).join(','),
+    CDC_LAB_SOURCE: source,
+    CDC_LAB_SOURCE_URL: `http://${isForeign('source') ? 'connect-source' : 'capture'}:${INSIDE_PORT}`,
+    CDC_LAB_CAPTURE_WORKERS: isForeign('source') ? '0' : '1',
+    CDC_LAB_SINK: sink,
+    CDC_LAB_SINK_URL: `http://${isForeign('sink') ? 'connect-sink' : 'sink'}:${INSIDE_PORT}`,
+    CDC_LAB_SINK_WORKERS: isForeign('sink') ? '0' : '1',
+  };
+}
+
 /** How `docker-compose.yml` is run for this lab: the ports, the password and the folder that are the lab's own. */
 export function projectOf({ stateDir, password, diskLimit }: DockerLabContext, run: Run): ComposeProject {
   const { uid, gid } = containerUser();
@@ -65,12 +89,7 @@ export function projectOf({ stateDir, password, diskLimit }: DockerLabContext, r
       CDC_LAB_USER: `${uid}:${gid}`,
       CDC_LAB_STATE: standingFolder(stateDir),
       CDC_LAB_IMAGE_LAB: labImage().name,
-      // Nothing of the shell's own: Debezium's profile is for Compose alone.
-      COMPOSE_PROFILES: '',
-      CDC_LAB_SOURCE: '',
-      CDC_LAB_SOURCE_URL: '',
-      CDC_LAB_SINK: '',
-      CDC_LAB_SINK_URL: '',
+      ...standingPair(lab?.spec.engines ?? OWN_ENGINES),
       CDC_LAB_SEED: String(lab?.spec.seed ?? ''),
       CDC_LAB_ROWS: String(lab?.spec.seedRows ?? ''),
     },

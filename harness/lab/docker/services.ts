@@ -7,10 +7,8 @@ import { aliasOf } from '../../runtimes/docker/labels.ts';
 import type { ContainerSpec } from '../../runtimes/docker/launch.ts';
 import type { ServiceSpec } from '../../runtimes/process/service-spec.ts';
 import type { InstancePlan } from '../instance-plan.ts';
-import { containerUser, type DockerLabContext } from './context.ts';
+import { containerUser, type DockerLabContext, INSIDE_PORT } from './context.ts';
 
-/** Where every worker and verifier listens, in a container of its own. */
-export const INSIDE_PORT = 8083;
 export const POSTGRES_PORT = 5432;
 /** Where the image has the project. */
 const IMAGE_DIR = '/app';

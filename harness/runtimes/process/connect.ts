@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { PROJECT_DIR } from '../../project.ts';
+import { type ConnectJvm, type ConnectWorker, connectJvm, workerProperties } from '../connect-worker.ts';
 import type { ServiceSpec } from './service-spec.ts';
 
 const ENGINES = join(PROJECT_DIR, '.cache', 'engines');
@@ -10,7 +11,7 @@ const CHECKSUMS = join(PROJECT_DIR, 'harness/setup/engines-jars.sha256');
 /** Made by `harness/setup/engines.sh` with -XX:ArchiveClassesAtExit: a third less work at each start. */
 export const CONNECT_CLASS_ARCHIVE = join(PROJECT_DIR, '.cache', 'connect.jsa');
 
-export interface ConnectOptions {
+export interface ConnectOptions extends ConnectWorker {
   /** Of the service. */
   readonly name: string;
   /** For its properties; all that it has to remember is in Kafka. */
@@ -18,28 +19,7 @@ export interface ConnectOptions {
   readonly log: string;
   /** Of the REST API, on 127.0.0.1. */
   readonly port: number;
-  readonly bootstrapServers: readonly string[];
-  /** Of the Connect cluster: its group, and the end of the names of its three topics. */
-  readonly cluster: string;
-  /** `small` starts quickly; `throughput` has a larger heap and the optimising compiler, for benchmarks. */
-  readonly jvm?: 'small' | 'throughput';
-  /** Over the worker's properties. */
-  readonly properties?: Readonly<Record<string, string>>;
-}
-
-/** Names of a Connect cluster's group and topics. */
-export function connectNames(cluster: string): {
-  readonly group: string;
-  readonly topics: { readonly configs: string; readonly offsets: string; readonly status: string };
-} {
-  return {
-    group: `connect-cluster-${cluster}`,
-    topics: {
-      configs: `connect-configs-${cluster}`,
-      offsets: `connect-offsets-${cluster}`,
-      status: `connect-status-${cluster}`,
-    },
-  };
+  readonly jvm?: ConnectJvm;
 }
 
 /**
@@ -52,14 +32,14 @@ export function prepareConnect(options: ConnectOptions): ServiceSpec {
   const classPath = connectClassPath();
   mkdirSync(options.dataDir, { recursive: true });
   const properties = join(options.dataDir, 'connect.properties');
-  const lines = Object.entries(workerProperties(options)).map(([key, value]) => `${key}=${value}\n`);
+  const lines = Object.entries(propertiesOf(options)).map(([key, value]) => `${key}=${value}\n`);
   writeFileSync(properties, `# Written by cdc-lab.\n${lines.join('')}`);
   return {
     name: options.name,
     kind: 'worker',
     command: 'java',
     args: [
-      ...jvmFlags(options.jvm ?? 'small'),
+      ...jvmFlags(options.jvm),
       `-Dlog4j2.configurationFile=${join(PROJECT_DIR, 'harness/runtimes/process/connect-log4j2.xml')}`,
       '-cp',
       classPath,
@@ -78,53 +58,19 @@ export function prepareConnect(options: ConnectOptions): ServiceSpec {
   };
 }
 
-/**
- * What a user runs who starts from Kafka's own `config/connect-distributed.properties`, offsets flushed every 10 s
- * included, with one partition for each internal topic, and as many copies of it as the brokers make by default.
- */
-function workerProperties(options: ConnectOptions): Record<string, string> {
-  const { group, topics } = connectNames(options.cluster);
-  return {
-    'bootstrap.servers': options.bootstrapServers.join(','),
-    'group.id': group,
-    'config.storage.topic': topics.configs,
-    'config.storage.replication.factor': '-1',
-    'offset.storage.topic': topics.offsets,
-    'offset.storage.partitions': '1',
-    'offset.storage.replication.factor': '-1',
-    'status.storage.topic': topics.status,
-    'status.storage.partitions': '1',
-    'status.storage.replication.factor': '-1',
-    'offset.flush.interval.ms': String(OFFSET_FLUSH_INTERVAL_MS),
-    'key.converter': 'org.apache.kafka.connect.json.JsonConverter',
-    'value.converter': 'org.apache.kafka.connect.json.JsonConverter',
+/** All of the worker's properties: those of every runtime, and where this one has what. */
+function propertiesOf(options: ConnectOptions): Record<string, string> {
+  const place = {
     listeners: `http://127.0.0.1:${options.port}`,
     'rest.advertised.host.name': '127.0.0.1',
     'plugin.path': join(ENGINES, 'plugins'),
-    // Both plug-ins declare themselves (KIP-898): no need to scan every class of them.
-    'plugin.discovery': 'service_load',
-    'config.providers': 'env',
-    'config.providers.env.class': 'org.apache.kafka.common.config.provider.EnvVarConfigProvider',
-    // The environment holds more than the one secret that a connector is meant to see.
-    'config.providers.env.param.allowlist.pattern': '^PGPASSWORD$',
-    ...options.properties,
   };
+  return workerProperties({ ...options, properties: { ...place, ...options.properties } });
 }
 
-/** As Kafka ships it; the default of a worker that says nothing is 60 s. */
-export const OFFSET_FLUSH_INTERVAL_MS = 10_000;
-
-/** What starts quickly, and is not in the way of everything else on the machine. */
-export const SMALL_JVM = ['-Xmx384m', '-Xms64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
-export const ENDS_WITHOUT_MEMORY = '-XX:+ExitOnOutOfMemoryError';
-
-function jvmFlags(jvm: 'small' | 'throughput'): string[] {
-  const archive = existsSync(CONNECT_CLASS_ARCHIVE)
-    ? [`-XX:SharedArchiveFile=${CONNECT_CLASS_ARCHIVE}`, '-Xshare:auto']
-    : [];
-  const always = [ENDS_WITHOUT_MEMORY, ...archive];
-  if (jvm === 'throughput') return ['-Xmx1g', '-Xms512m', '-XX:+UseG1GC', ...always];
-  return [...SMALL_JVM, ...always];
+function jvmFlags(jvm: ConnectJvm | undefined): string[] {
+  if (!existsSync(CONNECT_CLASS_ARCHIVE)) return connectJvm(jvm);
+  return [...connectJvm(jvm), `-XX:SharedArchiveFile=${CONNECT_CLASS_ARCHIVE}`, '-Xshare:auto'];
 }
 
 /** Whether the jars are there, verified against today's checksums. */
