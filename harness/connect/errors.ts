@@ -3,6 +3,7 @@ import { tlsRefusal } from '../../verifier/connection/refusal.ts';
 
 /** Nothing answers at the address, or not in time. */
 export class ConnectUnreachable extends LabError {
+  readonly url: string;
   constructor(url: string, cause: unknown) {
     // `fetch failed` says nothing; its cause does.
     const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
@@ -13,6 +14,7 @@ export class ConnectUnreachable extends LabError {
     const said = why === null ? '' : `: ${why}`;
     super('CDC-5310', `Kafka Connect does not answer at ${url}${said}.`, { remedy, cause });
     this.name = 'ConnectUnreachable';
+    this.url = url;
   }
 }
 

@@ -47,7 +47,7 @@ async function twoSinks(engines: EnginePair = OWN_ENGINES) {
     },
     'sink',
   );
-  return { workers, asked, second };
+  return { workers, asked, first, second };
 }
 
 test('the tasks of all workers are one connector’s, and a pause goes to each', async () => {
@@ -86,4 +86,21 @@ test('one worker answers for a whole Connect cluster', async () => {
   const { workers, asked } = await twoSinks({ source: 'ts', sink: 'jdbc' });
   await workers.pause();
   expect(asked).toEqual(['0 PUT /connectors/s/pause']);
+});
+
+test('where one worker of a Connect cluster is down, the next is asked; where all are, each is named', async () => {
+  const { workers, asked, first, second } = await twoSinks({ source: 'ts', sink: 'jdbc' });
+  first.stop();
+  expect((await workers.status()).tasks).toMatchObject([{ id: 1, state: 'RUNNING' }]);
+  await workers.pause();
+  await workers.resume();
+  expect(asked).toEqual([
+    '1 GET /connectors/s/status',
+    '1 PUT /connectors/s/pause',
+    '1 PUT /connectors/s/resume',
+  ]);
+  second.stop();
+  const error = await workers.status().catch((cause: unknown) => cause);
+  expect(error).toMatchObject({ code: 'CDC-5310' });
+  expect(String(error)).toContain(`${first.url} and ${second.url}`);
 });

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
 import { ConnectClient } from '../connect/client.ts';
+import { ConnectUnreachable } from '../connect/errors.ts';
+import { engineOf } from '../lab/engines.ts';
 import type { Instance, SinkWorker } from '../lab/instance.ts';
-import { sinkHosts } from '../lab/sink-workers.ts';
+import { sinkWorkers } from '../lab/sink-workers.ts';
 import type { CrashPointState, WorkerRole } from './access.ts';
 import { requestJson } from './http-json.ts';
 
@@ -18,7 +20,10 @@ type Hosted = Pick<
   'captureUrl' | 'sinkWorkerUrl' | 'moreSinks' | 'services' | 'engines' | 'connectors' | 'reach'
 >;
 
-/** The workers of one half of the pipeline, asked as if they were one: what is asked of a connector goes to all. */
+/**
+ * The workers of one half of the pipeline, asked as if they were one. Each of ours knows its own task only: what is asked
+ * of a connector goes to all. Any of a Connect cluster answers for all: the next is asked where one does not answer.
+ */
 export class Workers {
   readonly #instance: Hosted;
   readonly #role: WorkerRole;
@@ -30,8 +35,13 @@ export class Workers {
 
   get #hosts(): readonly [SinkWorker, ...SinkWorker[]] {
     const { services, captureUrl } = this.#instance;
-    if (this.#role === 'sink') return sinkHosts(this.#instance);
+    if (this.#role === 'sink') return sinkWorkers(this.#instance);
     return [{ service: services.capture, url: captureUrl }];
+  }
+
+  get #isCluster(): boolean {
+    const { engines } = this.#instance;
+    return engineOf(this.#role === 'sink' ? 'sink' : 'source', engines).host === 'connect';
   }
 
   get #connector(): string {
@@ -66,15 +76,16 @@ export class Workers {
   }
 
   /** Offsets are the connector's, not a worker's: the first that answers has them all. */
-  async offsets(): Promise<readonly OffsetAnswer[]> {
-    return this.#client(this.#hosts[0]).offsets(this.#connector);
+  offsets(): Promise<readonly OffsetAnswer[]> {
+    return this.#firstThatAnswers((client) => client.offsets(this.#connector));
   }
 
   /**
-   * All tasks. That of a worker which does not answer is UNASSIGNED, as Connect says of one whose worker is gone.
+   * All tasks. In workers of ours, that of a worker which does not answer is UNASSIGNED, as Connect says of one whose worker is gone.
    * @throws where none answers.
    */
   async status(): Promise<StatusAnswer> {
+    if (this.#isCluster) return this.#firstThatAnswers((client) => client.status(this.#connector));
     const hosts = this.#hosts;
     const answers = await Promise.allSettled(hosts.map((host) => this.#client(host).status(this.#connector)));
     const first = answers.find((answer) => answer.status === 'fulfilled');
@@ -86,12 +97,31 @@ export class Workers {
     return { ...first.value, tasks };
   }
 
-  async pause(): Promise<void> {
-    for (const host of this.#hosts) await this.#client(host).pause(this.#connector);
+  pause(): Promise<void> {
+    return this.#tell((client) => client.pause(this.#connector));
   }
 
-  async resume(): Promise<void> {
-    for (const host of this.#hosts) await this.#client(host).resume(this.#connector);
+  resume(): Promise<void> {
+    return this.#tell((client) => client.resume(this.#connector));
+  }
+
+  async #tell(what: (client: ConnectClient) => Promise<void>): Promise<void> {
+    if (this.#isCluster) return this.#firstThatAnswers(what);
+    for (const host of this.#hosts) await what(this.#client(host));
+  }
+
+  /** @throws ConnectUnreachable with the address of each; what the first that answers says, where that is an error. */
+  async #firstThatAnswers<T>(ask: (client: ConnectClient) => Promise<T>): Promise<T> {
+    const silent: ConnectUnreachable[] = [];
+    for (const host of this.#hosts) {
+      try {
+        return await ask(this.#client(host));
+      } catch (error) {
+        if (!(error instanceof ConnectUnreachable)) throw error;
+        silent.push(error);
+      }
+    }
+    throw new ConnectUnreachable(silent.map(({ url }) => url).join(' and '), silent[0]?.cause);
   }
 
   #crashPoint(method: string, { url }: SinkWorker, point = '', body?: unknown): Promise<unknown> {
