@@ -171,10 +171,11 @@ class TableRun {
   }
 
   async #hold(): Promise<void> {
-    const held = this.#options.crashPoints.reach(CRASH_POINTS.midSnapshotChunk);
-    if (held === undefined) return;
-    await this.#arrived(0);
-    await unlessAborted(held, this.#options.signal);
+    const { crashPoints, signal } = this.#options;
+    // Whoever kills at the announcement finds the checkpoint of the chunk before.
+    if (crashPoints.holds(CRASH_POINTS.midSnapshotChunk)) await this.#arrived(0);
+    const held = crashPoints.reach(CRASH_POINTS.midSnapshotChunk);
+    if (held !== undefined) await unlessAborted(held, signal);
   }
 
   /** Encodes a chunk slice by slice, a few ahead of Kafka's acknowledgements. */

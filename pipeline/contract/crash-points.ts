@@ -9,7 +9,7 @@ export const CRASH_POINTS = {
   afterProduceBeforeAck: 'capture.after-produce-before-ack',
   /** The position is in the offsets topic; PostgreSQL has not been told. */
   afterOffsetBeforeFlush: 'capture.after-offset-before-flush',
-  /** A snapshot's chunk is read; nothing of it is sent. */
+  /** A snapshot's chunk is read; nothing of it is sent, and the chunk before it is checkpointed. */
   midSnapshotChunk: 'capture.mid-snapshot-chunk',
   /** Records are fetched; nothing is applied. */
   afterFetch: 'sink.after-fetch',
@@ -25,4 +25,6 @@ export type CrashPoint = (typeof CRASH_POINTS)[keyof typeof CRASH_POINTS];
 export interface CrashPoints {
   /** Undefined, at once, unless this point is armed; else a promise that resolves when the point is released. */
   reach(point: CrashPoint): Promise<void> | undefined;
+  /** Whether who reaches this point now would wait: for what must be done before the point is announced. */
+  holds(point: CrashPoint): boolean;
 }

@@ -47,6 +47,7 @@ export function testContext(
         trap?.arrive();
         return trap?.wait;
       },
+      holds: (point) => armed.has(point),
     },
     defects: options.defects ?? [],
     counts,

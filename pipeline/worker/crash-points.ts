@@ -56,6 +56,10 @@ export class ControlledCrashPoints implements CrashPoints {
     return point.released.promise;
   }
 
+  holds(name: CrashPoint): boolean {
+    return this.#armed.get(name)?.skip === 0;
+  }
+
   report(): CrashPointReport {
     const all = [...this.#armed];
     return {
@@ -68,4 +72,4 @@ export class ControlledCrashPoints implements CrashPoints {
 }
 
 /** For a worker that was started without `--crash-points`. */
-export const NO_CRASH_POINTS: CrashPoints = { reach: () => undefined };
+export const NO_CRASH_POINTS: CrashPoints = { reach: () => undefined, holds: () => false };

@@ -49,6 +49,10 @@ export class TestCrashPoints {
     return new Promise((resolve) => this.waiting.set(point, resolve));
   }
 
+  holds(point: CrashPoint): boolean {
+    return this.#armed.get(point) === 0;
+  }
+
   release(point: CrashPoint): void {
     this.#armed.delete(point);
     this.waiting.get(point)?.();
