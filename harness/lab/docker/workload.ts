@@ -1,3 +1,4 @@
+import type Docker from 'dockerode';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { findService } from '../../runtimes/docker/containers.ts';
 import { launch } from '../../runtimes/docker/launch.ts';
@@ -14,6 +15,8 @@ import { containerOf, inNetwork } from './services.ts';
 
 const BEGIN_TIMEOUT_MS = 60_000;
 const LAST_LINES = 15;
+/** A week: a workload that should end by itself is bounded by its transactions, not by this. */
+const FINISH_TIMEOUT_MS = 7 * 24 * 3_600_000;
 
 /** Starts a workload in a container, beside those that run. */
 export async function startWorkload(
@@ -38,7 +41,7 @@ export async function startWorkload(
   let summary: Promise<WorkloadSummary> | undefined;
   // Looks only once somebody asks: who leaves the workload running must not wait for its end.
   const finished = (): Promise<WorkloadSummary> => {
-    summary ??= container.wait().then(async () => summaryOf(await readLog(container, LAST_LINES), service));
+    summary ??= summaryAtEnd(container, service);
     return summary;
   };
   return {
@@ -62,6 +65,19 @@ function freeName(services: readonly ServiceInfo[], instance: string): string {
     const name = number === 1 ? `workload@${instance}` : `workload-${number}@${instance}`;
     if (!busy.has(name)) return name;
   }
+}
+
+/**
+ * Looks again and again: the engine's own wait is one request, which its client gives up after a while, and then
+ * neither fulfils nor rejects.
+ */
+async function summaryAtEnd(container: Docker.Container, service: string): Promise<WorkloadSummary> {
+  await waitUntil(async () => ((await container.inspect()).State.Running ? undefined : true), {
+    timeoutMs: FINISH_TIMEOUT_MS,
+    pauseMs: 20,
+    maxPauseMs: 300,
+  });
+  return summaryOf(await readLog(container, LAST_LINES), service);
 }
 
 function summaryOf(lastLines: string, service: string): WorkloadSummary {

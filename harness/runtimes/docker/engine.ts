@@ -2,6 +2,7 @@ import Docker from 'dockerode';
 import { execa } from 'execa';
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 
+/** A request that takes longer is given up, and once its answer has begun nobody is told: nothing may wait by one. */
 const ENGINE_TIMEOUT_MS = 120_000;
 
 /**
