@@ -40,13 +40,15 @@ export async function readCatalogues(config: VerifierConfig, connections: Connec
 /**
  * A column or table that the copy lacks may have been made at the source a moment ago: it is held against the sink
  * only behind another fence. @throws where that one is not passed.
+ * @param known What was read before and cannot have changed; undefined: it is read anew.
  */
 export async function settledCatalogues(
   config: VerifierConfig,
   connections: Connections,
   passFence: PassFence,
+  known?: Catalogues,
 ): Promise<Catalogues> {
-  const before = await readCatalogues(config, connections);
+  const before = known ?? (await readCatalogues(config, connections));
   const lacking = before.expected.filter((table) => lacksColumns(table, before.copies.get(table.id)));
   if (lacking.length === 0) return before;
   if ((await passFence()) !== 'passed') {

@@ -39,7 +39,10 @@ export class OpenConnections implements Connections, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const all = await Promise.allSettled([this.#source, this.#sink, this.#kafka]);
-    for (const one of all) if (one.status === 'fulfilled') await one.value?.[Symbol.asyncDispose]();
+    const opened = all.flatMap((one) =>
+      one.status === 'fulfilled' && one.value !== null ? [one.value] : [],
+    );
+    await Promise.all(opened.map((one) => one[Symbol.asyncDispose]()));
   }
 }
 

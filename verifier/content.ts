@@ -57,7 +57,8 @@ export async function compareContent(
   const byFence = async (tables: readonly Table[]): Promise<void> => {
     if (tables.length === 0) return;
     const { config, signal } = context;
-    const own = await compareByFence(tables, { config, catalogues, passFence, signal });
+    const { source, sink } = context;
+    const own = await compareByFence(tables, { config, catalogues, passFence, signal, source, sink });
     comparison = own.report;
     for (const [id, answer] of own.answers) answers.set(id, answer);
   };

@@ -153,33 +153,6 @@ export class Database implements AsyncDisposable {
   }
 }
 
-/** Both databases, opened at once. */
-export interface BothDatabases extends AsyncDisposable {
-  readonly source: Database;
-  readonly sink: Database;
-}
-
-/** @throws LabError CDC-4010, as {@link Database.connect}, where one cannot be reached: then neither stays open. */
-export async function connectBoth(
-  sourceUrl: string,
-  sinkUrl: string,
-  statementTimeoutMs: number,
-): Promise<BothDatabases> {
-  const [source, sink] = await Promise.allSettled([
-    Database.connect('source', sourceUrl, statementTimeoutMs),
-    Database.connect('sink', sinkUrl, statementTimeoutMs),
-  ]);
-  const close = async (): Promise<void> => {
-    for (const one of [source, sink]) if (one.status === 'fulfilled') await one.value[Symbol.asyncDispose]();
-  };
-  const failed = [source, sink].find((one) => one.status === 'rejected');
-  if (source.status === 'fulfilled' && sink.status === 'fulfilled') {
-    return { source: source.value, sink: sink.value, [Symbol.asyncDispose]: close };
-  }
-  await close();
-  throw failed?.reason;
-}
-
 /** Quotes an identifier. */
 export function ident(name: string): string {
   return pg.escapeIdentifier(name);

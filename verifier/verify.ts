@@ -26,6 +26,8 @@ export interface VerifyOptions {
   readonly checks: readonly Check[];
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
+  /** Open already, and closed in the end; undefined: opened when first asked for. */
+  readonly connections?: OpenConnections | undefined;
   /** Kept by a service from one verification to the next. */
   readonly memory?: Memory;
   /** Is given what the comparison found, with the rows' values, which no report has. */
@@ -43,7 +45,7 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   const { config, checks } = options;
   const timeout = AbortSignal.timeout(options.deadlineMs + config.compareTimeoutMs);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
-  await using connections = new OpenConnections(config);
+  await using connections = options.connections ?? new OpenConnections(config);
   const catalogues = onceRead(() => readCatalogues(config, connections));
   const topics = async (): Promise<ReadonlyMap<string, string>> => topicsOf(config, await catalogues());
   const view = new PipelineView(config, connections, async () => [...(await topics()).values()]);
@@ -56,7 +58,9 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     return tag === 'passed' ? 'passed' : tag === 'in-progress' ? 'sync-in-progress' : 'no-evidence';
   };
   // Anew behind the fence: what it waited for may have made the sink's tables, or a column of them.
-  const settled = onceRead(() => settledCatalogues(config, connections, settleFence));
+  const settled = onceRead(async () =>
+    settledCatalogues(config, connections, settleFence, waitsFor(config) ? undefined : await catalogues()),
+  );
   // Before the topics are read, and before a check has a snapshot open that a refusal would abort.
   const processed = fence.tag === 'passed' ? await processedBy(config, connections, topics) : null;
   const context: CheckContext = {
@@ -91,6 +95,11 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   if (content !== null) options.onContent?.(content);
   const toLsn = await currentLsn(connections);
   return buildReport({ fence, outcomes, content, context, toLsn, durationMs: performance.now() - startedMs });
+}
+
+/** Without a pipeline to follow, the fence is passed at once: nothing can have changed behind it. */
+function waitsFor({ kafka, source, sink, connectors }: VerifierConfig): boolean {
+  return kafka !== null || source.slot !== null || sink.subscription !== null || connectors.length > 0;
 }
 
 async function processedBy(

@@ -65,6 +65,14 @@ export function ofValue(at: string, sides: readonly Column[]): ColumnHash {
   return exact === undefined ? ofText(`ROW(${at})::text COLLATE "C"`) : (seed) => exact(at, seed);
 }
 
+/**
+ * Of an integer that numbers a block of keys: alike for equal integers of any width, and 0 for NULL. The number's high
+ * word is folded in, so two blocks may have one hash: they then share a bucket, as others do.
+ */
+export function blockHash(type: string): (at: string) => string {
+  return (at) => `coalesce(hash${type}extended(${at}, ${constant(2)}), 0)`;
+}
+
 type Purpose = 'row' | 'key';
 
 /** The columns' hashes together. */

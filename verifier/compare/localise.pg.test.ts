@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { readCatalogue } from '../observe/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { fromBlocks } from './blocks.ts';
 import { type BadBuckets, differingKeys, type Way } from './localise.ts';
 import { pairTables } from './pairing.ts';
 import { differingBuckets, digest, type Suspect } from './scan.ts';
@@ -92,6 +93,63 @@ test('rows whose key is NULL in a copy without primary key are found beside thos
   for (const way of WAYS) {
     expect(await localise(pair, way)).toEqual([{ keyText: '[null]', sourceRows: 0, sinkRows: 1 }]);
   }
+});
+
+const NUMBERS = 'SELECT i * 7 - 9000 AS id FROM generate_series(1, 3000) i';
+
+test.each(['int2', 'int4', 'int8'])(
+  'of %s keys, negative ones too, what was planted is found in their blocks, whatever integer the copy has',
+  async (type) => {
+    await using pair = await databasePair();
+    await pair.onSource(
+      `CREATE TABLE items (id ${type} PRIMARY KEY, block text); INSERT INTO items ${NUMBERS}`,
+    );
+    await pair.onSink(`CREATE TABLE items (id int8 PRIMARY KEY, block text); INSERT INTO items ${NUMBERS}`);
+    for (const way of WAYS) expect(await localise(pair, way)).toEqual([]);
+    await pair.onSink(`DELETE FROM items WHERE id IN (-8993, 12000);
+      UPDATE items SET block = 'x' WHERE id BETWEEN -80 AND -60; INSERT INTO items VALUES (1e15)`);
+    const keys = ['-61', '-68', '-75', '-8993', '1000000000000000', '12000'];
+    for (const way of WAYS) {
+      expect((await localise(pair, way)).map(({ keyText }) => keyText)).toEqual(
+        keys.map((key) => `["${key}"]`),
+      );
+    }
+  },
+);
+
+test('blocks of keys are read by the index; without one, or of keys far apart, all rows are looked at', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`CREATE TABLE items (id int8 PRIMARY KEY, v text);
+    INSERT INTO items SELECT i, 'v' FROM generate_series(1, 20000) i; ANALYZE items`);
+  const tables = async () => {
+    const [ours, theirs] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
+    const table = ours.get('public.items');
+    if (table === undefined) throw new Error('no table');
+    return pairTables(table, theirs.get('public.items')).sides;
+  };
+  const wanted = { buckets: BUCKETS, rows: 20_000, bad: `'{3,4}'` };
+  const { source } = await tables();
+  const read = await fromBlocks(pair.source, source, wanted);
+  const plan = await pair.source.query(`EXPLAIN SELECT ${source.keyHash} FROM ${read}`);
+  expect(plan.map((row) => row['QUERY PLAN']).join('\n')).toMatch(/Index.* items_pkey/);
+  const [few] = await pair.source.query(`SELECT count(*)::text AS n FROM ${read}`);
+  const all = `SELECT count(*)::text AS n FROM items WHERE ${source.bucketHash} & ${BUCKETS - 1} IN (3, 4)`;
+  await pair.source.query('SET search_path = public');
+  expect(few).toEqual((await pair.source.query(all))[0]);
+  await pair.onSource('INSERT INTO items VALUES (9e18, NULL)');
+  expect(await fromBlocks(pair.source, source, wanted)).toBeNull();
+  await pair.onSink('ALTER TABLE items DROP CONSTRAINT items_pkey');
+  const { sink } = await tables();
+  expect(sink?.bucketHash).toBe(source.bucketHash);
+  expect(sink === null ? null : await fromBlocks(pair.sink, sink, wanted)).toBeNull();
+});
+
+test('neighbours that differ share a block: a sample tells how large the sketch must be', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`CREATE TABLE items (id int4 PRIMARY KEY, v text);
+    INSERT INTO items SELECT i, 'v' FROM generate_series(1, 40000) i`);
+  await pair.onSink(`UPDATE items SET v = 'x' WHERE id BETWEEN 2001 AND 4000`);
+  expect(await localise(pair, 'sketch')).toHaveLength(2000);
 });
 
 test('scattered differences are read back from the sketch; too many for it are found all the same', async () => {

@@ -44,6 +44,29 @@ export function wayFor({ bad, buckets, rows }: BadBuckets): Way {
   return share <= MOST_BAD ? 'sketch' : 'merge';
 }
 
+/** Bad buckets of which the rows that differ are counted, where they say of all others how many they hold. */
+const SAMPLED_BUCKETS = 16;
+/** How many more there may be than a sample says. */
+const SAMPLE_MARGIN = 1.5;
+
+/**
+ * Rows that differ, of both sides together. Keys that are neighbours share a bucket, and what goes wrong may be
+ * neighbours: how many of them differ in a bad bucket is told by a sample.
+ */
+async function sampledRows(
+  source: Database,
+  sink: Database,
+  pair: TablePair,
+  { bad, buckets, rows, knownRows }: BadBuckets,
+): Promise<number> {
+  const some = bad.slice(0, SAMPLED_BUCKETS);
+  let found = 0;
+  for await (const one of drillDown(source, sink, pair, { tag: 'buckets', bad: some, buckets, rows })) {
+    found += one.sourceRows + one.sinkRows;
+  }
+  return Math.ceil((found / Math.max(some.length, 1)) * bad.length * SAMPLE_MARGIN + knownRows + 50);
+}
+
 /**
  * Rows that differ, of both sides together: differences fall into buckets at random, so the share that stays good says
  * how many there were.
@@ -52,6 +75,16 @@ export function differingRows({ bad, buckets, knownRows }: BadBuckets): number {
   const good = Math.max(1 - bad.length / buckets, 1 - MOST_BAD);
   const keys = -Math.log(good) * buckets;
   return Math.ceil(2 * keys * 1.1 + knownRows + 50);
+}
+
+async function expectedRows(
+  source: Database,
+  sink: Database,
+  pair: TablePair,
+  found: BadBuckets,
+): Promise<number> {
+  const inBlocks = pair.sides.source.blocks !== null;
+  return inBlocks ? await sampledRows(source, sink, pair, found) : differingRows(found);
 }
 
 /**
@@ -67,8 +100,8 @@ export async function* differingKeys(
   way: Way = wayFor(found),
 ): AsyncGenerator<Suspect> {
   const { bad, buckets, rows } = found;
-  const inBad: Filter = { tag: 'buckets', bad, buckets };
-  const cells = way === 'sketch' ? cellCount(differingRows(found)) : null;
+  const inBad: Filter = { tag: 'buckets', bad, buckets, rows };
+  const cells = way === 'sketch' ? cellCount(await expectedRows(source, sink, pair, found)) : null;
   const sketched = cells === null ? null : await sketchedKeys(source, sink, pair, cells);
   const listed: bigint[] = [...(sketched ?? [])];
   // What cannot be read back from the sketch is found by looking at everything.

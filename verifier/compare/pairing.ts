@@ -1,4 +1,5 @@
 import { relationOf, type Table } from '../observe/catalogue.ts';
+import { type Blocks, blocksOf } from './blocks.ts';
 import { type ColumnPair, pairColumns } from './canonical.ts';
 import { hashOf } from './hash.ts';
 
@@ -20,6 +21,10 @@ export interface SideSql {
   readonly from: string;
   /** 64-bit hash of the key; of the whole row where there is no key. */
   readonly keyHash: string;
+  /** 64-bit hash that chooses a row's bucket: of its key, or of the block that the key is in. */
+  readonly bucketHash: string;
+  /** Null where keys fall into buckets one by one. */
+  readonly blocks: Blocks | null;
   /** 64-bit hash of the row: an expression over all of its columns, to be computed once where it is used twice. */
   readonly rowHash: string;
   /** The key as a JSON array of texts: no two keys have the same, whatever they hold. */
@@ -54,10 +59,14 @@ function sideSql(
     of.map((c) => (side === 'source' ? c.sourceHash : c.sinkHash));
   const texts = key.map((c) => (side === 'source' ? c.sourceText : c.sinkText));
   const rowHash = hashOf(hashes(columns), 'row');
+  const keyHash = key.length === 0 ? rowHash : hashOf(hashes(key), 'key');
+  const blocks = blocksOf(key, side);
   return {
     from: `${relationOf(table)} AS compared`,
     rowHash,
-    keyHash: key.length === 0 ? rowHash : hashOf(hashes(key), 'key'),
+    keyHash,
+    bucketHash: blocks?.hash ?? keyHash,
+    blocks,
     keyText: key.length === 0 ? `(${rowHash})::text` : `jsonb_build_array(${texts.join(', ')})::text`,
   };
 }

@@ -1,4 +1,5 @@
 import type { Database } from '../postgres.ts';
+import { fromBlocks } from './blocks.ts';
 import { mixed } from './hash.ts';
 import type { SideSql, TablePair } from './pairing.ts';
 
@@ -33,7 +34,7 @@ export async function digest(database: Database, side: SideSql | null, buckets: 
   if (side === null) return { rows: 0, buckets: new Map() };
   const sql = `
     SELECT b::text, count(*)::text AS n, sum(h)::text AS s1, sum(${mixed('h')})::text AS s2
-    FROM (SELECT ${side.keyHash} & ${buckets - 1} AS b, ${side.rowHash} AS h FROM ${side.from} OFFSET 0) hashes
+    FROM (SELECT ${side.bucketHash} & ${buckets - 1} AS b, ${side.rowHash} AS h FROM ${side.from} OFFSET 0) hashes
     GROUP BY b`;
   let rows = 0;
   const sums = new Map<number, string>();
@@ -59,7 +60,12 @@ interface Line {
 
 /** Rows to be looked at one by one: those of some buckets, those whose keys have these hashes, or all. */
 export type Filter =
-  | { readonly tag: 'buckets'; readonly bad: readonly number[]; readonly buckets: number }
+  | {
+      readonly tag: 'buckets';
+      readonly bad: readonly number[];
+      readonly buckets: number;
+      readonly rows: number;
+    }
   | { readonly tag: 'hashes'; readonly hashes: readonly bigint[] }
   | { readonly tag: 'all' };
 
@@ -152,10 +158,11 @@ const LINES_PER_FETCH = 1_000;
 async function* lines(database: Database, side: SideSql | null, filter: Filter): AsyncGenerator<Line> {
   if (side === null) return;
   const { where, values } = conditionOf(side, filter);
+  const blocks = filter.tag === 'buckets' ? await fromBlocks(database, side, { ...filter, bad: '$1' }) : null;
+  const read = blocks ?? `${side.from} WHERE ${where}`;
   const sql = `
     SELECT k::text AS k, t, h::text AS h
-    FROM (SELECT ${side.keyHash} AS k, ${side.keyText} AS t, ${side.rowHash} AS h
-          FROM ${side.from} WHERE ${where} OFFSET 0) hashes
+    FROM (SELECT ${side.keyHash} AS k, ${side.keyText} AS t, ${side.rowHash} AS h FROM ${read} OFFSET 0) hashes
     ORDER BY hashes.k`;
   for await (const row of database.stream('cdc_lab_drill', sql, values, LINES_PER_FETCH)) {
     yield { keyHash: BigInt(row.k ?? 0), keyText: row.t ?? '', rowHash: row.h ?? '' };
@@ -172,7 +179,7 @@ export function conditionOf(side: SideSql, filter: Filter): { where: string; val
       return { where: among(side.keyHash), values: [filter.hashes.map(String)] };
     case 'buckets':
       return {
-        where: among(`(${side.keyHash} & ${filter.buckets - 1})`),
+        where: among(`(${side.bucketHash} & ${filter.buckets - 1})`),
         values: [filter.bad.map(String)],
       };
   }

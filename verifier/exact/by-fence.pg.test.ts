@@ -34,6 +34,8 @@ async function bySlot(pair: DatabasePair, passFence: PassFence): Promise<FencedA
     catalogues,
     passFence,
     signal,
+    source: async () => pair.source,
+    sink: async () => pair.sink,
   });
 }
 

@@ -5,6 +5,7 @@ import type { VerifierConfig } from '../config.ts';
 import { printLsn } from '../lsn.ts';
 import type { Table } from '../observe/catalogue.ts';
 import { shapeOf } from '../observe/copy-shape.ts';
+import type { Connections } from '../observe/pipeline.ts';
 import type { ComparisonReport } from '../report.ts';
 import { compareExactly } from './exact.ts';
 import type { Outcome } from './run.ts';
@@ -17,7 +18,7 @@ export interface FencedAnswers {
   readonly report: ComparisonReport;
 }
 
-interface Context {
+interface Context extends Pick<Connections, 'source' | 'sink'> {
   readonly config: VerifierConfig;
   readonly catalogues: Catalogues;
   readonly passFence: PassFence;
@@ -73,7 +74,10 @@ async function bySlot(
 ): Promise<FencedAnswers> {
   const { maxSettledKeys, touchedKeys: keys, touchedBytes: bytes } = config.thresholds;
   const options = {
-    ...databasesOf(config),
+    sourceUrl: config.source.url,
+    sinkUrl: config.sink.url,
+    statementTimeoutMs: config.compareTimeoutMs,
+    ...boundsOf(config),
     passFence,
     maxSettledKeys,
     limits: { keys, bytes },
@@ -107,15 +111,16 @@ function shareOf({ tables, touchedKeys }: Outcome): number {
 
 async function standing(
   pairs: readonly Copy[],
-  { config, signal }: Context,
+  { config, signal, source, sink }: Context,
   mode: 'quiesce' | 'none',
 ): Promise<FencedAnswers> {
   const startedMs = performance.now();
   const quietMs = mode === 'none' ? 0 : QUIET_MS;
   const deadlineAtMs = startedMs + config.deadlineMs;
   const { maxSettledKeys } = config.thresholds;
-  const options = { ...databasesOf(config), maxSettledKeys, quietMs, deadlineAtMs, signal };
-  const { answers, ...outcome } = await compareStill(pairs, options);
+  const options = { ...boundsOf(config), maxSettledKeys, quietMs, deadlineAtMs, signal };
+  const both = { source: await source(), sink: await sink() };
+  const { answers, ...outcome } = await compareStill(pairs, both, options);
   const windowMs = Math.round(performance.now() - startedMs);
   const report = { ...NOT_COMPARED, mode, attempts: 1, windowMs, ...snapshotsOf(config, outcome) };
   return { answers, report };
@@ -127,13 +132,6 @@ function snapshotsOf({ snapshotBoundMs }: VerifierConfig, { windows, parts, long
   return { snapshotBoundMs, windows, parts, longestSnapshotMs: Math.round(longestSnapshotMs) };
 }
 
-function databasesOf({ source, sink, compareTimeoutMs, versionColumn, ...config }: VerifierConfig) {
-  return {
-    sourceUrl: source.url,
-    sinkUrl: sink.url,
-    statementTimeoutMs: compareTimeoutMs,
-    versionColumn,
-    snapshotBoundMs: config.snapshotBoundMs,
-    mostRowsPerPart: config.thresholds.rowsPerPart ?? undefined,
-  };
+function boundsOf({ versionColumn, snapshotBoundMs, thresholds }: VerifierConfig) {
+  return { versionColumn, snapshotBoundMs, mostRowsPerPart: thresholds.rowsPerPart ?? undefined };
 }

@@ -145,13 +145,13 @@ test('rows at rest are compared in parts too: duplicates, keys that are NULL, an
     quietMs: 1,
     deadlineAtMs: performance.now() + 30_000,
   };
-  const { answers, parts } = await compareStill([TABLE], options);
+  const { answers, parts } = await compareStill([TABLE], pair, options);
   const answer = answers.get(TABLE.id);
   if (answer === undefined || answer instanceof Error) throw answer;
   expect(answer.counts).toEqual({ missing: 0, extra: 901, stale: 0, corrupted: 0, duplicate: 1 });
   // Two reads, and parts by the larger side: 1,000 rows at the source alone would make ten.
   expect(parts).toBeGreaterThan(14);
   await pair.onSink('DELETE FROM items WHERE a IS NULL');
-  const again = await compareStill([TABLE], { ...options, quietMs: 0 });
+  const again = await compareStill([TABLE], pair, { ...options, quietMs: 0 });
   expect(again.answers.get(TABLE.id)).toMatchObject({ counts: { extra: 900, duplicate: 1 } });
 });

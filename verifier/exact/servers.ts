@@ -20,10 +20,10 @@ const SAMPLE = `
  */
 export async function mustHashAlike(source: Database, sink: Database): Promise<void> {
   const encoding = `SELECT current_setting('server_encoding') AS name`;
-  const [from, to] = [(await source.one(encoding)).name, (await sink.one(encoding)).name];
+  const [{ name: from }, { name: to }] = await Promise.all([source.one(encoding), sink.one(encoding)]);
   if (from !== to) throw new Error(`the source's encoding is ${from} and the sink's is ${to}`);
   const sample = from === 'UTF8' ? SAMPLE : SAMPLE.replace('é€', '');
-  const [ours, theirs] = [await source.one(sample), await sink.one(sample)];
+  const [ours, theirs] = await Promise.all([source.one(sample), sink.one(sample)]);
   if (ours.hash !== theirs.hash) throw new Error('the two servers hash one and the same row differently');
 }
 

@@ -4,16 +4,13 @@ import { Deadline } from '../compare/deadline.ts';
 import { pairTables, type TablePair } from '../compare/pairing.ts';
 import { type Boundary, boundaryAfter } from '../compare/ranges.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
-import { connectBoth, type Database } from '../postgres.ts';
+import type { Database } from '../postgres.ts';
 import { type Answer, compareInParts, type Outcome } from './run.ts';
 import { mustHashAlike } from './servers.ts';
 import { compareTouched, type DigestedComparison, type Part, type Sums } from './table.ts';
 import { beginBounded, type Copy, copyOf, NotExact, type Snapshot } from './window.ts';
 
 export interface StillOptions {
-  readonly sourceUrl: string;
-  readonly sinkUrl: string;
-  readonly statementTimeoutMs: number;
   readonly maxSettledKeys: number;
   readonly versionColumn: string;
   readonly snapshotBoundMs: number;
@@ -29,14 +26,22 @@ export interface StillOutcome extends Pick<Outcome, 'windows' | 'parts' | 'longe
   readonly answers: ReadonlyMap<string, Answer>;
 }
 
+/** Connections to both sides, of which nobody else makes use meanwhile. */
+export interface BothDatabases {
+  readonly source: Database;
+  readonly sink: Database;
+}
+
 /**
  * Compares tables that stand still. It needs nothing but SELECT. A table's answer counts only where two reads, apart
  * in time, gave the same of both sides; a table that keeps moving ends as {@link NotExact}.
  */
-export async function compareStill(tables: readonly Copy[], options: StillOptions): Promise<StillOutcome> {
-  const { sourceUrl, sinkUrl, statementTimeoutMs, quietMs, signal } = options;
-  await using both = await connectBoth(sourceUrl, sinkUrl, statementTimeoutMs);
-  const { source, sink } = both;
+export async function compareStill(
+  tables: readonly Copy[],
+  { source, sink }: BothDatabases,
+  options: StillOptions,
+): Promise<StillOutcome> {
+  const { quietMs, signal } = options;
   await mustHashAlike(source, sink);
   const tally = { windows: 0, parts: 0, longestSnapshotMs: 0 };
   const read = async (open: readonly Copy[]): Promise<ReadonlyMap<string, Answer>> => {

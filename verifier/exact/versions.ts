@@ -84,7 +84,7 @@ export async function hashRows(
   const { where, values } = keyFilter(pair, side, keyTexts);
   const rows = await database.query(
     `SELECT t, b::text AS b, h::text AS h1, ${mixed('h')}::text AS h2
-     FROM (SELECT ${sql.keyText} AS t, ${sql.keyHash} & ${buckets - 1} AS b, ${sql.rowHash} AS h
+     FROM (SELECT ${sql.keyText} AS t, ${sql.bucketHash} & ${buckets - 1} AS b, ${sql.rowHash} AS h
            FROM ${sql.from} WHERE ${where} OFFSET 0) hashes`,
     values,
   );

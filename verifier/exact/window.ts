@@ -213,9 +213,8 @@ const SILENCE_MS = 5_000;
 
 /** The server ends the transaction where the verifier no longer does. */
 export async function beginBounded(database: Database, boundMs: number): Promise<void> {
-  await database.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-  await database.query(`SET LOCAL idle_in_transaction_session_timeout = ${boundMs + SILENCE_MS}`);
-  await database.query(`SET LOCAL statement_timeout = ${boundMs}`);
+  await database.query(`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;
+    SET LOCAL idle_in_transaction_session_timeout = ${boundMs + SILENCE_MS}; SET LOCAL statement_timeout = ${boundMs}`);
 }
 
 async function intime<T>(work: Promise<T>, deadline: Deadline): Promise<T> {

@@ -1,21 +1,23 @@
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Check } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
+import { OpenConnections } from '../connections.ts';
 import type { Content } from '../content.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import { reshaped, shapeOf } from '../observe/copy-shape.ts';
 import { loadChecks } from '../plugins.ts';
-import { connectBoth, type Database } from '../postgres.ts';
+import type { Database } from '../postgres.ts';
 import type { Report } from '../report.ts';
 import { verify } from '../verify.ts';
 import { repairSql } from './repair.ts';
 import { republishSql } from './republish.ts';
 import { configOf, type VerifyRequest } from './request.ts';
 
+/** A question that is answered at once, or not at all. */
 const QUICK_MS = 10_000;
 
 /** Two PostgreSQL databases, made ready to be verified again and again. */
-export interface Pair {
+export interface Pair extends AsyncDisposable {
   verify(signal: AbortSignal): Promise<Verified>;
 }
 
@@ -33,44 +35,64 @@ export interface Verified {
  */
 export async function openPair(request: VerifyRequest): Promise<Pair> {
   const config = configOf(request);
-  const [slot, checks] = await Promise.all([progressSlot(config), loadChecks()]);
-  const followed = { ...config, source: { ...config.source, slot } };
-  return { verify: (signal) => verifyOnce(followed, checks, signal) };
+  const connections = new OpenConnections(config);
+  try {
+    const [slot, checks] = await Promise.all([progressSlot(config, connections), loadChecks()]);
+    return new ReadyPair({ ...config, source: { ...config.source, slot } }, checks, connections);
+  } catch (error) {
+    await connections[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** As {@link openPair}, for a configuration that is there already. */
 export async function pairOf(config: VerifierConfig): Promise<Pair> {
-  const checks = await loadChecks();
-  return { verify: (signal) => verifyOnce(config, checks, signal) };
+  return new ReadyPair(config, await loadChecks());
 }
 
-async function verifyOnce(
-  config: VerifierConfig,
-  checks: readonly Check[],
-  signal: AbortSignal,
-): Promise<Verified> {
-  let repair: string | null = null;
-  let republish: string | null = null;
-  const onContent = (content: Content): void => {
-    repair = repairSql(content, config.columnMap);
-    republish = republishSql(content);
-  };
-  const report = await verify({ config, checks, deadlineMs: config.deadlineMs, signal, onContent });
-  return { report, repair, republish };
+class ReadyPair implements Pair {
+  readonly #config: VerifierConfig;
+  readonly #checks: readonly Check[];
+  /** For the first verification, which closes them: another may be a long while later. */
+  #connections: OpenConnections | undefined;
+
+  constructor(config: VerifierConfig, checks: readonly Check[], connections?: OpenConnections) {
+    this.#config = config;
+    this.#checks = checks;
+    this.#connections = connections;
+  }
+
+  async verify(signal: AbortSignal): Promise<Verified> {
+    const [config, checks, connections] = [this.#config, this.#checks, this.#connections];
+    this.#connections = undefined;
+    let repair: string | null = null;
+    let republish: string | null = null;
+    const onContent = (content: Content): void => {
+      repair = repairSql(content, config.columnMap);
+      republish = republishSql(content);
+    };
+    const { deadlineMs } = config;
+    const report = await verify({ config, checks, deadlineMs, signal, connections, onContent });
+    return { report, repair, republish };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#connections?.[Symbol.asyncDispose]();
+  }
 }
 
 /** The slot by which the pipeline confirms: the one that was named, or that of the sink's subscription. */
-async function progressSlot(config: VerifierConfig): Promise<string | null> {
+async function progressSlot(config: VerifierConfig, connections: OpenConnections): Promise<string | null> {
   const { source, sink } = config;
   // Both are opened first: what cannot be reached is said before anything is compared.
-  await using both = await connectBoth(source.url, sink.url, QUICK_MS);
-  const { source: ours, sink: theirs } = both;
+  const [ours, theirs] = await Promise.all([connections.source(), connections.sink()]);
   await mustHaveColumns(config, theirs);
   const slot = sink.subscription === null ? source.slot : await slotOf(theirs, sink.subscription);
   if (slot === null) return null;
   const found = await ours.query(
     'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()',
     [slot],
+    QUICK_MS,
   );
   if (found.length > 0) return slot;
   throw new LabError('CDC-4064', `The source database has no logical replication slot ${slot}.`, {
@@ -94,6 +116,7 @@ async function slotOf(sink: Database, subscription: string): Promise<string> {
       `SELECT s.subslotname AS slot FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
        WHERE s.subname = $1 AND d.datname = current_database()`,
       [subscription],
+      QUICK_MS,
     )
     .catch((cause: unknown) => {
       throw new LabError('CDC-4064', `The sink's subscriptions cannot be read: ${messageOf(cause)}.`, {

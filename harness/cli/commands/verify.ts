@@ -20,7 +20,7 @@ const MAX_STDIN_BYTES = 16_384;
 
 /** Verifies any two PostgreSQL databases; needs no lab. Exits by the verdict, of `--every` by the worst. */
 export async function verify(context: CliContext, options: Record<string, unknown>): Promise<number> {
-  const pair = await pairFor(context, options);
+  await using pair = await pairFor(context, options);
   if (options.every === undefined) {
     const { report, repair, republish } = await pair.verify(context.signal);
     context.signal.throwIfAborted();

@@ -1,0 +1,70 @@
+import type { Column } from '../observe/catalogue.ts';
+import { type Database, ident } from '../postgres.ts';
+import type { ColumnPair } from './canonical.ts';
+import { blockHash } from './hash.ts';
+import type { SideSql } from './pairing.ts';
+
+/**
+ * Rows whose key is one integer fall into buckets by blocks of 64 neighbouring keys. The rows of a few buckets are then
+ * some ranges of the key, which its index finds; by the hash of each key they would be all over the table, and finding
+ * them a scan.
+ */
+export interface Blocks {
+  /** SQL: the hash of the number of the block that a row's key is in. */
+  readonly hash: string;
+  /** The key's column, where an index of this side begins with it. */
+  readonly indexed: string | null;
+}
+
+const INTEGERS = ['int2', 'int4', 'int8'];
+const BLOCK_BITS = 6;
+
+/** How that side's rows fall into blocks; null where the key is not one integer on both sides. */
+export function blocksOf(key: readonly ColumnPair[], side: 'source' | 'sink'): Blocks | null {
+  const [only, ...others] = key;
+  if (only === undefined || others.length > 0) return null;
+  const { source, sink } = only;
+  if (!isInteger(source) || (sink !== undefined && !isInteger(sink))) return null;
+  const own = side === 'source' ? source : (sink ?? source);
+  const at = ident(source.name);
+  const hash = blockHash(own.type)(`(${at} >> ${BLOCK_BITS})`);
+  return { hash, indexed: own.keyRank === 1 ? at : null };
+}
+
+function isInteger({ kind, type }: Column): boolean {
+  return kind === 'b' && INTEGERS.includes(type);
+}
+
+/** Blocks that a list of them is made for: so many more than there can be of full ones. */
+const SPARSE = 8;
+const FEW_BLOCKS = 10_000;
+/** A name that no column has. */
+const BLOCK = ident('cdc-lab block');
+
+/**
+ * What stands behind FROM, in the place of the table, to read the rows of some buckets by the index; null where there
+ * is none, or keys are so far apart that the blocks would be too many. The database must be inside a snapshot.
+ * @param rows Of the table, about.
+ * @param bad Placeholder of the buckets' numbers: `$1`, a bigint[].
+ */
+export async function fromBlocks(
+  database: Database,
+  side: SideSql,
+  { buckets, rows, bad }: { buckets: number; rows: number; bad: string },
+): Promise<string | null> {
+  const at = side.blocks?.indexed ?? null;
+  if (at === null) return null;
+  const ends = await database.one(`
+    SELECT (min(${at}) >> ${BLOCK_BITS})::text AS first, (max(${at}) >> ${BLOCK_BITS})::text AS last
+    FROM ${side.from}`);
+  const [first, last] = [BigInt(ends.first ?? 0), BigInt(ends.last ?? 0)];
+  if (last - first > BigInt(Math.ceil((rows * SPARSE) / 2 ** BLOCK_BITS) + FEW_BLOCKS)) return null;
+  return `(
+    SELECT own.* FROM generate_series(${first}::int8, ${last}::int8) AS blocks(${BLOCK})
+    JOIN LATERAL (
+      SELECT * FROM ${side.from}
+      WHERE ${at} >= ${BLOCK} << ${BLOCK_BITS} AND ${at} <= (${BLOCK} << ${BLOCK_BITS}) + ${2 ** BLOCK_BITS - 1}
+    ) AS own ON true
+    WHERE ${blockHash('int8')(BLOCK)} & ${buckets - 1} = ANY (${bad}::int8[])
+  ) AS compared`;
+}
