@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import { openExternal } from './control.ts';
 import { startTarget, type Target } from './testing/target.ts';
@@ -11,11 +12,13 @@ let folder: string;
 
 beforeAll(async () => {
   target = await startTarget();
-  folder = join(target.dir, 'home');
-  mkdirSync(folder);
+  folder = makeTestFolder();
   write('cdc-lab.config.json', target.config);
 }, 240_000);
-afterAll(() => target?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await target?.[Symbol.asyncDispose]();
+  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
+});
 // Each command is a process, and a busy machine starts them slowly.
 vi.setConfig({ testTimeout: 180_000 });
 

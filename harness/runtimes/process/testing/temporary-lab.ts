@@ -1,6 +1,6 @@
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { makeTestFolder } from '../../../../fixtures/testing/test-folder.ts';
 import { freePorts } from '../ports.ts';
 import { ProcessRuntime } from '../process-runtime.ts';
 import { NO_PORTS, RunFile } from '../run-file.ts';
@@ -8,7 +8,7 @@ import type { ServiceSpec } from '../service-spec.ts';
 import { markedProcesses } from '../spawn.ts';
 import { killTree } from '../tree.ts';
 
-/** A state folder with a run file and a runtime on it, without servers. */
+/** A state folder with a run file and a runtime on it, without servers. What is left of it ends with the test run. */
 export interface TemporaryLab extends AsyncDisposable {
   readonly dir: string;
   readonly runFile: RunFile;
@@ -17,9 +17,7 @@ export interface TemporaryLab extends AsyncDisposable {
 }
 
 export function temporaryLab(): TemporaryLab {
-  const dir = mkdtempSync(join(tmpdir(), 'cdc-lab-unit-'));
-  // PostgreSQL runs as another user and must get through.
-  chmodSync(dir, 0o711);
+  const dir = makeTestFolder();
   const runFile = new RunFile(dir);
   runFile.create({
     schemaVersion: 1,
