@@ -47,7 +47,8 @@ describe('the compose file, with nothing set', () => {
       'pg-source': 'postgres:18.4-bookworm',
       'pg-sink': 'postgres:18.4-bookworm',
       kafka: 'apache/kafka:4.3.1',
-      connect: 'quay.io/debezium/connect:3.5.0.Final',
+      'connect-source': 'quay.io/debezium/connect:3.5.0.Final',
+      'connect-sink': 'quay.io/debezium/connect:3.5.0.Final',
     });
     for (const image of Object.values(images)) expect(image).toMatch(/:\d+\.\d+/);
   });
@@ -78,7 +79,8 @@ describe('the compose file, with nothing set', () => {
     const text = await compose(set, '--profile', '*', 'config', '--format', 'json');
     const { services } = fileSchema.parse(JSON.parse(text));
     expect(services['pg-sink']?.image).toBe('one/postgres:1.0');
-    expect(services.connect?.image).toBe('one/connect:1.0');
+    expect(services['connect-source']?.image).toBe('one/connect:1.0');
+    expect(services['connect-sink']?.image).toBe('one/connect:1.0');
     expect(services['pg-source']?.ports[0]?.published).toBe('15432');
     expect(text).toContain('"POSTGRES_PASSWORD": "another"');
   });
@@ -212,9 +214,12 @@ describe.runIf(connectImage !== '')(`with docker/debezium.env, on ${connectImage
     }
   }
 
-  it('both connectors run on Kafka Connect, and the sink gets what the source has', async () => {
-    const connect = `http://${(await debezium('port', 'connect', '8083')).trim()}`;
-    for (const name of ['lab-source', 'lab-sink']) {
+  it('each connector runs on a Kafka Connect of its own, and the sink gets what the source has', async () => {
+    for (const [service, name] of [
+      ['connect-source', 'lab-source'],
+      ['connect-sink', 'lab-sink'],
+    ] as const) {
+      const connect = `http://${(await debezium('port', service, '8083')).trim()}`;
       const status: unknown = await (await fetch(`${connect}/connectors/${name}/status`)).json();
       expect(status).toMatchObject({ connector: { state: 'RUNNING' }, tasks: [{ state: 'RUNNING' }] });
     }
@@ -224,4 +229,9 @@ describe.runIf(connectImage !== '')(`with docker/debezium.env, on ${connectImage
       .poll(() => digest('pg-sink').catch(() => null), { timeout: 120_000, interval: 500 })
       .toEqual(source);
   }, 180_000);
+
+  it('has no worker of ours in their place', async () => {
+    const running = (await debezium('ps', '--services')).trim().split('\n').sort();
+    expect(running).toEqual(['connect-sink', 'connect-source', 'kafka', 'pg-sink', 'pg-source', 'verifier']);
+  });
 });

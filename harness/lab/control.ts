@@ -5,18 +5,19 @@ import { LabError } from '../../pipeline/contract/errors.ts';
 import { ensureEngines } from '../runtimes/process/engines.ts';
 import { ProcessRuntime } from '../runtimes/process/process-runtime.ts';
 import { isAlive } from '../runtimes/process/process-table.ts';
-import { type InstanceRecord, type Run, RunFile } from '../runtimes/process/run-file.ts';
+import { type Run, RunFile } from '../runtimes/process/run-file.ts';
 import { markedProcesses } from '../runtimes/process/spawn.ts';
 import { killTree } from '../runtimes/process/tree.ts';
 import type { Proof } from '../runtimes/runtime.ts';
 import { bootstrapServersOf, choosePorts, refuseOtherBrokers } from './brokers.ts';
 import type { LabContext } from './context.ts';
-import { needsConnect, OWN_ENGINES, pairText } from './engines.ts';
+import { needsConnect, OWN_ENGINES } from './engines.ts';
 import type { Lab, LabControl, UpOptions } from './instance.ts';
 import { dropEmptyGroups } from './instance-topics.ts';
 import { holdLab } from './lock.ts';
 import { ProcessLab } from './process-lab.ts';
 import { LAB_INSTANCE } from './record-instance.ts';
+import { refuseOtherPipeline } from './refuse-other-pipeline.ts';
 import { serverNames, startServers } from './servers.ts';
 import { dropInstance, planOf, repairInstance, settleAll } from './standing-instance.ts';
 import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from './state-dir.ts';
@@ -115,23 +116,6 @@ async function bringUpInstance(context: LabContext, lab: ProcessLab, options: Up
     transactions: null,
   });
   options.progress(`workload writes ${options.rate} transactions/s`);
-}
-
-/** @throws LabError CDC-5144, CDC-5148 where another pipeline is asked for than the one that stands. */
-function refuseOtherPipeline(standing: InstanceRecord['spec'], options: UpOptions, stateDir: string): void {
-  const pair = pairText(standing.engines ?? OWN_ENGINES);
-  const wanted = pairText(options.engines ?? standing.engines ?? OWN_ENGINES);
-  if (pair !== wanted) {
-    throw new LabError('CDC-5144', `The lab in ${stateDir} runs ${pair}, not ${wanted}.`, {
-      remedy: 'A pipeline keeps its engines: `cdc-lab clean`, then `cdc-lab up` with the others.',
-    });
-  }
-  const { sinkWorkers = 1 } = standing;
-  if (options.sinkWorkers === undefined || options.sinkWorkers === sinkWorkers) return;
-  const said = `${sinkWorkers} sink worker${sinkWorkers === 1 ? '' : 's'}`;
-  throw new LabError('CDC-5148', `The lab in ${stateDir} has ${said}, not ${options.sinkWorkers}.`, {
-    remedy: 'A pipeline keeps its workers: `cdc-lab clean`, then `cdc-lab up` with as many as you want.',
-  });
 }
 
 async function down(dir: string): Promise<readonly Proof[]> {

@@ -20,6 +20,12 @@ export interface DockerLabContext {
 /** Where every worker and verifier listens, in a container of its own. */
 export const INSIDE_PORT = 8083;
 
+export function readRun(runFile: RunFile): Run {
+  const run = runFile.read();
+  if (run === undefined) throw new Error(`${runFile.path} is gone`);
+  return run;
+}
+
 /** The user of the lab's own image. */
 const IMAGE_UID = 1000;
 

@@ -13,23 +13,19 @@ import { choosePorts, refuseCluster } from '../brokers.ts';
 import type { Lab, LabControl, UpOptions } from '../instance.ts';
 import { dropEmptyGroups } from '../instance-topics.ts';
 import { holdLab } from '../lock.ts';
-import { LAB_INSTANCE, recordInstance } from '../record-instance.ts';
 import { serverNames } from '../servers.ts';
 import { settleAll } from '../standing-instance.ts';
 import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../state-dir.ts';
 import { stopServices } from '../stop-services.ts';
-import { type DockerLabContext, giveToContainers, projectOf, standingFolder } from './context.ts';
+import { type DockerLabContext, giveToContainers, projectOf, readRun, standingFolder } from './context.ts';
 import { DockerLab } from './docker-lab.ts';
-import { dropInstance, planOf, refuseForeignStanding } from './instance.ts';
-
-const SEED_ROWS = 1_000;
-const VERIFY_EVERY_MS = 5_000;
+import { dropInstance, planOf } from './instance.ts';
+import { recordStanding, startStanding } from './standing.ts';
 
 /** Labs of containers. `up`, `down` and `clean` exclude each other per folder; `open` looks only. */
 export const dockerLabControl: LabControl = { up, down, clean, open };
 
 async function up(options: UpOptions): Promise<Lab> {
-  if (options.withInstance) refuseForeignStanding(options);
   refuseCluster(options, 'docker');
   await connectEngine();
   const version = await checkCompose();
@@ -56,16 +52,7 @@ async function up(options: UpOptions): Promise<Lab> {
 
 async function bringUp(context: DockerLabContext, options: UpOptions): Promise<void> {
   const { runFile } = context;
-  if (options.withInstance && runFile.read()?.instances[LAB_INSTANCE] === undefined) {
-    await recordInstance(runFile, {
-      name: LAB_INSTANCE,
-      source: { file: 'source' },
-      sink: { file: 'sink' },
-      verifyEveryMs: VERIFY_EVERY_MS,
-      seedRows: SEED_ROWS,
-      seed: options.seed,
-    });
-  }
+  if (options.withInstance) await recordStanding(context, options);
   await mend(context, options);
   const run = readRun(runFile);
   const project = projectOf(context, run);
@@ -103,30 +90,6 @@ async function mend({ runtime }: DockerLabContext, { progress }: UpOptions): Pro
       progress(`${name} is back on its network`);
     }
   }
-}
-
-async function startStanding(context: DockerLabContext, options: UpOptions): Promise<void> {
-  const { runtime, runFile } = context;
-  const record = readRun(runFile).instances[LAB_INSTANCE];
-  if (record === undefined) return;
-  const { services } = planOf(context, record);
-  for (const service of Object.values(services)) await runtime.start(service, options.signal);
-  await runFile.update((run) => {
-    const mine = run.instances[LAB_INSTANCE];
-    if (mine !== undefined) mine.state = 'ready';
-  });
-  options.progress(`pipeline ${LAB_INSTANCE} runs`);
-  if (options.rate <= 0) return;
-  const running = await runtime.services();
-  if (running.some(({ kind, state }) => kind === 'workload' && state === 'running')) return;
-  const instance = await new DockerLab(context).instance(LAB_INSTANCE);
-  await instance?.startWorkload({
-    kind: 'mixed',
-    rate: options.rate,
-    seed: options.seed,
-    transactions: null,
-  });
-  options.progress(`workload writes ${options.rate} transactions/s`);
 }
 
 /** Instances whose owner is dead. */
@@ -181,12 +144,6 @@ async function contextOf(stateDir: string, runFile: RunFile): Promise<DockerLabC
   const limit = there === undefined ? process.env.CDC_LAB_DISK_LIMIT || null : there;
   const runtime = new DockerRuntime(docker, runId, password, limit !== null);
   return { stateDir, password, runFile, runtime, diskLimit: limit };
-}
-
-function readRun(runFile: RunFile): Run {
-  const run = runFile.read();
-  if (run === undefined) throw new Error(`${runFile.path} is gone`);
-  return run;
 }
 
 /** For `docker compose --env-file`, so that a person can look with Compose's own commands. */

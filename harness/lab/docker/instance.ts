@@ -1,6 +1,5 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { LabError } from '../../../pipeline/contract/errors.ts';
 import { type ContainerSpec, launch, removeInstance } from '../../runtimes/docker/launch.ts';
 import type { InstanceRecord } from '../../runtimes/process/run-file.ts';
 import { startConnector } from '../connectors.ts';
@@ -111,18 +110,4 @@ export async function dropInstance(context: DockerLabContext, name: string): Pro
   await runFile.update((run) => {
     delete run.instances[name];
   });
-}
-
-/** @throws LabError CDC-5209: the standing pipeline is the compose file's own, whose faults are aimed at its workers. */
-export function refuseForeignStanding({ engines }: Pick<InstanceSpec, 'engines'>): void {
-  const { source, sink } = engines ?? OWN_ENGINES;
-  if (source === 'ts' && sink === 'ts') return;
-  throw new LabError(
-    'CDC-5209',
-    `Not run: \`up\` makes no standing pipeline of ${source} and ${sink} in containers.`,
-    {
-      remedy:
-        '`cdc-lab run … --runtime docker` does; or `docker compose --env-file docker/debezium.env up`: docs/docker.md.',
-    },
-  );
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import pg from 'pg';
 import { z } from 'zod';
 import { loadConnector } from '../../../fixtures/connectors/load.ts';
@@ -63,20 +64,21 @@ async function register(role: 'source' | 'sink', url: string, engines: EnginePai
   const client = new ConnectClient({ baseUrl: url, timeoutMs: 30_000 });
   const adapted = engineOf(role, engines).adapt(config);
   if (role === 'sink') await waitForTopics(KAFKA, (adapted.topics ?? '').split(',').filter(Boolean));
-  await client.configure(name, adapted);
-  const paused = (await stateOf(client, name)) === 'PAUSED';
+  // Connect starts a connector afresh with every configuration that it is given, also with the one that it has.
+  const has = await unlessUnknown(client.config(name));
+  if (!isDeepStrictEqual({ ...has, name }, { ...adapted, name })) await client.configure(name, adapted);
+  const paused = (await unlessUnknown(client.status(name)))?.connector.state === 'PAUSED';
   if (paused) return `connector ${name} is paused, and stays so`;
   await client.waitForState(name, 'RUNNING', { deadlineMs: RUNNING_TIMEOUT_MS });
   return `connector ${name} runs at ${url}`;
 }
 
-/** Undefined where Connect does not know it yet. */
-async function stateOf(client: ConnectClient, name: string): Promise<string | undefined> {
-  const status = await client.status(name).catch((error: unknown) => {
+/** Undefined where Connect does not know the connector yet. */
+function unlessUnknown<T>(answer: Promise<T>): Promise<T | undefined> {
+  return answer.catch((error: unknown) => {
     if (error instanceof ConnectRefused && error.status === 404) return undefined;
     throw error;
   });
-  return status?.connector.state;
 }
 
 try {

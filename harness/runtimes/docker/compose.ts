@@ -48,7 +48,8 @@ export async function compose(
   if (result.exitCode === 0) return result.stdout;
   const output = (result.all ?? '').trim().split('\n').slice(-15).join('\n');
   throw new LabError('CDC-5207', `docker compose ${args[0]} failed:\n${output}`, {
-    remedy: 'An image that cannot be pulled is named by a variable: docs/docker.md lists them.',
+    remedy:
+      '`docker logs CONTAINER` says why one is unhealthy; an image that cannot be pulled is named by a variable: docs/docker.md.',
     cause: result.cause,
   });
 }

@@ -22,8 +22,8 @@ import { networkOf } from './networks.ts';
 /** A container that does not end on its stop signal is killed after so long. */
 const STOP_SECONDS = 20;
 const GONE_TIMEOUT_MS = 30_000;
-/** As long as Compose's health check gives Kafka Connect, which takes its time on a busy machine. */
-const ANSWER_TIMEOUT_MS = 180_000;
+/** As long as Compose's health checks give; Kafka Connect takes its time on a busy machine. */
+const ANSWER_TIMEOUT_MS = 300_000;
 const PROBE_TIMEOUT_MS = 2_000;
 /** A paused service must stay silent for so long. */
 const SILENCE_MS = 300;
