@@ -97,6 +97,27 @@ describe.each(OTHER_MAJORS)('PostgreSQL %i', (major) => {
   );
 
   test.for(['source', 'sink'] as const)(
+    'as %s: a byte beyond ASCII in a "char" is mended to the same byte',
+    async (as, context) => {
+      await using pair = await pairOf(as, context);
+      await pair.onBoth(`CREATE TABLE bytes (id int PRIMARY KEY, h "char")`);
+      await pair.onSource(`INSERT INTO bytes SELECT i + 128, i::"char" FROM generate_series(-128, 127) i`);
+      // One in three is missing, one in three is another.
+      await pair.onSink(`INSERT INTO bytes SELECT i + 128, CASE i % 3 WHEN 0 THEN i ELSE 65 END::"char"
+        FROM generate_series(-128, 127) i WHERE i % 3 <> 1`);
+      const open = await openPair(requestFor(pair, { fence: 'none' }));
+      const { report, repair } = await open.verify(AbortSignal.timeout(50_000));
+      expect(report.verdict).toBe('FAIL');
+      await pair.onSink(repair ?? '');
+      const bytes = 'SELECT string_agg(h::int4::text, $1 ORDER BY id) AS bytes FROM public.bytes';
+      const held = await Promise.all([pair.source, pair.sink].map((side) => side.one(bytes, [' '])));
+      expect(held[1]).toEqual(held[0]);
+      const mended = await open.verify(AbortSignal.timeout(50_000));
+      expect(mended).toMatchObject({ report: { verdict: 'PASS' }, repair: null });
+    },
+  );
+
+  test.for(['source', 'sink'] as const)(
     'as %s of its own replication under writes: PASS with REPLICATION, a row corrupted by hand FAIL, mended PASS',
     async (as, context) => {
       await using pair = await pairOf(as, context);

@@ -64,7 +64,11 @@ function statementFor(pair: TablePair, row: WrongRow, names: Readonly<Record<str
 }
 
 function typed({ source, sink }: ColumnPair, text: string | null): string {
-  return `${text === null ? 'NULL' : literal(text)}::${(sink ?? source).cast}`;
+  const { type, cast } = sink ?? source;
+  const beyondAscii = type === 'char' ? /^\\([0-7]{3})$/.exec(text ?? '') : null;
+  // Before 15, "char" reads `\303` as a backslash; from an integer, every version makes the byte of that number, signed.
+  if (beyondAscii !== null) return `(${Number.parseInt(beyondAscii[1] ?? '', 8) - 256})::${cast}`;
+  return `${text === null ? 'NULL' : literal(text)}::${cast}`;
 }
 
 /** A comment ends with its line. */
