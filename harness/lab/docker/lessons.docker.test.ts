@@ -99,19 +99,27 @@ describe('the five lessons, in containers', () => {
 
   const connect = process.env.CDC_LAB_IMAGE_CONNECT ?? '';
 
+  /** `CDC_LAB_ENGINES=all`: both variants of every lesson, as a user runs them. */
+  const isAll = process.env.CDC_LAB_ENGINES === 'all';
+
   it.runIf(connect !== '')(
     `get the verdict of Debezium and its JDBC sink on ${connect}: nothing is lost when the capture is killed`,
-    { timeout: WITHIN_MS },
+    { timeout: isAll ? 4 * WITHIN_MS : WITHIN_MS },
     async () => {
-      const scenario = await loadScenario('restart');
-      const run = await runBothVariants(lab, [], {
-        plan: [{ scenario, variant: 'sound' }],
-        engines: { source: 'debezium', sink: 'jdbc' },
-        // Every second instead of every ten: the lesson waits for the moment after offsets are stored.
-        connect: { offsetFlushMs: 1_000 },
-      });
+      const engines = { source: 'debezium', sink: 'jdbc' } as const;
+      const restart = await loadScenario('restart');
+      const run = isAll
+        ? await runBothVariants(lab, await loadScenarios(), { engines })
+        : await runBothVariants(lab, [], {
+            plan: [{ scenario: restart, variant: 'sound' }],
+            engines,
+            // Every second instead of every ten: the lesson waits for the moment after offsets are stored.
+            connect: { offsetFlushMs: 1_000 },
+          });
       expect(run.ok, told(run)).toBe(true);
-      expect(run.results).toMatchObject([{ source: 'debezium', sink: 'jdbc', verdict: 'PASS' }]);
+      expect(run.results[0]).toMatchObject({ ...engines, runtime: 'docker', verdict: 'PASS' });
+      // The naive pause is a defect, which nobody can plant in the JDBC sink.
+      if (isAll) expect(run.results).toHaveLength(9);
     },
   );
 });
