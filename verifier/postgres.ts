@@ -33,6 +33,7 @@ export class Database implements AsyncDisposable {
   readonly #client: pg.Client;
   readonly #limitMs: number;
   #ended = false;
+  #underWay = 0;
 
   private constructor(side: 'source' | 'sink', client: pg.Client, statementTimeoutMs: number) {
     this.side = side;
@@ -81,6 +82,11 @@ export class Database implements AsyncDisposable {
     return !this.#ended;
   }
 
+  /** True while a query waits for its answer. */
+  get isBusy(): boolean {
+    return this.#underWay > 0;
+  }
+
   /**
    * @param limitMs The connection is given up when no answer comes within it: a stopped server does not even
    * run into its own statement time-out.
@@ -96,12 +102,14 @@ export class Database implements AsyncDisposable {
       this.#abandon();
       late.reject(new Error(`no answer within ${limitMs} ms`));
     }, limitMs);
+    this.#underWay++;
     try {
       const query = this.#client.query<Record<string, string | null>>(sql, [...values]);
       return (await Promise.race([query, late.promise])).rows;
     } catch (cause) {
       throw new Error(`${this.side}: ${messageOf(cause)}`, { cause });
     } finally {
+      this.#underWay--;
       clearTimeout(timer);
     }
   }

@@ -155,3 +155,28 @@ test('rows at rest are compared in parts too: duplicates, keys that are NULL, an
   const again = await compareStill([TABLE], pair, { ...options, quietMs: 0 });
   expect(again.answers.get(TABLE.id)).toMatchObject({ counts: { extra: 900, duplicate: 1 } });
 });
+
+/** Verifier's connections to a database that wait for a lock. */
+async function waiting(connectionString: string): Promise<number> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  const sql = `SELECT 1 FROM pg_stat_activity WHERE datname = current_database()
+               AND application_name LIKE 'cdc-lab verifier%' AND wait_event_type = 'Lock'`;
+  const { rows } = await client.query(sql).finally(() => client.end());
+  return rows.length;
+}
+
+test('where one side breaks, the other is not waited for', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const locked = 'BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE';
+  const options = { ...optionsFor(pair), quietMs: 0, deadlineAtMs: performance.now() + 30_000 };
+  const { pid } = await pair.source.one('SELECT pg_backend_pid()::text AS pid');
+  await pair.onBoth(locked);
+  const compared = compareStill([TABLE], pair, options);
+  await expect.poll(() => Promise.all([waiting(pair.sourceUrl), waiting(pair.sinkUrl)])).toEqual([1, 1]);
+  await pair.onSource(`SELECT pg_terminate_backend(${pid})`);
+  expect((await compared).answers.get(TABLE.id)).toBeInstanceOf(Error);
+  expect(pair.sink.isOpen).toBe(false);
+  await pair.onBoth('ROLLBACK');
+});

@@ -138,9 +138,16 @@ class StillSnapshot implements Snapshot {
     return new Map();
   }
 
-  /** Read-only: nothing to keep. A broken connection has no transaction left. */
+  /**
+   * Read-only: nothing to keep. A broken connection has no transaction left; one side's that still works on what the
+   * other's failure has made useless is closed, so that nobody waits for it.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     const { source, sink } = this.#databases;
-    await Promise.all([source, sink].map((one) => one.query('ROLLBACK').catch(() => undefined)));
+    const end = async (one: Database): Promise<void> => {
+      if (one.isBusy) await one[Symbol.asyncDispose]();
+      else await one.query('ROLLBACK').catch(() => undefined);
+    };
+    await Promise.all([end(source), end(sink)]);
   }
 }
