@@ -3,10 +3,12 @@ import { LabError } from '../../pipeline/contract/errors.ts';
 import { connectNames } from '../runtimes/connect-worker.ts';
 import { waitUntil } from '../runtimes/wait.ts';
 import { clusterOf, type InstancePlan } from './instance-plan.ts';
+import { listTopics } from './list-topics.ts';
 
 /** A member that was killed keeps its group from being deleted until its session ends; nobody waits for that. */
 const GROUP_TIMEOUT_MS = 500;
 const TOPICS_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Deletes the instance's topics and its consumer group, where they are. */
 export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
@@ -14,7 +16,7 @@ export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
     const clusters = (['capture', 'sink'] as const).map((role) => connectNames(clusterOf(plan, role)));
     const internal = clusters.flatMap(({ topics }) => Object.values(topics));
     const named = new Set([plan.offsetsTopic, `__debezium-heartbeat.${plan.topicPrefix}`, ...internal]);
-    const mine = (await admin.listTopics()).filter(
+    const mine = (await listTopics(admin)).filter(
       (topic) => topic.startsWith(`${plan.topicPrefix}.`) || named.has(topic),
     );
     if (mine.length > 0) await admin.deleteTopics({ topics: mine });
@@ -41,7 +43,7 @@ export async function waitForTopics(
     let missing = wanted;
     const there = await waitUntil(
       async () => {
-        const topics = new Set(await admin.listTopics());
+        const topics = new Set(await listTopics(admin));
         missing = wanted.filter((topic) => !topics.has(topic));
         return missing.length === 0 ? true : undefined;
       },
@@ -85,6 +87,8 @@ async function withAdmin<T>(
   const admin = new Kafka({
     clientId: 'cdc-lab',
     brokers: [...bootstrapServers],
+    // Its own second is little on a machine where Java virtual machines start.
+    connectionTimeout: CONNECT_TIMEOUT_MS,
     logLevel: logLevel.NOTHING,
   }).admin();
   await admin.connect();

@@ -6,6 +6,7 @@ import { urlWithSecrets } from '../../verifier/connection/secret.ts';
 import { type Report, reportSchema } from '../../verifier/report.ts';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
 import type { Instance } from '../lab/instance.ts';
+import { listTopics } from '../lab/list-topics.ts';
 import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
 import { requestJson } from './http-json.ts';
 import { countRedelivered } from './redelivered.ts';
@@ -203,7 +204,7 @@ class LiveAccess implements Access {
   /** Topics with the tables' events. */
   async #topics(): Promise<string[]> {
     const admin = await this.#connectedAdmin();
-    return tableTopics(await admin.listTopics(), this.#instance.topicPrefix);
+    return tableTopics(await listTopics(admin), this.#instance.topicPrefix);
   }
 
   #workers(role: WorkerRole): Workers {

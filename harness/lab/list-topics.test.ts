@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest';
+import { listTopics } from './list-topics.ts';
+
+/** As kafkajs fails where no broker has answered. */
+const nothing = new TypeError(
+  "Cannot destructure property 'topicMetadata' of '(intermediate value)' as it is null.",
+);
+
+function admin(...answers: (Error | string[])[]) {
+  return {
+    async listTopics() {
+      const answer = answers.length > 1 ? answers.shift() : answers[0];
+      if (answer instanceof Error) throw answer;
+      return answer ?? [];
+    },
+  };
+}
+
+test('topics are asked for again where no broker has answered', async () => {
+  expect(await listTopics(admin(nothing, nothing, ['a', 'b']))).toEqual(['a', 'b']);
+});
+
+test('that none answers in time is said, with what to do', async () => {
+  await expect(listTopics(admin(nothing), 150)).rejects.toMatchObject({
+    code: 'CDC-5152',
+    remedy: expect.stringContaining('cdc-lab logs kafka'),
+  });
+});
+
+test('what kafkajs does say is not asked for again', async () => {
+  await expect(listTopics(admin(new Error('not authorised'), ['a']))).rejects.toThrow('not authorised');
+});
