@@ -24,6 +24,12 @@ export interface InstanceServices {
 const SMALL_NURSERY = '--max-semi-space-size=2';
 
 /**
+ * Of the verifier. Below 2 GB, V8 lets a heap grow by a half or so before it collects, and not to four times what is
+ * alive: where a ledger is read, 150 MB instead of 240, in no more CPU time. It never needs a quarter of this.
+ */
+const SPARING_HEAP = '--max-old-space-size=1024';
+
+/**
  * Writes the configuration files of workers and verifier, and says how to start them. `verifier` is what its
  * configuration says otherwise, where the pipeline is not the lab's.
  */
@@ -61,7 +67,14 @@ export function prepareProcesses(
     everyMs: spec.verifyEveryMs,
     ...verifier,
   });
-  const verifierArgs = ['--config', verifierConfig];
+  const judge = nodeService(
+    stateDir,
+    plan.services.verifier,
+    'verifier',
+    'verifier/main.ts',
+    ['--config', verifierConfig],
+    plan.ports.verifier,
+  );
   return {
     capture: workerService(plan, spec, stateDir, {
       role: 'capture',
@@ -70,14 +83,7 @@ export function prepareProcesses(
     }),
     sink,
     moreSinks,
-    verifier: nodeService(
-      stateDir,
-      plan.services.verifier,
-      'verifier',
-      'verifier/main.ts',
-      verifierArgs,
-      plan.ports.verifier,
-    ),
+    verifier: { ...judge, args: [SMALL_NURSERY, SPARING_HEAP, ...judge.args] },
   };
 }
 

@@ -244,11 +244,45 @@ test('a ledger that is read in parts says what the whole says', async () => {
     ].join(''),
   );
   for (const partBytes of [1, 150, 400, 1e9]) {
-    const { wrong, counts } = await holdLedger(await contextOf(pair, path), path, partBytes);
-    const told = wrong.map(({ write: { key }, class: name }) => `${key.id} ${name}`).sort();
-    expect(told, `${partBytes} bytes`).toEqual(['4 stale', '5 missing', '8 not-committed']);
-    expect(counts).toMatchObject({ transactions: 7, committed: 5, failed: 1, unknown: 1 });
+    for (const suspects of [6, 1e6]) {
+      const limits = { partBytes, suspects };
+      const { wrong, counts, cut } = await holdLedger(await contextOf(pair, path), path, limits);
+      const told = wrong.flatMap((own) => own.examples.map(({ key }) => `${key.id} ${own.class}`)).sort();
+      expect(told, JSON.stringify(limits)).toEqual(['4 stale', '5 missing', '8 not-committed']);
+      expect(counts).toMatchObject({ transactions: 7, committed: 5, failed: 1, unknown: 1 });
+      expect(cut).toBe(false);
+    }
   }
+});
+
+test('what a part of the ledger suspects is explained by a later one, however few are held at once', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(`${ITEMS}; INSERT INTO items SELECT i, 2 FROM generate_series(1, 300) i WHERE i <> 7`);
+  const ids = Array.from({ length: 300 }, (_, i) => i + 1);
+  const ledger = (op: LedgerWrite['op'], version: number): string =>
+    ids.map((id) => intent(id, [write(id, op, version)]) + outcome(id, 'ok')).join('');
+  const path = ledgerOf([]);
+  appendFileSync(path, ledger('c', 1) + ledger('u', 2));
+  for (const suspects of [20, 1e6]) {
+    const limits = { partBytes: 1_000, suspects };
+    const { wrong, cut } = await holdLedger(await contextOf(pair, path), path, limits);
+    expect(wrong).toMatchObject([{ class: 'missing', count: 1, examples: [{ key: { id: '7' } }] }]);
+    expect(cut).toBe(false);
+  }
+});
+
+test('where nearly all is wrong, what was found is told, and that the rest was not looked at', async () => {
+  await using pair = await databasePair();
+  await pair.onSource(ITEMS);
+  const path = ledgerOf([]);
+  for (let id = 1; id <= 300; id++) appendFileSync(path, intent(id, [write(id, 'c', 1)]) + outcome(id, 'ok'));
+  const context = await contextOf(pair, path);
+  const { wrong, cut } = await holdLedger(context, path, { partBytes: 1_000, suspects: 50 });
+  expect(wrong).toMatchObject([{ class: 'missing', table: 'public.items' }]);
+  expect(wrong[0]?.count).toBeGreaterThan(50);
+  expect(wrong[0]?.count).toBeLessThan(300);
+  expect(cut).toBe(true);
+  expect((await check.run(context)).detail).toContain('those after them were not looked at');
 });
 
 test('a verifier that goes on checks what has come since, and counts all', async () => {

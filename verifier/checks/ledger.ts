@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Check, type CheckResult, finding, pass } from '../check.ts';
-import { holdLedger, sourceFindings } from '../observe/held-ledger.ts';
+import { holdLedger } from '../observe/held-ledger.ts';
+import { sourceFindings } from '../observe/wrong-writes.ts';
 
 const name = 'ledger';
 
@@ -13,7 +14,7 @@ export default {
     const path = context.config.ledger;
     if (path === null) return pass('no ledger: what clients saw committed is not known');
     if (!existsSync(path)) return pass('the ledger is empty: no workload has run');
-    const { wrong, undecided, before, counts } = await holdLedger(context, path);
+    const { wrong, cut, undecided, before, counts } = await holdLedger(context, path);
     const findings = sourceFindings(
       name,
       wrong.filter((row) => row.class !== 'not-committed'),
@@ -30,8 +31,9 @@ export default {
     }
     const told = `${counts.transactions} transactions, ${counts.committed} committed, ${counts.unknown} unknown`;
     const part = before === 0 ? '' : `; those after the first ${before} checked now, those before earlier`;
+    const rest = cut ? '; so much is wrong that those after them were not looked at' : '';
     const lost = findings.some(({ verdict }) => verdict === 'FAIL');
     const verdict = lost ? 'FAIL' : reason === undefined ? 'PASS' : 'INCONCLUSIVE';
-    return { verdict, detail: [`${told}${part}`, ...undecided].join('; '), findings, ledger: counts };
+    return { verdict, detail: [`${told}${part}${rest}`, ...undecided].join('; '), findings, ledger: counts };
   },
 } satisfies Check;

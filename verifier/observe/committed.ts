@@ -26,7 +26,7 @@ export interface LedgerCounts {
 /** Outcomes by xid of those transactions whose outcome can be told. */
 export type SettleIntents = (intents: readonly LedgerIntent[]) => Promise<ReadonlyMap<string, 'ok' | 'fail'>>;
 
-type Sequenced = LastWrite & { readonly sequence: number };
+export type Sequenced = LastWrite & { readonly sequence: number };
 
 /** What is known of a ledger up to a byte. */
 export interface LedgerState {
@@ -49,29 +49,57 @@ export function* partEnds(from: number, to: number, partBytes: number): Generato
   yield to;
 }
 
+/** Takes in what a ledger says. */
+export interface Book {
+  /** Transactions come in the order of their outcomes; `sequence` is the order of their commits per key. */
+  committed(id: string, write: LedgerWrite, sequence: number): void;
+  /** The transaction may have committed. */
+  unsettled(id: string, write: LedgerWrite, xid: string): void;
+}
+
 export interface LedgerPart {
-  readonly last: ReadonlyMap<string, LastWrite>;
+  readonly last: ReadonlyMap<string, Sequenced>;
   /** What is known when the part is read: what the next one goes on from. */
   readonly after: LedgerState;
   /** Outcomes of transactions that the ledger leaves open, as far as they could be told. */
   readonly settled: ReadonlyMap<string, 'ok' | 'fail'>;
 }
 
+/** Where to read a ledger: from what is known of it to a byte. */
+export interface LedgerRange {
+  readonly before: LedgerState;
+  readonly endOffset: number;
+}
+
 /**
  * The last committed write of each key that one part of the ledger writes, the part behind `before`; with what `before`
- * left unjudged. The order of intents is the order of commits per key: a transaction writes its intent while it holds
- * the locks of its rows.
+ * left unjudged.
  * @param settle Tells the outcome of transactions that the part leaves open; leaves out what cannot be told.
- * @param only Keys that are wanted; without it all.
  */
-export async function readPart(
+export async function readPart(path: string, range: LedgerRange, settle: SettleIntents): Promise<LedgerPart> {
+  const book = new LastWrites();
+  const { after, settled } = await readInto(book, path, range, settle);
+  const unjudged = new Map(
+    [...book.last].filter(([, write]) => write.unsettled.length > 0 && write.sequence >= 0),
+  );
+  return { last: book.last, after: { ...after, unjudged }, settled };
+}
+
+/**
+ * Enters one part of the ledger into a book. The order of intents is the order of commits per key: a transaction writes
+ * its intent while it holds the locks of its rows.
+ */
+export async function readInto(
+  book: Book,
   path: string,
-  { before, endOffset }: { readonly before: LedgerState; readonly endOffset: number },
+  { before, endOffset }: LedgerRange,
   settle: SettleIntents,
-  only?: ReadonlySet<string>,
-): Promise<LedgerPart> {
+): Promise<{ after: Omit<LedgerState, 'unjudged'>; settled: ReadonlyMap<string, 'ok' | 'fail'> }> {
   const open = new Map(before.open);
-  const book = new Book(before.unjudged, only);
+  for (const [id, write] of before.unjudged) book.committed(id, write, write.sequence);
+  const committed = ({ writes }: LedgerIntent, sequence: number): void => {
+    for (const write of writes) book.committed(idOf(write), write, sequence);
+  };
   const counts = { ...before.counts };
   const cursor = { ...before.cursor };
   for await (const entry of readLedgerEntries(path, { cursor, endOffset })) {
@@ -86,7 +114,7 @@ export async function readPart(
       if (entry.result === 'fail') counts.failed++;
       else {
         counts.committed++;
-        book.committed(opened.intent, opened.sequence);
+        committed(opened.intent, opened.sequence);
       }
     }
   }
@@ -94,54 +122,33 @@ export async function readPart(
   const settled = await settle([...open.values()].map(({ intent }) => intent));
   for (const { intent, sequence } of open.values()) {
     const result = settled.get(intent.xid);
-    if (result === 'ok') book.committed(intent, sequence);
-    else if (result === undefined) book.unsettled(intent);
+    if (result === 'ok') committed(intent, sequence);
+    else if (result === undefined)
+      for (const write of intent.writes) book.unsettled(idOf(write), write, intent.xid);
   }
-  const unjudged = new Map(
-    [...book.last].filter(([, write]) => write.unsettled.length > 0 && write.sequence >= 0),
-  );
-  return { last: book.last, after: { cursor, open, counts, unjudged }, settled };
+  return { after: { cursor, open, counts }, settled };
 }
 
-/** The last write of each key that is wanted. */
-class Book {
+const SETTLED: readonly string[] = [];
+
+/** The last write of each key. */
+class LastWrites implements Book {
   readonly last = new Map<string, Sequenced>();
-  readonly #only: ReadonlySet<string> | undefined;
 
-  constructor(unjudged: ReadonlyMap<string, Sequenced>, only: ReadonlySet<string> | undefined) {
-    this.#only = only;
-    for (const [id, write] of unjudged) {
-      if (this.#isWanted(id)) this.last.set(id, { ...write, unsettled: [] });
-    }
+  committed(id: string, { table, key, op, version }: LedgerWrite, sequence: number): void {
+    const known = this.last.get(id);
+    if (known !== undefined && known.sequence >= sequence) return;
+    this.last.set(id, { table, key, op, version, sequence, unsettled: known?.unsettled ?? SETTLED });
   }
 
-  committed(intent: LedgerIntent, sequence: number): void {
-    for (const [id, write] of this.#wanted(intent)) {
-      const known = this.last.get(id);
-      if (known !== undefined && known.sequence >= sequence) continue;
-      this.last.set(id, { ...write, sequence, unsettled: known?.unsettled ?? [] });
-    }
-  }
-
-  unsettled(intent: LedgerIntent): void {
-    for (const [id, write] of this.#wanted(intent)) {
-      const known = this.last.get(id) ?? { ...write, sequence: -1, unsettled: [] };
-      this.last.set(id, { ...known, unsettled: [...known.unsettled, intent.xid] });
-    }
-  }
-
-  *#wanted(intent: LedgerIntent): Generator<[string, LedgerWrite]> {
-    for (const write of intent.writes) {
-      const id = idOf(write);
-      if (this.#isWanted(id)) yield [id, write];
-    }
-  }
-
-  #isWanted(id: string): boolean {
-    return this.#only?.has(id) ?? true;
+  unsettled(id: string, write: LedgerWrite, xid: string): void {
+    const known = this.last.get(id) ?? { ...write, sequence: -1, unsettled: SETTLED };
+    this.last.set(id, { ...known, unsettled: [...known.unsettled, xid] });
   }
 }
 
 function idOf({ table, key }: LedgerWrite): string {
-  return JSON.stringify([table, ...Object.entries(key).sort(([a], [b]) => (a < b ? -1 : 1))]);
+  const columns = Object.entries(key);
+  if (columns.length > 1) columns.sort(([a], [b]) => (a < b ? -1 : 1));
+  return JSON.stringify([table, ...columns]);
 }
