@@ -42,15 +42,16 @@ export function containerOf(
   hostPort: number | null,
 ): ContainerSpec {
   const { uid, gid } = containerUser();
-  // The image's entrypoint is Node with its flags.
+  // The image's entrypoint is Node with its flags; those of one service are how large its heap may get.
   const main = spec.args.findIndex((arg) => arg.startsWith(join(PROJECT_DIR, '/')) && arg.endsWith('.ts'));
+  const heap = spec.args.slice(0, main).filter((arg) => arg.startsWith('--max-'));
   const [file = '', ...args] = spec.args.slice(main);
   return {
     service: spec.name,
     kind: spec.kind,
     instance: plan.name,
     image: labImage().name,
-    args: [join(IMAGE_DIR, file.slice(PROJECT_DIR.length)), ...args],
+    args: [...heap, join(IMAGE_DIR, file.slice(PROJECT_DIR.length)), ...args],
     user: `${uid}:${gid}`,
     env: { PGPASSWORD: password },
     folders: [plan.dir],
