@@ -160,6 +160,16 @@ test('marked, it runs the lessons that can be had over public interfaces, and th
   expect((await lab('status --runtime external --deadline 20')).exitCode).toBe(0);
 }, 300_000);
 
+test('the lesson that adds a column can be run again: the next column is added', async () => {
+  const { exitCode, stdout, stderr } = await lab('run schema-change --runtime external --json');
+  expect(JSON.parse(stdout).results, stderr).toMatchObject([
+    { scenario: 'schema-change', variant: 'sound', verdict: 'PASS' },
+  ]);
+  expect(exitCode).toBe(0);
+  const rows = await target.onSource('SELECT DISTINCT tier_2 FROM customers');
+  expect(rows.length).toBeGreaterThan(1);
+}, 300_000);
+
 test('a run of which nothing could be run is no success', async () => {
   const [run, heal] = [await lab('run restart --runtime external'), await lab('heal --runtime external')];
   expect(run.exitCode).toBe(2);
