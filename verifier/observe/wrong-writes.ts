@@ -27,7 +27,9 @@ export function judge(
       : undefined;
   }
   if (!there) return { class: 'missing', detail: `version ${version} was committed, the row is not there` };
-  const ahead = shown === null ? 0n : BigInt(shown) - BigInt(version);
+  // Nearly all are right: not worth two big integers each.
+  if (shown === null || shown === String(version)) return undefined;
+  const ahead = BigInt(shown) - BigInt(version);
   if (ahead < 0n)
     return { class: 'stale', detail: `version ${version} was committed, the source shows ${shown}` };
   return ahead > 0n
