@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Fault } from './fault.ts';
 import { type JournalEvent, readJournal } from './journal.ts';
 import { runResultSchema } from './result.ts';
@@ -160,6 +160,28 @@ describe('a run', () => {
     const { results } = await start({ plan });
     expect(results.map((one) => one.verdict)).toEqual(['INCONCLUSIVE', 'PASS']);
     expect(results[0]?.reason).toContain('no room left');
+  });
+
+  it('does not wait for a pipeline for ever, and drops one that stands too late', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const late = Promise.withResolvers<void>();
+    world.beforeInstance = () => late.promise;
+    try {
+      const run = start();
+      await vi.waitUntil(() => world.created.length === 1);
+      await vi.advanceTimersByTimeAsync(10 * 60_000);
+      const { results } = await run;
+      expect(results[0]).toMatchObject({
+        verdict: 'INCONCLUSIVE',
+        reason: expect.stringContaining('to stand'),
+      });
+      expect(world.disposed).toEqual([]);
+      late.resolve();
+      await vi.waitUntil(() => world.disposed.length > 0);
+      expect(world.disposed).toEqual(world.created.map(({ name }) => name));
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('keeps the pipeline of a failed run only when asked to', async () => {

@@ -137,12 +137,7 @@ class VariantRun {
     journal.write({ t: 'variant-started', because: pipelineOf(plan).because, spec: instanceSpecOf(plan) });
     let steps: Steps | null = null;
     try {
-      const instance = await withDeadline(
-        'the instance to stand',
-        INSTANCE_WITHIN_MS,
-        undefined,
-        () => preparing,
-      );
+      const instance = await this.#standing(preparing);
       journal.write({ t: 'instance-ready', ms: since(start), instance: describeInstance(instance) });
       try {
         await using access = await this.#deps.openAccess(instance);
@@ -166,6 +161,17 @@ class VariantRun {
     const result = this.#result(steps, since(start));
     journal.write({ t: 'variant-ended', result });
     return result;
+  }
+
+  /** One that stands too late has nobody to serve: it goes as the others do, and takes no room from them. */
+  async #standing(preparing: Promise<Instance>): Promise<Instance> {
+    const within = ['the instance to stand', INSTANCE_WITHIN_MS, undefined] as const;
+    try {
+      return await withDeadline(...within, () => preparing);
+    } catch (error) {
+      preparing.then(this.#deps.retire, () => undefined);
+      throw error;
+    }
   }
 
   #keeps(): boolean {
