@@ -8,7 +8,7 @@ import { sinkHosts } from './sink-workers.ts';
 
 const REQUEST_TIMEOUT_MS = 20_000;
 /** Kafka Connect's herder may first have to find its coordinator. */
-const RUNNING_TIMEOUT_MS = 60_000;
+const RUNNING_TIMEOUT_MS = 120_000;
 
 /** Registers one of the instance's connectors and waits until its task runs. */
 export async function startConnector(

@@ -15,7 +15,7 @@ import { waitForTopics } from '../instance-topics.ts';
  * registered and running. Running it again changes nothing that is as it should be.
  */
 const INSTANCE = 'lab';
-const RUNNING_TIMEOUT_MS = 90_000;
+const RUNNING_TIMEOUT_MS = 120_000;
 const pairSchema = z.object({ source: z.enum(SOURCE_ENGINES), sink: z.enum(SINK_ENGINES) });
 /** As the topics' waiter asks for it. */
 const KAFKA = { bootstrapServers: ['kafka:9092'], services: { capture: 'capture@lab' } };
