@@ -84,8 +84,10 @@ class ReadyPair implements Pair {
 /** The slot by which the pipeline confirms: the one that was named, or that of the sink's subscription. */
 async function progressSlot(config: VerifierConfig, connections: OpenConnections): Promise<string | null> {
   const { source, sink } = config;
-  // Both are opened first: what cannot be reached is said before anything is compared.
-  const [ours, theirs] = await Promise.all([connections.source(), connections.sink()]);
+  // Both are opened first: what cannot be reached is said before anything is compared, the source before the sink.
+  const sinkOpens = connections.sink();
+  sinkOpens.catch(() => undefined);
+  const [ours, theirs] = [await connections.source(), await sinkOpens];
   await mustHaveColumns(config, theirs);
   const slot = sink.subscription === null ? source.slot : await slotOf(theirs, sink.subscription);
   if (slot === null) return null;
