@@ -52,9 +52,11 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   const fence = await guarded(() =>
     passFence(view, { deadlineAtMs: startedMs + options.deadlineMs, signal }),
   );
+  let hasFailed = false;
   const settleFence = async (): Promise<'passed' | 'sync-in-progress' | 'no-evidence'> => {
     const deadlineAtMs = Math.max(startedMs + options.deadlineMs, performance.now() + SETTLE_FENCE_MS);
     const { tag } = await passFence(view, { deadlineAtMs, signal });
+    hasFailed ||= tag === 'connector-failed';
     return tag === 'passed' ? 'passed' : tag === 'in-progress' ? 'sync-in-progress' : 'no-evidence';
   };
   // Anew behind the fence: what it waited for may have made the sink's tables, or a column of them.
@@ -85,16 +87,22 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   };
   // Read while the databases scan: its failure is told by the check that asks.
   if (fence.tag === 'passed') context.topicLog().catch(() => undefined);
-  const outcomes: { check: Check; result: CheckResult; durationMs: number }[] = [];
+  const outcomes: { readonly check: Check; result: CheckResult; readonly durationMs: number }[] = [];
   for (const check of checks) {
     const before = performance.now();
     const result = await runCheck(check, context);
     outcomes.push({ check, result, durationMs: Math.round(performance.now() - before) });
   }
+  // A connector that failed while tables were compared: how it was before is no longer how it is.
+  const last = hasFailed ? { ...context, connectors: await view.connectors() } : context;
+  if (hasFailed) {
+    for (const own of outcomes) if (!own.check.needsFence) own.result = await runCheck(own.check, last);
+  }
   const content = fence.tag === 'passed' ? await context.content().catch(() => null) : null;
   if (content !== null) options.onContent?.(content);
   const toLsn = await currentLsn(connections);
-  return buildReport({ fence, outcomes, content, context, toLsn, durationMs: performance.now() - startedMs });
+  const durationMs = performance.now() - startedMs;
+  return buildReport({ fence, outcomes, content, context: last, toLsn, durationMs });
 }
 
 /** Without a pipeline to follow, the fence is passed at once: nothing can have changed behind it. */
