@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { createTopic } from '../fixtures/testing/create-topic.ts';
 import { Memory } from './memory.ts';
 import { topicIds } from './observe/topic-ids.ts';
 import type { Report } from './report.ts';
-import { createTopic } from './testing/kafka.ts';
 import { insert, type Played, play, position, row } from './testing/played.ts';
 
 const verdictOf = (report: Report, check: string) =>

@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { connectionsApiChannel } from '@platformatic/kafka';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import type { Position } from '../contract/position.ts';
 import type { ProducedRecord } from '../contract/records.ts';
 import { IdempotentProducer, type PartitionRecords } from './idempotent-producer.ts';
-import { until } from './testing/lab.ts';
 
 const topic = `idempotent-${randomUUID()}`;
 const PARTITIONS = 3;
@@ -14,13 +14,7 @@ let admin: Admin;
 beforeAll(async () => {
   admin = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
-  await admin.createTopics({ topics: [{ topic, numPartitions: PARTITIONS }], waitForLeaders: true });
-  // The broker may know the topic a moment before it leads its partitions.
-  await until(
-    40_000,
-    'the partitions’ leaders',
-    async () => (await ends().catch(() => [])).length === PARTITIONS,
-  );
+  await createTopic(admin, topic, PARTITIONS);
 });
 
 afterAll(async () => {

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Admin } from '@platformatic/kafka';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import type { Task } from '../contract/connector.ts';
 import { decimal, rawEvent } from './event-fixture.ts';
 import { GroupReader, type TopicPartition } from './group-reader.ts';
@@ -37,10 +38,6 @@ beforeEach(async () => {
     await admin.deleteTopics({ topics });
   };
 });
-
-async function createTopic(topic: string, numPartitions = 1): Promise<void> {
-  await admin.createTopics({ topics: [{ topic, numPartitions }], waitForLeaders: true });
-}
 
 async function ownersOf(topic: string): Promise<Set<unknown>> {
   const found = await db.rows(`SELECT to_regclass('_cdc_offsets') IS NOT NULL AS found`);
@@ -121,7 +118,7 @@ describe('the group’s offsets become those of the sink', () => {
     {
       await using _writer = await writeTo(live);
       for (const topic of topics) {
-        await createTopic(topic);
+        await createTopic(admin, topic);
         live.push(topic);
         await new Promise((resolve) => setTimeout(resolve, 150 + Math.random() * 300));
       }
@@ -131,7 +128,7 @@ describe('the group’s offsets become those of the sink', () => {
 
   test('where the coordinator throws the member out in the middle of its commits', async () => {
     const topic = `${id}.public.a`;
-    await createTopic(topic, 4);
+    await createTopic(admin, topic, 4);
     await using _running = await start([topic]);
     let removed = 0;
     {
@@ -147,7 +144,7 @@ describe('the group’s offsets become those of the sink', () => {
 
   test('where other members come and go', async () => {
     const topic = `${id}.public.a`;
-    await createTopic(topic, 4);
+    await createTopic(admin, topic, 4);
     await using _running = await start([topic]);
     {
       await using _writer = await writeTo([topic], 4);
@@ -162,7 +159,7 @@ describe('the group’s offsets become those of the sink', () => {
 
 test('a member is given partitions of a topic that it has not found yet, and reads them', async () => {
   const [early, late] = [`${id}.public.a`, `${id}.public.b`];
-  for (const topic of [early, late]) await createTopic(topic, 2);
+  for (const topic of [early, late]) await createTopic(admin, topic, 2);
   // The first to join assigns, and knows both.
   await using _knowing = await start([early, late], 'knows-both');
   await until('the first owns both topics', async () => (await ownersOf(late)).has('knows-both'));
@@ -178,7 +175,7 @@ test('a member is given partitions of a topic that it has not found yet, and rea
 
 test('another client takes the place of one that lost touch: it joins, and its commits count', async () => {
   const topic = `${id}.public.a`;
-  await createTopic(topic, 2);
+  await createTopic(admin, topic, 2);
   let assigned: readonly TopicPartition[] = [];
   const reader = new GroupReader({
     groupId: `connect-${id}`,

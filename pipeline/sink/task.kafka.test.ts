@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { Admin } from '@platformatic/kafka';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
+import { createTopic as makeTopic } from '../../fixtures/testing/create-topic.ts';
 import type { Task } from '../contract/connector.ts';
 import { CRASH_POINTS } from '../contract/crash-points.ts';
 import type { AdmitStage, Defect } from '../contract/stages.ts';
@@ -35,9 +36,7 @@ beforeEach(async () => {
   };
 });
 
-async function createTopic(partitions = 1): Promise<void> {
-  await admin.createTopics({ topics: [{ topic, numPartitions: partitions }], waitForLeaders: true });
-}
+const createTopic = (partitions = 1): Promise<void> => makeTopic(admin, topic, partitions);
 
 async function send(records: readonly RawRecord[], partition = 0): Promise<void> {
   // A client of its own each time: kafkajs goes on asking for every topic it ever wrote to, deleted ones too.

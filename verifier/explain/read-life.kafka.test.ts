@@ -4,10 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import { parseConfig } from '../config.ts';
 import { formatLedgerEntry } from '../ledger.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
-import { commitOffset, createTopic } from '../testing/kafka.ts';
+import { commitOffset } from '../testing/kafka.ts';
 import { explain } from './explain.ts';
 import { readLife } from './read-life.ts';
 

@@ -1,20 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Admin, type Kafka, KafkaJSProtocolError } from 'kafkajs';
-
-/** A broker that is busy may not host a new topic yet, or still load the group. */
-const ATTEMPTS = 50;
-const RETRY_MS = 200;
-
-/**
- * Makes a topic of one partition. kafkajs's own wait for its leader fails where the broker does not know the topic at
- * its first look.
- */
-export async function createTopic(admin: Admin, topic: string): Promise<void> {
-  await admin.createTopics({ topics: [{ topic, numPartitions: 1 }], waitForLeaders: false });
-  await untilReady(async () => {
-    await admin.fetchTopicOffsets(topic);
-  });
-}
+import type { Kafka } from 'kafkajs';
+import { untilReady } from '../../fixtures/testing/create-topic.ts';
 
 /**
  * Commits a group's offset in partition 0. The admin client's own way reads on for as long as a fetch may wait, which is
@@ -27,17 +12,6 @@ export async function commitOffset(
   offset: string,
 ): Promise<void> {
   await untilReady(() => commitOnce(kafka, groupId, topic, offset));
-}
-
-async function untilReady(work: () => Promise<void>): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof KafkaJSProtocolError && error.retriable) || attempt === ATTEMPTS) throw error;
-      await sleep(RETRY_MS);
-    }
-  }
 }
 
 async function commitOnce(kafka: Kafka, groupId: string, topic: string, offset: string): Promise<void> {

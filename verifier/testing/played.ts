@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { inject } from 'vitest';
+import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import { parseConfig, type VerifierConfig, type VerifierConfigInput } from '../config.ts';
 import type { Memory } from '../memory.ts';
 import { loadChecks } from '../plugins.ts';
 import type { Report } from '../report.ts';
 import { verify } from '../verify.ts';
 import { type DatabasePair, databasePair } from './databases.ts';
-import { commitOffset, createTopic } from './kafka.ts';
+import { commitOffset } from './kafka.ts';
 
 /** A pipeline played by hand: rows in both databases, records in a topic, offsets of a group. */
 export interface Played extends AsyncDisposable {
