@@ -20,11 +20,9 @@ import { LAB_INSTANCE } from './record-instance.ts';
 import { refuseOtherPipeline } from './refuse-other-pipeline.ts';
 import { serverNames, startServers } from './servers.ts';
 import { dropInstance, planOf, repairInstance, settleAll } from './standing-instance.ts';
+import { standingSpec, startStandingWorkload } from './standing-pipeline.ts';
 import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from './state-dir.ts';
 import { stopServices } from './stop-services.ts';
-
-const SEED_ROWS = 1_000;
-const VERIFY_EVERY_MS = 5_000;
 
 /** Labs of the process runtime. `up`, `down` and `clean` exclude each other per folder; `open` looks only. */
 export const labControl: LabControl = { up, down, clean, open };
@@ -86,36 +84,13 @@ async function dropLeftovers(context: LabContext, progress: (step: string) => vo
 async function bringUpInstance(context: LabContext, lab: ProcessLab, options: UpOptions): Promise<void> {
   const record = context.runFile.read()?.instances[LAB_INSTANCE];
   if (record === undefined) {
-    await lab.createInstance(
-      {
-        name: LAB_INSTANCE,
-        source: { file: 'source' },
-        sink: { file: 'sink' },
-        engines: options.engines ?? OWN_ENGINES,
-        ...(options.sinkWorkers === undefined ? {} : { sinkWorkers: options.sinkWorkers }),
-        verifyEveryMs: VERIFY_EVERY_MS,
-        seedRows: SEED_ROWS,
-        seed: options.seed,
-      },
-      options.signal,
-    );
+    await lab.createInstance(standingSpec(options), options.signal);
     options.progress(`pipeline ${LAB_INSTANCE} runs`);
   } else {
     refuseOtherPipeline(record.spec, options, context.stateDir);
     for (const name of await repairInstance(context, record)) options.progress(`${name} runs again`);
   }
-  if (options.rate <= 0) return;
-  const services = await context.runtime.services();
-  const busy = services.some((service) => service.kind === 'workload' && service.state === 'running');
-  if (busy) return;
-  const instance = await lab.instance(LAB_INSTANCE);
-  await instance?.startWorkload({
-    kind: 'mixed',
-    rate: options.rate,
-    seed: options.seed,
-    transactions: null,
-  });
-  options.progress(`workload writes ${options.rate} transactions/s`);
+  await startStandingWorkload(lab, options);
 }
 
 async function down(dir: string): Promise<readonly Proof[]> {

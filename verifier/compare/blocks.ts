@@ -1,6 +1,6 @@
 import type { Column } from '../observe/catalogue.ts';
 import { type Database, ident } from '../postgres.ts';
-import type { ColumnPair } from './canonical.ts';
+import { type ColumnPair, INTEGERS } from './canonical.ts';
 import { blockHash } from './hash.ts';
 import type { SideSql } from './pairing.ts';
 
@@ -16,7 +16,6 @@ export interface Blocks {
   readonly indexed: string | null;
 }
 
-const INTEGERS = ['int2', 'int4', 'int8'];
 const BLOCK_BITS = 6;
 
 /** How that side's rows fall into blocks; null where the key is not one integer on both sides. */

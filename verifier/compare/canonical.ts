@@ -20,7 +20,7 @@ export interface ColumnPair {
   readonly types: 'same' | 'compatible' | 'lossy' | 'absent';
 }
 
-const INTEGERS = ['int2', 'int4', 'int8'];
+export const INTEGERS: readonly string[] = ['int2', 'int4', 'int8'];
 const TEXTS = ['text', 'varchar', 'bpchar', 'name', 'citext'];
 
 export function pairColumns(source: readonly Column[], sink: readonly Column[]): readonly ColumnPair[] {

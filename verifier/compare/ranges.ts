@@ -1,7 +1,7 @@
 import { relationOf, type Table } from '../observe/catalogue.ts';
 import type { Database } from '../postgres.ts';
 import { ident, literal } from '../postgres.ts';
-import type { ColumnPair } from './canonical.ts';
+import { type ColumnPair, INTEGERS } from './canonical.ts';
 import { pairTables, type TablePair } from './pairing.ts';
 
 type Side = 'source' | 'sink';
@@ -20,7 +20,6 @@ const ORDERED_ALIKE = new Set([
   ...['int2', 'int4', 'int8', 'oid', 'numeric', 'uuid', 'bool', 'bytea', 'date', 'time', 'timestamp'],
   ...['timestamptz', 'interval', 'inet', 'cidr', 'macaddr'],
 ]);
-const INTEGERS = ['int2', 'int4', 'int8'];
 
 /** How one side's column of the key is ordered: texts by their bytes, for collations differ between databases. */
 function ordered({ source, sink, types, sourceText, sinkText }: ColumnPair, side: Side) {

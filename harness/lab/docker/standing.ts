@@ -1,13 +1,10 @@
-import { OWN_ENGINES } from '../engines.ts';
 import type { UpOptions } from '../instance.ts';
 import { LAB_INSTANCE, recordInstance } from '../record-instance.ts';
 import { refuseOtherPipeline } from '../refuse-other-pipeline.ts';
+import { standingSpec, startStandingWorkload } from '../standing-pipeline.ts';
 import { type DockerLabContext, readRun } from './context.ts';
 import { DockerLab } from './docker-lab.ts';
 import { planOf } from './instance.ts';
-
-const SEED_ROWS = 1_000;
-const VERIFY_EVERY_MS = 5_000;
 
 /**
  * Writes down which pipeline `docker-compose.yml` is to run, where none is written down yet.
@@ -22,15 +19,7 @@ export async function recordStanding(
     refuseOtherPipeline(record.spec, options, stateDir);
     return;
   }
-  await recordInstance(runFile, {
-    name: LAB_INSTANCE,
-    source: { file: 'source' },
-    sink: { file: 'sink' },
-    engines: options.engines ?? OWN_ENGINES,
-    verifyEveryMs: VERIFY_EVERY_MS,
-    seedRows: SEED_ROWS,
-    seed: options.seed,
-  });
+  await recordInstance(runFile, standingSpec(options));
 }
 
 /** Waits until all of it answers, and starts a workload where one is asked for and none writes. */
@@ -45,15 +34,5 @@ export async function startStanding(context: DockerLabContext, options: UpOption
     if (mine !== undefined) mine.state = 'ready';
   });
   options.progress(`pipeline ${LAB_INSTANCE} runs`);
-  if (options.rate <= 0) return;
-  const running = await runtime.services();
-  if (running.some(({ kind, state }) => kind === 'workload' && state === 'running')) return;
-  const instance = await new DockerLab(context).instance(LAB_INSTANCE);
-  await instance?.startWorkload({
-    kind: 'mixed',
-    rate: options.rate,
-    seed: options.seed,
-    transactions: null,
-  });
-  options.progress(`workload writes ${options.rate} transactions/s`);
+  await startStandingWorkload(new DockerLab(context), options);
 }
