@@ -5,6 +5,9 @@ const never = ['**/node_modules/**', '**/.lab/**', '**/.cache/**'];
 // kafkajs asks for timers in the past, and Node remarks on each.
 const execArgv = ['--disable-warning=TimeoutNegativeWarning'];
 
+// Folders of tests are removed, whatever becomes of the run.
+const testRun = 'fixtures/testing/test-run.ts';
+
 // CI counts from files: one for each of the two runs of `npm test`.
 const results = process.env.CDC_LAB_TEST_RESULTS;
 const counted =
@@ -24,6 +27,7 @@ export default defineConfig({
           name: 'unit',
           include: ['**/*.test.ts'],
           exclude: [...never, ...servers, '**/*.docker.test.ts'],
+          globalSetup: [testRun],
           // Some start the command line twice, and a machine may be busy.
           testTimeout: 20_000,
         },
@@ -35,7 +39,7 @@ export default defineConfig({
           execArgv,
           exclude: never,
           // One PostgreSQL pair and one broker for all files; each test makes databases and topics of its own.
-          globalSetup: ['fixtures/testing/servers.ts'],
+          globalSetup: [testRun, 'fixtures/testing/servers.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
@@ -48,7 +52,7 @@ export default defineConfig({
           execArgv,
           exclude: never,
           // An engine and the images; `npm run test:docker` brings both.
-          globalSetup: ['docker/testing/engine.ts'],
+          globalSetup: [testRun, 'docker/testing/engine.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           fileParallelism: false,

@@ -1,10 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfigInput } from './config.ts';
 import { loadChecks } from './plugins.ts';
 import type { Report } from './report.ts';
@@ -21,7 +21,7 @@ async function wrongShop(): Promise<DatabasePair> {
 }
 
 const rawConfig = (pair: DatabasePair, own: Partial<VerifierConfigInput> = {}): VerifierConfigInput => ({
-  ...{ port: 0, stateDir: mkdtempSync(join(tmpdir(), 'verifier-')), kafka: null, deadlineMs: 800 },
+  ...{ port: 0, stateDir: makeTestFolder(), kafka: null, deadlineMs: 800 },
   ...{ source: { url: pair.sourceUrl, slot: null }, sink: { url: pair.sinkUrl }, fence: 'settle' },
   ...own,
 });

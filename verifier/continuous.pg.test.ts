@@ -1,7 +1,5 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfigInput } from './config.ts';
 import { loadChecks } from './plugins.ts';
 import { VerifierService } from './service.ts';
@@ -19,14 +17,13 @@ async function serviceOf(pair: DatabasePair, stateDir: string, own: Partial<Veri
   const service = new VerifierService(parseConfig(raw, 'test'), await loadChecks());
   return Object.assign(service, { [Symbol.asyncDispose]: () => service.stop() });
 }
-const folder = (): string => mkdtempSync(join(tmpdir(), 'verifier-'));
 const lives = (service: VerifierService) =>
   service.findings.list().map(({ check, state, rounds, first }) => [check, state, rounds, first?.key.id]);
 
 test('a row that is corrupted, and mended after one comparison, stays in the history across restarts', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
-  const dir = folder();
+  const dir = makeTestFolder();
   {
     await using service = await serviceOf(pair, dir);
     await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 7`);
@@ -55,7 +52,7 @@ test('a changed key is looked at at once, long before the next full verification
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const adaptive = { touchedEveryMs: 100, share: 0.5 };
-  await using service = await serviceOf(pair, folder(), { everyMs: 3_600_000, adaptive });
+  await using service = await serviceOf(pair, makeTestFolder(), { everyMs: 3_600_000, adaptive });
   service.start();
   await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
   // Right in the sink before it is written at the source: nothing to find.
@@ -89,7 +86,7 @@ test('where the watch breaks, a full verification makes up for what went by unse
     return (await pair.source.query(sql)).length;
   };
   {
-    await using service = await serviceOf(pair, folder(), { adaptive: { touchedEveryMs: 100 } });
+    await using service = await serviceOf(pair, makeTestFolder(), { adaptive: { touchedEveryMs: 100 } });
     service.start();
     await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
     await expect.poll(slots, { timeout: 30_000 }).toBe(1);
@@ -102,7 +99,7 @@ test('where the watch breaks, a full verification makes up for what went by unse
 test('a TRUNCATE, or a table that was made since, begins the watch anew', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
-  await using service = await serviceOf(pair, folder(), { adaptive: { touchedEveryMs: 100 } });
+  await using service = await serviceOf(pair, makeTestFolder(), { adaptive: { touchedEveryMs: 100 } });
   service.start();
   await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
   await pair.onSink('TRUNCATE items');
@@ -116,7 +113,7 @@ test('a TRUNCATE, or a table that was made since, begins the watch anew', async 
 test('the slot of the watch holds back no WAL: it follows what is written', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
-  await using service = await serviceOf(pair, folder(), { adaptive: { touchedEveryMs: 100 } });
+  await using service = await serviceOf(pair, makeTestFolder(), { adaptive: { touchedEveryMs: 100 } });
   service.start();
   await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
   await pair.onBoth(`INSERT INTO items VALUES (900, 'a', 1)`);

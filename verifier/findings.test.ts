@@ -1,13 +1,12 @@
-import { appendFileSync, mkdtempSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import { finding } from './check.ts';
 import { FindingStore, type Round } from './findings.ts';
 import type { Finding } from './report.ts';
 import type { Verdict } from './verdict.ts';
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'findings-'));
 const LIMITS = { keepMs: 1_000_000, keep: 100 };
 const timeOf = (second: number): string => new Date(1_800_000_000_000 + second * 1000).toISOString();
 
@@ -42,7 +41,7 @@ const life = (store: FindingStore) =>
   store.list().map(({ state, rounds, count, maxCount }) => [state, rounds, count, maxCount]);
 
 test('a finding is open, then confirmed, then healed, and its first example stays', () => {
-  const store = new FindingStore(folder(), LIMITS);
+  const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
   expect(life(store)).toEqual([['open', 1, 3, 3]]);
   store.note(
@@ -63,14 +62,14 @@ test.each<[string, Verdict, Verdict]>([
   ['a fence that was not passed', 'SYNC_IN_PROGRESS', 'PASS'],
   ['a table that was not compared', 'PASS', 'INCONCLUSIVE'],
 ])('%s heals nothing', (_, verdict, table) => {
-  const store = new FindingStore(folder(), LIMITS);
+  const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
   store.note(round(2, [], verdict, table));
   expect(life(store)).toEqual([['open', 1, 3, 3]]);
 });
 
 test('a check that did not run at all, or looked at a part only, heals nothing', () => {
-  const store = new FindingStore(folder(), LIMITS);
+  const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
   store.note({ ...round(2, [], 'PASS'), checks: [] });
   store.seen({ at: timeOf(3), findings: [] });
@@ -78,7 +77,7 @@ test('a check that did not run at all, or looked at a part only, heals nothing',
 });
 
 test('what comes back after it healed is a new finding, and the old one stays in the history', () => {
-  const store = new FindingStore(folder(), LIMITS);
+  const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
   store.note(round(2, [], 'PASS'));
   store.note(round(3, [lost({ count: 1 })], 'FAIL', 'FAIL'));
@@ -90,7 +89,7 @@ test('what comes back after it healed is a new finding, and the old one stays in
 });
 
 test('a life goes on across a restart, and a line that a kill has torn is left out', () => {
-  const dir = folder();
+  const dir = makeTestFolder();
   new FindingStore(dir, LIMITS).note(round(1, [lost()], 'FAIL', 'FAIL'));
   appendFileSync(join(dir, 'findings.ndjson'), '{"id":"torn');
   const second = new FindingStore(dir, LIMITS);
@@ -102,7 +101,7 @@ test('a life goes on across a restart, and a line that a kill has torn is left o
 });
 
 test('healed findings are dropped by age and number, others never; the file is kept small', () => {
-  const dir = folder();
+  const dir = makeTestFolder();
   const store = new FindingStore(dir, { keepMs: 50_000, keep: 2 });
   for (let i = 0; i < 10; i++) {
     store.note(round(i * 10, [lost()], 'FAIL', 'FAIL'));
@@ -117,7 +116,7 @@ test('healed findings are dropped by age and number, others never; the file is k
 });
 
 test('evidence that is missing is no finding of the pipeline', () => {
-  const store = new FindingStore(folder(), LIMITS);
+  const store = new FindingStore(makeTestFolder(), LIMITS);
   const blind = lost({ class: 'evidence-missing', verdict: 'INCONCLUSIVE' });
   store.note(round(1, [blind], 'INCONCLUSIVE'));
   expect(store.list()).toEqual([]);

@@ -1,9 +1,7 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import { parseConfig } from './config.ts';
 import { loadChecks } from './plugins.ts';
 import type { Report } from './report.ts';
@@ -60,7 +58,7 @@ function heating(url: string): AsyncDisposable & { readonly written: () => numbe
 async function report(pair: DatabasePair): Promise<Report> {
   const subscription = new URL(pair.sourceUrl).pathname.slice(1);
   const raw = {
-    ...{ port: 0, stateDir: mkdtempSync(join(tmpdir(), 'verifier-')), kafka: null },
+    ...{ port: 0, stateDir: makeTestFolder(), kafka: null },
     ...{ source: { url: pair.sourceUrl, slot: subscription }, fence: 'slot' },
     sink: { url: pair.sinkUrl, subscription },
   };

@@ -1,8 +1,6 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfigInput } from './config.ts';
 import { loadChecks } from './plugins.ts';
 import type { Report } from './report.ts';
@@ -13,7 +11,7 @@ import { verify } from './verify.ts';
 async function report(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}): Promise<Report> {
   const config = parseConfig(
     {
-      ...{ port: 0, stateDir: mkdtempSync(join(tmpdir(), 'verifier-')), kafka: null, deadlineMs: 5_000 },
+      ...{ port: 0, stateDir: makeTestFolder(), kafka: null, deadlineMs: 5_000 },
       source: { url: pair.sourceUrl, slot: null },
       sink: { url: pair.sinkUrl },
       ...own,

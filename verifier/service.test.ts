@@ -1,7 +1,7 @@
-import { appendFileSync, mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import { parseConfig } from './config.ts';
 import { History } from './history.ts';
 import { loadChecks } from './plugins.ts';
@@ -10,7 +10,6 @@ import { createServer, portOf } from './server.ts';
 import { pauseAfter, VerifierService } from './service.ts';
 
 const NOWHERE = 'postgres://postgres@127.0.0.1:9/none';
-const folder = (): string => mkdtempSync(join(tmpdir(), 'verifier-'));
 const raw = (stateDir: string) => ({
   ...{ port: 0, stateDir, kafka: null, deadlineMs: 300 },
   ...{ source: { url: NOWHERE, slot: null }, sink: { url: NOWHERE } },
@@ -31,7 +30,7 @@ test('an unknown key is refused by its path, with the nearest known one', () => 
 });
 
 test('the history outlives the verifier, keeps the newest, and leaves out a line that a kill has torn', () => {
-  const dir = folder();
+  const dir = makeTestFolder();
   const first = new History(dir, 3);
   for (let n = 1; n <= 8; n++) first.add(report(n));
   appendFileSync(join(dir, 'reports.ndjson'), '{"schemaVersion":1,"verd');
@@ -42,7 +41,7 @@ test('the history outlives the verifier, keeps the newest, and leaves out a line
 });
 
 test('the service reports over HTTP, and only to its own loopback address', async () => {
-  const service = new VerifierService(parseConfig(raw(folder()), 'test'), await loadChecks());
+  const service = new VerifierService(parseConfig(raw(makeTestFolder()), 'test'), await loadChecks());
   const server = createServer(service);
   await server.listen({ host: '127.0.0.1', port: 0 });
   try {
@@ -90,7 +89,7 @@ const SAMPLE =
   /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*"(,[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*")*\})? -?[0-9.e+-]+$/;
 
 test('a scraper gets the format that it asks for; OpenMetrics ends in its end, and counters are named as it wants', async () => {
-  const service = new VerifierService(parseConfig(raw(folder()), 'test'), []);
+  const service = new VerifierService(parseConfig(raw(makeTestFolder()), 'test'), []);
   await service.verify(50);
   const server = createServer(service);
   await server.listen({ host: '127.0.0.1', port: 0 });

@@ -1,7 +1,5 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import type { Check } from './check.ts';
 import { parseConfig, type VerifierConfigInput } from './config.ts';
 import { loadChecks } from './plugins.ts';
@@ -27,7 +25,7 @@ async function report(pair: DatabasePair, options: Options = {}): Promise<Report
   const config = parseConfig(
     {
       port: 0,
-      stateDir: mkdtempSync(join(tmpdir(), 'verifier-')),
+      stateDir: makeTestFolder(),
       source: { url: pair.sourceUrl, slot: null },
       sink: { url: pair.sinkUrl },
       kafka: null,

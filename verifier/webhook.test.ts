@@ -1,14 +1,11 @@
-import { mkdtempSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import type { Report } from './report.ts';
 import type { Verdict } from './verdict.ts';
 import { type Notice, Webhook, type WebhookOptions } from './webhook.ts';
 
-const folder = (): string => mkdtempSync(join(tmpdir(), 'webhook-'));
 const report = (verdict: Verdict): Report =>
   ({ verdict, at: '2026-01-01T00:00:00.000Z', findings: [] }) as unknown as Report;
 
@@ -51,7 +48,7 @@ async function tell(webhook: Webhook, ...verdicts: Verdict[]): Promise<void> {
 
 test('each change of the verdict is told once; a first PASS and a sync in progress are none', async () => {
   await using own = await receiver();
-  const webhook = new Webhook(options(own.url), folder());
+  const webhook = new Webhook(options(own.url), makeTestFolder());
   await tell(webhook, 'PASS', 'PASS', 'SYNC_IN_PROGRESS', 'FAIL', 'FAIL', 'SYNC_IN_PROGRESS', 'FAIL', 'PASS');
   expect(own.changes()).toEqual([
     ['PASS', 'FAIL'],
@@ -62,7 +59,7 @@ test('each change of the verdict is told once; a first PASS and a sync in progre
 test('a receiver that fails is asked again, so many times and no more; the next report makes up for it', async () => {
   await using own = await receiver(500, 503, 500, 429);
   const lines: string[] = [];
-  const webhook = new Webhook(options(own.url), folder(), (line) => void lines.push(line));
+  const webhook = new Webhook(options(own.url), makeTestFolder(), (line) => void lines.push(line));
   await tell(webhook, 'FAIL');
   expect(own.got).toHaveLength(3);
   expect(webhook.counts).toEqual({ sent: 0, failed: 1 });
@@ -74,14 +71,14 @@ test('a receiver that fails is asked again, so many times and no more; the next 
 
 test('a refusal that no second attempt mends has none', async () => {
   await using own = await receiver(400);
-  const webhook = new Webhook(options(own.url), folder(), () => undefined);
+  const webhook = new Webhook(options(own.url), makeTestFolder(), () => undefined);
   await tell(webhook, 'FAIL');
   expect(own.got).toHaveLength(1);
 });
 
 test('what was told last outlives the verifier', async () => {
   await using own = await receiver();
-  const dir = folder();
+  const dir = makeTestFolder();
   await tell(new Webhook(options(own.url), dir), 'FAIL');
   await tell(new Webhook(options(own.url), dir), 'FAIL', 'PASS');
   expect(own.changes()).toEqual([
@@ -95,24 +92,24 @@ test('secrets come from the environment, reach the receiver, and no log; nor doe
   process.env.WEBHOOK_TEST_TOKEN = 'canary-token';
   const lines: string[] = [];
   const given = options(own.url, { headers: { authorization: 'Bearer ${env:WEBHOOK_TEST_TOKEN}' } });
-  const webhook = new Webhook(given, folder(), (line) => void lines.push(line));
+  const webhook = new Webhook(given, makeTestFolder(), (line) => void lines.push(line));
   await tell(webhook, 'FAIL');
   expect(own.got.map(({ token }) => token)).toEqual(['Bearer canary-token', 'Bearer canary-token']);
   const nowhere = new Webhook(
     { ...given, url: 'http://127.0.0.1:9/canary-path' },
-    folder(),
+    makeTestFolder(),
     (line) => void lines.push(line),
   );
   await tell(nowhere, 'FAIL');
   expect(lines).toHaveLength(4);
   expect(lines.join('\n')).not.toContain('canary');
   delete process.env.WEBHOOK_TEST_TOKEN;
-  expect(() => new Webhook(given, folder())).toThrow('WEBHOOK_TEST_TOKEN, which is not set');
+  expect(() => new Webhook(given, makeTestFolder())).toThrow('WEBHOOK_TEST_TOKEN, which is not set');
 });
 
 test('a verifier that is stopped waits for no receiver', async () => {
   await using own = await receiver(500, 500, 500);
-  const webhook = new Webhook(options(own.url, { firstRetryMs: 60_000 }), folder(), () => undefined);
+  const webhook = new Webhook(options(own.url, { firstRetryMs: 60_000 }), makeTestFolder(), () => undefined);
   webhook.notify(report('FAIL'));
   await expect.poll(() => own.got.length, { timeout: 20_000 }).toBe(1);
   await webhook.stop();

@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import type { Check, TopicLogView } from '../check.ts';
 import { formatLedgerEntry, type LedgerWrite } from '../ledger.ts';
 import { Memory } from '../memory.ts';
@@ -231,7 +231,7 @@ const write = (id: number, version: number, op: LedgerWrite['op'] = 'u'): Ledger
 
 /** A ledger of committed transactions. */
 function ledgerOf(transactions: readonly LedgerWrite[][]): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'ledger-')), 'ledger.ndjson');
+  const path = join(makeTestFolder(), 'ledger.ndjson');
   const entries = transactions.flatMap((writes, i) => [
     formatLedgerEntry({ t: 'intent', tx: i, xid: String(i), at: AT, writes }),
     formatLedgerEntry({ t: 'outcome', tx: i, result: 'ok', at: AT }),

@@ -1,7 +1,7 @@
-import { appendFileSync, mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import type { Check, CheckContext, CheckResult } from '../check.ts';
 import { parseConfig } from '../config.ts';
 import { formatLedgerEntry, type LedgerEntry, type LedgerWrite } from '../ledger.ts';
@@ -30,7 +30,7 @@ function ledgerOf(
     { t: 'intent', tx, xid, at, writes },
     ...(result === null ? [] : [{ t: 'outcome', tx, result, at: AT } as const]),
   ]);
-  const path = join(mkdtempSync(join(tmpdir(), 'ledger-')), 'ledger.ndjson');
+  const path = join(makeTestFolder(), 'ledger.ndjson');
   writeFileSync(path, entries.map(formatLedgerEntry).join(''));
   return path;
 }

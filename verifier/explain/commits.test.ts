@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { formatLedgerEntry, type LedgerEntry, type LedgerOutcome } from '../ledger.ts';
 import { readCommits } from './commits.ts';
 
@@ -21,7 +21,7 @@ const outcome = (tx: number, result: LedgerOutcome['result']): LedgerEntry => ({
 });
 
 async function commitsOf(entries: readonly LedgerEntry[], max = 10) {
-  const file = join(mkdtempSync(join(tmpdir(), 'ledger-')), 'ledger.ndjson');
+  const file = join(makeTestFolder(), 'ledger.ndjson');
   writeFileSync(file, entries.map(formatLedgerEntry).join(''));
   return await readCommits(file, { table: 'public.items', key: { id: 'a' } }, max);
 }

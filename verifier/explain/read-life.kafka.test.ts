@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createTopic } from '../../fixtures/testing/create-topic.ts';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig } from '../config.ts';
 import { formatLedgerEntry } from '../ledger.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
@@ -19,7 +19,7 @@ const position = (n: number): string => `00000001-${n.toString(16).toUpperCase()
 const prefix = `x${randomBytes(5).toString('hex')}`;
 const topic = `${prefix}.public.items`;
 const group = `connect-${prefix}`;
-const ledger = join(mkdtempSync(join(tmpdir(), 'explain-')), 'ledger.ndjson');
+const ledger = join(makeTestFolder(), 'ledger.ndjson');
 const kafka = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING });
 const admin = kafka.admin();
 const producer = kafka.producer();

@@ -1,10 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { inject } from 'vitest';
 import { createTopic } from '../../fixtures/testing/create-topic.ts';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfig, type VerifierConfigInput } from '../config.ts';
 import type { Memory } from '../memory.ts';
 import { loadChecks } from '../plugins.ts';
@@ -48,7 +46,7 @@ export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Pl
   const config = parseConfig(
     {
       port: 0,
-      stateDir: mkdtempSync(join(tmpdir(), 'verifier-')),
+      stateDir: makeTestFolder(),
       // No capture moves this slot: it is moved by hand before each report, and no message is put behind it.
       source: { url: pair.sourceUrl, slot, emitMessages: false },
       sink: { url: pair.sinkUrl },
