@@ -42,7 +42,8 @@ const BLOCK = ident('cdc-lab block');
 
 /**
  * What stands behind FROM, in the place of the table, to read the rows of some buckets by the index; null where there
- * is none, or keys are so far apart that the blocks would be too many. The database must be inside a snapshot.
+ * is none, or keys are so far apart that the blocks would be too many. `OFFSET 0` keeps the planner from joining what is
+ * asked of the rows before they are read. The database must be inside a snapshot.
  * @param rows Of the table, about.
  * @param bad Placeholder of the buckets' numbers: `$1`, a bigint[].
  */
@@ -65,5 +66,6 @@ export async function fromBlocks(
       WHERE ${at} >= ${BLOCK} << ${BLOCK_BITS} AND ${at} <= (${BLOCK} << ${BLOCK_BITS}) + ${2 ** BLOCK_BITS - 1}
     ) AS own ON true
     WHERE ${blockHash('int8')(BLOCK)} & ${buckets - 1} = ANY (${bad}::int8[])
+    OFFSET 0
   ) AS compared`;
 }

@@ -1,14 +1,12 @@
 import type { Database } from '../postgres.ts';
 import { differingHashes } from './packed.ts';
 import type { TablePair } from './pairing.ts';
-import { drillDown, type Filter, type Suspect } from './scan.ts';
+import { drillDown, type Suspect } from './scan.ts';
+import { everyRow, rowsOfBuckets, type SomeBuckets, withKeys } from './selection.ts';
 import { cellCount, sketchedKeys } from './sketch.ts';
 
 /** What the grouped scan left: which of so many buckets differ, in a table of so many rows. */
-export interface BadBuckets {
-  readonly bad: readonly number[];
-  readonly buckets: number;
-  readonly rows: number;
+export interface BadBuckets extends SomeBuckets {
   /** Rows that differ for a known reason, those of both sides together: keys that were touched meanwhile. */
   readonly knownRows: number;
 }
@@ -21,9 +19,9 @@ export interface Listing {
 }
 
 /**
- * How the rows that differ are found. `buckets`: the rows of bad buckets are compared one by one. `sketch`: a further
- * scan adds all rows up in a table from which the differing ones can be read back. `merge`: the hashes of all rows, or
- * of those of bad buckets, are compared in their order.
+ * How the rows that differ are found. `buckets`: among the rows of bad buckets, at once. `sketch`: a further scan adds
+ * all rows up in a table from which the differing ones can be read back. `merge`: the hashes of all rows, or of those of
+ * bad buckets, are compared in their order.
  */
 export type Way = 'buckets' | 'sketch' | 'merge';
 
@@ -60,9 +58,11 @@ async function sampledRows(
   { bad, buckets, rows, knownRows }: BadBuckets,
 ): Promise<number> {
   const some = bad.slice(0, SAMPLED_BUCKETS);
+  const sample = await rowsOfBuckets(source, sink, pair, { bad: some, buckets, rows });
+  const sampledRows = (some.length / buckets) * rows;
   let found = 0;
-  for await (const one of drillDown(source, sink, pair, { tag: 'buckets', bad: some, buckets, rows })) {
-    found += one.sourceRows + one.sinkRows;
+  for await (const { sourceRows, sinkRows } of differingHashes(source, sink, pair, sample, sampledRows)) {
+    found += sourceRows + sinkRows;
   }
   return Math.ceil((found / Math.max(some.length, 1)) * bad.length * SAMPLE_MARGIN + knownRows + 50);
 }
@@ -99,22 +99,27 @@ export async function* differingKeys(
   { most, isKnown = () => false }: Listing,
   way: Way = wayFor(found),
 ): AsyncGenerator<Suspect> {
-  const { bad, buckets, rows } = found;
-  const inBad: Filter = { tag: 'buckets', bad, buckets, rows };
   const cells = way === 'sketch' ? cellCount(await expectedRows(source, sink, pair, found)) : null;
   const sketched = cells === null ? null : await sketchedKeys(source, sink, pair, cells);
+  const share = found.bad.length / found.buckets;
+  const isPart = way === 'buckets' || (way === 'merge' && share <= FEW_BAD);
+  const selected = isPart ? await rowsOfBuckets(source, sink, pair, found) : everyRow(pair);
+  // Hashes first, and then the keys of those that differ: that is quicker, unless it takes a scan each time.
+  if (way === 'buckets' && !selected.byIndex) {
+    for await (const one of drillDown(source, sink, pair, selected)) if (!isKnown(one.keyHash)) yield one;
+    return;
+  }
   const listed: bigint[] = [...(sketched ?? [])];
   // What cannot be read back from the sketch is found by looking at everything.
-  if (way !== 'buckets' && sketched === null) {
-    const isPart = way === 'merge' && bad.length / buckets <= FEW_BAD;
-    const filter: Filter = isPart ? inBad : { tag: 'all' };
-    for await (const one of differingHashes(source, sink, pair, { filter, rows })) {
+  if (sketched === null) {
+    const rows = isPart ? share * found.rows : found.rows;
+    for await (const one of differingHashes(source, sink, pair, selected, rows)) {
       if (isKnown(one.keyHash)) continue;
       if (listed.length < most) listed.push(one.keyHash);
       else yield { ...one, keyText: null };
     }
   }
-  if (way !== 'buckets' && listed.length === 0) return;
-  const filter: Filter = way === 'buckets' ? inBad : { tag: 'hashes', hashes: listed };
-  for await (const one of drillDown(source, sink, pair, filter)) if (!isKnown(one.keyHash)) yield one;
+  if (listed.length === 0) return;
+  const keys = withKeys(pair, selected, listed);
+  for await (const one of drillDown(source, sink, pair, keys)) if (!isKnown(one.keyHash)) yield one;
 }

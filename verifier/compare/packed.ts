@@ -1,6 +1,6 @@
 import type { Database } from '../postgres.ts';
 import type { SideSql, TablePair } from './pairing.ts';
-import { conditionOf, type Filter } from './scan.ts';
+import { fromSelected, type Selection } from './selection.ts';
 
 /** A key whose rows differ, by the hash of the key alone. */
 export interface DifferingHash {
@@ -15,20 +15,21 @@ const GROUPS_PER_FETCH = 16;
 const EMPTY = { keys: [], rows: [] };
 
 /**
- * The keys whose rows differ, from one ordered scan of each side: a merge of two streams of hashes. The servers hand the
+ * The keys whose rows differ, of those that are selected, from one ordered scan of each side: a merge of two streams of hashes. The servers hand the
  * hashes over in arrays of some thousand, for a row of a result by itself costs several times what it takes to read a
  * row of the table; so the cost does not depend on how many rows differ. Both databases must be inside a snapshot.
- * @param rows About how many there are on a side: sizes the arrays.
+ * @param rows About how many are selected on a side: sizes the arrays.
  */
 export async function* differingHashes(
   source: Database,
   sink: Database,
-  pair: TablePair,
-  { filter, rows }: { readonly filter: Filter; readonly rows: number },
+  { sides }: TablePair,
+  selection: Selection,
+  rows: number,
 ): AsyncGenerator<DifferingHash> {
   const count = Math.min(MOST_GROUPS, Math.max(2, 2 ** Math.ceil(Math.log2(rows / ROWS_PER_GROUP + 1))));
-  const left = groups(source, pair.sides.source, filter, count);
-  const right = groups(sink, pair.sides.sink, filter, count);
+  const left = groups(source, sides.source, selection.source, count);
+  const right = groups(sink, sides.sink, selection.sink, count);
   try {
     // Asked for at once: both servers scan at the same time.
     let [a, b] = await Promise.all([left.next(), right.next()]);
@@ -69,18 +70,17 @@ function* mergeGroups(ours: Group, theirs: Group): Generator<DifferingHash> {
 async function* groups(
   database: Database,
   side: SideSql | null,
-  filter: Filter,
+  selected: Selection['sink'],
   count: number,
 ): AsyncGenerator<{ readonly at: number; readonly packed: string }> {
-  if (side === null) return;
-  const { where, values } = conditionOf(side, filter);
+  if (side === null || selected === null) return;
   const sorted = (column: string): string => `array_send(array_agg(${column} ORDER BY k, h))::text`;
   const sql = `
     SELECT (k >> ${64 - Math.log2(count)})::text AS at, ${sorted('k')} AS keys, ${sorted('h')} AS rows
     FROM (SELECT ${side.keyHash} AS k, ${side.rowHash} AS h
-          FROM ${side.from} WHERE ${where} OFFSET 0) hashes
+          FROM ${fromSelected(selected)} OFFSET 0) hashes
     GROUP BY k >> ${64 - Math.log2(count)} ORDER BY k >> ${64 - Math.log2(count)}`;
-  for await (const row of database.stream('cdc_lab_packed', sql, values, GROUPS_PER_FETCH)) {
+  for await (const row of database.stream('cdc_lab_packed', sql, selected.values, GROUPS_PER_FETCH)) {
     yield { at: Number(row.at), packed: `${row.keys} ${row.rows}` };
   }
 }

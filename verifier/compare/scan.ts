@@ -1,7 +1,7 @@
 import type { Database } from '../postgres.ts';
-import { fromBlocks } from './blocks.ts';
 import { mixed } from './hash.ts';
 import type { SideSql, TablePair } from './pairing.ts';
+import { fromSelected, type Selection } from './selection.ts';
 
 /** Rows and two hash sums of each bucket of keys. Sums, not XOR: two equal wrong rows would cancel. */
 export interface Digest {
@@ -58,29 +58,18 @@ interface Line {
   readonly rowHash: string;
 }
 
-/** Rows to be looked at one by one: those of some buckets, those whose keys have these hashes, or all. */
-export type Filter =
-  | {
-      readonly tag: 'buckets';
-      readonly bad: readonly number[];
-      readonly buckets: number;
-      readonly rows: number;
-    }
-  | { readonly tag: 'hashes'; readonly hashes: readonly bigint[] }
-  | { readonly tag: 'all' };
-
 /**
- * The keys whose rows differ, of those that the filter lets through: a merge of two streams ordered by the key's hash.
+ * The keys whose rows differ, of those that are selected: a merge of two streams ordered by the key's hash.
  * Holds the rows of one hash at a time. Both databases must be inside a snapshot.
  */
 export async function* drillDown(
   source: Database,
   sink: Database,
-  pair: TablePair,
-  filter: Filter,
+  { sides }: TablePair,
+  selection: Selection,
 ): AsyncGenerator<Suspect> {
-  const left = groups(lines(source, pair.sides.source, filter));
-  const right = groups(lines(sink, pair.sides.sink, filter));
+  const left = groups(lines(source, sides.source, selection.source));
+  const right = groups(lines(sink, sides.sink, selection.sink));
   try {
     // Asked for at once: both servers scan at the same time.
     let [a, b] = await Promise.all([left.next(), right.next()]);
@@ -155,32 +144,18 @@ async function* groups(lines: AsyncIterable<Line>): AsyncGenerator<{ hash: bigin
 /** Rows that are fetched at a time: what is held of each side. */
 const LINES_PER_FETCH = 1_000;
 
-async function* lines(database: Database, side: SideSql | null, filter: Filter): AsyncGenerator<Line> {
-  if (side === null) return;
-  const { where, values } = conditionOf(side, filter);
-  const blocks = filter.tag === 'buckets' ? await fromBlocks(database, side, { ...filter, bad: '$1' }) : null;
-  const read = blocks ?? `${side.from} WHERE ${where}`;
+async function* lines(
+  database: Database,
+  side: SideSql | null,
+  rows: Selection['sink'],
+): AsyncGenerator<Line> {
+  if (side === null || rows === null) return;
   const sql = `
     SELECT k::text AS k, t, h::text AS h
-    FROM (SELECT ${side.keyHash} AS k, ${side.keyText} AS t, ${side.rowHash} AS h FROM ${read} OFFSET 0) hashes
+    FROM (SELECT ${side.keyHash} AS k, ${side.keyText} AS t, ${side.rowHash} AS h
+          FROM ${fromSelected(rows)} OFFSET 0) hashes
     ORDER BY hashes.k`;
-  for await (const row of database.stream('cdc_lab_drill', sql, values, LINES_PER_FETCH)) {
+  for await (const row of database.stream('cdc_lab_drill', sql, rows.values, LINES_PER_FETCH)) {
     yield { keyHash: BigInt(row.k ?? 0), keyText: row.t ?? '', rowHash: row.h ?? '' };
-  }
-}
-
-/** Behind WHERE, with the values of its parameters. */
-export function conditionOf(side: SideSql, filter: Filter): { where: string; values: unknown[] } {
-  const among = (expression: string): string => `${expression} IN (SELECT unnest($1::bigint[]))`;
-  switch (filter.tag) {
-    case 'all':
-      return { where: 'true', values: [] };
-    case 'hashes':
-      return { where: among(side.keyHash), values: [filter.hashes.map(String)] };
-    case 'buckets':
-      return {
-        where: among(`(${side.bucketHash} & ${filter.buckets - 1})`),
-        values: [filter.bad.map(String)],
-      };
   }
 }

@@ -1,0 +1,82 @@
+import type { Database } from '../postgres.ts';
+import { fromBlocks } from './blocks.ts';
+import type { SideSql, TablePair } from './pairing.ts';
+
+/** Rows of one side that are looked at one by one. */
+interface SelectedRows {
+  /** What stands behind FROM, in the place of the table. */
+  readonly from: string;
+  /** All of them hold. */
+  readonly conditions: readonly string[];
+  /** Of the parameters `$1`, `$2`, … */
+  readonly values: readonly unknown[];
+  readonly byIndex: boolean;
+}
+
+/** Rows of both sides that are looked at one by one; null where the sink has no such table. */
+export interface Selection {
+  readonly source: SelectedRows;
+  readonly sink: SelectedRows | null;
+  /** An index finds them on both sides: to look a second time costs no scan. */
+  readonly byIndex: boolean;
+}
+
+export function everyRow({ sides: { source, sink } }: TablePair): Selection {
+  const every = ({ from }: SideSql): SelectedRows => ({ from, conditions: [], values: [], byIndex: false });
+  return { source: every(source), sink: sink === null ? null : every(sink), byIndex: false };
+}
+
+/** Which of so many buckets, in a table of about so many rows. */
+export interface SomeBuckets {
+  readonly bad: readonly number[];
+  readonly buckets: number;
+  readonly rows: number;
+}
+
+/** The rows of some buckets. Both databases must be inside a snapshot. */
+export async function rowsOfBuckets(
+  source: Database,
+  sink: Database,
+  { sides }: TablePair,
+  some: SomeBuckets,
+): Promise<Selection> {
+  const [ours, theirs] = await Promise.all([
+    inBuckets(source, sides.source, some),
+    sides.sink === null ? null : inBuckets(sink, sides.sink, some),
+  ]);
+  return { source: ours, sink: theirs, byIndex: ours.byIndex && theirs?.byIndex !== false };
+}
+
+async function inBuckets(database: Database, side: SideSql, some: SomeBuckets): Promise<SelectedRows> {
+  const { bad, buckets, rows } = some;
+  const values = [bad.map(String)];
+  const blocks = await fromBlocks(database, side, { buckets, rows, bad: '$1' });
+  if (blocks !== null) return { from: blocks, conditions: [], values, byIndex: true };
+  const conditions = [`(${side.bucketHash} & ${buckets - 1}) IN (SELECT unnest($1::bigint[]))`];
+  return { from: side.from, conditions, values, byIndex: false };
+}
+
+/** Of the selected rows those whose keys have one of these hashes. */
+export function withKeys(pair: TablePair, selection: Selection, hashes: readonly bigint[]): Selection {
+  const only = (rows: SelectedRows, { from, keyHash }: SideSql): SelectedRows => {
+    // Where it takes a scan anyway, the key's hash alone is the quicker condition.
+    const within = rows.byIndex ? rows : { ...rows, from, conditions: [], values: [] };
+    const given = `$${within.values.length + 1}::bigint[]`;
+    return {
+      ...within,
+      conditions: [...within.conditions, `${keyHash} IN (SELECT unnest(${given}))`],
+      values: [...within.values, hashes.map(String)],
+    };
+  };
+  const { source, sink } = pair.sides;
+  return {
+    ...selection,
+    source: only(selection.source, source),
+    sink: selection.sink === null || sink === null ? null : only(selection.sink, sink),
+  };
+}
+
+/** Behind FROM. */
+export function fromSelected({ from, conditions }: SelectedRows): string {
+  return conditions.length === 0 ? from : `${from} WHERE ${conditions.join(' AND ')}`;
+}
