@@ -9,7 +9,7 @@ const bench: Bench = {
   async run(context) {
     const size = sizeOf({ rows: 300_000, passes: 1, rounds: 3 });
     const own = await snapshotRounds('ts', size, context);
-    return sideBySide('rows/s', own, await snapshotRounds('debezium', size, context), 4);
+    return sideBySide('rows/s', own, await snapshotRounds('debezium', size, context), { warm: 4 });
   },
 };
 export default bench;

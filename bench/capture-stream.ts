@@ -9,7 +9,7 @@ const rounds = 4;
 
 const bench: Bench = {
   title:
-    'update events from slot to Kafka: 7 columns, JSON without schemas; the backlog is there before the start',
+    'update events from slot to Kafka: 7 columns, 1,000 in a transaction, JSON without schemas; the backlog is there first',
   async run({ workDir, progress }) {
     const plain = { 'key.converter.schemas.enable': 'false', 'value.converter.schemas.enable': 'false' };
     const source = { file: 'source', overrides: { ...plain, 'producer.override.compression.type': 'lz4' } };

@@ -9,7 +9,7 @@ const bench: Bench = {
   async run(context) {
     const size = sizeOf({ rows: 100_000, passes: 2, rounds: 3 });
     const own = await applyRounds('ts', size, context);
-    return sideBySide('events/s', own, await applyRounds('jdbc', size, context), 3);
+    return sideBySide('events/s', own, await applyRounds('jdbc', size, context), { warm: 3 });
   },
 };
 export default bench;

@@ -3,7 +3,7 @@ import { ConnectClient } from '../../harness/connect/client.ts';
 import type { SourceEngine } from '../../harness/lab/engines.ts';
 import type { Instance, Lab } from '../../harness/lab/instance.ts';
 import type { BenchContext } from '../bench.ts';
-import { BENCH_TABLE, TopicEnd, untilReached, withPipeline } from '../pipeline.ts';
+import { BENCH_TABLE, TopicEnd, untilReached, updateEveryRow, withPipeline } from '../pipeline.ts';
 import { captureSpec, cpuMsOf, type Rounds } from './rounds.ts';
 
 const STATE_WITHIN_MS = 60_000;
@@ -23,11 +23,7 @@ export function streamRounds(
   return measured(source, size, context, events, async ({ instance, client, start }) => {
     await client.stop(instance.connectors.source);
     await client.waitForState(instance.connectors.source, 'STOPPED', { deadlineMs: STATE_WITHIN_MS });
-    await withDatabase(instance.sourceUrl, async (database) => {
-      for (let pass = 0; pass < size.passes; pass++) {
-        await database.query(`UPDATE ${BENCH_TABLE} SET version = version + 1, updated_at = now()`);
-      }
-    });
+    await updateEveryRow(instance.sourceUrl, size.passes);
     await start();
     await client.resume(instance.connectors.source);
   });

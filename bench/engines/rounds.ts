@@ -71,14 +71,22 @@ export function pairSpec(
 /** One engine's rounds. */
 export interface Rounds {
   readonly perSecond: readonly number[];
+  /** First rounds of further processes, each just started; none where the first round above has to do. */
+  readonly cold?: readonly number[];
   /** CPU time of the engine's process, in microseconds an event. */
   readonly cpuMicros: readonly number[];
 }
 
-/** Rounds of ours and of the peer as figures; the first of each is cold. */
-export function sideBySide(unit: string, own: Rounds, peer: Rounds, atLeast: number): Figure[] {
+/** Rounds of ours and of the peer as figures; the first of each process is cold. */
+export function sideBySide(
+  unit: string,
+  own: Rounds,
+  peer: Rounds,
+  atLeast: { readonly warm: number; readonly cold?: number },
+): Figure[] {
   const warm = (samples: readonly number[]): number =>
     median(samples.length > 1 ? samples.slice(1) : samples);
+  const cold = ({ perSecond, cold = [] }: Rounds): number[] => [...perSecond.slice(0, 1), ...cold];
   const figure = (what: string, value: number, of: string, samples?: readonly number[]): Figure => ({
     what,
     value,
@@ -91,9 +99,14 @@ export function sideBySide(unit: string, own: Rounds, peer: Rounds, atLeast: num
     figure('peer, warm', warm(peer.perSecond), unit, peer.perSecond),
     {
       ...figure('ours to peer, warm', warm(own.perSecond) / warm(peer.perSecond), 'times'),
-      target: { atLeast },
+      target: { atLeast: atLeast.warm },
     },
-    figure('ours to peer, cold', (own.perSecond[0] ?? 0) / (peer.perSecond[0] ?? 1), 'times'),
+    figure('ours, cold', median(cold(own)), unit, cold(own)),
+    figure('peer, cold', median(cold(peer)), unit, cold(peer)),
+    {
+      ...figure('ours to peer, cold', median(cold(own)) / median(cold(peer)), 'times'),
+      target: atLeast.cold === undefined ? null : { atLeast: atLeast.cold },
+    },
     figure('ours, CPU', warm(own.cpuMicros), 'µs each', own.cpuMicros),
     figure('peer, CPU', warm(peer.cpuMicros), 'µs each', peer.cpuMicros),
   ];

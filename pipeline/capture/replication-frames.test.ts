@@ -23,7 +23,12 @@ test('XLogData and keepalives are read', () => {
     tag: 'wal',
     start: 0x1_0000_000an,
     serverEnd: 0x1_0000_000bn,
-    payload: Buffer.from('c0ffee', 'hex'),
+    payloadStart: 25,
+  });
+  const chunk = Buffer.concat([Buffer.from('w..'), wal, Buffer.from('w..')]);
+  expect(parseReplicationFrame(chunk, 3, 3 + wal.length)).toEqual({
+    ...parseReplicationFrame(wal),
+    payloadStart: 28,
   });
   const keepalive = Buffer.from(`6b${'000000010000000b'}${'0'.repeat(16)}01`, 'hex');
   expect(parseReplicationFrame(keepalive)).toEqual({

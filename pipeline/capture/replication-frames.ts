@@ -15,8 +15,8 @@ export type ReplicationFrame =
       readonly start: Lsn;
       /** End of the server's WAL when it sent this. */
       readonly serverEnd: Lsn;
-      /** A view of the socket's buffer: to be used before the next message is read, or copied. */
-      readonly payload: Buffer;
+      /** Where its payload begins, which goes to the end of the frame. */
+      readonly payloadStart: number;
     }
   | {
       readonly tag: 'keepalive';
@@ -32,7 +32,7 @@ export function parseReplicationFrame(bytes: Buffer, at = 0, end = bytes.length)
       tag: 'wal',
       start: bytes.readBigUInt64BE(at + 1) as Lsn,
       serverEnd: bytes.readBigUInt64BE(at + 9) as Lsn,
-      payload: bytes.subarray(at + 25, end),
+      payloadStart: at + 25,
     };
   }
   if (tag === KEEPALIVE && end - at === 18) {

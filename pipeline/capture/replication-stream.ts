@@ -18,8 +18,11 @@ export interface ReplicationOptions {
   /** Changes of transactions that committed before this are not sent. */
   readonly startLsn: Lsn;
   readonly statusIntervalMs: number;
-  /** Not called while the stream is paused. `payload` is used at once, or copied. A throw ends the stream. */
-  readonly onWal: (start: Lsn, payload: Buffer) => void;
+  /**
+   * Is given a message of the slot's plug-in, `bytes[from … to)`: used at once, or copied, for it is the socket's own
+   * buffer. Not called while the stream is paused. A throw ends the stream.
+   */
+  readonly onWal: (start: Lsn, bytes: Buffer, from: number, to: number) => void;
   readonly onKeepalive: (serverEnd: Lsn) => void;
 }
 
@@ -152,7 +155,7 @@ export class ReplicationStream {
       if (frame.serverEnd > this.serverEnd) this.serverEnd = frame.serverEnd;
       if (frame.tag === 'wal') {
         if (frame.start > this.#received) this.#received = frame.start;
-        this.#options.onWal(frame.start, frame.payload);
+        this.#options.onWal(frame.start, bytes, frame.payloadStart, end);
         return;
       }
       this.#received = maxLsn(this.#received, frame.serverEnd);

@@ -93,14 +93,14 @@ export class StreamReader {
   }
 
   /**
-   * Takes one message. Returns a Relation message that has to be looked up, and given to {@link describe},
+   * Takes one message, `bytes[from … to)`. Returns a Relation message that has to be looked up, and given to {@link describe},
    * before the next message.
    * @throws LabError naming the LSN, where a message cannot be decoded or a row not be made an event.
    */
-  read(start: Lsn, payload: Buffer): RelationMessage | undefined {
-    const raw = this.#transaction?.metadata ? undefined : this.#options.readRaw?.(payload);
+  read(start: Lsn, bytes: Buffer, from = 0, to = bytes.length): RelationMessage | undefined {
+    const raw = this.#transaction?.metadata ? undefined : this.#options.readRaw?.(bytes, from, to);
     if (raw !== undefined && this.#takeRaw(start, raw)) return undefined;
-    const message = this.#decode(start, payload);
+    const message = this.#decode(start, bytes.subarray(from, to));
     switch (message.tag) {
       case 'begin':
         this.#begin(start, message);

@@ -81,7 +81,7 @@ export class StreamSession {
         publication: config.publication.name,
         startLsn: book.current.flushLsn,
         statusIntervalMs: config.statusIntervalMs,
-        onWal: (start, payload) => this.#read(start, payload),
+        onWal: (start, bytes, from, to) => this.#read(start, bytes, from, to),
         onKeepalive: (serverEnd) => this.#onKeepalive(serverEnd),
       });
       this.#stream = stream;
@@ -103,8 +103,8 @@ export class StreamSession {
     }
   }
 
-  #read(start: Lsn, payload: Buffer): void {
-    const relation = this.#reader.read(start, payload);
+  #read(start: Lsn, bytes: Buffer, from: number, to: number): void {
+    const relation = this.#reader.read(start, bytes, from, to);
     if (relation) {
       // No frame comes before it is released.
       this.#options.gate.hold('relation');

@@ -209,7 +209,10 @@ test(
       const bytes = Buffer.from(MESSAGES[random(MESSAGES.length)]?.[1] ?? Buffer.alloc(0));
       for (let i = random(3); i > 0; i -= 1) bytes[random(bytes.length)] = random(256);
       const damaged = random(4) === 0 ? bytes.subarray(0, random(bytes.length + 1)) : bytes;
-      const raw = readRawChange(damaged);
+      // As it comes: between other messages, in the socket's buffer.
+      const neighbour = MESSAGES[random(MESSAGES.length)]?.[1] ?? Buffer.alloc(0);
+      const chunk = Buffer.concat([neighbour, damaged, neighbour]);
+      const raw = readRawChange(chunk, neighbour.length, neighbour.length + damaged.length);
       if (raw === undefined) continue;
       const { bytes: held, columns, starts, ends } = raw.after;
       const after = Array.from({ length: columns }, (_, i) =>

@@ -27,34 +27,35 @@ const change = {
  * Finds the columns of a new row without making text of them. Every length is checked against the message; whatever
  * is not as it should be is left to the decoder, which says so.
  */
-export const readRawChange: ReadRawChange = (payload) => {
-  const length = payload.length;
-  const type = payload[0];
-  if (length < 8 || (type !== INSERT && type !== UPDATE) || payload[5] !== NEW_TUPLE) return undefined;
+export const readRawChange: ReadRawChange = (bytes, start = 0, end = bytes.length) => {
+  const type = bytes[start];
+  if (end - start < 8 || (type !== INSERT && type !== UPDATE) || bytes[start + 5] !== NEW_TUPLE) {
+    return undefined;
+  }
   const { after } = change;
   const { starts, ends } = after;
-  const columns = ((payload[6] as number) << 8) | (payload[7] as number);
+  const columns = ((bytes[start + 6] as number) << 8) | (bytes[start + 7] as number);
   if (columns > MOST_COLUMNS) return undefined;
-  let at = 8;
+  let at = start + 8;
   for (let i = 0; i < columns; i++) {
-    const kind = payload[at++];
+    const kind = bytes[at++];
     if (kind === NULL) {
       ends[i] = -1;
       continue;
     }
-    if (kind !== TEXT || at + 4 > length) return undefined;
-    const size = int32(payload, at);
-    const end = at + 4 + size;
-    if (size < 0 || end > length) return undefined;
+    if (kind !== TEXT || at + 4 > end) return undefined;
+    const size = int32(bytes, at);
+    const valueEnd = at + 4 + size;
+    if (size < 0 || valueEnd > end) return undefined;
     starts[i] = at + 4;
-    ends[i] = end;
-    at = end;
+    ends[i] = valueEnd;
+    at = valueEnd;
   }
-  if (at !== length) return undefined;
+  if (at !== end) return undefined;
   change.tag = type === INSERT ? 'insert' : 'update';
-  change.relationOid = int32(payload, 1) >>> 0;
-  after.bytes = payload;
-  after.size = length;
+  change.relationOid = int32(bytes, start + 1) >>> 0;
+  after.bytes = bytes;
+  after.size = end - start;
   after.columns = columns;
   return change;
 };
