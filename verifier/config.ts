@@ -9,6 +9,8 @@ const connectorSchema = z.strictObject({
   name: z.string().min(1),
   /** Base URL of the worker's REST API. */
   url: z.url(),
+  /** Of further workers of the same Connect cluster: any of them answers where that one does not. */
+  otherUrls: z.array(z.url()).default([]),
   type: z.enum(['source', 'sink']),
   /** HTTP basic authentication, where the worker asks for it. */
   auth: z

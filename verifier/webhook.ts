@@ -2,6 +2,7 @@ import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../pipeline/contract/errors.ts';
+import { reasonOf } from './connection/http.ts';
 import { withSecrets } from './connection/secret.ts';
 import type { Report } from './report.ts';
 import { VERDICTS, type Verdict } from './verdict.ts';
@@ -144,8 +145,8 @@ export class Webhook {
       const isFinal = status >= 400 && status < 500 && status !== 408 && status !== 429;
       return { text: `it answered ${status}`, isFinal };
     } catch (error) {
-      // `fetch failed` says nothing; its cause names the refusal, without the address.
-      const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+      // The code alone: a message may have the address in it.
+      const cause = reasonOf(error);
       const code = cause instanceof Error && 'code' in cause ? String(cause.code) : messageOf(cause);
       return { text: code.includes('://') ? 'no answer' : code, isFinal: false };
     }

@@ -1,13 +1,12 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
+import { reasonOf } from '../../verifier/connection/http.ts';
 import { tlsRefusal } from '../../verifier/connection/refusal.ts';
 
 /** Nothing answers at the address, or not in time. */
 export class ConnectUnreachable extends LabError {
   readonly url: string;
   constructor(url: string, cause: unknown) {
-    // `fetch failed` says nothing; its cause does.
-    const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-    const { why, remedy } = tlsRefusal(inner) ?? {
+    const { why, remedy } = tlsRefusal(reasonOf(cause)) ?? {
       why: null,
       remedy: 'See whether the worker runs, and what its log says.',
     };

@@ -44,6 +44,12 @@ describe.runIf(isWanted)('a Kafka Connect cluster of two, under load', { timeout
       expect(await untilTasksRunOn(drill, [second])).toBe(SINKS);
       recoveryMs['kill Connect worker'] = Math.round(performance.now() - begin);
       await drill.roundTrip();
+      // The verifier asks the worker that is left.
+      const report = await drill.access.verify({ deadlineMs: 30_000, signal: AbortSignal.timeout(60_000) });
+      expect(report.connectors.map(({ type, state }) => [type, state])).toEqual([
+        ['source', 'RUNNING'],
+        ['sink', 'RUNNING'],
+      ]);
       await drill.runtime.start(first);
       await untilTasksRunOn(drill, [first, second]);
     });

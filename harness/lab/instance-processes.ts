@@ -59,7 +59,10 @@ export function prepareProcesses(
     topicPrefix: plan.topicPrefix,
     connectors: [
       { name: plan.connectors.source, url: plan.captureUrl, type: 'source' },
-      ...sinkHosts(plan).map(({ url }) => ({ name: plan.connectors.sink, url, type: 'sink' })),
+      ...sinkHosts(plan).map(({ url, otherUrls }) => ({
+        ...{ name: plan.connectors.sink, url, otherUrls: [...otherUrls] },
+        type: 'sink' as const,
+      })),
     ],
     consumerGroup: plan.consumerGroup,
     tables: null,

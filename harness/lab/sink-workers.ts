@@ -9,13 +9,17 @@ export function sinkWorkers(instance: Sinks): readonly [SinkWorker, ...SinkWorke
   return [first, ...(instance.moreSinks ?? [])];
 }
 
-/**
- * Workers that are to be asked about the sink's connector. Each of ours knows its own task only; those of a Connect
- * cluster answer for one another.
- */
-export function sinkHosts(
-  instance: Sinks & Pick<Instance, 'engines'>,
-): readonly [SinkWorker, ...SinkWorker[]] {
-  const all = sinkWorkers(instance);
-  return engineOf('sink', instance.engines).host === 'connect' ? [all[0]] : all;
+/** A worker that is to be asked about the sink's connector. */
+export interface SinkHost extends SinkWorker {
+  /** Of workers that would give the same answer. */
+  readonly otherUrls: readonly string[];
+}
+
+/** Each of ours knows its own task only; those of a Connect cluster answer for one another. */
+export function sinkHosts(instance: Sinks & Pick<Instance, 'engines'>): readonly [SinkHost, ...SinkHost[]] {
+  const [first, ...others] = sinkWorkers(instance);
+  const isCluster = engineOf('sink', instance.engines).host === 'connect';
+  if (isCluster) return [{ ...first, otherUrls: others.map(({ url }) => url) }];
+  const alone = (worker: SinkWorker): SinkHost => ({ ...worker, otherUrls: [] });
+  return [alone(first), ...others.map(alone)];
 }

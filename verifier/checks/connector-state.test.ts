@@ -60,6 +60,18 @@ test('a FAILED task is a FAIL at its hop, with the first line of its trace', asy
   expect(result.findings[0]?.detail).toBe('source is RUNNING (tasks: FAILED): the slot is lost');
 });
 
+test('of a Connect cluster the next worker is asked where one is down; what was wrong with the first is told', async () => {
+  const dead = await stubConnect({});
+  await dead[Symbol.asyncDispose]();
+  await using other = await stubConnect({ sink: running });
+  const ref = { name: 'sink', url: dead.url, type: 'sink' } as const;
+  expect(await connectorView({ ...ref, otherUrls: [other.url] })).toMatchObject({ state: 'RUNNING' });
+  const detail = expect.stringContaining('ECONNREFUSED');
+  expect(await connectorView(ref)).toMatchObject({ state: 'UNREACHABLE', detail });
+  const lost = { ...ref, name: 'other', otherUrls: [other.url] };
+  expect(await connectorView(lost)).toMatchObject({ state: 'UNREACHABLE', detail });
+});
+
 test('a FAILED connector without tasks is a FAIL', async () => {
   const result = await judge({ sink: { state: 'FAILED', tasks: [] } });
   expect(classes(result)).toEqual([['connector-failed', 'sink', 'FAIL']]);

@@ -41,6 +41,11 @@ export async function send(url: URL, given: HttpRequest, ca: string | null): Pro
   return await promise;
 }
 
+/** What was wrong with a request: `fetch failed` says nothing, its cause does. */
+export function reasonOf(error: unknown): unknown {
+  return error instanceof Error && error.cause instanceof Error ? error.cause : error;
+}
+
 /** `Authorization` of RFC 7617. */
 export function basicAuth(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;

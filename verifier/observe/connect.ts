@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { VerifierConfig } from '../config.ts';
-import { basicAuth, send } from '../connection/http.ts';
+import { basicAuth, reasonOf, send } from '../connection/http.ts';
 import { withSecrets } from '../connection/secret.ts';
 import type { ConnectorView } from '../fence.ts';
 
@@ -27,7 +27,7 @@ export async function connectorView(ref: ConnectorRef): Promise<ConnectorView> {
     const tasks = status.tasks.map((task) => task.state);
     return { ...own, state: status.connector.state, tasks, detail: traces[0]?.split('\n')[0] ?? '' };
   } catch (error) {
-    return { ...own, state: 'UNREACHABLE', tasks: [], detail: messageOf(error) };
+    return { ...own, state: 'UNREACHABLE', tasks: [], detail: messageOf(reasonOf(error)) };
   }
 }
 
@@ -60,8 +60,21 @@ export async function deadLetterTopic(ref: ConnectorRef): Promise<string | undef
   return config['errors.deadletterqueue.topic.name'] ?? undefined;
 }
 
+/** From the first worker that answers. @throws what was wrong with the first one, where none does. */
 async function get(ref: ConnectorRef, what: string): Promise<unknown> {
-  const url = new URL(`connectors/${encodeURIComponent(ref.name)}/${what}`, withSlash(ref.url));
+  const failures: unknown[] = [];
+  for (const worker of [ref.url, ...(ref.otherUrls ?? [])]) {
+    try {
+      return await getFrom(worker, ref, what);
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  throw failures[0];
+}
+
+async function getFrom(worker: string, ref: ConnectorRef, what: string): Promise<unknown> {
+  const url = new URL(`connectors/${encodeURIComponent(ref.name)}/${what}`, withSlash(worker));
   const { auth = null, ca = null } = ref;
   const secret = auth === null ? '' : withSecrets(auth.password, `the password of ${auth.username}`);
   const headers = auth === null ? {} : { authorization: basicAuth(auth.username, secret) };
