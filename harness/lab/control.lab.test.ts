@@ -129,6 +129,9 @@ test('services that died, and ones that are paused, run again after the next up'
   await lab.runtime.kill?.('kafka');
   expect(await states(lab)).toEqual({ 'pg-source': 'dead', 'pg-sink': 'paused', kafka: 'dead' });
   expect(await states(await upHere('a'))).toEqual(ALL_RUN);
+  // What the JVM unpacks it leaves behind when it is killed: in the lab's folder, which `clean` removes.
+  const kafka = (await lab.runtime.services()).find(({ name }) => name === 'kafka');
+  expect(readFileSync(`/proc/${kafka?.pid}/cmdline`, 'utf8')).toContain(`-Djava.io.tmpdir=${lab.dir}/`);
   await lab.runtime.pause?.('pg-sink');
   await labControl.down(lab.dir);
   expect(processes('a')).toEqual([]);

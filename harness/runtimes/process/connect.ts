@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import { type ConnectJvm, type ConnectWorker, connectJvm, workerProperties } from '../connect-worker.ts';
+import { temporaryIn } from './kafka.ts';
 import type { ServiceSpec } from './service-spec.ts';
 
 const ENGINES = join(PROJECT_DIR, '.cache', 'engines');
@@ -40,6 +41,7 @@ export function prepareConnect(options: ConnectOptions): ServiceSpec {
     command: 'java',
     args: [
       ...jvmFlags(options.jvm),
+      temporaryIn(options.dataDir),
       `-Dlog4j2.configurationFile=${join(PROJECT_DIR, 'harness/runtimes/process/connect-log4j2.xml')}`,
       '-cp',
       classPath,

@@ -47,7 +47,7 @@ export async function prepareKafka(options: KafkaOptions): Promise<ServiceSpec> 
     name: options.name,
     kind: 'kafka',
     command: 'java',
-    args: [...brokerFlags(), '-cp', classPath, 'kafka.Kafka', properties],
+    args: [...brokerFlags(), temporaryIn(options.dataDir), '-cp', classPath, 'kafka.Kafka', properties],
     cwd: options.dataDir,
     env: {},
     wantsPassword: false,
@@ -72,6 +72,11 @@ export function brokerFlags(): string[] {
     ...archive,
     `-Dlog4j2.configurationFile=${join(PROJECT_DIR, 'harness/runtimes/process/kafka-log4j2.xml')}`,
   ];
+}
+
+/** What a JVM unpacks of its jars, compressors, it removes at its end, and not when it is killed: so it goes with the lab. */
+export function temporaryIn(dir: string): string {
+  return `-Djava.io.tmpdir=${dir}`;
 }
 
 /** The jars in a fixed order: an archive of classes is valid for exactly one class path. */
