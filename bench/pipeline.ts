@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { withDatabase } from '../fixtures/database.ts';
+import { untilReady } from '../fixtures/testing/create-topic.ts';
 import { labControl } from '../harness/lab/control.ts';
 import { OWN_ENGINES } from '../harness/lab/engines.ts';
 import type { Instance, InstanceSpec, Lab } from '../harness/lab/instance.ts';
@@ -63,8 +64,6 @@ export async function updateEveryRow(url: string, passes: number): Promise<void>
   });
 }
 
-const LEADER_WITHIN_MS = 10_000;
-
 /** Watches the topic of {@link BENCH_TABLE}. */
 export class TopicEnd implements AsyncDisposable {
   readonly #admin;
@@ -82,17 +81,9 @@ export class TopicEnd implements AsyncDisposable {
   }
   /** Records in the topic, as the sum of its partitions' end offsets (nothing is deleted meanwhile). */
   async records(): Promise<number> {
-    for (const deadline = performance.now() + LEADER_WITHIN_MS; ; ) {
-      try {
-        const partitions = await this.#admin.fetchTopicOffsets(this.#topic);
-        return partitions.reduce((sum, { high }) => sum + Number(high), 0);
-      } catch (error) {
-        // A partition that was just made has no leader for a moment, and kafkajs does not wait for one.
-        const isPassing = error instanceof Error && 'retriable' in error && error.retriable === true;
-        if (!isPassing || performance.now() > deadline) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    }
+    // A partition that was just made has no leader for a moment.
+    const partitions = await untilReady(() => this.#admin.fetchTopicOffsets(this.#topic));
+    return partitions.reduce((sum, { high }) => sum + Number(high), 0);
   }
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#admin.disconnect();

@@ -93,8 +93,8 @@ export class StreamReader {
   }
 
   /**
-   * Takes one message, `bytes[from … to)`. Returns a Relation message that has to be looked up, and given to {@link describe},
-   * before the next message.
+   * Takes one message, `bytes[from … to)`. Returns a Relation message that has to be looked up, and given to
+   * {@link describe}, before the next message.
    * @throws LabError naming the LSN, where a message cannot be decoded or a row not be made an event.
    */
   read(start: Lsn, bytes: Buffer, from = 0, to = bytes.length): RelationMessage | undefined {

@@ -118,8 +118,8 @@ export interface RawChange {
 }
 
 /**
- * An Insert, or an Update that brings no old row and leaves no value out, from the message that is `bytes[start … end)`:
- * a view for each message would be half of the garbage of a stream. Undefined for every other message, and for
- * what cannot be read: {@link DecodePgOutput} then says what it is, or what is wrong with it.
+ * An Insert, or an Update that brings no old row and leaves no value out, from the message that is `bytes[start … end)`,
+ * for which no view has to be made. Undefined for every other message, and for what cannot be read:
+ * {@link DecodePgOutput} then says what it is, or what is wrong with it.
  */
 export type ReadRawChange = (bytes: Buffer, start?: number, end?: number) => RawChange | undefined;

@@ -59,9 +59,9 @@ async function sampledRows(
 ): Promise<number> {
   const some = bad.slice(0, SAMPLED_BUCKETS);
   const sample = await rowsOfBuckets(source, sink, pair, { bad: some, buckets, rows });
-  const sampledRows = (some.length / buckets) * rows;
+  const inSample = (some.length / buckets) * rows;
   let found = 0;
-  for await (const { sourceRows, sinkRows } of differingHashes(source, sink, pair, sample, sampledRows)) {
+  for await (const { sourceRows, sinkRows } of differingHashes(source, sink, pair, sample, inSample)) {
     found += sourceRows + sinkRows;
   }
   return Math.ceil((found / Math.max(some.length, 1)) * bad.length * SAMPLE_MARGIN + knownRows + 50);
