@@ -17,6 +17,7 @@ export interface Blocks {
 }
 
 const BLOCK_BITS = 6;
+export const ROWS_PER_BLOCK = 2 ** BLOCK_BITS;
 
 /** How that side's rows fall into blocks; null where the key is not one integer on both sides. */
 export function blocksOf(key: readonly ColumnPair[], side: 'source' | 'sink'): Blocks | null {
@@ -58,12 +59,12 @@ export async function fromBlocks(
     SELECT (min(${at}) >> ${BLOCK_BITS})::text AS first, (max(${at}) >> ${BLOCK_BITS})::text AS last
     FROM ${side.from}`);
   const [first, last] = [BigInt(ends.first ?? 0), BigInt(ends.last ?? 0)];
-  if (last - first > BigInt(Math.ceil((rows * SPARSE) / 2 ** BLOCK_BITS) + FEW_BLOCKS)) return null;
+  if (last - first > BigInt(Math.ceil((rows * SPARSE) / ROWS_PER_BLOCK) + FEW_BLOCKS)) return null;
   return `(
     SELECT own.* FROM generate_series(${first}::int8, ${last}::int8) AS blocks(${BLOCK})
     JOIN LATERAL (
       SELECT * FROM ${side.from}
-      WHERE ${at} >= ${BLOCK} << ${BLOCK_BITS} AND ${at} <= (${BLOCK} << ${BLOCK_BITS}) + ${2 ** BLOCK_BITS - 1}
+      WHERE ${at} >= ${BLOCK} << ${BLOCK_BITS} AND ${at} <= (${BLOCK} << ${BLOCK_BITS}) + ${ROWS_PER_BLOCK - 1}
     ) AS own ON true
     WHERE ${blockHash('int8')(BLOCK)} & ${buckets - 1} = ANY (${bad}::int8[])
     OFFSET 0

@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { readCatalogue } from '../observe/catalogue.ts';
 import { compare, found } from '../testing/compare.ts';
 import { databasePair } from '../testing/databases.ts';
-import { mixed } from './hash.ts';
 import { pairTables } from './pairing.ts';
 
 /** Type, and two values that must not be taken for one, though a hash function of PostgreSQL's might. */
@@ -108,7 +107,7 @@ test.each([
   expect(found(await compare(pair))).toEqual({ corrupted: 1 });
 });
 
-test('a swap or an equal change in two rows shows in each of the two sums by itself', async () => {
+test('a swap or an equal change in two rows shows in the sum of their hashes', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY, v text, w bigint);
     INSERT INTO items SELECT i, 'v' || i / 2 * 2, i FROM generate_series(0, 399) i`);
@@ -117,17 +116,13 @@ test('a swap or an equal change in two rows shows in each of the two sums by its
   if (items === undefined) throw new Error('no table');
   const { rowHash } = pairTables(items, items).sides.source;
   const sums = (id: string) =>
-    `SELECT sum(${rowHash})::text AS one, sum(${mixed(rowHash)})::text AS two FROM public.items AS compared
-     GROUP BY ${id} ORDER BY ${id}`;
+    `SELECT sum(${rowHash})::text AS sum FROM public.items AS compared GROUP BY ${id} ORDER BY ${id}`;
   // Rows 2n and 2n+1 have one text: both get another one. Rows n and 399-n give each other their number.
   await pair.onSink(`UPDATE items SET v = 'other' || id / 2`);
   const differ = async (id: string): Promise<void> => {
     const [ours, theirs] = [await pair.source.query(sums(id)), await pair.sink.query(sums(id))];
     expect(ours).toHaveLength(200);
-    for (const [i, row] of ours.entries()) {
-      expect(row.one).not.toBe(theirs[i]?.one);
-      expect(row.two).not.toBe(theirs[i]?.two);
-    }
+    for (const [i, row] of ours.entries()) expect(row.sum).not.toBe(theirs[i]?.sum);
   };
   await differ('id / 2');
   await pair.onSink(`UPDATE items SET v = 'v' || id / 2 * 2, w = 399 - id`);

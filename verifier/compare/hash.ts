@@ -11,8 +11,8 @@ export type ColumnHash = (seed: Seed) => string;
 /** Constants of one column. Each column has its own, so that equal values in two columns of a row do not cancel. */
 export interface Seed {
   readonly main: bigint;
-  /** For the half of a value that the first hash folds into the other half: under one seed, swapped halves are equal. */
-  readonly high: bigint;
+  /** In the place of `main`, for a value that is told from another by nothing but this. */
+  readonly other: bigint;
   readonly ofNull: bigint;
 }
 
@@ -22,8 +22,7 @@ const EXACT: Readonly<Record<string, (at: string, seed: Seed) => string>> = {
   int2: (at, { main }) => `hashint2extended(${at}, ${main})`,
   int4: (at, { main }) => `hashint4extended(${at}, ${main})`,
   // It folds the high word into the low one, so that an int8 hashes as the int4 that is equal: -1 as 4294967295 too.
-  int8: (at, { main, high }) =>
-    `(hashint8extended(${at}, ${main}) # hashint4extended((${at} >> 32)::int4, ${high}))`,
+  int8: (at, { main }) => `hashint8extended(${at}, (${at} >> 32) # ${main})`,
   uuid: (at, { main }) => `uuid_hash_extended(${at}, ${main})`,
   text: ofOwnText,
   varchar: ofOwnText,
@@ -34,8 +33,8 @@ const EXACT: Readonly<Record<string, (at: string, seed: Seed) => string>> = {
 };
 
 /** Of one scale, and never infinite. Its hash has neither sign nor scale. */
-function ofFixedNumeric(at: string, { main, high }: Seed): string {
-  return `(hash_numeric_extended(${at}, ${main}) # CASE WHEN ${at} < 0 THEN ${high} ELSE 0 END)`;
+function ofFixedNumeric(at: string, { main, other }: Seed): string {
+  return `hash_numeric_extended(${at}, CASE WHEN ${at} < 0 THEN ${other} ELSE ${main} END)`;
 }
 
 function ofOwnText(at: string, seed: Seed): string {
@@ -70,34 +69,29 @@ export function ofValue(at: string, sides: readonly Column[]): ColumnHash {
  * word is folded in, so two blocks may have one hash: they then share a bucket, as others do.
  */
 export function blockHash(type: string): (at: string) => string {
-  return (at) => `coalesce(hash${type}extended(${at}, ${constant(2)}), 0)`;
+  return (at) => `coalesce(hash${type}extended(${at}, ${constant(1)}), 0)`;
 }
 
 type Purpose = 'row' | 'key';
 
-/** The columns' hashes together. */
+/**
+ * The columns' hashes together: joined by XOR, of which a hash is taken, with all of its 64 bits as the seed. A sum of
+ * the bare XORs would often stay the same where two rows swap the values of a column.
+ */
 export function hashOf(columns: readonly ColumnHash[], purpose: Purpose): string {
   if (columns.length === 0) return '0::int8';
   const hashes = columns.map((hash, i) => {
     const seed = seedOf(purpose, i);
     return `coalesce(${hash(seed)}, ${seed.ofNull})`;
   });
-  return `(${hashes.join(' # ')})`;
-}
-
-/**
- * A function of a row's hash whose sum is no sum over columns: of hashes joined by XOR, two rows that swap a column's
- * values keep the sum once in 10^8 cases, which with this sum is once in 10^17.
- */
-export function mixed(rowHash: string): string {
-  return `hashint8extended(${rowHash}, ${constant(1)})`;
+  return hashes.length === 1 ? String(hashes[0]) : `hashint4extended(0, ${hashes.join(' # ')})`;
 }
 
 const FIRST: Readonly<Record<Purpose, number>> = { row: 0x10000, key: 0x20000 };
 
 function seedOf(purpose: Purpose, column: number): Seed {
   const at = FIRST[purpose] + 3 * column;
-  return { main: constant(at), high: constant(at + 1), ofNull: constant(at + 2) };
+  return { main: constant(at), other: constant(at + 1), ofNull: constant(at + 2) };
 }
 
 /** Constants spread over 63 bits, no two the same: multiples of an odd number near 2^64 over the golden ratio. */

@@ -144,12 +144,12 @@ test('blocks of keys are read by the index; without one, or of keys far apart, a
   expect(sink === null ? null : await fromBlocks(pair.sink, sink, wanted)).toBeNull();
 });
 
-test('neighbours that differ share a block: a sample tells how large the sketch must be', async () => {
+test.each(WAYS)('by %s, neighbours that differ, and share their blocks, are all found', async (way) => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (id int4 PRIMARY KEY, v text);
     INSERT INTO items SELECT i, 'v' FROM generate_series(1, 40000) i`);
   await pair.onSink(`UPDATE items SET v = 'x' WHERE id BETWEEN 2001 AND 4000`);
-  expect(await localise(pair, 'sketch')).toHaveLength(2000);
+  expect(await localise(pair, way)).toHaveLength(2000);
 });
 
 test('scattered differences are read back from the sketch; too many for it are found all the same', async () => {

@@ -31,40 +31,18 @@ const FEW_ROWS = 20_000;
 const FEW_BAD_ROWS = 50_000;
 /** Share of bad buckets up to which their rows are fewer than a further scan costs (`npm run bench -- verify-diff`). */
 const FEW_BAD = 0.3;
+/** The same, where an index finds them. */
+const FEW_BAD_BLOCKS = 0.6;
 /** Share above which it cannot be told from the buckets how many rows differ: each holds several. */
 const MOST_BAD = 0.95;
 
-/** Chooses by the share of the buckets that are bad. */
-export function wayFor({ bad, buckets, rows }: BadBuckets): Way {
+/** Chooses by the share of the buckets that are bad, and by whether they are blocks of neighbouring keys. */
+export function wayFor({ bad, buckets, rows }: BadBuckets, inBlocks: boolean): Way {
   const share = bad.length / buckets;
   if (rows <= FEW_ROWS || share * rows <= FEW_BAD_ROWS) return 'buckets';
-  if (share <= FEW_BAD) return 'merge';
-  return share <= MOST_BAD ? 'sketch' : 'merge';
-}
-
-/** Bad buckets of which the rows that differ are counted, where they say of all others how many they hold. */
-const SAMPLED_BUCKETS = 16;
-/** How many more there may be than a sample says. */
-const SAMPLE_MARGIN = 1.5;
-
-/**
- * Rows that differ, of both sides together. Keys that are neighbours share a bucket, and what goes wrong may be
- * neighbours: how many of them differ in a bad bucket is told by a sample.
- */
-async function sampledRows(
-  source: Database,
-  sink: Database,
-  pair: TablePair,
-  { bad, buckets, rows, knownRows }: BadBuckets,
-): Promise<number> {
-  const some = bad.slice(0, SAMPLED_BUCKETS);
-  const sample = await rowsOfBuckets(source, sink, pair, { bad: some, buckets, rows });
-  const inSample = (some.length / buckets) * rows;
-  let found = 0;
-  for await (const { sourceRows, sinkRows } of differingHashes(source, sink, pair, sample, inSample)) {
-    found += sourceRows + sinkRows;
-  }
-  return Math.ceil((found / Math.max(some.length, 1)) * bad.length * SAMPLE_MARGIN + knownRows + 50);
+  if (share <= FEW_BAD || share > MOST_BAD) return 'merge';
+  // Neighbours share a block, and what goes wrong may be neighbours: how many of them, no bucket tells.
+  return inBlocks ? 'merge' : 'sketch';
 }
 
 /**
@@ -77,14 +55,9 @@ export function differingRows({ bad, buckets, knownRows }: BadBuckets): number {
   return Math.ceil(2 * keys * 1.1 + knownRows + 50);
 }
 
-async function expectedRows(
-  source: Database,
-  sink: Database,
-  pair: TablePair,
-  found: BadBuckets,
-): Promise<number> {
-  const inBlocks = pair.sides.source.blocks !== null;
-  return inBlocks ? await sampledRows(source, sink, pair, found) : differingRows(found);
+function fewBad({ sides: { source, sink } }: TablePair): number {
+  const isIndexed = [source, sink].every((side) => side === null || typeof side.blocks?.indexed === 'string');
+  return isIndexed ? FEW_BAD_BLOCKS : FEW_BAD;
 }
 
 /**
@@ -97,12 +70,12 @@ export async function* differingKeys(
   pair: TablePair,
   found: BadBuckets,
   { most, isKnown = () => false }: Listing,
-  way: Way = wayFor(found),
+  way: Way = wayFor(found, pair.sides.source.blocks !== null),
 ): AsyncGenerator<Suspect> {
-  const cells = way === 'sketch' ? cellCount(await expectedRows(source, sink, pair, found)) : null;
+  const cells = way === 'sketch' ? cellCount(differingRows(found)) : null;
   const sketched = cells === null ? null : await sketchedKeys(source, sink, pair, cells);
   const share = found.bad.length / found.buckets;
-  const isPart = way === 'buckets' || (way === 'merge' && share <= FEW_BAD);
+  const isPart = way === 'buckets' || (way === 'merge' && share <= fewBad(pair));
   const selected = isPart ? await rowsOfBuckets(source, sink, pair, found) : everyRow(pair);
   // Hashes first, and then the keys of those that differ: that is quicker, unless it takes a scan each time.
   if (way === 'buckets' && !selected.byIndex) {

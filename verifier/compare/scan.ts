@@ -1,11 +1,12 @@
 import type { Database } from '../postgres.ts';
-import { mixed } from './hash.ts';
+import { ROWS_PER_BLOCK } from './blocks.ts';
 import type { SideSql, TablePair } from './pairing.ts';
 import { fromSelected, type Selection } from './selection.ts';
 
-/** Rows and two hash sums of each bucket of keys. Sums, not XOR: two equal wrong rows would cancel. */
+/** Rows of each bucket of keys, and the sum of their hashes: not XOR, for two equal wrong rows would cancel. */
 export interface Digest {
   readonly rows: number;
+  /** `rows:sum` */
   readonly buckets: ReadonlyMap<number, string>;
 }
 
@@ -20,32 +21,40 @@ export interface Suspect {
 }
 
 const MIN_BUCKETS = 64;
-const MAX_BUCKETS = 8192;
-const ROWS_PER_BUCKET = 256;
+/** Of blocks that come one after the other each has its own bucket. Keys by themselves fall into any: fewer stay in a processor's cache. */
+const OF_BLOCKS = { rows: ROWS_PER_BLOCK, most: 65_536 };
+const OF_KEYS = { rows: 256, most: 8_192 };
 
 /** A power of two: enough buckets that a bad one holds few rows. */
-export function bucketCount(estimatedRows: number): number {
-  const wanted = Math.max(1, estimatedRows) / ROWS_PER_BUCKET;
-  return Math.min(MAX_BUCKETS, Math.max(MIN_BUCKETS, 2 ** Math.ceil(Math.log2(wanted))));
+export function bucketCount({ sides }: TablePair, estimatedRows: number): number {
+  const { rows, most } = sides.source.blocks === null ? OF_KEYS : OF_BLOCKS;
+  const wanted = Math.max(1, estimatedRows) / rows;
+  return Math.min(most, Math.max(MIN_BUCKETS, 2 ** Math.ceil(Math.log2(wanted))));
 }
 
-/** The grouped scan, in one pass. `OFFSET 0` keeps the planner from flattening the subquery: it would hash twice. */
+/**
+ * The grouped scan, in one pass. `OFFSET 0` keeps the planner from flattening the subquery: it would hash twice. The
+ * answer is one text: a row for each bucket would take as long as hashing a hundred thousand.
+ */
 export async function digest(database: Database, side: SideSql | null, buckets: number): Promise<Digest> {
   if (side === null) return { rows: 0, buckets: new Map() };
   const sql = `
-    SELECT b::text, count(*)::text AS n, sum(h)::text AS s1, sum(${mixed('h')})::text AS s2
-    FROM (SELECT ${side.bucketHash} & ${buckets - 1} AS b, ${side.rowHash} AS h FROM ${side.from} OFFSET 0) hashes
-    GROUP BY b`;
+    SELECT string_agg(b || '=' || n || ':' || s, ' ') AS all
+    FROM (SELECT b, count(*) AS n, sum(h) AS s
+          FROM (SELECT ${side.bucketHash} & ${buckets - 1} AS b, ${side.rowHash} AS h FROM ${side.from} OFFSET 0) hashes
+          GROUP BY b) sums`;
   let rows = 0;
   const sums = new Map<number, string>();
-  for (const row of await database.query(sql)) {
-    rows += Number(row.n);
-    sums.set(Number(row.b), `${row.n}:${row.s1}:${row.s2}`);
+  const { all } = await database.one(sql);
+  for (const bucket of all?.split(' ') ?? []) {
+    const [number = '', sum = ''] = bucket.split('=');
+    rows += Number.parseInt(sum, 10);
+    sums.set(Number(number), sum);
   }
   return { rows, buckets: sums };
 }
 
-/** Buckets that differ in count or in either sum. */
+/** Buckets that differ in count or sum. */
 export function differingBuckets(a: Digest, b: Digest): readonly number[] {
   const all = new Set([...a.buckets.keys(), ...b.buckets.keys()]);
   return [...all].filter((bucket) => a.buckets.get(bucket) !== b.buckets.get(bucket));

@@ -54,13 +54,14 @@ test('a row that a copy has twice cannot be read back, and is not lost without a
 });
 
 test.each([
-  [10, 4096, 1_000_000, 'buckets'],
-  [3_000, 4096, 1_000_000, 'sketch'],
-  [4_096, 4096, 1_000_000, 'merge'],
-  [60, 64, 10_000, 'buckets'],
-])('%i bad buckets of %i, %i rows: %s', (bad, buckets, rows, way) => {
+  [10, 4096, 1_000_000, 'buckets', 'buckets'],
+  [1_000, 4096, 1_000_000, 'merge', 'merge'],
+  [3_000, 4096, 1_000_000, 'sketch', 'merge'],
+  [4_096, 4096, 1_000_000, 'merge', 'merge'],
+  [60, 64, 10_000, 'buckets', 'buckets'],
+])('%i bad buckets of %i, %i rows: %s, of blocks %s', (bad, buckets, rows, ofKeys, ofBlocks) => {
   const found = { bad: Array.from({ length: bad }, (_, i) => i), buckets, rows, knownRows: 0 };
-  expect(wayFor(found)).toBe(way);
+  expect([wayFor(found, false), wayFor(found, true)]).toEqual([ofKeys, ofBlocks]);
 });
 
 test('the number of differences is told from the buckets that are good', () => {

@@ -1,7 +1,6 @@
 import { expect, test } from 'vitest';
 import { compare, found } from '../testing/compare.ts';
 import { databasePair } from '../testing/databases.ts';
-import { mixed } from './hash.ts';
 
 const ITEMS = `
   CREATE TABLE items (id int PRIMARY KEY, name text, note varchar(40), amount numeric, version bigint);
@@ -154,11 +153,9 @@ test('two rows that swap the values of a column are both found, however many buc
   await pair.onSink(`UPDATE items SET name = 'name ' || id, amount = (401 - id) * 1.10`);
   const { pair: sql } = await compare(pair);
   const { rowHash, from } = sql.sides.source;
-  const sums = `SELECT sum(${rowHash})::text AS one, sum(${mixed(rowHash)})::text AS two
-                FROM ${from} WHERE id IN (7, 394)`;
-  const [ours, theirs] = [await pair.source.one(sums), await pair.sink.one(sums)];
-  expect(ours.one).not.toBe(theirs.one);
-  expect(ours.two).not.toBe(theirs.two);
+  const sum = `SELECT sum(${rowHash})::text AS sum FROM ${from} WHERE id IN (7, 394)`;
+  const [ours, theirs] = [await pair.source.one(sum), await pair.sink.one(sum)];
+  expect(ours.sum).not.toBe(theirs.sum);
 });
 
 test('an enum is compared by label, though its oid differs between the databases', async () => {

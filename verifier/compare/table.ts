@@ -177,7 +177,7 @@ async function scanPart(
   options: ScanOptions & { readonly deadline: Deadline },
   all: Gathered,
 ): Promise<void> {
-  const buckets = bucketCount(rows);
+  const buckets = bucketCount(pair, rows);
   const { deadline } = options;
   await deadline.arm(source, sink);
   const [ours, theirs] = await Promise.all([

@@ -78,7 +78,7 @@ function settled(before: Answer | undefined, now: Answer | undefined): Answer {
 }
 
 function equal(a: Sums, b: Sums): boolean {
-  return a.rows === b.rows && a.sum1 === b.sum1 && a.sum2 === b.sum2;
+  return a.rows === b.rows && a.sum === b.sum;
 }
 
 /** A snapshot of each side, with nothing watched in between. */

@@ -48,8 +48,7 @@ export interface DigestedComparison extends TableComparison {
 }
 export interface Sums {
   readonly rows: number;
-  readonly sum1: bigint;
-  readonly sum2: bigint;
+  readonly sum: bigint;
 }
 
 type Counts = Record<WrongClass, number>;
@@ -91,7 +90,7 @@ async function compare(
   options: Options,
 ): Promise<DigestedComparison> {
   const { source, sink } = snapshots;
-  const buckets = bucketCount(part.rows);
+  const buckets = bucketCount(pair, part.rows);
   await options.deadline.arm(source, sink);
   const [ours, theirs] = await Promise.all([
     digest(source, pair.sides.source, buckets),
@@ -133,13 +132,9 @@ export function estimatedRows({ source, sink }: TablePair): number {
 }
 
 function sumsOf({ rows, buckets }: Digest): Sums {
-  let [sum1, sum2] = [0n, 0n];
-  for (const sums of buckets.values()) {
-    const [, one = '0', two = '0'] = sums.split(':');
-    sum1 += BigInt(one);
-    sum2 += BigInt(two);
-  }
-  return { rows, sum1, sum2 };
+  let sum = 0n;
+  for (const bucket of buckets.values()) sum += BigInt(bucket.split(':')[1] ?? 0);
+  return { rows, sum };
 }
 
 /** One answer of those of two parts. At most `maxListed` wrong rows are kept; all are counted. */
@@ -150,11 +145,7 @@ export function joinParts(
 ): DigestedComparison {
   const counts = { ...one.counts };
   for (const name of Object.keys(counts) as WrongClass[]) counts[name] += two.counts[name];
-  const add = (a: Sums, b: Sums): Sums => ({
-    rows: a.rows + b.rows,
-    sum1: a.sum1 + b.sum1,
-    sum2: a.sum2 + b.sum2,
-  });
+  const add = (a: Sums, b: Sums): Sums => ({ rows: a.rows + b.rows, sum: a.sum + b.sum });
   return {
     ...two,
     sourceRows: one.sourceRows + two.sourceRows,
@@ -216,11 +207,11 @@ function halves(hash: bigint): readonly [number, number] {
 }
 
 /** What is to be taken out of a side's sums. */
-type Share = Map<number, { rows: number; sum1: bigint; sum2: bigint }>;
+type Share = Map<number, Sums>;
 
-function addTo(share: Share, { bucket, hash1, hash2 }: HashedRow): void {
-  const own = share.get(bucket) ?? { rows: 0, sum1: 0n, sum2: 0n };
-  share.set(bucket, { rows: own.rows + 1, sum1: own.sum1 + hash1, sum2: own.sum2 + hash2 });
+function addTo(share: Share, { bucket, hash }: HashedRow): void {
+  const own = share.get(bucket) ?? { rows: 0, sum: 0n };
+  share.set(bucket, { rows: own.rows + 1, sum: own.sum + hash });
 }
 
 /** The digest of the rows that are not in the share. */
@@ -228,11 +219,11 @@ export function without(all: Digest, share: Share): Digest {
   const buckets = new Map(all.buckets);
   let { rows } = all;
   for (const [bucket, own] of share) {
-    const [n = '0', sum1 = '0', sum2 = '0'] = (buckets.get(bucket) ?? '0:0:0').split(':');
+    const [n = '0', sum = '0'] = (buckets.get(bucket) ?? '0:0').split(':');
     rows -= own.rows;
     const left = Number(n) - own.rows;
     if (left === 0) buckets.delete(bucket);
-    else buckets.set(bucket, `${left}:${BigInt(sum1) - own.sum1}:${BigInt(sum2) - own.sum2}`);
+    else buckets.set(bucket, `${left}:${BigInt(sum) - own.sum}`);
   }
   return { rows, buckets };
 }
@@ -322,9 +313,9 @@ class TouchedKeys {
 
 function hashesOf(rows: readonly HashedRow[]): ReadonlyMap<string, string[]> {
   const hashes = new Map<string, string[]>();
-  for (const { text, hash1 } of rows) {
+  for (const { text, hash } of rows) {
     const own = hashes.get(text) ?? [];
-    hashes.set(text, [...own, String(hash1)]);
+    hashes.set(text, [...own, String(hash)]);
   }
   return hashes;
 }

@@ -1,5 +1,4 @@
 import type { ColumnPair } from '../compare/canonical.ts';
-import { mixed } from '../compare/hash.ts';
 import type { TablePair } from '../compare/pairing.ts';
 import { ALL_KEYS, inRange } from '../compare/ranges.ts';
 import { keyFilter } from '../compare/rows.ts';
@@ -17,12 +16,11 @@ export interface ResolvedKey {
   readonly inside: boolean;
 }
 
-/** A row's place, its hash and what is mixed of it, as the grouped scan adds them up. */
+/** A row's place, and its hash, as the grouped scan adds them up. */
 export interface HashedRow {
   readonly text: string;
   readonly bucket: number;
-  readonly hash1: bigint;
-  readonly hash2: bigint;
+  readonly hash: bigint;
 }
 
 type Values = readonly (string | null)[];
@@ -83,7 +81,7 @@ export async function hashRows(
   if (sql === null || keyTexts.length === 0) return [];
   const { where, values } = keyFilter(pair, side, keyTexts);
   const rows = await database.query(
-    `SELECT t, b::text AS b, h::text AS h1, ${mixed('h')}::text AS h2
+    `SELECT t, b::text AS b, h::text AS h
      FROM (SELECT ${sql.keyText} AS t, ${sql.bucketHash} & ${buckets - 1} AS b, ${sql.rowHash} AS h
            FROM ${sql.from} WHERE ${where} OFFSET 0) hashes`,
     values,
@@ -91,8 +89,7 @@ export async function hashRows(
   return rows.map((row) => ({
     text: row.t ?? '',
     bucket: Number(row.b),
-    hash1: BigInt(row.h1 ?? 0),
-    hash2: BigInt(row.h2 ?? 0),
+    hash: BigInt(row.h ?? 0),
   }));
 }
 

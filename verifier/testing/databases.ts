@@ -23,13 +23,15 @@ export async function databasePair(
   const name = `verifier_${randomBytes(6).toString('hex')}`;
   const admins = [...servers];
   const urls = admins.map((url) => Object.assign(new URL(url), { pathname: `/${name}` }).href);
-  for (const admin of admins) await run(admin, `CREATE DATABASE ${name}`);
+  await Promise.all(admins.map((admin) => run(admin, `CREATE DATABASE ${name}`)));
   const [sourceUrl = '', sinkUrl = ''] = urls;
   const writers = urls.map((connectionString) => new pg.Client({ connectionString }));
-  for (const writer of writers) await writer.connect();
+  const [source, sink] = await Promise.all([
+    Database.connect('source', sourceUrl, 30_000),
+    Database.connect('sink', sinkUrl, 30_000),
+    ...writers.map((writer) => writer.connect()),
+  ]);
   const on = async (side: number, sql: string): Promise<void> => void (await writers[side]?.query(sql));
-  const source = await Database.connect('source', sourceUrl, 30_000);
-  const sink = await Database.connect('sink', sinkUrl, 30_000);
   return {
     sourceUrl,
     sinkUrl,
@@ -38,14 +40,12 @@ export async function databasePair(
     onSource: (sql) => on(0, sql),
     onSink: (sql) => on(1, sql),
     onBoth: async (sql) => {
-      await on(0, sql);
-      await on(1, sql);
+      await Promise.all([on(0, sql), on(1, sql)]);
     },
     [Symbol.asyncDispose]: async () => {
-      await source[Symbol.asyncDispose]();
-      await sink[Symbol.asyncDispose]();
-      for (const writer of writers) await writer.end();
-      for (const admin of admins) await run(admin, `DROP DATABASE ${name} WITH (FORCE)`);
+      const connections = [source, sink].map((one) => one[Symbol.asyncDispose]());
+      await Promise.all([...connections, ...writers.map((writer) => writer.end())]);
+      await Promise.all(admins.map((admin) => run(admin, `DROP DATABASE ${name} WITH (FORCE)`)));
     },
   };
 }
