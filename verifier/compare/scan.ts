@@ -6,8 +6,10 @@ import { fromSelected, type Selection } from './selection.ts';
 /** Rows of each bucket of keys, and the sum of their hashes: not XOR, for two equal wrong rows would cancel. */
 export interface Digest {
   readonly rows: number;
-  /** `rows:sum` */
-  readonly buckets: ReadonlyMap<number, string>;
+  /** By the bucket's number. */
+  readonly counts: Float64Array;
+  /** By the bucket's number, modulo 2^64. */
+  readonly sums: BigInt64Array;
 }
 
 /** One key whose two sides differ in the two snapshots: perhaps wrong, perhaps only under way. */
@@ -37,27 +39,31 @@ export function bucketCount({ sides }: TablePair, estimatedRows: number): number
  * answer is one text: a row for each bucket would take as long as hashing a hundred thousand.
  */
 export async function digest(database: Database, side: SideSql | null, buckets: number): Promise<Digest> {
-  if (side === null) return { rows: 0, buckets: new Map() };
+  const [counts, sums] = [new Float64Array(buckets), new BigInt64Array(buckets)];
+  if (side === null) return { rows: 0, counts, sums };
   const sql = `
-    SELECT string_agg(b || '=' || n || ':' || s, ' ') AS all
+    SELECT string_agg(b || ':' || n || ':' || s, ' ') AS all
     FROM (SELECT b, count(*) AS n, sum(h) AS s
           FROM (SELECT ${side.bucketHash} & ${buckets - 1} AS b, ${side.rowHash} AS h FROM ${side.from} OFFSET 0) hashes
           GROUP BY b) sums`;
-  let rows = 0;
-  const sums = new Map<number, string>();
   const { all } = await database.one(sql);
+  let rows = 0;
   for (const bucket of all?.split(' ') ?? []) {
-    const [number = '', sum = ''] = bucket.split('=');
-    rows += Number.parseInt(sum, 10);
-    sums.set(Number(number), sum);
+    const [at = '', count = '', sum = ''] = bucket.split(':');
+    counts[Number(at)] = Number(count);
+    sums[Number(at)] = BigInt(sum);
+    rows += Number(count);
   }
-  return { rows, buckets: sums };
+  return { rows, counts, sums };
 }
 
 /** Buckets that differ in count or sum. */
 export function differingBuckets(a: Digest, b: Digest): readonly number[] {
-  const all = new Set([...a.buckets.keys(), ...b.buckets.keys()]);
-  return [...all].filter((bucket) => a.buckets.get(bucket) !== b.buckets.get(bucket));
+  const bad: number[] = [];
+  for (const [bucket, count] of a.counts.entries()) {
+    if (count !== b.counts[bucket] || a.sums[bucket] !== b.sums[bucket]) bad.push(bucket);
+  }
+  return bad;
 }
 
 /** One row of the drill-down, as the cursors give it. */

@@ -48,6 +48,7 @@ export interface DigestedComparison extends TableComparison {
 }
 export interface Sums {
   readonly rows: number;
+  /** Of the rows' hashes, modulo 2^64. */
   readonly sum: bigint;
 }
 
@@ -131,10 +132,14 @@ export function estimatedRows({ source, sink }: TablePair): number {
   return Math.max(source.estimatedRows, sink?.estimatedRows ?? 0, 0);
 }
 
-function sumsOf({ rows, buckets }: Digest): Sums {
-  let sum = 0n;
-  for (const bucket of buckets.values()) sum += BigInt(bucket.split(':')[1] ?? 0);
-  return { rows, sum };
+function sumsOf({ rows, sums }: Digest): Sums {
+  return {
+    rows,
+    sum: BigInt.asIntN(
+      64,
+      sums.reduce((all, sum) => all + sum, 0n),
+    ),
+  };
 }
 
 /** One answer of those of two parts. At most `maxListed` wrong rows are kept; all are counted. */
@@ -145,7 +150,10 @@ export function joinParts(
 ): DigestedComparison {
   const counts = { ...one.counts };
   for (const name of Object.keys(counts) as WrongClass[]) counts[name] += two.counts[name];
-  const add = (a: Sums, b: Sums): Sums => ({ rows: a.rows + b.rows, sum: a.sum + b.sum });
+  const add = (a: Sums, b: Sums): Sums => ({
+    rows: a.rows + b.rows,
+    sum: BigInt.asIntN(64, a.sum + b.sum),
+  });
   return {
     ...two,
     sourceRows: one.sourceRows + two.sourceRows,
@@ -216,16 +224,14 @@ function addTo(share: Share, { bucket, hash }: HashedRow): void {
 
 /** The digest of the rows that are not in the share. */
 export function without(all: Digest, share: Share): Digest {
-  const buckets = new Map(all.buckets);
+  const [counts, sums] = [all.counts.slice(), all.sums.slice()];
   let { rows } = all;
   for (const [bucket, own] of share) {
-    const [n = '0', sum = '0'] = (buckets.get(bucket) ?? '0:0').split(':');
     rows -= own.rows;
-    const left = Number(n) - own.rows;
-    if (left === 0) buckets.delete(bucket);
-    else buckets.set(bucket, `${left}:${BigInt(sum) - own.sum}`);
+    counts[bucket] = (counts[bucket] ?? 0) - own.rows;
+    sums[bucket] = (sums[bucket] ?? 0n) - own.sum;
   }
-  return { rows, buckets };
+  return { rows, counts, sums };
 }
 
 /** The keys of one table that were touched: each must show, in the sink, a version that it had. */
