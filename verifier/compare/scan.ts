@@ -23,7 +23,10 @@ export interface Suspect {
 }
 
 const MIN_BUCKETS = 64;
-/** Of blocks that come one after the other each has its own bucket. Keys by themselves fall into any: fewer stay in a processor's cache. */
+/**
+ * Rows of one block mostly lie together, so that many buckets cost the scan little. A key by itself may fall into any
+ * bucket, and they must be so few that a processor's cache holds them.
+ */
 const OF_BLOCKS = { rows: ROWS_PER_BLOCK, most: 65_536 };
 const OF_KEYS = { rows: 256, most: 8_192 };
 
@@ -36,7 +39,7 @@ export function bucketCount({ sides }: TablePair, estimatedRows: number): number
 
 /**
  * The grouped scan, in one pass. `OFFSET 0` keeps the planner from flattening the subquery: it would hash twice. The
- * answer is one text: a row for each bucket would take as long as hashing a hundred thousand.
+ * answer is one text: a row of the result for each bucket costs more than what is in it.
  */
 export async function digest(database: Database, side: SideSql | null, buckets: number): Promise<Digest> {
   const [counts, sums] = [new Float64Array(buckets), new BigInt64Array(buckets)];
