@@ -39,7 +39,6 @@ export async function openPair(request: VerifyRequest): Promise<Pair> {
   const connections = new OpenConnections(config);
   try {
     const [slot, checks] = await Promise.all([progressSlot(config, connections), loadChecks()]);
-    boundHeap();
     return new ReadyPair({ ...config, source: { ...config.source, slot } }, checks, connections);
   } catch (error) {
     await connections[Symbol.asyncDispose]();
@@ -58,9 +57,7 @@ function boundHeap(): void {
 
 /** As {@link openPair}, for a configuration that is there already. */
 export async function pairOf(config: VerifierConfig): Promise<Pair> {
-  const checks = await loadChecks();
-  boundHeap();
-  return new ReadyPair(config, checks);
+  return new ReadyPair(config, await loadChecks());
 }
 
 class ReadyPair implements Pair {
@@ -73,6 +70,7 @@ class ReadyPair implements Pair {
     this.#config = config;
     this.#checks = checks;
     this.#connections = connections;
+    boundHeap();
   }
 
   async verify(signal: AbortSignal): Promise<Verified> {
