@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const servers = ['**/*.pg.test.ts', '**/*.kafka.test.ts', '**/*.lab.test.ts'];
 const never = ['**/node_modules/**', '**/.lab/**', '**/.cache/**'];
@@ -18,9 +19,18 @@ const counted =
         outputFile: { json: `${results}/vitest-${process.pid}.json` },
       };
 
+/** Tests of whole labs take minutes, however short their files are: begun last, they would leave one worker idle. */
+class LabsFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLab = ({ moduleId }: TestSpecification): number => Number(moduleId.endsWith('.lab.test.ts'));
+    return (await super.sort(files)).toSorted((a, b) => isLab(b) - isLab(a));
+  }
+}
+
 export default defineConfig({
   test: {
     ...counted,
+    sequence: { sequencer: LabsFirst },
     projects: [
       {
         test: {

@@ -2,6 +2,7 @@ import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { LabError } from '../../pipeline/contract/errors.ts';
 import { connectNames } from '../runtimes/connect-worker.ts';
 import { waitUntil } from '../runtimes/wait.ts';
+import { dropTopics } from './drop-topics.ts';
 import { clusterOf, type InstancePlan } from './instance-plan.ts';
 import { listTopics } from './list-topics.ts';
 
@@ -16,10 +17,7 @@ export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
     const clusters = (['capture', 'sink'] as const).map((role) => connectNames(clusterOf(plan, role)));
     const internal = clusters.flatMap(({ topics }) => Object.values(topics));
     const named = new Set([plan.offsetsTopic, `__debezium-heartbeat.${plan.topicPrefix}`, ...internal]);
-    const mine = (await listTopics(admin)).filter(
-      (topic) => topic.startsWith(`${plan.topicPrefix}.`) || named.has(topic),
-    );
-    if (mine.length > 0) await admin.deleteTopics({ topics: mine });
+    await dropTopics(admin, (topic) => topic.startsWith(`${plan.topicPrefix}.`) || named.has(topic));
     for (const group of [plan.consumerGroup, ...clusters.map((cluster) => cluster.group)]) {
       await waitUntil(async () => ((await deleteGroup(admin, group)) ? true : undefined), {
         timeoutMs: GROUP_TIMEOUT_MS,

@@ -1,0 +1,45 @@
+import { expect, test } from 'vitest';
+import { dropTopics } from './drop-topics.ts';
+
+const mine = (topic: string) => topic.startsWith('mine.');
+
+/** A broker that gives these answers in turn, the last for ever. */
+function broker(...answers: string[][]) {
+  const deleted: string[][] = [];
+  return {
+    deleted,
+    async listTopics() {
+      return (answers.length > 1 ? answers.shift() : answers[0]) ?? [];
+    },
+    async deleteTopics({ topics }: { topics: string[] }) {
+      deleted.push(topics);
+    },
+  };
+}
+
+test('it waits for a broker that has not heard of the deletion yet, and does not ask for it twice', async () => {
+  const admin = broker(['mine.a', 'mine.b', 'other'], ['mine.b', 'other'], ['mine.b', 'other'], ['other']);
+  await dropTopics(admin, mine);
+  expect(admin.deleted).toEqual([['mine.a', 'mine.b']]);
+  expect(await admin.listTopics()).toEqual(['other']);
+});
+
+test('a topic that comes after the first look goes too', async () => {
+  const admin = broker(['mine.a'], ['mine.late'], []);
+  await dropTopics(admin, mine);
+  expect(admin.deleted).toEqual([['mine.a'], ['mine.late']]);
+});
+
+test('nothing is asked for where there is nothing', async () => {
+  const admin = broker(['other']);
+  await dropTopics(admin, mine);
+  expect(admin.deleted).toEqual([]);
+});
+
+test('that they do not go is said, with their names and what to do', async () => {
+  await expect(dropTopics(broker(['mine.a', 'other']), mine, 50)).rejects.toMatchObject({
+    code: 'CDC-5153',
+    message: expect.stringContaining('mine.a 50 ms'),
+    remedy: expect.stringContaining('cdc-lab logs kafka'),
+  });
+});
