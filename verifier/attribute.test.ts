@@ -8,7 +8,16 @@ import type { TopicHistory } from './observe/topic.ts';
 
 const columns = ['id', 'email', 'tier'].map((name): Column => {
   const keyRank = name === 'id' ? 1 : 0;
-  return { name, type: 'text', kind: 'b', cast: 'text', notNull: false, hasDefault: false, keyRank };
+  return {
+    name,
+    type: 'text',
+    kind: 'b',
+    cast: 'text',
+    notNull: false,
+    hasDefault: false,
+    keyRank,
+    hashesBytes: true,
+  };
 });
 const TABLE: Table = {
   schema: 'public',

@@ -5,6 +5,7 @@ import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { labControl } from '../lab/control.ts';
 import type { Lab } from '../lab/instance.ts';
 import { loadScenarios } from './catalogue.ts';
+import { judge } from './expectation.ts';
 import { runBothVariants, told } from './testing/both-variants.ts';
 import { UndoLog } from './undo.ts';
 
@@ -25,11 +26,20 @@ afterAll(async () => {
 }, 120_000);
 
 describe('the five lessons, on a real lab', () => {
-  it('get ten verdicts, each the expected one for the expected reason', { timeout: WITHIN_MS }, async () => {
-    const run = await runBothVariants(lab, await loadScenarios());
-    expect(run.results).toHaveLength(10);
-    expect(run.ok, told(run)).toBe(true);
-    for (const { proof } of run.results) expect(proof.injected).not.toBeNull();
+  // As they are they run in `make demo`. Swapped, each of the ten pipelines must still get what it deserves.
+  it('get the verdicts of the pipelines that run, and go red where they are swapped', {
+    timeout: WITHIN_MS,
+  }, async () => {
+    const scenarios = await loadScenarios();
+    const run = await runBothVariants(lab, scenarios, { swap: true });
+    const red = run.results.filter((one) => !one.ok);
+    expect(red, told(run)).toHaveLength(10);
+    for (const { scenario: id, variant, verdict, findings, proof } of red) {
+      const own = scenarios.find((one) => one.id === id)?.variants[variant === 'sound' ? 'naive' : 'sound'];
+      if (own === undefined) throw new Error(`there is no scenario ${id}`);
+      expect(judge(own.expect, verdict, findings), told(run)).toEqual({ ok: true, reason: null });
+      expect(proof.injected).not.toBeNull();
+    }
     expect(new UndoLog(dir).outstanding()).toEqual([]);
   });
 
@@ -41,15 +51,5 @@ describe('the five lessons, on a real lab', () => {
     const others = run.results.filter((one) => one.verdict !== 'INCONCLUSIVE');
     expect(others, told(run)).toEqual([]);
     for (const { reason } of run.results) expect(reason).toContain('not shown to have taken effect');
-  });
-
-  it('all go red when sound and naive pipelines are swapped', { timeout: WITHIN_MS }, async () => {
-    const run = await runBothVariants(lab, await loadScenarios(), { swap: true });
-    expect(
-      run.results.filter((one) => one.ok),
-      told(run),
-    ).toEqual([]);
-    const verdicts = new Set(run.results.map((one) => `${one.variant} ${one.verdict}`));
-    expect(verdicts, told(run)).toEqual(new Set(['sound FAIL', 'naive PASS']));
   });
 });

@@ -27,9 +27,18 @@ const EXACT: Readonly<Record<string, (at: string, seed: Seed) => string>> = {
   text: ofOwnText,
   varchar: ofOwnText,
   // Their own functions hash what is equal alike: 1.0 and 1.00, -0 and 0.
-  ...Object.fromEntries(['numeric', 'float4', 'float8', 'json', 'jsonb', 'bytea'].map((t) => [t, ofOwnText])),
-  // timestamp_hash_extended folds as int8's does. The eight bytes that COPY would send are cheaper than the text.
-  ...Object.fromEntries(['timestamp', 'timestamptz', 'date', 'time'].map((type) => [type, ofBytes(type)])),
+  ...Object.fromEntries(['numeric', 'float4', 'float8', 'json', 'jsonb'].map((type) => [type, ofOwnText])),
+};
+
+/**
+ * Of types whose bytes are hashed. timestamp_hash_extended folds as int8's does; the eight bytes that COPY would send are
+ * cheaper than the text.
+ */
+const BYTES: Readonly<Record<string, (at: string) => string>> = {
+  bytea: (at) => at,
+  ...Object.fromEntries(
+    ['timestamp', 'timestamptz', 'date', 'time'].map((type) => [type, (at: string) => `${type}_send(${at})`]),
+  ),
 };
 
 /** Of one scale, and never infinite. Its hash has neither sign nor scale. */
@@ -41,8 +50,10 @@ function ofOwnText(at: string, seed: Seed): string {
   return ofText(`${at}::text COLLATE "C"`)(seed);
 }
 
-function ofBytes(type: string) {
-  return (at: string, seed: Seed): string => ofText(`encode(${type}_send(${at}), 'hex') COLLATE "C"`)(seed);
+/** Where a server cannot hash bytes, their hexadecimal text stands for them. */
+function ofBytes(bytes: string, sides: readonly Column[]): ColumnHash {
+  if (!sides.every(({ hashesBytes }) => hashesBytes)) return ofText(`encode(${bytes}, 'hex') COLLATE "C"`);
+  return ({ main }) => `hashbyteaextended(${bytes}, ${main})`;
 }
 
 /** For an expression of type text, under collation C: a nondeterministic one hashes different texts alike. */
@@ -60,6 +71,8 @@ export function ofValue(at: string, sides: readonly Column[]): ColumnHash {
   const isOurs = sides.every(({ kind, cast }) => kind === 'b' && !cast.includes('.'));
   const [{ type = '', cast = '' } = {}, ...others] = sides;
   const isFixed = /^numeric\(\d+,\d+\)$/.test(cast) && others.every((other) => other.cast === cast);
+  const bytes = isOurs ? BYTES[type] : undefined;
+  if (bytes !== undefined) return ofBytes(bytes(at), sides);
   const exact = isOurs ? (isFixed ? ofFixedNumeric : EXACT[type]) : undefined;
   return exact === undefined ? ofText(`ROW(${at})::text COLLATE "C"`) : (seed) => exact(at, seed);
 }

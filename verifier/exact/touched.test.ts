@@ -14,6 +14,7 @@ function table(name: string, columns: string[], key: string[]): Table {
       notNull: false,
       hasDefault: false,
       keyRank: key.indexOf(column) + 1,
+      hashesBytes: true,
     }),
   );
   return {

@@ -12,6 +12,7 @@ function table(id: string, key: readonly string[]): Table {
     notNull: true,
     hasDefault: false,
     keyRank: i < key.length ? i + 1 : 0,
+    hashesBytes: true,
   }));
   return { schema, name, id, columns, key: columns.slice(0, key.length), estimatedRows: 0, canSelect: true };
 }

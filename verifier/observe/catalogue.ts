@@ -13,6 +13,8 @@ export interface Column {
   readonly hasDefault: boolean;
   /** 1-based rank in the primary key; 0 where it is no part of it. */
   readonly keyRank: number;
+  /** Whether its server can hash a `bytea`, as PostgreSQL does since 18. */
+  readonly hashesBytes: boolean;
 }
 
 export interface Table {
@@ -51,7 +53,8 @@ const COLUMNS_SQL = `
          coalesce(base.typname, t.typname) AS type, coalesce(base.typtype, t.typtype)::text AS kind,
          format_type(coalesce(base.oid, t.oid), CASE WHEN base.oid IS NULL THEN a.atttypmod END) AS cast,
          a.atthasdef::text AS has_default,
-         coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0)::text AS key_rank
+         coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0)::text AS key_rank,
+         (to_regproc('pg_catalog.hashbyteaextended') IS NOT NULL)::text AS hashes_bytes
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
   JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -130,5 +133,6 @@ function columnOf(row: Row): Column {
     notNull: row.not_null === 'true',
     hasDefault: row.has_default === 'true',
     keyRank: Number(row.key_rank),
+    hashesBytes: row.hashes_bytes === 'true',
   };
 }

@@ -4,7 +4,7 @@ import { asPostgresText, readEvent, readKey } from './envelope.ts';
 
 const column = (type: string, cast = type, kind = 'b'): Column => ({
   ...{ name: 'v', type, kind, cast },
-  ...{ notNull: false, hasDefault: false, keyRank: 0 },
+  ...{ notNull: false, hasDefault: false, keyRank: 0, hashesBytes: true },
 });
 
 test.each([

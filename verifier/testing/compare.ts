@@ -1,11 +1,18 @@
 import { scanTable, settleTables, type TableComparison } from '../compare/table.ts';
-import { readCatalogue } from '../observe/catalogue.ts';
+import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import type { DatabasePair } from './databases.ts';
 
-/** Compares a table of both databases at rest, as the verifier does at first sight. */
-export async function compare(pair: DatabasePair, name = 'items'): Promise<TableComparison> {
+/**
+ * Compares a table of both databases at rest, as the verifier does at first sight. `asSink` changes what is known of the
+ * copy, as if its server were another one.
+ */
+export async function compare(
+  pair: DatabasePair,
+  name = 'items',
+  asSink: (copy: Table) => Table = (copy) => copy,
+): Promise<TableComparison> {
   const [ours, theirs] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
-  const table = ours.get(`public.${name}`);
+  const [table, copy] = [ours.get(`public.${name}`), theirs.get(`public.${name}`)];
   if (table === undefined) throw new Error(`no table ${name}`);
   const options = {
     passFence: async () => 'passed' as const,
@@ -16,7 +23,7 @@ export async function compare(pair: DatabasePair, name = 'items'): Promise<Table
     rowsPerPart: null,
     signal: AbortSignal.timeout(30_000),
   };
-  const scanned = await scanTable(pair.source, pair.sink, table, theirs.get(`public.${name}`), options);
+  const scanned = await scanTable(pair.source, pair.sink, table, copy && asSink(copy), options);
   const [comparison] = await settleTables(pair.source, pair.sink, [scanned], options);
   if (comparison === undefined || comparison instanceof Error) throw comparison;
   return comparison;
