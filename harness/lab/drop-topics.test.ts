@@ -1,3 +1,4 @@
+import kafkajs from 'kafkajs';
 import { expect, test } from 'vitest';
 import { dropTopics } from './drop-topics.ts';
 
@@ -28,6 +29,23 @@ test('a topic that comes after the first look goes too', async () => {
   const admin = broker(['mine.a'], ['mine.late'], []);
   await dropTopics(admin, mine);
   expect(admin.deleted).toEqual([['mine.a'], ['mine.late']]);
+});
+
+test.each([
+  ['UNKNOWN_TOPIC_OR_PARTITION', 'a topic that somebody else has deleted is gone', undefined],
+  ['TOPIC_AUTHORIZATION_FAILED', 'any other refusal is told', /refused/],
+])('on %s: %s', async (type, _, told) => {
+  const cause = new kafkajs.KafkaJSProtocolError(
+    Object.assign(new Error('refused'), { type, code: 0, retriable: false }),
+  );
+  const admin = {
+    ...broker(['mine.a'], []),
+    async deleteTopics() {
+      throw new Error('refused', { cause });
+    },
+  };
+  const dropped = dropTopics(admin, mine);
+  await (told === undefined ? dropped : expect(dropped).rejects.toThrow(told));
 });
 
 test('nothing is asked for where there is nothing', async () => {

@@ -1,4 +1,4 @@
-import type { Admin } from 'kafkajs';
+import kafkajs, { type Admin } from 'kafkajs';
 import { LabError } from '../../pipeline/contract/errors.ts';
 import { waitUntil } from '../runtimes/wait.ts';
 import { listTopics } from './list-topics.ts';
@@ -22,8 +22,8 @@ export async function dropTopics(
     async () => {
       named = (await listTopics(admin)).filter(mine);
       const topics = named.filter((topic) => !deleted.has(topic));
-      if (topics.length > 0) await admin.deleteTopics({ topics });
-      for (const topic of topics) deleted.add(topic);
+      if (topics.length > 0 && (await areDeleted(admin, topics)))
+        for (const topic of topics) deleted.add(topic);
       return named.length === 0 ? true : undefined;
     },
     { timeoutMs },
@@ -32,4 +32,17 @@ export async function dropTopics(
   throw new LabError('CDC-5153', `Kafka still has ${named.join(', ')} ${timeoutMs} ms after the deletion.`, {
     remedy: '`cdc-lab logs kafka` tells how the broker is.',
   });
+}
+
+/** False where one was gone already, deleted by a process that was killed, say: then each is asked for again that is named. */
+async function areDeleted(admin: Pick<Admin, 'deleteTopics'>, topics: string[]): Promise<boolean> {
+  try {
+    await admin.deleteTopics({ topics });
+    return true;
+  } catch (error) {
+    const cause = error instanceof Error ? error.cause : undefined;
+    if (cause instanceof kafkajs.KafkaJSProtocolError && cause.type === 'UNKNOWN_TOPIC_OR_PARTITION')
+      return false;
+    throw error;
+  }
 }
