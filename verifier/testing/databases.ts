@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
-import { inject } from 'vitest';
+import { inject, vi } from 'vitest';
 import type {} from '../../fixtures/testing/provided.ts';
 import { Database } from '../postgres.ts';
 
@@ -45,7 +45,11 @@ export async function databasePair(
     [Symbol.asyncDispose]: async () => {
       const connections = [source, sink].map((one) => one[Symbol.asyncDispose]());
       await Promise.all([...connections, ...writers.map((writer) => writer.end())]);
-      await Promise.all(admins.map((admin) => run(admin, `DROP DATABASE ${name} WITH (FORCE)`)));
+      // A walsender whose client is gone holds its slot, and so the database, until it has heard of that.
+      const drop = (admin: string) => run(admin, `DROP DATABASE ${name} WITH (FORCE)`);
+      await Promise.all(
+        admins.map((admin) => vi.waitFor(() => drop(admin), { timeout: 30_000, interval: 50 })),
+      );
     },
   };
 }
