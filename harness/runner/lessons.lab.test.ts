@@ -34,6 +34,8 @@ describe('the five lessons, on a real lab', () => {
     const run = await runBothVariants(lab, scenarios, { swap: true });
     const red = run.results.filter((one) => !one.ok);
     expect(red, told(run)).toHaveLength(10);
+    const verdicts = new Set(red.map((one) => `${one.variant} ${one.verdict}`));
+    expect(verdicts, told(run)).toEqual(new Set(['sound FAIL', 'naive PASS']));
     for (const { scenario: id, variant, verdict, findings, proof } of red) {
       const own = scenarios.find((one) => one.id === id)?.variants[variant === 'sound' ? 'naive' : 'sound'];
       if (own === undefined) throw new Error(`there is no scenario ${id}`);
