@@ -39,7 +39,7 @@ export default defineScenario({
     sound: {
       source: { file: 'source' },
       sink: { file: 'sink' },
-      workload: { kind: 'mixed', rate: 200 },
+      workload: { kind: 'mixed', rate: 100 },
       expect: { verdict: 'PASS' },
       because: 'it keeps what it had fetched, and goes on from there',
       engines: {
@@ -58,7 +58,7 @@ export default defineScenario({
       source: { file: 'source' },
       sink: { file: 'sink' },
       defects: { sink: ['pause-drops-fetched'] },
-      workload: { kind: 'insert-only', rate: 200 },
+      workload: { kind: 'insert-only', rate: 100 },
       expect: {
         verdict: 'FAIL',
         finding: { class: 'missing', hop: 'sink' },

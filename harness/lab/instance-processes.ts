@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { VerifierConfigInput } from '../../verifier/config.ts';
-import { PROJECT_DIR } from '../project.ts';
+import { JOINED_PACKAGES, PROJECT_DIR } from '../project.ts';
 import { tunedTimers } from '../runtimes/connect-worker.ts';
 import { prepareConnect } from '../runtimes/process/connect.ts';
 import type { Probe, ServiceSpec } from '../runtimes/process/service-spec.ts';
@@ -176,7 +176,7 @@ function nodeService(
     kind,
     command: process.execPath,
     // kafkajs computes a timeout below zero now and then; Node would fill the log with it.
-    args: ['--disable-warning=TimeoutNegativeWarning', join(PROJECT_DIR, main), ...args],
+    args: [...JOINED_PACKAGES, '--disable-warning=TimeoutNegativeWarning', join(PROJECT_DIR, main), ...args],
     cwd: PROJECT_DIR,
     env: { NODE_COMPILE_CACHE: join(PROJECT_DIR, '.cache', 'node'), TZ: 'UTC' },
     wantsPassword: true,

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConnectClient } from '../connect/client.ts';
-import { PROJECT_DIR } from '../project.ts';
+import { JOINED_PACKAGES, PROJECT_DIR } from '../project.ts';
 import { startChild } from '../runtimes/process/child.ts';
 import { ensureEngines } from '../runtimes/process/engines.ts';
 import { freePorts } from '../runtimes/process/ports.ts';
@@ -67,7 +67,7 @@ async function startOwn(
       name: 'worker',
       kind: 'worker',
       command: process.execPath,
-      args: [join(PROJECT_DIR, 'pipeline/worker/main.ts'), '--config', config],
+      args: [...JOINED_PACKAGES, join(PROJECT_DIR, 'pipeline/worker/main.ts'), '--config', config],
       cwd: PROJECT_DIR,
       env: { TZ: 'UTC' },
       wantsPassword: true,

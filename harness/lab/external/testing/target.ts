@@ -8,7 +8,7 @@ import { loadConnector } from '../../../../fixtures/connectors/load.ts';
 import { applySchema } from '../../../../fixtures/schema/schema.ts';
 import { seedRows } from '../../../../fixtures/schema/seed.ts';
 import { ConnectClient } from '../../../connect/client.ts';
-import { PROJECT_DIR } from '../../../project.ts';
+import { JOINED_PACKAGES, PROJECT_DIR } from '../../../project.ts';
 import type { Certificates } from '../../../runtimes/external/testing/certificates.ts';
 import {
   certificatesIn,
@@ -113,7 +113,11 @@ async function startWorker(lab: TemporaryLab, bootstrapServers: string): Promise
     name: 'worker',
     kind: 'worker',
     command: process.execPath,
-    args: [join(PROJECT_DIR, 'pipeline/worker/main.ts'), '--config', config, '--crash-points'],
+    args: [
+      ...JOINED_PACKAGES,
+      join(PROJECT_DIR, 'pipeline/worker/main.ts'),
+      ...['--config', config, '--crash-points'],
+    ],
     cwd: PROJECT_DIR,
     env: { NODE_COMPILE_CACHE: join(PROJECT_DIR, '.cache', 'node'), TZ: 'UTC' },
     wantsPassword: true,
