@@ -67,8 +67,8 @@ async function dropSubscriptions(port: number, name: string, password: string): 
   });
 }
 
-/** A slot is active until the server has noticed that its reader is gone. */
-async function dropSlots(client: pg.Client, database: string): Promise<void> {
+/** Drops the slots of a database. One is active until the server has noticed that its reader is gone. */
+export async function dropSlots(client: pg.Client, database: string): Promise<void> {
   const left = await waitUntil(
     async () => {
       await client.query(

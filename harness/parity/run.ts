@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
 import type { ConnectClient } from '../connect/client.ts';
+import { dropSlots } from '../lab/instance-databases.ts';
 import { waitUntil } from '../runtimes/wait.ts';
 import { compareTopics, type SeenRecord } from './compare.ts';
 import type { Difference } from './differences.ts';
@@ -219,24 +220,6 @@ async function connectTo(url: string): Promise<Client & AsyncDisposable> {
 }
 
 async function cleanUp(admin: Client, id: string): Promise<void> {
-  await admin.query(
-    'SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = $1 AND active',
-    [id],
-  );
-  const gone = await waitUntil(
-    async () => {
-      const { rows } = await admin.query(
-        'SELECT 1 FROM pg_replication_slots WHERE database = $1 AND active',
-        [id],
-      );
-      return rows.length === 0 || undefined;
-    },
-    { timeoutMs: 20_000, pauseMs: 100, maxPauseMs: 500 },
-  );
-  if (gone !== true) throw new Error(`the slots of ${id} are still in use`);
-  await admin.query(
-    'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = $1',
-    [id],
-  );
+  await dropSlots(admin, id);
   await admin.query(`DROP DATABASE ${id} WITH (FORCE)`);
 }
