@@ -50,7 +50,8 @@ describe('a run that is interrupted while the sink is paused', () => {
 
 describe('a trigger whose process is killed while the sink is paused', () => {
   it('leaves a lab that says so, and that the next up puts right', { timeout: WITHIN_MS }, async () => {
-    expect((await cli('up', '--rate', '20')).exitCode).toBe(0);
+    const first = await cli('up', '--rate', '20');
+    expect(first.exitCode, first.stderr).toBe(0);
     const trigger = cli('trigger', 'lag', '--seconds', '600');
     await says(trigger, '✔ pause-connector');
     trigger.kill('SIGKILL');
