@@ -1,9 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { VerifierConfigInput } from '../../verifier/config.ts';
-import { JOINED_PACKAGES, PROJECT_DIR } from '../project.ts';
 import { tunedTimers } from '../runtimes/connect-worker.ts';
 import { prepareConnect } from '../runtimes/process/connect.ts';
+import { ownProcess } from '../runtimes/process/own-process.ts';
 import type { Probe, ServiceSpec } from '../runtimes/process/service-spec.ts';
 import { type ConnectTuning, engineOf } from './engines.ts';
 import type { InstanceSpec, WorkloadSpec } from './instance.ts';
@@ -174,13 +174,7 @@ function nodeService(
   return {
     name,
     kind,
-    command: process.execPath,
-    // kafkajs computes a timeout below zero now and then; Node would fill the log with it.
-    args: [...JOINED_PACKAGES, '--disable-warning=TimeoutNegativeWarning', join(PROJECT_DIR, main), ...args],
-    cwd: PROJECT_DIR,
-    env: { NODE_COMPILE_CACHE: join(PROJECT_DIR, '.cache', 'node'), TZ: 'UTC' },
-    wantsPassword: true,
-    uid: null,
+    ...ownProcess(main, args),
     port,
     log: join(stateDir, 'logs', `${name}.log`),
     probe: probeOf(kind, port),

@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConnectClient } from '../connect/client.ts';
-import { JOINED_PACKAGES, PROJECT_DIR } from '../project.ts';
 import { startChild } from '../runtimes/process/child.ts';
 import { ensureEngines } from '../runtimes/process/engines.ts';
+import { ownProcess } from '../runtimes/process/own-process.ts';
 import { freePorts } from '../runtimes/process/ports.ts';
 import { startConnect } from '../runtimes/process/started-connect.ts';
 
@@ -66,12 +66,7 @@ async function startOwn(
     {
       name: 'worker',
       kind: 'worker',
-      command: process.execPath,
-      args: [...JOINED_PACKAGES, join(PROJECT_DIR, 'pipeline/worker/main.ts'), '--config', config],
-      cwd: PROJECT_DIR,
-      env: { TZ: 'UTC' },
-      wantsPassword: true,
-      uid: null,
+      ...ownProcess('pipeline/worker/main.ts', ['--config', config]),
       port,
       log: '',
       probe: { tag: 'http', port, path: '/', anyStatus: false },

@@ -4,7 +4,7 @@ import chalk from 'chalk';
 import Table from 'cli-table3';
 import { PROJECT_DIR } from '../project.ts';
 import { LISTED } from './differences.ts';
-import { describeDifference, type Judged, judge, withMeasured } from './report.ts';
+import { type Judged, judge, unlisted, withMeasured } from './report.ts';
 import { runParity } from './run.ts';
 import { withServers } from './servers.ts';
 import { VARIANTS } from './variants.ts';
@@ -20,22 +20,21 @@ async function main(numbers: readonly string[]): Promise<void> {
   const judged = judge(outcomes, LISTED);
   print(judged);
   if (numbers.length === 0) await writeFile(PAGE, withMeasured(await readFile(PAGE, 'utf8'), judged));
-  if (judged.rows.some(({ unexplained }) => unexplained.length > 0)) process.exitCode = 1;
+  if (unlisted(judged).length > 0) process.exitCode = 1;
 }
 
-function print({ rows, listed }: Judged): void {
+function print(judged: Judged): void {
   const table = new Table({
     head: ['variant', 'records', 'listed', 'not listed'],
     style: { head: [], border: [] },
   });
-  for (const row of rows) table.push([row.variant, row.records, row.listed, row.unexplained.length]);
+  for (const row of judged.rows) table.push([row.variant, row.records, row.listed, row.unexplained.length]);
   process.stdout.write(`${table.toString()}\n`);
-  for (const { entry, seen } of listed) process.stdout.write(`${String(seen).padStart(6)}  ${entry.what}\n`);
-  const unexplained = rows.flatMap((row) => row.unexplained);
-  for (const difference of unexplained.slice(0, MOST_PRINTED)) {
-    process.stdout.write(`${chalk.red('✗')} ${difference.variant}: ${describeDifference(difference)}\n`);
-  }
-  const more = unexplained.length - MOST_PRINTED;
+  for (const { entry, seen } of judged.listed)
+    process.stdout.write(`${String(seen).padStart(6)}  ${entry.what}\n`);
+  const lines = unlisted(judged);
+  for (const line of lines.slice(0, MOST_PRINTED)) process.stdout.write(`${chalk.red('✗')} ${line}\n`);
+  const more = lines.length - MOST_PRINTED;
   if (more > 0) process.stdout.write(`… and ${more} more\n`);
 }
 

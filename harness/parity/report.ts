@@ -40,6 +40,13 @@ function settingsOf(config: Readonly<Record<string, string>>): string {
     .join(', ');
 }
 
+/** What nobody can explain, a line each. */
+export function unlisted({ rows }: Judged): string[] {
+  return rows
+    .flatMap(({ unexplained }) => unexplained)
+    .map((difference) => `${difference.variant}: ${describeDifference(difference)}`);
+}
+
 /** One line for people and logs. */
 export function describeDifference({ topic, index, op, path, ours, theirs }: Difference): string {
   const text = (value: unknown) => (JSON.stringify(value) ?? 'nothing').slice(0, 120);

@@ -26,7 +26,7 @@ function joinedFiles() {
 const urls = new Map(
   Object.entries(joinedFiles()).map(([name, file]) => [name, pathToFileURL(join(index, '..', file)).href]),
 );
-if (urls.size > 0 && registerHooks !== undefined) {
+if (urls.size > 0) {
   const ours = pathToFileURL(`${root}/`).href;
   const theirs = `${ours}node_modules/`;
   registerHooks({

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, expect, test } from 'vitest';
@@ -32,8 +32,7 @@ beforeEach(() => {
   file('.cache/packages/some-package.mjs', "export const from = 'the joined file';");
   file('.cache/packages/index.json', JSON.stringify({ 'some-package': 'some-package.mjs' }));
   file('main.mjs', IMPORTS);
-  mkdirSync(join(root, 'harness/setup'), { recursive: true });
-  cpSync(join(PROJECT_DIR, PRELOAD), join(root, PRELOAD));
+  file(PRELOAD, readFileSync(join(PROJECT_DIR, PRELOAD), 'utf8'));
 });
 
 async function run(main = 'main.mjs'): Promise<string> {

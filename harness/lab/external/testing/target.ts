@@ -8,7 +8,6 @@ import { loadConnector } from '../../../../fixtures/connectors/load.ts';
 import { applySchema } from '../../../../fixtures/schema/schema.ts';
 import { seedRows } from '../../../../fixtures/schema/seed.ts';
 import { ConnectClient } from '../../../connect/client.ts';
-import { JOINED_PACKAGES, PROJECT_DIR } from '../../../project.ts';
 import type { Certificates } from '../../../runtimes/external/testing/certificates.ts';
 import {
   certificatesIn,
@@ -18,6 +17,7 @@ import {
   startKafka,
   startPostgres,
 } from '../../../runtimes/external/testing/secured-servers.ts';
+import { ownProcess } from '../../../runtimes/process/own-process.ts';
 import { freePorts } from '../../../runtimes/process/ports.ts';
 import type { TemporaryLab } from '../../../runtimes/process/testing/temporary-lab.ts';
 import type { ExternalConfigInput } from '../config.ts';
@@ -112,16 +112,7 @@ async function startWorker(lab: TemporaryLab, bootstrapServers: string): Promise
   await lab.runtime.launch({
     name: 'worker',
     kind: 'worker',
-    command: process.execPath,
-    args: [
-      ...JOINED_PACKAGES,
-      join(PROJECT_DIR, 'pipeline/worker/main.ts'),
-      ...['--config', config, '--crash-points'],
-    ],
-    cwd: PROJECT_DIR,
-    env: { NODE_COMPILE_CACHE: join(PROJECT_DIR, '.cache', 'node'), TZ: 'UTC' },
-    wantsPassword: true,
-    uid: null,
+    ...ownProcess('pipeline/worker/main.ts', ['--config', config, '--crash-points']),
     port,
     log: join(lab.dir, 'worker.log'),
     probe: { tag: 'http', port, path: '/', anyStatus: false },
