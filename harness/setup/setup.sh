@@ -11,6 +11,7 @@ cache=$root/.cache
 jars=$cache/kafka-libs
 sums=$root/harness/setup/kafka-jars.sha256
 stamp=$cache/setup.stamp
+joined=$cache/packages
 needed_mb=2048
 
 say() { printf '%s\n' "$*" >&2; }
@@ -36,7 +37,12 @@ java_major() { java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p' | h
 
 is_current() {
   [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$(fingerprint) $root" ] &&
-    [ -d "$jars" ] && [ -d node_modules ] && command -v java >/dev/null
+    [ -d "$jars" ] && [ -d node_modules ] && command -v java >/dev/null && ! joined_is_stale
+}
+
+# npm has installed something since, by hand: nobody imports them then. Where joining failed there are none.
+joined_is_stale() {
+  [ -e "$joined/index.json" ] && [ -n "$(find node_modules/.package-lock.json -newer "$joined/index.json")" ]
 }
 
 check_platform() {
@@ -113,8 +119,9 @@ archive_classes() {
 
 # Lets the lab's own processes start in half the time. Only a convenience too.
 join_packages() {
-  run_node harness/setup/join-packages.ts >"$cache/join-packages.log" 2>&1 ||
-    say "setup: packages are not joined (see $cache/join-packages.log); each process starts half a second slower."
+  run_node harness/setup/join-packages.ts >"$cache/join-packages.log" 2>&1 && return 0
+  rm -rf "$joined"
+  say "setup: packages are not joined (see $cache/join-packages.log); each process starts half a second slower."
 }
 
 # Last, since it needs the rest.
