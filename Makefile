@@ -69,5 +69,5 @@ sink-shell: setup ## SQL prompt on the sink
 kafka-topics: setup ## Topics
 	@$(LAB) topics $(ARGS)
 
-kafka-consume: setup ## Records of a topic: make kafka-consume ARGS=lab.public.customers
-	@$(LAB) consume $(ARGS)
+kafka-consume: setup ## Newest records of lab.public.customers, or of another topic: ARGS=lab.public.orders
+	@$(LAB) consume $(or $(ARGS),lab.public.customers)

@@ -17,7 +17,7 @@ export interface CliContext {
   readonly signal: AbortSignal;
 }
 
-/** Exit codes as DESIGN.md §8 lists them. */
+/** What the exit codes of every command mean. */
 export const EXIT = {
   ok: 0,
   failed: 1,

@@ -185,7 +185,7 @@ function declareRun(add: Add): void {
     )
     .option('--junit <file>', 'write JUnit XML there')
     .option('--github-summary', 'append a table to $GITHUB_STEP_SUMMARY')
-    .option('--keep', 'keep the pipeline of a run that is not as expected')
+    .option('--keep', 'keep the pipeline of a run that did not end in PASS, or not as expected')
     .addOption(new Option('--no-op', 'leave out every injection: all must be INCONCLUSIVE').hideHelp())
     .addOption(new Option('--swap', 'swap sound and naive pipelines: all must be red').hideHelp());
   add(
@@ -282,8 +282,10 @@ function declareVerify(add: Add): void {
     .addOption(
       new Option(
         '--snapshot-bound <seconds>',
-        'no snapshot lives longer; larger tables are compared in parts (60)',
-      ).argParser(number('a bound', 0.5)),
+        'no snapshot lives longer; larger tables are compared in parts',
+      )
+        .argParser(number('a bound', 0.5))
+        .default(60),
     )
     .option('--once', 'verify once (as without --every)')
     .addOption(

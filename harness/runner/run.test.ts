@@ -184,12 +184,20 @@ describe('a run', () => {
     }
   });
 
-  it('keeps the pipeline of a failed run only when asked to', async () => {
-    await start({ keep: true, plan: [{ scenario, variant: 'naive' }] });
+  it('keeps a pipeline that is not as expected, or failed as expected, when asked to', async () => {
+    const naive = [{ scenario, variant: 'naive' as const }];
+    expect((await start({ keep: true, plan: naive })).ok).toBe(false);
+    world.reports = [report(), report({ verdict: 'FAIL', findings: [finding()] })];
+    expect((await start({ keep: true, plan: naive })).ok).toBe(true);
     expect(world.disposed).toEqual([]);
-    expect(events.some((event) => event.t === 'kept')).toBe(true);
+    expect(events.filter((event) => event.t === 'kept')).toHaveLength(2);
+  });
+
+  it('drops one that passed, and whatever nobody asked to keep', async () => {
     await start({ keep: true });
     expect(world.disposed).toHaveLength(1);
+    await start({ plan: [{ scenario, variant: 'naive' }] });
+    expect(world.disposed).toHaveLength(2);
   });
 
   it('asks the verifier again while it says SYNC_IN_PROGRESS', async () => {

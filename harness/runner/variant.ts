@@ -174,11 +174,12 @@ class VariantRun {
     }
   }
 
+  /** One that is wrong as it should be is there to practise on. */
   #keeps(): boolean {
-    const { plan } = { plan: this.#plan };
-    if (!plan.keep || this.#deps.signal.aborted) return false;
-    return !judge(plan.scenario.variants[plan.variant].expect, this.#outcome.verdict, this.#outcome.findings)
-      .ok;
+    const { keep, scenario, variant } = this.#plan;
+    const { verdict, findings } = this.#outcome;
+    if (!keep || this.#deps.signal.aborted) return false;
+    return verdict !== 'PASS' || !judge(scenario.variants[variant].expect, verdict, findings).ok;
   }
 
   /** All phases; `heal` runs whatever happened before it. */

@@ -51,10 +51,7 @@ async function pairFor(context: CliContext, options: Record<string, unknown>): P
   }
   const { instance } = await openInstance(context);
   if (instance.reach === undefined) throw new Error('an external pipeline has no reach');
-  return pairOf({
-    ...instance.reach.verifierConfig(),
-    deadlineMs: Math.round(Number(options.deadline) * 1000),
-  });
+  return pairOf({ ...instance.reach.verifierConfig(), ...boundsOf(options) });
 }
 
 /** Only the user may read the file: it holds values. */
@@ -93,6 +90,15 @@ async function lineOf(context: CliContext, report: Report): Promise<string> {
   return context.json ? JSON.stringify(report) : await reportForPeople(context, report);
 }
 
+/** What the options say of any two databases. */
+function boundsOf(options: Record<string, unknown>) {
+  return {
+    deadlineMs: Math.round(Number(options.deadline) * 1000),
+    snapshotBoundMs: Math.round(Number(options.snapshotBound) * 1000),
+    versionColumn: String(options.versionColumn),
+  };
+}
+
 async function requestOf(
   options: Record<string, unknown>,
   env: Readonly<Record<string, string | undefined>>,
@@ -112,10 +118,7 @@ async function requestOf(
     fence: fence === 'quiesce' || fence === 'none' ? fence : 'slot',
     progressSlot: text(options.progressSlot),
     subscription: text(options.subscription),
-    deadlineMs: Math.round(Number(options.deadline) * 1000),
-    versionColumn: text(options.versionColumn) ?? 'version',
-    snapshotBoundMs:
-      options.snapshotBound === undefined ? undefined : Math.round(Number(options.snapshotBound) * 1000),
+    ...boundsOf(options),
     passwords: {
       source: given.source ?? env.CDC_LAB_SOURCE_PASSWORD,
       sink: given.sink ?? env.CDC_LAB_SINK_PASSWORD,
