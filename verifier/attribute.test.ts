@@ -27,6 +27,8 @@ const TABLE: Table = {
   key: columns.slice(0, 1),
   estimatedRows: 1,
   canSelect: true,
+  only: false,
+  generated: [],
 };
 const PAIR = pairTables(TABLE, TABLE);
 

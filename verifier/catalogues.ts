@@ -32,7 +32,8 @@ export async function readCatalogues(config: VerifierConfig, connections: Connec
     const mapped = config.tableMap[id] ?? table?.name ?? '';
     const schema = config.sink.sameSchemas ? (table?.schema ?? '') : config.sink.schema;
     const copy = theirs.get(mapped.includes('.') ? mapped : `${schema}.${mapped}`);
-    if (copy !== undefined) copies.set(id, reshaped(copy, shapeOf(config, id)));
+    if (copy === undefined) continue;
+    copies.set(id, reshaped({ ...copy, only: table?.only ?? false }, shapeOf(config, id)));
   }
   return { source, copies, expected, unknown };
 }

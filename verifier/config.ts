@@ -111,7 +111,7 @@ export const configSchema = z.strictObject({
   topicPrefix: z.string().default(''),
   connectors: z.array(connectorSchema).default([]),
   consumerGroup: z.string().nullable().default(null),
-  /** `schema.table` of the source; null: all that the publication holds. */
+  /** `schema.table` of the source; null: every one that it has, published or not. */
   tables: z.array(z.string().min(1)).nullable().default(null),
   /** Never compared: the signal table. */
   excludeTables: z.array(z.string()).default(['public.debezium_signal']),

@@ -46,6 +46,22 @@ test.each(['source', 'sink'] as const)(
   },
 );
 
+test('rows that a policy hides are no rows that are not there: INCONCLUSIVE, with the reason', async () => {
+  await using pair = await shop();
+  const role = `DO $$ BEGIN CREATE ROLE cdc_lab_policed LOGIN PASSWORD 'policed';
+    EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
+    GRANT SELECT ON ALL TABLES IN SCHEMA public TO cdc_lab_policed`;
+  await pair.onBoth(`${role}; ALTER TABLE orders ENABLE ROW LEVEL SECURITY`);
+  await pair.onSink('DELETE FROM orders');
+  const as = (url: string) =>
+    Object.assign(new URL(url), { username: 'cdc_lab_policed', password: 'policed' }).href;
+  const source = { url: as(pair.sourceUrl), slot: null };
+  const made = await report(pair, { fence: 'none', source, sink: { url: as(pair.sinkUrl) } });
+  expect([made.verdict, made.coverage]).toEqual(['INCONCLUSIVE', 0.5]);
+  const told = made.checks.find(({ check }) => check === 'row-counts')?.detail;
+  expect(told).toMatch(/public\.orders was not compared: .*row-level security/);
+});
+
 test('a table that fell out of the publication is never a PASS, though it is equal still', async () => {
   await using pair = await shop();
   await pair.onSource('CREATE PUBLICATION p FOR TABLE customers, orders');

@@ -14,6 +14,8 @@ export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   xmlbinary: 'base64',
   lc_monetary: 'C',
   search_path: 'pg_catalog',
+  // Rows that a policy would hide are an error, not absent.
+  row_security: 'off',
   // A verifier reads: what it does must neither wait for long nor hold anything for long.
   lock_timeout: '10s',
   idle_in_transaction_session_timeout: '120s',
@@ -64,7 +66,7 @@ export class Database implements AsyncDisposable {
     try {
       await client.connect();
       const settings = Object.entries(PINNED_SETTINGS).map(([k, v]) => `set_config('${k}', '${v}', false)`);
-      await client.query(`SELECT ${settings.join(', ')}`);
+      await client.query(`SELECT ${settings.join(', ')}, set_config('default_transaction_read_only', 'on', false)`);
     } catch (cause) {
       await client.end().catch(() => undefined);
       const { why, remedy } = tlsRefusal(cause) ??

@@ -174,6 +174,21 @@ test('a drift that holds every value is told as compatible; one that does not ye
   );
 });
 
+test('a generated column is told of, and a WARN where the copy holds one that was not compared', async () => {
+  await using pair = await shop();
+  await pair.onSource('ALTER TABLE orders ADD COLUMN twice numeric GENERATED ALWAYS AS (amount * 2) STORED');
+  const told = async (): Promise<string[]> => {
+    const { verdict, checks } = await report(pair);
+    return [verdict, checks.find(({ check }) => check === 'schema-compatibility')?.detail ?? ''];
+  };
+  expect(await told()).toEqual(['PASS', expect.stringMatching(/compatible: column twice .* not compared$/)]);
+  await pair.onSink('ALTER TABLE orders ADD COLUMN twice numeric');
+  expect(await told()).toEqual([
+    'WARN',
+    expect.stringMatching(/^breaking: column twice .* was not compared/),
+  ]);
+});
+
 test('a lossy type is a WARN while every value is still equal', async () => {
   await using pair = await shop();
   await pair.onSink('ALTER TABLE customers ALTER COLUMN version TYPE int');

@@ -53,7 +53,8 @@ const COLUMNS_SQL = `
           WHERE l.enumtypid = COALESCE(e.oid, t.oid)) AS labels,
          b.attnotnull AS not_null, b.attstorage AS storage,
          CASE WHEN b.atthasdef AND b.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS default_sql,
-         COALESCE(pg_catalog.array_position(i.indkey::int2[], b.attnum) + 1, 0) AS key_rank
+         -- Without what the index only includes; a slice is counted from 1.
+         COALESCE(pg_catalog.array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], b.attnum), 0) AS key_rank
   FROM base b
   JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd'
   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'

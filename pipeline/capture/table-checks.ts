@@ -82,7 +82,7 @@ async function identityColumns(client: Client, table: CatalogueTable): Promise<s
   if (table.replicaIdentity !== 'index') return [];
   const { rows } = await client.query<{ name: string }>(
     `SELECT a.attname AS name FROM pg_catalog.pg_index i
-     JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey::int2[])
+     JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::int2[])[0:i.indnkeyatts - 1])
      WHERE i.indrelid = $1 AND i.indisreplident`,
     [table.relationOid],
   );

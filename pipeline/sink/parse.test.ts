@@ -83,6 +83,11 @@ describe('derivePosition, for events of Debezium', () => {
   test('a snapshot row is older than what the stream says at the same place', () => {
     expect(at('[null,"400"]', 400, 9n, 'true') < at('["400","410"]', 410, 1n)).toBe(true);
   });
+  test('what is streamed after a snapshot that was taken in between is newer than its rows', () => {
+    // The last commit that was streamed lies before the snapshot, and others have written to the log since.
+    expect(at('[null,"1000"]', 1000, 8n, 'true') < at('["900","1100"]', 1100, 9n)).toBe(true);
+    expect(at('["900","1100"]', 1100, 9n) < at('["1150","1120"]', 1120, 10n)).toBe(true);
+  });
   test('falls back to the offset alone', () => {
     expect(derivePosition({}, 1n) < derivePosition({}, 2n ** 33n)).toBe(true);
   });

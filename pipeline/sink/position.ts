@@ -15,9 +15,11 @@ function bigintOf(value: unknown): bigint | null {
 /**
  * Position of an event that carries none in its headers, in the same form as `contract/position.ts`.
  *
- * Debezium's `source.sequence` holds the LSN of the last commit before this event: the same for all events of a
- * transaction, and in commit order, which the event's own LSN is not. Within the transaction the topic's offset
- * decides. An event without one is a snapshot's, or of the first transaction: its own LSN is all there is.
+ * Debezium's `source.sequence` holds the LSN of the last commit before this event, in commit order, which the event's own
+ * LSN is not. But what it calls the last commit is the last that it streamed, and a snapshot in between lies beyond it:
+ * so the later of the two counts. It is in commit order as well, for the next transaction's last commit lies behind all
+ * LSNs of this one. Where they are equal the topic's offset decides. Only an event of a transaction that was open while
+ * the snapshot began may lie before that, and is then taken for older.
  */
 export function derivePosition(source: JsonObject, offset: bigint): string {
   let commit: bigint | null = null;
@@ -30,7 +32,8 @@ export function derivePosition(source: JsonObject, offset: bigint): string {
       commit = null;
     }
   }
-  const lsn = commit ?? bigintOf(source.lsn);
+  const own = bigintOf(source.lsn);
+  const lsn = commit !== null && (own === null || commit > own) ? commit : own;
   if (lsn === null) return `00000000-${hex(offset, 16)}-${hex(0n, 8)}`;
   const isSnapshot = !['false', undefined, null].includes(source.snapshot as string | undefined | null);
   return `00000000-${hex(lsn, 16)}-${isSnapshot ? hex(0n, 8) : hex(offset, 8)}`;

@@ -57,12 +57,18 @@ function absentColumns(table: Table, copy: Table, content: TableContent | undefi
 }
 
 function drifts(table: Table, copy: Table): Finding[] {
-  const problems: [string, string][] = [];
+  const held = copy.columns.map((column) => column.name);
+  const problems = table.generated
+    .filter((column) => held.includes(column))
+    .map((column): [string, string] => [
+      column,
+      'is generated at the source, and was not compared with what the sink holds',
+    ]);
   for (const pair of pairColumns(table.columns, copy.columns)) {
     const problem = driftOf(pair);
     if (problem !== undefined) problems.push([pair.source.name, problem]);
   }
-  const own = new Set(table.columns.map((column) => column.name));
+  const own = namesOf(table);
   for (const column of copy.columns) {
     const foreign = !own.has(column.name) && !isBookkeeping(column.name);
     if (!foreign || !column.notNull || column.hasDefault) continue;
@@ -82,9 +88,13 @@ function drifts(table: Table, copy: Table): Finding[] {
   );
 }
 
+function namesOf({ columns, generated }: Table): ReadonlySet<string> {
+  return new Set([...columns.map(({ name: column }) => column), ...generated]);
+}
+
 /** Other types that hold every value; columns that the sink has more, and that need no value. */
 function compatibleDrifts(table: Table, copy: Table): string[] {
-  const own = new Set(table.columns.map((column) => column.name));
+  const own = namesOf(table);
   const wider = pairColumns(table.columns, copy.columns).flatMap(({ source, sink, types }) =>
     types === 'compatible' && sink !== undefined
       ? [`column ${source.name} of ${table.id} is ${source.cast} at the source and ${sink.cast} in the sink`]
@@ -95,7 +105,10 @@ function compatibleDrifts(table: Table, copy: Table): string[] {
       return !own.has(column) && !isBookkeeping(column) && (!notNull || hasDefault);
     })
     .map(({ name: column }) => `the copy of ${table.id} has column ${column}, the source has not`);
-  return [...wider, ...more];
+  const generated = table.generated
+    .filter((column) => !copy.columns.some(({ name: held }) => held === column))
+    .map((column) => `column ${column} of ${table.id} is generated at the source, and not compared`);
+  return [...wider, ...more, ...generated];
 }
 
 function driftOf({ source, sink, types }: ColumnPair): string | undefined {

@@ -58,7 +58,8 @@ function canonicalText(at: string, own: Column, other: Column): string {
     return own.type === 'timestamp' ? plain(`${at} AT TIME ZONE 'UTC'`) : plain(at);
   }
   if (own.type !== other.type && pair.includes('bpchar')) return `rtrim(${at}::text, ' ') COLLATE "C"`;
-  if (pair.includes('float8') && pair.some((type) => type === 'numeric')) return plain(`${at}::float8`);
+  if (pair.includes('float8') && pair.includes('numeric')) return plain(`${at}::float8`);
+  if (has('float4', 'float8')) return plain(asFloat4(at));
   return plain(at);
 }
 
@@ -66,6 +67,11 @@ function canonicalText(at: string, own: Column, other: Column): string {
 function byteText(at: string): string {
   const digits = [64, 8, 1].map((unit) => `(${at}::int4 + 256) / ${unit} % 8`).join(', ');
   return `CASE WHEN ${at}::int4 < 0 THEN concat(chr(92), ${digits}) ELSE ${at}::text END`;
+}
+
+/** 0.1 is 0.10000000149011612 as a `float8`: both are told as the `float4` that they are, where that can hold them. */
+function asFloat4(at: string): string {
+  return `CASE WHEN abs(${at}) BETWEEN 1.4e-45 AND 3.4028235e38 THEN (${at}::float4)::text ELSE ${at}::text END`;
 }
 
 /** Six digits are all that a time has: `timestamptz(6)` is `timestamptz`. */

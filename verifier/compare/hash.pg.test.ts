@@ -122,6 +122,20 @@ test.each([
   expect(found(await compare(pair))).toEqual({ corrupted: 1 });
 });
 
+test.each([
+  ['lose their decimal points', '1.2345, 6.7891', '12345, 67891'],
+  ['change places, powers of ten', '1, 10000', '10000, 1'],
+  ['lose their signs', '-1.5, -2.5', '1.5, 2.5'],
+])('a row is another one when two numbers of its key or of its rest %s', async (_, ours, theirs) => {
+  await using pair = await databasePair();
+  await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY, a numeric(14,4), b numeric(14,4));
+    CREATE TABLE keys (a numeric(14,4), b numeric(14,4), PRIMARY KEY (a, b))`);
+  await pair.onSource(`INSERT INTO items VALUES (1, ${ours}); INSERT INTO keys VALUES (${ours})`);
+  await pair.onSink(`INSERT INTO items VALUES (1, ${theirs}); INSERT INTO keys VALUES (${theirs})`);
+  expect(found(await compare(pair))).toEqual({ corrupted: 1 });
+  expect(found(await compare(pair, 'keys'))).toEqual({ missing: 1, extra: 1 });
+});
+
 test('a swap or an equal change in two rows shows in the sum of their hashes', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY, v text, w bigint);

@@ -41,9 +41,12 @@ const BYTES: Readonly<Record<string, (at: string) => string>> = {
   ),
 };
 
-/** Of one scale, and never infinite. Its hash has neither sign nor scale. */
+/**
+ * Of one scale, and never infinite. Its hash has neither sign nor scale, and it is its digits' hash XOR its weight: of two
+ * columns that move their points alike the weights would cancel, so it is hashed once more.
+ */
 function ofFixedNumeric(at: string, { main, other }: Seed): string {
-  return `hash_numeric_extended(${at}, CASE WHEN ${at} < 0 THEN ${other} ELSE ${main} END)`;
+  return `hashint4extended(0, hash_numeric_extended(${at}, CASE WHEN ${at} < 0 THEN ${other} ELSE ${main} END))`;
 }
 
 function ofOwnText(at: string, seed: Seed): string {

@@ -32,7 +32,8 @@ export interface SideSql {
 }
 
 /** @throws where the sink's table lacks a column of the key: then no row can be found again. */
-export function pairTables(source: Table, sink: Table | undefined): TablePair {
+export function pairTables(source: Table, copy: Table | undefined): TablePair {
+  const sink = copy === undefined ? undefined : { ...copy, only: source.only };
   const columns = pairColumns(source.columns, sink === undefined ? source.columns : sink.columns);
   const key = source.key.flatMap((k) => columns.filter((pair) => pair.source.name === k.name));
   const lost = key.filter((pair) => pair.types === 'absent').map((pair) => pair.source.name);

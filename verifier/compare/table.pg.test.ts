@@ -135,12 +135,21 @@ test('values are equal across types that a sink gives them: enum, varchar, times
   await using pair = await databasePair();
   await pair.onSource(`CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN money_t AS numeric(10,2);
     CREATE TABLE items (id bigint PRIMARY KEY, m mood, c char(5), t timestamptz, j json, s smallint, d money_t,
-                        e mood[])`);
+                        e mood[], f real[], r real)`);
   await pair.onSink(`CREATE TABLE items (id bigint PRIMARY KEY, m text, c text, t timestamp, j jsonb, s int,
-                                         d numeric, e text[])`);
-  const row = `INSERT INTO items VALUES (1, 'ok', 'ab   ', '2026-01-01 12:00:00.5', '{"b":1,"a":2}', 3, 4.50, '{ok}')`;
+                                         d numeric, e text[], f text[], r float8)`);
+  const row = `INSERT INTO items VALUES (1, 'ok', 'ab   ', '2026-01-01 12:00:00.5', '{"b":1,"a":2}', 3, 4.50, '{ok}', '{0.1}', 1)`;
   await pair.onBoth(`SET TIME ZONE 'UTC'; ${row}`);
+  const reals = [0.1, '3.4028235e38', '1e-45', '-0', "'NaN'", "'-Infinity'"].map(
+    (value, i) => `(${i + 2}, ${value})`,
+  );
+  await pair.onBoth(`INSERT INTO items (id, r) VALUES ${reals.join(', ')}`);
+  await pair.onSink('UPDATE items SET r = r::real WHERE id > 3');
   expect(found(await compare(pair))).toEqual({});
+  await pair.onSink(
+    'UPDATE items SET r = CASE id WHEN 2 THEN 0.10000001 WHEN 3 THEN 1e300 ELSE 1e-300 END WHERE id < 5',
+  );
+  expect(found(await compare(pair))).toEqual({ corrupted: 4 });
 });
 
 test('two rows that swap the values of a column are both found, however many buckets they share', async () => {

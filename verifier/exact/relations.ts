@@ -32,7 +32,7 @@ const RELATIONS_SQL = `
                               ',' ORDER BY a.attnum)
             FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0)) AS state,
          (SELECT json_agg(a.attname ORDER BY a.attnum)
-          FROM pg_index x JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (x.indkey::int2[])
+          FROM pg_index x JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY ((x.indkey::int2[])[0:x.indnkeyatts - 1])
           WHERE x.indrelid = c.oid AND CASE c.relreplident WHEN 'i' THEN x.indisreplident
                                                            WHEN 'd' THEN x.indisprimary ELSE false END
          )::text AS identity_columns

@@ -1,3 +1,4 @@
+import { LabError } from '../../pipeline/contract/errors.ts';
 import type { Database } from '../postgres.ts';
 
 /** Texts of every length that the hash function treats in a way of its own, and each function of `compare/hash.ts`. */
@@ -25,6 +26,17 @@ export async function mustHashAlike(source: Database, sink: Database): Promise<v
   const sample = from === 'UTF8' ? SAMPLE : SAMPLE.replace('é€', '');
   const [ours, theirs] = await Promise.all([source.one(sample), sink.one(sample)]);
   if (ours.hash !== theirs.hash) throw new Error('the two servers hash one and the same row differently');
+}
+
+/** @throws LabError CDC-4064 where both have come to one database, by whatever names: it always equals itself. */
+export async function mustBeTwo(source: Database, sink: Database): Promise<void> {
+  const place = `SELECT pg_postmaster_start_time()::text AS server, current_database() AS name`;
+  const [ours, theirs] = await Promise.all([source.one(place), sink.one(place)]);
+  if (ours.server === theirs.server && ours.name === theirs.name) {
+    throw new LabError('CDC-4064', 'The source and the sink are the same database.', {
+      remedy: 'Name two: with --source and --sink, or in the configuration.',
+    });
+  }
 }
 
 /** Why the output of `test_decoding` cannot be read; null where it can. It comes in the database's own encoding. */

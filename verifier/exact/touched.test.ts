@@ -25,6 +25,8 @@ function table(name: string, columns: string[], key: string[]): Table {
     key: all.filter((column) => column.keyRank > 0).sort((a, b) => a.keyRank - b.keyRank),
     estimatedRows: 1,
     canSelect: true,
+    only: false,
+    generated: [],
   };
 }
 

@@ -183,6 +183,30 @@ test('a partitioned table is compared through its root, and a row that moves bet
   expect(window.touchedKeys).toBe(30);
 });
 
+test('a column that the key index only includes is no part of the key', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`CREATE TABLE items (id int, name text, version bigint, PRIMARY KEY (id) INCLUDE (name));
+    INSERT INTO items SELECT i, 'name ' || i, 1 FROM generate_series(1, 100) i`);
+  const write = `UPDATE items SET name = 'new', version = 2 WHERE id = 7`;
+  const { answer, window } = await compare(pair, meanwhile(pair, write, ''));
+  expect(found(answer)).toEqual({});
+  expect(window.touchedKeys).toBe(1);
+  await pair.onSink(`UPDATE items SET name = 'other' WHERE id = 9; ${write}`);
+  expect(found((await compare(pair)).answer)).toEqual({ corrupted: 1 });
+});
+
+test('a table is compared without those that inherit from it, as it is published', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await pair.onSource(`CREATE TABLE heirs () INHERITS (items); ALTER TABLE heirs ADD PRIMARY KEY (id);
+    INSERT INTO heirs VALUES (7001, 'heir', 1, 1)`);
+  await pair.onSink('CREATE TABLE heirs (LIKE items INCLUDING ALL)');
+  const write = `UPDATE heirs SET name = 'new', version = 2; UPDATE items SET name = 'new', version = 2 WHERE id = 7`;
+  expect(found((await compare(pair, meanwhile(pair, write, ''))).answer)).toEqual({});
+  await pair.onSink('UPDATE items SET name = NULL WHERE id = 8');
+  expect(found((await compare(pair)).answer)).toEqual({ stale: 1, corrupted: 1 });
+});
+
 const DISTURBANCES: [string, string, RegExp][] = [
   ['a TRUNCATE', 'TRUNCATE items', /truncated|rewritten/],
   ['a rewriting ALTER', 'ALTER TABLE items ALTER COLUMN id TYPE bigint', /altered/],

@@ -14,7 +14,17 @@ function table(id: string, key: readonly string[]): Table {
     keyRank: i < key.length ? i + 1 : 0,
     hashesBytes: true,
   }));
-  return { schema, name, id, columns, key: columns.slice(0, key.length), estimatedRows: 0, canSelect: true };
+  return {
+    schema,
+    name,
+    id,
+    columns,
+    key: columns.slice(0, key.length),
+    estimatedRows: 0,
+    canSelect: true,
+    only: false,
+    generated: [],
+  };
 }
 
 const tables = new Map(

@@ -28,6 +28,10 @@ export interface Table {
   /** Planner's estimate of rows, -1 where it has none. */
   readonly estimatedRows: number;
   readonly canSelect: boolean;
+  /** Others inherit from it, and are compared by themselves, as they are published: only its own rows count. */
+  readonly only: boolean;
+  /** Generated columns, which the stream leaves out unless told otherwise (PostgreSQL 18). They are not compared. */
+  readonly generated: readonly string[];
   /** A subquery to be read in its place, where its rows or columns stand for others (`copy-shape.ts`). */
   readonly view?: string;
 }
@@ -42,7 +46,8 @@ export interface ForeignKey {
 
 const TABLES_SQL = `
   SELECT n.nspname AS schema, c.relname AS name, c.reltuples::bigint::text AS rows,
-         has_table_privilege(c.oid, 'SELECT')::text AS can_select
+         has_table_privilege(c.oid, 'SELECT')::text AS can_select,
+         (c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid))::text AS has_heirs
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
     AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
@@ -52,8 +57,9 @@ const COLUMNS_SQL = `
   SELECT n.nspname AS schema, c.relname AS table, a.attname AS name, a.attnotnull::text AS not_null,
          coalesce(base.typname, t.typname) AS type, coalesce(base.typtype, t.typtype)::text AS kind,
          format_type(coalesce(base.oid, t.oid), CASE WHEN base.oid IS NULL THEN a.atttypmod END) AS cast,
-         a.atthasdef::text AS has_default,
-         coalesce(array_position(i.indkey::int2[], a.attnum) + 1, 0)::text AS key_rank,
+         a.atthasdef::text AS has_default, (a.attgenerated <> '')::text AS is_generated,
+         -- Without what the index only includes; a slice is counted from 1.
+         coalesce(array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum), 0)::text AS key_rank,
          (to_regproc('pg_catalog.hashbyteaextended') IS NOT NULL)::text AS hashes_bytes
   FROM pg_attribute a
   JOIN pg_class c ON c.oid = a.attrelid
@@ -66,7 +72,7 @@ const COLUMNS_SQL = `
     ) SELECT b.oid, b.typname, b.typtype FROM up JOIN pg_type b ON b.oid = up.oid ORDER BY depth DESC LIMIT 1
   ) base ON true
   LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
-  WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+  WHERE a.attnum > 0 AND NOT a.attisdropped
     AND c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname !~ '^pg_(toast|temp)'
   ORDER BY 1, 2, a.attnum`;
@@ -84,23 +90,20 @@ const FOREIGN_KEYS_SQL = `
   ORDER BY 2, 1`;
 
 /** What stands behind FROM to read the table; it takes an alias. */
-export function relationOf({ view, schema, name }: Table): string {
-  return view ?? `${ident(schema)}.${ident(name)}`;
+export function relationOf({ view, only, schema, name }: Table): string {
+  return view ?? `${only ? 'ONLY ' : ''}${ident(schema)}.${ident(name)}`;
 }
 
 /** Every ordinary and partitioned table of the database, by `schema.table`; partitions count as their root. */
 export async function readCatalogue(database: Database): Promise<ReadonlyMap<string, Table>> {
-  const columns = new Map<string, Column[]>();
-  for (const row of await database.query(COLUMNS_SQL)) {
-    const id = `${row.schema}.${row.table}`;
-    const list = columns.get(id);
-    if (list === undefined) columns.set(id, [columnOf(row)]);
-    else list.push(columnOf(row));
-  }
+  const columns = Map.groupBy(await database.query(COLUMNS_SQL), (row) => `${row.schema}.${row.table}`);
   const tables = new Map<string, Table>();
   for (const row of await database.query(TABLES_SQL)) {
     const id = `${row.schema}.${row.name}`;
-    const own = columns.get(id) ?? [];
+    const [generated = [], rest = []] = ['true', 'false'].map((is) =>
+      columns.get(id)?.filter((column) => column.is_generated === is),
+    );
+    const own = rest.map(columnOf);
     tables.set(id, {
       schema: row.schema ?? '',
       name: row.name ?? '',
@@ -109,6 +112,8 @@ export async function readCatalogue(database: Database): Promise<ReadonlyMap<str
       key: own.filter((column) => column.keyRank > 0).sort((a, b) => a.keyRank - b.keyRank),
       estimatedRows: Number(row.rows),
       canSelect: row.can_select === 'true',
+      only: row.has_heirs === 'true',
+      generated: generated.map((column) => column.name ?? ''),
     });
   }
   return tables;

@@ -1,7 +1,7 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
 import type { VerifierConfig } from '../config.ts';
 import { ident } from '../postgres.ts';
-import type { Column, Table } from './catalogue.ts';
+import { type Column, relationOf, type Table } from './catalogue.ts';
 
 /** How a copy differs from its table by intention. */
 export interface CopyShape {
@@ -43,7 +43,7 @@ export function reshaped(copy: Table, { columns, softDelete }: CopyShape): Table
     ...copy,
     columns: all,
     key: all.filter(({ keyRank }) => keyRank > 0).sort((a, b) => a.keyRank - b.keyRank),
-    view: `(SELECT xmin, ${select.join(', ')} FROM ${ident(copy.schema)}.${ident(copy.name)}${where})`,
+    view: `(SELECT xmin, ${select.join(', ')} FROM ${relationOf(copy)}${where})`,
   };
 }
 

@@ -168,6 +168,17 @@ test('columns of other names and rows that are only marked as deleted are compar
   await expect(slip).rejects.toMatchObject({ code: 'CDC-4064', message: expect.stringMatching(/no_such/) });
 });
 
+test('one database under two names is refused before anything is compared', async () => {
+  await using pair = await databasePair();
+  const other = Object.assign(new URL(pair.sourceUrl), { hostname: 'localhost', search: '?sslmode=disable' });
+  const twice = { sourceUrl: pair.sourceUrl, sinkUrl: other.href };
+  const request = requestFor(twice, { fence: 'none' });
+  await expect(openPair(request)).rejects.toMatchObject({
+    code: 'CDC-4064',
+    message: expect.stringMatching(/same database/),
+  });
+});
+
 test('what cannot be followed is refused before anything is compared', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ORDERS);

@@ -4,6 +4,7 @@ import type { Check } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
 import { OpenConnections } from '../connections.ts';
 import type { Content } from '../content.ts';
+import { mustBeTwo } from '../exact/servers.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import { reshaped, shapeOf } from '../observe/copy-shape.ts';
 import { loadChecks } from '../plugins.ts';
@@ -99,6 +100,7 @@ async function progressSlot(config: VerifierConfig, connections: OpenConnections
   const sinkOpens = connections.sink();
   sinkOpens.catch(() => undefined);
   const [ours, theirs] = [await connections.source(), await sinkOpens];
+  await mustBeTwo(ours, theirs);
   await mustHaveColumns(config, theirs);
   const slot = sink.subscription === null ? source.slot : await slotOf(theirs, sink.subscription);
   if (slot === null) return null;

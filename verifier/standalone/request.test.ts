@@ -59,7 +59,6 @@ test.each<[string, Partial<VerifyRequest>, RegExp]>([
   ['a sink that is no URL', { sink: 'host=x dbname=y' }, /no URL/],
   ['a URL of another database', { sink: 'mysql://two.example/app' }, /no URL/],
   ['a URL without database', { sink: 'postgres://two.example' }, /no URL/],
-  ['one database on both sides', { sink: 'postgres://other@one.example:5432/app' }, /same database/],
   ['a slot fence without a pipeline to follow', { progressSlot: undefined }, /carried a position/],
   ['two pipelines to follow', { subscription: 'sub' }, /only one/],
   ['a mapping to nowhere', { map: ['orders'] }, /no pair/],

@@ -36,9 +36,6 @@ export const BAD_REQUEST = 'CDC-4064';
 export function configOf(request: VerifyRequest): VerifierConfig {
   const source = urlOf('source', request.source, request.passwords.source);
   const sink = urlOf('sink', request.sink, request.passwords.sink);
-  if (sameDatabase(source, sink)) {
-    throw bad('The source and the sink are the same database.', 'Name two with --source and --sink.');
-  }
   const { fence, progressSlot, subscription } = request;
   if (progressSlot !== undefined && subscription !== undefined) {
     throw bad('Of --progress-slot and --subscription only one can be followed.', 'Leave one out.');
@@ -94,11 +91,6 @@ function urlOf(side: 'source' | 'sink', text: string | undefined, password: stri
   }
   if (password !== undefined) url.password = encodeURIComponent(password);
   return url;
-}
-
-function sameDatabase(a: URL, b: URL): boolean {
-  const place = (url: URL): string => [url.hostname, url.port || '5432', url.pathname].join(' ');
-  return place(a) === place(b) && a.search === b.search;
 }
 
 function mapsOf(pairs: readonly string[]): Pick<VerifierConfig, 'tableMap' | 'columnMap'> {

@@ -20,6 +20,13 @@ test('a port on which somebody listens is not free', async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
+test("a port to which fetch does not go is nobody's", async () => {
+  // Of the draw, 10080 first and then the port behind it.
+  const draws = [80, 81].map((above) => (above + 0.5) / (32_767 - 10_000 + 1));
+  await expect(fetch('http://127.0.0.1:10080/')).rejects.toMatchObject({ cause: { message: 'bad port' } });
+  expect(await freePorts(1, () => draws.shift() ?? 0)).toEqual([10_081]);
+});
+
 test('where every try gives the same port, the search ends with an error', async () => {
   await expect(freePorts(2, () => 0.5)).rejects.toMatchObject({ code: 'CDC-5101' });
 });

@@ -5,6 +5,8 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 const LOWEST = 10_000;
 /** Below every usual ephemeral range: a client that polls a closed ephemeral port can connect to itself. */
 const HIGHEST = 32_767;
+/** Amanda's port, to which `fetch` refuses to go ("bad port"): a service there would never be seen to answer. */
+const REFUSED_BY_FETCH = 10_080;
 const ATTEMPTS = 2_000;
 
 /**
@@ -25,7 +27,7 @@ export async function freePorts(count: number, random: () => number = Math.rando
         });
       }
       const port = LOWEST + Math.floor(random() * (highest - LOWEST + 1));
-      const server = await listen(port);
+      const server = port === REFUSED_BY_FETCH ? undefined : await listen(port);
       if (server !== undefined) held.push({ port, server });
     }
     return held.map((entry) => entry.port);

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
+import { reasonOf } from '../../../verifier/connection/http.ts';
 import type { Probe } from './service-spec.ts';
 
 /** `ok`, or why not yet. */
@@ -23,7 +24,7 @@ export async function probe(what: Probe, password: string, timeoutMs: number): P
         return { ok: true, answer: 'it runs' };
     }
   } catch (error) {
-    return { ok: false, why: messageOf(error) };
+    return { ok: false, why: messageOf(reasonOf(error)) };
   }
 }
 
