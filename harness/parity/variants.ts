@@ -16,7 +16,7 @@ export interface Variant {
 /** Every table but those whose values not every mode can hold, and those of the snapshot modes. */
 export const USUAL: readonly string[] = [
   ...['t_scalar', 't_more', 't_time', 't_array', 't_default', 't_toast', 't_toast_full', 't_full', 't_index'],
-  ...['t_nothing', 't_keys', 't_nokey', 't_truncate', 't_ddl', 't.Odd name'],
+  ...['t_nothing', 't_keys', 't_include', 't_nokey', 't_truncate', 't_ddl', 't.Odd name'],
 ];
 const TIMES = ['t_time', 't_array'];
 const PLAIN: Config = { 'key.converter.schemas.enable': 'false', 'value.converter.schemas.enable': 'false' };
