@@ -9,6 +9,7 @@ import type { Table } from './observe/catalogue.ts';
 import { type DeadLetters, NO_LETTERS, readDeadLetters } from './observe/dead-letters.ts';
 import { readHistories, type Sought, type TopicHistory } from './observe/topic.ts';
 import type { ComparisonReport, Example, Finding, Hop } from './report.ts';
+import { judgeSetAside } from './set-aside.ts';
 
 /** What the comparison of all tables found. */
 export interface Content {
@@ -20,7 +21,10 @@ export interface Content {
 }
 export interface AttributedRow extends WrongRow, Attribution {
   readonly class: WrongClass;
-  /** The record that would mend the row is in a dead-letter topic: it is not lost, it waits for a person. */
+  /**
+   * The record that would mend the row is in a dead-letter topic: it is not lost, it waits for a person. Never of a row
+   * that is corrupted or there twice, see {@link judgeSetAside}.
+   */
   readonly accounted: boolean;
 }
 export interface TableContent {
@@ -125,9 +129,11 @@ async function attributed(
     if (answer instanceof Error) return unread(table, answer);
     const history = evidence?.histories.get(table.id) ?? null;
     const rows = answer.wrong.slice(0, ATTRIBUTED_ROWS).map((row) => {
-      const own = attribute(answer.pair, row, history);
-      const accounted = own.last !== null && evidence?.letters.has(own.last) === true;
-      return { ...row, ...own, accounted };
+      const own = { ...row, ...attribute(answer.pair, row, history) };
+      const isSetAside = own.last !== null && evidence?.letters.has(own.last) === true;
+      if (!isSetAside) return { ...own, accounted: false };
+      const records = history?.records.get(row.keyText) ?? [];
+      return judgeSetAside(answer.pair, own, records, context.config.versionColumn);
     });
     return { table, comparison: answer, problem: null, attributed: rows, history };
   });

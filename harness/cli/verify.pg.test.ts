@@ -1,8 +1,9 @@
-import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { expect, test, vi } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { reportSchema } from '../../verifier/report.ts';
 import { type DatabasePair, databasePair } from '../../verifier/testing/databases.ts';
 
@@ -31,6 +32,10 @@ test('verify exits by its verdict, prints one report, and JSON lines where it go
   const equal = await verify(pair, '--fence', 'quiesce', '--json');
   expect(reportSchema.parse(JSON.parse(equal.stdout))).toMatchObject({ verdict: 'PASS', coverage: 1 });
   expect(equal.exitCode).toBe(0);
+  const unneeded = path.join(makeTestFolder(), 'mend.sql');
+  const nothing = await verify(pair, '--fence', 'none', '--repair', unneeded);
+  expect(nothing).toMatchObject({ stderr: expect.stringContaining(`nothing to mend: ${unneeded} is not`) });
+  expect(existsSync(unneeded)).toBe(false);
 
   await pair.onSink(`UPDATE items SET name = 'secret value' WHERE id = 2`);
   const wrong = await verify(pair, '--fence', 'none');
@@ -41,6 +46,7 @@ test('verify exits by its verdict, prints one report, and JSON lines where it go
   const file = path.join(mkdtempSync(path.join(tmpdir(), 'cdc-lab-verify-')), 'mend.sql');
   const repaired = await verify(pair, '--fence', 'none', '--repair', file);
   expect(repaired.stdout + repaired.stderr).not.toContain('secret value');
+  expect(repaired).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/FAIL.*corrupted/) });
   expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readFileSync(file, 'utf8')).toContain('UPDATE "public"."items" SET "name" =');
   const refused = await verify(pair, '--fence', 'none', '--repair', file);

@@ -1,6 +1,8 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { execa } from 'execa';
 import { expect, test, vi } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 
 // Each test starts a process of its own, which a busy machine takes its time for.
 vi.setConfig({ testTimeout: 60_000 });
@@ -39,4 +41,18 @@ test('a database that cannot be reached exits with 69 and names the side', async
   const { exitCode, stderr } = await verify('--source', SOURCE, '--sink', SINK, '--fence', 'none');
   expect(stderr).toContain('The source database cannot be reached');
   expect(exitCode).toBe(69);
+});
+
+test('a file that is there already is refused before anything is compared, and left as it is', async () => {
+  const [there, fresh] = ['there.sql', 'fresh.sql'].map((name) => path.join(makeTestFolder(), name));
+  writeFileSync(`${there}`, 'mine');
+  const pair = ['--source', SOURCE, '--sink', SINK, '--fence', 'none'];
+  const refused = await verify(...pair, '--repair', `${fresh}`, '--republish', `${there}`);
+  expect(refused).toMatchObject({ exitCode: 64, stderr: expect.stringContaining('EEXIST') });
+  expect(readFileSync(`${there}`, 'utf8')).toBe('mine');
+  const twice = await verify(...pair, '--repair', `${fresh}`, '--republish', `${fresh}`);
+  expect(twice).toMatchObject({ exitCode: 64, stderr: expect.stringContaining('EEXIST') });
+  const failed = await verify(...pair, '--repair', `${fresh}`);
+  expect(failed.exitCode).toBe(69);
+  expect(existsSync(`${fresh}`)).toBe(false);
 });

@@ -33,22 +33,58 @@ export function conclude(life: RowLife, fates: readonly FatedRecord[]): Conclusi
     return undecided('no trace of this key: neither source, topic nor sink has it');
   }
   if (life.isMoving) return undecided('the row came, went or changed each time it was looked at');
-  const lost = lostAtSource(life, last);
+  const lost = lostAtSource(life, last, fates);
   if (lost !== null) return lost;
   if (life.sink.rows.length > 1) return duplicated(life);
-  const target = targetOf(life, last, fates);
+  const target = targetOf({ ...life, source: readingBeside(life) }, last, fates);
   if (target.row === null) return concludeGone(life, target, fates);
   return concludeAlive(life, target, fates);
 }
 
-/** Commits are durable: a source that has an older version than the ledger went back in time. */
-function lostAtSource({ source }: RowLife, last: LedgerCommit | undefined): Conclusion | null {
-  if (source == null || source.version === null || last === undefined || last.op === 'd') return null;
-  if (source.version >= last.version) return null;
-  const sentence =
-    `${versionOf(last)} was committed ${timeOf(last.at)}, and the source itself holds version ` +
-    `${source.version}: lost by the source`;
-  return { verdict: 'FAIL', class: 'missing', hop: 'source', sentence };
+/** Commits are durable: a source that has an older version than the ledger, or no row, went back in time. */
+function lostAtSource(
+  life: RowLife,
+  last: LedgerCommit | undefined,
+  fates: readonly FatedRecord[],
+): Conclusion | null {
+  const { source, fence } = life;
+  if (source === undefined || last === undefined || last.op === 'd') return null;
+  const committed = `${versionOf(last)} was committed ${timeOf(last.at)}, and the source itself`;
+  if (source === null) {
+    if (isRemovedSince(life, last, fates)) return null;
+    if (!fence.passed) return pending(`${committed} does not have the row: ${fence.waitingFor}`);
+    return lostBySource(`${committed} does not have the row`);
+  }
+  if (source.version === null || source.version >= last.version) return null;
+  return lostBySource(`${committed} holds version ${source.version}`);
+}
+
+function lostBySource(what: string): Conclusion {
+  return { verdict: 'FAIL', class: 'missing', hop: 'source', sentence: `${what}: lost by the source` };
+}
+
+/** A client that writes no ledger may have deleted the row behind its last commit there: then the topic says so. */
+function isRemovedSince(life: RowLife, last: LedgerCommit, fates: readonly FatedRecord[]): boolean {
+  const commits = life.commits ?? [];
+  const later = commits.slice(commits.lastIndexOf(last) + 1);
+  if (later.some(({ op, outcome }) => op === 'd' && outcome === 'unknown')) return true;
+  const told = new Set(commits.filter(({ outcome }) => outcome === 'ok').map(shortXid));
+  const records = fates.map(({ record }) => record);
+  const written = records.findLast(({ op, xid }) => op !== 'd' && xid === shortXid(last));
+  return [...records.filter(({ op }) => op === 'd'), ...life.truncates].some(({ xid, position }) =>
+    written === undefined ? xid === null || !told.has(xid) : !isOlder(position, written.position),
+  );
+}
+
+/** The 32 bits that an event has of it. */
+function shortXid({ xid }: LedgerCommit): number {
+  return Number(BigInt.asUintN(32, BigInt(xid)));
+}
+
+/** The source was read twice: the sink is held against what was read second where it shows that version. */
+function readingBeside({ source, sourceAfter, sink }: RowLife): RowLife['source'] {
+  const held = sink?.rows[0]?.version ?? null;
+  return held !== null && held === sourceAfter?.version ? sourceAfter : source;
 }
 
 function duplicated({ sink }: RowLife): Conclusion {

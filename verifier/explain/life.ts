@@ -107,7 +107,10 @@ export interface RowLife {
   readonly truncates: readonly LifeRecord[];
   /** Undefined where the sink could not be read. */
   readonly sink: SinkState | undefined;
-  /** Columns of the source whose values the sink's row does not have; none where a side has no row, or several. */
+  /**
+   * Columns of the source whose values the sink's row does not have; none where a side has no row, or several. Of
+   * `sourceAfter` where the sink has that version, else of `source`.
+   */
   readonly differing: readonly string[];
   /** Next offset that the sink has to do, by `topic/partition`. */
   readonly sinkOffsets: ReadonlyMap<string, bigint>;

@@ -86,7 +86,7 @@ beforeAll(async () => {
           tx: version,
           xid: String(700 + version),
           at,
-          writes: ['twice', 'behind'].map((b) => ({
+          writes: ['twice', 'behind', 'lost'].map((b) => ({
             table: 'public.items',
             key: { a: '1', b },
             op: version === 1 ? ('c' as const) : ('u' as const),
@@ -137,6 +137,12 @@ test('a stale row is the sink’s, and its values are shown only to those who as
   expect(conclusion).toMatchObject({ verdict: 'FAIL', class: 'stale', hop: 'sink' });
   expect(seen.source?.values).toEqual({ a: '1', b: 'behind', name: 'secret', version: '2' });
   expect(seen.differing).toEqual(['version']);
+});
+
+test('a committed row that neither side nor the topic has was lost by the source', async () => {
+  const { conclusion } = explain(await life('a=1,b=lost'));
+  expect(conclusion).toMatchObject({ verdict: 'FAIL', class: 'missing', hop: 'source' });
+  expect(conclusion.sentence).toMatch(/the source itself does not have the row: lost by the source$/);
 });
 
 test('a key of two columns is found among the sink’s tombstones', async () => {

@@ -117,11 +117,12 @@ class Reading {
       commits: ledger.commits,
       source: atSource[0]?.row ?? null,
       sourceAfter: afterwards[0]?.row ?? null,
-      isMoving: hasMoved(atSource[0], afterwards[0]),
+      isMoving:
+        hasMoved(atSource[0], afterwards[0]) || (atSource.length === 0 && (await this.#isWritten(ledger))),
       records: topic.book?.records ?? null,
       truncates: topic.book?.truncates ?? [],
       sink: { ...marks, rows: atSink.map(withIsoTimes) },
-      differing: differingColumns(atSource, atSink),
+      differing: differingColumns({ before: atSource[0], after: afterwards[0] }, atSink),
       sinkOffsets,
       fence,
       topicGap: topic.gap,
@@ -147,6 +148,15 @@ class Reading {
       commits.push(commit.outcome === 'unknown' ? await this.#settled(commit) : commit);
     }
     return { commits, leftOut: history.leftOut };
+  }
+
+  /** More of the row has come into the ledger than there was: a row that is not there may have been deleted since. */
+  async #isWritten(before: { commits: readonly LedgerCommit[] | null; leftOut: number }): Promise<boolean> {
+    const { config, max } = this.#request;
+    const { table, key } = this.#row;
+    if (config.ledger === null || before.commits === null) return false;
+    const { commits, leftOut } = await readCommits(config.ledger, { table: table.id, key }, max);
+    return commits.length + leftOut > before.commits.length + before.leftOut;
   }
 
   /** As the check of the ledger settles it, by this row's write alone. */

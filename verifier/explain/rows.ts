@@ -90,12 +90,18 @@ function picked(row: Row, names: readonly string[]): Record<string, string | nul
   return Object.fromEntries(names.map((name) => [name, row[name] ?? null]));
 }
 
-/** Columns of the source whose values the sink's row does not have; of none where a side has no row, or several. */
+/**
+ * Columns of the source whose values the sink's row does not have; of none where a side has no row, or several. The
+ * source was read before and after the sink: the sink's row is held against what was read second where it has that
+ * version.
+ */
 export function differingColumns(
-  source: readonly RowReading[],
+  { before, after }: { readonly before: RowReading | undefined; readonly after: RowReading | undefined },
   sink: readonly RowReading[],
 ): readonly string[] {
-  const [ours, theirs] = [source[0], sink[0]];
+  const [theirs] = sink;
+  const held = theirs?.row.version ?? null;
+  const ours = held !== null && held === after?.row.version ? after : before;
   if (ours === undefined || theirs === undefined || sink.length > 1) return [];
   // A column that the sink lacks has lost every value but NULL.
   return Object.keys(ours.texts).filter((name) => (theirs.texts[name] ?? null) !== ours.texts[name]);

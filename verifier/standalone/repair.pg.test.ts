@@ -29,3 +29,19 @@ test('the SQL mends every kind of wrong row, and leaves alone what has changed s
   const mended = await open.verify(AbortSignal.timeout(30_000));
   expect(mended).toMatchObject({ report: { verdict: 'PASS' }, repair: null });
 });
+
+test('a row whose other columns have changed since is left alone', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth('CREATE TABLE items (id int PRIMARY KEY, note text, version bigint)');
+  await pair.onSource("INSERT INTO items VALUES (1, 'x', 1)");
+  await pair.onSink('INSERT INTO items VALUES (1, NULL, 1)');
+  await using open = await openPair(requestFor(pair, { fence: 'none', deadlineMs: 10_000 }));
+  const { repair } = await open.verify(AbortSignal.timeout(30_000));
+  expect(repair).toContain('UPDATE');
+
+  // The pipeline, which never writes the note, applies version 2.
+  await pair.onSink('UPDATE items SET version = 2');
+  await pair.onSink(repair ?? '');
+  const [row] = await pair.sink.query('SELECT note, version::text FROM public.items');
+  expect(row).toEqual({ note: null, version: '2' });
+});

@@ -9,7 +9,8 @@ type ColumnMap = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /**
  * The SQL that would mend the sink, one transaction; nothing runs it but a person. Each statement applies only where
- * the sink's row is still the wrong one: what the pipeline has written since is left alone. It holds the rows' values.
+ * the sink's row still is, in every column that was compared, the wrong one: what the pipeline has written since is left
+ * alone. It holds the rows' values.
  * @returns null where nothing is wrong that a statement could mend.
  */
 export function repairSql({ tables }: Content, columnMap: ColumnMap): string | null {
@@ -52,7 +53,7 @@ function statementFor(pair: TablePair, row: WrongRow, names: Readonly<Record<str
   }
   const wrong = row.class === 'extra' ? writable : writable.filter(({ ours, theirs }) => ours !== theirs);
   if (wrong.length === 0) return `-- not mended: the sink lacks the column, key ${oneLine(row.keyText)}`;
-  const same = wrong.map(
+  const same = writable.map(
     ({ column, theirs }) =>
       `${column.sinkText} IS NOT DISTINCT FROM ${theirs === null ? 'NULL' : literal(theirs)}`,
   );

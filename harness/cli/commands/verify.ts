@@ -1,6 +1,5 @@
-import { writeFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
+import { LabError } from '../../../pipeline/contract/errors.ts';
 import type { Report } from '../../../verifier/report.ts';
 import { openPair, type Pair, pairOf } from '../../../verifier/standalone/pair.ts';
 import { BAD_REQUEST, type VerifyRequest } from '../../../verifier/standalone/request.ts';
@@ -8,6 +7,7 @@ import { exitCodeOf, type Verdict, worst } from '../../../verifier/verdict.ts';
 import { UsageError } from '../../runner/usage-error.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import { NewFile } from '../new-file.ts';
 import { printReport, reportForPeople } from '../print-report.ts';
 
 /** Options that an external configuration has keys for. */
@@ -20,20 +20,40 @@ const MAX_STDIN_BYTES = 16_384;
 
 /** Verifies any two PostgreSQL databases; needs no lab. Exits by the verdict, of `--every` by the worst. */
 export async function verify(context: CliContext, options: Record<string, unknown>): Promise<number> {
+  // Before anything is compared: a slip in a name must not cost the report.
+  await using mending = await fileNamed(options.repair);
+  await using publishing = await fileNamed(options.republish);
   await using pair = await pairFor(context, options);
   if (options.every === undefined) {
     const { report, repair, republish } = await pair.verify(context.signal);
     context.signal.throwIfAborted();
-    if (typeof options.repair === 'string') await writeSql(context, options.repair, repair, 'mend the sink');
-    if (typeof options.republish === 'string') {
-      await writeSql(context, options.republish, republish, 'have the wrong rows published anew');
+    try {
+      await fill(context, mending, repair, 'mend the sink');
+      await fill(context, publishing, republish, 'have the wrong rows published anew');
+    } finally {
+      await printReport(context, report);
     }
-    await printReport(context, report);
     return exitCodeOf(report.verdict, options.strict === true);
   }
   const count = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
   const verdicts = await again(context, pair, { everyMs: Number(options.every) * 1000, count });
   return verdicts.length === 0 ? EXIT.interrupted : exitCodeOf(worst(verdicts), options.strict === true);
+}
+
+async function fileNamed(path: unknown): Promise<NewFile | null> {
+  return typeof path === 'string' ? await NewFile.make(path) : null;
+}
+
+async function fill(
+  context: CliContext,
+  file: NewFile | null,
+  sql: string | null,
+  what: string,
+): Promise<void> {
+  if (file === null) return;
+  if (sql === null) return say(context, `nothing to mend: ${file.path} is not written`);
+  await file.fill(sql);
+  say(context, `${file.path} holds the SQL that would ${what}; nothing was run`);
 }
 
 /** What the options name, or the pipeline of an external configuration. */
@@ -52,18 +72,6 @@ async function pairFor(context: CliContext, options: Record<string, unknown>): P
   const { instance } = await openInstance(context);
   if (instance.reach === undefined) throw new Error('an external pipeline has no reach');
   return pairOf({ ...instance.reach.verifierConfig(), ...boundsOf(options) });
-}
-
-/** Only the user may read the file: it holds values. */
-async function writeSql(context: CliContext, path: string, text: string | null, what: string): Promise<void> {
-  if (text === null) return say(context, `nothing to mend: ${path} is not written`);
-  await writeFile(path, text, { mode: 0o600, flag: 'wx' }).catch((cause: unknown) => {
-    throw new UsageError(
-      `${path} cannot be written: ${messageOf(cause)}`,
-      'Name a file that does not exist yet.',
-    );
-  });
-  say(context, `${path} holds the SQL that would ${what}; nothing was run`);
 }
 
 /** Until Ctrl-C, which is the way to end it: one report after the other, with `--json` a line each. */

@@ -1,0 +1,22 @@
+import { expect, test } from 'vitest';
+import { differingColumns, type RowReading } from './rows.ts';
+
+const reading = (version: number | null, name: string): RowReading => ({
+  row: { version, metadata: {} },
+  texts: { name, version: version === null ? null : String(version) },
+});
+
+test('the sink is held against that look at the source whose version it has', () => {
+  const [before, after] = [reading(5, 'a'), reading(6, 'b')];
+  const differing = (...sink: readonly RowReading[]) => differingColumns({ before, after }, sink);
+  expect(differing(reading(6, 'b'))).toEqual([]);
+  expect(differing(reading(6, 'garbled'))).toEqual(['name']);
+  expect(differing(reading(5, 'garbled'))).toEqual(['name']);
+  expect(differing(reading(4, 'a'))).toEqual(['version']);
+  expect(differing()).toEqual([]);
+});
+
+test('without versions the first look at the source counts', () => {
+  const [before, after] = [reading(null, 'a'), reading(null, 'b')];
+  expect(differingColumns({ before, after }, [reading(null, 'b')])).toEqual(['name']);
+});
