@@ -9,7 +9,7 @@ export default defineScenario({
     'Historical rows are inserted and live tables are read again while live writes go on. Business time is old, ' +
     'CDC time is now, and an image that was read early can arrive late. Compared by position it loses against ' +
     'the newer write; a sink where the last event to arrive wins puts the old image over it.',
-  cites: 'FAILURES.md, the five lessons: backfill; also 10 and 11',
+  cites: 'GUIDE.md, lesson 5',
   trigger: 'backfill',
   seedRows: 500,
   defaults: { rows: 10_000, seconds: 0 },

@@ -6,7 +6,7 @@ export default defineScenario({
     'An operator asks for a snapshot again, or the connector has lost its offsets: every row comes a second time. ' +
     'Exactly-once delivery in Kafka does not help, since these are new events. N rows stay N rows in a sink that ' +
     'is idempotent; in one that inserts they become 2N.',
-  cites: 'FAILURES.md, the five lessons: duplicate-resnapshot; also 8',
+  cites: 'GUIDE.md, lesson 4',
   trigger: 'duplicate',
   seedRows: 500,
   defaults: { rows: 0, seconds: 0 },

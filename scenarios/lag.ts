@@ -10,7 +10,7 @@ export default defineScenario({
     'The sink is paused while writes go on. Events wait in Kafka and the group falls behind, which is no loss as ' +
     'long as the topic keeps them: the verifier says SYNC_IN_PROGRESS, not FAIL. What the sink had fetched when it ' +
     'was paused is still its own to apply: a handler that returns while paused, and commits, has lost it.',
-  cites: 'FAILURES.md, the five lessons: lag; also 17',
+  cites: 'GUIDE.md, lesson 2',
   trigger: 'lag',
   seedRows: 200,
   defaults: { rows: 0, seconds: 0 },

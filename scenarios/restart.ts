@@ -6,7 +6,7 @@ export default defineScenario({
     'The capture dies after Kafka has acknowledged its records and before it has stored how far it got. When it ' +
     'starts again it sends them once more: no restart loses an event, and none is free of duplicates. ' +
     'A sink that upserts by key and position does not notice. One that inserts keeps every copy.',
-  cites: 'FAILURES.md, the five lessons: restart; also 15 and 43',
+  cites: 'GUIDE.md, lesson 1',
   trigger: 'restart',
   seedRows: 200,
   defaults: { rows: 0, seconds: 0 },

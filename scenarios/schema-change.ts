@@ -6,7 +6,7 @@ export default defineScenario({
     'Somebody adds a column with a default, and nobody tells the people downstream. Old rows take the default ' +
     'without an event of their own; new events carry the column. A sink that follows the schema has it in every ' +
     'row. One with a fixed column list drops the value without a word, and row counts stay equal.',
-  cites: 'FAILURES.md, the five lessons: schema-change; also 27 and 28',
+  cites: 'GUIDE.md, lesson 3',
   trigger: 'schema',
   seedRows: 200,
   defaults: { rows: 0, seconds: 0 },

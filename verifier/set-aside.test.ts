@@ -17,7 +17,7 @@ const columns = [
 ];
 const TABLE: Table = {
   ...{ schema: 'public', name: 'items', id: 'public.items', columns, key: columns.slice(0, 1) },
-  ...{ estimatedRows: 1, canSelect: true },
+  ...{ estimatedRows: 1, canSelect: true, only: false, generated: [] },
 };
 const PAIR = pairTables(TABLE, TABLE);
 

@@ -11,7 +11,7 @@ export interface EnginePair {
 
 export const OWN_ENGINES: EnginePair = { source: 'ts', sink: 'ts' };
 
-/** Where a test or a benchmark wants a Connect worker other than the lab has it; DESIGN.md §4. */
+/** Where a test or a benchmark wants a Connect worker other than the lab has it. */
 export interface ConnectTuning {
   /** `throughput`: a larger heap and the optimising compiler. */
   readonly jvm?: 'small' | 'throughput';

@@ -3,7 +3,7 @@ import { findingSchema, verdictSchema } from '../../verifier/report.ts';
 import { VARIANTS } from './scenario.ts';
 
 /**
- * What `cdc-lab run --json` prints: DESIGN.md §8. Fields may be added, never changed.
+ * What `cdc-lab run --json` prints. Fields may be added, never changed.
  * `harness/reporters/run.schema.json` is generated from it.
  */
 export const variantResultSchema = z.object({

@@ -124,7 +124,7 @@ export interface ScenarioDefinition {
   readonly title: string;
   /** What to learn from it, in a few sentences. */
   readonly lesson: string;
-  /** The line of FAILURES.md that it reproduces. */
+  /** Where the failure that it reproduces is told: a lesson of GUIDE.md, an issue, a post-mortem. */
   readonly cites: string;
   /** The short name on `cdc-lab trigger`, where it differs from the file's name. */
   readonly trigger?: string;
