@@ -66,7 +66,9 @@ export class Database implements AsyncDisposable {
     try {
       await client.connect();
       const settings = Object.entries({ ...PINNED_SETTINGS, default_transaction_read_only: 'on' });
-      await client.query(`SELECT ${settings.map(([k, v]) => `set_config('${k}', '${v}', false)`).join(', ')}`);
+      await client.query(
+        `SELECT ${settings.map(([k, v]) => `set_config('${k}', '${v}', false)`).join(', ')}`,
+      );
     } catch (cause) {
       await client.end().catch(() => undefined);
       const { why, remedy } = tlsRefusal(cause) ??
