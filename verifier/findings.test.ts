@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import { finding } from './check.ts';
 import { FindingStore, type Round } from './findings.ts';
-import type { Finding } from './report.ts';
+import type { Finding, TableReport } from './report.ts';
 import type { Verdict } from './verdict.ts';
 
 const LIMITS = { keepMs: 1_000_000, keep: 100 };
@@ -24,17 +24,18 @@ const lost = (own: Partial<Finding> = {}): Finding =>
     ...own,
   });
 
-/** A verification at that second, in which the check of missing rows came to `verdict`. */
+/** A verification at that second, in which the check of missing rows came to `verdict`, and what it saw of its table. */
 const round = (
   second: number,
   findings: readonly Finding[],
   verdict: Verdict,
   table: Verdict = 'PASS',
+  seen: Partial<TableReport> = { checksumEqual: table === 'PASS' },
 ): Round => ({
   at: timeOf(second),
   findings,
   checks: [{ check: 'missing-rows', verdict, detail: '' }],
-  tables: [{ table: 'public.a', verdict: table }] as unknown as Round['tables'],
+  tables: [{ table: 'public.a', verdict: table, inFlight: 0, ...seen }] as unknown as Round['tables'],
 });
 
 const life = (store: FindingStore) =>
@@ -57,15 +58,36 @@ test('a finding is open, then confirmed, then healed, and its first example stay
   ]);
 });
 
-test.each<[string, Verdict, Verdict]>([
+const unread = { checksumEqual: null };
+const moving = { checksumEqual: false, inFlight: 1 };
+
+test.each<[string, Verdict, Verdict, Partial<TableReport>?]>([
   ['a check that came to no verdict', 'INCONCLUSIVE', 'PASS'],
   ['a fence that was not passed', 'SYNC_IN_PROGRESS', 'PASS'],
-  ['a table that was not compared', 'PASS', 'INCONCLUSIVE'],
-])('%s heals nothing', (_, verdict, table) => {
+  ['a table that was not compared', 'PASS', 'INCONCLUSIVE', unread],
+  ['a table that was not compared, and fails by another check', 'PASS', 'FAIL', unread],
+  ['a table with keys in flight', 'PASS', 'INCONCLUSIVE', moving],
+  ['a table with keys in flight, and a wrong row of another class', 'PASS', 'FAIL', moving],
+])('%s heals nothing', (_, verdict, table, seen) => {
   const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
-  store.note(round(2, [], verdict, table));
+  store.note(round(2, [], verdict, table, seen));
   expect(life(store)).toEqual([['open', 1, 3, 3]]);
+});
+
+test('a table that was compared heals what its check no longer finds, though it fails by another', () => {
+  const store = new FindingStore(makeTestFolder(), LIMITS);
+  store.note(round(1, [lost()], 'FAIL', 'FAIL'));
+  store.note(round(2, [], 'PASS', 'FAIL'));
+  expect(life(store)).toEqual([['healed', 1, 3, 3]]);
+});
+
+test('a check that fails, and says that it lacks evidence for the rest, heals nothing', () => {
+  const store = new FindingStore(makeTestFolder(), LIMITS);
+  store.note(round(1, [lost()], 'FAIL', 'FAIL'));
+  const rest = lost({ class: 'evidence-missing', verdict: 'INCONCLUSIVE', table: null });
+  store.note(round(2, [lost({ table: 'public.b' }), rest], 'FAIL'));
+  expect(store.list().map(({ state, table }) => [state, table])).toContainEqual(['open', 'public.a']);
 });
 
 test('a check that did not run at all, or looked at a part only, heals nothing', () => {

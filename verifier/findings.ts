@@ -84,19 +84,13 @@ export class FindingStore {
 
   /**
    * Takes note of a verification: what it found is opened or confirmed; what it did not find, and could have, is
-   * healed. A check that came to no verdict, or a table that was not compared, heals nothing.
+   * healed. A check that came to no verdict, or a table that was not judged as a whole, heals nothing.
    */
   note(round: Round): void {
     const seen = this.seen(round);
-    const competent = new Set(
-      round.checks.flatMap(({ check, verdict }) => (isConclusive(verdict) ? [check] : [])),
-    );
-    const blind = new Set(
-      round.tables.flatMap(({ table, verdict }) => (isConclusive(verdict) ? [] : [table])),
-    );
+    const hasJudged = judgedBy(round);
     for (const finding of this.#kept.values()) {
-      if (finding.state === 'healed' || seen.has(finding.id)) continue;
-      if (!competent.has(finding.check) || (finding.table !== null && blind.has(finding.table))) continue;
+      if (finding.state === 'healed' || seen.has(finding.id) || !hasJudged(finding)) continue;
       this.#put({ ...finding, state: 'healed', healedAt: round.at });
     }
     this.#retain(Date.parse(round.at));
@@ -146,6 +140,21 @@ export class FindingStore {
     renameSync(next, this.#path);
     this.#lines = this.#kept.size;
   }
+}
+
+/**
+ * Whether a round would have found it again. Not told by the worst verdict: a FAIL, of the table or of the check, hides
+ * that the rest was not looked at.
+ */
+function judgedBy({ checks, tables, findings }: Round): (finding: KeptFinding) => boolean {
+  const competent = new Set(checks.flatMap(({ check, verdict }) => (isConclusive(verdict) ? [check] : [])));
+  for (const { check, verdict } of findings) if (!isConclusive(verdict)) competent.delete(check);
+  const blind = new Set(
+    tables.flatMap(({ table, checksumEqual, inFlight }) =>
+      checksumEqual === null || inFlight > 0 ? [table] : [],
+    ),
+  );
+  return ({ check, table }) => competent.has(check) && (table === null || !blind.has(table));
 }
 
 function isConclusive(verdict: Report['verdict']): boolean {
