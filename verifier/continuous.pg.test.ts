@@ -48,6 +48,26 @@ test('a row that is corrupted, and mended after one comparison, stays in the his
   ]);
 });
 
+test('a row that was corrupted for one comparison is in the history, also while another row is wrong all along', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await serviceOf(pair, makeTestFolder());
+  await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 3`);
+  await service.verify();
+  await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 7`);
+  await service.verify();
+  await pair.onSink(`UPDATE items SET name = 'n7' WHERE id = 7`);
+  await service.verify();
+  const [found, ...others] = service.findings.list();
+  expect(others).toEqual([]);
+  const [first, second, third] = service.history.list().map(({ at }) => at);
+  expect(found).toMatchObject({ state: 'confirmed', count: 1, maxCount: 2 });
+  expect(found?.examples).toEqual([
+    { key: { id: '3' }, columns: ['name'], firstSeenAt: first, lastSeenAt: third, healedAt: null },
+    { key: { id: '7' }, columns: ['name'], firstSeenAt: second, lastSeenAt: second, healedAt: third },
+  ]);
+});
+
 test('a changed key is looked at at once, long before the next full verification, which then confirms it', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);

@@ -1,4 +1,4 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
@@ -88,6 +88,78 @@ test('a check that fails, and says that it lacks evidence for the rest, heals no
   const rest = lost({ class: 'evidence-missing', verdict: 'INCONCLUSIVE', table: null });
   store.note(round(2, [lost({ table: 'public.b' }), rest], 'FAIL'));
   expect(store.list().map(({ state, table }) => [state, table])).toContainEqual(['open', 'public.a']);
+});
+
+/** Wrong rows by their ids, all of them named. */
+const wrong = (...ids: string[]): Finding => {
+  const examples = ids.map((id) => ({ key: { id }, columns: ['name'] }));
+  return lost({ count: ids.length, first: examples[0] ?? null, examples });
+};
+const secondOf = (at: string | null) =>
+  at === null ? null : (Date.parse(at) - Date.parse(timeOf(0))) / 1000;
+const rows = (store: FindingStore) =>
+  (store.list()[0]?.examples ?? []).map(({ key, firstSeenAt, lastSeenAt, healedAt }) => [
+    key.id,
+    ...[firstSeenAt, lastSeenAt, healedAt].map(secondOf),
+  ]);
+
+test('each row has its own times: one that was wrong for a round is on record beside one that is wrong for good', () => {
+  const dir = makeTestFolder();
+  const store = new FindingStore(dir, LIMITS);
+  store.note(round(1, [wrong('1')], 'FAIL', 'FAIL'));
+  store.note(round(2, [wrong('1', '2')], 'FAIL', 'FAIL'));
+  store.note(round(3, [wrong('1')], 'FAIL', 'FAIL'));
+  store.note(round(4, [wrong('3')], 'FAIL', 'FAIL'));
+  store.note(round(5, [wrong('3', '1')], 'FAIL', 'FAIL'));
+  const before = [
+    ['1', 1, 3, 4],
+    ['2', 2, 2, 3],
+  ];
+  expect(life(store)).toEqual([['confirmed', 5, 2, 2]]);
+  expect(rows(store)).toEqual([...before, ['3', 4, 5, null], ['1', 5, 5, null]]);
+  store.note(round(6, [], 'PASS'));
+  expect(rows(new FindingStore(dir, LIMITS))).toEqual([...before, ['3', 4, 5, 6], ['1', 5, 5, 6]]);
+});
+
+test('a row is not healed by a look at a part, nor where not all rows were named or judged', () => {
+  const store = new FindingStore(makeTestFolder(), LIMITS);
+  store.note(round(1, [wrong('1')], 'FAIL', 'FAIL'));
+  store.seen({ at: timeOf(2), findings: [wrong('2')] });
+  store.note(round(3, [{ ...wrong('2'), count: 2 }], 'FAIL', 'FAIL'));
+  store.note(round(4, [wrong('2')], 'FAIL', 'FAIL', moving));
+  expect(rows(store)).toEqual([
+    ['1', 1, 1, null],
+    ['2', 2, 4, null],
+  ]);
+});
+
+test('columns that are wrong are told apart where there is no key', () => {
+  const store = new FindingStore(makeTestFolder(), LIMITS);
+  const examples = ['a', 'b'].map((column) => ({ key: {}, columns: [column] }));
+  store.note(round(1, [lost({ count: 2, examples })], 'FAIL', 'FAIL'));
+  expect(store.list()[0]?.examples.map(({ columns }) => columns)).toEqual([['a'], ['b']]);
+});
+
+test('rows are bounded: of more, the first that have healed go, and those that are wrong stay', () => {
+  const store = new FindingStore(makeTestFolder(), LIMITS);
+  const ids = Array.from({ length: 150 }, (_, i) => `${i}`);
+  store.note(round(1, [wrong(...ids)], 'FAIL', 'FAIL'));
+  expect(rows(store).map(([id]) => id)).toEqual(ids.slice(0, 100));
+  store.note(round(2, [wrong(...ids.slice(2, 100))], 'FAIL', 'FAIL'));
+  store.note(round(3, [wrong(...ids.slice(2, 100), 'x')], 'FAIL', 'FAIL'));
+  expect(rows(store).map(([id]) => id)).toEqual([...ids.slice(1, 100), 'x']);
+});
+
+test('a file from before rows had times is read, and goes on with them', () => {
+  const dir = makeTestFolder();
+  new FindingStore(dir, LIMITS).note(round(1, [wrong('1')], 'FAIL', 'FAIL'));
+  const path = join(dir, 'findings.ndjson');
+  const { examples: _, ...old } = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, `${JSON.stringify(old)}\n`);
+  const store = new FindingStore(dir, LIMITS);
+  store.note(round(2, [wrong('2')], 'FAIL', 'FAIL'));
+  expect(life(store)).toEqual([['confirmed', 2, 1, 1]]);
+  expect([store.list()[0]?.first?.key, rows(store)]).toEqual([{ id: '1' }, [['2', 2, 2, null]]]);
 });
 
 test('a check that did not run at all, or looked at a part only, heals nothing', () => {
