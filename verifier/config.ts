@@ -139,8 +139,9 @@ export const configSchema = z.strictObject({
   /** A comparison that takes longer is INCONCLUSIVE. */
   compareTimeoutMs: z.int().positive().default(600_000),
   /**
-   * No snapshot that the verifier compares in, and no slot of its own, lives longer: for so long at most it holds back
-   * WAL and vacuum. A table that takes longer is compared in ranges of its primary key.
+   * No snapshot that the verifier compares in, and no slot that it compares by, lives longer: for so long at most a
+   * comparison holds back WAL and vacuum. A table that takes longer is compared in ranges of its primary key. The slot
+   * of the watch (`adaptive`) lives as long as the service, and follows what is written.
    */
   snapshotBoundMs: z.int().min(500).default(60_000),
   /** Reports kept in `GET /report/history`. */

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfigInput } from './config.ts';
@@ -45,6 +47,26 @@ test('a row that is corrupted, and mended after one comparison, stays in the his
   expect(lives(service)).toEqual([
     ['corrupted-rows', 'confirmed', 2, '8'],
     ['corrupted-rows', 'healed', 1, '7'],
+  ]);
+});
+
+test('a row that was corrupted for one comparison is in the history, also while another row is wrong all along', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await serviceOf(pair, makeTestFolder());
+  await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 3`);
+  await service.verify();
+  await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 7`);
+  await service.verify();
+  await pair.onSink(`UPDATE items SET name = 'n7' WHERE id = 7`);
+  await service.verify();
+  const [found, ...others] = service.findings.list();
+  expect(others).toEqual([]);
+  const [first, second, third] = service.history.list().map(({ at }) => at);
+  expect(found).toMatchObject({ state: 'confirmed', count: 1, maxCount: 2 });
+  expect(found?.examples).toEqual([
+    { key: { id: '3' }, columns: ['name'], firstSeenAt: first, lastSeenAt: third, healedAt: null },
+    { key: { id: '7' }, columns: ['name'], firstSeenAt: second, lastSeenAt: second, healedAt: third },
   ]);
 });
 
@@ -96,18 +118,117 @@ test('where the watch breaks, a full verification makes up for what went by unse
   await expect.poll(slots, { timeout: 30_000 }).toBe(0);
 });
 
+const watching = (service: VerifierService) =>
+  expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+const wrongIn = (service: VerifierService, table: string) =>
+  service.findings
+    .list()
+    .flatMap((one) =>
+      one.table === table && one.state !== 'healed' ? [`${one.check} ${one.first?.key.id}`] : [],
+    );
+
 test('a TRUNCATE, or a table that was made since, begins the watch anew', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await using service = await serviceOf(pair, makeTestFolder(), { adaptive: { touchedEveryMs: 100 } });
   service.start();
-  await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+  await watching(service);
   await pair.onSink('TRUNCATE items');
   await pair.onSource('TRUNCATE items');
   await expect.poll(() => service.history.last?.verdict, { timeout: 30_000 }).toBe('PASS');
-  await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+  await watching(service);
   await pair.onSource(`INSERT INTO items VALUES (1, 'lost', 1)`);
   await expect.poll(() => lives(service)[0]?.[0], { timeout: 30_000 }).toBe('missing-rows');
+  await pair.onSource('CREATE TABLE later (id int PRIMARY KEY, name text); INSERT INTO later VALUES (1)');
+  await expect.poll(() => wrongIn(service, 'public.later'), { timeout: 30_000 }).toEqual(['missing-rows 1']);
+  await watching(service);
+  // The copy comes after the watch has looked for it: what is right in it is not taken for missing.
+  await pair.onSink('CREATE TABLE later (id int PRIMARY KEY, name text); INSERT INTO later VALUES (1)');
+  await service.verify();
+  await pair.onSink('INSERT INTO later VALUES (2)');
+  const { keys = 0 } = service.watch ?? {};
+  await pair.onSource('INSERT INTO later VALUES (2)');
+  await expect.poll(() => service.watch?.keys, { timeout: 30_000 }).toBe(keys + 1);
+  expect(wrongIn(service, 'public.later')).toEqual([]);
+  await pair.onSource('INSERT INTO later VALUES (3)');
+  await expect.poll(() => wrongIn(service, 'public.later'), { timeout: 30_000 }).toEqual(['missing-rows 3']);
+});
+
+test('a column that was added since begins the watch anew, and is compared', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await serviceOf(pair, makeTestFolder(), { adaptive: { touchedEveryMs: 100 } });
+  service.start();
+  await watching(service);
+  await pair.onBoth('ALTER TABLE items ADD COLUMN extra text');
+  await pair.onSource(`UPDATE items SET extra = 'lost' WHERE id = 7`);
+  await expect
+    .poll(() => wrongIn(service, 'public.items'), { timeout: 30_000 })
+    .toEqual(['corrupted-rows 7']);
+});
+
+test('tables that are not verified, generated columns, and tables without a key do not begin the watch anew', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`${ITEMS}; CREATE TABLE left_out (id int PRIMARY KEY); CREATE TABLE keyless (id int);
+    CREATE TABLE sums (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED)`);
+  const own = { adaptive: { touchedEveryMs: 100 }, excludeTables: ['public.left_out'] };
+  await using service = await serviceOf(pair, makeTestFolder(), own);
+  service.start();
+  await watching(service);
+  const write = `INSERT INTO left_out VALUES (1); TRUNCATE left_out; INSERT INTO keyless VALUES (1);
+    INSERT INTO sums VALUES (1)`;
+  await pair.onBoth(write);
+  await expect.poll(() => service.watch?.keys, { timeout: 30_000 }).toBe(1);
+  await pair.onBoth(`INSERT INTO items VALUES (200, 'new', 1)`);
+  await expect.poll(() => service.watch?.keys, { timeout: 30_000 }).toBe(2);
+  expect(service.watch).toMatchObject({ state: 'watching', reason: null });
+  expect(service.history.list()).toEqual([]);
+  // Soon after the tables were read for nothing; other keys are looked at before they are read again.
+  await pair.onSource('CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)');
+  await pair.onBoth(`INSERT INTO items VALUES (201, 'new', 1)`);
+  await expect.poll(() => wrongIn(service, 'public.later'), { timeout: 30_000 }).toEqual(['missing-rows 1']);
+});
+
+/** A sink connector's REST API, of which the state can be set. */
+async function sinkConnector(state: string) {
+  const now = { state };
+  const server = createServer((_, response) => {
+    const connector = { state: now.state, worker_id: 'w' };
+    response.setHeader('content-type', 'application/json');
+    response.end(JSON.stringify({ name: 'sink', connector, tasks: [{ id: 0, ...connector }], type: 'sink' }));
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const url = `http://127.0.0.1:${port}`;
+  const connectors = [{ name: 'sink', url, type: 'sink' as const }];
+  return Object.assign(now, { connectors, [Symbol.asyncDispose]: async () => void server.close() });
+}
+
+test('keys whose fence is not passed are looked at again, as many as fit; what does not is counted', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const slot = new URL(pair.sourceUrl).pathname.slice(1);
+  await pair.onSource(`SELECT pg_create_logical_replication_slot('${slot}', 'test_decoding')`);
+  // Not waited for longer than a moment.
+  await using connector = await sinkConnector('FAILED');
+  await using service = await serviceOf(pair, makeTestFolder(), {
+    ...{ adaptive: { touchedEveryMs: 100, keysPerRound: 2 }, connectors: connector.connectors },
+    source: { url: pair.sourceUrl, slot },
+  });
+  service.start();
+  await watching(service);
+  await pair.onSource(`INSERT INTO items VALUES (200, 'lost', 1), (201, 'lost', 1), (202, 'lost', 1)`);
+  await expect.poll(() => service.watch?.rounds, { timeout: 30_000 }).toBeGreaterThan(1);
+  expect(service.watch).toMatchObject({ state: 'watching', keys: 0, keysLeft: 1 });
+  expect(service.findings.list()).toEqual([]);
+  connector.state = 'RUNNING';
+  const judged = async () => {
+    await pair.onSource(`SELECT pg_replication_slot_advance('${slot}', pg_current_wal_lsn())`);
+    return service.watch?.keys;
+  };
+  await expect.poll(judged, { timeout: 30_000 }).toBe(2);
+  expect(wrongIn(service, 'public.items')).toEqual(['missing-rows 200']);
+  expect(service.watch?.keysLeft).toBe(1);
 });
 
 test('the slot of the watch holds back no WAL: it follows what is written', async () => {

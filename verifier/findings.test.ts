@@ -1,10 +1,10 @@
-import { appendFileSync, readFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import { finding } from './check.ts';
 import { FindingStore, type Round } from './findings.ts';
-import type { Finding } from './report.ts';
+import type { Finding, TableReport } from './report.ts';
 import type { Verdict } from './verdict.ts';
 
 const LIMITS = { keepMs: 1_000_000, keep: 100 };
@@ -24,17 +24,18 @@ const lost = (own: Partial<Finding> = {}): Finding =>
     ...own,
   });
 
-/** A verification at that second, in which the check of missing rows came to `verdict`. */
+/** A verification at that second, in which the check of missing rows came to `verdict`, and what it saw of its table. */
 const round = (
   second: number,
   findings: readonly Finding[],
   verdict: Verdict,
   table: Verdict = 'PASS',
+  seen: Partial<TableReport> = { checksumEqual: table === 'PASS' },
 ): Round => ({
   at: timeOf(second),
   findings,
   checks: [{ check: 'missing-rows', verdict, detail: '' }],
-  tables: [{ table: 'public.a', verdict: table }] as unknown as Round['tables'],
+  tables: [{ table: 'public.a', verdict: table, inFlight: 0, ...seen }] as unknown as Round['tables'],
 });
 
 const life = (store: FindingStore) =>
@@ -57,15 +58,108 @@ test('a finding is open, then confirmed, then healed, and its first example stay
   ]);
 });
 
-test.each<[string, Verdict, Verdict]>([
+const unread = { checksumEqual: null };
+const moving = { checksumEqual: false, inFlight: 1 };
+
+test.each<[string, Verdict, Verdict, Partial<TableReport>?]>([
   ['a check that came to no verdict', 'INCONCLUSIVE', 'PASS'],
   ['a fence that was not passed', 'SYNC_IN_PROGRESS', 'PASS'],
-  ['a table that was not compared', 'PASS', 'INCONCLUSIVE'],
-])('%s heals nothing', (_, verdict, table) => {
+  ['a table that was not compared', 'PASS', 'INCONCLUSIVE', unread],
+  ['a table that was not compared, and fails by another check', 'PASS', 'FAIL', unread],
+  ['a table with keys in flight', 'PASS', 'INCONCLUSIVE', moving],
+  ['a table with keys in flight, and a wrong row of another class', 'PASS', 'FAIL', moving],
+])('%s heals nothing', (_, verdict, table, seen) => {
   const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
-  store.note(round(2, [], verdict, table));
+  store.note(round(2, [], verdict, table, seen));
   expect(life(store)).toEqual([['open', 1, 3, 3]]);
+});
+
+test('a table that was compared heals what its check no longer finds, though it fails by another', () => {
+  const store = new FindingStore(makeTestFolder(), LIMITS);
+  store.note(round(1, [lost()], 'FAIL', 'FAIL'));
+  store.note(round(2, [], 'PASS', 'FAIL'));
+  expect(life(store)).toEqual([['healed', 1, 3, 3]]);
+});
+
+test('a check that fails, and says that it lacks evidence for the rest, heals nothing', () => {
+  const store = new FindingStore(makeTestFolder(), LIMITS);
+  store.note(round(1, [lost()], 'FAIL', 'FAIL'));
+  const rest = lost({ class: 'evidence-missing', verdict: 'INCONCLUSIVE', table: null });
+  store.note(round(2, [lost({ table: 'public.b' }), rest], 'FAIL'));
+  expect(store.list().map(({ state, table }) => [state, table])).toContainEqual(['open', 'public.a']);
+});
+
+/** Wrong rows by their ids, all of them named. */
+const wrong = (...ids: string[]): Finding => {
+  const examples = ids.map((id) => ({ key: { id }, columns: ['name'] }));
+  return lost({ count: ids.length, first: examples[0] ?? null, examples });
+};
+const secondOf = (at: string | null) =>
+  at === null ? null : (Date.parse(at) - Date.parse(timeOf(0))) / 1000;
+const rows = (store: FindingStore) =>
+  (store.list()[0]?.examples ?? []).map(({ key, firstSeenAt, lastSeenAt, healedAt }) => [
+    key.id,
+    ...[firstSeenAt, lastSeenAt, healedAt].map(secondOf),
+  ]);
+
+test('each row has its own times: one that was wrong for a round is on record beside one that is wrong for good', () => {
+  const dir = makeTestFolder();
+  const store = new FindingStore(dir, LIMITS);
+  store.note(round(1, [wrong('1')], 'FAIL', 'FAIL'));
+  store.note(round(2, [wrong('1', '2')], 'FAIL', 'FAIL'));
+  store.note(round(3, [wrong('1')], 'FAIL', 'FAIL'));
+  store.note(round(4, [wrong('3')], 'FAIL', 'FAIL'));
+  store.note(round(5, [wrong('3', '1')], 'FAIL', 'FAIL'));
+  const before = [
+    ['1', 1, 3, 4],
+    ['2', 2, 2, 3],
+  ];
+  expect(life(store)).toEqual([['confirmed', 5, 2, 2]]);
+  expect(rows(store)).toEqual([...before, ['3', 4, 5, null], ['1', 5, 5, null]]);
+  store.note(round(6, [], 'PASS'));
+  expect(rows(new FindingStore(dir, LIMITS))).toEqual([...before, ['3', 4, 5, 6], ['1', 5, 5, 6]]);
+});
+
+test('a row is not healed by a look at a part, nor where not all rows were named or judged', () => {
+  const store = new FindingStore(makeTestFolder(), LIMITS);
+  store.note(round(1, [wrong('1')], 'FAIL', 'FAIL'));
+  store.seen({ at: timeOf(2), findings: [wrong('2')] });
+  store.note(round(3, [{ ...wrong('2'), count: 2 }], 'FAIL', 'FAIL'));
+  store.note(round(4, [wrong('2')], 'FAIL', 'FAIL', moving));
+  expect(rows(store)).toEqual([
+    ['1', 1, 1, null],
+    ['2', 2, 4, null],
+  ]);
+});
+
+test('columns that are wrong are told apart where there is no key', () => {
+  const store = new FindingStore(makeTestFolder(), LIMITS);
+  const examples = ['a', 'b'].map((column) => ({ key: {}, columns: [column] }));
+  store.note(round(1, [lost({ count: 2, examples })], 'FAIL', 'FAIL'));
+  expect(store.list()[0]?.examples.map(({ columns }) => columns)).toEqual([['a'], ['b']]);
+});
+
+test('rows are bounded: of more, the first that have healed go, and those that are wrong stay', () => {
+  const store = new FindingStore(makeTestFolder(), LIMITS);
+  const ids = Array.from({ length: 150 }, (_, i) => `${i}`);
+  store.note(round(1, [wrong(...ids)], 'FAIL', 'FAIL'));
+  expect(rows(store).map(([id]) => id)).toEqual(ids.slice(0, 100));
+  store.note(round(2, [wrong(...ids.slice(2, 100))], 'FAIL', 'FAIL'));
+  store.note(round(3, [wrong(...ids.slice(2, 100), 'x')], 'FAIL', 'FAIL'));
+  expect(rows(store).map(([id]) => id)).toEqual([...ids.slice(1, 100), 'x']);
+});
+
+test('a file from before rows had times is read, and goes on with them', () => {
+  const dir = makeTestFolder();
+  new FindingStore(dir, LIMITS).note(round(1, [wrong('1')], 'FAIL', 'FAIL'));
+  const path = join(dir, 'findings.ndjson');
+  const { examples: _, ...old } = JSON.parse(readFileSync(path, 'utf8'));
+  writeFileSync(path, `${JSON.stringify(old)}\n`);
+  const store = new FindingStore(dir, LIMITS);
+  store.note(round(2, [wrong('2')], 'FAIL', 'FAIL'));
+  expect(life(store)).toEqual([['confirmed', 2, 1, 1]]);
+  expect([store.list()[0]?.first?.key, rows(store)]).toEqual([{ id: '1' }, [['2', 2, 2, null]]]);
 });
 
 test('a check that did not run at all, or looked at a part only, heals nothing', () => {

@@ -3,6 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeF
 import { join } from 'node:path';
 import { z } from 'zod';
 import {
+  type Example,
   exampleSchema,
   type Finding,
   findingSchema,
@@ -12,6 +13,15 @@ import {
 } from './report.ts';
 
 export const FINDING_STATES = ['open', 'confirmed', 'healed'] as const;
+
+/** A row that a finding named, and its own part in that life. One that is wrong again after it healed stands once more. */
+const keptExampleSchema = exampleSchema.omit({ detail: true }).extend({
+  firstSeenAt: z.iso.datetime(),
+  lastSeenAt: z.iso.datetime(),
+  /** Null too where it was not told: a verification names the first few of many wrong rows. */
+  healedAt: z.iso.datetime().nullable(),
+});
+type KeptExample = z.infer<typeof keptExampleSchema>;
 
 /** A finding and its life: open when first seen, confirmed when seen again, healed when a verification found it gone. */
 export const keptFindingSchema = z.object({
@@ -34,6 +44,8 @@ export const keptFindingSchema = z.object({
   maxCount: z.int().nonnegative(),
   /** The first example that there was: it stays when the row is mended. */
   first: exampleSchema.nullable(),
+  /** Rows that were named, by when they first were, {@link MOST_EXAMPLES} at most; a file of before has none. */
+  examples: z.array(keptExampleSchema).default([]),
   detail: z.string(),
 });
 export type KeptFinding = z.infer<typeof keptFindingSchema>;
@@ -43,6 +55,9 @@ export type FindingState = KeptFinding['state'];
 export interface Round extends Pick<Report, 'at' | 'checks' | 'tables'> {
   readonly findings: readonly Finding[];
 }
+
+/** Beyond so many, the first that have healed are left out; where none has, no other is taken in. */
+const MOST_EXAMPLES = 100;
 
 interface Limits {
   /** Healed findings are kept for so long, and so many of them. */
@@ -84,26 +99,28 @@ export class FindingStore {
 
   /**
    * Takes note of a verification: what it found is opened or confirmed; what it did not find, and could have, is
-   * healed. A check that came to no verdict, or a table that was not compared, heals nothing.
+   * healed. A check that came to no verdict, or a table that was not judged as a whole, heals nothing.
    */
   note(round: Round): void {
-    const seen = this.seen(round);
-    const competent = new Set(
-      round.checks.flatMap(({ check, verdict }) => (isConclusive(verdict) ? [check] : [])),
-    );
-    const blind = new Set(
-      round.tables.flatMap(({ table, verdict }) => (isConclusive(verdict) ? [] : [table])),
-    );
+    const hasJudged = judgedBy(round);
+    const seen = this.#take(round, hasJudged);
     for (const finding of this.#kept.values()) {
-      if (finding.state === 'healed' || seen.has(finding.id)) continue;
-      if (!competent.has(finding.check) || (finding.table !== null && blind.has(finding.table))) continue;
-      this.#put({ ...finding, state: 'healed', healedAt: round.at });
+      if (finding.state === 'healed' || seen.has(finding.id) || !hasJudged(finding)) continue;
+      const examples = named(finding.examples, [], { at: round.at, isAll: true });
+      this.#put({ ...finding, state: 'healed', healedAt: round.at, examples });
     }
     this.#retain(Date.parse(round.at));
   }
 
   /** Takes note of what was seen, by whoever looked at a part only: it heals nothing. Returns the ids. */
-  seen({ at, findings }: Pick<Round, 'at' | 'findings'>): ReadonlySet<string> {
+  seen(part: Pick<Round, 'at' | 'findings'>): ReadonlySet<string> {
+    return this.#take(part, () => false);
+  }
+
+  #take(
+    { at, findings }: Pick<Round, 'at' | 'findings'>,
+    hasJudged: (about: Finding) => boolean,
+  ): ReadonlySet<string> {
     const ids = new Set<string>();
     const told = findings.filter(({ verdict }) => verdict === 'FAIL' || verdict === 'WARN');
     for (const group of Map.groupBy(told, subjectOf).values()) {
@@ -112,7 +129,8 @@ export class FindingStore {
       const count = group.reduce((n, finding) => n + finding.count, 0);
       const known = this.#active(subjectOf(first));
       const kept = known === undefined ? opened(first, at, count) : again(known, first, at, count);
-      this.#put(kept);
+      const isAll = hasJudged(first) && group.every((finding) => finding.examples.length >= finding.count);
+      this.#put({ ...kept, examples: named(kept.examples, group, { at, isAll }) });
       ids.add(kept.id);
     }
     return ids;
@@ -148,6 +166,21 @@ export class FindingStore {
   }
 }
 
+/**
+ * Whether a round would have found it again. Not told by the worst verdict: a FAIL, of the table or of the check, hides
+ * that the rest was not looked at.
+ */
+function judgedBy({ checks, tables, findings }: Round): (about: Pick<Finding, 'check' | 'table'>) => boolean {
+  const competent = new Set(checks.flatMap(({ check, verdict }) => (isConclusive(verdict) ? [check] : [])));
+  for (const { check, verdict } of findings) if (!isConclusive(verdict)) competent.delete(check);
+  const blind = new Set(
+    tables.flatMap(({ table, checksumEqual, inFlight }) =>
+      checksumEqual === null || inFlight > 0 ? [table] : [],
+    ),
+  );
+  return ({ check, table }) => competent.has(check) && (table === null || !blind.has(table));
+}
+
 function isConclusive(verdict: Report['verdict']): boolean {
   return verdict === 'PASS' || verdict === 'WARN' || verdict === 'FAIL';
 }
@@ -166,7 +199,7 @@ function opened(finding: Finding, at: string, count: number): KeptFinding {
   return {
     ...{ id, check, class: name, table, hop, verdict, state: 'open', first, detail },
     ...{ firstSeenAt: at, lastSeenAt: at, confirmedAt: null, healedAt: null },
-    ...{ rounds: 1, count, maxCount: count },
+    ...{ rounds: 1, count, maxCount: count, examples: [] },
   };
 }
 
@@ -184,6 +217,38 @@ function again(known: KeptFinding, finding: Finding, at: string, count: number):
     first: known.first ?? finding.first,
     detail: finding.detail,
   };
+}
+
+/** Rows known before, and those that a round names; `isAll`: what it does not name is wrong no longer. */
+function named(
+  known: readonly KeptExample[],
+  findings: readonly Finding[],
+  { at, isAll }: { readonly at: string; readonly isAll: boolean },
+): KeptExample[] {
+  const now = new Map(
+    findings.flatMap(({ examples }) => examples.map((example) => [rowOf(example), example])),
+  );
+  const before = known.map((example): KeptExample => {
+    const row = rowOf(example);
+    const again = now.get(row);
+    if (example.healedAt !== null) return example;
+    if (again === undefined) return isAll ? { ...example, healedAt: at } : example;
+    now.delete(row);
+    return { ...example, columns: again.columns, lastSeenAt: at };
+  });
+  const others = [...now.values()].map(
+    ({ key, columns }): KeptExample => ({
+      ...{ key, columns, firstSeenAt: at, lastSeenAt: at, healedAt: null },
+    }),
+  );
+  const all = [...before, ...others];
+  let beyond = all.length - MOST_EXAMPLES;
+  return all.filter(({ healedAt }) => healedAt === null || beyond-- <= 0).slice(0, MOST_EXAMPLES);
+}
+
+/** What tells two examples apart: the key, or the columns where a column is what is wrong. */
+function rowOf({ key, columns }: Pick<Example, 'key' | 'columns'>): string {
+  return JSON.stringify(Object.keys(key).length > 0 ? key : columns);
 }
 
 function parseLine(line: string): KeptFinding[] {

@@ -1,5 +1,7 @@
+import { mkdirSync, rmdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
 import type { Report } from './report.ts';
@@ -114,4 +116,51 @@ test('a verifier that is stopped waits for no receiver', async () => {
   await expect.poll(() => own.got.length, { timeout: 20_000 }).toBe(1);
   await webhook.stop();
   expect(own.got).toHaveLength(1);
+});
+
+test.each<[string, string, string]>([
+  ['an address without a scheme', 'canary.example/hook', ''],
+  ['an address of another scheme', 'ftp://canary.example/hook', ''],
+  ['an address with a login, which fetch refuses', 'http://canary:canary@127.0.0.1/hook', ''],
+  ['a header of two lines', 'http://127.0.0.1/hook', 'Bearer canary\nx: y'],
+])('%s is refused at the start, and not printed', (_, url, token) => {
+  Object.assign(process.env, { WEBHOOK_TEST_URL: url, WEBHOOK_TEST_TOKEN: token || 'x' });
+  const headers = { authorization: '${env:WEBHOOK_TEST_TOKEN}' };
+  const make = () => new Webhook(options('${env:WEBHOOK_TEST_URL}', { headers }), makeTestFolder());
+  expect(make).toThrow(expect.objectContaining({ code: 'CDC-4001' }));
+  expect(make).toThrow(expect.not.stringContaining('canary'));
+  delete process.env.WEBHOOK_TEST_URL;
+  delete process.env.WEBHOOK_TEST_TOKEN;
+});
+
+test('where the disk takes nothing the receiver is told all the same, once; it is written down when that can be', async () => {
+  await using own = await receiver();
+  const dir = makeTestFolder();
+  const lines: string[] = [];
+  const webhook = new Webhook(options(own.url), dir, (line) => void lines.push(line));
+  // A folder in the file's place.
+  mkdirSync(join(dir, 'webhook.json.next'));
+  await tell(webhook, 'PASS', 'FAIL', 'FAIL', 'WARN');
+  expect(own.changes()).toEqual([
+    ['PASS', 'FAIL'],
+    ['FAIL', 'WARN'],
+  ]);
+  expect(lines[0]).toMatch(/^webhook: .* EISDIR/);
+  expect(lines.join('\n')).not.toContain('canary');
+  rmdirSync(join(dir, 'webhook.json.next'));
+  await tell(webhook, 'WARN');
+  await tell(new Webhook(options(own.url), dir), 'WARN', 'PASS');
+  expect(own.changes().at(-1)).toEqual(['WARN', 'PASS']);
+  expect(own.got).toHaveLength(3);
+});
+
+test('what goes wrong with one notice ends neither the verifier nor the next one', async () => {
+  await using own = await receiver();
+  const lines: string[] = [];
+  const webhook = new Webhook(options(own.url), makeTestFolder(), (line) => void lines.push(line));
+  webhook.notify({ verdict: 'FAIL' } as unknown as Report);
+  await webhook.settled();
+  expect(lines).toEqual(['webhook: TypeError']);
+  await tell(webhook, 'FAIL');
+  expect(own.changes()).toEqual([[null, 'FAIL']]);
 });

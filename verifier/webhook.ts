@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { messageOf } from '../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 import { reasonOf } from './connection/http.ts';
 import { withSecrets } from './connection/secret.ts';
 import type { Report } from './report.ts';
@@ -40,34 +40,43 @@ export class Webhook {
   readonly #log: (line: string) => void;
   readonly #stop = new AbortController();
   #told: Verdict | null;
+  /** What of that is on disk. */
+  #stored: Verdict | null;
   #latest: Report | null = null;
   #running: Promise<void> | null = null;
   readonly counts = { sent: 0, failed: 0 };
 
-  /** @throws LabError CDC-4001 where the environment lacks what the configuration names. */
+  /**
+   * @throws LabError CDC-4001 where the environment lacks what the configuration names, or has what no request can be
+   * made of; what it has is not told.
+   */
   constructor(
     options: WebhookOptions,
     stateDir: string,
     log: (line: string) => void = (line) => void process.stderr.write(`${line}\n`),
   ) {
     const headers = Object.entries(options.headers).map(
-      ([name, value]) => [name, withSecrets(value, 'The webhook')] as const,
+      ([name, value]) => [name, headerOf(name, withSecrets(value, 'The webhook'))] as const,
     );
     this.#options = {
       ...options,
-      url: withSecrets(options.url, 'The webhook'),
+      url: addressOf(withSecrets(options.url, 'The webhook')),
       headers: Object.fromEntries(headers),
     };
     this.#path = join(stateDir, 'webhook.json');
     this.#log = log;
     this.#told = readTold(this.#path);
+    this.#stored = this.#told;
   }
 
+  /** Never throws, nor rejects later: what goes wrong is logged, and the next report is told again. */
   notify(report: Report): void {
     this.#latest = report;
-    this.#running ??= this.#run().finally(() => {
-      this.#running = null;
-    });
+    this.#running ??= this.#run()
+      .catch((error: unknown) => this.#log(`webhook: ${tellable(error)}`))
+      .finally(() => {
+        this.#running = null;
+      });
   }
 
   /** Resolves when nothing is under way. */
@@ -81,6 +90,7 @@ export class Webhook {
   }
 
   async #run(): Promise<void> {
+    this.#store();
     for (;;) {
       const report = this.#latest;
       if (report === null || !this.#isNews(report.verdict)) return;
@@ -98,8 +108,19 @@ export class Webhook {
 
   #remember(verdict: Verdict): void {
     this.#told = verdict;
-    writeFileSync(`${this.#path}.next`, `${JSON.stringify({ told: verdict })}\n`);
-    renameSync(`${this.#path}.next`, this.#path);
+    this.#store();
+  }
+
+  /** A disk that takes nothing keeps no notice back; what was told is written down when it takes something again. */
+  #store(): void {
+    if (this.#told === this.#stored) return;
+    try {
+      writeFileSync(`${this.#path}.next`, `${JSON.stringify({ told: this.#told })}\n`);
+      renameSync(`${this.#path}.next`, this.#path);
+      this.#stored = this.#told;
+    } catch (error) {
+      this.#log(`webhook: what was told last is not on disk: ${messageOf(error)}`);
+    }
   }
 
   async #deliver(report: Report): Promise<boolean> {
@@ -145,11 +166,38 @@ export class Webhook {
       const isFinal = status >= 400 && status < 500 && status !== 408 && status !== 429;
       return { text: `it answered ${status}`, isFinal };
     } catch (error) {
-      // The code alone: a message may have the address in it.
-      const cause = reasonOf(error);
-      const code = cause instanceof Error && 'code' in cause ? String(cause.code) : messageOf(cause);
-      return { text: code.includes('://') ? 'no answer' : code, isFinal: false };
+      return { text: tellable(error), isFinal: false };
     }
+  }
+}
+
+/** The code or the name alone: a message may have the address in it, or a header. */
+function tellable(error: unknown): string {
+  const cause = reasonOf(error);
+  if (cause instanceof Error && 'code' in cause && typeof cause.code === 'string') return cause.code;
+  return cause instanceof Error ? cause.name : 'no answer';
+}
+
+/** The address as it was given, where a request can be made of it. */
+function addressOf(url: string): string {
+  const parsed = URL.parse(url);
+  const isFit = parsed !== null && /^https?:$/.test(parsed.protocol);
+  if (isFit && parsed.username === '' && parsed.password === '') return url;
+  throw new LabError('CDC-4001', "The webhook's address is no http:// or https:// URL without a login.", {
+    remedy: 'Correct webhook.url or what it refers to; a login stands in a header.',
+  });
+}
+
+/** The value as it was given, where it may stand in a header. */
+function headerOf(name: string, value: string): string {
+  try {
+    new Headers([[name, value]]);
+    return value;
+  } catch {
+    // Without its cause, whose message has the value in it.
+    throw new LabError('CDC-4001', `The webhook's header ${JSON.stringify(name)} cannot be sent.`, {
+      remedy: 'Correct webhook.headers or what it refers to: a header is one line.',
+    });
   }
 }
 

@@ -125,6 +125,30 @@ test('changes of a partition count for its root, and those of other tables for n
   expect(touched.keys).toBe(0);
 });
 
+test('a relation or a column that is none of those given is told of', () => {
+  const told = (line: string): boolean => {
+    const touched = touchedBy([]);
+    touched.add(readMessage(line), line.length);
+    return touched.sawUnknown;
+  };
+  const known = "id[text]:'1' name[text]:'a' body[text]:null";
+  expect(told("table public.others: DELETE: id[text]:'1'")).toBe(true);
+  expect(told('table public.items, public.others: TRUNCATE: (no-flags)')).toBe(true);
+  expect(told(`table public.items: INSERT: ${known} more[text]:'x'`)).toBe(true);
+  expect(told(`table public.items: INSERT: ${known}`)).toBe(false);
+  expect(told('table public.items: TRUNCATE: (no-flags)')).toBe(false);
+});
+
+test('a key that is to be looked at once more counts once', () => {
+  const touched = touchedBy(["DELETE: id[text]:'1'"]);
+  touched.again('public.items', '["1"]');
+  touched.again('public.items', '["2"]');
+  expect([touched.keys, [...(touched.tables.get('public.items')?.keys() ?? [])]]).toEqual([
+    2,
+    ['["1"]', '["2"]'],
+  ]);
+});
+
 test('what is held is bounded by keys and by bytes', () => {
   const deletes = ["DELETE: id[text]:'1'", "DELETE: id[text]:'2'"];
   expect(() => touchedBy(deletes, ITEMS, relation(), { keys: 1, bytes: 1_000 })).toThrow(TooMuchTouched);

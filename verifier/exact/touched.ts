@@ -37,6 +37,8 @@ export class Touched {
   readonly tables = new Map<string, Map<string, History>>();
   /** Tables about which the stream cannot say all, and why. */
   readonly problems = new Map<string, string>();
+  /** A relation or a column was written that is none of those given: it may have been made since. */
+  sawUnknown = false;
   keys = 0;
   #bytes = 0;
   readonly #limits: TouchedLimits;
@@ -62,12 +64,16 @@ export class Touched {
     if (message.tag === 'truncate') {
       for (const id of message.tables) {
         const leaf = this.#leaves.get(id);
-        if (leaf !== undefined) this.problems.set(leaf.table.id, 'it was truncated meanwhile');
+        if (leaf === undefined) this.sawUnknown = true;
+        else this.problems.set(leaf.table.id, 'it was truncated meanwhile');
       }
     }
     if (message.tag !== 'change') return;
     const leaf = this.#leaves.get(message.table);
-    if (leaf === undefined) return;
+    if (leaf === undefined) {
+      this.sawUnknown = true;
+      return;
+    }
     const problem = this.#change(leaf, message);
     if (problem !== null) this.problems.set(leaf.table.id, problem);
     this.#bytes += bytes;
@@ -76,6 +82,11 @@ export class Touched {
         `${this.keys} keys and ${this.#bytes} bytes were written meanwhile, more than may be held`,
       );
     }
+  }
+
+  /** A key that is to be looked at once more, though it was not written again. */
+  again(table: string, key: string): void {
+    this.#push(table, key, null);
   }
 
   #change(leaf: Leaf, { op, old, new: after }: Extract<Message, { tag: 'change' }>): string | null {
@@ -93,6 +104,8 @@ export class Touched {
     if (key === null) return 'a written row has no key in the stream';
     const values = leaf.names.map((name) => after.get(name));
     if (values.includes(undefined)) return 'its columns were changed meanwhile';
+    // Also a generated column, which is none of the table's here.
+    if (after.size > leaf.names.length) this.sawUnknown = true;
     const from = oldKey ?? key;
     const version = this.#filled(leaf, values as Version['values'], old, from);
     if (from !== key) this.#push(leaf.table.id, from, null);
