@@ -1,3 +1,4 @@
+import { messageOf } from '../pipeline/contract/errors.ts';
 import { ChangeWatch, type WatchHandlers, type WatchState } from './change-watch.ts';
 import type { Check } from './check.ts';
 import type { VerifierConfig } from './config.ts';
@@ -69,7 +70,7 @@ export class VerifierService {
     const pauseMs = pauseAfter(this.history.last?.durationMs ?? 0, everyMs, adaptive?.share ?? 1);
     this.#timer = setTimeout(() => {
       this.verify(Math.min(deadlineMs, Math.max(everyMs, 5_000)))
-        .catch(() => undefined)
+        .catch(tell)
         .finally(() => this.#schedule());
     }, pauseMs);
   }
@@ -88,7 +89,7 @@ export class VerifierService {
   #hurry(): void {
     if (this.#hurried || this.#stop.signal.aborted) return;
     this.#hurried = true;
-    this.verify().catch(() => undefined);
+    this.verify().catch(tell);
   }
 
   /**
@@ -124,15 +125,21 @@ export class VerifierService {
         signal: this.#stop.signal,
         memory: this.#memory,
       });
-      this.history.add(report);
-      this.findings.note(report);
+      // First who listens: a disk that is full keeps nobody from hearing of it.
       this.metrics.record(report);
       this.#webhook?.notify(report);
+      this.history.add(report);
+      this.findings.note(report);
       return report;
     } finally {
       this.#running--;
     }
   }
+}
+
+/** Nobody waits for the answer of what was not asked for. */
+function tell(error: unknown): void {
+  process.stderr.write(`the report could not be stored: ${messageOf(error)}\n`);
 }
 
 /** Between two full verifications: at least `everyMs`, and so long that they take no more than their share of the time. */

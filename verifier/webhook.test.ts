@@ -4,7 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../fixtures/testing/test-folder.ts';
+import { parseConfig } from './config.ts';
 import type { Report } from './report.ts';
+import { VerifierService } from './service.ts';
 import type { Verdict } from './verdict.ts';
 import { type Notice, Webhook, type WebhookOptions } from './webhook.ts';
 
@@ -163,4 +165,22 @@ test('what goes wrong with one notice ends neither the verifier nor the next one
   expect(lines).toEqual(['webhook: TypeError']);
   await tell(webhook, 'FAIL');
   expect(own.changes()).toEqual([[null, 'FAIL']]);
+});
+
+test('where the reports cannot be stored, the receiver hears of the verdict all the same', async () => {
+  await using own = await receiver();
+  const stateDir = makeTestFolder();
+  const nowhere = 'postgres://postgres@127.0.0.1:9/none';
+  const config = parseConfig(
+    {
+      ...{ port: 0, stateDir, kafka: null, webhook: { url: own.url } },
+      ...{ source: { url: nowhere, slot: null }, sink: { url: nowhere } },
+    },
+    'test',
+  );
+  const service = new VerifierService(config, []);
+  mkdirSync(join(stateDir, 'reports.ndjson'));
+  await expect(service.verify(100)).rejects.toThrow(/EISDIR/);
+  await expect.poll(own.changes).toEqual([[null, 'INCONCLUSIVE']]);
+  await service.stop();
 });
