@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
 import { PROJECT_DIR } from '../../project.ts';
+import { until } from '../../runner/wait.ts';
 import { openExternal } from './control.ts';
 import { startTarget, type Target } from './testing/target.ts';
 
@@ -175,6 +176,29 @@ test('a run of which nothing could be run is no success', async () => {
   expect(run.exitCode).toBe(2);
   expect(heal.stderr).toContain('nothing to heal');
 });
+
+test('what a killed run has left paused is resumed by clean, before the record of it goes', async () => {
+  const run = execa(join(PROJECT_DIR, 'bin/cdc-lab'), 'run lag --seconds 600 --runtime external'.split(' '), {
+    ...{ cwd: folder, reject: false, env: target.env },
+  });
+  let said = '';
+  run.stderr?.on('data', (chunk) => {
+    said += String(chunk);
+  });
+  const tookEffect = async () => said.includes('pause-connector: took effect');
+  await until(tookEffect, { what: `the connector to be paused: ${said}`, withinMs: 120_000 });
+  const held = await lab('clean --runtime external');
+  expect(held.stderr).toContain('CDC-5112');
+  run.kill('SIGKILL');
+  await run;
+  expect((await lab('connectors --runtime external')).stdout).toContain('"PAUSED"');
+  const clean = await lab('clean --runtime external');
+  expect(clean.exitCode, clean.stderr).toBe(0);
+  expect(existsSync(join(folder, '.lab-external'))).toBe(false);
+  const { exitCode, stdout } = await lab('connectors --runtime external');
+  expect(stdout).not.toContain('"PAUSED"');
+  expect(exitCode).toBe(0);
+}, 300_000);
 
 test('in the folder of another lab nothing is started, stopped or removed', async () => {
   const other = join(folder, 'other');
