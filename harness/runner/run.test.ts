@@ -1,6 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Fault } from './fault.ts';
 import { type JournalEvent, readJournal } from './journal.ts';
@@ -223,6 +224,50 @@ describe('an interrupted run', () => {
     expect(world.log.at(-1)).toBe('heal');
     expect(new Set(world.disposed)).toEqual(new Set(world.created.map((spec) => spec.name)));
     expect(new UndoLog(dir).outstanding()).toEqual([]);
+  });
+});
+
+describe('a step that is given up', () => {
+  it('injects nothing any more where it was still observing', async () => {
+    const fault = fakeFault(world, {
+      observe: async () => {
+        interrupt.abort(new Interrupted('Ctrl-C'));
+        await sleep(20);
+        return {};
+      },
+    });
+    await expect(start({}, fault)).rejects.toBeInstanceOf(Interrupted);
+    await sleep(50);
+    expect(world.log).toEqual(['verify']);
+    expect(new UndoLog(dir).outstanding()).toEqual([]);
+  });
+
+  it('ends before the heal: an injection under way cannot overtake it', async () => {
+    const fault = fakeFault(world, {
+      inject: async () => {
+        interrupt.abort(new Interrupted('Ctrl-C'));
+        await sleep(50);
+        world.log.push('inject');
+        return {};
+      },
+    });
+    await expect(start({}, fault)).rejects.toBeInstanceOf(Interrupted);
+    expect(world.log).toEqual(['verify', 'inject', 'heal']);
+    expect(new UndoLog(dir).outstanding()).toEqual([]);
+  });
+
+  it('is healed, and stays in the undo log, where it does not end in time', async () => {
+    const never = Promise.withResolvers<Record<string, unknown>>();
+    const fault = fakeFault(world, { inject: () => never.promise });
+    const deadlinesMs = { ...scenario.deadlinesMs, inject: 100, heal: 100 };
+    const { results } = await start(
+      { plan: [{ scenario: { ...scenario, deadlinesMs }, variant: 'sound' }] },
+      fault,
+    );
+    expect(results[0]).toMatchObject({ verdict: 'INCONCLUSIVE', reason: expect.stringContaining('inject') });
+    expect(world.log).toEqual(['verify', 'heal']);
+    expect(new UndoLog(dir).outstanding()).toHaveLength(1);
+    never.resolve({});
   });
 });
 
