@@ -191,12 +191,12 @@ test('what a killed run has left paused is resumed by clean, before the record o
   expect(held.stderr).toContain('CDC-5112');
   run.kill('SIGKILL');
   await run;
-  expect((await lab('connectors --runtime external')).stdout).toContain('"PAUSED"');
+  expect((await lab('connectors --runtime external')).stdout).toContain('PAUSED');
   const clean = await lab('clean --runtime external');
   expect(clean.exitCode, clean.stderr).toBe(0);
   expect(existsSync(join(folder, '.lab-external'))).toBe(false);
   const { exitCode, stdout } = await lab('connectors --runtime external');
-  expect(stdout).not.toContain('"PAUSED"');
+  expect(stdout).not.toContain('PAUSED');
   expect(exitCode).toBe(0);
 }, 300_000);
 
