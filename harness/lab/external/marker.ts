@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
-import pg from 'pg';
+import type pg from 'pg';
 import { z } from 'zod';
+import { withDatabase } from '../../../fixtures/database.ts';
 import { urlWithSecrets } from '../../../verifier/connection/secret.ts';
 import type { Database } from '../../../verifier/postgres.ts';
 import { type ExternalConfig, postgresUrl } from './config.ts';
@@ -80,11 +81,5 @@ export async function onSource<T>(
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const connectionString = urlWithSecrets(postgresUrl(config.source), 'source.password');
-  const client = new pg.Client({ connectionString, application_name: 'cdc-lab-config' });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
+  return withDatabase({ connectionString, application_name: 'cdc-lab-config' }, work);
 }
