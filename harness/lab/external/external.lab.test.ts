@@ -226,3 +226,13 @@ test('the marker of another database permits nothing, and unmark takes it back',
   expect((await lab('config unmark')).exitCode).toBe(0);
   expect(await target.onSource(`SELECT 1 FROM pg_namespace WHERE nspname = 'cdc_lab'`)).toEqual([]);
 });
+
+test('a schema of the marker’s name that holds no marker is left by unmark', async () => {
+  await target.onSource('CREATE SCHEMA cdc_lab');
+  try {
+    expect((await lab('config unmark')).exitCode).toBe(0);
+    expect(await target.onSource(`SELECT 1 FROM pg_namespace WHERE nspname = 'cdc_lab'`)).toHaveLength(1);
+  } finally {
+    await target.onSource('DROP SCHEMA cdc_lab');
+  }
+});

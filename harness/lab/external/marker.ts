@@ -70,9 +70,16 @@ export async function writeMarker(config: ExternalConfig): Promise<Marker> {
   });
 }
 
-/** Takes the marker away; what else is in the schema keeps it there. */
+/**
+ * Takes the marker away, also one that came with a dump; what else is in the schema keeps it there. A schema of that
+ * name without a marker is somebody else's, and stays.
+ */
 export async function removeMarker(config: ExternalConfig): Promise<void> {
-  await onSource(config, (client) => client.query(`DROP SCHEMA IF EXISTS ${MARKER_SCHEMA}`));
+  await onSource(config, async (client) => {
+    const one = async (sql: string) => (await client.query(sql)).rows[0] ?? {};
+    if ((await readMarker({ one })).tag === 'unmarked') return;
+    await client.query(`DROP SCHEMA IF EXISTS ${MARKER_SCHEMA}`);
+  });
 }
 
 /** A connection to the source that may write. */
