@@ -3,6 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { holdLab } from '../lab/lock.ts';
+import { claimStateDir } from '../lab/state-dir.ts';
+import { NO_PORTS, RunFile } from '../runtimes/process/run-file.ts';
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 let dir: string;
@@ -66,6 +69,19 @@ describe('where no lab is up', () => {
   it('down and clean have nothing to do', async () => {
     expect((await cli('down')).exitCode).toBe(0);
     expect((await cli('clean')).exitCode).toBe(0);
+  });
+});
+
+describe('while another command changes the lab', () => {
+  it.each([['up'], ['down'], ['clean'], ['heal']])('%s is refused, and names it', async (command) => {
+    const stateDir = claimStateDir(path.join(dir, 'held'));
+    const run = { schemaVersion: 1, runId: 'held', createdAt: '2026-01-01T00:00:00Z' } as const;
+    new RunFile(stateDir).create({ ...run, ports: NO_PORTS, services: {}, instances: {} });
+    await using _held = await holdLab(stateDir);
+    const { exitCode, stderr } = await cli(command, '--dir', stateDir);
+    expect(exitCode).toBe(69);
+    expect(stderr).toContain(`is in use by pid ${process.pid}`);
+    expect(stderr).toContain('CDC-5112');
   });
 });
 

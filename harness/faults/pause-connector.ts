@@ -3,6 +3,9 @@ import { CRASH_POINTS } from '../../pipeline/contract/crash-points.ts';
 import { defineFault } from '../runner/fault.ts';
 import { until } from '../runner/wait.ts';
 
+/** A task that has failed is not paused: what it comes to is the verifier's to say. */
+const isResumed = (state: string): boolean => state === 'RUNNING' || state === 'FAILED';
+
 /**
  * Pauses a connector through the Connect REST API, as an operator would. With `at`, the pause comes while the task
  * waits at that crash point: at `sink.after-fetch` it has fetched records and applied none of them, which is the
@@ -57,16 +60,17 @@ export default defineFault({
   async heal({ access, signal, withinMs }, { connector, at }) {
     if (at !== undefined) await access.releaseCrashPoint(connector, at);
     const before = (await access.connectorStatus(connector)).connector.state;
-    if (before !== 'PAUSED')
-      return { said: `connector ${connector} was not paused`, evidence: { state: before } };
+    // Whatever it says: Connect answers 202 to a pause that has yet to come, and this one comes after it.
     await access.resumeConnector(connector);
-    const state = await until(
+    const states = await until(
       async () => {
-        const status = await access.connectorStatus(connector);
-        return status.tasks.every((task) => task.state === 'RUNNING') ? status.connector.state : undefined;
+        const { connector: own, tasks } = await access.connectorStatus(connector);
+        const seen = [own.state, ...tasks.map((task) => task.state)];
+        return seen.every(isResumed) ? seen : undefined;
       },
       { what: `connector ${connector} to be RUNNING`, withinMs, signal },
     );
-    return { said: `resumed connector ${connector}`, evidence: { before, state } };
+    const said = before === 'PAUSED' ? '' : `, which said it was ${before}`;
+    return { said: `resumed connector ${connector}${said}`, evidence: { before, states } };
   },
 });

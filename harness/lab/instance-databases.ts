@@ -1,4 +1,5 @@
-import pg from 'pg';
+import type pg from 'pg';
+import { withDatabase } from '../../fixtures/database.ts';
 import { applySchema } from '../../fixtures/schema/schema.ts';
 import { seedRows } from '../../fixtures/schema/seed.ts';
 import { waitUntil } from '../runtimes/wait.ts';
@@ -90,17 +91,11 @@ export async function dropSlots(client: pg.Client, database: string): Promise<vo
 }
 
 /** A connection for one piece of work. */
-export async function withClient<T>(
+function withClient<T>(
   port: number,
   database: string,
   password: string,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const client = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', database, password });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
+  return withDatabase({ host: '127.0.0.1', port, user: 'postgres', database, password }, work);
 }

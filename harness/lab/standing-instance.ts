@@ -41,18 +41,41 @@ export async function buildInstance(
   const plan = planOf(context, record);
   const services = prepareProcesses(plan, record.spec, stateDir);
   const sinks = [services.sink, ...services.moreSinks];
-  const source = createSourceDatabase(plan, record.spec, password);
-  const sink = createSinkDatabase(plan, password);
-  await settleAll<unknown>([
-    Promise.all([source, runtime.launch(services.capture, signal)]).then(() =>
-      startConnector(plan, record.spec, 'source', signal),
-    ),
-    ...sinks.map((service) => Promise.all([sink, runtime.launch(service, signal)])),
-    Promise.all([source, sink]).then(() => runtime.launch(services.verifier, signal)),
-  ]);
+  await makeAtOnce({
+    source: createSourceDatabase(plan, record.spec, password),
+    sink: createSinkDatabase(plan, password),
+    workers: [runtime.launch(services.capture, signal), ...sinks.map((one) => runtime.launch(one, signal))],
+    startCapture: () => startConnector(plan, record.spec, 'source', signal),
+    startVerifier: () => runtime.launch(services.verifier, signal),
+  });
   // After the capture: it makes the topics.
   await startConnector(plan, record.spec, 'sink', signal);
   await markReady(context, plan.name);
+}
+
+export interface Parts {
+  /** Databases. */
+  readonly source: Promise<void>;
+  readonly sink: Promise<void>;
+  /** That of the capture first. */
+  readonly workers: readonly [Promise<unknown>, ...Promise<unknown>[]];
+  readonly startCapture: () => Promise<void>;
+  readonly startVerifier: () => Promise<unknown>;
+}
+
+/**
+ * The capture starts when its database and its worker stand, the verifier when both databases do. Where one part fails,
+ * every other that is under way ends first: whoever drops the instance would not see what comes after.
+ */
+export async function makeAtOnce(parts: Parts): Promise<void> {
+  const { source, sink, workers } = parts;
+  await settleAll<unknown>([
+    source,
+    sink,
+    ...workers,
+    Promise.all([source, workers[0]]).then(parts.startCapture),
+    Promise.all([source, sink]).then(parts.startVerifier),
+  ]);
 }
 
 /** As {@link buildInstance}: what the lab's pipeline would do, the one of that file does, or its sink half. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Client } from 'pg';
+import type { Client } from 'pg';
+import { connectTo } from '../../fixtures/database.ts';
 import type { ConnectClient } from '../connect/client.ts';
 import { dropSlots } from '../lab/instance-databases.ts';
 import { waitUntil } from '../runtimes/wait.ts';
@@ -211,12 +212,6 @@ async function failures({ engines }: Parity): Promise<string[]> {
     }
   }
   return found;
-}
-
-async function connectTo(url: string): Promise<Client & AsyncDisposable> {
-  const client = new Client(url);
-  await client.connect();
-  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
 }
 
 async function cleanUp(admin: Client, id: string): Promise<void> {

@@ -8,7 +8,7 @@ export interface Variant {
   /** Captured tables beside the marker; default: {@link USUAL}. */
   readonly tables?: readonly string[];
   /** What is done once the connectors run. */
-  readonly after?: 'restart' | 'recreate';
+  readonly after?: 'restart';
   /** Nothing is streamed, so the marker never comes. */
   readonly streams?: false;
 }

@@ -1,7 +1,7 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { Multiplexer, type Reporter, type ReporterOptions } from '../runner/reporter.ts';
 import { type RunResult, runJsonSchema, runResultSchema, type VariantResult } from '../runner/result.ts';
 import { finding } from '../runner/testing/fake-lab.ts';
@@ -101,6 +101,15 @@ describe('a variant that was not run', () => {
     expect(xml).toContain('skipped="1"');
     expect(xml).toContain(`<skipped message="${reason}"/>`);
   });
+});
+
+test('the terminal reporter tells of a pipeline that could not be dropped', () => {
+  const err = new Text();
+  const stderr = err as unknown as NodeJS.WritableStream;
+  const started = terminal.create({ file: null, stdout: stderr, stderr, live: false });
+  started.on({ t: 'drop-failed', at: '', runId: 'r', instance: 'lag-sound-1', error: 'the server is gone' });
+  expect(err.text).toContain('lag-sound-1 could not be dropped');
+  expect(err.text).toContain('the server is gone');
 });
 
 describe('the JSON reporter', () => {

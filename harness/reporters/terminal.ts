@@ -26,6 +26,8 @@ function progressOf(event: JournalEvent): string | undefined {
       return `verifier: ${event.verdict}`;
     case 'kept':
       return `kept ${event.instance}: ${event.inspect}`;
+    case 'drop-failed':
+      return `${event.instance} could not be dropped, the next up tries again: ${event.error}`;
     default:
       return undefined;
   }

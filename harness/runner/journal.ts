@@ -42,6 +42,7 @@ export type JournalEntry =
   | { readonly t: 'verification'; readonly verdict: Verdict; readonly report: Report }
   | { readonly t: 'clause'; readonly why: string; readonly holds: boolean; readonly detail: Evidence }
   | { readonly t: 'kept'; readonly instance: string; readonly inspect: string }
+  | { readonly t: 'drop-failed'; readonly instance: string; readonly error: string }
   | { readonly t: 'variant-ended'; readonly result: VariantResult }
   | { readonly t: 'interrupted'; readonly by: string }
   | { readonly t: 'reporter-failed'; readonly reporter: string; readonly error: string };

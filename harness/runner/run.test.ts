@@ -1,7 +1,9 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Instance, InstanceSpec, Lab } from '../lab/instance.ts';
 import type { Fault } from './fault.ts';
 import { type JournalEvent, readJournal } from './journal.ts';
 import { runResultSchema } from './result.ts';
@@ -24,7 +26,11 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
-function start(options: Partial<RunOptions> = {}, fault: Fault = fakeFault(world)) {
+function start(
+  options: Partial<RunOptions> = {},
+  fault: Fault = fakeFault(world),
+  lab: Lab = world.lab(dir),
+) {
   return runAll(
     {
       plan: [{ scenario, variant: 'sound' }],
@@ -37,7 +43,7 @@ function start(options: Partial<RunOptions> = {}, fault: Fault = fakeFault(world
       ...options,
     },
     {
-      lab: world.lab(dir),
+      lab,
       openAccess: world.access,
       loadFault: async () => fault,
       listen: (event) => events.push(event),
@@ -223,6 +229,78 @@ describe('an interrupted run', () => {
     expect(world.log.at(-1)).toBe('heal');
     expect(new Set(world.disposed)).toEqual(new Set(world.created.map((spec) => spec.name)));
     expect(new UndoLog(dir).outstanding()).toEqual([]);
+  });
+});
+
+describe('a pipeline that cannot be dropped', () => {
+  const dropless = () => {
+    const lab = world.lab(dir);
+    const createInstance = async (spec: InstanceSpec): Promise<Instance> => ({
+      ...(await lab.createInstance(spec)),
+      [Symbol.asyncDispose]: () => Promise.reject(new Error('the server is gone')),
+    });
+    return { ...lab, createInstance };
+  };
+  const told = () => events.filter((event) => event.t === 'drop-failed');
+
+  it('is told, and fails the run', async () => {
+    await expect(start({}, fakeFault(world), dropless())).rejects.toThrow('the server is gone');
+    expect(told()).toMatchObject([{ instance: world.created[0]?.name, error: 'the server is gone' }]);
+  });
+
+  it('is told after an interrupt, too, which it does not hide', async () => {
+    const fault = fakeFault(world, {
+      inject: async () => {
+        interrupt.abort(new Interrupted('Ctrl-C'));
+        return {};
+      },
+    });
+    await expect(start({}, fault, dropless())).rejects.toBeInstanceOf(Interrupted);
+    expect(told()).toMatchObject([{ instance: world.created[0]?.name, error: 'the server is gone' }]);
+  });
+});
+
+describe('a step that is given up', () => {
+  it('injects nothing any more where it was still observing', async () => {
+    const fault = fakeFault(world, {
+      observe: async () => {
+        interrupt.abort(new Interrupted('Ctrl-C'));
+        await sleep(20);
+        return {};
+      },
+    });
+    await expect(start({}, fault)).rejects.toBeInstanceOf(Interrupted);
+    await sleep(50);
+    expect(world.log).toEqual(['verify']);
+    expect(new UndoLog(dir).outstanding()).toEqual([]);
+  });
+
+  it('ends before the heal: an injection under way cannot overtake it', async () => {
+    const fault = fakeFault(world, {
+      inject: async () => {
+        interrupt.abort(new Interrupted('Ctrl-C'));
+        await sleep(50);
+        world.log.push('inject');
+        return {};
+      },
+    });
+    await expect(start({}, fault)).rejects.toBeInstanceOf(Interrupted);
+    expect(world.log).toEqual(['verify', 'inject', 'heal']);
+    expect(new UndoLog(dir).outstanding()).toEqual([]);
+  });
+
+  it('is healed, and stays in the undo log, where it does not end in time', async () => {
+    const never = Promise.withResolvers<Record<string, unknown>>();
+    const fault = fakeFault(world, { inject: () => never.promise });
+    const deadlinesMs = { ...scenario.deadlinesMs, inject: 100, heal: 100 };
+    const { results } = await start(
+      { plan: [{ scenario: { ...scenario, deadlinesMs }, variant: 'sound' }] },
+      fault,
+    );
+    expect(results[0]).toMatchObject({ verdict: 'INCONCLUSIVE', reason: expect.stringContaining('inject') });
+    expect(world.log).toEqual(['verify', 'heal']);
+    expect(new UndoLog(dir).outstanding()).toHaveLength(1);
+    never.resolve({});
   });
 });
 

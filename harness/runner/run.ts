@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { messageOf } from '../../pipeline/contract/errors.ts';
 import { type ConnectTuning, type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
 import type { Instance, Lab } from '../lab/instance.ts';
 import type { Access } from './access.ts';
@@ -148,8 +149,12 @@ async function runPlans(
   const prepared = new Map<VariantPlan, Promise<Instance>>();
   const disposals: Promise<void>[] = [];
   const retire = (instance: Instance): void => {
-    const disposal = instance[Symbol.asyncDispose]();
-    // Reported at the end, with the others.
+    const disposal = instance[Symbol.asyncDispose]().catch((error: unknown) => {
+      // Told at once: after an interrupt nothing else tells it.
+      journal.write({ t: 'drop-failed', instance: instance.name, error: messageOf(error) });
+      throw error;
+    });
+    // Thrown at the end, with the others.
     disposal.catch(() => undefined);
     disposals.push(disposal);
   };

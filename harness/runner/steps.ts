@@ -32,6 +32,9 @@ export interface StepDeps {
   readonly noOp: boolean;
 }
 
+/** Longer than a request to a worker, shorter than one waits after Ctrl-C. */
+const STEP_ENDS_WITHIN_MS = 20_000;
+
 interface Injected {
   readonly id: string;
   readonly name: string;
@@ -44,6 +47,8 @@ export class Steps {
   readonly #deps: StepDeps;
   readonly #workloads = new Map<string, StartedWorkload>();
   readonly #injected: Injected[] = [];
+  /** Settles when the last step has ended, which may be long after its caller has given it up. */
+  #underWay: Promise<unknown> = Promise.resolve();
   /** Per fault, what was seen: the `proof` of the result. */
   readonly evidence: Record<string, Evidence> = {};
   readonly proven: string[] = [];
@@ -73,7 +78,13 @@ export class Steps {
   }
 
   /** @throws NotProvenError, or the error of a wait that was in vain. */
-  async run(step: Step, signal: AbortSignal, withinMs: number): Promise<void> {
+  run(step: Step, signal: AbortSignal, withinMs: number): Promise<void> {
+    const work = this.#do(step, signal, withinMs);
+    this.#underWay = work.catch(() => undefined);
+    return work;
+  }
+
+  async #do(step: Step, signal: AbortSignal, withinMs: number): Promise<void> {
     switch (step.do) {
       case 'fault':
         return this.#inject(step.fault, step.with, signal, withinMs);
@@ -105,9 +116,14 @@ export class Steps {
     }
   }
 
-  /** Heals what was injected, latest first, and goes on past a heal that fails; the failures are returned. */
+  /**
+   * Heals what was injected, latest first, and goes on past a heal that fails; the failures are returned.
+   * A step that was given up ends before: what it injects after the heal would stay. Where it does not end in time, what
+   * is healed stays in the undo log, for the next command to heal again.
+   */
   async healAll(signal: AbortSignal, withinMs: number): Promise<unknown[]> {
-    const failures: unknown[] = [];
+    const failures = await this.#underWayEnds(signal, Math.min(withinMs, STEP_ENDS_WITHIN_MS));
+    const overtaken = failures.length > 0;
     for (const injected of this.#injected.splice(0).reverse()) {
       const { id, name, fault, params } = injected;
       try {
@@ -115,7 +131,7 @@ export class Steps {
         const healed = await withDeadline(`${name} to heal`, withinMs, signal, (inner) =>
           fault.heal({ ...context, signal: inner }, params),
         );
-        this.#deps.undo.done(id);
+        if (!overtaken) this.#deps.undo.done(id);
         this.healed.push(healed.said);
         this.#deps.journal.write({ t: 'fault-healed', fault: name, ...healed });
       } catch (error) {
@@ -124,6 +140,17 @@ export class Steps {
       }
     }
     return failures;
+  }
+
+  /** The failure, where the step that was given up goes on for longer than that. */
+  async #underWayEnds(signal: AbortSignal, withinMs: number): Promise<unknown[]> {
+    try {
+      await withDeadline('the step that was given up to end', withinMs, signal, () => this.#underWay);
+      return [];
+    } catch (error) {
+      this.#note('a step that was given up goes on', { error: messageOf(error) });
+      return [error];
+    }
   }
 
   /** Until everything written by now is past the slot and past the consumer group. */
@@ -197,6 +224,8 @@ export class Steps {
     const params = fault.params.parse(given);
     const context = this.#context(signal, withinMs);
     const before = await fault.observe(context, params);
+    // Given up meanwhile: the heal may be over, and would know nothing of it.
+    signal.throwIfAborted();
     const id = randomUUID();
     undo.pending({ id, instance: instance.name, fault: name, params });
     this.#injected.push({ id, name, fault, params });

@@ -1,6 +1,7 @@
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
 import { z } from 'zod';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
+import { isPlainText } from './http.ts';
 import { pemFile } from './pem.ts';
 import { lookAtPort } from './refusal.ts';
 import { secretSchema, withSecrets } from './secret.ts';
@@ -61,6 +62,9 @@ export const kafkaSchema = z
     const asked = sasl.tokenUrl !== null && sasl.clientId !== null && sasl.clientSecret !== null;
     if ((sasl.token === null) !== asked) {
       refuse(['sasl'], 'OAUTHBEARER needs either token, or tokenUrl with clientId and clientSecret');
+    }
+    if (asked && isPlainText(sasl.tokenUrl ?? '')) {
+      refuse(['sasl', 'tokenUrl'], 'http sends clientSecret as it is: it needs https');
     }
   });
 export type KafkaConnection = z.infer<typeof kafkaSchema>;

@@ -1,3 +1,5 @@
+import { holdLab } from '../../lab/lock.ts';
+import { findStateDir } from '../../lab/state-dir.ts';
 import { replayUndo } from '../../runner/replay-undo.ts';
 import { startIfDown } from '../../runner/services.ts';
 import type { ServiceKind } from '../../runtimes/runtime.ts';
@@ -12,9 +14,15 @@ const ORDER: readonly (readonly ServiceKind[])[] = [
   ['workload'],
 ];
 
-/** Undoes what is in the undo log, then starts what is dead and lets go on what is paused. */
+/**
+ * Starts what is dead, lets go on what is paused, then undoes what is in the undo log.
+ * @throws LabError CDC-5112 while another command changes the lab: what is broken then may be meant to be.
+ */
 export async function heal(context: CliContext): Promise<number> {
   const lab = await openLab(context);
+  // Around somebody else's pipeline there is no folder before the first run.
+  const stateDir = findStateDir(lab.dir);
+  await using _held = stateDir === undefined ? null : await holdLab(stateDir);
   const said: string[] = [];
   const services = await lab.runtime.services();
   const broken = services.filter(

@@ -1,5 +1,6 @@
 import type { EnginePair } from '../../lab/engines.ts';
 import type { Lab } from '../../lab/instance.ts';
+import { holdLab } from '../../lab/lock.ts';
 import { replayUndo } from '../../runner/replay-undo.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
@@ -20,7 +21,7 @@ export async function up(context: CliContext, options: Record<string, unknown>):
     progress: (step) => say(context, `  ${step}`),
     signal: context.signal,
   });
-  for (const said of await replayUndo(lab, context.signal)) say(context, `  ${said}`);
+  for (const said of await healLeft(context, lab)) say(context, `  ${said}`);
   const services = await lab.runtime.services();
   if (context.json) {
     printJson(context, { schemaVersion: 1, dir: lab.dir, services });
@@ -33,6 +34,12 @@ export async function up(context: CliContext, options: Record<string, unknown>):
   );
   say(context, 'cdc-lab trigger restart; cdc-lab down stops it all.');
   return EXIT.ok;
+}
+
+/** Holding the lab: what a run that has begun meanwhile injects is its own to undo. */
+async function healLeft(context: CliContext, lab: Lab): Promise<readonly string[]> {
+  await using _held = await holdLab(lab.dir);
+  return await replayUndo(lab, context.signal);
 }
 
 /** None where neither is asked for: a pipeline that stands keeps its own. */

@@ -1,6 +1,7 @@
 import { createInterface } from 'node:readline/promises';
 import { execa } from 'execa';
-import pg from 'pg';
+import type pg from 'pg';
+import { connectTo } from '../../../fixtures/database.ts';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import { urlWithSecrets } from '../../../verifier/connection/secret.ts';
@@ -29,19 +30,14 @@ export async function sql(
     const { exitCode } = await execa('psql', [url], { stdio: 'inherit', reject: false });
     return exitCode ?? EXIT.failed;
   }
-  const client = new pg.Client({
+  await using client = await connectTo({
     connectionString: urlWithSecrets(url, `${side}.password`),
     application_name: 'cdc-lab-sql',
     ...(reach?.readOnly === true ? { options: '-c default_transaction_read_only=on' } : {}),
   });
-  await client.connect();
-  try {
-    if (statement !== undefined) return await once(context, client, statement);
-    await prompt(context, client, side);
-    return EXIT.ok;
-  } finally {
-    await client.end();
-  }
+  if (statement !== undefined) return await once(context, client, statement);
+  await prompt(context, client, side);
+  return EXIT.ok;
 }
 
 async function hasPsql(): Promise<boolean> {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import pg from 'pg';
+import type pg from 'pg';
 import { expect } from 'vitest';
 import { z } from 'zod';
+import { connectTo } from '../../../fixtures/database.ts';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
 import type { CrashPoint } from '../../../pipeline/contract/crash-points.ts';
 import type { Report } from '../../../verifier/report.ts';
@@ -127,12 +128,8 @@ class LiveDrill implements Drill {
     return this.access.query('sink', sql, params);
   }
 
-  async connection(side: Side): Promise<pg.Client & AsyncDisposable> {
-    const client = new pg.Client({
-      connectionString: side === 'source' ? this.instance.sourceUrl : this.instance.sinkUrl,
-    });
-    await client.connect();
-    return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
+  connection(side: Side): Promise<pg.Client & AsyncDisposable> {
+    return connectTo(side === 'source' ? this.instance.sourceUrl : this.instance.sinkUrl);
   }
 
   async underLoad(seed: number, work: () => Promise<void>): Promise<Report> {

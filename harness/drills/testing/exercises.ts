@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import pg from 'pg';
+import { withDatabase } from '../../../fixtures/database.ts';
 import type { Exercise } from '../../../fixtures/defects/expected.ts';
 import { CRASH_POINTS } from '../../../pipeline/contract/crash-points.ts';
 import type { Instance, WorkloadSpec } from '../../lab/instance.ts';
@@ -20,13 +20,9 @@ export interface Exercised {
 
 /** Does these things to the source one after another. What is committed may still be on its way afterwards. */
 export async function exercise(at: Exercised, exercises: readonly Exercise[]): Promise<void> {
-  const client = new pg.Client({ connectionString: at.instance.sourceUrl });
-  await client.connect();
-  try {
+  await withDatabase(at.instance.sourceUrl, async (client) => {
     for (const name of exercises) await EXERCISES[name](at, (sql) => client.query(sql));
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** Several statements in one text are one transaction. */

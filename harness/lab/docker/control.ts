@@ -20,7 +20,7 @@ import { stopServices } from '../stop-services.ts';
 import { type DockerLabContext, giveToContainers, projectOf, readRun, standingFolder } from './context.ts';
 import { DockerLab } from './docker-lab.ts';
 import { dropInstance, planOf } from './instance.ts';
-import { recordStanding, startStanding } from './standing.ts';
+import { forgetUnfinished, recordStanding, standingRecord, startStanding } from './standing.ts';
 
 /** Labs of containers. `up`, `down` and `clean` exclude each other per folder; `open` looks only. */
 export const dockerLabControl: LabControl = { up, down, clean, open };
@@ -36,12 +36,14 @@ async function up(options: UpOptions): Promise<Lab> {
   const context = await contextOf(stateDir, runFile);
   options.progress(`a Docker engine answers; Compose ${version}`);
   const before = new Map((await context.runtime.services()).map(({ name, state }) => [name, state]));
+  const stood = standingRecord(context);
   try {
     if (before.size === 0) checkDisk(stateDir);
     await bringUp(context, options);
     return new DockerLab(context);
   } catch (error) {
-    // Nothing half started: what ran before goes on, what this call started ends.
+    // Nothing half started: what ran before goes on, what this call wrote down and started ends.
+    await forgetUnfinished(context, stood);
     const started = (await context.runtime.services()).filter(
       ({ name, state }) => state !== 'stopped' && before.get(name) !== 'running',
     );

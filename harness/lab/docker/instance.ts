@@ -9,7 +9,7 @@ import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../inst
 import { type InstancePlan, planInstance } from '../instance-plan.ts';
 import { prepareProcesses } from '../instance-processes.ts';
 import { dropTopicsAndGroup } from '../instance-topics.ts';
-import { settleAll } from '../standing-instance.ts';
+import { makeAtOnce, settleAll } from '../standing-instance.ts';
 import { connectContainer } from './connect.ts';
 import { type DockerLabContext, giveToContainers } from './context.ts';
 import { containerOf, inNetwork, openToNetwork, POSTGRES_PORT } from './services.ts';
@@ -55,15 +55,13 @@ export async function buildInstance(
   mkdirSync(plan.dir, { recursive: true });
   const containers = containersOf(context, plan, spec);
   giveToContainers(plan.dir);
-  const source = createSourceDatabase(plan, spec, password);
-  const sink = createSinkDatabase(plan, password);
-  await settleAll<unknown>([
-    Promise.all([source, launch(runtime, containers.capture, signal)]).then(() =>
-      startConnector(plan, spec, 'source', signal),
-    ),
-    Promise.all([sink, launch(runtime, containers.sink, signal)]),
-    Promise.all([source, sink]).then(() => launch(runtime, containers.verifier, signal)),
-  ]);
+  await makeAtOnce({
+    source: createSourceDatabase(plan, spec, password),
+    sink: createSinkDatabase(plan, password),
+    workers: [launch(runtime, containers.capture, signal), launch(runtime, containers.sink, signal)],
+    startCapture: () => startConnector(plan, spec, 'source', signal),
+    startVerifier: () => launch(runtime, containers.verifier, signal),
+  });
   // After the capture: it makes the topics.
   await startConnector(plan, spec, 'sink', signal);
   await context.runFile.update((run) => {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import pg from 'pg';
 import { z } from 'zod';
 import { loadConnector } from '../../../fixtures/connectors/load.ts';
+import { withDatabase } from '../../../fixtures/database.ts';
 import { applySchema } from '../../../fixtures/schema/schema.ts';
 import { seedRows } from '../../../fixtures/schema/seed.ts';
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
@@ -41,9 +41,7 @@ function setting(name: string, otherwise: string): string {
 /** In one transaction: who is killed half way leaves nothing. */
 async function loadSource(engines: EnginePair): Promise<string> {
   const { sourceHost: host, sourcePort: port, sourceDatabase: database } = VALUES;
-  const client = new pg.Client({ host, port, user: 'postgres', database });
-  await client.connect();
-  try {
+  return await withDatabase({ host, port, user: 'postgres', database }, async (client) => {
     await client.query('BEGIN');
     await applySchema(client);
     const { rows } = await client.query('SELECT 1 FROM customers LIMIT 1');
@@ -54,9 +52,7 @@ async function loadSource(engines: EnginePair): Promise<string> {
     for (const statement of wishes) await client.query(statement);
     await client.query('COMMIT');
     return empty ? `schema is there, ${wanted} rows a table` : 'schema and rows are there';
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 async function register(role: 'source' | 'sink', url: string, engines: EnginePair): Promise<string> {

@@ -1,3 +1,4 @@
+import type { InstanceRecord } from '../../runtimes/process/run-file.ts';
 import type { UpOptions } from '../instance.ts';
 import { LAB_INSTANCE, recordInstance } from '../record-instance.ts';
 import { refuseOtherPipeline } from '../refuse-other-pipeline.ts';
@@ -11,7 +12,7 @@ import { planOf } from './instance.ts';
  * @throws LabError CDC-5144 where one of other engines stands.
  */
 export async function recordStanding(
-  { runFile, stateDir }: DockerLabContext,
+  { runFile, stateDir }: Pick<DockerLabContext, 'runFile' | 'stateDir'>,
   options: UpOptions,
 ): Promise<void> {
   const record = readRun(runFile).instances[LAB_INSTANCE];
@@ -20,6 +21,26 @@ export async function recordStanding(
     return;
   }
   await recordInstance(runFile, standingSpec(options));
+}
+
+/** The record that stands, where one does: what a failed `up` goes back to. */
+export function standingRecord({ runFile }: Pick<DockerLabContext, 'runFile'>): InstanceRecord | undefined {
+  return runFile.read()?.instances[LAB_INSTANCE];
+}
+
+/**
+ * After an `up` that failed: a record that it made itself, and whose pipeline never stood, must not hinder one of other
+ * engines.
+ * @param before What {@link standingRecord} said when it began.
+ */
+export async function forgetUnfinished(
+  { runFile }: Pick<DockerLabContext, 'runFile'>,
+  before: InstanceRecord | undefined,
+): Promise<void> {
+  if (before !== undefined) return;
+  await runFile.update((run) => {
+    if (run.instances[LAB_INSTANCE]?.state !== 'ready') delete run.instances[LAB_INSTANCE];
+  });
 }
 
 /** Waits until all of it answers, and starts a workload where one is asked for and none writes. */

@@ -27,6 +27,8 @@ const whole: ExternalConfigInput = {
   topicPrefix: 'shop',
 };
 
+const LOGIN = { username: 'lab', password: '${env:REGISTRY_PASSWORD}' };
+
 /** A copy with something else at a path. */
 function changed(path: string, value: unknown): unknown {
   const copy = structuredClone(whole) as Record<string, unknown>;
@@ -62,6 +64,17 @@ test.each([
   ['kafka.tls.ca', 'none.pem', 'kafka.tls.ca: The certificate or key'],
   ['tables', ['orders'], 'tables.0: a table is written as schema.table'],
   ['connect.url', 'https://lab:secret@connect.test', 'connect.url: a URL holds no login here'],
+  ['connect.url', 'nonsense', 'connect.url: must be a URL of http or https'],
+  ['connect.url', 'http://connect.test', 'connect.url: http sends the password as it is: it needs https'],
+  ['connect.url', 'http://127.0.0.1.test', 'connect.url: http sends the password as it is'],
+  ['connect.url', 'http://127.0.0.1:8083', ''],
+  ['connect.url', 'http://localhost:8083', ''],
+  ['connect.url', 'http://[::1]:8083', ''],
+  ['connectors.sink.url', 'http://other.test', 'connectors.sink.url: http sends the password as it is'],
+  ['connectors.source.url', 'http://127.0.0.1:8084', ''],
+  ['connect', { url: 'http://connect.test' }, ''],
+  ['registry', { url: 'http://registry.test' }, ''],
+  ['registry', { ...LOGIN, url: 'http://registry.test' }, 'registry.url: http sends the password as it is'],
   ['connect.password', null, 'connect.password: username and password go together'],
 ])('%s = %j is refused with its path, where it is a mistake', (path, value, said) => {
   if (said === '') expect(() => parse(changed(path, value))).not.toThrow();
@@ -88,6 +101,16 @@ test('PLAIN and OAUTHBEARER without TLS are refused: they send the secret as it 
   expect(() => parse(changed('kafka', kafka))).toThrow(
     'kafka.sasl: PLAIN sends the secret as it is: it needs tls',
   );
+});
+
+test('a client secret is not sent to a token endpoint over HTTP', () => {
+  const asked = { clientId: 'lab', clientSecret: '${env:X}' };
+  const sasl = (tokenUrl: string) => ({ mechanism: 'OAUTHBEARER', tokenUrl, ...asked });
+  expect(() => parse(changed('kafka.sasl', sasl('http://login.test/token')))).toThrow(
+    'kafka.sasl.tokenUrl: http sends clientSecret as it is: it needs https',
+  );
+  for (const url of ['https://login.test/token', 'http://127.0.0.1:9000/token'])
+    expect(() => parse(changed('kafka.sasl', sasl(url)))).not.toThrow();
 });
 
 test('a file in TypeScript is read as it is', async () => {

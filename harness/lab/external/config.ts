@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isPlainText } from '../../../verifier/connection/http.ts';
 import { kafkaSchema } from '../../../verifier/connection/kafka.ts';
 import { secretSchema } from '../../../verifier/connection/secret.ts';
 import { SINK_ENGINES, SOURCE_ENGINES } from '../engines.ts';
@@ -8,7 +9,7 @@ const file = z.string().min(1);
 const table = z.string().regex(/^[^.]+\.[^.]+$/, 'a table is written as schema.table');
 /** A URL without a login: that is `username` and `password`. */
 const webUrl = z
-  .url({ protocol: /^https?$/, error: 'must be a URL of http or https' })
+  .url({ protocol: /^https?$/, error: 'must be a URL of http or https', abort: true })
   .refine((text) => new URL(text).username === '' && new URL(text).password === '', {
     error: 'a URL holds no login here: write username and password beside it',
   });
@@ -54,7 +55,11 @@ const httpShape = {
   ca: file.nullable().default(null),
 };
 
-const httpSchema = z.strictObject(httpShape).superRefine(({ username, password }, context) => {
+const NO_TLS = 'http sends the password as it is: it needs https';
+
+const httpSchema = z.strictObject(httpShape).superRefine(({ url, username, password }, context) => {
+  if (password !== null && isPlainText(url))
+    context.addIssue({ code: 'custom', path: ['url'], message: NO_TLS });
   if ((username === null) === (password === null)) return;
   const path = [username === null ? 'username' : 'password'];
   context.addIssue({ code: 'custom', path, message: 'username and password go together' });
@@ -66,8 +71,7 @@ const connectorSchema = z.strictObject({
   url: webUrl.nullable().default(null),
 });
 
-/** `cdc-lab.config.json`, or the default export of `cdc-lab.config.ts`. Paths count from the file's folder. */
-export const externalSchema = z.strictObject({
+const externalShape = {
   $schema: z.string().optional(),
   source: z
     .strictObject({
@@ -110,7 +114,19 @@ export const externalSchema = z.strictObject({
   columnMap: z.record(table, z.record(name, name)).default({}),
   /** Hosts, databases and slots that look like production and are yours to break, each by its name. */
   owned: z.array(name).default([]),
-});
+};
+
+/** `cdc-lab.config.json`, or the default export of `cdc-lab.config.ts`. Paths count from the file's folder. */
+export const externalSchema = z
+  .strictObject(externalShape)
+  .superRefine(({ connect, connectors }, context) => {
+    if (connect.password === null) return;
+    for (const role of ['source', 'sink'] as const) {
+      const { url } = connectors[role];
+      if (url === null || !isPlainText(url)) continue;
+      context.addIssue({ code: 'custom', path: ['connectors', role, 'url'], message: NO_TLS });
+    }
+  });
 export type ExternalConfig = z.infer<typeof externalSchema>;
 export type Postgres = z.infer<z.ZodObject<typeof postgresShape>>;
 export type HttpService = z.infer<typeof httpSchema>;

@@ -1,8 +1,13 @@
 import { rmSync } from 'node:fs';
+import { LabError } from '../../../pipeline/contract/errors.ts';
 import { Database } from '../../../verifier/postgres.ts';
+import { replayUndo } from '../../runner/replay-undo.ts';
+import { UndoLog } from '../../runner/undo.ts';
+import type { Proof } from '../../runtimes/runtime.ts';
 import { refuseCluster } from '../brokers.ts';
 import { otherRuntime, runtimeIn } from '../choose-control.ts';
 import type { Lab, LabControl } from '../instance.ts';
+import { holdLab } from '../lock.ts';
 import { settleAll } from '../standing-instance.ts';
 import { findStateDir } from '../state-dir.ts';
 import { type ExternalConfig, postgresUrl } from './config.ts';
@@ -35,14 +40,16 @@ export function externalControl(target: ExternalTarget): LabControl {
     async down(dir) {
       const stateDir = ownFolder(dir);
       if (stateDir === undefined) return [];
-      const { runtime } = ownProcesses(stateDir, '');
-      const left = (await runtime.services()).filter(({ state }) => state !== 'stopped' && state !== 'dead');
-      return settleAll(left.map(({ name }) => runtime.stop(name)));
+      await using _held = await holdLab(stateDir);
+      return await stopOwn(stateDir);
     },
     async clean(dir) {
-      await this.down(dir);
       const stateDir = ownFolder(dir);
-      if (stateDir !== undefined) rmSync(stateDir, { recursive: true, force: true });
+      if (stateDir === undefined) return;
+      await using _held = await holdLab(stateDir);
+      await stopOwn(stateDir);
+      await undoWhatIsLeft(target, stateDir);
+      rmSync(stateDir, { recursive: true, force: true });
     },
     open: (dir): Promise<Lab> => openExternal(target, dir),
   };
@@ -52,7 +59,39 @@ export function externalControl(target: ExternalTarget): LabControl {
 function ownFolder(dir: string): string | undefined {
   const there = runtimeIn(dir);
   if (there !== undefined && there !== 'external') throw otherRuntime(dir, there, 'external');
-  return there === undefined ? undefined : findStateDir(dir);
+  return findStateDir(dir);
+}
+
+/** Stops the lab's own workloads; one that has no record, for its starter was killed, is killed. */
+async function stopOwn(stateDir: string): Promise<readonly Proof[]> {
+  if (runtimeIn(stateDir) === undefined) return [];
+  const { runtime } = ownProcesses(stateDir, '');
+  await runtime.killUnrecorded();
+  const left = (await runtime.services()).filter(({ state }) => state !== 'stopped' && state !== 'dead');
+  return await settleAll(left.map(({ name }) => runtime.stop(name)));
+}
+
+/**
+ * Heals what a killed run has left broken at the target: with the folder goes the only record of it.
+ * @throws LabError CDC-5404 where that cannot be done.
+ */
+async function undoWhatIsLeft(target: ExternalTarget, stateDir: string): Promise<void> {
+  const undo = new UndoLog(stateDir);
+  const left = undo.outstanding();
+  if (left.length === 0) return;
+  try {
+    await replayUndo(await openExternal(target, stateDir), new AbortController().signal);
+  } catch (cause) {
+    const what = left.map(({ fault }) => fault).join(', ');
+    throw new LabError(
+      'CDC-5404',
+      `What a run has left broken cannot be undone (${what}): nothing is removed.`,
+      {
+        remedy: `Have the target answer, and clean again; or undo it by hand, and remove ${undo.file}.`,
+        cause,
+      },
+    );
+  }
 }
 
 /** @throws LabError where one of its services does not answer, or refuses us: with the reason. */

@@ -4,6 +4,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
 import { PROJECT_DIR } from '../../project.ts';
+import { until } from '../../runner/wait.ts';
 import { openExternal } from './control.ts';
 import { startTarget, type Target } from './testing/target.ts';
 
@@ -176,6 +177,29 @@ test('a run of which nothing could be run is no success', async () => {
   expect(heal.stderr).toContain('nothing to heal');
 });
 
+test('what a killed run has left paused is resumed by clean, before the record of it goes', async () => {
+  const run = execa(join(PROJECT_DIR, 'bin/cdc-lab'), 'run lag --seconds 600 --runtime external'.split(' '), {
+    ...{ cwd: folder, reject: false, env: target.env },
+  });
+  let said = '';
+  run.stderr?.on('data', (chunk) => {
+    said += String(chunk);
+  });
+  const tookEffect = async () => said.includes('pause-connector: took effect');
+  await until(tookEffect, { what: `the connector to be paused: ${said}`, withinMs: 120_000 });
+  const held = await lab('clean --runtime external');
+  expect(held.stderr).toContain('CDC-5112');
+  run.kill('SIGKILL');
+  await run;
+  expect((await lab('connectors --runtime external')).stdout).toContain('PAUSED');
+  const clean = await lab('clean --runtime external');
+  expect(clean.exitCode, clean.stderr).toBe(0);
+  expect(existsSync(join(folder, '.lab-external'))).toBe(false);
+  const { exitCode, stdout } = await lab('connectors --runtime external');
+  expect(stdout).not.toContain('PAUSED');
+  expect(exitCode).toBe(0);
+}, 300_000);
+
 test('in the folder of another lab nothing is started, stopped or removed', async () => {
   const other = join(folder, 'other');
   mkdirSync(other);
@@ -201,4 +225,14 @@ test('the marker of another database permits nothing, and unmark takes it back',
   expect(run.exitCode).toBe(64);
   expect((await lab('config unmark')).exitCode).toBe(0);
   expect(await target.onSource(`SELECT 1 FROM pg_namespace WHERE nspname = 'cdc_lab'`)).toEqual([]);
+});
+
+test('a schema of the marker’s name that holds no marker is left by unmark', async () => {
+  await target.onSource('CREATE SCHEMA cdc_lab');
+  try {
+    expect((await lab('config unmark')).exitCode).toBe(0);
+    expect(await target.onSource(`SELECT 1 FROM pg_namespace WHERE nspname = 'cdc_lab'`)).toHaveLength(1);
+  } finally {
+    await target.onSource('DROP SCHEMA cdc_lab');
+  }
 });

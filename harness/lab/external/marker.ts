@@ -1,6 +1,7 @@
 import { userInfo } from 'node:os';
-import pg from 'pg';
+import type pg from 'pg';
 import { z } from 'zod';
+import { withDatabase } from '../../../fixtures/database.ts';
 import { urlWithSecrets } from '../../../verifier/connection/secret.ts';
 import type { Database } from '../../../verifier/postgres.ts';
 import { type ExternalConfig, postgresUrl } from './config.ts';
@@ -69,9 +70,16 @@ export async function writeMarker(config: ExternalConfig): Promise<Marker> {
   });
 }
 
-/** Takes the marker away; what else is in the schema keeps it there. */
+/**
+ * Takes the marker away, also one that came with a dump; what else is in the schema keeps it there. A schema of that
+ * name without a marker is somebody else's, and stays.
+ */
 export async function removeMarker(config: ExternalConfig): Promise<void> {
-  await onSource(config, (client) => client.query(`DROP SCHEMA IF EXISTS ${MARKER_SCHEMA}`));
+  await onSource(config, async (client) => {
+    const one = async (sql: string) => (await client.query(sql)).rows[0] ?? {};
+    if ((await readMarker({ one })).tag === 'unmarked') return;
+    await client.query(`DROP SCHEMA IF EXISTS ${MARKER_SCHEMA}`);
+  });
 }
 
 /** A connection to the source that may write. */
@@ -80,11 +88,5 @@ export async function onSource<T>(
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const connectionString = urlWithSecrets(postgresUrl(config.source), 'source.password');
-  const client = new pg.Client({ connectionString, application_name: 'cdc-lab-config' });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
+  return withDatabase({ connectionString, application_name: 'cdc-lab-config' }, work);
 }

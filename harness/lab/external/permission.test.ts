@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { ExternalConfigInput } from './config.ts';
 import { parseExternalConfig } from './config-file.ts';
-import { mustBeOwned, objections } from './permission.ts';
+import { mustBeOwned, objections, serviceBehind } from './permission.ts';
 
 const MARKER = { cdcLab: 1, database: 'shop', systemIdentifier: '7', by: 'me', at: '2026-01-01T00:00:00Z' };
 
@@ -74,6 +74,28 @@ test.each([
     expect(await said(configOf({ ...change, owned }), marked, 'shop')).toBe('');
   },
 );
+
+test('an alias is followed to the managed host, over several others, and in no circle for ever', async () => {
+  const aliases: Record<string, string> = {
+    'db.test': 'db.internal.test',
+    'db.internal.test': 'writer.test',
+    'writer.test': 'a.rds.amazonaws.com',
+    'left.test': 'right.test',
+    'right.test': 'left.test',
+  };
+  const asked: string[] = [];
+  const resolve = async (name: string) => {
+    asked.push(name);
+    const to = aliases[name];
+    if (to === undefined) throw new Error('ENODATA');
+    return [to];
+  };
+  expect(await serviceBehind('db.test', resolve)).toMatch(/RDS/);
+  expect(await serviceBehind('own.test', resolve)).toBeNull();
+  asked.length = 0;
+  expect(await serviceBehind('left.test', resolve)).toBeNull();
+  expect(asked).toHaveLength(8);
+});
 
 test('what sounds like production is refused by its name', async () => {
   const sink = { host: '127.0.0.1', database: 'dwh_prod', user: 'lab' };

@@ -57,6 +57,8 @@ export function mustBeOwned(found: readonly Objection[]): void {
 }
 
 const RESOLVE_MS = 2_000;
+/** As far as resolvers follow a chain themselves. */
+const ALIAS_HOPS = 8;
 const NAME_IT = 'If it is yours to break, write its name under `owned` in the configuration.';
 
 async function hostObjections(config: ExternalConfig): Promise<Objection[]> {
@@ -77,12 +79,26 @@ function hostsOf(config: ExternalConfig): Set<string> {
   return new Set([config.source.host, config.sink.host, ...brokers, ...urls]);
 }
 
-/** A name of one's own may be an alias of a managed host. Where the resolver tells of none, there is none to be seen. */
-async function serviceBehind(host: string): Promise<string | null> {
+type ResolveCname = (name: string) => Promise<readonly string[]>;
+
+/**
+ * A name of one's own may be an alias of a managed host, or of another alias of one. Where the resolver tells of none,
+ * there is none to be seen.
+ */
+export async function serviceBehind(
+  host: string,
+  resolveCname: ResolveCname = (name) => new Resolver({ timeout: RESOLVE_MS, tries: 1 }).resolveCname(name),
+): Promise<string | null> {
   if (isIP(host.replace(/^\[|\]$/g, '')) !== 0 || host === 'localhost') return null;
-  const resolver = new Resolver({ timeout: RESOLVE_MS, tries: 1 });
-  const aliases = await resolver.resolveCname(host).catch((): string[] => []);
-  return aliases.map(managedService).find((service) => service !== null) ?? null;
+  let name: string | undefined = host;
+  for (let hop = 0; hop < ALIAS_HOPS && name !== undefined; hop++) {
+    const aliases: readonly string[] = await resolveCname(name).catch(() => []);
+    const service = aliases.map(managedService).find((found) => found !== null);
+    if (service !== undefined) return service;
+    // A name is an alias of one other.
+    name = aliases[0];
+  }
+  return null;
 }
 
 function nameObjections({ source, sink, owned }: ExternalConfig): Objection[] {

@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeEach, expect, test } from 'vitest';
+import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
+import { UndoLog } from '../../runner/undo.ts';
+import { markerOf } from '../../runtimes/process/spawn.ts';
+import { claimStateDir } from '../state-dir.ts';
+import { externalControl } from './control.ts';
+import { ownProcesses } from './own-processes.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = claimStateDir(join(makeTestFolder(), 'lab'));
+});
+
+/** Of a target that nobody can reach: the file that describes it is not there. */
+const control = externalControl({ config: join(import.meta.dirname, 'none.json'), own: null });
+
+/** A process that says one line. */
+async function started(child: ChildProcess): Promise<ChildProcess> {
+  await once(child.stdout ?? child, 'data');
+  return child;
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  const exit = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exit;
+}
+
+test('down and clean are refused while a run holds the lab', async () => {
+  ownProcesses(dir, '');
+  const script = join(import.meta.dirname, '../testing/hold-lab.ts');
+  const holder = await started(
+    spawn(process.execPath, [script, dir], { stdio: ['ignore', 'pipe', 'inherit'] }),
+  );
+  try {
+    await expect(control.down(dir)).rejects.toMatchObject({ code: 'CDC-5112' });
+    await expect(control.clean(dir)).rejects.toMatchObject({ code: 'CDC-5112' });
+    expect(existsSync(join(dir, 'run.json'))).toBe(true);
+  } finally {
+    await killed(holder);
+  }
+  await control.clean(dir);
+  expect(existsSync(dir)).toBe(false);
+});
+
+test.each(['down', 'clean'] as const)(
+  '%s ends a workload whose starter died before its record',
+  async (name) => {
+    ownProcesses(dir, '');
+    const workload = await started(
+      spawn('sh', ['-c', 'echo up; exec sleep 600'], {
+        env: { ...process.env, ...markerOf(dir, 'workload@lab') },
+        stdio: ['ignore', 'pipe', 'inherit'],
+      }),
+    );
+    const exit = once(workload, 'exit');
+    try {
+      await control[name](dir);
+      expect((await exit)[1]).toBe('SIGKILL');
+    } finally {
+      workload.kill('SIGKILL');
+    }
+  },
+  20_000,
+);
+
+test('clean removes nothing while something is broken that it cannot undo', async () => {
+  const undo = new UndoLog(dir);
+  undo.pending({ id: 'a', instance: 'lag', fault: 'pause-connector', params: { connector: 'sink' } });
+  await expect(control.clean(dir)).rejects.toMatchObject({
+    code: 'CDC-5404',
+    message: expect.stringContaining('pause-connector'),
+    remedy: expect.stringContaining(undo.file),
+  });
+  expect(undo.outstanding()).toHaveLength(1);
+  undo.done('a');
+  await control.clean(dir);
+  expect(existsSync(dir)).toBe(false);
+});
+
+test('a folder of somebody else is left alone', async () => {
+  const other = makeTestFolder();
+  writeFileSync(join(other, 'letter.txt'), 'mine');
+  await expect(control.clean(other)).rejects.toMatchObject({ code: 'CDC-5120' });
+  expect(existsSync(join(other, 'letter.txt'))).toBe(true);
+});
