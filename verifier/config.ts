@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 import { nearest } from '../pipeline/contract/nearest.ts';
+import { isPlainText } from './connection/http.ts';
 import { kafkaSchema } from './connection/kafka.ts';
 import { secretSchema } from './connection/secret.ts';
 
-const connectorSchema = z.strictObject({
+const connectorShape = {
   name: z.string().min(1),
   /** Base URL of the worker's REST API. */
   url: z.url(),
@@ -19,6 +20,14 @@ const connectorSchema = z.strictObject({
     .default(null),
   /** PEM file of the authorities that may have signed the worker's certificate; null: those that Node.js trusts. */
   ca: z.string().min(1).nullable().default(null),
+};
+const connectorSchema = z.strictObject(connectorShape).superRefine(({ auth, url, otherUrls }, context) => {
+  if (auth === null) return;
+  for (const [i, at] of [url, ...otherUrls].entries()) {
+    const path = i === 0 ? ['url'] : ['otherUrls', i - 1];
+    const message = 'http sends the password as it is: it needs https';
+    if (isPlainText(at)) context.addIssue({ code: 'custom', path, message });
+  }
 });
 
 const thresholdsSchema = z.strictObject({
@@ -196,7 +205,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   source: Object.keys(configSchema.shape.source.shape),
   sink: Object.keys(configSchema.shape.sink.shape),
   kafka: Object.keys(kafkaSchema.shape),
-  connectors: Object.keys(connectorSchema.shape),
+  connectors: Object.keys(connectorShape),
   thresholds: Object.keys(thresholdsSchema.shape),
   findings: Object.keys(findingsSchema.shape),
   adaptive: Object.keys(adaptiveSchema.shape),

@@ -29,6 +29,19 @@ test('an unknown key is refused by its path, with the nearest known one', () => 
   );
 });
 
+test('a password that would go to another machine as it is is refused', () => {
+  const auth = { username: 'lab', password: '${env:SECRET}' };
+  const at =
+    (url: string, otherUrls: string[] = []) =>
+    () =>
+      parseConfig({ ...raw('x'), connectors: [{ name: 's', type: 'sink', url, otherUrls, auth }] }, 'f.json');
+  expect(at('http://connect:8083')).toThrow(/connectors\.0\.url: http sends the password as it is/);
+  expect(at('https://connect:8083', ['http://connect:8084'])).toThrow(
+    /connectors\.0\.otherUrls\.0: http sends/,
+  );
+  expect(at('https://connect:8083', ['http://127.0.0.1:8084'])).not.toThrow();
+});
+
 test('the history outlives the verifier, keeps the newest, and leaves out a line that a kill has torn', () => {
   const dir = makeTestFolder();
   const first = new History(dir, 3);

@@ -88,3 +88,8 @@ test('a folder of somebody else is left alone', async () => {
   await expect(control.clean(other)).rejects.toMatchObject({ code: 'CDC-5120' });
   expect(existsSync(join(other, 'letter.txt'))).toBe(true);
 });
+
+test('the folder of another runtime is no place to look at this target from', async () => {
+  writeFileSync(join(dir, 'run.json'), JSON.stringify({ runtime: 'docker' }));
+  await expect(control.open(dir)).rejects.toMatchObject({ code: 'CDC-5210' });
+});

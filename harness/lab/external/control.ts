@@ -51,7 +51,11 @@ export function externalControl(target: ExternalTarget): LabControl {
       await undoWhatIsLeft(target, stateDir);
       rmSync(stateDir, { recursive: true, force: true });
     },
-    open: (dir): Promise<Lab> => openExternal(target, dir),
+    async open(dir): Promise<Lab> {
+      // What another lab has left broken is not for this target to heal.
+      ownFolder(dir);
+      return await openExternal(target, dir);
+    },
   };
 }
 
