@@ -4,7 +4,7 @@ import { readCatalogues, settledCatalogues, topicsOf } from './catalogues.ts';
 import type { Catalogues } from './check.ts';
 import { finding } from './check.ts';
 import { keyOf, pairTables, type TablePair } from './compare/pairing.ts';
-import { settle, type WrongClass, type WrongRow } from './compare/settle.ts';
+import { type PassFence, settle, type WrongClass, type WrongRow } from './compare/settle.ts';
 import type { VerifierConfig } from './config.ts';
 import { OpenConnections } from './connections.ts';
 import { carriesKey, type Relation, readRelations } from './exact/relations.ts';
@@ -203,7 +203,7 @@ export class ChangeWatch {
   ): Promise<readonly Finding[]> {
     const [source, sink] = [await connections.source(), await connections.sink()];
     const passFence = () => this.#passFence(connections, catalogues);
-    const looked = await this.#chosen(connections, catalogues, touched);
+    const looked = await this.#chosen(connections, catalogues, touched, passFence);
     const suspected = looked.map(({ pair, keys }) => ({ pair, suspects: [...keys.keys()] }));
     const answers = await settle(source, sink, suspected, {
       rounds: ROUNDS,
@@ -224,10 +224,10 @@ export class ChangeWatch {
     connections: OpenConnections,
     catalogues: Catalogues,
     touched: Touched,
+    passFence: PassFence,
   ): Promise<readonly Looked[]> {
     const source = await connections.source();
     const expected = catalogues.expected.filter(({ id }) => touched.tables.has(id));
-    const passFence = () => this.#passFence(connections, catalogues);
     const { copies } = await settledCatalogues(this.#config, connections, passFence, {
       ...catalogues,
       expected,

@@ -2,33 +2,34 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 import { nearest } from '../pipeline/contract/nearest.ts';
-import { isPlainText } from './connection/http.ts';
+import { plainTextProblem } from './connection/http.ts';
 import { kafkaSchema } from './connection/kafka.ts';
 import { secretSchema } from './connection/secret.ts';
 
-const connectorShape = {
-  name: z.string().min(1),
-  /** Base URL of the worker's REST API. */
-  url: z.url(),
-  /** Of further workers of the same Connect cluster: any of them answers where that one does not. */
-  otherUrls: z.array(z.url()).default([]),
-  type: z.enum(['source', 'sink']),
-  /** HTTP basic authentication, where the worker asks for it. */
-  auth: z
-    .strictObject({ username: z.string().min(1), password: secretSchema })
-    .nullable()
-    .default(null),
-  /** PEM file of the authorities that may have signed the worker's certificate; null: those that Node.js trusts. */
-  ca: z.string().min(1).nullable().default(null),
-};
-const connectorSchema = z.strictObject(connectorShape).superRefine(({ auth, url, otherUrls }, context) => {
-  if (auth === null) return;
-  for (const [i, at] of [url, ...otherUrls].entries()) {
-    const path = i === 0 ? ['url'] : ['otherUrls', i - 1];
-    const message = 'http sends the password as it is: it needs https';
-    if (isPlainText(at)) context.addIssue({ code: 'custom', path, message });
-  }
-});
+const connectorSchema = z
+  .strictObject({
+    name: z.string().min(1),
+    /** Base URL of the worker's REST API. */
+    url: z.url(),
+    /** Of further workers of the same Connect cluster: any of them answers where that one does not. */
+    otherUrls: z.array(z.url()).default([]),
+    type: z.enum(['source', 'sink']),
+    /** HTTP basic authentication, where the worker asks for it. */
+    auth: z
+      .strictObject({ username: z.string().min(1), password: secretSchema })
+      .nullable()
+      .default(null),
+    /** PEM file of the authorities that may have signed the worker's certificate; null: those that Node.js trusts. */
+    ca: z.string().min(1).nullable().default(null),
+  })
+  .superRefine(({ auth, url, otherUrls }, context) => {
+    if (auth === null) return;
+    for (const [i, at] of [url, ...otherUrls].entries()) {
+      const path = i === 0 ? ['url'] : ['otherUrls', i - 1];
+      const message = plainTextProblem(at);
+      if (message !== null) context.addIssue({ code: 'custom', path, message });
+    }
+  });
 
 const thresholdsSchema = z.strictObject({
   /** An alert (WARN) above so many events behind. */
@@ -205,7 +206,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   source: Object.keys(configSchema.shape.source.shape),
   sink: Object.keys(configSchema.shape.sink.shape),
   kafka: Object.keys(kafkaSchema.shape),
-  connectors: Object.keys(connectorShape),
+  connectors: Object.keys(connectorSchema.shape),
   thresholds: Object.keys(thresholdsSchema.shape),
   findings: Object.keys(findingsSchema.shape),
   adaptive: Object.keys(adaptiveSchema.shape),

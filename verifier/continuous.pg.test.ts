@@ -19,6 +19,15 @@ async function serviceOf(pair: DatabasePair, stateDir: string, own: Partial<Veri
   const service = new VerifierService(parseConfig(raw, 'test'), await loadChecks());
   return Object.assign(service, { [Symbol.asyncDispose]: () => service.stop() });
 }
+const watching = (service: VerifierService) =>
+  expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+/** A service that sees every change from now on. */
+async function watchingService(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}) {
+  const service = await serviceOf(pair, makeTestFolder(), { adaptive: { touchedEveryMs: 100 }, ...own });
+  service.start();
+  await watching(service);
+  return service;
+}
 const lives = (service: VerifierService) =>
   service.findings.list().map(({ check, state, rounds, first }) => [check, state, rounds, first?.key.id]);
 
@@ -74,9 +83,7 @@ test('a changed key is looked at at once, long before the next full verification
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const adaptive = { touchedEveryMs: 100, share: 0.5 };
-  await using service = await serviceOf(pair, makeTestFolder(), { everyMs: 3_600_000, adaptive });
-  service.start();
-  await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+  await using service = await watchingService(pair, { everyMs: 3_600_000, adaptive });
   // Right in the sink before it is written at the source: nothing to find.
   await pair.onSink(`INSERT INTO items VALUES (200, 'new', 1)`);
   await pair.onSource(`INSERT INTO items VALUES (200, 'new', 1)`);
@@ -118,8 +125,6 @@ test('where the watch breaks, a full verification makes up for what went by unse
   await expect.poll(slots, { timeout: 30_000 }).toBe(0);
 });
 
-const watching = (service: VerifierService) =>
-  expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
 const wrongIn = (service: VerifierService, table: string) =>
   service.findings
     .list()
@@ -130,9 +135,7 @@ const wrongIn = (service: VerifierService, table: string) =>
 test('a TRUNCATE, or a table that was made since, begins the watch anew', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
-  await using service = await serviceOf(pair, makeTestFolder(), { adaptive: { touchedEveryMs: 100 } });
-  service.start();
-  await watching(service);
+  await using service = await watchingService(pair);
   await pair.onSink('TRUNCATE items');
   await pair.onSource('TRUNCATE items');
   await expect.poll(() => service.history.last?.verdict, { timeout: 30_000 }).toBe('PASS');
@@ -157,9 +160,7 @@ test('a TRUNCATE, or a table that was made since, begins the watch anew', async 
 test('a column that was added since begins the watch anew, and is compared', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
-  await using service = await serviceOf(pair, makeTestFolder(), { adaptive: { touchedEveryMs: 100 } });
-  service.start();
-  await watching(service);
+  await using service = await watchingService(pair);
   await pair.onBoth('ALTER TABLE items ADD COLUMN extra text');
   await pair.onSource(`UPDATE items SET extra = 'lost' WHERE id = 7`);
   await expect
@@ -171,10 +172,7 @@ test('tables that are not verified, generated columns, and tables without a key 
   await using pair = await databasePair();
   await pair.onBoth(`${ITEMS}; CREATE TABLE left_out (id int PRIMARY KEY); CREATE TABLE keyless (id int);
     CREATE TABLE sums (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED)`);
-  const own = { adaptive: { touchedEveryMs: 100 }, excludeTables: ['public.left_out'] };
-  await using service = await serviceOf(pair, makeTestFolder(), own);
-  service.start();
-  await watching(service);
+  await using service = await watchingService(pair, { excludeTables: ['public.left_out'] });
   const write = `INSERT INTO left_out VALUES (1); TRUNCATE left_out; INSERT INTO keyless VALUES (1);
     INSERT INTO sums VALUES (1)`;
   await pair.onBoth(write);
@@ -234,9 +232,7 @@ test('keys whose fence is not passed are looked at again, as many as fit; what d
 test('the slot of the watch holds back no WAL: it follows what is written', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
-  await using service = await serviceOf(pair, makeTestFolder(), { adaptive: { touchedEveryMs: 100 } });
-  service.start();
-  await expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
+  await using _service = await watchingService(pair);
   await pair.onBoth(`INSERT INTO items VALUES (900, 'a', 1)`);
   const { lsn } = await pair.source.one('SELECT pg_current_wal_insert_lsn()::text AS lsn');
   const follows = async () => {

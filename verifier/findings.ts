@@ -242,8 +242,9 @@ function named(
     }),
   );
   const all = [...before, ...others];
-  let beyond = all.length - MOST_EXAMPLES;
-  return all.filter(({ healedAt }) => healedAt === null || beyond-- <= 0).slice(0, MOST_EXAMPLES);
+  const healed = all.filter(({ healedAt }) => healedAt !== null);
+  const leftOut = new Set(healed.slice(0, Math.max(0, all.length - MOST_EXAMPLES)));
+  return all.filter((example) => !leftOut.has(example)).slice(0, MOST_EXAMPLES);
 }
 
 /** What tells two examples apart: the key, or the columns where a column is what is wrong. */

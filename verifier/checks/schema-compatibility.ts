@@ -57,9 +57,8 @@ function absentColumns(table: Table, copy: Table, content: TableContent | undefi
 }
 
 function drifts(table: Table, copy: Table): Finding[] {
-  const held = copy.columns.map((column) => column.name);
   const problems = table.generated
-    .filter((column) => held.includes(column))
+    .filter((column) => holds(copy, column))
     .map((column): [string, string] => [
       column,
       'is generated at the source, and was not compared with what the sink holds',
@@ -88,6 +87,10 @@ function drifts(table: Table, copy: Table): Finding[] {
   );
 }
 
+function holds({ columns }: Table, column: string): boolean {
+  return columns.some(({ name: held }) => held === column);
+}
+
 function namesOf({ columns, generated }: Table): ReadonlySet<string> {
   return new Set([...columns.map(({ name: column }) => column), ...generated]);
 }
@@ -106,7 +109,7 @@ function compatibleDrifts(table: Table, copy: Table): string[] {
     })
     .map(({ name: column }) => `the copy of ${table.id} has column ${column}, the source has not`);
   const generated = table.generated
-    .filter((column) => !copy.columns.some(({ name: held }) => held === column))
+    .filter((column) => !holds(copy, column))
     .map((column) => `column ${column} of ${table.id} is generated at the source, and not compared`);
   return [...wider, ...more, ...generated];
 }

@@ -58,7 +58,7 @@ function canonicalText(at: string, own: Column, other: Column): string {
     return own.type === 'timestamp' ? plain(`${at} AT TIME ZONE 'UTC'`) : plain(at);
   }
   if (own.type !== other.type && pair.includes('bpchar')) return `rtrim(${at}::text, ' ') COLLATE "C"`;
-  if (pair.includes('float8') && pair.includes('numeric')) return plain(`${at}::float8`);
+  if (has('float8', 'numeric')) return plain(`${at}::float8`);
   if (has('float4', 'float8')) return plain(asFloat4(at));
   return plain(at);
 }

@@ -48,11 +48,11 @@ export function reasonOf(error: unknown): unknown {
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
-/** Whether what is sent there crosses a network as it is. */
-export function isPlainText(url: string): boolean {
-  if (!URL.canParse(url)) return false;
-  const { protocol, hostname } = new URL(url);
-  return protocol === 'http:' && !LOOPBACK.test(hostname);
+/** Why a secret may not be sent there: it would cross a network as it is. Null where it may. */
+export function plainTextProblem(url: string, secret = 'the password'): string | null {
+  const parsed = URL.parse(url);
+  if (parsed?.protocol !== 'http:' || LOOPBACK.test(parsed.hostname)) return null;
+  return `http sends ${secret} as it is: it needs https`;
 }
 
 /** `Authorization` of RFC 7617. */

@@ -1,7 +1,7 @@
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
 import { z } from 'zod';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
-import { isPlainText } from './http.ts';
+import { plainTextProblem } from './http.ts';
 import { pemFile } from './pem.ts';
 import { lookAtPort } from './refusal.ts';
 import { secretSchema, withSecrets } from './secret.ts';
@@ -63,9 +63,8 @@ export const kafkaSchema = z
     if ((sasl.token === null) !== asked) {
       refuse(['sasl'], 'OAUTHBEARER needs either token, or tokenUrl with clientId and clientSecret');
     }
-    if (asked && isPlainText(sasl.tokenUrl ?? '')) {
-      refuse(['sasl', 'tokenUrl'], 'http sends clientSecret as it is: it needs https');
-    }
+    const problem = asked ? plainTextProblem(sasl.tokenUrl ?? '', 'clientSecret') : null;
+    if (problem !== null) refuse(['sasl', 'tokenUrl'], problem);
   });
 export type KafkaConnection = z.infer<typeof kafkaSchema>;
 

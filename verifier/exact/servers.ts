@@ -15,11 +15,17 @@ const SAMPLE = `
          (ROW(1.10::numeric, '1 month'::interval, 'a,"b'::text, NULL::text, ''::text, 0.1::float8)::text) AS hash
   FROM generate_series(0, 99) n`;
 
+/** @throws where a comparison of the two would mean nothing. */
+export async function mustBeComparable(source: Database, sink: Database): Promise<void> {
+  await mustBeTwo(source, sink);
+  await mustHashAlike(source, sink);
+}
+
 /**
  * Two servers of other versions, or on other hardware, might hash one text differently, and two encodings spell one
  * text in different bytes; then no sum of hashes means anything. @throws where they do.
  */
-export async function mustHashAlike(source: Database, sink: Database): Promise<void> {
+async function mustHashAlike(source: Database, sink: Database): Promise<void> {
   const encoding = `SELECT current_setting('server_encoding') AS name`;
   const [{ name: from }, { name: to }] = await Promise.all([source.one(encoding), sink.one(encoding)]);
   if (from !== to) throw new Error(`the source's encoding is ${from} and the sink's is ${to}`);

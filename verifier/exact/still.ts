@@ -6,7 +6,7 @@ import { type Boundary, boundaryAfter } from '../compare/ranges.ts';
 import { readCatalogue, type Table } from '../observe/catalogue.ts';
 import type { Database } from '../postgres.ts';
 import { type Answer, compareInParts, type Outcome } from './run.ts';
-import { mustBeTwo, mustHashAlike } from './servers.ts';
+import { mustBeComparable } from './servers.ts';
 import { compareTouched, type DigestedComparison, type Part, type Sums } from './table.ts';
 import { beginBounded, type Copy, copyOf, NotExact, type Snapshot } from './window.ts';
 
@@ -42,8 +42,7 @@ export async function compareStill(
   options: StillOptions,
 ): Promise<StillOutcome> {
   const { quietMs, signal } = options;
-  await mustBeTwo(source, sink);
-  await mustHashAlike(source, sink);
+  await mustBeComparable(source, sink);
   const tally = { windows: 0, parts: 0, longestSnapshotMs: 0 };
   const read = async (open: readonly Copy[]): Promise<ReadonlyMap<string, Answer>> => {
     const outcome = await compareInParts(open, () => StillSnapshot.open(source, sink, options), {

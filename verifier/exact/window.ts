@@ -10,7 +10,7 @@ import { type CopyShape, reshaped } from '../observe/copy-shape.ts';
 import { Database } from '../postgres.ts';
 import { type Relation, readRelations } from './relations.ts';
 import { OwnSlot } from './replication.ts';
-import { encodingProblem, mustBeTwo, mustHashAlike } from './servers.ts';
+import { encodingProblem, mustBeComparable } from './servers.ts';
 import { compareTouched, type DigestedComparison, type Part } from './table.ts';
 import { TooMuchTouched, Touched, type TouchedLimits } from './touched.ts';
 
@@ -112,8 +112,7 @@ export class ExactWindow implements Snapshot {
     if (unreadable !== null) throw new NotExact(unreadable, { mayPass: false });
     // Before the slot is made: from then on time is short.
     const [source, sink] = [await connect('source'), await connect('sink')];
-    await mustBeTwo(control, sink);
-    await mustHashAlike(control, sink);
+    await mustBeComparable(control, sink);
     const deadline = new Deadline(options.snapshotBoundMs);
     const slot = stack.use(await ownSlot(control, options));
     await beginBounded(source, options.snapshotBoundMs);

@@ -2,7 +2,7 @@ import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import type { Hop } from '../report.ts';
 import type { Verdict } from '../verdict.ts';
 import { type FatedRecord, isOlder } from './fates.ts';
-import { type LedgerCommit, placeOf, type RowLife, type StandingRow } from './life.ts';
+import { isOfSecondReading, type LedgerCommit, placeOf, type RowLife, type StandingRow } from './life.ts';
 
 /** What became of the row, in one sentence. */
 export interface Conclusion {
@@ -36,7 +36,8 @@ export function conclude(life: RowLife, fates: readonly FatedRecord[]): Conclusi
   const lost = lostAtSource(life, last, fates);
   if (lost !== null) return lost;
   if (life.sink.rows.length > 1) return duplicated(life);
-  const target = targetOf({ ...life, source: readingBeside(life) }, last, fates);
+  const isSecond = isOfSecondReading(life.sink.rows[0], life.sourceAfter);
+  const target = targetOf({ ...life, source: isSecond ? life.sourceAfter : life.source }, last, fates);
   if (target.row === null) return concludeGone(life, target, fates);
   return concludeAlive(life, target, fates);
 }
@@ -79,12 +80,6 @@ function isRemovedSince(life: RowLife, last: LedgerCommit, fates: readonly Fated
 /** The 32 bits that an event has of it. */
 function shortXid({ xid }: LedgerCommit): number {
   return Number(BigInt.asUintN(32, BigInt(xid)));
-}
-
-/** The source was read twice: the sink is held against what was read second where it shows that version. */
-function readingBeside({ source, sourceAfter, sink }: RowLife): RowLife['source'] {
-  const held = sink?.rows[0]?.version ?? null;
-  return held !== null && held === sourceAfter?.version ? sourceAfter : source;
 }
 
 function duplicated({ sink }: RowLife): Conclusion {

@@ -128,3 +128,12 @@ export interface RowLife {
 export function placeOf(record: Pick<LifeRecord, 'partition' | 'offset'>): string {
   return `${record.partition}@${record.offset}`;
 }
+
+/** The source was read before and after the sink: whether the sink's row is to be held against what was read second. */
+export function isOfSecondReading(
+  sink: StandingRow | undefined,
+  after: StandingRow | null | undefined,
+): boolean {
+  const held = sink?.version ?? null;
+  return held !== null && held === after?.version;
+}

@@ -4,7 +4,7 @@ import { pairTables } from '../compare/pairing.ts';
 import { relationOf, type Table } from '../observe/catalogue.ts';
 import { type Database, ident, type Row } from '../postgres.ts';
 import { NoSuchRowError } from './key.ts';
-import type { SinkState, StandingRow } from './life.ts';
+import { isOfSecondReading, type SinkState, type StandingRow } from './life.ts';
 
 type Key = Readonly<Record<string, string>>;
 
@@ -91,17 +91,15 @@ function picked(row: Row, names: readonly string[]): Record<string, string | nul
 }
 
 /**
- * Columns of the source whose values the sink's row does not have; of none where a side has no row, or several. The
- * source was read before and after the sink: the sink's row is held against what was read second where it has that
- * version.
+ * Columns of the source whose values the sink's row does not have; of none where a side has no row, or several. Which
+ * reading of the source counts, {@link isOfSecondReading} says.
  */
 export function differingColumns(
   { before, after }: { readonly before: RowReading | undefined; readonly after: RowReading | undefined },
   sink: readonly RowReading[],
 ): readonly string[] {
   const [theirs] = sink;
-  const held = theirs?.row.version ?? null;
-  const ours = held !== null && held === after?.row.version ? after : before;
+  const ours = isOfSecondReading(theirs?.row, after?.row) ? after : before;
   if (ours === undefined || theirs === undefined || sink.length > 1) return [];
   // A column that the sink lacks has lost every value but NULL.
   return Object.keys(ours.texts).filter((name) => (theirs.texts[name] ?? null) !== ours.texts[name]);

@@ -100,10 +100,8 @@ export async function readCatalogue(database: Database): Promise<ReadonlyMap<str
   const tables = new Map<string, Table>();
   for (const row of await database.query(TABLES_SQL)) {
     const id = `${row.schema}.${row.name}`;
-    const [generated = [], rest = []] = ['true', 'false'].map((is) =>
-      columns.get(id)?.filter((column) => column.is_generated === is),
-    );
-    const own = rest.map(columnOf);
+    const all = columns.get(id) ?? [];
+    const own = all.filter((column) => column.is_generated === 'false').map(columnOf);
     tables.set(id, {
       schema: row.schema ?? '',
       name: row.name ?? '',
@@ -113,7 +111,7 @@ export async function readCatalogue(database: Database): Promise<ReadonlyMap<str
       estimatedRows: Number(row.rows),
       canSelect: row.can_select === 'true',
       only: row.has_heirs === 'true',
-      generated: generated.map((column) => column.name ?? ''),
+      generated: all.flatMap((column) => (column.is_generated === 'true' ? [column.name ?? ''] : [])),
     });
   }
   return tables;

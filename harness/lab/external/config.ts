@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { isPlainText } from '../../../verifier/connection/http.ts';
+import { plainTextProblem } from '../../../verifier/connection/http.ts';
 import { kafkaSchema } from '../../../verifier/connection/kafka.ts';
 import { secretSchema } from '../../../verifier/connection/secret.ts';
 import { SINK_ENGINES, SOURCE_ENGINES } from '../engines.ts';
@@ -55,11 +55,9 @@ const httpShape = {
   ca: file.nullable().default(null),
 };
 
-const NO_TLS = 'http sends the password as it is: it needs https';
-
 const httpSchema = z.strictObject(httpShape).superRefine(({ url, username, password }, context) => {
-  if (password !== null && isPlainText(url))
-    context.addIssue({ code: 'custom', path: ['url'], message: NO_TLS });
+  const message = password === null ? null : plainTextProblem(url);
+  if (message !== null) context.addIssue({ code: 'custom', path: ['url'], message });
   if ((username === null) === (password === null)) return;
   const path = [username === null ? 'username' : 'password'];
   context.addIssue({ code: 'custom', path, message: 'username and password go together' });
@@ -71,60 +69,57 @@ const connectorSchema = z.strictObject({
   url: webUrl.nullable().default(null),
 });
 
-const externalShape = {
-  $schema: z.string().optional(),
-  source: z
-    .strictObject({
-      ...postgresShape,
-      /** The pipeline's replication slot. */
-      slot: name,
-      publication: name,
-    })
-    .superRefine(checkTls),
-  sink: z
-    .strictObject({
-      ...postgresShape,
-      /** Where the copies are. */
-      schema: name.default('public'),
-      softDelete: name.nullable().default(null),
-    })
-    .superRefine(checkTls),
-  kafka: kafkaSchema,
-  connect: httpSchema,
-  /** Looked at by `cdc-lab config check` and by nothing else: the verifier reads events in JSON. */
-  registry: httpSchema.nullable().default(null),
-  connectors: z.strictObject({ source: connectorSchema, sink: connectorSchema }),
-  /** What carries the events: how scenarios are aimed, and how long they may take. */
-  engines: z
-    .strictObject({
-      source: z.enum(SOURCE_ENGINES).default('debezium'),
-      sink: z.enum(SINK_ENGINES).default('jdbc'),
-    })
-    .prefault({}),
-  /** Topics are `PREFIX.SCHEMA.TABLE`. */
-  topicPrefix: name,
-  /** Null: as Kafka Connect calls it, `connect-` and the sink connector's name. */
-  consumerGroup: name.nullable().default(null),
-  /** Null: every table of the source but {@link excludeTables}. */
-  tables: z.array(table).min(1).nullable().default(null),
-  excludeTables: z.array(table).default(['public.debezium_signal']),
-  /** The source's `schema.table` to the sink's table, where that has another name. */
-  tableMap: z.record(table, name).default({}),
-  /** The source's `schema.table` to its columns that have other names in the sink. */
-  columnMap: z.record(table, z.record(name, name)).default({}),
-  /** Hosts, databases and slots that look like production and are yours to break, each by its name. */
-  owned: z.array(name).default([]),
-};
-
 /** `cdc-lab.config.json`, or the default export of `cdc-lab.config.ts`. Paths count from the file's folder. */
 export const externalSchema = z
-  .strictObject(externalShape)
+  .strictObject({
+    $schema: z.string().optional(),
+    source: z
+      .strictObject({
+        ...postgresShape,
+        /** The pipeline's replication slot. */
+        slot: name,
+        publication: name,
+      })
+      .superRefine(checkTls),
+    sink: z
+      .strictObject({
+        ...postgresShape,
+        /** Where the copies are. */
+        schema: name.default('public'),
+        softDelete: name.nullable().default(null),
+      })
+      .superRefine(checkTls),
+    kafka: kafkaSchema,
+    connect: httpSchema,
+    /** Looked at by `cdc-lab config check` and by nothing else: the verifier reads events in JSON. */
+    registry: httpSchema.nullable().default(null),
+    connectors: z.strictObject({ source: connectorSchema, sink: connectorSchema }),
+    /** What carries the events: how scenarios are aimed, and how long they may take. */
+    engines: z
+      .strictObject({
+        source: z.enum(SOURCE_ENGINES).default('debezium'),
+        sink: z.enum(SINK_ENGINES).default('jdbc'),
+      })
+      .prefault({}),
+    /** Topics are `PREFIX.SCHEMA.TABLE`. */
+    topicPrefix: name,
+    /** Null: as Kafka Connect calls it, `connect-` and the sink connector's name. */
+    consumerGroup: name.nullable().default(null),
+    /** Null: every table of the source but {@link excludeTables}. */
+    tables: z.array(table).min(1).nullable().default(null),
+    excludeTables: z.array(table).default(['public.debezium_signal']),
+    /** The source's `schema.table` to the sink's table, where that has another name. */
+    tableMap: z.record(table, name).default({}),
+    /** The source's `schema.table` to its columns that have other names in the sink. */
+    columnMap: z.record(table, z.record(name, name)).default({}),
+    /** Hosts, databases and slots that look like production and are yours to break, each by its name. */
+    owned: z.array(name).default([]),
+  })
   .superRefine(({ connect, connectors }, context) => {
     if (connect.password === null) return;
     for (const role of ['source', 'sink'] as const) {
-      const { url } = connectors[role];
-      if (url === null || !isPlainText(url)) continue;
-      context.addIssue({ code: 'custom', path: ['connectors', role, 'url'], message: NO_TLS });
+      const message = plainTextProblem(connectors[role].url ?? '');
+      if (message !== null) context.addIssue({ code: 'custom', path: ['connectors', role, 'url'], message });
     }
   });
 export type ExternalConfig = z.infer<typeof externalSchema>;
