@@ -4,7 +4,7 @@ import type { Lsn } from '../pipeline/contract/lsn.ts';
 import type { Position } from '../pipeline/contract/position.ts';
 import type { ColumnDescription } from '../pipeline/contract/table.ts';
 import { createEventEncoder } from '../pipeline/envelope/encoder.ts';
-import { DEFAULTS } from '../pipeline/envelope/testing.ts';
+import { DEFAULTS } from '../pipeline/envelope/testing/fixtures.ts';
 import { decodePgOutput } from '../pipeline/pgoutput/decode.ts';
 import { type Bench, median } from './bench.ts';
 

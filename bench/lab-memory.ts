@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { labControl } from '../harness/lab/control.ts';
+import { labControl } from '../harness/lab/process/control.ts';
 import type { Bench, Figure } from './bench.ts';
 import { cdcLab, mustCdcLab, treeMemory } from './lab.ts';
 

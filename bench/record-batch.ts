@@ -1,5 +1,5 @@
 import { createRecordsBatch } from '@platformatic/kafka';
-import { encodeRecordBatch } from '../pipeline/capture/record-batch.ts';
+import { encodeRecordBatch } from '../pipeline/capture/publish/record-batch.ts';
 import type { Position } from '../pipeline/contract/position.ts';
 import type { ProducedRecord } from '../pipeline/contract/records.ts';
 import { type Bench, median } from './bench.ts';

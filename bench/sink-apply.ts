@@ -1,6 +1,6 @@
 import { withDatabase } from '../fixtures/database.ts';
+import { openAccess } from '../harness/access/live-access.ts';
 import { ConnectClient } from '../harness/connect/client.ts';
-import { openAccess } from '../harness/runner/live-access.ts';
 import { type Bench, type Figure, median } from './bench.ts';
 import { TopicEnd, untilReached, withPipeline } from './pipeline.ts';
 import { applied, applyRound } from './sink-rounds.ts';

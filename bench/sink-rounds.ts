@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { withDatabase } from '../fixtures/database.ts';
-import type { Instance } from '../harness/lab/instance.ts';
-import type { Access } from '../harness/runner/access.ts';
+import type { Access } from '../harness/access/access.ts';
+import type { Instance } from '../harness/lab/lab.ts';
 import { OFFSETS_TABLE } from '../pipeline/contract/sink-tables.ts';
 import { BENCH_TABLE, type TopicEnd, untilReached } from './pipeline.ts';
 

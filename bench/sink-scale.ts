@@ -1,9 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { withDatabase } from '../fixtures/database.ts';
-import type { Lab } from '../harness/lab/instance.ts';
-import { sinkWorkers } from '../harness/lab/sink-workers.ts';
-import { openAccess } from '../harness/runner/live-access.ts';
+import { openAccess } from '../harness/access/live-access.ts';
+import { sinkWorkers } from '../harness/lab/instance/sink-workers.ts';
+import type { Lab } from '../harness/lab/lab.ts';
 import { type Bench, type BenchContext, type Figure, median } from './bench.ts';
 import { cpuMsOf } from './engines/rounds.ts';
 import { sizeOf } from './engines/size.ts';

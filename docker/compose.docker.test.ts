@@ -2,9 +2,9 @@ import { execa } from 'execa';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { z } from 'zod';
+import { connectEngine } from '../harness/lab/docker/engine.ts';
+import { ofRun } from '../harness/lab/docker/labels.ts';
 import { PROJECT_DIR } from '../harness/project.ts';
-import { connectEngine } from '../harness/runtimes/docker/engine.ts';
-import { ofRun } from '../harness/runtimes/docker/labels.ts';
 import { reportSchema } from '../verifier/report.ts';
 import { freshRunId, labelOfRun, leftOf } from './testing/engine.ts';
 

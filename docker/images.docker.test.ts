@@ -2,8 +2,8 @@ import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
 import { describe, expect, inject, it } from 'vitest';
-import { connectEngine } from '../harness/runtimes/docker/engine.ts';
-import { freePorts } from '../harness/runtimes/process/ports.ts';
+import { connectEngine } from '../harness/lab/docker/engine.ts';
+import { freePorts } from '../harness/lab/services/ports.ts';
 
 const images = inject('images');
 const START_MS = 120_000;

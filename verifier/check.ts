@@ -1,14 +1,14 @@
 import { z } from 'zod';
 import type { PassFence } from './compare/settle.ts';
 import type { VerifierConfig } from './config.ts';
-import type { Content } from './content.ts';
-import type { ConnectorView, FenceOutcome } from './fence.ts';
-import type { Memory } from './memory.ts';
-import type { Table } from './observe/catalogue.ts';
+import type { ConnectorView, FenceOutcome } from './observe/fence.ts';
 import type { Connections } from './observe/pipeline.ts';
-import type { Processed } from './observe/processed.ts';
-import type { TopicView } from './observe/topic-log.ts';
+import type { Processed } from './observe/sink/processed.ts';
+import type { Table } from './observe/source/catalogue.ts';
+import type { TopicView } from './observe/topic/topic-log.ts';
 import { type Finding, findingSchema, type Report, verdictSchema } from './report.ts';
+import type { Content } from './verification/content.ts';
+import type { Memory } from './verification/memory.ts';
 
 /** A check: one file in `checks/`, found by its folder, named as the file. */
 export interface Check {

@@ -2,8 +2,8 @@ import { parseArgs } from 'node:util';
 import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 import { loadConfig } from './config.ts';
 import { loadChecks } from './plugins.ts';
-import { createServer, portOf } from './server.ts';
-import { VerifierService } from './service.ts';
+import { createServer, portOf } from './service/server.ts';
+import { VerifierService } from './service/service.ts';
 import { exitCodeOf } from './verdict.ts';
 
 const USAGE = 'usage: node verifier/main.ts --config FILE [--once] [--strict]';

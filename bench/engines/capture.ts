@@ -1,7 +1,7 @@
 import { withDatabase } from '../../fixtures/database.ts';
 import { ConnectClient } from '../../harness/connect/client.ts';
 import type { SourceEngine } from '../../harness/lab/engines.ts';
-import type { Instance, Lab } from '../../harness/lab/instance.ts';
+import type { Instance, Lab } from '../../harness/lab/lab.ts';
 import type { BenchContext } from '../bench.ts';
 import { BENCH_TABLE, TopicEnd, untilReached, updateEveryRow, withPipeline } from '../pipeline.ts';
 import { captureSpec, cpuMsOf, type Rounds } from './rounds.ts';

@@ -52,7 +52,7 @@ postgres_image() {
 
 kafka_image() {
   pack --transform 's,^kafka-libs,libs,;s,^kafka-log4j2,log4j2,' -C "$here/kafka" Dockerfile run \
-    -C "$root/harness/runtimes/process" kafka-log4j2.xml -C "$root/.cache" kafka-libs | build "$name/kafka:4.3" -
+    -C "$root/harness/lab/process" kafka-log4j2.xml -C "$root/.cache" kafka-libs | build "$name/kafka:4.3" -
 }
 
 # Only where its jars have been fetched: `make setup ENGINES=all`.

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type Docker from 'dockerode';
 import type { TestProject } from 'vitest/node';
-import { connectEngine } from '../../harness/runtimes/docker/engine.ts';
-import { LABELS } from '../../harness/runtimes/docker/labels.ts';
+import { connectEngine } from '../../harness/lab/docker/engine.ts';
+import { LABELS } from '../../harness/lab/docker/labels.ts';
 
 /** Images that the tests run on: the official ones, or their stand-ins. `docker/test.sh` says which, and why. */
 export interface TestImages {

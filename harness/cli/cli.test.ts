@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { holdLab } from '../lab/lock.ts';
-import { claimStateDir } from '../lab/state-dir.ts';
-import { NO_PORTS, RunFile } from '../runtimes/process/run-file.ts';
+import { holdLab } from '../lab/state/lock.ts';
+import { NO_PORTS, RunFile } from '../lab/state/run-file.ts';
+import { claimStateDir } from '../lab/state/state-dir.ts';
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 let dir: string;

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { freshRunId, labelOfRun, leftOf } from '../../docker/testing/engine.ts';
 import { reportSchema } from '../../verifier/report.ts';
+import { connectEngine } from '../lab/docker/engine.ts';
+import { RunFile } from '../lab/state/run-file.ts';
 import { PROJECT_DIR } from '../project.ts';
-import { until } from '../runner/wait.ts';
-import { connectEngine } from '../runtimes/docker/engine.ts';
-import { RunFile } from '../runtimes/process/run-file.ts';
+import { until } from '../wait.ts';
 
 const UP_MS = 300_000;
 let dir = '';

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
-import { UndoLog } from '../runner/undo.ts';
-import { until } from '../runner/wait.ts';
+import { UndoLog } from '../undo/undo-log.ts';
+import { until } from '../wait.ts';
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 const WITHIN_MS = 180_000;

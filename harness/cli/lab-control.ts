@@ -1,6 +1,6 @@
+import { UnavailableError } from '../errors.ts';
 import type { RuntimeName } from '../lab/choose-control.ts';
-import type { Instance, Lab, LabControl } from '../lab/instance.ts';
-import { UnavailableError } from '../runner/usage-error.ts';
+import type { Instance, Lab, LabControl } from '../lab/lab.ts';
 import type { CliContext } from './context.ts';
 
 /** Loaded late: `--help` needs none of it. `runtime` is what the command line asks for, where it does. */

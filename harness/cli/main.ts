@@ -1,4 +1,4 @@
-import { Interrupted, UnavailableError, UsageError } from '../runner/usage-error.ts';
+import { Interrupted, UnavailableError, UsageError } from '../errors.ts';
 import { EXIT } from './context.ts';
 import { codeOfCommanderError, declareProgram } from './program.ts';
 

@@ -1,6 +1,6 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { messageOf } from '../../pipeline/contract/errors.ts';
-import { UnavailableError, UsageError } from '../runner/usage-error.ts';
+import { UnavailableError, UsageError } from '../errors.ts';
 
 /** A file that is made before it is known what it will hold, and is gone again where nothing came of it. */
 export class NewFile implements AsyncDisposable {

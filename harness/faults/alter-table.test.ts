@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { Side } from '../runner/access.ts';
-import type { FaultContext } from '../runner/fault.ts';
+import type { Side } from '../access/access.ts';
+import type { FaultContext } from '../plugins/fault.ts';
 import alterTable from './alter-table.ts';
 
 const PARAMS = alterTable.params.parse(alterTable.example);

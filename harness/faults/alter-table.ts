@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LabError } from '../../pipeline/contract/errors.ts';
-import type { Access, Side } from '../runner/access.ts';
-import { defineFault, type FaultContext } from '../runner/fault.ts';
+import type { Access, Side } from '../access/access.ts';
+import { defineFault, type FaultContext } from '../plugins/fault.ts';
 
 const identifier = z.string().regex(/^[a-z_][a-z0-9_]*$/);
 

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { defineFault } from '../runner/fault.ts';
-import { infoOf, serviceName } from '../runner/services.ts';
+import { infoOf, serviceName } from '../access/instance-services.ts';
+import { defineFault } from '../plugins/fault.ts';
 
 /** A network that is gone on one side: the service runs on, and neither it nor its peers get any answer. */
 export default defineFault({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LabError } from '../../pipeline/contract/errors.ts';
-import type { Instance } from '../lab/instance.ts';
-import { defineFault } from '../runner/fault.ts';
+import type { Instance } from '../lab/lab.ts';
+import { defineFault } from '../plugins/fault.ts';
 
 /** For a pipeline that the lab did not write, through its own adapter: `fixtures/pipelines/`. */
 export default defineFault({

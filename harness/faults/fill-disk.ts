@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineFault } from '../runner/fault.ts';
-import { infoOf, serviceName, startIfDown } from '../runner/services.ts';
-import { FULL_BELOW_BYTES } from '../runtimes/runtime.ts';
+import { infoOf, serviceName, startIfDown } from '../access/instance-services.ts';
+import { FULL_BELOW_BYTES } from '../lab/runtime.ts';
+import { defineFault } from '../plugins/fault.ts';
 
 /** No room is left where a server keeps its data: what it does then, and whether it comes back, is its own. */
 export default defineFault({

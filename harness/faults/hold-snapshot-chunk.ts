@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { CRASH_POINTS } from '../../pipeline/contract/crash-points.ts';
-import { defineFault } from '../runner/fault.ts';
-import { requestSnapshot } from '../runner/snapshots.ts';
-import { until } from '../runner/wait.ts';
+import { requestSnapshot } from '../access/snapshots.ts';
+import { defineFault } from '../plugins/fault.ts';
+import { until } from '../wait.ts';
 
 const POINT = CRASH_POINTS.midSnapshotChunk;
 

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { defineFault } from '../runner/fault.ts';
-import { requestSnapshot, SIGNAL_TABLE } from '../runner/snapshots.ts';
-import { until } from '../runner/wait.ts';
+import { requestSnapshot, SIGNAL_TABLE } from '../access/snapshots.ts';
+import { defineFault } from '../plugins/fault.ts';
+import { until } from '../wait.ts';
 
 /**
  * An incremental snapshot by Debezium, while live writes go on: it reads chunk after chunk between two watermarks,

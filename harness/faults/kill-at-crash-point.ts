@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { CRASH_POINTS } from '../../pipeline/contract/crash-points.ts';
-import { defineFault } from '../runner/fault.ts';
-import { isRunning, startIfDown, workerServices } from '../runner/services.ts';
-import { until } from '../runner/wait.ts';
+import { isRunning, startIfDown, workerServices } from '../access/instance-services.ts';
+import { defineFault } from '../plugins/fault.ts';
+import { until } from '../wait.ts';
 
 /**
  * Kills a worker at the one place where a crash is interesting, instead of at a lucky moment: the point is armed,

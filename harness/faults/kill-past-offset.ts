@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { defineFault } from '../runner/fault.ts';
-import { isRunning, startIfDown } from '../runner/services.ts';
-import { until } from '../runner/wait.ts';
+import { isRunning, startIfDown } from '../access/instance-services.ts';
+import { defineFault } from '../plugins/fault.ts';
+import { until } from '../wait.ts';
 
 /**
  * Kills a source worker of Kafka Connect while its topics hold records that its stored offset does not cover: what it

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { defineFault } from '../runner/fault.ts';
-import { infoOf, isRunning, serviceName, startIfDown } from '../runner/services.ts';
+import { infoOf, isRunning, serviceName, startIfDown } from '../access/instance-services.ts';
+import { defineFault } from '../plugins/fault.ts';
 
 /** A crash without warning, at whatever the service happens to be doing. */
 export default defineFault({

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { FaultContext } from '../runner/fault.ts';
+import type { FaultContext } from '../plugins/fault.ts';
 import pauseConnector from './pause-connector.ts';
 
 const PARAMS = pauseConnector.params.parse(pauseConnector.example);

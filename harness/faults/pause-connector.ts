@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { CRASH_POINTS } from '../../pipeline/contract/crash-points.ts';
-import { defineFault } from '../runner/fault.ts';
-import { until } from '../runner/wait.ts';
+import { defineFault } from '../plugins/fault.ts';
+import { until } from '../wait.ts';
 
 /** A task that has failed is not paused: what it comes to is the verifier's to say. */
 const isResumed = (state: string): boolean => state === 'RUNNING' || state === 'FAILED';

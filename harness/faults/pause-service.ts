@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { defineFault } from '../runner/fault.ts';
-import { infoOf, serviceName } from '../runner/services.ts';
+import { infoOf, serviceName } from '../access/instance-services.ts';
+import { defineFault } from '../plugins/fault.ts';
 
 /** A process that hangs: it holds its connections and answers nobody. */
 export default defineFault({

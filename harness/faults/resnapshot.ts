@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { defineFault } from '../runner/fault.ts';
-import { countRows, requestSnapshot, signalTables } from '../runner/snapshots.ts';
-import { until } from '../runner/wait.ts';
+import { countRows, requestSnapshot, signalTables } from '../access/snapshots.ts';
+import { defineFault } from '../plugins/fault.ts';
+import { until } from '../wait.ts';
 
 /** Every row comes a second time, as after a lost offset or an operator's "just snapshot it again". */
 export default defineFault({

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../../pipeline/contract/errors.ts';
-import { UsageError } from '../runner/usage-error.ts';
-import type { LabControl } from './instance.ts';
+import { UsageError } from '../errors.ts';
+import type { LabControl } from './lab.ts';
 
 export type RuntimeName = 'process' | 'docker';
 
@@ -22,7 +22,7 @@ export async function controlOf(dir: string, asked?: RuntimeName): Promise<LabCo
     );
   }
   if ((there ?? asked) === 'docker') return (await import('./docker/control.ts')).dockerLabControl;
-  return (await import('./control.ts')).labControl;
+  return (await import('./process/control.ts')).labControl;
 }
 
 export function otherRuntime(dir: string, there: string, asked: string): LabError {

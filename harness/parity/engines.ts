@@ -2,11 +2,11 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConnectClient } from '../connect/client.ts';
-import { startChild } from '../runtimes/process/child.ts';
-import { ensureEngines } from '../runtimes/process/engines.ts';
-import { ownProcess } from '../runtimes/process/own-process.ts';
-import { freePorts } from '../runtimes/process/ports.ts';
-import { startConnect } from '../runtimes/process/started-connect.ts';
+import { startChild } from '../lab/process/child.ts';
+import { ensureEngines } from '../lab/process/fetch-engines.ts';
+import { startConnect } from '../lab/process/started-connect.ts';
+import { ownProcess } from '../lab/services/own-process.ts';
+import { freePorts } from '../lab/services/ports.ts';
 
 export type EngineName = 'ours' | 'debezium';
 

@@ -1,8 +1,8 @@
-import type { Instance } from '../lab/instance.ts';
-import type { Access } from './access.ts';
+import type { Access } from '../access/access.ts';
+import { countRows, signalTables } from '../access/snapshots.ts';
+import type { Instance } from '../lab/lab.ts';
+import type { Clause, Scenario, Tunables } from '../plugins/scenario.ts';
 import type { Journal } from './journal.ts';
-import type { Clause, Scenario, Tunables } from './scenario.ts';
-import { countRows, signalTables } from './snapshots.ts';
 
 /** Rows per captured table in the sink, before the fault. */
 export type Baseline = Readonly<Record<string, number>>;

@@ -1,4 +1,4 @@
-import type { Evidence } from './fault.ts';
+import type { Evidence } from '../plugins/fault.ts';
 
 /** Evidence as one line for people: `service capture@lab, gone: yes, pid before: 15931`. The journal has it whole. */
 export function evidenceText(evidence: Evidence): string {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { Expectation } from '../plugins/scenario.ts';
 import { describeExpected, judge } from './expectation.ts';
-import type { Expectation } from './scenario.ts';
 import { finding } from './testing/fake-lab.ts';
 
 const duplicate: Expectation = { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } };

@@ -1,6 +1,6 @@
 import type { Finding } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
-import type { Expectation } from './scenario.ts';
+import type { Expectation } from '../plugins/scenario.ts';
 
 export interface Judgement {
   readonly ok: boolean;

@@ -2,9 +2,9 @@ import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
-import type { Evidence } from './fault.ts';
+import type { Evidence } from '../plugins/fault.ts';
+import type { Phase, VariantName } from '../plugins/scenario.ts';
 import type { NotRun, RunResult, VariantResult } from './result.ts';
-import type { Phase, VariantName } from './scenario.ts';
 
 /** What a line of the journal can say. Everything that a report prints is in here. */
 export type JournalEntry =

@@ -2,12 +2,12 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
-import { labControl } from '../lab/control.ts';
-import type { Lab } from '../lab/instance.ts';
-import { loadScenarios } from './catalogue.ts';
+import type { Lab } from '../lab/lab.ts';
+import { labControl } from '../lab/process/control.ts';
+import { loadScenarios } from '../plugins/catalogue.ts';
+import { UndoLog } from '../undo/undo-log.ts';
 import { judge } from './expectation.ts';
 import { runBothVariants, told } from './testing/both-variants.ts';
-import { UndoLog } from './undo.ts';
 
 /** Ten runs on a machine that is busy with other tests. */
 const WITHIN_MS = 15 * 60_000;

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { OWN_ENGINES } from '../lab/engines.ts';
-import type { Lab } from '../lab/instance.ts';
-import type { Runtime } from '../runtimes/runtime.ts';
-import { loadFault, loadScenario } from './catalogue.ts';
+import type { Lab } from '../lab/lab.ts';
+import type { Runtime } from '../lab/runtime.ts';
+import { loadFault, loadScenario } from '../plugins/catalogue.ts';
 import { notRunHere } from './not-run.ts';
 
 const RUNTIME: Runtime = { name: 'external', services: async () => [] };

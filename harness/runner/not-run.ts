@@ -1,8 +1,8 @@
 import type { EnginePair } from '../lab/engines.ts';
-import type { Lab } from '../lab/instance.ts';
-import { forEngines, notRun } from './engines.ts';
-import type { Fault } from './fault.ts';
-import type { Scenario, VariantName } from './scenario.ts';
+import type { Lab } from '../lab/lab.ts';
+import type { Fault } from '../plugins/fault.ts';
+import { forEngines, notRun } from '../plugins/for-engines.ts';
+import type { Scenario, VariantName } from '../plugins/scenario.ts';
 
 /** Why a variant is not run in this lab, on these engines; null where it is. What is not run is never a PASS. */
 export async function notRunHere(

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { findingSchema, verdictSchema } from '../../verifier/report.ts';
-import { VARIANTS } from './scenario.ts';
+import { VARIANTS } from '../plugins/scenario.ts';
 
 /**
  * What `cdc-lab run --json` prints. Fields may be added, never changed.

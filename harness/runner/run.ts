@@ -2,17 +2,17 @@ import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '../../pipeline/contract/errors.ts';
+import type { Access } from '../access/access.ts';
 import { type ConnectTuning, type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
-import type { Instance, Lab } from '../lab/instance.ts';
-import type { Access } from './access.ts';
-import { forEngines } from './engines.ts';
-import type { Fault } from './fault.ts';
+import type { Instance, Lab } from '../lab/lab.ts';
+import type { Fault } from '../plugins/fault.ts';
+import { forEngines } from '../plugins/for-engines.ts';
+import type { Phase, Scenario, Tunables, VariantName } from '../plugins/scenario.ts';
+import { UndoLog } from '../undo/undo-log.ts';
+import { type ForeignPipeline, forPipeline, notRunOn, sidesOf } from './foreign-pipelines.ts';
 import { Journal, type JournalListener } from './journal.ts';
 import { notRunHere } from './not-run.ts';
-import { type ForeignPipeline, forPipeline, notRunOn, sidesOf } from './pipelines.ts';
 import type { NotRun, RunResult, VariantResult } from './result.ts';
-import type { Phase, Scenario, Tunables, VariantName } from './scenario.ts';
-import { UndoLog } from './undo.ts';
 import { instanceSpecOf, runVariant, type VariantPlan } from './variant.ts';
 
 export interface RunOptions {

@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
-import type { Instance, Lab, StartedWorkload, WorkloadSpec } from '../lab/instance.ts';
-import type { Access, TopicLag } from './access.ts';
-import type { Evidence, Fault, FaultContext } from './fault.ts';
+import type { Access, TopicLag } from '../access/access.ts';
+import type { Instance, Lab, StartedWorkload, WorkloadSpec } from '../lab/lab.ts';
+import type { Evidence, Fault, FaultContext } from '../plugins/fault.ts';
+import type { Step, Tunables } from '../plugins/scenario.ts';
+import type { UndoLog } from '../undo/undo-log.ts';
+import { until, withDeadline } from '../wait.ts';
 import type { Journal } from './journal.ts';
-import type { Step, Tunables } from './scenario.ts';
-import type { UndoLog } from './undo.ts';
-import { until, withDeadline } from './wait.ts';
 
 /** The fault could not be shown to have taken effect, or could not be tried: no verdict can rest on it. */
 export class NotProvenError extends LabError {

@@ -1,15 +1,11 @@
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Finding, Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
+import type { Access } from '../access/access.ts';
+import { Interrupted } from '../errors.ts';
 import type { ConnectTuning, EnginePair } from '../lab/engines.ts';
-import type { Instance, InstanceSpec, Lab } from '../lab/instance.ts';
-import type { Access } from './access.ts';
-import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
-import { describeExpected, describeFinding, judge } from './expectation.ts';
-import type { Fault } from './fault.ts';
-import type { Journal } from './journal.ts';
-import { type ForeignPipeline, sidesOf } from './pipelines.ts';
-import type { VariantResult } from './result.ts';
+import type { Instance, InstanceSpec, Lab } from '../lab/lab.ts';
+import type { Fault } from '../plugins/fault.ts';
 import {
   deadlinesOf,
   type Phase,
@@ -17,11 +13,15 @@ import {
   type Scenario,
   type Tunables,
   type VariantName,
-} from './scenario.ts';
+} from '../plugins/scenario.ts';
+import type { UndoLog } from '../undo/undo-log.ts';
+import { withDeadline } from '../wait.ts';
+import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
+import { describeExpected, describeFinding, judge } from './expectation.ts';
+import { type ForeignPipeline, sidesOf } from './foreign-pipelines.ts';
+import type { Journal } from './journal.ts';
+import type { VariantResult } from './result.ts';
 import { Steps } from './steps.ts';
-import type { UndoLog } from './undo.ts';
-import { Interrupted } from './usage-error.ts';
-import { withDeadline } from './wait.ts';
 
 /** Two Java virtual machines start in it, where Kafka Connect is the host. */
 const INSTANCE_WITHIN_MS = 240_000;

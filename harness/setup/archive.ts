@@ -1,7 +1,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { execa } from 'execa';
-import { startChild } from '../runtimes/process/child.ts';
-import type { ServiceSpec } from '../runtimes/process/service-spec.ts';
+import { startChild } from '../lab/process/child.ts';
+import type { ServiceSpec } from '../lab/services/service-spec.ts';
 
 /**
  * Runs a Java service once, has it used, and leaves the archive of the classes that it loaded by then.

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
-import { CLASS_ARCHIVE, kafkaClassPath, prepareKafka } from '../runtimes/process/kafka.ts';
-import { freePorts } from '../runtimes/process/ports.ts';
+import { CLASS_ARCHIVE, kafkaClassPath, prepareKafka } from '../lab/process/kafka.ts';
+import { freePorts } from '../lab/services/ports.ts';
 import { archiveOf, fits } from './archive.ts';
 
 /**

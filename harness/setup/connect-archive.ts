@@ -2,10 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConnectClient } from '../connect/client.ts';
-import { startChild } from '../runtimes/process/child.ts';
-import { CONNECT_CLASS_ARCHIVE, connectClassPath, prepareConnect } from '../runtimes/process/connect.ts';
-import { prepareKafka } from '../runtimes/process/kafka.ts';
-import { freePorts } from '../runtimes/process/ports.ts';
+import { startChild } from '../lab/process/child.ts';
+import { CONNECT_CLASS_ARCHIVE, connectClassPath, prepareConnect } from '../lab/process/connect.ts';
+import { prepareKafka } from '../lab/process/kafka.ts';
+import { freePorts } from '../lab/services/ports.ts';
 import { archiveOf, fits } from './archive.ts';
 
 /** As `class-archive.ts`, of a Connect worker with both plug-ins; on a broker of its own, for that long. */

@@ -7,10 +7,10 @@ import type {
   TaskContext,
 } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
-import { parseConfig, type SourceConfig, validateConfig } from './config.ts';
-import { CONNECTOR_CLASS } from './config-keys.ts';
+import { parseConfig, type SourceConfig, validateConfig } from './config/source-config.ts';
+import { CONNECTOR_CLASS } from './config/source-keys.ts';
+import { formatOffset, parseOffset } from './position/source-offset.ts';
 import { createOffsetStore, type Parts } from './session.ts';
-import { formatOffset, parseOffset } from './source-offset.ts';
 import { SourceTask } from './task.ts';
 
 /**

@@ -1,5 +1,5 @@
 import { LabError } from '../contract/errors.ts';
-import { isKafkaError, permanentKafkaError } from './kafka-clients.ts';
+import { isKafkaError, permanentKafkaError } from './publish/kafka-clients.ts';
 
 /** SQLSTATEs (or their classes) that another attempt may cure: manual, appendix A. */
 const TRANSIENT = ['08', '40', '53', '55006', '55P03', '57', '58', 'XX000', '25', '22023'];

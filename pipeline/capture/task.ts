@@ -1,10 +1,10 @@
 import type { ComponentHealth, Task, TaskContext } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
-import type { SourceConfig } from './config.ts';
+import type { SourceConfig } from './config/source-config.ts';
 import { explain, isTransient, sqlState } from './failure.ts';
-import { Gate } from './gate.ts';
-import { isKafkaError } from './kafka-clients.ts';
+import { isKafkaError } from './publish/kafka-clients.ts';
 import { type Parts, Session } from './session.ts';
+import { Gate } from './source/gate.ts';
 import { sleep } from './wake.ts';
 
 /**

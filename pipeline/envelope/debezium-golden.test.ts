@@ -8,7 +8,7 @@ import type { TableDescription } from '../contract/table.ts';
 import { decodePgOutput } from '../pgoutput/decode.ts';
 import { readRawChange } from '../pgoutput/raw.ts';
 import { createEventEncoder } from './encoder.ts';
-import { DEFAULTS, readable } from './testing.ts';
+import { DEFAULTS, readable } from './testing/fixtures.ts';
 
 interface GoldenEvent {
   readonly topic: string;

@@ -3,7 +3,7 @@ import type { EncoderConfig, EventEncoder } from '../contract/envelope.ts';
 import { UNCHANGED_TOAST } from '../contract/pgoutput.ts';
 import type { ColumnDescription, TableDescription } from '../contract/table.ts';
 import { createEventEncoder } from './encoder.ts';
-import { column, DEFAULTS, readable, STREAM, table } from './testing.ts';
+import { column, DEFAULTS, readable, STREAM, table } from './testing/fixtures.ts';
 
 const COLUMNS: readonly ColumnDescription[] = [
   column('id', 'int4', { notNull: true, keyRank: 1 }),

@@ -6,7 +6,7 @@ import { isPlaced } from '../contract/records.ts';
 import { decodePgOutput } from '../pgoutput/decode.ts';
 import { readRawChange } from '../pgoutput/raw.ts';
 import { createEventEncoder } from './encoder.ts';
-import { column, DEFAULTS, readable, STREAM, table } from './testing.ts';
+import { column, DEFAULTS, readable, STREAM, table } from './testing/fixtures.ts';
 
 const numeric = (precision: number, scale: number): number => ((precision << 16) | (scale & 0x7ff)) + 4;
 

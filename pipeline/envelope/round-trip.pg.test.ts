@@ -2,11 +2,11 @@ import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { EncoderConfig } from '../contract/envelope.ts';
 import type { ColumnDescription } from '../contract/table.ts';
-import { converterFor, converterOf } from '../sink/convert.ts';
-import { parseJson } from '../sink/json.ts';
-import { readSchema } from '../sink/schema.ts';
+import { converterFor, converterOf } from '../sink/bind/convert.ts';
+import { readSchema } from '../sink/decode/connect-schema.ts';
+import { parseJson } from '../sink/decode/json.ts';
 import { schemaJson } from './connect-schema.ts';
-import { column, DEFAULTS } from './testing.ts';
+import { column, DEFAULTS } from './testing/fixtures.ts';
 import { mappingOf } from './type-mapping.ts';
 
 /** A type and values of it; each also stands in an array, where the type has one. */

@@ -6,9 +6,15 @@ import { createTopic as makeTopic } from '../../fixtures/testing/create-topic.ts
 import type { Task } from '../contract/connector.ts';
 import { CRASH_POINTS } from '../contract/crash-points.ts';
 import type { AdmitStage, Defect } from '../contract/stages.ts';
-import { decimal, type RawRecord, rawEvent, rawTombstone } from './event-fixture.ts';
-import { createJdbcSink } from './plugin.ts';
-import { type TestContext, type TestDatabase, testContext, testDatabase, until } from './test-context.ts';
+import { createJdbcSink } from './connector.ts';
+import { decimal, type RawRecord, rawEvent, rawTombstone } from './testing/event-fixture.ts';
+import {
+  type TestContext,
+  type TestDatabase,
+  testContext,
+  testDatabase,
+  until,
+} from './testing/test-context.ts';
 
 const brokers = [inject('bootstrapServers')];
 const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING, retry: { retries: 5 } });

@@ -3,21 +3,21 @@ import type { ComponentHealth, Task, TaskContext } from '../contract/connector.t
 import { CRASH_POINTS } from '../contract/crash-points.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
 import type { AdmitStage, ApplyStage } from '../contract/stages.ts';
-import { Applier, type Claim, describeClaim } from './applier.ts';
-import { Backoff } from './backoff.ts';
-import { ensureBookkeeping, pruneBookkeeping } from './bookkeeping.ts';
-import { claimPartition } from './claim.ts';
-import type { SinkConfig } from './config.ts';
-import { explain, toWaitFor } from './db-errors.ts';
-import { type DeadLetters, deadLettersOf } from './dead-letters.ts';
-import { GroupCommits } from './group-commits.ts';
-import { GroupReader, type TopicPartition } from './group-reader.ts';
-import { lagByTable } from './lag.ts';
-import { Lane } from './lane.ts';
-import { Notifier } from './notifier.ts';
-import { OffsetStore, ZombieError } from './offsets.ts';
-import { connectPool, withClient } from './pool.ts';
-import { TopicWatch } from './topic-watch.ts';
+import { Applier, type Claim, describeClaim } from './apply/applier.ts';
+import { Backoff } from './apply/backoff.ts';
+import { ensureBookkeeping, pruneBookkeeping } from './apply/bookkeeping.ts';
+import { explain, toWaitFor } from './apply/db-errors.ts';
+import { type DeadLetters, deadLettersOf } from './apply/dead-letters.ts';
+import { OffsetStore, ZombieError } from './apply/offsets.ts';
+import { connectPool, withClient } from './apply/pool.ts';
+import type { SinkConfig } from './config/sink-config.ts';
+import { claimPartition } from './consume/claim.ts';
+import { GroupCommits } from './consume/group-commits.ts';
+import { GroupReader, type TopicPartition } from './consume/group-reader.ts';
+import { lagByTable } from './consume/lag.ts';
+import { Lane } from './consume/lane.ts';
+import { Notifier } from './consume/notifier.ts';
+import { TopicWatch } from './consume/topic-watch.ts';
 
 const LOOK_AGAIN_MS = 500;
 /** Fetched and not yet applied, over all partitions; one fetch more may come on top. */

@@ -3,7 +3,7 @@ import type { ConnectorPlugin } from '../contract/connector.ts';
 import { createEventEncoder } from '../envelope/encoder.ts';
 import { decodePgOutput } from '../pgoutput/decode.ts';
 import { readRawChange } from '../pgoutput/raw.ts';
-import { createJdbcSink } from '../sink/plugin.ts';
+import { createJdbcSink } from '../sink/connector.ts';
 
 /** The connector classes that a worker hosts. The only place where the pipeline's stages meet. */
 export function createPlugins(): readonly ConnectorPlugin[] {

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { type Check, type CheckContext, type CheckResult, finding, pass } from '../check.ts';
-import type { LedgerIntent, LedgerWrite } from '../ledger.ts';
-import type { Table } from '../observe/catalogue.ts';
-import { readTail } from '../observe/ledger-tail.ts';
-import { keyText, readVersions } from '../observe/settled.ts';
+import type { LedgerIntent, LedgerWrite } from '../observe/ledger/ledger.ts';
+import { readTail } from '../observe/ledger/ledger-tail.ts';
+import { keyText, readVersions } from '../observe/ledger/settled.ts';
+import type { Table } from '../observe/source/catalogue.ts';
 import type { Example } from '../report.ts';
 
 const name = 'atomicity';

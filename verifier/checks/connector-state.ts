@@ -1,5 +1,5 @@
 import { type Check, finding } from '../check.ts';
-import type { ConnectorView } from '../fence.ts';
+import type { ConnectorView } from '../observe/fence.ts';
 import type { Finding } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
 

@@ -1,5 +1,5 @@
 import { type Check, type CheckContext, type CheckResult, finding } from '../check.ts';
-import { distance, type Offsets } from '../fence.ts';
+import { distance, type Offsets } from '../observe/fence.ts';
 import { PipelineView } from '../observe/pipeline.ts';
 import type { Finding } from '../report.ts';
 import { worst } from '../verdict.ts';

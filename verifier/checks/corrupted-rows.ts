@@ -1,4 +1,4 @@
-import { contentCheck } from '../compare-check.ts';
+import { contentCheck } from '../verification/content-check.ts';
 
 export default contentCheck(
   'corrupted-rows',

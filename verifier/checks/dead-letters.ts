@@ -1,10 +1,10 @@
 import { STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckContext, type CheckResult, finding, pass } from '../check.ts';
-import { accountedRows, exampleOf, type TableContent } from '../content.ts';
-import { deadLetterTopics } from '../observe/dead-letters.ts';
-import { ident } from '../postgres.ts';
+import { ident } from '../connection/postgres.ts';
+import { deadLetterTopics } from '../observe/topic/dead-letters.ts';
 import type { Finding } from '../report.ts';
 import { worst } from '../verdict.ts';
+import { accountedRows, exampleOf, type TableContent } from '../verification/content.ts';
 
 const name = 'dead-letters';
 const EXAMPLES = 5;

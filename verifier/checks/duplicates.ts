@@ -1,9 +1,9 @@
 import { DEDUP_TABLE, STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckContext, finding } from '../check.ts';
-import { contentCheck } from '../compare-check.ts';
-import { ident } from '../postgres.ts';
+import { ident } from '../connection/postgres.ts';
 import type { Finding } from '../report.ts';
 import { worst } from '../verdict.ts';
+import { contentCheck } from '../verification/content-check.ts';
 
 const name = 'duplicates';
 const rows = contentCheck(name, 'duplicate', 'No row of the source is in the sink more than once.');

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
-import { addUpEffects, type WrongSum } from '../additive-effects.ts';
 import { type Check, type CheckContext, type CheckResult, finding } from '../check.ts';
-import { holdLedger } from '../observe/held-ledger.ts';
-import { sourceFindings } from '../observe/wrong-writes.ts';
+import { holdLedger } from '../observe/ledger/held-ledger.ts';
+import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import type { Finding } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
+import { addUpEffects, type WrongSum } from '../verification/additive-effects.ts';
 
 const name = 'effects';
 

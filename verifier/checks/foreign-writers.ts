@@ -1,10 +1,10 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckResult, finding, pass } from '../check.ts';
-import { relationOf, type Table } from '../observe/catalogue.ts';
-import { keepsPositions } from '../observe/sink-sums.ts';
-import type { KnownPositions } from '../observe/topic-log.ts';
-import type { Database } from '../postgres.ts';
-import { ident } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
+import { ident } from '../connection/postgres.ts';
+import { keepsPositions } from '../observe/sink/sink-sums.ts';
+import { relationOf, type Table } from '../observe/source/catalogue.ts';
+import type { KnownPositions } from '../observe/topic/topic-log.ts';
 import type { Example, Finding } from '../report.ts';
 
 const name = 'foreign-writers';

@@ -1,8 +1,8 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckResult, finding } from '../check.ts';
-import type { Table } from '../observe/catalogue.ts';
-import type { Database } from '../postgres.ts';
-import { ident } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
+import { ident } from '../connection/postgres.ts';
+import type { Table } from '../observe/source/catalogue.ts';
 import type { Finding } from '../report.ts';
 
 const name = 'freshness';

@@ -4,12 +4,12 @@ import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import type { Check, CheckContext, CheckResult } from '../check.ts';
 import { parseConfig } from '../config.ts';
-import { formatLedgerEntry, type LedgerEntry, type LedgerWrite } from '../ledger.ts';
-import { Memory } from '../memory.ts';
-import { readCatalogue } from '../observe/catalogue.ts';
-import { holdLedger } from '../observe/held-ledger.ts';
-import { Database } from '../postgres.ts';
+import { Database } from '../connection/postgres.ts';
+import { holdLedger } from '../observe/ledger/held-ledger.ts';
+import { formatLedgerEntry, type LedgerEntry, type LedgerWrite } from '../observe/ledger/ledger.ts';
+import { readCatalogue } from '../observe/source/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { Memory } from '../verification/memory.ts';
 import effects from './effects.ts';
 import check from './ledger.ts';
 

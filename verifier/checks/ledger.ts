@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { type Check, type CheckResult, finding, pass } from '../check.ts';
-import { holdLedger } from '../observe/held-ledger.ts';
-import { sourceFindings } from '../observe/wrong-writes.ts';
+import { holdLedger } from '../observe/ledger/held-ledger.ts';
+import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 
 const name = 'ledger';
 

@@ -1,3 +1,3 @@
-import { contentCheck } from '../compare-check.ts';
+import { contentCheck } from '../verification/content-check.ts';
 
 export default contentCheck('missing-rows', 'missing', 'Every row of the source is in the sink.');

@@ -1,7 +1,7 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckContext, type CheckResult, finding, pass } from '../check.ts';
-import { relationOf, type Table } from '../observe/catalogue.ts';
-import { ident } from '../postgres.ts';
+import { ident } from '../connection/postgres.ts';
+import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import type { Example, Finding } from '../report.ts';
 import { worst } from '../verdict.ts';
 

@@ -1,11 +1,11 @@
 import { type Catalogues, type Check, type CheckContext, type CheckResult, finding } from '../check.ts';
 import { keyOf } from '../compare/pairing.ts';
-import { accountedRows } from '../content.ts';
-import type { ForeignKey, Table } from '../observe/catalogue.ts';
-import { readForeignKeys, relationOf } from '../observe/catalogue.ts';
-import type { Database } from '../postgres.ts';
-import { ident } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
+import { ident } from '../connection/postgres.ts';
+import type { ForeignKey, Table } from '../observe/source/catalogue.ts';
+import { readForeignKeys, relationOf } from '../observe/source/catalogue.ts';
 import type { Finding } from '../report.ts';
+import { accountedRows } from '../verification/content.ts';
 
 const name = 'orphans';
 const EXAMPLES = 5;

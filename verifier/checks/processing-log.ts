@@ -1,5 +1,5 @@
 import { type Check, type CheckResult, finding, pass } from '../check.ts';
-import type { Processed } from '../observe/processed.ts';
+import type { Processed } from '../observe/sink/processed.ts';
 import type { Finding } from '../report.ts';
 
 const name = 'processing-log';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CheckResult } from '../check.ts';
-import { readCatalogue } from '../observe/catalogue.ts';
+import { readCatalogue } from '../observe/source/catalogue.ts';
 import { contextOf } from '../testing/context.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import check from './publication.ts';

@@ -1,6 +1,6 @@
 import { type Check, type CheckResult, finding, pass } from '../check.ts';
-import type { Table } from '../observe/catalogue.ts';
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
+import type { Table } from '../observe/source/catalogue.ts';
 
 const name = 'publication';
 const OPERATIONS = ['insert', 'update', 'delete', 'truncate'] as const;

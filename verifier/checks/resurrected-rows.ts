@@ -1,9 +1,9 @@
 import { METADATA_COLUMNS, TOMBSTONES_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckContext, type CheckResult, finding, pass } from '../check.ts';
-import { exampleOf, type TableContent } from '../content.ts';
-import { relationOf, type Table } from '../observe/catalogue.ts';
-import { ident } from '../postgres.ts';
+import { ident } from '../connection/postgres.ts';
+import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import type { Example, Finding } from '../report.ts';
+import { exampleOf, type TableContent } from '../verification/content.ts';
 
 const name = 'resurrected-rows';
 const EXAMPLES = 5;

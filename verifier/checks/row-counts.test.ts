@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import type { Catalogues, CheckResult } from '../check.ts';
 import type { TableComparison } from '../compare/table.ts';
-import type { Content, TableContent } from '../content.ts';
-import type { Table } from '../observe/catalogue.ts';
+import type { Table } from '../observe/source/catalogue.ts';
 import { contextOf } from '../testing/context.ts';
+import type { Content, TableContent } from '../verification/content.ts';
 import check from './row-counts.ts';
 
 type Planted = Partial<Omit<TableComparison, 'counts'>> & { counts?: Partial<TableComparison['counts']> };

@@ -1,11 +1,11 @@
 import { type Check, type CheckResult, finding } from '../check.ts';
 import type { ColumnPair } from '../compare/canonical.ts';
 import { pairColumns } from '../compare/canonical.ts';
-import type { TableContent } from '../content.ts';
-import type { Table } from '../observe/catalogue.ts';
 import { isBookkeeping } from '../observe/pipeline.ts';
+import type { Table } from '../observe/source/catalogue.ts';
 import type { Finding } from '../report.ts';
 import { worst } from '../verdict.ts';
+import type { TableContent } from '../verification/content.ts';
 
 const name = 'schema-compatibility';
 

@@ -4,7 +4,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import type { CheckResult } from '../check.ts';
 import type { VerifierConfigInput } from '../config.ts';
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
 import { contextOf } from '../testing/context.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import check from './slot-health.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CheckResult } from '../check.ts';
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
 import { contextOf } from '../testing/context.ts';
 import { databasePair } from '../testing/databases.ts';
 import check from './subscription-state.ts';

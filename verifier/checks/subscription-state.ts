@@ -1,5 +1,5 @@
 import { type Check, type CheckResult, finding, pass } from '../check.ts';
-import { applyErrors, tablesInCopy } from '../observe/subscription.ts';
+import { applyErrors, tablesInCopy } from '../observe/source/subscription.ts';
 
 const name = 'subscription-state';
 

@@ -1,5 +1,5 @@
-import type { Column } from '../observe/catalogue.ts';
-import { type Database, ident } from '../postgres.ts';
+import { type Database, ident } from '../connection/postgres.ts';
+import type { Column } from '../observe/source/catalogue.ts';
 import { type ColumnPair, INTEGERS } from './canonical.ts';
 import { blockHash } from './hash.ts';
 import type { SideSql } from './pairing.ts';

@@ -1,5 +1,5 @@
-import type { Column } from '../observe/catalogue.ts';
-import { ident } from '../postgres.ts';
+import { ident } from '../connection/postgres.ts';
+import type { Column } from '../observe/source/catalogue.ts';
 import { type ColumnHash, ofText, ofValue } from './hash.ts';
 
 /**

@@ -1,4 +1,4 @@
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
 import { Overrun } from './pace.ts';
 
 /** PostgreSQL's `query_canceled`: here, the statement time-out. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readCatalogue, type Table } from '../observe/catalogue.ts';
+import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { compare, found } from '../testing/compare.ts';
 import { databasePair } from '../testing/databases.ts';
 import { pairTables } from './pairing.ts';

@@ -1,4 +1,4 @@
-import type { Column } from '../observe/catalogue.ts';
+import type { Column } from '../observe/source/catalogue.ts';
 
 /**
  * SQL that hashes values to 64 bits, equal where the values are and, but for chance, only there; alike on every version

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readCatalogue } from '../observe/catalogue.ts';
+import { readCatalogue } from '../observe/source/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { fromBlocks } from './blocks.ts';
 import { type BadBuckets, differingKeys, type Way } from './localise.ts';

@@ -1,4 +1,4 @@
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
 import { differingHashes } from './packed.ts';
 import type { TablePair } from './pairing.ts';
 import { drillDown, type Suspect } from './scan.ts';

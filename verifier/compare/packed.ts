@@ -1,4 +1,4 @@
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
 import type { SideSql, TablePair } from './pairing.ts';
 import { fromSelected, type Selection } from './selection.ts';
 

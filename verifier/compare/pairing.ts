@@ -1,4 +1,4 @@
-import { relationOf, type Table } from '../observe/catalogue.ts';
+import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { type Blocks, blocksOf } from './blocks.ts';
 import { type ColumnPair, pairColumns } from './canonical.ts';
 import { hashOf } from './hash.ts';

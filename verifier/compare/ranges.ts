@@ -1,6 +1,6 @@
-import { relationOf, type Table } from '../observe/catalogue.ts';
-import type { Database } from '../postgres.ts';
-import { ident, literal } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
+import { ident, literal } from '../connection/postgres.ts';
+import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { type ColumnPair, INTEGERS } from './canonical.ts';
 import { pairTables, type TablePair } from './pairing.ts';
 

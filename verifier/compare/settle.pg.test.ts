@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { readCatalogue } from '../observe/catalogue.ts';
+import { readCatalogue } from '../observe/source/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { pairTables } from './pairing.ts';
 import { type PassFence, type Settled, settle } from './settle.ts';

@@ -1,4 +1,4 @@
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
 import type { TablePair } from './pairing.ts';
 import { ABSENT, type KeyState, readKeys } from './rows.ts';
 

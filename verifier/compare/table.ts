@@ -1,5 +1,5 @@
-import type { Table } from '../observe/catalogue.ts';
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
+import type { Table } from '../observe/source/catalogue.ts';
 import { Deadline } from './deadline.ts';
 import { differingKeys } from './localise.ts';
 import { Overrun, Pace } from './pace.ts';

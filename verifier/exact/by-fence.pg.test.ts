@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import type { PassFence } from '../compare/settle.ts';
 import { parseConfig, type VerifierConfigInput } from '../config.ts';
-import { readCatalogue } from '../observe/catalogue.ts';
+import { readCatalogue } from '../observe/source/catalogue.ts';
 import { loadChecks } from '../plugins.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
-import { verify } from '../verify.ts';
+import { verify } from '../verification/verify.ts';
 import { compareByFence, type FencedAnswers } from './by-fence.ts';
 
 const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, v text);

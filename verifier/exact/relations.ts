@@ -1,4 +1,4 @@
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
 
 /** What of a table must stand still while its rows are compared in a snapshot that is older than the present. */
 export interface Relation {

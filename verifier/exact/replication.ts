@@ -2,9 +2,9 @@ import { randomBytes } from 'node:crypto';
 import pg, { type Client, type ClientConfig, type Connection, type Submittable } from 'pg';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
+import { readLsn } from '../connection/lsn.ts';
+import { ident, PINNED_SETTINGS } from '../connection/postgres.ts';
 import { urlWithSecrets } from '../connection/secret.ts';
-import { readLsn } from '../lsn.ts';
-import { ident, PINNED_SETTINGS } from '../postgres.ts';
 import { type Message, readMessage, textOf } from './test-decoding.ts';
 
 /** The server ends a walsender whose verifier has been silent for so long: until then the slot holds back WAL. */

@@ -1,5 +1,5 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
 
 /** Texts of every length that the hash function treats in a way of its own, and each function of `compare/hash.ts`. */
 const SAMPLE = `

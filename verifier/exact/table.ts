@@ -6,8 +6,8 @@ import { ABSENT, type KeyState, readKeys } from '../compare/rows.ts';
 import { bucketCount, type Digest, differingBuckets, digest } from '../compare/scan.ts';
 import { judge, type WrongClass, type WrongRow } from '../compare/settle.ts';
 import type { TableComparison } from '../compare/table.ts';
-import { IdentitySet } from '../observe/identities.ts';
-import type { Database } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
+import { IdentitySet } from '../observe/topic/identities.ts';
 import type { History } from './touched.ts';
 import {
   chunks,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Column, Table } from '../observe/catalogue.ts';
+import type { Column, Table } from '../observe/source/catalogue.ts';
 import type { Relation } from './relations.ts';
 import { readMessage, UNCHANGED } from './test-decoding.ts';
 import { TooMuchTouched, Touched } from './touched.ts';

@@ -1,4 +1,4 @@
-import type { Table } from '../observe/catalogue.ts';
+import type { Table } from '../observe/source/catalogue.ts';
 import { carriesKey, type Relation } from './relations.ts';
 import { type Message, type Tuple, UNCHANGED } from './test-decoding.ts';
 

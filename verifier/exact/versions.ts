@@ -2,8 +2,8 @@ import type { ColumnPair } from '../compare/canonical.ts';
 import type { TablePair } from '../compare/pairing.ts';
 import { ALL_KEYS, inRange } from '../compare/ranges.ts';
 import { keyFilter } from '../compare/rows.ts';
-import type { Database } from '../postgres.ts';
-import { ident } from '../postgres.ts';
+import type { Database } from '../connection/postgres.ts';
+import { ident } from '../connection/postgres.ts';
 import { UNCHANGED } from './test-decoding.ts';
 import type { Version } from './touched.ts';
 

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
-import { formatLedgerEntry, type LedgerEntry, type LedgerOutcome } from '../ledger.ts';
+import { formatLedgerEntry, type LedgerEntry, type LedgerOutcome } from '../observe/ledger/ledger.ts';
 import { readCommits } from './commits.ts';
 
 const at = '2026-01-02T03:04:05.000Z';

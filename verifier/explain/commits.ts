@@ -1,4 +1,4 @@
-import { type LedgerIntent, readLedgerEntries } from '../ledger.ts';
+import { type LedgerIntent, readLedgerEntries } from '../observe/ledger/ledger.ts';
 import type { LedgerCommit } from './life.ts';
 
 /** A row's writes in a ledger: the last `max` of them, and how many more there were before. */

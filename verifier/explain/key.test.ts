@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Table } from '../observe/catalogue.ts';
+import type { Table } from '../observe/source/catalogue.ts';
 import { parseKey, tableNamed } from './key.ts';
 
 function table(id: string, key: readonly string[]): Table {

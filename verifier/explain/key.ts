@@ -1,6 +1,6 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../pipeline/contract/nearest.ts';
-import type { Table } from '../observe/catalogue.ts';
+import type { Table } from '../observe/source/catalogue.ts';
 
 /** The table or the key that was named is none: the caller's to mend. */
 export class NoSuchRowError extends LabError {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig } from '../config.ts';
-import { formatLedgerEntry } from '../ledger.ts';
+import { formatLedgerEntry } from '../observe/ledger/ledger.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { commitOffset } from '../testing/kafka.ts';
 import { explain } from './explain.ts';

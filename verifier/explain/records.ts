@@ -1,9 +1,9 @@
 import { NEW_KEY_HEADER, OLD_KEY_HEADER, type Operation } from '../../pipeline/contract/envelope.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
-import { printLsn } from '../lsn.ts';
-import type { Column } from '../observe/catalogue.ts';
-import { asPostgresText, readEvent, readKey } from '../observe/envelope.ts';
-import type { RawRecord } from '../observe/topic-reader.ts';
+import { printLsn } from '../connection/lsn.ts';
+import type { Column } from '../observe/source/catalogue.ts';
+import { asPostgresText, readEvent, readKey } from '../observe/topic/envelope.ts';
+import type { RawRecord } from '../observe/topic/topic-reader.ts';
 import type { LifeRecord } from './life.ts';
 
 export interface Wanted {

@@ -1,8 +1,8 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import { METADATA_COLUMNS, TOMBSTONES_TABLE, TRUNCATES_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import { pairTables } from '../compare/pairing.ts';
-import { relationOf, type Table } from '../observe/catalogue.ts';
-import { type Database, ident, type Row } from '../postgres.ts';
+import { type Database, ident, type Row } from '../connection/postgres.ts';
+import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { NoSuchRowError } from './key.ts';
 import { isOfSecondReading, type SinkState, type StandingRow } from './life.ts';
 

@@ -3,7 +3,7 @@ import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { VerifierConfig } from '../config.ts';
 import { basicAuth, reasonOf, send } from '../connection/http.ts';
 import { withSecrets } from '../connection/secret.ts';
-import type { ConnectorView } from '../fence.ts';
+import type { ConnectorView } from './fence.ts';
 
 const statusSchema = z.object({
   connector: z.object({ state: z.string(), trace: z.string().optional() }),

@@ -1,15 +1,15 @@
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { METADATA_COLUMNS, OFFSETS_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import type { VerifierConfig } from '../config.ts';
-import { type ConnectorView, distance, type FenceInputs, type Offsets } from '../fence.ts';
-import { readLsn } from '../lsn.ts';
-import type { Database } from '../postgres.ts';
-import { ident, literal } from '../postgres.ts';
+import { readLsn } from '../connection/lsn.ts';
+import type { Database } from '../connection/postgres.ts';
+import { ident, literal } from '../connection/postgres.ts';
 import { connectorView, snapshotRunning } from './connect.ts';
-import type { KafkaView, TopicOffsets } from './kafka.ts';
-import { tablesInCopy } from './subscription.ts';
-import { normalTopicId, topicIds } from './topic-ids.ts';
-import { type RawRecord, readRecords } from './topic-reader.ts';
+import { type ConnectorView, distance, type FenceInputs, type Offsets } from './fence.ts';
+import { tablesInCopy } from './source/subscription.ts';
+import type { KafkaView, TopicOffsets } from './topic/kafka.ts';
+import { normalTopicId, topicIds } from './topic/topic-ids.ts';
+import { type RawRecord, readRecords } from './topic/topic-reader.ts';
 
 /** Gives a connection, or throws why there is none. */
 export interface Connections {

@@ -1,7 +1,7 @@
 import { expect, inject, test } from 'vitest';
 import { Bench, until } from '../../pipeline/capture/testing/lab.ts';
-import { createJdbcSink } from '../../pipeline/sink/plugin.ts';
-import { testContext, testDatabase } from '../../pipeline/sink/test-context.ts';
+import { createJdbcSink } from '../../pipeline/sink/connector.ts';
+import { testContext, testDatabase } from '../../pipeline/sink/testing/test-context.ts';
 import { openPair } from './pair.ts';
 
 const SCHEMAS = { 'key.converter.schemas.enable': 'true', 'value.converter.schemas.enable': 'true' };

@@ -1,7 +1,7 @@
 import type { ColumnPair } from '../compare/canonical.ts';
 import type { TableComparison } from '../compare/table.ts';
-import type { Content } from '../content.ts';
-import { ident, literal } from '../postgres.ts';
+import { ident, literal } from '../connection/postgres.ts';
+import type { Content } from '../verification/content.ts';
 
 /** Keys that one signal names. */
 const KEYS_PER_SIGNAL = 500;

@@ -1,5 +1,5 @@
 import { scanTable, settleTables, type TableComparison } from '../compare/table.ts';
-import { readCatalogue, type Table } from '../observe/catalogue.ts';
+import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import type { DatabasePair } from './databases.ts';
 
 /**

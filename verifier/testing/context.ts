@@ -1,7 +1,7 @@
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import type { CheckContext } from '../check.ts';
 import { parseConfig, type VerifierConfigInput } from '../config.ts';
-import type { FenceOutcome } from '../fence.ts';
+import type { FenceOutcome } from '../observe/fence.ts';
 import type { Progress } from '../report.ts';
 
 type Given = Partial<Omit<CheckContext, 'config'>> & { readonly config?: Partial<VerifierConfigInput> };

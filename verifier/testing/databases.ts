@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject, vi } from 'vitest';
 import type {} from '../../fixtures/testing/provided.ts';
-import { Database } from '../postgres.ts';
+import { Database } from '../connection/postgres.ts';
 
 /** A database of its own on each of the two test servers, and the verifier's connections to them. */
 export interface DatabasePair extends AsyncDisposable {

@@ -4,10 +4,10 @@ import { inject } from 'vitest';
 import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfig, type VerifierConfigInput } from '../config.ts';
-import type { Memory } from '../memory.ts';
 import { loadChecks } from '../plugins.ts';
 import type { Report } from '../report.ts';
-import { verify } from '../verify.ts';
+import type { Memory } from '../verification/memory.ts';
+import { verify } from '../verification/verify.ts';
 import { type DatabasePair, databasePair } from './databases.ts';
 import { commitOffset } from './kafka.ts';
 

@@ -3,14 +3,18 @@ import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import { basicAuth, send } from '../../../verifier/connection/http.ts';
 import { withSecrets } from '../../../verifier/connection/secret.ts';
-import type { HttpService } from '../../lab/external/config.ts';
-import { externalJsonSchema, type LoadedConfig, loadExternalConfig } from '../../lab/external/config-file.ts';
+import { UsageError } from '../../errors.ts';
 import { objectionsTo } from '../../lab/external/control.ts';
 import { lookAtTarget, mustAnswer } from '../../lab/external/look.ts';
 import { onSource, removeMarker, writeMarker } from '../../lab/external/marker.ts';
 import { mustBeOwned, type Objection } from '../../lab/external/permission.ts';
 import { printable } from '../../lab/external/printable.ts';
-import { UsageError } from '../../runner/usage-error.ts';
+import type { HttpService } from '../../lab/external/target-config.ts';
+import {
+  externalJsonSchema,
+  type LoadedConfig,
+  loadExternalConfig,
+} from '../../lab/external/target-config-file.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { painter } from '../tables.ts';
 

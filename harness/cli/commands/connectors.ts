@@ -1,5 +1,5 @@
 import { messageOf } from '../../../pipeline/contract/errors.ts';
-import { openAccess } from '../../runner/live-access.ts';
+import { openAccess } from '../../access/live-access.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { columns, painter } from '../tables.ts';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { EachMessagePayload } from 'kafkajs';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
-import type { Instance } from '../../lab/instance.ts';
-import { kafkaClient } from '../../runner/live-access.ts';
-import { UsageError } from '../../runner/usage-error.ts';
+import { kafkaClient } from '../../access/live-access.ts';
+import { UsageError } from '../../errors.ts';
+import type { Instance } from '../../lab/lab.ts';
 import { type CliContext, EXIT } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { painter } from '../tables.ts';

@@ -1,10 +1,10 @@
 import path from 'node:path';
 import { execa } from 'execa';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
-import { freeBytes, LAB_BYTES } from '../../lab/state-dir.ts';
-import { UndoLog } from '../../runner/undo.ts';
-import { enginesReady } from '../../runtimes/process/connect.ts';
-import { kafkaClassPath } from '../../runtimes/process/kafka.ts';
+import { enginesReady } from '../../lab/process/connect.ts';
+import { kafkaClassPath } from '../../lab/process/kafka.ts';
+import { freeBytes, LAB_BYTES } from '../../lab/state/state-dir.ts';
+import { UndoLog } from '../../undo/undo-log.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
 import { painter } from '../tables.ts';

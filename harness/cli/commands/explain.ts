@@ -3,8 +3,8 @@ import { type Explanation, explain, explanationJson } from '../../../verifier/ex
 import { NoSuchRowError } from '../../../verifier/explain/key.ts';
 import { readLife } from '../../../verifier/explain/read-life.ts';
 import { exitCodeOf } from '../../../verifier/verdict.ts';
-import type { Instance } from '../../lab/instance.ts';
-import { UsageError } from '../../runner/usage-error.ts';
+import { UsageError } from '../../errors.ts';
+import type { Instance } from '../../lab/lab.ts';
 import { type CliContext, printJson } from '../context.ts';
 import { faultIntervals } from '../fault-intervals.ts';
 import { openInstance } from '../lab-control.ts';

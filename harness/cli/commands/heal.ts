@@ -1,8 +1,8 @@
-import { holdLab } from '../../lab/lock.ts';
-import { findStateDir } from '../../lab/state-dir.ts';
-import { replayUndo } from '../../runner/replay-undo.ts';
-import { startIfDown } from '../../runner/services.ts';
-import type { ServiceKind } from '../../runtimes/runtime.ts';
+import { startIfDown } from '../../access/instance-services.ts';
+import type { ServiceKind } from '../../lab/runtime.ts';
+import { holdLab } from '../../lab/state/lock.ts';
+import { findStateDir } from '../../lab/state/state-dir.ts';
+import { replayUndo } from '../../undo/replay-undo.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openLab } from '../lab-control.ts';
 

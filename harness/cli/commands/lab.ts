@@ -1,7 +1,7 @@
 import type { EnginePair } from '../../lab/engines.ts';
-import type { Lab } from '../../lab/instance.ts';
-import { holdLab } from '../../lab/lock.ts';
-import { replayUndo } from '../../runner/replay-undo.ts';
+import type { Lab } from '../../lab/lab.ts';
+import { holdLab } from '../../lab/state/lock.ts';
+import { replayUndo } from '../../undo/replay-undo.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
 import { columns, painter } from '../tables.ts';

@@ -1,8 +1,8 @@
 import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
-import { UsageError } from '../../runner/usage-error.ts';
-import type { ServiceInfo } from '../../runtimes/runtime.ts';
+import { UsageError } from '../../errors.ts';
+import type { ServiceInfo } from '../../lab/runtime.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openLab } from '../lab-control.ts';
 import { columns, painter } from '../tables.ts';

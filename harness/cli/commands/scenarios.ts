@@ -1,4 +1,4 @@
-import { loadScenarios } from '../../runner/catalogue.ts';
+import { loadScenarios } from '../../plugins/catalogue.ts';
 import { describeExpected } from '../../runner/expectation.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { painter } from '../tables.ts';

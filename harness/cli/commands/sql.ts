@@ -5,7 +5,7 @@ import { connectTo } from '../../../fixtures/database.ts';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import { urlWithSecrets } from '../../../verifier/connection/secret.ts';
-import { UsageError } from '../../runner/usage-error.ts';
+import { UsageError } from '../../errors.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { columns, painter } from '../tables.ts';

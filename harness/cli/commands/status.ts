@@ -1,6 +1,6 @@
 import { exitCodeOf } from '../../../verifier/verdict.ts';
-import { openAccess } from '../../runner/live-access.ts';
-import type { ServiceInfo } from '../../runtimes/runtime.ts';
+import { openAccess } from '../../access/live-access.ts';
+import type { ServiceInfo } from '../../lab/runtime.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { printReport } from '../print-report.ts';

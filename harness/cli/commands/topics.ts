@@ -1,4 +1,4 @@
-import { kafkaClient } from '../../runner/live-access.ts';
+import { kafkaClient } from '../../access/live-access.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { columns, painter } from '../tables.ts';

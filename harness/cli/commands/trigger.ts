@@ -1,15 +1,15 @@
 import path from 'node:path';
-import { holdLab } from '../../lab/lock.ts';
-import { loadFault, scenarioOfTrigger } from '../../runner/catalogue.ts';
-import { forEngines } from '../../runner/engines.ts';
+import { openAccess } from '../../access/live-access.ts';
+import { holdLab } from '../../lab/state/lock.ts';
+import { loadFault, scenarioOfTrigger } from '../../plugins/catalogue.ts';
+import { forEngines } from '../../plugins/for-engines.ts';
+import { deadlinesOf, type Scenario, type Step, type Tunables } from '../../plugins/scenario.ts';
 import { evidenceText } from '../../runner/evidence-text.ts';
 import { Journal, type JournalEvent } from '../../runner/journal.ts';
-import { openAccess } from '../../runner/live-access.ts';
 import { newRunId } from '../../runner/run.ts';
-import { deadlinesOf, type Scenario, type Step, type Tunables } from '../../runner/scenario.ts';
 import { Steps } from '../../runner/steps.ts';
-import { UndoLog } from '../../runner/undo.ts';
-import { withDeadline } from '../../runner/wait.ts';
+import { UndoLog } from '../../undo/undo-log.ts';
+import { withDeadline } from '../../wait.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 

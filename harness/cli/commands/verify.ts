@@ -4,7 +4,7 @@ import type { Report } from '../../../verifier/report.ts';
 import { openPair, type Pair, pairOf } from '../../../verifier/standalone/pair.ts';
 import { BAD_REQUEST, type VerifyRequest } from '../../../verifier/standalone/request.ts';
 import { exitCodeOf, type Verdict, worst } from '../../../verifier/verdict.ts';
-import { UsageError } from '../../runner/usage-error.ts';
+import { UsageError } from '../../errors.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { NewFile } from '../new-file.ts';

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
-import { openAccess } from '../../runner/live-access.ts';
+import { openAccess } from '../../access/live-access.ts';
 import { type CliContext, EXIT } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { painter, renderReport } from '../tables.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { PROJECT_DIR } from '../../project.ts';
-import { LAB_INSTANCE } from '../record-instance.ts';
+import { LAB_INSTANCE } from '../state/record-instance.ts';
 import { CONNECT_IMAGE, connectVariables } from './connect.ts';
 import { standingPair } from './context.ts';
 

@@ -1,9 +1,9 @@
-import { connectJvm, imageVariables, tunedTimers, workerProperties } from '../../runtimes/connect-worker.ts';
-import type { ContainerSpec } from '../../runtimes/docker/launch.ts';
 import type { ConnectTuning } from '../engines.ts';
-import type { InstanceSpec } from '../instance.ts';
-import { clusterOf, type InstancePlan } from '../instance-plan.ts';
+import { connectJvm, imageVariables, tunedTimers, workerProperties } from '../instance/connect-worker.ts';
+import { clusterOf, type InstancePlan } from '../instance/instance-plan.ts';
+import type { InstanceSpec } from '../lab.ts';
 import { type DockerLabContext, INSIDE_PORT } from './context.ts';
+import type { ContainerSpec } from './launch.ts';
 
 /** As `docker-compose.yml` has it. */
 export const CONNECT_IMAGE = 'quay.io/debezium/connect:3.5.0.Final';

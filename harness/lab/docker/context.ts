@@ -1,10 +1,10 @@
 import { chownSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ComposeProject, labImage } from '../../runtimes/docker/compose.ts';
-import type { DockerRuntime } from '../../runtimes/docker/docker-runtime.ts';
-import type { Run, RunFile } from '../../runtimes/process/run-file.ts';
 import { type EnginePair, engineOf, OWN_ENGINES } from '../engines.ts';
-import { LAB_INSTANCE } from '../record-instance.ts';
+import { LAB_INSTANCE } from '../state/record-instance.ts';
+import type { Run, RunFile } from '../state/run-file.ts';
+import { type ComposeProject, labImage } from './compose.ts';
+import type { DockerRuntime } from './docker-runtime.ts';
 
 /** What everything that works on one lab of containers needs. */
 export interface DockerLabContext {

@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { loadScenario } from '../../runner/catalogue.ts';
+import { loadScenario } from '../../plugins/catalogue.ts';
 import { runBothVariants, told } from '../../runner/testing/both-variants.ts';
-import { UndoLog } from '../../runner/undo.ts';
-import { FULL_BELOW_BYTES } from '../../runtimes/runtime.ts';
-import type { Lab } from '../instance.ts';
+import { UndoLog } from '../../undo/undo-log.ts';
+import type { Lab } from '../lab.ts';
+import { FULL_BELOW_BYTES } from '../runtime.ts';
 import { dockerLabControl } from './control.ts';
 
 let dir: string;

@@ -1,8 +1,8 @@
-import type { Runtime } from '../../runtimes/runtime.ts';
-import { refuseCluster } from '../brokers.ts';
-import type { Instance, InstanceSpec, Lab } from '../instance.ts';
-import { checkInstanceName } from '../instance-plan.ts';
-import { buildOrDrop, recordInstance } from '../record-instance.ts';
+import { refuseCluster } from '../instance/brokers.ts';
+import { checkInstanceName } from '../instance/instance-plan.ts';
+import type { Instance, InstanceSpec, Lab } from '../lab.ts';
+import type { Runtime } from '../runtime.ts';
+import { buildOrDrop, recordInstance } from '../state/record-instance.ts';
 import type { DockerLabContext } from './context.ts';
 import { buildInstance, dropInstance, standingInstance } from './instance.ts';
 

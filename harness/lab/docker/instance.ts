@@ -1,17 +1,17 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { type ContainerSpec, launch, removeInstance } from '../../runtimes/docker/launch.ts';
-import type { InstanceRecord } from '../../runtimes/process/run-file.ts';
-import { startConnector } from '../connectors.ts';
 import { engineOf, OWN_ENGINES } from '../engines.ts';
-import type { Instance, InstanceSpec } from '../instance.ts';
-import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance-databases.ts';
-import { type InstancePlan, planInstance } from '../instance-plan.ts';
-import { prepareProcesses } from '../instance-processes.ts';
-import { dropTopicsAndGroup } from '../instance-topics.ts';
-import { makeAtOnce, settleAll } from '../standing-instance.ts';
+import { startConnector } from '../instance/connectors.ts';
+import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance/instance-databases.ts';
+import { type InstancePlan, planInstance } from '../instance/instance-plan.ts';
+import { prepareProcesses } from '../instance/instance-processes.ts';
+import { dropTopicsAndGroup } from '../instance/instance-topics.ts';
+import type { Instance, InstanceSpec } from '../lab.ts';
+import { makeAtOnce, settleAll } from '../process/process-instance.ts';
+import type { InstanceRecord } from '../state/run-file.ts';
 import { connectContainer } from './connect.ts';
 import { type DockerLabContext, giveToContainers } from './context.ts';
+import { type ContainerSpec, launch, removeInstance } from './launch.ts';
 import { containerOf, inNetwork, openToNetwork, POSTGRES_PORT } from './services.ts';
 import { startWorkload } from './workload.ts';
 

@@ -3,13 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labelOfRun, leftOf } from '../../../docker/testing/engine.ts';
-import { loadScenario, loadScenarios } from '../../runner/catalogue.ts';
+import { loadScenario, loadScenarios } from '../../plugins/catalogue.ts';
 import { runBothVariants, told } from '../../runner/testing/both-variants.ts';
-import { UndoLog } from '../../runner/undo.ts';
-import { DockerRuntime } from '../../runtimes/docker/docker-runtime.ts';
-import { connectEngine } from '../../runtimes/docker/engine.ts';
-import type { Lab } from '../instance.ts';
+import { UndoLog } from '../../undo/undo-log.ts';
+import type { Lab } from '../lab.ts';
 import { dockerLabControl } from './control.ts';
+import { DockerRuntime } from './docker-runtime.ts';
+import { connectEngine } from './engine.ts';
 
 const WITHIN_MS = 15 * 60_000;
 let dir: string;

@@ -2,12 +2,12 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { PROJECT_DIR } from '../../project.ts';
-import { labImage } from '../../runtimes/docker/compose.ts';
-import { aliasOf } from '../../runtimes/docker/labels.ts';
-import type { ContainerSpec } from '../../runtimes/docker/launch.ts';
-import type { ServiceSpec } from '../../runtimes/process/service-spec.ts';
-import type { InstancePlan } from '../instance-plan.ts';
+import type { InstancePlan } from '../instance/instance-plan.ts';
+import type { ServiceSpec } from '../services/service-spec.ts';
+import { labImage } from './compose.ts';
 import { containerUser, type DockerLabContext, INSIDE_PORT } from './context.ts';
+import { aliasOf } from './labels.ts';
+import type { ContainerSpec } from './launch.ts';
 
 export const POSTGRES_PORT = 5432;
 /** Where the image has the project. */

@@ -8,7 +8,7 @@ import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import { ConnectClient } from '../../connect/client.ts';
 import { ConnectRefused } from '../../connect/errors.ts';
 import { type EnginePair, engineOf, SINK_ENGINES, SOURCE_ENGINES } from '../engines.ts';
-import { waitForTopics } from '../instance-topics.ts';
+import { waitForTopics } from '../instance/instance-topics.ts';
 
 /**
  * What `docker compose up` runs once, inside the network: schema and first rows at the source, both connectors

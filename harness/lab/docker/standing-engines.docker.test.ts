@@ -7,10 +7,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labelOfRun, leftOf } from '../../../docker/testing/engine.ts';
 import { reportSchema } from '../../../verifier/report.ts';
 import { PROJECT_DIR } from '../../project.ts';
-import { workerProperties } from '../../runtimes/connect-worker.ts';
-import { connectEngine } from '../../runtimes/docker/engine.ts';
-import { ofRun } from '../../runtimes/docker/labels.ts';
-import { RunFile } from '../../runtimes/process/run-file.ts';
+import { workerProperties } from '../instance/connect-worker.ts';
+import { RunFile } from '../state/run-file.ts';
+import { connectEngine } from './engine.ts';
+import { ofRun } from './labels.ts';
 
 const image = process.env.CDC_LAB_IMAGE_CONNECT ?? '';
 /** Two Connect workers start, on a machine that may be busy. */

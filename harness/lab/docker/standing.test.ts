@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
-import { NO_PORTS, RunFile } from '../../runtimes/process/run-file.ts';
 import type { EnginePair } from '../engines.ts';
-import type { UpOptions } from '../instance.ts';
-import { LAB_INSTANCE } from '../record-instance.ts';
-import { claimStateDir } from '../state-dir.ts';
+import type { UpOptions } from '../lab.ts';
+import { LAB_INSTANCE } from '../state/record-instance.ts';
+import { NO_PORTS, RunFile } from '../state/run-file.ts';
+import { claimStateDir } from '../state/state-dir.ts';
 import { forgetUnfinished, recordStanding, standingRecord } from './standing.ts';
 
 let context: { stateDir: string; runFile: RunFile };

@@ -1,8 +1,8 @@
-import type { InstanceRecord } from '../../runtimes/process/run-file.ts';
-import type { UpOptions } from '../instance.ts';
-import { LAB_INSTANCE, recordInstance } from '../record-instance.ts';
-import { refuseOtherPipeline } from '../refuse-other-pipeline.ts';
-import { standingSpec, startStandingWorkload } from '../standing-pipeline.ts';
+import { refuseOtherPipeline } from '../instance/refuse-other-pipeline.ts';
+import { standingSpec, startStandingWorkload } from '../instance/standing-pipeline.ts';
+import type { UpOptions } from '../lab.ts';
+import { LAB_INSTANCE, recordInstance } from '../state/record-instance.ts';
+import type { InstanceRecord } from '../state/run-file.ts';
 import { type DockerLabContext, readRun } from './context.ts';
 import { DockerLab } from './docker-lab.ts';
 import { planOf } from './instance.ts';

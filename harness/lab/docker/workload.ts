@@ -1,16 +1,16 @@
 import type Docker from 'dockerode';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { findService } from '../../runtimes/docker/containers.ts';
-import { launch } from '../../runtimes/docker/launch.ts';
-import { readLog } from '../../runtimes/docker/logs.ts';
-import { sizeOf } from '../../runtimes/process/spawn.ts';
-import type { ServiceInfo } from '../../runtimes/runtime.ts';
-import { waitUntil } from '../../runtimes/wait.ts';
-import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from '../instance.ts';
-import type { InstancePlan } from '../instance-plan.ts';
-import { workloadService } from '../instance-processes.ts';
-import { parseSummary } from '../workload.ts';
+import { waitUntil } from '../../wait-until.ts';
+import type { InstancePlan } from '../instance/instance-plan.ts';
+import { workloadService } from '../instance/instance-processes.ts';
+import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from '../lab.ts';
+import { sizeOf } from '../process/spawn.ts';
+import { parseSummary } from '../process/workload.ts';
+import type { ServiceInfo } from '../runtime.ts';
+import { findService } from './containers.ts';
 import type { DockerLabContext } from './context.ts';
+import { launch } from './launch.ts';
+import { readLog } from './logs.ts';
 import { containerOf, inNetwork } from './services.ts';
 
 const BEGIN_TIMEOUT_MS = 60_000;

@@ -4,9 +4,9 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
-import { UndoLog } from '../../runner/undo.ts';
-import { markerOf } from '../../runtimes/process/spawn.ts';
-import { claimStateDir } from '../state-dir.ts';
+import { UndoLog } from '../../undo/undo-log.ts';
+import { markerOf } from '../process/spawn.ts';
+import { claimStateDir } from '../state/state-dir.ts';
 import { externalControl } from './control.ts';
 import { ownProcesses } from './own-processes.ts';
 

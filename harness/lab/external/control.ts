@@ -1,21 +1,21 @@
 import { rmSync } from 'node:fs';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { Database } from '../../../verifier/postgres.ts';
-import { replayUndo } from '../../runner/replay-undo.ts';
-import { UndoLog } from '../../runner/undo.ts';
-import type { Proof } from '../../runtimes/runtime.ts';
-import { refuseCluster } from '../brokers.ts';
+import { Database } from '../../../verifier/connection/postgres.ts';
+import { replayUndo } from '../../undo/replay-undo.ts';
+import { UndoLog } from '../../undo/undo-log.ts';
 import { otherRuntime, runtimeIn } from '../choose-control.ts';
-import type { Lab, LabControl } from '../instance.ts';
-import { holdLab } from '../lock.ts';
-import { settleAll } from '../standing-instance.ts';
-import { findStateDir } from '../state-dir.ts';
-import { type ExternalConfig, postgresUrl } from './config.ts';
-import { loadExternalConfig } from './config-file.ts';
+import { refuseCluster } from '../instance/brokers.ts';
+import type { Lab, LabControl } from '../lab.ts';
+import { settleAll } from '../process/process-instance.ts';
+import type { Proof } from '../runtime.ts';
+import { holdLab } from '../state/lock.ts';
+import { findStateDir } from '../state/state-dir.ts';
 import { ExternalLab } from './external-lab.ts';
 import { lookAtTarget, mustAnswer } from './look.ts';
 import { ownProcesses } from './own-processes.ts';
 import { type Objection, objections } from './permission.ts';
+import { type ExternalConfig, postgresUrl } from './target-config.ts';
+import { loadExternalConfig } from './target-config-file.ts';
 
 const QUICK_MS = 10_000;
 

@@ -2,20 +2,20 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { FIXTURE_TABLES, SIGNAL_TABLE } from '../../../fixtures/schema/schema.ts';
 import { parseConfig, type VerifierConfig } from '../../../verifier/config.ts';
+import { Database } from '../../../verifier/connection/postgres.ts';
 import { withSecrets } from '../../../verifier/connection/secret.ts';
-import { Database } from '../../../verifier/postgres.ts';
-import { ExternalRuntime } from '../../runtimes/external/external-runtime.ts';
 import { otherRuntime, runtimeIn } from '../choose-control.ts';
-import type { Instance, InstanceSpec, Lab } from '../instance.ts';
+import type { Instance, InstanceSpec, Lab } from '../lab.ts';
+import type { WorkloadContext } from '../process/workload.ts';
+import { startWorkload } from '../process/workload.ts';
 import type { Reach } from '../reach.ts';
-import { LAB_INSTANCE } from '../record-instance.ts';
-import { claimStateDir } from '../state-dir.ts';
-import type { WorkloadContext } from '../workload.ts';
-import { startWorkload } from '../workload.ts';
-import { connectOf, type ExternalConfig, postgresUrl } from './config.ts';
+import { LAB_INSTANCE } from '../state/record-instance.ts';
+import { claimStateDir } from '../state/state-dir.ts';
+import { ExternalRuntime } from './external-runtime.ts';
 import { connectOptions, lookAtTarget } from './look.ts';
 import { ownProcesses } from './own-processes.ts';
 import { mustBeOwned, type Objection } from './permission.ts';
+import { connectOf, type ExternalConfig, postgresUrl } from './target-config.ts';
 
 const QUICK_MS = 10_000;
 

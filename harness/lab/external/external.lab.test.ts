@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
 import { PROJECT_DIR } from '../../project.ts';
-import { until } from '../../runner/wait.ts';
+import { until } from '../../wait.ts';
 import { openExternal } from './control.ts';
 import { startTarget, type Target } from './testing/target.ts';
 

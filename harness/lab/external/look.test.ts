@@ -1,8 +1,8 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { parseExternalConfig } from './config-file.ts';
 import { lookAtTarget } from './look.ts';
+import { parseExternalConfig } from './target-config-file.ts';
 
 /** What a Connect cluster says of its one connector, and of no other. */
 async function connectWith(config: Readonly<Record<string, string>>) {

@@ -1,10 +1,10 @@
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
+import { Database } from '../../../verifier/connection/postgres.ts';
 import { withSecrets } from '../../../verifier/connection/secret.ts';
-import { KafkaView } from '../../../verifier/observe/kafka.ts';
-import { Database } from '../../../verifier/postgres.ts';
+import { KafkaView } from '../../../verifier/observe/topic/kafka.ts';
 import { ConnectClient, type ConnectClientOptions } from '../../connect/client.ts';
-import type { Look } from '../../runtimes/external/external-runtime.ts';
-import { connectOf, type ExternalConfig, type HttpService, postgresUrl } from './config.ts';
+import type { Look } from './external-runtime.ts';
+import { connectOf, type ExternalConfig, type HttpService, postgresUrl } from './target-config.ts';
 
 const QUICK_MS = 10_000;
 

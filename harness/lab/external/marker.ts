@@ -2,9 +2,9 @@ import { userInfo } from 'node:os';
 import type pg from 'pg';
 import { z } from 'zod';
 import { withDatabase } from '../../../fixtures/database.ts';
+import type { Database } from '../../../verifier/connection/postgres.ts';
 import { urlWithSecrets } from '../../../verifier/connection/secret.ts';
-import type { Database } from '../../../verifier/postgres.ts';
-import { type ExternalConfig, postgresUrl } from './config.ts';
+import { type ExternalConfig, postgresUrl } from './target-config.ts';
 
 /**
  * The marker is the comment of an empty schema: a table would be captured by a publication FOR ALL TABLES. It names

@@ -1,5 +1,5 @@
-import { ProcessRuntime } from '../../runtimes/process/process-runtime.ts';
-import { NO_PORTS, RunFile } from '../../runtimes/process/run-file.ts';
+import { ProcessRuntime } from '../process/process-runtime.ts';
+import { NO_PORTS, RunFile } from '../state/run-file.ts';
 
 /**
  * The workloads that the lab itself runs against somebody else's source, recorded in its folder as any service is.

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import type { ExternalConfigInput } from './config.ts';
-import { parseExternalConfig } from './config-file.ts';
 import { mustBeOwned, objections, serviceBehind } from './permission.ts';
+import type { ExternalConfigInput } from './target-config.ts';
+import { parseExternalConfig } from './target-config-file.ts';
 
 const MARKER = { cdcLab: 1, database: 'shop', systemIdentifier: '7', by: 'me', at: '2026-01-01T00:00:00Z' };
 

@@ -1,10 +1,10 @@
 import { Resolver } from 'node:dns/promises';
 import { isIP } from 'node:net';
-import type { Database } from '../../../verifier/postgres.ts';
-import { UsageError } from '../../runner/usage-error.ts';
-import { managedService, soundsLikeProduction } from '../../runtimes/external/managed-hosts.ts';
-import { connectOf, type ExternalConfig } from './config.ts';
+import type { Database } from '../../../verifier/connection/postgres.ts';
+import { UsageError } from '../../errors.ts';
+import { managedService, soundsLikeProduction } from './managed-hosts.ts';
 import { readMarker } from './marker.ts';
+import { connectOf, type ExternalConfig } from './target-config.ts';
 
 /** Why the lab only looks, and what would change that. */
 export interface Objection {

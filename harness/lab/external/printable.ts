@@ -1,4 +1,4 @@
-import type { ExternalConfig } from './config.ts';
+import type { ExternalConfig } from './target-config.ts';
 
 const REFERENCE = /^\$\{(env|file):(.+)\}$/;
 

@@ -1,4 +1,4 @@
-import { holdLab } from '../lock.ts';
+import { holdLab } from '../state/lock.ts';
 
 /** Holds the lab in the folder that is named until it is killed; says so on stdout, or why it could not. */
 try {

@@ -1,9 +1,9 @@
-import type { Lab } from '../../lab/instance.ts';
-import { loadFault } from '../catalogue.ts';
-import { openAccess } from '../live-access.ts';
+import { openAccess } from '../../access/live-access.ts';
+import type { Lab } from '../../lab/lab.ts';
+import { loadFault } from '../../plugins/catalogue.ts';
+import { type Scenario, VARIANTS } from '../../plugins/scenario.ts';
 import type { RunResult } from '../result.ts';
 import { type RunOptions, runAll } from '../run.ts';
-import { type Scenario, VARIANTS } from '../scenario.ts';
 
 /** Runs each scenario on the lab, sound and naive; `own` changes how. */
 export function runBothVariants(

@@ -1,8 +1,8 @@
 import type { Report } from '../../../verifier/report.ts';
+import type { Access, TopicLag } from '../../access/access.ts';
 import type { StatusAnswer } from '../../connect/answers.ts';
-import type { Instance, InstanceSpec, Lab, StartedWorkload, WorkloadSpec } from '../../lab/instance.ts';
-import type { Proof, Runtime, ServiceInfo } from '../../runtimes/runtime.ts';
-import type { Access, TopicLag } from '../access.ts';
+import type { Instance, InstanceSpec, Lab, StartedWorkload, WorkloadSpec } from '../../lab/lab.ts';
+import type { Proof, Runtime, ServiceInfo } from '../../lab/runtime.ts';
 
 /** A report of a whole and equal sink; `over` changes what a test is about. */
 export function report(over: Partial<Report> = {}): Report {

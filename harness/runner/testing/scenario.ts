@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import type { Fault } from '../fault.ts';
-import { LESSON_DEADLINES_MS, type PipelineVariant, type Scenario } from '../scenario.ts';
+import type { Fault } from '../../plugins/fault.ts';
+import { LESSON_DEADLINES_MS, type PipelineVariant, type Scenario } from '../../plugins/scenario.ts';
 import type { FakeWorld } from './fake-lab.ts';
 
 const sound: PipelineVariant = {

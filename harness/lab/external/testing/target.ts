@@ -8,7 +8,11 @@ import { loadConnector } from '../../../../fixtures/connectors/load.ts';
 import { applySchema } from '../../../../fixtures/schema/schema.ts';
 import { seedRows } from '../../../../fixtures/schema/seed.ts';
 import { ConnectClient } from '../../../connect/client.ts';
-import type { Certificates } from '../../../runtimes/external/testing/certificates.ts';
+import type { TemporaryLab } from '../../process/testing/temporary-lab.ts';
+import { ownProcess } from '../../services/own-process.ts';
+import { freePorts } from '../../services/ports.ts';
+import type { ExternalConfigInput } from '../target-config.ts';
+import type { Certificates } from './certificates.ts';
 import {
   certificatesIn,
   foreignLab,
@@ -16,11 +20,7 @@ import {
   type SecuredKafka,
   startKafka,
   startPostgres,
-} from '../../../runtimes/external/testing/secured-servers.ts';
-import { ownProcess } from '../../../runtimes/process/own-process.ts';
-import { freePorts } from '../../../runtimes/process/ports.ts';
-import type { TemporaryLab } from '../../../runtimes/process/testing/temporary-lab.ts';
-import type { ExternalConfigInput } from '../config.ts';
+} from './secured-servers.ts';
 
 /** Of the REST API, which the target's proxy asks for. */
 export const CONNECT_PASSWORD = 'for the REST API';

@@ -1,0 +1,228 @@
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { Kafka, logLevel } from 'kafkajs';
+import pg from 'pg';
+import { kafkaOptions, plainKafka } from '../../verifier/connection/kafka.ts';
+import { urlWithSecrets } from '../../verifier/connection/secret.ts';
+import { type Report, reportSchema } from '../../verifier/report.ts';
+import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
+import { listTopics } from '../lab/instance/list-topics.ts';
+import type { Instance } from '../lab/lab.ts';
+import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
+import { requestJson } from './http-json.ts';
+import { countRedelivered } from './redelivered.ts';
+import { SIGNAL_TABLE } from './snapshots.ts';
+import type { VerifierHere } from './verify-here.ts';
+import { Workers } from './workers.ts';
+
+/** kafkajs prints retries by itself; here an error is thrown to the caller, who says it once. */
+export function kafkaClient({
+  bootstrapServers,
+  reach,
+}: Pick<Instance, 'bootstrapServers' | 'reach'>): Kafka {
+  return new Kafka({
+    clientId: 'cdc-lab-harness',
+    ...kafkaOptions(reach?.kafka ?? plainKafka(bootstrapServers)),
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 3000,
+    requestTimeout: 10_000,
+    retry: { retries: 3, initialRetryTime: 100 },
+  });
+}
+
+/** Access over the instance's own protocols: SQL, Kafka, the Connect REST API, the verifier's HTTP. */
+export async function openAccess(instance: Instance): Promise<Access> {
+  return new LiveAccess(instance);
+}
+
+class LiveAccess implements Access {
+  readonly #instance: Instance;
+  readonly #pools = new Map<Side, pg.Pool>();
+  readonly #kafka: Kafka;
+  #admin: ReturnType<Kafka['admin']> | null = null;
+  #here: VerifierHere | null = null;
+  readonly #ledger = { offset: 0, committed: 0, rest: '' };
+
+  constructor(instance: Instance) {
+    this.#instance = instance;
+    this.#kafka = kafkaClient(instance);
+  }
+
+  async query(side: Side, sql: string, params: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
+    const result = await this.#pool(side).query(sql, [...params]);
+    return result.rows;
+  }
+
+  async lagByPartition(): Promise<readonly TopicLag[]> {
+    const admin = await this.#connectedAdmin();
+    const topics = await this.#topics();
+    // A pipeline without Kafka has no group, and a broker that never had one has no coordinator to ask.
+    if (topics.length === 0) return [];
+    const groups = await admin.fetchOffsets({ groupId: this.#instance.consumerGroup, topics });
+    const committed = new Map(
+      groups.flatMap(({ topic, partitions }) =>
+        partitions.map(({ partition, offset }) => [`${topic}/${partition}`, BigInt(offset)] as const),
+      ),
+    );
+    const lags: TopicLag[] = [];
+    for (const topic of topics) {
+      for (const { partition, high, low } of await admin.fetchTopicOffsets(topic)) {
+        const stored = committed.get(`${topic}/${partition}`) ?? -1n;
+        // -1: the group has committed nothing there yet, and begins at the log's start.
+        lags.push({
+          topic,
+          partition,
+          committed: stored < 0n ? BigInt(low) : stored,
+          end: BigInt(high),
+        });
+      }
+    }
+    return lags;
+  }
+
+  async lag(): Promise<{ events: number; slotBytes: number | null }> {
+    const partitions = await this.lagByPartition();
+    const events = partitions.reduce((sum, { committed, end }) => sum + Number(end - (committed ?? 0n)), 0);
+    const [row] = await this.query(
+      'source',
+      `SELECT pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)::int8 AS bytes
+         FROM pg_replication_slots WHERE slot_name = $1`,
+      [this.#instance.slot],
+    );
+    return { events, slotBytes: row === undefined ? null : Number(row.bytes) };
+  }
+
+  async endOffsets(): Promise<ReadonlyMap<string, bigint>> {
+    const admin = await this.#connectedAdmin();
+    const ends = new Map<string, bigint>();
+    for (const topic of await this.#topics()) {
+      const partitions = await admin.fetchTopicOffsets(topic);
+      ends.set(
+        topic,
+        partitions.reduce((sum, { high }) => sum + BigInt(high), 0n),
+      );
+    }
+    return ends;
+  }
+
+  async redelivered(signal: AbortSignal): Promise<number> {
+    return countRedelivered(this.#kafka, await this.#connectedAdmin(), await this.#topics(), signal);
+  }
+
+  async committed(): Promise<number> {
+    const { ledgerPath } = this.#instance;
+    if (!existsSync(ledgerPath)) return 0;
+    const file = openSync(ledgerPath, 'r');
+    try {
+      const chunk = Buffer.alloc(1 << 20);
+      for (;;) {
+        const bytes = readSync(file, chunk, 0, chunk.length, this.#ledger.offset);
+        if (bytes === 0) return this.#ledger.committed;
+        this.#ledger.offset += bytes;
+        const lines = (this.#ledger.rest + chunk.toString('latin1', 0, bytes)).split('\n');
+        this.#ledger.rest = lines.pop() ?? '';
+        this.#ledger.committed += lines.filter(isCommit).length;
+      }
+    } finally {
+      closeSync(file);
+    }
+  }
+
+  async verify(options: { deadlineMs: number; quiet?: boolean; signal: AbortSignal }): Promise<Report> {
+    const { deadlineMs, quiet = false, signal } = options;
+    const { reach } = this.#instance;
+    if (reach !== undefined) {
+      // Loaded late: where a verifier runs beside the pipeline, none of it is needed here.
+      this.#here ??= new (await import('./verify-here.ts')).VerifierHere();
+      return this.#here.verify(reach.verifierConfig(), deadlineMs, signal);
+    }
+    // The deadline is for the fence; how long a comparison takes is a matter of the tables' size.
+    const url = `${this.#instance.verifierUrl}/verify`;
+    return reportSchema.parse(await requestJson('POST', url, { deadlineMs, quiet }, signal));
+  }
+
+  armCrashPoint(role: WorkerRole, point: string, skip: number): Promise<void> {
+    return this.#workers(role).arm(point, skip);
+  }
+
+  releaseCrashPoint(role: WorkerRole, point: string): Promise<void> {
+    return this.#workers(role).release(point);
+  }
+
+  crashPoints(role: WorkerRole): Promise<CrashPointState> {
+    return this.#workers(role).crashPoints();
+  }
+
+  connectorOffsets(role: WorkerRole): Promise<readonly OffsetAnswer[]> {
+    return this.#workers(role).offsets();
+  }
+
+  connectorStatus(role: WorkerRole): Promise<StatusAnswer> {
+    return this.#workers(role).status();
+  }
+
+  pauseConnector(role: WorkerRole): Promise<void> {
+    return this.#workers(role).pause();
+  }
+
+  resumeConnector(role: WorkerRole): Promise<void> {
+    return this.#workers(role).resume();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#admin?.disconnect();
+    for (const pool of this.#pools.values()) await pool.end();
+  }
+
+  #pool(side: Side): pg.Pool {
+    const known = this.#pools.get(side);
+    if (known !== undefined) return known;
+    const { sourceUrl, sinkUrl, reach } = this.#instance;
+    const connectionString = urlWithSecrets(side === 'source' ? sourceUrl : sinkUrl, `${side}.password`);
+    const pool = new pg.Pool({
+      connectionString,
+      application_name: 'cdc-lab-harness',
+      max: 2,
+      connectionTimeoutMillis: 5000,
+      query_timeout: 60_000,
+      ...(reach?.readOnly === true ? { options: '-c default_transaction_read_only=on' } : {}),
+    });
+    // An idle connection that breaks (a killed server) is replaced by the pool; the next query says if it cannot be.
+    pool.on('error', () => undefined);
+    this.#pools.set(side, pool);
+    return pool;
+  }
+
+  async #connectedAdmin(): Promise<ReturnType<Kafka['admin']>> {
+    if (this.#admin === null) {
+      const admin = this.#kafka.admin();
+      await admin.connect();
+      this.#admin = admin;
+    }
+    return this.#admin;
+  }
+
+  /** Topics with the tables' events. */
+  async #topics(): Promise<string[]> {
+    const admin = await this.#connectedAdmin();
+    return tableTopics(await listTopics(admin), this.#instance.topicPrefix);
+  }
+
+  #workers(role: WorkerRole): Workers {
+    return new Workers(this.#instance, role);
+  }
+}
+
+/**
+ * `PREFIX.SCHEMA.TABLE`, sorted. Debezium also publishes what no sink reads: signals, logical messages
+ * (`PREFIX.message`), transactions (`PREFIX.transaction`).
+ */
+export function tableTopics(topics: readonly string[], prefix: string): string[] {
+  const tables = topics.filter(
+    (name) => name.startsWith(`${prefix}.`) && name.slice(prefix.length + 1).includes('.'),
+  );
+  return tables.filter((name) => !name.endsWith(`.${SIGNAL_TABLE}`)).sort();
+}
+
+function isCommit(line: string): boolean {
+  return line.includes('"t":"outcome"') && line.includes('"result":"ok"');
+}

@@ -1,0 +1,49 @@
+import type { Instance } from '../lab/lab.ts';
+import type { Access, Side } from './access.ts';
+
+/** Debezium's signalling table in the fixture schema; in the publication, but not a captured table. */
+export const SIGNAL_TABLE = 'debezium_signal';
+
+/** Tables of the instance's publication, as `schema.table`, in the order of their names. */
+export async function signalTables(access: Access, instance: Instance): Promise<string[]> {
+  const rows = await access.query(
+    'source',
+    `SELECT schemaname || '.' || tablename AS name FROM pg_publication_tables
+      WHERE pubname = $1 AND tablename <> $2 ORDER BY 1`,
+    [instance.publication, SIGNAL_TABLE],
+  );
+  return rows.map((row) => String(row.name));
+}
+
+/** Asks the capture for an ad hoc snapshot, as Debezium's documentation of signalling says. */
+export async function requestSnapshot(
+  access: Access,
+  id: string,
+  type: 'incremental' | 'blocking',
+  tables: readonly string[],
+): Promise<void> {
+  const data = JSON.stringify({ 'data-collections': tables, type });
+  await access.query('source', `INSERT INTO public.${SIGNAL_TABLE} (id, type, data) VALUES ($1, $2, $3)`, [
+    id,
+    'execute-snapshot',
+    data,
+  ]);
+}
+
+/** Rows of each `schema.table`; in the sink every table is in schema public. */
+export async function countRows(
+  access: Access,
+  side: Side,
+  tables: readonly string[],
+): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for (const name of tables) {
+    const [schema = 'public', table = name] = name.split('.');
+    const quoted = [side === 'sink' ? 'public' : schema, table].map(
+      (part) => `"${part.replaceAll('"', '""')}"`,
+    );
+    const [row] = await access.query(side, `SELECT count(*)::int8 AS n FROM ${quoted.join('.')}`);
+    counts[name] = Number(row?.n ?? 0);
+  }
+  return counts;
+}

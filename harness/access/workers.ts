@@ -1,0 +1,130 @@
+import { z } from 'zod';
+import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
+import { ConnectClient } from '../connect/client.ts';
+import { ConnectUnreachable } from '../connect/errors.ts';
+import { engineOf } from '../lab/engines.ts';
+import { sinkWorkers } from '../lab/instance/sink-workers.ts';
+import type { Instance, SinkWorker } from '../lab/lab.ts';
+import type { CrashPointState, WorkerRole } from './access.ts';
+import { requestJson } from './http-json.ts';
+
+const HTTP_WITHIN_MS = 15_000;
+
+const crashPointsSchema = z.object({
+  armed: z.array(z.object({ name: z.string(), skip: z.number() })),
+  waiting: z.array(z.object({ name: z.string(), since: z.string(), arrivals: z.number() })),
+});
+
+type Hosted = Pick<
+  Instance,
+  'captureUrl' | 'sinkWorkerUrl' | 'moreSinks' | 'services' | 'engines' | 'connectors' | 'reach'
+>;
+
+/**
+ * The workers of one half of the pipeline, asked as if they were one. Each of ours knows its own task only: what is asked
+ * of a connector goes to all. Any of a Connect cluster answers for all: the next is asked where one does not answer.
+ */
+export class Workers {
+  readonly #instance: Hosted;
+  readonly #role: WorkerRole;
+
+  constructor(instance: Hosted, role: WorkerRole) {
+    this.#instance = instance;
+    this.#role = role;
+  }
+
+  get #hosts(): readonly [SinkWorker, ...SinkWorker[]] {
+    const { services, captureUrl } = this.#instance;
+    if (this.#role === 'sink') return sinkWorkers(this.#instance);
+    return [{ service: services.capture, url: captureUrl }];
+  }
+
+  get #isCluster(): boolean {
+    const { engines } = this.#instance;
+    return engineOf(this.#role === 'sink' ? 'sink' : 'source', engines).host === 'connect';
+  }
+
+  get #connector(): string {
+    const { source, sink } = this.#instance.connectors;
+    return this.#role === 'capture' ? source : sink;
+  }
+
+  #client({ url }: SinkWorker): ConnectClient {
+    return new ConnectClient(this.#instance.reach?.connect[this.#role] ?? { baseUrl: url });
+  }
+
+  /** The next that comes to the point waits, whichever worker it is in. */
+  async arm(point: string, skip: number): Promise<void> {
+    for (const host of this.#hosts) await this.#crashPoint('PUT', host, `/${point}`, { skip });
+  }
+
+  async release(point: string): Promise<void> {
+    for (const host of this.#hosts) await this.#crashPoint('DELETE', host, `/${point}`);
+  }
+
+  async crashPoints(): Promise<CrashPointState> {
+    const states = await Promise.all(
+      this.#hosts.map(async (host) => {
+        const { armed, waiting } = crashPointsSchema.parse(await this.#crashPoint('GET', host));
+        return { armed, waiting: waiting.map((one) => ({ ...one, service: host.service })) };
+      }),
+    );
+    return {
+      armed: states.flatMap(({ armed }) => armed),
+      waiting: states.flatMap(({ waiting }) => waiting),
+    };
+  }
+
+  /** Offsets are the connector's, not a worker's: the first that answers has them all. */
+  offsets(): Promise<readonly OffsetAnswer[]> {
+    return this.#firstThatAnswers((client) => client.offsets(this.#connector));
+  }
+
+  /**
+   * All tasks. In workers of ours, that of a worker which does not answer is UNASSIGNED, as Connect says of one whose worker is gone.
+   * @throws where none answers.
+   */
+  async status(): Promise<StatusAnswer> {
+    if (this.#isCluster) return this.#firstThatAnswers((client) => client.status(this.#connector));
+    const hosts = this.#hosts;
+    const answers = await Promise.allSettled(hosts.map((host) => this.#client(host).status(this.#connector)));
+    const first = answers.find((answer) => answer.status === 'fulfilled');
+    if (first === undefined) throw answers.find((answer) => answer.status === 'rejected')?.reason;
+    const tasks = answers.flatMap((answer, id): StatusAnswer['tasks'] => {
+      if (answer.status === 'fulfilled') return answer.value.tasks;
+      return [{ id, state: 'UNASSIGNED', worker_id: hosts[id]?.service ?? '' }];
+    });
+    return { ...first.value, tasks };
+  }
+
+  pause(): Promise<void> {
+    return this.#tell((client) => client.pause(this.#connector));
+  }
+
+  resume(): Promise<void> {
+    return this.#tell((client) => client.resume(this.#connector));
+  }
+
+  async #tell(what: (client: ConnectClient) => Promise<void>): Promise<void> {
+    if (this.#isCluster) return this.#firstThatAnswers(what);
+    for (const host of this.#hosts) await what(this.#client(host));
+  }
+
+  /** @throws ConnectUnreachable with the address of each; what the first that answers says, where that is an error. */
+  async #firstThatAnswers<T>(ask: (client: ConnectClient) => Promise<T>): Promise<T> {
+    const silent: ConnectUnreachable[] = [];
+    for (const host of this.#hosts) {
+      try {
+        return await ask(this.#client(host));
+      } catch (error) {
+        if (!(error instanceof ConnectUnreachable)) throw error;
+        silent.push(error);
+      }
+    }
+    throw new ConnectUnreachable(silent.map(({ url }) => url).join(' and '), silent[0]?.cause);
+  }
+
+  #crashPoint(method: string, { url }: SinkWorker, point = '', body?: unknown): Promise<unknown> {
+    return requestJson(method, `${url}/lab/crash-points${point}`, body, AbortSignal.timeout(HTTP_WITHIN_MS));
+  }
+}

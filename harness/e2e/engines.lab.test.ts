@@ -1,0 +1,126 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openAccess } from '../access/live-access.ts';
+import { type EnginePair, SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
+import { enginesReady } from '../lab/process/connect.ts';
+import { loadFault, loadScenario, loadScenarios } from '../plugins/catalogue.ts';
+import { notRun, pairName } from '../plugins/for-engines.ts';
+import { VARIANTS, type VariantName } from '../plugins/scenario.ts';
+import { PROJECT_DIR } from '../project.ts';
+import { type RunResult, runResultSchema } from '../runner/result.ts';
+import { type RunOptions, runAll } from '../runner/run.ts';
+import { type DrillLab, startDrillLab } from './testing/drill.ts';
+import { enginesPage, LESSONS } from './testing/engines-page.ts';
+
+/**
+ * `CDC_LAB_ENGINES=sample`: two pairs. `all`: every lesson on every pair of engines as a user runs them, and the page of
+ * it. Without, what the scenarios declare is tested, and nothing is run.
+ */
+const wanted = process.env.CDC_LAB_ENGINES;
+const isAll = wanted === 'all';
+const ONE_MS = 600_000;
+/** Results of `npm run engines`, one file a pair and lesson: what is there is not run again. */
+const KEPT = join(PROJECT_DIR, 'reports/engines');
+const PAIRS: readonly EnginePair[] = SOURCE_ENGINES.flatMap((source) =>
+  SINK_ENGINES.map((sink) => ({ source, sink })),
+);
+
+let lab: DrillLab;
+
+async function runOn(
+  engines: EnginePair,
+  id: string,
+  variants: readonly VariantName[],
+  options: Partial<RunOptions> = {},
+): Promise<RunResult> {
+  const scenario = await loadScenario(id);
+  return runAll(
+    {
+      plan: variants.map((variant) => ({ scenario, variant })),
+      engines,
+      tunables: {},
+      seed: 42,
+      keep: false,
+      noOp: false,
+      swap: false,
+      reproduce: `cdc-lab run ${id} --source ${engines.source} --sink ${engines.sink} --seed 42`,
+      ...options,
+    },
+    { lab: lab.lab, openAccess, loadFault, listen: () => undefined, signal: new AbortController().signal },
+  );
+}
+
+const told = ({ results }: RunResult): string =>
+  results
+    .map((one) => `${one.scenario} ${one.variant}: ${one.verdict}, ${one.reason ?? 'as expected'}`)
+    .join('\n');
+
+test('every lesson says what to expect of every pair of engines, or why it is not run', async () => {
+  const scenarios = await loadScenarios();
+  for (const scenario of scenarios.filter(({ id }) => LESSONS.includes(id))) {
+    for (const engines of PAIRS) {
+      for (const variant of VARIANTS) {
+        const why = notRun(scenario, variant, engines) ?? '';
+        expect(why, `${scenario.id} ${variant} on ${pairName(engines)}`).not.toContain('does not say');
+      }
+    }
+  }
+});
+
+// Without the jars there is nothing to run; `make setup ENGINES=all` fetches them.
+describe.runIf(enginesReady() && wanted === 'sample')('real engines', { timeout: ONE_MS }, () => {
+  /** As a user runs them, but for the timer that everything else would wait for. */
+  const connect = { offsetFlushMs: 3_000 };
+
+  beforeAll(async () => {
+    lab = await startDrillLab();
+  }, ONE_MS);
+  afterAll(async () => {
+    await lab?.[Symbol.asyncDispose]();
+  }, ONE_MS);
+
+  test('Debezium killed past its stored offset, and the JDBC sink behind it, lose nothing', async () => {
+    const run = await runOn({ source: 'debezium', sink: 'jdbc' }, 'restart', ['sound'], { connect });
+    expect(run.ok, told(run)).toBe(true);
+    expect(run.results[0]).toMatchObject({ source: 'debezium', sink: 'jdbc', verdict: 'PASS' });
+    expect(run.results[0]?.duplicates.delivered).toBeGreaterThan(0);
+  });
+
+  test('the JDBC sink behind our capture lets a late image overwrite a newer row', async () => {
+    const tunables = { rows: 500 };
+    const run = await runOn({ source: 'ts', sink: 'jdbc' }, 'backfill', ['sound'], { connect, tunables });
+    expect(run.ok, told(run)).toBe(true);
+    expect(run.results[0]).toMatchObject({ sink: 'jdbc', verdict: 'FAIL', expectedFinding: 'stale @sink' });
+  });
+});
+
+describe.runIf(isAll)('every lesson on every pair', () => {
+  beforeAll(async () => {
+    mkdirSync(KEPT, { recursive: true });
+    lab = await startDrillLab();
+  }, ONE_MS);
+
+  afterAll(async () => {
+    await lab?.[Symbol.asyncDispose]();
+    const files = PAIRS.flatMap((engines) => LESSONS.map((id) => keptFile(engines, id)));
+    const there = files.filter((file) => existsSync(file));
+    const runs = there.map((file) => runResultSchema.parse(JSON.parse(readFileSync(file, 'utf8'))));
+    writeFileSync(join(PROJECT_DIR, 'docs/engines.md'), await enginesPage(runs));
+  }, ONE_MS);
+
+  describe.each(PAIRS)('$source and $sink', (engines) => {
+    test.each(LESSONS)('%s', { timeout: 3 * ONE_MS }, async (id) => {
+      const file = keptFile(engines, id);
+      if (existsSync(file)) return;
+      const run = await runOn(engines, id, VARIANTS);
+      if (run.ok) writeFileSync(file, `${JSON.stringify(run, null, 2)}\n`);
+      else rmSync(file, { force: true });
+      expect(run.ok, told(run)).toBe(true);
+    });
+  });
+});
+
+function keptFile(engines: EnginePair, id: string): string {
+  return join(KEPT, `${engines.source}-${engines.sink}-${id}.json`);
+}

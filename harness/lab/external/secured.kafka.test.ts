@@ -1,0 +1,148 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { kafkaSchema } from '../../../verifier/connection/kafka.ts';
+import { KafkaView } from '../../../verifier/observe/topic/kafka.ts';
+import { topicIds } from '../../../verifier/observe/topic/topic-ids.ts';
+import type { Certificates } from './testing/certificates.ts';
+import {
+  certificatesIn,
+  foreignLab,
+  PASSWORD,
+  type SecuredKafka,
+  startKafka,
+} from './testing/secured-servers.ts';
+
+const lab = foreignLab();
+let certificates: Certificates;
+let kafka: SecuredKafka;
+
+beforeAll(async () => {
+  certificates = await certificatesIn(lab);
+  kafka = await startKafka(lab, certificates);
+}, 120_000);
+afterAll(() => lab[Symbol.asyncDispose]());
+
+type Given = { tls?: object | null; sasl?: object | null };
+
+/** Null where a login came about and topics were listed; else the sentence and the remedy. */
+async function outcome(server: string, { tls = { ca: certificates.ca }, sasl = null }: Given = {}) {
+  try {
+    const connection = kafkaSchema.parse({ bootstrapServers: [server], tls, sasl });
+    await using view = await KafkaView.connect(connection);
+    await view.existing(['any']);
+    return null;
+  } catch (error) {
+    return error instanceof Error && 'remedy' in error ? `${error.message} ${error.remedy}` : String(error);
+  }
+}
+
+function alice(mechanism: string, variable = 'SECURED_TEST_PASSWORD'): object {
+  process.env.SECURED_TEST_PASSWORD = PASSWORD;
+  process.env.SECURED_TEST_WRONG = 'wrong';
+  return { mechanism, username: 'alice', password: `\${env:${variable}}` };
+}
+
+/** As RFC 7515 writes a token that nobody signed; only Kafka's own test handler takes it. */
+function unsignedToken(lifeMs: number): string {
+  const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const now = Date.now();
+  const [iat, exp] = [Math.floor(now / 1000) - 10, Math.floor((now + lifeMs) / 1000)];
+  return `${part({ alg: 'none' })}.${part({ sub: 'lab', iat, exp })}.`;
+}
+
+test.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])(
+  'a login by %s over TLS comes about',
+  async (mechanism) => {
+    expect(await outcome(kafka.secure, { sasl: alice(mechanism) })).toBeNull();
+  },
+);
+
+test.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])(
+  'a wrong password is refused by %s',
+  async (mechanism) => {
+    const said = await outcome(kafka.secure, { sasl: alice(mechanism, 'SECURED_TEST_WRONG') });
+    expect(said).toMatch(/it refuses the login by .*Correct mechanism, name and password in kafka\.sasl/);
+    expect(said).not.toContain('wrong password:');
+  },
+);
+
+test('a client with a certificate comes in over mutual TLS, and topic ids are read the same way', async () => {
+  const tls = { ca: certificates.ca, ...certificates.client };
+  expect(await outcome(kafka.mutual, { tls })).toBeNull();
+  const connection = kafkaSchema.parse({ bootstrapServers: [kafka.mutual], tls });
+  expect(await topicIds(connection, ['none-of-that-name'])).toEqual(new Map());
+});
+
+test('without a certificate, or with one of another authority, mutual TLS is refused', async () => {
+  expect(await outcome(kafka.mutual)).toMatch(
+    /does not accept the client's certificate.*Name certificate and key/,
+  );
+  const tls = { ca: certificates.ca, ...certificates.stranger };
+  expect(await outcome(kafka.mutual, { tls })).toMatch(/does not accept the client's certificate/);
+});
+
+test('another authority than the one that signed is refused', async () => {
+  const said = await outcome(kafka.secure, { tls: { ca: certificates.otherCa }, sasl: alice('PLAIN') });
+  expect(said).toMatch(/not signed by a known authority.*Name the file of the authority/);
+  expect(await outcome(kafka.secure, { tls: {}, sasl: alice('PLAIN') })).toMatch(
+    /not signed by a known authority/,
+  );
+});
+
+test('an expired certificate is refused', async () => {
+  expect(await outcome(kafka.expired)).toMatch(/its certificate has expired.*Renew the server’s certificate/);
+});
+
+test('a name that the certificate does not carry is refused', async () => {
+  const byName = kafka.secure.replace('127.0.0.1', 'localhost');
+  const said = await outcome(byName, { sasl: alice('PLAIN') });
+  expect(said).toMatch(/its certificate is for another name .*localhost.*Connect by a name/);
+});
+
+test('plain text to a port of TLS, and TLS to a port of plain text, are told apart', async () => {
+  expect(await outcome(kafka.secure, { tls: null })).toMatch(/it speaks TLS at this port.*kafka\.tls/);
+  expect(await outcome(kafka.plain)).toMatch(/it speaks no TLS at this port.*take tls out/);
+});
+
+test('OAUTHBEARER takes a token that is given, or asks the endpoint for one with the client credentials', async () => {
+  process.env.SECURED_TEST_TOKEN = unsignedToken(60_000);
+  const given = { mechanism: 'OAUTHBEARER', token: '${env:SECURED_TEST_TOKEN}' };
+  expect(await outcome(kafka.secure, { sasl: given })).toBeNull();
+
+  process.env.SECURED_TEST_CLIENT = 'of the client';
+  const seen: string[] = [];
+  const endpoint = createServer(async (request, response) => {
+    let body = '';
+    for await (const chunk of request) body += String(chunk);
+    seen.push(`${request.headers.authorization} ${body}`);
+    response.end(JSON.stringify({ access_token: unsignedToken(60_000), token_type: 'bearer' }));
+  });
+  await new Promise<void>((resolve) => endpoint.listen(0, '127.0.0.1', resolve));
+  try {
+    const tokenUrl = `http://127.0.0.1:${(endpoint.address() as AddressInfo).port}/token`;
+    const asked = { tokenUrl, clientId: 'lab', clientSecret: '${env:SECURED_TEST_CLIENT}', scope: 'kafka' };
+    expect(await outcome(kafka.secure, { sasl: { mechanism: 'OAUTHBEARER', ...asked } })).toBeNull();
+  } finally {
+    endpoint.close();
+  }
+  const credentials = Buffer.from('lab:of%20the%20client').toString('base64');
+  expect(seen[0]).toBe(`Basic ${credentials} grant_type=client_credentials&scope=kafka`);
+});
+
+test('an expired token is refused, and so is an endpoint that gives none', async () => {
+  process.env.SECURED_TEST_TOKEN = unsignedToken(-60_000);
+  const sasl = { mechanism: 'OAUTHBEARER', token: '${env:SECURED_TEST_TOKEN}' };
+  expect(await outcome(kafka.secure, { sasl })).toMatch(/it refuses the login by OAUTHBEARER/);
+  const nowhere = {
+    tokenUrl: 'http://127.0.0.1:1/token',
+    clientId: 'lab',
+    clientSecret: '${env:SECURED_TEST_TOKEN}',
+  };
+  const said = await outcome(kafka.secure, { sasl: { mechanism: 'OAUTHBEARER', ...nowhere } });
+  expect(said).toMatch(/127\.0\.0\.1:1 gives no token for Kafka/);
+});
+
+test('a login that would show its secret to the network is refused before it is tried', async () => {
+  expect(await outcome(kafka.plain, { tls: null, sasl: alice('PLAIN') })).toMatch(/it needs tls/);
+});

@@ -1,0 +1,127 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Database } from '../../../verifier/connection/postgres.ts';
+import { waitUntil } from '../../wait-until.ts';
+import type { ExternalConfigInput } from './target-config.ts';
+import { postgresUrl } from './target-config.ts';
+import { parseExternalConfig } from './target-config-file.ts';
+import type { Certificates } from './testing/certificates.ts';
+import {
+  certificatesIn,
+  foreignLab,
+  PASSWORD,
+  type SecuredPostgres,
+  startPostgres,
+} from './testing/secured-servers.ts';
+
+const lab = foreignLab();
+let certificates: Certificates;
+let server: SecuredPostgres;
+
+beforeAll(async () => {
+  certificates = await certificatesIn(lab);
+  server = await startPostgres(lab, certificates);
+  process.env.SECURED_TEST_PASSWORD = PASSWORD;
+  process.env.SECURED_TEST_WRONG = 'wrong';
+}, 120_000);
+afterAll(() => lab[Symbol.asyncDispose]());
+
+type Given = Partial<ExternalConfigInput['sink']>;
+
+function urlOf(given: Given): string {
+  const login = { user: 'tls_only', password: '${env:SECURED_TEST_PASSWORD}' };
+  const at = { host: '127.0.0.1', port: server.port, database: 'postgres' };
+  const sink = { ...at, ...login, sslrootcert: certificates.ca, ...given };
+  const rest = {
+    source: { ...at, user: 'none', slot: 's', publication: 'p' },
+    ...{ kafka: { bootstrapServers: ['127.0.0.1:1'] }, connect: { url: 'http://127.0.0.1:1' } },
+    ...{ connectors: { source: { name: 'a' }, sink: { name: 'b' } }, topicPrefix: 't' },
+  };
+  return postgresUrl(parseExternalConfig({ ...rest, sink }, `${lab.dir}/config.json`).sink);
+}
+
+/** How the connection is encrypted, as the server has it; else the sentence and the remedy of the refusal. */
+async function outcome(given: Given = {}): Promise<string> {
+  try {
+    await using database = await Database.connect('sink', urlOf(given), 10_000);
+    const row = await database.one('SELECT ssl, version FROM pg_stat_ssl WHERE pid = pg_backend_pid()');
+    return row.ssl === 't' ? `encrypted by ${row.version}` : 'plain text';
+  } catch (error) {
+    return error instanceof Error && 'remedy' in error ? `${error.message} ${error.remedy}` : String(error);
+  }
+}
+
+const ENCRYPTED = 'encrypted by TLSv1.3';
+
+test('verify-full with the right authority is encrypted', async () => {
+  expect(await outcome()).toBe(ENCRYPTED);
+});
+
+test('a wrong password is refused', async () => {
+  const said = await outcome({ password: '${env:SECURED_TEST_WRONG}' });
+  expect(said).toMatch(/password authentication failed for user "tls_only".*Correct user and password/);
+});
+
+test('a password that is nowhere is named by its variable', async () => {
+  const said = await outcome({ password: '${env:SECURED_TEST_UNSET}' });
+  expect(said).toMatch(
+    /needs the environment variable SECURED_TEST_UNSET, which is not set.*Set SECURED_TEST_UNSET/,
+  );
+});
+
+test('another authority is refused, and so is none', async () => {
+  const other = await outcome({ sslrootcert: certificates.otherCa });
+  expect(other).toMatch(/not signed by a known authority.*Name the file of the authority/);
+  expect(await outcome({ sslrootcert: null })).toMatch(/not signed by a known authority/);
+});
+
+test('a name that the certificate does not carry is refused by verify-full, and not looked at by verify-ca', async () => {
+  expect(await outcome({ host: 'localhost' })).toMatch(/its certificate is for another name .*localhost/);
+  expect(await outcome({ host: 'localhost', sslmode: 'verify-ca' })).toBe(ENCRYPTED);
+});
+
+test('require is encrypted without a look at the certificate, and with an authority it is verify-ca, as in libpq', async () => {
+  expect(await outcome({ sslmode: 'require', sslrootcert: null })).toBe(ENCRYPTED);
+  const said = await outcome({ sslmode: 'require', sslrootcert: certificates.otherCa });
+  expect(said).toMatch(/not signed by a known authority/);
+});
+
+test('plain text to a role that must come by TLS is refused by the server', async () => {
+  const said = await outcome({ sslmode: 'disable', sslrootcert: null });
+  expect(said).toMatch(/no encryption.*The server wants TLS: sslmode verify-full/);
+});
+
+test('a client is known by its certificate, and a stranger is refused', async () => {
+  const login = { user: 'lab', password: null };
+  const own = { sslcert: certificates.client.cert, sslkey: certificates.client.key };
+  expect(await outcome({ ...login, ...own })).toBe(ENCRYPTED);
+  const stranger = { sslcert: certificates.stranger.cert, sslkey: certificates.stranger.key };
+  expect(await outcome({ ...login, ...stranger })).toMatch(/does not accept the client's certificate/);
+  expect(await outcome(login)).toMatch(
+    /certificate authentication failed|requires a valid client certificate/,
+  );
+});
+
+test('an expired certificate is refused', async () => {
+  await server.useCertificate(certificates.expired);
+  // The server reads its files again in its own time.
+  const said = await waitUntil(
+    async () => {
+      const now = await outcome();
+      return now === ENCRYPTED ? undefined : now;
+    },
+    { timeoutMs: 20_000 },
+  );
+  expect(said).toMatch(/its certificate has expired.*Renew the server’s certificate/);
+});
+
+test('a server without TLS is not spoken to', async () => {
+  await server.withoutTls();
+  const said = await waitUntil(
+    async () => {
+      const now = await outcome();
+      return now.includes('has expired') ? undefined : now;
+    },
+    { timeoutMs: 20_000 },
+  );
+  expect(said).toMatch(/it speaks no TLS.*the lab does not go on without/);
+});

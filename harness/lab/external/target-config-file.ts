@@ -1,0 +1,152 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
+import { nearest } from '../../../pipeline/contract/nearest.ts';
+import { pemFile } from '../../../verifier/connection/pem.ts';
+import { UsageError } from '../../errors.ts';
+import { type ExternalConfig, externalSchema } from './target-config.ts';
+
+const DEFAULT_FILES = ['cdc-lab.config.ts', 'cdc-lab.config.json'];
+
+export interface LoadedConfig {
+  readonly path: string;
+  readonly config: ExternalConfig;
+}
+
+/**
+ * Reads the configuration of a target that somebody else runs.
+ * @param path Null: `cdc-lab.config.ts` or `cdc-lab.config.json` of this folder.
+ * @throws UsageError that names each mistake by its path, and for an unknown key the nearest known one.
+ */
+export async function loadExternalConfig(path: string | null): Promise<LoadedConfig> {
+  const file = resolve(path ?? DEFAULT_FILES.find((name) => existsSync(name)) ?? '');
+  if (path === null && !DEFAULT_FILES.some((name) => existsSync(name))) {
+    throw new UsageError(
+      `There is no ${DEFAULT_FILES.join(' or ')} here.`,
+      'Name one with --config; docs/external.md shows what stands in it.',
+    );
+  }
+  return { path: file, config: parseExternalConfig(await read(file), file) };
+}
+
+/** @throws UsageError, as {@link loadExternalConfig}. */
+export function parseExternalConfig(raw: unknown, file: string): ExternalConfig {
+  const parsed = externalSchema.safeParse(raw);
+  if (!parsed.success) {
+    const problems = parsed.error.issues.flatMap(describeIssue);
+    throw new UsageError(
+      `${file} is not valid: ${problems.join('; ')}.`,
+      'Correct it; cdc-lab config schema prints what may stand in it, as a JSON Schema.',
+    );
+  }
+  const config = withAbsolutePaths(parsed.data, dirname(file));
+  for (const [key, path] of filesOf(config)) mustBePem(path, `${file}, ${key}`);
+  return config;
+}
+
+/** Certificates and keys, by the key that names each. */
+function filesOf({ source, sink, kafka, connect, registry }: ExternalConfig): [string, string][] {
+  const ca = kafka.sasl?.mechanism === 'OAUTHBEARER' ? kafka.sasl.ca : null;
+  const { sslrootcert, sslcert, sslkey } = source;
+  const named: Record<string, Record<string, string | null>> = {
+    source: { sslrootcert, sslcert, sslkey },
+    sink: { sslrootcert: sink.sslrootcert, sslcert: sink.sslcert, sslkey: sink.sslkey },
+    'kafka.tls': kafka.tls ?? {},
+    'kafka.sasl': { ca },
+    connect: { ca: connect.ca },
+    registry: { ca: registry?.ca ?? null },
+  };
+  return Object.entries(named).flatMap(([place, files]) =>
+    Object.entries(files).flatMap(([key, path]): [string, string][] =>
+      path === null ? [] : [[`${place}.${key}`, path]],
+    ),
+  );
+}
+
+function mustBePem(path: string, whose: string): void {
+  try {
+    pemFile(path);
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+    throw new UsageError(`${whose}: ${error.message}`, error.remedy);
+  }
+}
+
+/** Of the configuration file, for editors and for {@link knownKeys}. */
+export function externalJsonSchema(): Record<string, unknown> {
+  return z.toJSONSchema(externalSchema, { io: 'input', unrepresentable: 'any' });
+}
+
+async function read(file: string): Promise<unknown> {
+  try {
+    if (!file.endsWith('.ts')) return JSON.parse(readFileSync(file, 'utf8'));
+    const module: unknown = await import(pathToFileURL(file).href);
+    if (typeof module === 'object' && module !== null && 'default' in module) return module.default;
+  } catch (error) {
+    throw new UsageError(
+      `The configuration ${file} cannot be read: ${messageOf(error)}.`,
+      'Correct the file, or name another with --config.',
+    );
+  }
+  throw new UsageError(
+    `${file} exports nothing by default.`,
+    'It says `export default { source: …, sink: …, … }`.',
+  );
+}
+
+function describeIssue(issue: z.core.$ZodIssue): string[] {
+  const at = issue.path.length === 0 ? 'the file' : issue.path.join('.');
+  if (issue.code !== 'unrecognized_keys') return [`${at}: ${issue.message}`];
+  const known = knownKeys(issue.path);
+  return issue.keys.map((key) => {
+    const near = nearest(key, known);
+    const path = [...issue.path, key].join('.');
+    return near === undefined ? `${path} is not known` : `${path} is not known; did you mean ${near}?`;
+  });
+}
+
+interface JsonSchema {
+  readonly properties?: Readonly<Record<string, JsonSchema>>;
+  readonly anyOf?: readonly JsonSchema[];
+  readonly oneOf?: readonly JsonSchema[];
+}
+
+/** Keys of the object at that path; of all forms that it may have. */
+function knownKeys(path: readonly PropertyKey[]): string[] {
+  const forms = (schema: JsonSchema): JsonSchema[] => [
+    schema,
+    ...[...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].flatMap(forms),
+  ];
+  let at = forms(externalJsonSchema());
+  for (const key of path) {
+    at = at.flatMap(({ properties = {} }) => forms(properties[String(key)] ?? {}));
+  }
+  return [...new Set(at.flatMap(({ properties = {} }) => Object.keys(properties)))];
+}
+
+/** Files are named from the configuration's folder on, wherever the command runs. */
+function withAbsolutePaths(config: ExternalConfig, folder: string): ExternalConfig {
+  const absolute = (path: string | null): string | null => (path === null ? null : resolve(folder, path));
+  const postgres = <T extends ExternalConfig['source'] | ExternalConfig['sink']>(side: T): T => ({
+    ...side,
+    sslrootcert: absolute(side.sslrootcert),
+    sslcert: absolute(side.sslcert),
+    sslkey: absolute(side.sslkey),
+  });
+  const http = <T extends { ca: string | null }>(service: T): T => ({ ...service, ca: absolute(service.ca) });
+  const { tls, sasl } = config.kafka;
+  return {
+    ...config,
+    source: postgres(config.source),
+    sink: postgres(config.sink),
+    kafka: {
+      ...config.kafka,
+      tls: tls && { ca: absolute(tls.ca), cert: absolute(tls.cert), key: absolute(tls.key) },
+      sasl: sasl?.mechanism === 'OAUTHBEARER' ? http(sasl) : sasl,
+    },
+    connect: http(config.connect),
+    registry: config.registry && http(config.registry),
+  };
+}

@@ -1,0 +1,49 @@
+import { loadConnector } from '../../../fixtures/connectors/load.ts';
+import { ConnectClient } from '../../connect/client.ts';
+import { engineOf } from '../engines.ts';
+import type { InstanceSpec } from '../lab.ts';
+import type { InstancePlan } from './instance-plan.ts';
+import { waitForTopics } from './instance-topics.ts';
+import { sinkHosts } from './sink-workers.ts';
+
+const REQUEST_TIMEOUT_MS = 20_000;
+/** Kafka Connect's herder may first have to find its coordinator. */
+const RUNNING_TIMEOUT_MS = 120_000;
+
+/** Registers one of the instance's connectors and waits until its task runs. */
+export async function startConnector(
+  plan: InstancePlan,
+  spec: InstanceSpec,
+  role: 'source' | 'sink',
+  signal?: AbortSignal,
+): Promise<void> {
+  const values = {
+    instance: plan.name,
+    sourceHost: '127.0.0.1',
+    sourcePort: plan.ports.pgSource,
+    sourceDatabase: plan.database,
+    sinkHost: '127.0.0.1',
+    sinkPort: plan.ports.pgSink,
+    sinkDatabase: plan.database,
+    prefix: plan.topicPrefix,
+    slot: plan.slot,
+    publication: plan.publication,
+  };
+  const { file, overrides } = spec[role];
+  const { name, config: asWritten } = await loadConnector(file, values, overrides);
+  const config = engineOf(role, plan.engines).adapt(asWritten);
+  const madeLate =
+    role === 'sink' && engineOf('source', plan.engines).host === 'connect' && spec.seedRows > 0;
+  if (madeLate) await waitForTopics(plan, (config.topics ?? '').split(',').filter(Boolean), signal);
+  const urls = role === 'source' ? [plan.captureUrl] : sinkHosts(plan).map(({ url }) => url);
+  const { sinkWorkers = 1 } = spec;
+  const tasks = role === 'sink' && sinkWorkers > 1 ? { 'tasks.max': String(sinkWorkers) } : {};
+  const clients = urls.map((baseUrl) => new ConnectClient({ baseUrl, timeoutMs: REQUEST_TIMEOUT_MS }));
+  for (const client of clients) await client.configure(name, { ...config, ...tasks });
+  for (const client of clients) {
+    await client.waitForState(name, 'RUNNING', {
+      deadlineMs: RUNNING_TIMEOUT_MS,
+      ...(signal === undefined ? {} : { signal }),
+    });
+  }
+}

@@ -1,0 +1,36 @@
+import { randomUUID } from 'node:crypto';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { expect, inject, test } from 'vitest';
+import { createTopic } from '../../../fixtures/testing/create-topic.ts';
+import { dropTopics } from './drop-topics.ts';
+
+/** A client of its own for each step: kafkajs asks for ever after the topics that it has once worked with. */
+async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+  const kafka = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING });
+  // It would also ask six times for the deletion of an unknown topic.
+  const admin = kafka.admin({ retry: { retries: 0 } });
+  await admin.connect();
+  try {
+    return await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+test('nobody is told of them any more when the drop is done, and one that is gone already does not hurt', async () => {
+  const run = randomUUID();
+  const [mine, gone, kept] = [`drop.${run}.`, `gone.${run}`, `kept.${run}`];
+  for (const topic of [`${mine}a`, `${mine}b`, kept]) {
+    await withAdmin((admin) => createTopic(admin, topic, 3));
+  }
+  const isMine = (topic: string) => topic === gone || topic.startsWith(mine);
+  await withAdmin(async (admin) => {
+    const stale = [gone];
+    const listTopics = async () => [...(await admin.listTopics()), ...stale.splice(0)];
+    await dropTopics({ listTopics, deleteTopics: admin.deleteTopics }, isMine);
+  });
+  const left = await withAdmin((admin) => admin.listTopics());
+  expect(left.filter(isMine)).toEqual([]);
+  expect(left).toContain(kept);
+  await withAdmin((admin) => dropTopics(admin, (topic) => topic === kept));
+});

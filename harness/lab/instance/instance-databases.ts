@@ -1,0 +1,101 @@
+import type pg from 'pg';
+import { withDatabase } from '../../../fixtures/database.ts';
+import { applySchema } from '../../../fixtures/schema/schema.ts';
+import { seedRows } from '../../../fixtures/schema/seed.ts';
+import { waitUntil } from '../../wait-until.ts';
+import { engineOf } from '../engines.ts';
+import type { InstanceSpec } from '../lab.ts';
+import type { InstancePlan } from './instance-plan.ts';
+
+const SLOT_TIMEOUT_MS = 20_000;
+
+/** Source database with the fixture schema and its first rows. */
+export async function createSourceDatabase(
+  plan: InstancePlan,
+  spec: InstanceSpec,
+  password: string,
+): Promise<void> {
+  await createDatabase(plan.ports.pgSource, plan.database, password);
+  await withClient(plan.ports.pgSource, plan.database, password, async (client) => {
+    await applySchema(client);
+    for (const role of ['source', 'sink'] as const) {
+      for (const sql of engineOf(role, plan.engines).atSource) await client.query(sql);
+    }
+    await seedRows(client, spec.seedRows, spec.seed);
+  });
+}
+
+/** Empty: the sink connector makes its tables. */
+export function createSinkDatabase(plan: InstancePlan, password: string): Promise<void> {
+  return createDatabase(plan.ports.pgSink, plan.database, password);
+}
+
+/** Drops slots (publications go with the database) and databases, where they are. */
+export async function dropDatabases(plan: InstancePlan, password: string): Promise<void> {
+  await Promise.all([
+    dropDatabase(plan.ports.pgSource, plan.database, password),
+    dropDatabase(plan.ports.pgSink, plan.database, password),
+  ]);
+}
+
+async function createDatabase(port: number, name: string, password: string): Promise<void> {
+  await withClient(port, 'postgres', password, (client) =>
+    client.query(`CREATE DATABASE ${client.escapeIdentifier(name)} TEMPLATE template0`),
+  );
+}
+
+async function dropDatabase(port: number, name: string, password: string): Promise<void> {
+  await dropSubscriptions(port, name, password);
+  await withClient(port, 'postgres', password, async (client) => {
+    await dropSlots(client, name);
+    await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`);
+  });
+}
+
+/** A database that has one cannot be dropped. The slot is the source's to drop, which may be gone. */
+async function dropSubscriptions(port: number, name: string, password: string): Promise<void> {
+  const sql = `SELECT subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+               WHERE d.datname = $1`;
+  const find = async (client: pg.Client) => (await client.query<{ name: string }>(sql, [name])).rows;
+  const found = await withClient(port, 'postgres', password, find);
+  if (found.length === 0) return;
+  await withClient(port, name, password, async (client) => {
+    for (const subscription of found.map((row) => client.escapeIdentifier(row.name))) {
+      await client.query(`ALTER SUBSCRIPTION ${subscription} DISABLE`);
+      await client.query(`ALTER SUBSCRIPTION ${subscription} SET (slot_name = NONE)`);
+      await client.query(`DROP SUBSCRIPTION ${subscription}`);
+    }
+  });
+}
+
+/** Drops the slots of a database. One is active until the server has noticed that its reader is gone. */
+export async function dropSlots(client: pg.Client, database: string): Promise<void> {
+  const left = await waitUntil(
+    async () => {
+      await client.query(
+        `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = $1 AND active`,
+        [database],
+      );
+      await client.query(
+        `SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE database = $1 AND NOT active`,
+        [database],
+      );
+      const { rows } = await client.query('SELECT 1 FROM pg_replication_slots WHERE database = $1', [
+        database,
+      ]);
+      return rows.length === 0 ? true : undefined;
+    },
+    { timeoutMs: SLOT_TIMEOUT_MS, pauseMs: 20 },
+  );
+  if (left === undefined) throw new Error(`a replication slot of database ${database} stays in use`);
+}
+
+/** A connection for one piece of work. */
+function withClient<T>(
+  port: number,
+  database: string,
+  password: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  return withDatabase({ host: '127.0.0.1', port, user: 'postgres', database, password }, work);
+}

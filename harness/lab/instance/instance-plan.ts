@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { LabError } from '../../../pipeline/contract/errors.ts';
+import { type EnginePair, OWN_ENGINES } from '../engines.ts';
+import type { Instance } from '../lab.ts';
+import type { InstanceRecord } from '../state/run-file.ts';
+import { bootstrapServersOf, type Servers } from './brokers.ts';
+
+/** Every name, address and path of an instance; all of it follows from its record and the lab's. */
+export interface InstancePlan
+  extends Omit<Instance, 'startWorkload' | 'pipeline' | typeof Symbol.asyncDispose> {
+  /** On both servers. */
+  readonly database: string;
+  readonly offsetsTopic: string;
+  readonly ports: InstanceRecord['ports'] & { readonly pgSource: number; readonly pgSink: number };
+}
+
+/** PostgreSQL cuts identifiers at 63 bytes; a slot's name has the prefix `cdc_`. */
+const LONGEST_NAME = 48;
+
+/** `sink-2@NAME` is the second worker of the sink. */
+function moreSinksOf(name: string, ports: readonly number[]): Pick<Instance, 'moreSinks'> {
+  if (ports.length === 0) return {};
+  const workers = ports.map((port, index) => ({
+    service: `sink-${index + 2}@${name}`,
+    url: `http://127.0.0.1:${port}`,
+  }));
+  return { moreSinks: workers };
+}
+
+/** @throws LabError CDC-5121 for a name that databases, slot and topics cannot carry. */
+export function checkInstanceName(name: string): void {
+  if (/^[a-z0-9](-?[a-z0-9])*$/.test(name) && name.length <= LONGEST_NAME) return;
+  throw new LabError('CDC-5121', `'${name}' is no name for an instance.`, {
+    remedy: `Lower-case letters, digits and single dashes between them, at most ${LONGEST_NAME}.`,
+  });
+}
+
+/** Name of the Connect cluster that hosts one half of the pipeline, where Connect does. */
+export function clusterOf(plan: Pick<InstancePlan, 'name'>, role: 'capture' | 'sink'): string {
+  return `${plan.name}-${role}`;
+}
+
+export function planInstance(
+  stateDir: string,
+  servers: Servers,
+  name: string,
+  own: InstanceRecord['ports'],
+  engines: EnginePair = OWN_ENGINES,
+): InstancePlan {
+  checkInstanceName(name);
+  const dir = join(stateDir, 'instances', name);
+  const identifier = name.replaceAll('-', '_');
+  const source = `${name}-source`;
+  const sink = `${name}-sink`;
+  return {
+    name,
+    dir,
+    database: identifier,
+    sourceUrl: `postgres://postgres@127.0.0.1:${servers.ports.pgSource}/${identifier}`,
+    sinkUrl: `postgres://postgres@127.0.0.1:${servers.ports.pgSink}/${identifier}`,
+    bootstrapServers: bootstrapServersOf(servers),
+    topicPrefix: name,
+    slot: `cdc_${identifier}`,
+    publication: `cdc_${identifier}`,
+    // As Kafka Connect names the group of a sink connector.
+    consumerGroup: `connect-${sink}`,
+    offsetsTopic: `connect-offsets-${name}`,
+    engines,
+    connectors: { source, sink },
+    services: { capture: `capture@${name}`, sink: `sink@${name}`, verifier: `verifier@${name}` },
+    captureUrl: `http://127.0.0.1:${own.capture}`,
+    sinkWorkerUrl: `http://127.0.0.1:${own.sink}`,
+    ...moreSinksOf(name, own.moreSinks ?? []),
+    verifierUrl: `http://127.0.0.1:${own.verifier}`,
+    ledgerPath: join(dir, 'ledger.ndjson'),
+    ports: { ...own, pgSource: servers.ports.pgSource, pgSink: servers.ports.pgSink },
+  };
+}

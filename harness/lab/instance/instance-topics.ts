@@ -1,0 +1,98 @@
+import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { LabError } from '../../../pipeline/contract/errors.ts';
+import { waitUntil } from '../../wait-until.ts';
+import { connectNames } from './connect-worker.ts';
+import { dropTopics } from './drop-topics.ts';
+import { clusterOf, type InstancePlan } from './instance-plan.ts';
+import { listTopics } from './list-topics.ts';
+
+/** A member that was killed keeps its group from being deleted until its session ends; nobody waits for that. */
+const GROUP_TIMEOUT_MS = 500;
+const TOPICS_TIMEOUT_MS = 60_000;
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/** Deletes the instance's topics and its consumer group, where they are. */
+export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
+  await withAdmin(plan.bootstrapServers, async (admin) => {
+    const clusters = (['capture', 'sink'] as const).map((role) => connectNames(clusterOf(plan, role)));
+    const internal = clusters.flatMap(({ topics }) => Object.values(topics));
+    const named = new Set([plan.offsetsTopic, `__debezium-heartbeat.${plan.topicPrefix}`, ...internal]);
+    await dropTopics(admin, (topic) => topic.startsWith(`${plan.topicPrefix}.`) || named.has(topic));
+    for (const group of [plan.consumerGroup, ...clusters.map((cluster) => cluster.group)]) {
+      await waitUntil(async () => ((await deleteGroup(admin, group)) ? true : undefined), {
+        timeoutMs: GROUP_TIMEOUT_MS,
+        pauseMs: 100,
+      });
+    }
+  });
+}
+
+/**
+ * Waits until the topics are there. A Connect source makes each with its first record, and a consumer that
+ * subscribes before sees it only when its metadata are five minutes old.
+ * @throws LabError CDC-5142 where they do not come.
+ */
+export async function waitForTopics(
+  plan: Pick<InstancePlan, 'bootstrapServers'> & { readonly services: { readonly capture: string } },
+  wanted: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  await withAdmin(plan.bootstrapServers, async (admin) => {
+    let missing = wanted;
+    const there = await waitUntil(
+      async () => {
+        const topics = new Set(await listTopics(admin));
+        missing = wanted.filter((topic) => !topics.has(topic));
+        return missing.length === 0 ? true : undefined;
+      },
+      { timeoutMs: TOPICS_TIMEOUT_MS, pauseMs: 100, signal },
+    );
+    if (there !== undefined) return;
+    throw new LabError('CDC-5142', `The capture has made no topic ${missing.join(', ')}.`, {
+      remedy: `\`cdc-lab logs ${plan.services.capture}\` tells what it does instead.`,
+    });
+  });
+}
+
+/** Groups of instances that are gone, whose members were still there when those were dropped. */
+export async function dropEmptyGroups(
+  bootstrapServers: readonly string[],
+  inUse: ReadonlySet<string>,
+): Promise<void> {
+  await withAdmin(bootstrapServers, async (admin) => {
+    const { groups } = await admin.listGroups();
+    const stray = groups
+      .map((group) => group.groupId)
+      .filter((id) => id.startsWith('connect-') && !inUse.has(id));
+    await Promise.all(stray.map((group) => deleteGroup(admin, group)));
+  });
+}
+
+/** False while it has members. */
+async function deleteGroup(admin: Admin, group: string): Promise<boolean> {
+  const { groups } = await admin.describeGroups([group]);
+  const state = groups[0]?.state;
+  if (state === 'Dead' || state === undefined) return true;
+  if (state !== 'Empty') return false;
+  await admin.deleteGroups([group]);
+  return true;
+}
+
+async function withAdmin<T>(
+  bootstrapServers: readonly string[],
+  work: (admin: Admin) => Promise<T>,
+): Promise<T> {
+  const admin = new Kafka({
+    clientId: 'cdc-lab',
+    brokers: [...bootstrapServers],
+    // Its own second is little on a machine where Java virtual machines start.
+    connectionTimeout: CONNECT_TIMEOUT_MS,
+    logLevel: logLevel.NOTHING,
+  }).admin();
+  await admin.connect();
+  try {
+    return await work(admin);
+  } finally {
+    await admin.disconnect();
+  }
+}

@@ -1,0 +1,66 @@
+import { execa } from 'execa';
+import { LabError } from '../../../pipeline/contract/errors.ts';
+import { waitUntil } from '../../wait-until.ts';
+import { probe } from '../services/probes.ts';
+import type { ServiceSpec } from '../services/service-spec.ts';
+
+const KILL_AFTER_MS = 60_000;
+
+/** A service that ends with this process: for a test, a benchmark, a set-up. */
+export interface StartedChild extends AsyncDisposable {
+  readonly pid: number;
+  /** SIGTERM, and SIGKILL where it does not end. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export interface ChildOptions {
+  /** The service's PGPASSWORD, where it wants one. */
+  readonly password?: string;
+  /** Before the service's own arguments. */
+  readonly flags?: readonly string[];
+}
+
+/**
+ * Starts a service as a child of this process, and waits until it answers.
+ * @throws LabError CDC-5145 with the last lines of its output where it does not.
+ */
+export async function startChild(spec: ServiceSpec, options: ChildOptions = {}): Promise<StartedChild> {
+  const output: string[] = [];
+  const child = execa(spec.command, [...(options.flags ?? []), ...spec.args], {
+    cwd: spec.cwd,
+    env: { ...spec.env, ...(spec.wantsPassword ? { PGPASSWORD: options.password ?? '' } : {}) },
+    stdin: 'ignore',
+    all: true,
+    buffer: false,
+    reject: false,
+    forceKillAfterDelay: KILL_AFTER_MS,
+  });
+  child.all.on('data', (chunk: Buffer) => {
+    output.push(chunk.toString('utf8'));
+    if (output.length > KEPT_CHUNKS) output.shift();
+  });
+  const end = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await child;
+  };
+  let ended = false;
+  void child.then(() => {
+    ended = true;
+  });
+  const ready = await waitUntil(
+    async () => {
+      if (ended || child.pid === undefined) return 'ended' as const;
+      return (await probe(spec.probe, options.password ?? '', 2_000)).ok ? ('ready' as const) : undefined;
+    },
+    { timeoutMs: spec.readyTimeoutMs, pauseMs: 50, maxPauseMs: 200 },
+  );
+  if (ready === 'ready' && child.pid !== undefined) return { pid: child.pid, [Symbol.asyncDispose]: end };
+  await end();
+  const last = output.join('').trimEnd().split('\n').slice(-LAST_LINES).join('\n');
+  throw new LabError('CDC-5145', `${spec.name} did not answer. Its last lines:\n${last}`, {
+    remedy: 'See whether what it needs is there: `cdc-lab doctor`.',
+  });
+}
+
+const KEPT_CHUNKS = 50;
+const LAST_LINES = 15;

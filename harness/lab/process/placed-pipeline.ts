@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import type { Health, Pipeline, PipelineProcess, Place } from '../../../fixtures/pipelines/lib/pipeline.ts';
+import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
+import { FIXTURE_TABLES } from '../../../fixtures/schema/schema.ts';
+import type { VerifierConfigInput } from '../../../verifier/config.ts';
+import { PROJECT_DIR } from '../../project.ts';
+import type { InstancePlan } from '../instance/instance-plan.ts';
+import type { ServiceSpec } from '../services/service-spec.ts';
+import type { LabContext } from './context.ts';
+
+/** A pipeline that somebody else wrote, in its place in an instance. */
+export interface PlacedPipeline {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+  health(): Promise<Health>;
+}
+
+/** The pipeline of that file, on the servers of the lab. The file is read when something is first asked of it. */
+export function placedPipeline(context: LabContext, plan: InstancePlan, file: string): PlacedPipeline {
+  const ask = async <T>(what: (pipeline: Pipeline, place: Place) => Promise<T>): Promise<T> => {
+    const pipeline = await loadPipeline(file);
+    return await what(pipeline, placeOf(context, plan, pipeline));
+  };
+  return {
+    start: () => ask((pipeline, place) => pipeline.start(place)),
+    stop: () => ask((pipeline, place) => pipeline.stop(place)),
+    kill: () => ask((pipeline, place) => pipeline.kill(place)),
+    health: () => ask((pipeline, place) => pipeline.health(place)),
+  };
+}
+
+function placeOf(context: LabContext, plan: InstancePlan, pipeline: Pipeline): Place {
+  const { sourceUrl, sinkUrl, bootstrapServers, consumerGroup, slot, publication } = plan;
+  const topics = FIXTURE_TABLES.map((table) => `${plan.topicPrefix}.${table}`);
+  return {
+    ...{ sourceUrl, sinkUrl, bootstrapServers, consumerGroup, slot, publication },
+    tables: FIXTURE_TABLES,
+    topics: readsTopics(pipeline) ? topics : [],
+    process: processOf(context, plan),
+  };
+}
+
+/** Whether the lab's capture feeds it. */
+export function readsTopics({ position }: Pipeline): boolean {
+  return position === 'consumer-group';
+}
+
+/** Service `sink` of the instance: found again by its record, like every other. */
+function processOf({ runtime, stateDir }: LabContext, plan: InstancePlan): PipelineProcess {
+  const name = plan.services.sink;
+  const stateOf = async () => (await runtime.services()).find((service) => service.name === name);
+  const lives = async () => ['running', 'paused'].includes((await stateOf())?.state ?? 'stopped');
+  return {
+    async start(command, args) {
+      await runtime.launch(serviceOf(name, stateDir, command, args));
+    },
+    async stop() {
+      if (await lives()) await runtime.stop(name);
+    },
+    async kill() {
+      if (await lives()) await runtime.kill(name);
+    },
+    async health() {
+      const info = await stateOf();
+      return { running: info?.state === 'running', who: info?.pid == null ? null : String(info.pid) };
+    },
+  };
+}
+
+function serviceOf(name: string, stateDir: string, command: string, args: readonly string[]): ServiceSpec {
+  return {
+    name,
+    kind: 'worker',
+    command,
+    args: [...args],
+    cwd: PROJECT_DIR,
+    env: { TZ: 'UTC' },
+    wantsPassword: true,
+    uid: null,
+    port: null,
+    log: join(stateDir, 'logs', `${name}.log`),
+    probe: { tag: 'none' },
+    readyTimeoutMs: 60_000,
+    stopSignals: [{ signal: 'SIGTERM', waitMs: 10_000 }],
+  };
+}
+
+/** What the verifier has to know of it otherwise than of the lab's own pipeline. */
+export function verifierOf(plan: InstancePlan, pipeline: Pipeline): Partial<VerifierConfigInput> {
+  const { sinkTable, position } = pipeline;
+  const tableMap =
+    sinkTable === undefined
+      ? {}
+      : Object.fromEntries(FIXTURE_TABLES.map((table) => [table, sinkTable(table)]));
+  if (readsTopics(pipeline)) {
+    const capture = { name: plan.connectors.source, url: plan.captureUrl, type: 'source' as const };
+    return { tableMap, connectors: [capture] };
+  }
+  const subscription = position === 'subscription' ? plan.slot : null;
+  return {
+    tableMap,
+    sink: { url: plan.sinkUrl, subscription },
+    ...{ kafka: null, topicPrefix: '', connectors: [], consumerGroup: null },
+  };
+}

@@ -1,0 +1,40 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { makeAtOnce, type Parts } from './process-instance.ts';
+
+/** Parts that take a moment each; `log` has what has ended, in that order. */
+function parts(over: Partial<Parts> = {}): { made: Parts; log: string[] } {
+  const log: string[] = [];
+  const does = async (name: string, ms: number) => {
+    await sleep(ms);
+    log.push(name);
+  };
+  const made: Parts = {
+    source: does('source', 5),
+    sink: does('sink', 10),
+    workers: [does('capture worker', 15), does('sink worker', 40)],
+    startCapture: () => does('capture', 1),
+    startVerifier: () => does('verifier', 40),
+    ...over,
+  };
+  return { made, log };
+}
+
+test('each part starts when what it needs stands', async () => {
+  const { made, log } = parts();
+  await makeAtOnce(made);
+  expect(log).toEqual(['source', 'sink', 'capture worker', 'capture', 'sink worker', 'verifier']);
+});
+
+test('a part that fails lets every other end first, and starts nothing that needs it', async () => {
+  const { made, log } = parts({ source: Promise.reject(new Error('no room left')) });
+  await expect(makeAtOnce(made)).rejects.toThrow('no room left');
+  expect(log).toEqual(expect.arrayContaining(['sink', 'capture worker', 'sink worker']));
+  expect(log).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(capture|verifier)$/)]));
+});
+
+test('the verifier that has begun to start ends before the error leaves', async () => {
+  const { made, log } = parts({ startCapture: () => Promise.reject(new Error('refused')) });
+  await expect(makeAtOnce(made)).rejects.toThrow('refused');
+  expect(log).toContain('verifier');
+});

@@ -1,0 +1,176 @@
+import { rmSync } from 'node:fs';
+import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
+import { startConnector } from '../instance/connectors.ts';
+import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance/instance-databases.ts';
+import type { InstancePlan } from '../instance/instance-plan.ts';
+import { planInstance } from '../instance/instance-plan.ts';
+import { prepareProcesses } from '../instance/instance-processes.ts';
+import { dropTopicsAndGroup } from '../instance/instance-topics.ts';
+import { sinkWorkers } from '../instance/sink-workers.ts';
+import type { Instance, StartedWorkload, WorkloadSpec } from '../lab.ts';
+import type { InstanceRecord } from '../state/run-file.ts';
+import type { LabContext } from './context.ts';
+import { type PlacedPipeline, placedPipeline, readsTopics, verifierOf } from './placed-pipeline.ts';
+import { startWorkload } from './workload.ts';
+
+/** The instance that a record stands for, as a handle; starts nothing. */
+export function standingInstance(context: LabContext, record: InstanceRecord): Instance {
+  const plan = planOf(context, record);
+  const file = record.spec.pipeline;
+  return {
+    ...plan,
+    ...(file === undefined ? {} : { pipeline: placedPipeline(context, plan, file) }),
+    startWorkload: (spec: WorkloadSpec): Promise<StartedWorkload> =>
+      startWorkload({ ...context, plan }, spec),
+    [Symbol.asyncDispose]: () => dropInstance(context, plan.name),
+  };
+}
+
+/**
+ * Sets up what the record of an instance says: databases, processes, connectors, as much as possible at once.
+ * The record is on disk before, so that whoever comes after a crash can drop what is half there.
+ */
+export async function buildInstance(
+  context: LabContext,
+  record: InstanceRecord,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { runtime, password, stateDir } = context;
+  const { pipeline } = record.spec;
+  if (pipeline !== undefined) return buildWithPipeline(context, record, pipeline, signal);
+  const plan = planOf(context, record);
+  const services = prepareProcesses(plan, record.spec, stateDir);
+  const sinks = [services.sink, ...services.moreSinks];
+  await makeAtOnce({
+    source: createSourceDatabase(plan, record.spec, password),
+    sink: createSinkDatabase(plan, password),
+    workers: [runtime.launch(services.capture, signal), ...sinks.map((one) => runtime.launch(one, signal))],
+    startCapture: () => startConnector(plan, record.spec, 'source', signal),
+    startVerifier: () => runtime.launch(services.verifier, signal),
+  });
+  // After the capture: it makes the topics.
+  await startConnector(plan, record.spec, 'sink', signal);
+  await markReady(context, plan.name);
+}
+
+export interface Parts {
+  /** Databases. */
+  readonly source: Promise<void>;
+  readonly sink: Promise<void>;
+  /** That of the capture first. */
+  readonly workers: readonly [Promise<unknown>, ...Promise<unknown>[]];
+  readonly startCapture: () => Promise<void>;
+  readonly startVerifier: () => Promise<unknown>;
+}
+
+/**
+ * The capture starts when its database and its worker stand, the verifier when both databases do. Where one part fails,
+ * every other that is under way ends first: whoever drops the instance would not see what comes after.
+ */
+export async function makeAtOnce(parts: Parts): Promise<void> {
+  const { source, sink, workers } = parts;
+  await settleAll<unknown>([
+    source,
+    sink,
+    ...workers,
+    Promise.all([source, workers[0]]).then(parts.startCapture),
+    Promise.all([source, sink]).then(parts.startVerifier),
+  ]);
+}
+
+/** As {@link buildInstance}: what the lab's pipeline would do, the one of that file does, or its sink half. */
+async function buildWithPipeline(
+  context: LabContext,
+  record: InstanceRecord,
+  file: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { runtime, password, stateDir } = context;
+  const pipeline = await loadPipeline(file);
+  const { spec } = record;
+  const plan = planOf(context, record);
+  const services = prepareProcesses(plan, spec, stateDir, verifierOf(plan, pipeline));
+  await settleAll([createSourceDatabase(plan, spec, password), createSinkDatabase(plan, password)]);
+  if (readsTopics(pipeline)) {
+    await runtime.launch(services.capture, signal);
+    const overrides = { ...spec.source.overrides, ...pipeline.capture };
+    await startConnector(plan, { ...spec, source: { ...spec.source, overrides } }, 'source', signal);
+  }
+  await placedPipeline(context, plan, file).start();
+  await runtime.launch(services.verifier, signal);
+  await markReady(context, plan.name);
+}
+
+function markReady({ runFile }: LabContext, name: string): Promise<void> {
+  return runFile.update((run) => {
+    const mine = run.instances[name];
+    if (mine !== undefined) mine.state = 'ready';
+  });
+}
+
+/** Starts those of its processes that do not run; the workers know their connectors. */
+export async function repairInstance(context: LabContext, record: InstanceRecord): Promise<string[]> {
+  const { runtime } = context;
+  const plan = planOf(context, record);
+  const states = new Map((await runtime.services()).map((service) => [service.name, service.state]));
+  const repaired = await settleAll(
+    servicesOf(plan).map(async (name) => {
+      const state = states.get(name);
+      if (state === 'running') return undefined;
+      await (state === 'paused' ? runtime.resume(name) : runtime.start(name));
+      return name;
+    }),
+  );
+  return repaired.filter((name) => name !== undefined);
+}
+
+function servicesOf(plan: InstancePlan): string[] {
+  const { capture, verifier } = plan.services;
+  return [capture, verifier, ...sinkWorkers(plan).map(({ service }) => service)];
+}
+
+/** Ends the instance's processes and drops all that it has on the servers. Idempotent; needs the servers. */
+export async function dropInstance(context: LabContext, name: string): Promise<void> {
+  const { runtime, runFile, password } = context;
+  const record = runFile.read()?.instances[name];
+  if (record === undefined) return;
+  const plan = planOf(context, record);
+  const { pipeline } = record.spec;
+  if (pipeline !== undefined) await stopPipeline(placedPipeline(context, plan, pipeline), record);
+  const mine = (await runtime.services()).filter((service) => service.name.endsWith(`@${name}`));
+  const sinks = sinkWorkers(plan).map(({ service }) => service);
+  await settleAll(
+    mine.map(async (service) => {
+      // The sink leaves its consumer group when it is asked to end; nobody else has anything left to say.
+      const graceful = sinks.includes(service.name) && service.state === 'running';
+      if (graceful) await runtime.stop(service.name);
+      else if (service.state !== 'stopped' && service.state !== 'dead') await runtime.kill(service.name);
+    }),
+  );
+  await settleAll([dropDatabases(plan, password), dropTopicsAndGroup(plan)]);
+  rmSync(plan.dir, { recursive: true, force: true });
+  await runFile.update((run) => {
+    delete run.instances[name];
+    for (const service of mine) delete run.services[service.name];
+  });
+}
+
+/** It may live where the lab knows nothing of it. One that is half there need not know how to stop. */
+async function stopPipeline(pipeline: PlacedPipeline, { state }: InstanceRecord): Promise<void> {
+  const stopped = pipeline.stop();
+  await (state === 'ready' ? stopped : stopped.catch(() => undefined));
+}
+
+export function planOf(context: LabContext, record: InstanceRecord): InstancePlan {
+  const run = context.runFile.read();
+  if (run === undefined) throw new Error(`there is no lab in ${context.stateDir}`);
+  return planInstance(context.stateDir, run, record.name, record.ports, record.spec.engines);
+}
+
+/** As Promise.all, but waits for all even when one fails: nothing goes on behind the error's back. */
+export async function settleAll<T>(work: readonly Promise<T>[]): Promise<T[]> {
+  const outcomes = await Promise.allSettled(work);
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+  return outcomes.filter((outcome) => outcome.status === 'fulfilled').map((outcome) => outcome.value);
+}

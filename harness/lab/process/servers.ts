@@ -1,0 +1,70 @@
+import { join } from 'node:path';
+import { type Broker, brokersOf, memberOf, type Servers } from '../instance/brokers.ts';
+import type { ServiceSpec } from '../services/service-spec.ts';
+import { prepareKafka } from './kafka.ts';
+import { preparePostgres } from './postgres.ts';
+import type { ProcessRuntime } from './process-runtime.ts';
+
+/** Names of the services that every instance shares. */
+export function serverNames(servers: Servers): string[] {
+  return ['pg-source', 'pg-sink', ...brokersOf(servers).map(({ name }) => name)];
+}
+
+export interface StartServersOptions {
+  readonly stateDir: string;
+  readonly password: string;
+  readonly servers: Servers;
+  readonly runtime: ProcessRuntime;
+  readonly progress: (step: string) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Starts those servers that do not run, all at once. The first that fails is the error; the others come to
+ * their end first, so that nothing is started behind its back.
+ */
+export async function startServers(options: StartServersOptions): Promise<void> {
+  const running = new Map((await options.runtime.services()).map((service) => [service.name, service.state]));
+  const start = async (name: string, prepare: () => Promise<ServiceSpec>): Promise<void> => {
+    const state = running.get(name);
+    if (state === 'running') return;
+    if (state === 'paused') {
+      await options.runtime.resume(name);
+      options.progress(`${name} goes on`);
+      return;
+    }
+    const started = await options.runtime.launch(await prepare(), options.signal);
+    options.progress(
+      `${name} answers after ${String(started.evidence.readyMs)} ms: ${started.evidence.firstAnswer}`,
+    );
+  };
+  const { stateDir, password, servers } = options;
+  const place = (name: string) => ({
+    name,
+    stateDir,
+    dataDir: join(stateDir, 'data', name),
+    log: join(stateDir, 'logs', `${name}.log`),
+  });
+  // One after the other: the first may have to run Kafka's formatter, whose work the others take.
+  const prepareBroker = inTurn((broker: Broker) =>
+    prepareKafka({ ...place(broker.name), ports: broker.ports, ...memberOf(servers, broker) }),
+  );
+  const { pgSource, pgSink } = servers.ports;
+  const outcomes = await Promise.allSettled([
+    start('pg-source', () => preparePostgres({ ...place('pg-source'), port: pgSource, password })),
+    start('pg-sink', () => preparePostgres({ ...place('pg-sink'), port: pgSink, password })),
+    ...brokersOf(servers).map((broker) => start(broker.name, () => prepareBroker(broker))),
+  ]);
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failure !== undefined) throw failure.reason;
+}
+
+/** Calls of the function that come at once are made one after another. */
+function inTurn<A, R>(work: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (argument) => {
+    const mine = last.then(() => work(argument));
+    last = mine.catch(() => undefined);
+    return mine;
+  };
+}

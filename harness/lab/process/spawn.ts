@@ -1,0 +1,184 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { LabError } from '../../../pipeline/contract/errors.ts';
+import { waitUntil } from '../../wait-until.ts';
+import { isFree } from '../services/ports.ts';
+import { probe } from '../services/probes.ts';
+import type { ServiceSpec } from '../services/service-spec.ts';
+import {
+  allProcesses,
+  environmentOf,
+  identify,
+  isAlive,
+  type ProcessIdentity,
+} from '../state/process-table.ts';
+import { killTree } from './tree.ts';
+
+/** In the environment of each of the lab's processes: `STATE_DIR#NAME`. It finds one whose record was never written. */
+export const SERVICE_VARIABLE = 'CDC_LAB_SERVICE';
+
+/** The marker of a process that makes or is service `name` of the lab in that folder. */
+export function markerOf(stateDir: string, name: string): Record<string, string> {
+  return { [SERVICE_VARIABLE]: `${stateDir}#${name}` };
+}
+
+const PROBE_TIMEOUT_MS = 2_000;
+const LOG_TAIL_LINES = 15;
+const LOG_TAIL_BYTES = 16_384;
+
+export interface SpawnOptions {
+  /** Of the lab; part of the marker in the environment. */
+  readonly stateDir: string;
+  readonly password: string;
+  readonly signal?: AbortSignal | undefined;
+  /** Called as soon as the process exists, before it is ready: its record must be on disk by then. */
+  readonly onStarted: (identity: ProcessIdentity) => Promise<void>;
+}
+
+/**
+ * Starts a service in a session of its own, so that it outlives this process, and waits until it answers.
+ *
+ * @returns its first answer.
+ * @throws LabError with the last lines of its log where it ends or does not answer; then nothing of it is left.
+ */
+export async function startDetached(spec: ServiceSpec, options: SpawnOptions): Promise<string> {
+  if (spec.port !== null && !(await isFree(spec.port))) throw portTaken(spec, spec.port);
+  mkdirSync(dirname(spec.log), { recursive: true });
+  const logStart = sizeOf(spec.log);
+  const { child, identity, ended } = await spawnDetached(spec, options, logStart);
+  try {
+    await options.onStarted(identity);
+    const answer = await waitReady(spec, identity, options, ended);
+    child.unref();
+    return answer;
+  } catch (error) {
+    await killTree([identity]);
+    if (error instanceof NotReady) throw didNotStart(spec, error.message, tail(spec.log, logStart));
+    throw error;
+  }
+}
+
+class NotReady extends Error {}
+
+interface Spawned {
+  readonly child: ChildProcess;
+  readonly identity: ProcessIdentity;
+  /** How it ended, once it has. */
+  readonly ended: () => string | undefined;
+}
+
+async function spawnDetached(spec: ServiceSpec, options: SpawnOptions, logStart: number): Promise<Spawned> {
+  const log = openSync(spec.log, 'a', 0o600);
+  try {
+    const child = spawn(spec.command, spec.args, {
+      cwd: spec.cwd,
+      detached: true,
+      stdio: ['ignore', log, log],
+      env: {
+        PATH: process.env.PATH,
+        HOME: process.env.HOME,
+        ...spec.env,
+        ...(spec.wantsPassword ? { PGPASSWORD: options.password } : {}),
+        ...markerOf(options.stateDir, spec.name),
+      },
+      ...(spec.uid === null ? {} : { uid: spec.uid, gid: spec.uid }),
+    });
+    let ending: string | undefined;
+    const exited = new Promise<string>((resolve) => {
+      child.once('exit', (code, signal) => {
+        ending = signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
+        resolve(ending);
+      });
+    });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+    const { pid } = child;
+    const identity = pid === undefined ? undefined : identify(pid);
+    if (identity === undefined) throw new NotReady(await exited);
+    return { child, identity, ended: () => ending };
+  } catch (error) {
+    if (error instanceof NotReady) throw didNotStart(spec, error.message, tail(spec.log, logStart));
+    const missing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    const why = missing ? `${spec.command} is not installed` : (error as Error).message;
+    throw new LabError('CDC-5102', `Cannot start ${spec.name}: ${why}.`, {
+      remedy: 'Run `make setup`, which says what is missing.',
+      cause: error,
+    });
+  } finally {
+    closeSync(log);
+  }
+}
+
+async function waitReady(
+  spec: ServiceSpec,
+  identity: ProcessIdentity,
+  options: SpawnOptions,
+  ended: () => string | undefined,
+): Promise<string> {
+  let why = 'it was not asked yet';
+  const answer = await waitUntil(
+    async () => {
+      const ending = ended();
+      if (ending !== undefined) throw new NotReady(ending);
+      // Gone, and in a moment its exit event says how.
+      if (!isAlive(identity)) return undefined;
+      const outcome = await probe(spec.probe, options.password, PROBE_TIMEOUT_MS);
+      if (outcome.ok) return outcome.answer;
+      why = outcome.why;
+      return undefined;
+    },
+    { timeoutMs: spec.readyTimeoutMs, pauseMs: 15, maxPauseMs: 100, signal: options.signal },
+  );
+  if (answer === undefined) {
+    throw new NotReady(`it did not answer within ${spec.readyTimeoutMs} ms (${why})`);
+  }
+  return answer;
+}
+
+/** Processes of the lab, by the marker in their environment, recorded or not. */
+export function markedProcesses(stateDir: string): { name: string; identity: ProcessIdentity }[] {
+  const found: { name: string; identity: ProcessIdentity }[] = [];
+  for (const { pid } of allProcesses()) {
+    const marker = environmentOf(pid, SERVICE_VARIABLE);
+    if (marker === undefined || !marker.startsWith(`${stateDir}#`)) continue;
+    const identity = identify(pid);
+    if (identity !== undefined) found.push({ name: marker.slice(stateDir.length + 1), identity });
+  }
+  return found;
+}
+
+/** The last lines of a log, from byte `start` on. */
+export function tail(path: string, start: number, lines: number = LOG_TAIL_LINES): string {
+  const size = sizeOf(path);
+  const from = Math.max(start, size - LOG_TAIL_BYTES);
+  if (size <= from) return '';
+  const file = openSync(path, 'r');
+  try {
+    const buffer = Buffer.alloc(size - from);
+    const length = readSync(file, buffer, 0, buffer.length, from);
+    return buffer.toString('utf8', 0, length).trimEnd().split('\n').slice(-lines).join('\n');
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** Bytes; 0 for a file that is not there. */
+export function sizeOf(path: string): number {
+  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+}
+
+function portTaken(spec: ServiceSpec, port: number): LabError {
+  return new LabError('CDC-5103', `Port ${port} of ${spec.name} is taken by another process.`, {
+    remedy: `Stop it (\`ss -ltnp 'sport = :${port}'\` names it), or \`cdc-lab clean\` to begin with other ports.`,
+  });
+}
+
+function didNotStart(spec: ServiceSpec, why: string, lastLines: string): LabError {
+  const lines = lastLines === '' ? 'Its log is empty.' : `Its last log lines:\n${lastLines}`;
+  return new LabError('CDC-5104', `${spec.name} did not start: ${why}. ${lines}`, {
+    remedy: `Read ${spec.log}.`,
+  });
+}

@@ -1,0 +1,105 @@
+import { waitUntil } from '../../wait-until.ts';
+import {
+  allProcesses,
+  commandLineOf,
+  isAlive,
+  isPending,
+  type ProcessIdentity,
+  type ProcessStat,
+  readStat,
+  signalProcess,
+  threadStates,
+  withDescendants,
+} from '../state/process-table.ts';
+
+const STOP_TIMEOUT_MS = 10_000;
+const GONE_TIMEOUT_MS = 10_000;
+
+/**
+ * Stops (SIGSTOP) the processes and all their descendants, until no running one is left: a parent that is stopped
+ * starts no children, so the search comes to an end. A PostgreSQL backend goes on answering while only its
+ * postmaster is stopped, hence the whole tree.
+ *
+ * @returns who was stopped, parents first.
+ * @throws where one does not stop in time.
+ */
+export async function stopTree(roots: readonly ProcessIdentity[]): Promise<ProcessStat[]> {
+  const stopped = await waitUntil(
+    () => {
+      const tree = treeOf(roots);
+      const running = tree.filter((process) => !isStopped(process.pid));
+      if (running.length === 0) return tree;
+      for (const process of running) signalExactly(process, 'SIGSTOP');
+      return undefined;
+    },
+    { timeoutMs: STOP_TIMEOUT_MS, pauseMs: 2, maxPauseMs: 20 },
+  );
+  if (stopped === undefined) {
+    const left = treeOf(roots).filter((process) => !isStopped(process.pid));
+    const states = left.map(
+      ({ pid }) => `${pid} (threads ${threadStates(pid).join('')}): ${commandLineOf(pid)}`,
+    );
+    throw new Error(`not stopped within ${STOP_TIMEOUT_MS} ms: ${states.join('; ')}`);
+  }
+  return stopped;
+}
+
+/** Lets a stopped tree go on, children first: so no parent finds one of them stopped. */
+export function continueTree(roots: readonly ProcessIdentity[]): ProcessStat[] {
+  const tree = treeOf(roots);
+  for (const process of tree.toReversed()) signalExactly(process, 'SIGCONT');
+  return tree;
+}
+
+/**
+ * SIGKILL to the processes and all their descendants, found while they are stopped, so that none gets away.
+ *
+ * @returns who was killed. Resolves when they are gone.
+ */
+export async function killTree(roots: readonly ProcessIdentity[]): Promise<ProcessStat[]> {
+  const tree = await stopTree(roots);
+  for (const process of tree) signalExactly(process, 'SIGKILL');
+  await waitGone(tree, GONE_TIMEOUT_MS);
+  return tree;
+}
+
+/** @throws where one of them still lives at the deadline. */
+export async function waitGone(processes: readonly ProcessStat[], timeoutMs: number): Promise<void> {
+  const gone = await waitUntil(() => (processes.some(stillThere) ? undefined : true), {
+    timeoutMs,
+    pauseMs: 2,
+    maxPauseMs: 50,
+  });
+  if (gone === undefined) {
+    const left = processes.filter(stillThere).map((process) => process.pid);
+    throw new Error(`processes ${left.join(', ')} still live after ${timeoutMs} ms`);
+  }
+}
+
+/** The living ones among `roots`, and their descendants. */
+export function treeOf(roots: readonly ProcessIdentity[]): ProcessStat[] {
+  const living = new Set(roots.filter(isAlive).map((identity) => identity.pid));
+  return withDescendants(living, allProcesses());
+}
+
+/**
+ * True when no thread runs another instruction before SIGCONT: each is stopped, or waits in the kernel (`D`) with the
+ * stop due when it comes out. The wait may have no end: a parent is in vfork(2) until its child has called exec(2), and
+ * where the child was stopped before that, each would wait for the other.
+ */
+export function isStopped(pid: number): boolean {
+  const states = threadStates(pid);
+  const isStill = (state: string): boolean => state === 'T' || state === 't';
+  // One stopped thread means that all others have been told, those in the kernel too.
+  const isDue = (): boolean => states.some(isStill) || isPending(pid, 'SIGSTOP');
+  return states.every((state) => isStill(state) || (state === 'D' && isDue()));
+}
+
+export function stillThere(process: ProcessStat): boolean {
+  const now = readStat(process.pid);
+  return now !== undefined && now.startTicks === process.startTicks && now.state !== 'Z' && now.state !== 'X';
+}
+
+function signalExactly(process: ProcessStat, signal: NodeJS.Signals): void {
+  if (stillThere(process)) signalProcess(process.pid, signal);
+}

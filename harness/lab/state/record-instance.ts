@@ -1,0 +1,47 @@
+import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
+import type { InstanceSpec } from '../lab.ts';
+import { freePorts } from '../services/ports.ts';
+import { identify } from './process-table.ts';
+import type { InstanceRecord, RunFile } from './run-file.ts';
+
+/** The instance that `up` makes, and that outlives the process. */
+export const LAB_INSTANCE = 'lab';
+
+/**
+ * Writes down what is about to be made, so that whoever comes after a crash finds what is half there. The instance
+ * `lab` belongs to the lab, every other to this process: when it ends, however it ends, the next `up` drops the rest.
+ * @throws LabError CDC-5126 where one of that name exists.
+ */
+export async function recordInstance(runFile: RunFile, spec: InstanceSpec): Promise<InstanceRecord> {
+  const owner = spec.name === LAB_INSTANCE ? null : (identify(process.pid) ?? null);
+  const { sinkWorkers = 1 } = spec;
+  const [capture = 0, sink = 0, verifier = 0, ...moreSinks] = await freePorts(2 + sinkWorkers);
+  const record: InstanceRecord = {
+    name: spec.name,
+    state: 'creating',
+    owner,
+    ports: { capture, sink, verifier, ...(moreSinks.length === 0 ? {} : { moreSinks }) },
+    spec: structuredClone(spec) as InstanceRecord['spec'],
+  };
+  await runFile.update((run) => {
+    if (run.instances[spec.name] !== undefined) {
+      throw new LabError('CDC-5126', `There is an instance ${spec.name} already.`, {
+        remedy: 'Choose another name, or drop that one.',
+      });
+    }
+    run.instances[spec.name] = record;
+  });
+  return record;
+}
+
+/** Builds what was recorded, or drops what is half there. Where that fails too, the next `up` tries again. */
+export async function buildOrDrop(build: Promise<void>, drop: () => Promise<void>): Promise<void> {
+  try {
+    await build;
+  } catch (error) {
+    await drop().catch((cleanup: unknown) => {
+      throw new AggregateError([error, cleanup], messageOf(error));
+    });
+    throw error;
+  }
+}

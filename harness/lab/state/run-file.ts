@@ -1,0 +1,204 @@
+import {
+  closeSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { LabError } from '../../../pipeline/contract/errors.ts';
+import { waitUntil } from '../../wait-until.ts';
+import { serviceSpecSchema } from '../services/service-spec.ts';
+import { tryExclusive } from './exclusive.ts';
+
+const identitySchema = z.object({ pid: z.number(), startTicks: z.string(), bootId: z.string() });
+
+const serviceSchema = z.object({
+  spec: serviceSpecSchema,
+  /** Null: stopped on purpose. Recorded, but no longer alive: it died, or was killed. */
+  process: identitySchema.nullable(),
+  /** ISO 8601. */
+  startedAt: z.string().nullable(),
+});
+export type ServiceRecord = z.infer<typeof serviceSchema>;
+
+const connectorSchema = z.object({
+  file: z.string(),
+  overrides: z.record(z.string(), z.string()).exactOptional(),
+});
+const instanceSpecSchema = z.object({
+  name: z.string(),
+  source: connectorSchema,
+  sink: connectorSchema,
+  engines: z.object({ source: z.enum(['ts', 'debezium']), sink: z.enum(['ts', 'jdbc']) }).exactOptional(),
+  connect: z
+    .object({
+      jvm: z.enum(['small', 'throughput']).exactOptional(),
+      offsetFlushMs: z.number().exactOptional(),
+      rebalanceDelayMs: z.number().exactOptional(),
+    })
+    .exactOptional(),
+  pipeline: z.string().exactOptional(),
+  defects: z
+    .object({
+      capture: z.array(z.string()).exactOptional(),
+      sink: z.array(z.string()).exactOptional(),
+    })
+    .exactOptional(),
+  sinkWorkers: z.number().exactOptional(),
+  verifyEveryMs: z.number().nullable(),
+  seedRows: z.number(),
+  seed: z.number(),
+});
+
+const instanceSchema = z.object({
+  name: z.string(),
+  /** `creating` from before its first effect until all of it stands. */
+  state: z.enum(['creating', 'ready']),
+  /** The process whose end makes it a left-over; null: it belongs to the lab and stays. */
+  owner: identitySchema.nullable(),
+  ports: z.object({
+    capture: z.number(),
+    sink: z.number(),
+    verifier: z.number(),
+    /** Of the sink's second worker and those after it. */
+    moreSinks: z.array(z.number()).exactOptional(),
+  }),
+  spec: instanceSpecSchema,
+});
+export type InstanceRecord = z.infer<typeof instanceSchema>;
+
+const brokerPortsSchema = z.object({
+  client: z.number(),
+  link: z.number(),
+  linkAdvertised: z.number(),
+  controller: z.number(),
+});
+
+const runSchema = z.object({
+  schemaVersion: z.literal(1),
+  /** What the services are; processes where it is left out. Containers are not listed here: their labels name the run. */
+  runtime: z.enum(['process', 'docker', 'external']).exactOptional(),
+  runId: z.string(),
+  createdAt: z.string(),
+  ports: z.object({
+    pgSource: z.number(),
+    pgSink: z.number(),
+    kafkaClient: z.number(),
+    kafkaLink: z.number(),
+    kafkaLinkAdvertised: z.number(),
+    kafkaController: z.number(),
+  }),
+  /** Where there are several brokers: the cluster's id, and the ports of the second one and those after it. */
+  cluster: z.object({ id: z.string(), more: z.array(brokerPortsSchema) }).exactOptional(),
+  services: z.record(z.string(), serviceSchema),
+  instances: z.record(z.string(), instanceSchema),
+});
+/** What `run.json` holds: everything of a lab that outlives a process, and no secret. */
+export type Run = z.infer<typeof runSchema>;
+
+/** Of a lab that starts no servers of its own. */
+export const NO_PORTS: Run['ports'] = {
+  pgSource: 0,
+  pgSink: 0,
+  kafkaClient: 0,
+  kafkaLink: 0,
+  kafkaLinkAdvertised: 0,
+  kafkaController: 0,
+};
+
+const UPDATE_TIMEOUT_MS = 10_000;
+
+/** `run.json` of a state folder. Several processes may change it at once; each change is whole and on disk. */
+export class RunFile {
+  readonly path: string;
+  readonly #stateDir: string;
+  #lastInLine: Promise<unknown> = Promise.resolve();
+
+  constructor(stateDir: string) {
+    this.#stateDir = stateDir;
+    this.path = join(stateDir, 'run.json');
+  }
+
+  /** Undefined where there is no lab. @throws LabError CDC-5113 for a file that is none of ours. */
+  read(): Run | undefined {
+    let text: string;
+    try {
+      text = readFileSync(this.path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      throw error;
+    }
+    try {
+      return runSchema.parse(JSON.parse(text));
+    } catch (error) {
+      throw new LabError('CDC-5113', `${this.path} is not a run file of this version.`, {
+        remedy: '`cdc-lab clean` removes the lab; then `cdc-lab up`.',
+        cause: error,
+      });
+    }
+  }
+
+  create(run: Run): void {
+    this.#write(run);
+  }
+
+  /** Reads, changes and writes the file while nobody else does. */
+  update<T>(change: (run: Run) => T): Promise<T> {
+    const turn = this.#lastInLine.then(() => this.#updateAlone(change));
+    this.#lastInLine = turn.catch(() => undefined);
+    return turn;
+  }
+
+  async #updateAlone<T>(change: (run: Run) => T): Promise<T> {
+    const release = await waitUntil(() => tryExclusive(`run.json/${folderIdentity(this.#stateDir)}`), {
+      timeoutMs: UPDATE_TIMEOUT_MS,
+      pauseMs: 2,
+      maxPauseMs: 20,
+    });
+    if (release === undefined) throw new Error(`${this.path} was in use for ${UPDATE_TIMEOUT_MS} ms`);
+    try {
+      const run = this.read();
+      if (run === undefined) {
+        throw new LabError('CDC-5114', `There is no lab in ${this.#stateDir}.`, { remedy: '`cdc-lab up`' });
+      }
+      const result = change(run);
+      this.#write(run);
+      return result;
+    } finally {
+      await release();
+    }
+  }
+
+  #write(run: Run): void {
+    const fresh = `${this.path}.fresh`;
+    const file = openSync(fresh, 'w', 0o600);
+    try {
+      writeFileSync(file, `${JSON.stringify(run, null, 2)}\n`);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(fresh, this.path);
+    const folder = openSync(this.#stateDir, 'r');
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  }
+
+  remove(): void {
+    rmSync(this.path, { force: true });
+  }
+}
+
+/** The same for every path that leads to a folder. */
+export function folderIdentity(dir: string): string {
+  const { dev, ino } = statSync(dir, { bigint: true });
+  return `${dev}:${ino}`;
+}

@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest';
+import { tableTopics } from '../access/live-access.ts';
+import { type EnginePair, SINKS, SOURCES } from '../lab/engines.ts';
+import { loadScenario } from './catalogue.ts';
+import { forEngines, isFor, notRun, pairName } from './for-engines.ts';
+
+const OURS: EnginePair = { source: 'ts', sink: 'ts' };
+const THEIRS: EnginePair = { source: 'debezium', sink: 'jdbc' };
+
+const faultsOf = (scenario: Awaited<ReturnType<typeof loadScenario>>): string[] =>
+  scenario.steps.inject.flatMap((step) => (step.do === 'fault' ? [step.fault] : []));
+
+describe('a scenario for a pair of engines', () => {
+  it('keeps the steps that are for all, and those for its own engines', async () => {
+    const restart = await loadScenario('restart');
+    expect(faultsOf(forEngines(restart, OURS))).toEqual(['kill-at-crash-point']);
+    expect(faultsOf(forEngines(restart, THEIRS))).toEqual(['kill-past-offset']);
+    expect(forEngines(restart, THEIRS).steps.hold).toEqual(restart.steps.hold);
+  });
+
+  it('has the one verdict that is declared for them, or the variant’s own', async () => {
+    const backfill = await loadScenario('backfill');
+    expect(forEngines(backfill, OURS).variants.sound.expect.verdict).toBe('PASS');
+    const mixed = forEngines(backfill, { source: 'ts', sink: 'jdbc' }).variants.sound;
+    expect(mixed.expect).toMatchObject({ verdict: 'FAIL', finding: { class: 'stale', hop: 'sink' } });
+    expect(mixed.because).toContain('no position guard');
+    const theirs = forEngines(backfill, THEIRS).variants.sound;
+    expect(theirs.expect).toEqual(backfill.variants.sound.expect);
+    expect(theirs.because).not.toBe(backfill.variants.sound.because);
+  });
+
+  it('keeps only the clauses that the sink can be held to', async () => {
+    const { contract } = forEngines(await loadScenario('backfill'), THEIRS);
+    expect(JSON.stringify(contract.clauses)).not.toContain('_cdc_');
+    expect(contract.clauses).toHaveLength(1);
+  });
+
+  it('gives each engine on Connect its time, and ours none', async () => {
+    const restart = await loadScenario('restart');
+    expect(forEngines(restart, OURS).deadlinesMs).toEqual(restart.deadlinesMs);
+    const { contract, deadlinesMs } = forEngines(restart, THEIRS);
+    expect(contract.recoverWithinMs).toBe(restart.contract.recoverWithinMs + 2 * SINKS.jdbc.allowanceMs);
+    expect(deadlinesMs.heal).toBe(restart.deadlinesMs.heal + 2 * SINKS.jdbc.allowanceMs);
+  });
+
+  it('never arms a crash point, and never plants a defect, where there is none', async () => {
+    for (const id of ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill']) {
+      const scenario = await loadScenario(id);
+      const { steps } = forEngines(scenario, THEIRS);
+      const text = JSON.stringify(steps);
+      expect(text).not.toMatch(/crash-point|hold-snapshot-chunk|"at":/);
+      for (const variant of ['sound', 'naive'] as const) {
+        if (notRun(scenario, variant, THEIRS) !== null) continue;
+        expect(scenario.variants[variant].defects?.sink ?? []).toEqual([]);
+      }
+    }
+  });
+});
+
+describe('a variant that a pair does not allow', () => {
+  it('is not run, and says why; on our own pair everything is', async () => {
+    const lag = await loadScenario('lag');
+    expect(notRun(lag, 'naive', THEIRS)).toContain('planted defect');
+    expect(notRun(lag, 'sound', THEIRS)).toBeNull();
+    expect(notRun(lag, 'naive', OURS)).toBeNull();
+  });
+
+  it('is one whose verdict nobody has declared, or with a defect that cannot be planted', async () => {
+    const lag = await loadScenario('lag');
+    const { engines: _, ...bare } = lag.variants.naive;
+    const undeclared = { ...lag, variants: { ...lag.variants, naive: bare } };
+    expect(notRun(undeclared, 'naive', THEIRS)).toContain('does not say what to expect of debezium+jdbc');
+    const declared = { ...bare, engines: { 'debezium+jdbc': { because: 'it must' } } };
+    const planted = { ...lag, variants: { ...lag.variants, naive: declared } };
+    expect(notRun(planted, 'naive', THEIRS)).toContain('no defect can be planted');
+  });
+});
+
+it('something is for the engines that it names, and for all where it names none', () => {
+  expect(isFor(undefined, THEIRS)).toBe(true);
+  expect(isFor({ source: 'debezium' }, THEIRS)).toBe(true);
+  expect(isFor({ source: 'debezium', sink: 'ts' }, THEIRS)).toBe(false);
+  expect(pairName(THEIRS)).toBe('debezium+jdbc');
+});
+
+it('the same connector file serves both engines: what is only ours is taken out, a heartbeat put in', () => {
+  const sink = { 'dedup.mode': 'lsn', 'insert.mode': 'upsert' };
+  expect(SINKS.jdbc.adapt(sink)).toEqual({ 'insert.mode': 'upsert' });
+  expect(SINKS.ts.adapt(sink)).toEqual(sink);
+  expect(SOURCES.debezium.adapt({ 'heartbeat.interval.ms': '9' })).toEqual({ 'heartbeat.interval.ms': '9' });
+  expect(SOURCES.debezium.adapt({})).toHaveProperty(['heartbeat.interval.ms']);
+});
+
+it('topics that no sink reads are none of the tables: signals, messages, transactions, other prefixes', () => {
+  const topics = ['a.public.t', 'a.public.debezium_signal', 'a.message', 'a.transaction', 'ab.public.t'];
+  expect(tableTopics(topics, 'a')).toEqual(['a.public.t']);
+});

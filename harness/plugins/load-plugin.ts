@@ -1,0 +1,54 @@
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { LabError } from '../../pipeline/contract/errors.ts';
+import { didYouMean } from '../../pipeline/contract/nearest.ts';
+import { UsageError } from '../errors.ts';
+
+/** The repository's root: plug-in folders are named relative to it. */
+export const ROOT = path.resolve(import.meta.dirname, '../..');
+
+const PLUGIN_FILE = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.ts$/;
+
+/**
+ * Ids of the plug-ins in a folder: one kebab-case file each, tests left out.
+ *
+ * @throws LabError where a file's name is no legal id: it would be overlooked.
+ */
+export async function pluginIds(folder: string): Promise<string[]> {
+  const entries = await readdir(path.join(ROOT, folder), { withFileTypes: true });
+  const files = entries
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
+    .map((entry) => entry.name);
+  const candidates = files.filter((name) => !name.endsWith('.test.ts'));
+  const illegal = candidates.find((name) => !PLUGIN_FILE.test(name));
+  if (illegal !== undefined) {
+    throw new LabError('CDC-5010', `${folder}/${illegal} is no plug-in: its name is not in kebab case`, {
+      remedy: 'rename it, as in duplicate-resnapshot.ts',
+    });
+  }
+  return candidates.map((name) => name.slice(0, -'.ts'.length)).sort();
+}
+
+/**
+ * Default export of the plug-in `id` in `folder`, unchecked.
+ *
+ * @throws UsageError where there is no such file, naming the nearest; LabError where it has no default export.
+ */
+export async function loadPlugin(folder: string, kind: string, id: string): Promise<unknown> {
+  const known = await pluginIds(folder);
+  if (!known.includes(id)) {
+    throw new UsageError(
+      `there is no ${kind} "${id}".${didYouMean(id, known)}`,
+      `known: ${known.join(', ')}`,
+    );
+  }
+  const file = path.join(ROOT, folder, `${id}.ts`);
+  const module: unknown = await import(pathToFileURL(file).href);
+  if (typeof module !== 'object' || module === null || !('default' in module)) {
+    throw new LabError('CDC-5011', `${folder}/${id}.ts has no default export`, {
+      remedy: `export the ${kind} as the file's default`,
+    });
+  }
+  return module.default;
+}

@@ -1,0 +1,178 @@
+import type { FindingClass, Hop } from '../../verifier/report.ts';
+import type { Verdict } from '../../verifier/verdict.ts';
+import type { SinkEngine, SourceEngine } from '../lab/engines.ts';
+import type { WorkloadSpec } from '../lab/lab.ts';
+import type { PairName } from './for-engines.ts';
+
+/** The life of a run, in order. `heal` always runs, and before the final verdict. */
+export const PHASES = ['steady', 'inject', 'hold', 'heal', 'settle', 'verify'] as const;
+export type Phase = (typeof PHASES)[number];
+
+/** `sound` keeps the contract; `naive` breaks it for the reason that the lesson teaches. */
+export const VARIANTS = ['sound', 'naive'] as const;
+export type VariantName = (typeof VARIANTS)[number];
+
+/** The one verdict that a variant must get, and for a FAIL the reason. */
+export type Expectation =
+  | { readonly verdict: Exclude<Verdict, 'FAIL'> }
+  | {
+      readonly verdict: 'FAIL';
+      readonly finding: {
+        readonly class: FindingClass;
+        readonly hop: Hop;
+        /** Column that the finding must name, where the lesson is about one. */
+        readonly column?: string;
+      };
+      /** Classes that follow from the same cause, and are no wrong reason. */
+      readonly follows?: readonly FindingClass[];
+    };
+
+/** For which engines something is; for all where it is left out. */
+export interface Where {
+  readonly source?: SourceEngine;
+  readonly sink?: SinkEngine;
+}
+
+/**
+ * What other engines come to, with a sentence on what differs: the variant's own verdict, or another one; or why the
+ * variant is not run on them.
+ */
+export type EngineExpectation =
+  | { readonly expect?: Expectation; readonly because: string }
+  | { readonly notRun: string };
+
+/** A pipeline to be put to the test: what differs between sound and naive. */
+export interface PipelineVariant {
+  /** Files in `fixtures/connectors/`, without `.json`, and keys to change in them. */
+  readonly source: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
+  readonly sink: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
+  readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
+  /** The writes that go on from `steady` to `settle`. */
+  readonly workload: Pick<WorkloadSpec, 'kind' | 'rate'>;
+  readonly expect: Expectation;
+  /** One sentence: what this pipeline does right, or wrong. */
+  readonly because: string;
+  /** The same for other engines than the TypeScript pair; one that is not named here is not run. */
+  readonly engines?: Partial<Readonly<Record<PairName, EngineExpectation>>>;
+}
+
+/** Values that a step may leave to the command line; the numbers in a scenario are their defaults. */
+export interface Tunables {
+  /** `--rows`: historical rows of a backfill. */
+  readonly rows: number;
+  /** `--seconds`: how long at least to hold a pause; 0: only until the condition holds. */
+  readonly seconds: number;
+}
+
+/** One thing to do within a phase, where need be for some engines only. Steps are data. */
+export type Step = Action & { readonly where?: Where };
+
+/** The runner knows how to do each. */
+export type Action =
+  /** Injects the fault, with its proof; healed in phase `heal` at the latest. */
+  | { readonly do: 'fault'; readonly fault: string; readonly with: Readonly<Record<string, unknown>> }
+  /** Starts a workload beside the main one and goes on. `rows: 'tunable'` takes `--rows`. */
+  | {
+      readonly do: 'start-workload';
+      readonly as: string;
+      readonly kind: WorkloadSpec['kind'];
+      readonly rate: number;
+      readonly transactions: number | null;
+      readonly rows?: 'tunable';
+    }
+  /** Waits until a workload that ends by itself has ended. */
+  | { readonly do: 'finish-workload'; readonly as: string }
+  /** Stops the workload of that name; `main` is the variant's own. */
+  | { readonly do: 'stop-workload'; readonly as: string }
+  /** Until so many more transactions are committed, as the ledger has it. */
+  | { readonly do: 'until-committed'; readonly transactions: number }
+  /** Until the sink is so many events behind, and `--seconds` have passed. */
+  | { readonly do: 'until-behind'; readonly events: number }
+  /** Until slot and consumer group have caught up with what is written by now. */
+  | { readonly do: 'until-caught-up' }
+  /** Asks the verifier once; its verdict must be this one. */
+  | { readonly do: 'expect-verdict'; readonly verdict: Verdict };
+
+/** A proof that can be had only at the end: without it the fault is not shown to have taken effect. */
+export type LateProof =
+  /** Records in the topics that repeat a position already there, counted at the end. */
+  { readonly kind: 'redelivered'; readonly atLeast: number; readonly where?: Where };
+
+/** A clause of the contract beyond "the sink equals the source". */
+export type Clause =
+  /** Every captured table has as many rows in the sink as it had before the injection. */
+  (
+    | { readonly kind: 'same-rows'; readonly why: string }
+    /** A query on the sink counts at least so many. */
+    | {
+        readonly kind: 'sink-count';
+        readonly sql: string;
+        readonly atLeast: number | 'rows';
+        readonly why: string;
+      }
+  ) & { readonly where?: Where };
+
+export interface Contract {
+  /** Whether an event may be delivered twice, provided that its effect is not. */
+  readonly duplicateDeliveries: 'legal' | 'illegal';
+  /** From the end of `heal` until source and sink agree. */
+  readonly recoverWithinMs: number;
+  readonly clauses: readonly Clause[];
+}
+
+export interface ScenarioDefinition {
+  readonly title: string;
+  /** What to learn from it, in a few sentences. */
+  readonly lesson: string;
+  /** Where the failure that it reproduces is told: a lesson of GUIDE.md, an issue, a post-mortem. */
+  readonly cites: string;
+  /** The short name on `cdc-lab trigger`, where it differs from the file's name. */
+  readonly trigger?: string;
+  /** Rows per fixture table before the pipeline starts. */
+  readonly seedRows: number;
+  readonly defaults: Tunables;
+  /** Other values for `cdc-lab trigger`, where a person looks on. */
+  readonly byHand?: Partial<Tunables>;
+  readonly contract: Contract;
+  readonly steps: {
+    readonly inject: readonly Step[];
+    readonly hold: readonly Step[];
+    /** After the heal; then the main workload is stopped and the pipeline catches up. */
+    readonly settle: readonly Step[];
+  };
+  readonly lateProofs: readonly LateProof[];
+  readonly variants: Readonly<Record<VariantName, PipelineVariant>>;
+  /** Milliseconds a phase may take; {@link deadlinesOf} adds the time that `--rows` and `--seconds` ask for. */
+  readonly deadlinesMs: Readonly<Record<Phase, number>>;
+  /** What to look at after `cdc-lab trigger`, as commands. */
+  readonly lookAt: readonly string[];
+}
+
+/** A definition under its id, which is its file's name. */
+export interface Scenario extends ScenarioDefinition {
+  readonly id: string;
+}
+
+/** The default export of each file in `scenarios/`: gives the literal its type, changes nothing. */
+export function defineScenario(definition: ScenarioDefinition): ScenarioDefinition {
+  return definition;
+}
+
+/** Deadlines of the five lessons: generous, since they bound a failure and not the ordinary path. */
+export const LESSON_DEADLINES_MS: Readonly<Record<Phase, number>> = {
+  steady: 90_000,
+  inject: 60_000,
+  hold: 90_000,
+  heal: 60_000,
+  settle: 90_000,
+  verify: 90_000,
+};
+
+/** Two milliseconds a row let 500 rows/s suffice; a pause is held for its seconds on top of the deadline. */
+export function deadlinesOf(scenario: ScenarioDefinition, tunables: Tunables): Record<Phase, number> {
+  const extraMs = tunables.seconds * 1000 + tunables.rows * 2;
+  const late: readonly Phase[] = ['hold', 'settle', 'verify'];
+  return Object.fromEntries(
+    PHASES.map((phase) => [phase, scenario.deadlinesMs[phase] + (late.includes(phase) ? extraMs : 0)]),
+  ) as Record<Phase, number>;
+}

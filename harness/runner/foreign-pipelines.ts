@@ -1,0 +1,80 @@
+import type { Pipeline } from '../../fixtures/pipelines/lib/pipeline.ts';
+import { readsTopics } from '../lab/process/placed-pipeline.ts';
+import { forEngines } from '../plugins/for-engines.ts';
+import type { PipelineVariant, Scenario, Step } from '../plugins/scenario.ts';
+
+/** Somebody else's pipeline, put to the test in place of the lab's. */
+export interface ForeignPipeline {
+  /** As it was named on the command line. */
+  readonly name: string;
+  readonly file: string;
+  readonly pipeline: Pipeline;
+}
+
+/** Transactions that are committed while a pipeline is down of which nobody can say how many events it is behind. */
+const BEHIND_TRANSACTIONS = 500;
+
+/**
+ * The scenario as a pipeline lives through it that is neither sound nor naive but what it is: by the steps and the
+ * writes of the sound variant. What the lab can ask of its own workers only, a pause or a crash point, becomes a stop or
+ * a kill of the pipeline. Nobody knows of it that it is paused, so what the verifier says meanwhile is not asked.
+ */
+export function forPipeline(scenario: Scenario, pipeline: Pipeline): Scenario {
+  // The JDBC sink's: without crash points, and with clauses that ask nothing of the lab's own columns.
+  const plain = forEngines(scenario, { source: 'ts', sink: 'jdbc' });
+  const adapt = (steps: readonly Step[]): Step[] =>
+    steps.flatMap((step) => stepFor(step, readsTopics(pipeline)) ?? []);
+  const { inject, hold, settle } = plain.steps;
+  const sound = variantFor(scenario, pipeline);
+  return {
+    ...plain,
+    steps: { inject: adapt(inject), hold: adapt(hold), settle: adapt(settle) },
+    lateProofs: readsTopics(pipeline) ? plain.lateProofs : [],
+    contract: {
+      ...plain.contract,
+      clauses: pipeline.sinkTable === undefined ? plain.contract.clauses : [],
+    },
+    variants: { ...plain.variants, sound },
+  };
+}
+
+/** Null: the pipeline has no such moment, and nothing takes its place. */
+function stepFor(step: Step, hasTopics: boolean): Step | null {
+  if (step.do === 'expect-verdict') return null;
+  if (step.do === 'until-behind' && !hasTopics) {
+    return { do: 'until-committed', transactions: BEHIND_TRANSACTIONS };
+  }
+  if (step.do !== 'fault') return step;
+  if (step.fault === 'pause-connector') return { do: 'fault', fault: 'end-pipeline', with: { how: 'stop' } };
+  if (step.fault === 'kill-at-crash-point' && !hasTopics) {
+    return { do: 'fault', fault: 'end-pipeline', with: { how: 'kill' } };
+  }
+  return step;
+}
+
+function variantFor(scenario: Scenario, { lessons }: Pipeline): PipelineVariant {
+  const { sound } = scenario.variants;
+  const lesson = lessons[scenario.id];
+  if (lesson === undefined || 'notRun' in lesson) return sound;
+  const { because, ...expect } = lesson;
+  return { ...sound, expect, because };
+}
+
+/** Faults that only the lab's own capture can be given. */
+const CAPTURE_FAULTS = new Set(['resnapshot', 'hold-snapshot-chunk', 'incremental-snapshot']);
+
+/** Why a lesson is not run on a pipeline; null where it is. */
+export function notRunOn(scenario: Scenario, pipeline: Pipeline): string | null {
+  const lesson = pipeline.lessons[scenario.id];
+  if (lesson === undefined) return 'the pipeline does not say what to expect of it';
+  if ('notRun' in lesson) return lesson.notRun;
+  const faults = scenario.steps.inject.flatMap((step) => (step.do === 'fault' ? [step.fault] : []));
+  const needed = faults.find((fault) => CAPTURE_FAULTS.has(fault));
+  if (needed === undefined || readsTopics(pipeline)) return null;
+  return `its fault, ${needed}, is one of the lab's capture, which is no part of this pipeline`;
+}
+
+/** `source` and `sink` of a result: what carries the events. */
+export function sidesOf({ name, pipeline }: ForeignPipeline): { source: string; sink: string } {
+  return { source: readsTopics(pipeline) ? 'ts' : name, sink: name };
+}

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { parseConfig, validateConfig } from './source-config.ts';
+import { CONFIG_KEYS, CONNECTOR_CLASS } from './source-keys.ts';
+
+const good = {
+  name: 'src',
+  'connector.class': CONNECTOR_CLASS,
+  'database.hostname': 'db',
+  'database.user': 'u',
+  'database.dbname': 'd',
+  'topic.prefix': 'p',
+};
+
+test('what Debezium requires is enough, and the rest has its defaults', () => {
+  expect(validateConfig(good)).toEqual([]);
+  const config = parseConfig(good);
+  expect(config.batchRecords).toBe(2_048);
+  expect(config.snapshot).toMatchObject({ mode: 'initial', fetchSize: 10_240 });
+  expect([...config.skippedOperations]).toEqual(['t']);
+  expect(config.encoder).toMatchObject({
+    schemasEnable: true,
+    tombstonesOnDelete: true,
+    decimals: 'precise',
+  });
+  expect(config.queueBytes).toBeGreaterThan(0);
+});
+
+test('an unknown key is refused with the nearest known one', () => {
+  const [problem] = validateConfig({ ...good, 'snapshot.fetch.sise': '1' });
+  expect(problem).toMatchObject({ key: 'snapshot.fetch.sise', nearest: 'snapshot.fetch.size' });
+  expect(validateConfig({ ...good, 'entirely.of.its.own.and.long': '1' })[0]?.nearest).toBeUndefined();
+});
+
+test('a key that the engine does not support is refused by name unless it changes nothing', () => {
+  expect(validateConfig({ ...good, 'column.exclude.list': '' })).toEqual([]);
+  const problems = validateConfig({
+    ...good,
+    'column.exclude.list': 'a.b.c',
+    'plugin.name': 'decoderbufs',
+    transforms: 'unwrap',
+  });
+  expect(problems.map((p) => p.key).sort()).toEqual(['column.exclude.list', 'plugin.name', 'transforms']);
+  for (const { message } of problems) expect(message).toContain('not supported by the TypeScript engine');
+});
+
+test.each([
+  ['snapshot.mode', 'configuration_based'],
+  ['snapshot.fetch.size', '0'],
+  ['snapshot.fetch.size', '1e3'],
+  ['tombstones.on.delete', 'yes'],
+  ['slot.name', 'Upper-Case'],
+  ['table.include.list', 'public.(a'],
+  ['skipped.operations', 'x'],
+  ['max.queue.size', '10'],
+  ['topic.prefix', ''],
+  ['signal.data.collection', 'nodots'],
+  ['value.converter.schemas.enable', 'false'],
+  ['topic.creation.default.replication.factor', '0'],
+])('%s=%s is refused', (key, value) => {
+  expect(validateConfig({ ...good, [key]: value })).toHaveLength(1);
+});
+
+test('every default is a value that its own key takes', () => {
+  for (const [key, definition] of Object.entries(CONFIG_KEYS)) {
+    if (!('default' in definition) || definition.default === undefined) continue;
+    const problems = validateConfig({ ...good, [key]: String(definition.default) });
+    expect(problems.filter((problem) => problem.key === key)).toEqual([]);
+  }
+});

@@ -1,0 +1,136 @@
+import { randomUUID } from 'node:crypto';
+import { connectionsApiChannel } from '@platformatic/kafka';
+import { type Admin, Kafka, logLevel } from 'kafkajs';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { createTopic } from '../../../fixtures/testing/create-topic.ts';
+import type { Position } from '../../contract/position.ts';
+import type { ProducedRecord } from '../../contract/records.ts';
+import { IdempotentProducer, type PartitionRecords } from './idempotent-producer.ts';
+
+const topic = `idempotent-${randomUUID()}`;
+const PARTITIONS = 3;
+let admin: Admin;
+
+beforeAll(async () => {
+  admin = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  await createTopic(admin, topic, PARTITIONS);
+});
+
+afterAll(async () => {
+  await admin.deleteTopics({ topics: [topic] });
+  await admin.disconnect();
+});
+
+function producer(): IdempotentProducer {
+  const address = {
+    bootstrapServers: [inject('bootstrapServers')],
+    clientId: 'test',
+    requestTimeoutMs: 10_000,
+  };
+  return new IdempotentProducer(address, 'none');
+}
+
+const record = (n: number, to = topic): ProducedRecord => ({
+  topic: to,
+  key: Buffer.from(`key ${n}`),
+  value: Buffer.from(`value ${n}`),
+  headers: new Map([['n', String(n)]]),
+  position: '00000001-00000000016B3748-0000000C' as Position,
+});
+
+const records = (count: number, to?: string) => Array.from({ length: count }, (_, n) => record(n, to));
+const everywhere = (count: number): PartitionRecords[] =>
+  Array.from({ length: PARTITIONS }, (_, partition) => ({ topic, partition, records: records(count) }));
+
+/** End offset of each partition. */
+async function ends(): Promise<number[]> {
+  const offsets = await admin.fetchTopicOffsets(topic);
+  return offsets.sort((a, b) => a.partition - b.partition).map(({ high }) => Number(high));
+}
+
+interface SentRequest {
+  readonly apiKey: number;
+  readonly connection: { readonly socket: { destroy(): void } };
+}
+const PRODUCE = 0;
+
+/** Breaks the connection once, just after a Produce request was written to it. Resolves with how often it was. */
+async function withoutFirstAnswer(work: () => Promise<void>): Promise<number> {
+  let requests = 0;
+  const watch = {
+    end: (message: unknown) => {
+      const { apiKey, connection } = message as SentRequest;
+      if (apiKey === PRODUCE && ++requests === 1) connection.socket.destroy();
+    },
+  };
+  const channel = connectionsApiChannel as unknown as Watchable;
+  channel.subscribe(watch);
+  try {
+    await work();
+  } finally {
+    channel.unsubscribe(watch);
+  }
+  return requests;
+}
+
+interface Watchable {
+  subscribe(watch: { end: (message: unknown) => void }): void;
+  unsubscribe(watch: { end: (message: unknown) => void }): void;
+}
+
+describe('the idempotent producer', () => {
+  test('appends every batch of every partition once, send after send', async () => {
+    const before = await ends();
+    const sender = producer();
+    for (let i = 0; i < 20; i++) await sender.send(everywhere(7));
+    await sender.close();
+    expect(await ends()).toEqual(before.map((end) => end + 140));
+  });
+
+  test('keeps the order of calls that do not wait for each other', async () => {
+    const before = await ends();
+    const sender = producer();
+    await Promise.all(Array.from({ length: 20 }, () => sender.send(everywhere(7))));
+    await sender.close();
+    // Out of order, the broker refuses a sequence number, and the producer is done for.
+    expect(await ends()).toEqual(before.map((end) => end + 140));
+  });
+
+  test('sends nothing of what waited behind a request that failed', async () => {
+    const before = await ends();
+    const sender = producer();
+    const missing = `${topic}-missing`;
+    const outcomes = await Promise.allSettled([
+      sender.send(everywhere(1)),
+      sender.send([{ topic: missing, partition: 0, records: records(1, missing) }]),
+      sender.send(everywhere(1)),
+    ]);
+    await sender.close();
+    expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected']);
+    expect(await ends()).toEqual(before.map((end) => end + 1));
+  });
+
+  test('appends nothing twice when the answer to a request is lost', async () => {
+    const before = await ends();
+    const sender = producer();
+    await sender.send(everywhere(1));
+    const requests = await withoutFirstAnswer(() => sender.send(everywhere(50)));
+    await sender.send(everywhere(1));
+    await sender.close();
+    expect(requests).toBe(2);
+    expect(await ends()).toEqual(before.map((end) => end + 52));
+  });
+
+  test('is not to be used after a failure: a gap would follow it', async () => {
+    const before = await ends();
+    const sender = producer();
+    const missing = `${topic}-missing`;
+    await expect(
+      sender.send([{ topic: missing, partition: 0, records: records(1, missing) }]),
+    ).rejects.toThrow();
+    await expect(sender.send(everywhere(1))).rejects.toThrow('failed before');
+    await sender.close();
+    expect(await ends()).toEqual(before);
+  });
+});

@@ -1,0 +1,89 @@
+import type { Admin } from '@platformatic/kafka';
+import type { SourceConfig } from '../config/source-config.ts';
+import { sleep } from '../wake.ts';
+import { topicExists } from './kafka-clients.ts';
+
+/** Creates topics before the first record goes to them, and knows how many partitions each has. */
+export class TopicRegistry {
+  readonly #admin: Admin;
+  readonly #config: SourceConfig['topics'];
+  readonly #partitions = new Map<string, number>();
+
+  constructor(admin: Admin, config: SourceConfig['topics']) {
+    this.#admin = admin;
+    this.#config = config;
+  }
+
+  /** Undefined until {@link ensure} has been through it. */
+  partitionsOf(topic: string): number | undefined {
+    return this.#partitions.get(topic);
+  }
+
+  /** Creates those that are missing. A topic that exists stays as it is. */
+  async ensure(topics: Iterable<string>): Promise<void> {
+    const unknown = [...new Set(topics)].filter((topic) => !this.#partitions.has(topic));
+    if (unknown.length === 0) return;
+    const existing = new Set(await this.#admin.listTopics({ includeInternals: true }));
+    for (const topic of unknown.filter((name) => !existing.has(name))) {
+      await createTopic(this.#admin, topic, this.#config);
+    }
+    const metadata = await topicMetadata(this.#admin, unknown);
+    for (const [topic, { partitionsCount }] of metadata) this.#partitions.set(topic, partitionsCount);
+  }
+}
+
+/** A topic that was made just now is unknown to the broker's metadata for a moment. */
+const METADATA_DEADLINE_MS = 5_000;
+const METADATA_EVERY_MS = 50;
+
+/** Metadata of topics that exist, or were made just now. @throws the library's error after a deadline. */
+export async function topicMetadata(
+  admin: Admin,
+  topics: readonly string[],
+): Promise<ReadonlyMap<string, TopicMetadata>> {
+  const deadline = AbortSignal.timeout(METADATA_DEADLINE_MS);
+  for (;;) {
+    try {
+      const metadata = await admin.metadata({ topics: [...topics], forceUpdate: true });
+      const known = topics.flatMap((topic) => {
+        const found = metadata.topics.get(topic);
+        return found && hasLeaders(found) ? [[topic, found] as const] : [];
+      });
+      if (known.length === topics.length) return new Map(known);
+      if (deadline.aborted) throw new Error(`Kafka has no metadata of ${topics.join(', ')}.`);
+    } catch (error) {
+      if (deadline.aborted || !isUnknownTopic(error)) throw error;
+    }
+    await sleep(METADATA_EVERY_MS, deadline);
+  }
+}
+
+type TopicMetadata =
+  Awaited<ReturnType<Admin['metadata']>>['topics'] extends Map<string, infer T> ? T : never;
+
+function hasLeaders({ partitions, partitionsCount }: TopicMetadata): boolean {
+  return partitionsCount > 0 && partitions.every(({ leader }) => leader >= 0);
+}
+
+function isUnknownTopic(error: unknown): boolean {
+  return error instanceof Error && /Unknown topic/.test(error.message);
+}
+
+/** Creates one topic; that it exists already is no error. */
+export async function createTopic(
+  admin: Admin,
+  topic: string,
+  config: SourceConfig['topics'],
+): Promise<void> {
+  try {
+    await admin.createTopics({
+      topics: [topic],
+      partitions: config.partitions,
+      // -1: the broker's default, KIP-464.
+      replicas: config.replicationFactor,
+      configs: Object.entries(config.configs).map(([name, value]) => ({ name, value })),
+    });
+  } catch (error) {
+    if (!topicExists(error)) throw error;
+  }
+}

@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import type { Logger } from '../../contract/connector.ts';
+import type { SnapshotJob, TableProgress } from '../position/source-offset.ts';
+import type { TableName } from '../source/publication.ts';
+import { whyNoExpression } from '../source/sql-expression.ts';
+import type { SignalRow } from '../stream/record-queue.ts';
+
+const snapshotData = z.looseObject({
+  'data-collections': z.array(z.string()).min(1),
+  type: z.string().optional(),
+  'additional-conditions': z
+    .array(z.looseObject({ 'data-collection': z.string(), filter: z.string() }))
+    .optional(),
+});
+type Conditions = NonNullable<z.infer<typeof snapshotData>['additional-conditions']>;
+const stopData = z.looseObject({ 'data-collections': z.array(z.string()).optional() });
+
+/** What a row of the signalling table asks for. */
+export type SignalOrder =
+  | { readonly tag: 'snapshot'; readonly job: SnapshotJob }
+  /** Undefined: every table of every incremental snapshot. */
+  | { readonly tag: 'stop'; readonly tables: readonly RegExp[] | undefined }
+  | { readonly tag: 'none' };
+
+/**
+ * Reads a signal as Debezium defines it: `execute-snapshot`, `stop-snapshot`, `log`. What cannot be done is
+ * an error in the log, never a stop: anybody who may write to the table could stop the pipeline otherwise.
+ */
+export function readSignal(row: SignalRow, captured: readonly TableName[], log: Logger): SignalOrder {
+  const refuse = (why: string): SignalOrder => {
+    log.error(`Signal ignored: ${why}`, { signal: row.id, type: row.type });
+    return { tag: 'none' };
+  };
+  if (row.id === '') return refuse('it has no id.');
+  switch (row.type) {
+    case 'execute-snapshot':
+      return executeSnapshot(row, captured, refuse);
+    case 'stop-snapshot': {
+      const data = parse(stopData, row.data ?? '{}');
+      if (data === undefined) return refuse('its data is not {"data-collections": […]}.');
+      const names = data['data-collections'];
+      return { tag: 'stop', tables: names ? expressions(names) : undefined };
+    }
+    case 'log':
+      log.info('Signal.', { signal: row.id, data: row.data });
+      return { tag: 'none' };
+    default:
+      return refuse(`type "${row.type}" is not supported by the TypeScript engine.`);
+  }
+}
+
+const BAD_SNAPSHOT =
+  'its data is not {"data-collections": ["schema.table"], "type": …, ' +
+  '"additional-conditions": [{"data-collection": "schema.table", "filter": "id = 1"}]}.';
+
+function executeSnapshot(
+  row: SignalRow,
+  captured: readonly TableName[],
+  refuse: (why: string) => SignalOrder,
+): SignalOrder {
+  const data = parse(snapshotData, row.data ?? '');
+  if (data === undefined) return refuse(BAD_SNAPSHOT);
+  const kind = (data.type ?? 'incremental').toLowerCase();
+  if (kind !== 'incremental' && kind !== 'blocking') {
+    return refuse(`a snapshot of type "${kind}" is not known; it takes incremental or blocking.`);
+  }
+  for (const key of ['additional-condition', 'surrogate-key']) {
+    if (data[key] !== undefined) return refuse(`"${key}" is not supported by the TypeScript engine.`);
+  }
+  const wanted = expressions(data['data-collections']);
+  if (wanted === undefined) return refuse('a data-collection is no regular expression.');
+  const tables = captured.filter((t) =>
+    wanted.some((expression) => expression.test(`${t.schema}.${t.table}`)),
+  );
+  if (tables.length === 0) return refuse(`no captured table matches ${data['data-collections'].join(', ')}.`);
+  const job = newJob(row.id, kind, tables);
+  const filtered = withConditions(job.tables, data['additional-conditions'] ?? []);
+  return typeof filtered === 'string'
+    ? refuse(filtered)
+    : { tag: 'snapshot', job: { ...job, tables: filtered } };
+}
+
+/** The tables with the conditions on their rows; or why that cannot be: then all rows are not meant either. */
+function withConditions(tables: readonly TableProgress[], conditions: Conditions): TableProgress[] | string {
+  const filters = new Map<TableProgress, string>();
+  for (const { 'data-collection': name, filter } of conditions) {
+    const why = whyNoExpression(filter);
+    if (why !== null) return `the filter of ${name} is not one SQL expression: ${why}.`;
+    const expression = expressions([name])?.[0];
+    const own = tables.filter((t) => expression?.test(`${t.schema}.${t.table}`));
+    if (own.length === 0) return `the condition on ${name} is on no table of the snapshot.`;
+    if (own.some((table) => filters.has(table))) return `there are two conditions on ${name}.`;
+    for (const table of own) filters.set(table, filter);
+  }
+  return tables.map((table) => {
+    const filter = filters.get(table);
+    return filter === undefined ? table : { ...table, filter };
+  });
+}
+
+/** Filters wait in the connector's offset, which must fit into one record of Kafka. */
+const MOST_FILTER_BYTES = 512 * 1024;
+
+/** Whether there is room for one more job beside those that wait. */
+export function fits(job: SnapshotJob, waiting: readonly SnapshotJob[]): boolean {
+  const filters = [...waiting, job].flatMap(({ tables }) => tables.map(({ filter }) => filter ?? ''));
+  return filters.reduce((sum, filter) => sum + Buffer.byteLength(filter), 0) <= MOST_FILTER_BYTES;
+}
+
+export function newJob(id: string, kind: SnapshotJob['kind'], tables: readonly TableName[]): SnapshotJob {
+  return {
+    id,
+    kind,
+    tables: tables.map(({ schema, table }) => ({ schema, table, done: false, lastKey: null, rows: 0 })),
+  };
+}
+
+/** Undefined where one is no regular expression. */
+function expressions(names: readonly string[]): RegExp[] | undefined {
+  try {
+    return names.map((name) => new RegExp(`^(?:${name})$`, 'i'));
+  } catch {
+    return undefined;
+  }
+}
+
+function parse<T>(shape: z.ZodType<T>, json: string): T | undefined {
+  try {
+    return shape.safeParse(JSON.parse(json)).data;
+  } catch {
+    return undefined;
+  }
+}

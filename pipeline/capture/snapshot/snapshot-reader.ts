@@ -1,0 +1,234 @@
+import type { Client } from 'pg';
+import { LabError, messageOf } from '../../contract/errors.ts';
+import type { Lsn } from '../../contract/lsn.ts';
+import type { TableDescription } from '../../contract/table.ts';
+import type { SourceConfig } from '../config/source-config.ts';
+import {
+  type CatalogueTable,
+  describeForSnapshot,
+  lookUpTable,
+  type PublishedTable,
+} from '../source/catalogue.ts';
+import { connect, disconnect } from '../source/connection.ts';
+import { DATA_ROW, MessageTap } from '../source/message-tap.ts';
+import { createSlot } from '../source/slot.ts';
+import { quoteIdentifier, quoteLiteral, quoteTable } from '../source/sql.ts';
+import { RawRows } from './raw-rows.ts';
+
+/** Rows of a table in one piece, and where the next piece begins. */
+export interface Chunk {
+  readonly rows: RawRows;
+  /** How many of the rows belong to it. */
+  readonly count: number;
+  /** Key of its last row, as text; null for a table without primary key. */
+  readonly lastKey: string[] | null;
+  /** More rows follow. */
+  readonly more: boolean;
+}
+
+export interface ChunkRequest {
+  readonly afterKey: readonly string[] | null;
+  readonly limit: number;
+  /** SQL expression that the rows must meet, as whoever asked for the snapshot wrote it. */
+  readonly filter?: string | undefined;
+}
+
+/** The filter of a snapshot fails: asked again, it would fail again. The snapshot's transaction is over. */
+export class FilterError extends Error {
+  constructor(cause: unknown) {
+    super(messageOf(cause), { cause });
+  }
+}
+
+/** What the statement is the reason of, and not the connection, the server, or what it is short of. */
+function isOfStatement(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return /^[0-9A-Z]{5}$/.test(code) && !/^(08|40|53|55|57|58|XX)/.test(code);
+}
+
+interface Statement {
+  readonly text: string;
+  readonly values: readonly string[];
+}
+
+function whereOf(conditions: readonly string[]): string {
+  return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
+}
+
+/** A snapshot of the database at a known place of the log: one REPEATABLE READ transaction. */
+export class SnapshotReader implements AsyncDisposable {
+  /** Transactions that committed before it are in the snapshot, all others are not. */
+  readonly consistentPoint: Lsn;
+  readonly #client: Client;
+  readonly #tap: MessageTap;
+  readonly #published: ReadonlyMap<string, PublishedTable>;
+  #takenAtUs = 0n;
+  #cursor: string | undefined;
+
+  private constructor(client: Client, consistentPoint: Lsn, published: readonly PublishedTable[]) {
+    this.#client = client;
+    this.#tap = new MessageTap(client);
+    this.consistentPoint = consistentPoint;
+    this.#published = new Map(published.map((table) => [quoteTable(table), table]));
+  }
+
+  /** When the snapshot was opened, by the database's clock. */
+  get takenAtUs(): bigint {
+    return this.#takenAtUs;
+  }
+
+  /** Opens the snapshot that a slot has just exported. */
+  static async open(
+    config: SourceConfig,
+    slot: { readonly consistentPoint: Lsn; readonly snapshotName: string },
+    published: readonly PublishedTable[],
+  ): Promise<SnapshotReader> {
+    const client = await connect(config, 'sql', 'snapshot');
+    try {
+      await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+      await client.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(slot.snapshotName)}`);
+      const reader = new SnapshotReader(client, slot.consistentPoint, published);
+      const { rows } = await client.query<{ us: string }>(
+        'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us',
+      );
+      reader.#takenAtUs = BigInt(rows[0]?.us ?? 0);
+      return reader;
+    } catch (error) {
+      await disconnect(client);
+      throw error;
+    }
+  }
+
+  /**
+   * Opens a snapshot of now, and its place in the log with it, by way of a temporary slot:
+   * `pg_current_wal_lsn()` can be later than a commit that is not visible yet.
+   */
+  static async openNow(
+    config: SourceConfig,
+    published: readonly PublishedTable[],
+    slotName: string,
+  ): Promise<SnapshotReader> {
+    const replication = await connect(config, 'replication', 'snapshot slot');
+    try {
+      return await SnapshotReader.open(
+        config,
+        await createSlot(replication, slotName, { temporary: true }),
+        published,
+      );
+    } finally {
+      // The temporary slot goes with its connection; the transaction keeps the snapshot.
+      await disconnect(replication);
+    }
+  }
+
+  /**
+   * Locks the tables against DDL until the end. Returns those that exist.
+   * @throws where one was rewritten or truncated since the snapshot was exported: the snapshot sees it empty.
+   */
+  async lock(
+    tables: readonly { readonly schema: string; readonly table: string }[],
+  ): Promise<CatalogueTable[]> {
+    const found: CatalogueTable[] = [];
+    for (const name of tables) {
+      const table = await lookUpTable(this.#client, name.schema, name.table);
+      if (table === undefined) continue;
+      await this.#client.query(`LOCK TABLE ONLY ${quoteTable(table)} IN ACCESS SHARE MODE`);
+      const { rows } = await this.#client.query<{ same: string }>(
+        `SELECT c.relfilenode = COALESCE(pg_catalog.pg_relation_filenode(c.oid), 0) AS same
+         FROM pg_catalog.pg_class c WHERE c.oid = $1 AND c.relkind = 'r'`,
+        [table.relationOid],
+      );
+      if (rows[0]?.same === 'f') {
+        throw new Error(
+          `${name.schema}.${name.table} was rewritten while its snapshot was taken; it is taken again.`,
+        );
+      }
+      found.push(table);
+    }
+    return found;
+  }
+
+  /** The table as this snapshot's rows have it. @throws LabError where the publication lacks it. */
+  describe(table: CatalogueTable): TableDescription {
+    return describeForSnapshot(table, this.#publishedTable(table).columns);
+  }
+
+  /**
+   * Whether the table has rows that fit.
+   * @throws FilterError where the filter is no condition on the table's rows.
+   */
+  async hasRows(table: CatalogueTable, filter?: string): Promise<boolean> {
+    const where = whereOf(this.#conditions(table, filter));
+    const text = `SELECT 1 FROM ONLY ${quoteTable(table)}${where} LIMIT 1`;
+    return (await this.#query({ text, values: [] }, filter)).length > 0;
+  }
+
+  /**
+   * The next rows after a key, at most `limit`. Values are the text that pgoutput would send.
+   * @throws FilterError where the filter fails at some row.
+   */
+  async read(
+    table: CatalogueTable,
+    columns: readonly string[],
+    { afterKey, limit, filter }: ChunkRequest,
+  ): Promise<Chunk> {
+    const select = `SELECT ${columns.map(quoteIdentifier).join(', ')} FROM ONLY ${quoteTable(table)}`;
+    const conditions = this.#conditions(table, filter);
+    if (table.key.length === 0)
+      return await this.#readCursor(`${select}${whereOf(conditions)}`, limit, filter);
+    const key = table.key.map(quoteIdentifier).join(', ');
+    if (afterKey !== null) conditions.push(`(${key}) > (${afterKey.map((_, i) => `$${i + 1}`).join(', ')})`);
+    const text = `${select}${whereOf(conditions)} ORDER BY ${key} LIMIT ${limit + 1}`;
+    const rows = await this.#rows({ text, values: afterKey ?? [] }, filter);
+    const count = Math.min(rows.length, limit);
+    const last = count === 0 ? undefined : rows.texts(count - 1);
+    const lastKey = last ? table.key.map((name) => last[columns.indexOf(name)] ?? '') : null;
+    return { rows, count, more: rows.length > limit, lastKey };
+  }
+
+  /** A table without key is read by cursor, and from its start again after a crash. */
+  async #readCursor(select: string, limit: number, filter: string | undefined): Promise<Chunk> {
+    if (this.#cursor !== select) {
+      if (this.#cursor !== undefined) await this.#client.query('CLOSE chunks');
+      await this.#query({ text: `DECLARE chunks NO SCROLL CURSOR FOR ${select}`, values: [] }, filter);
+      this.#cursor = select;
+    }
+    const rows = await this.#rows({ text: `FETCH ${limit} FROM chunks`, values: [] }, filter);
+    return { rows, count: rows.length, more: rows.length === limit, lastKey: null };
+  }
+
+  /** Conditions that the rows must meet, each in parentheses. */
+  #conditions(table: CatalogueTable, filter: string | undefined): string[] {
+    const { rowFilter } = this.#publishedTable(table);
+    return [rowFilter, filter].filter((own) => typeof own === 'string').map((own) => `(${own})`);
+  }
+
+  async #rows(query: Statement, filter: string | undefined): Promise<RawRows> {
+    const rows = new RawRows();
+    const add = (bytes: Buffer, start: number) => rows.add(bytes, start);
+    await this.#tap.during(DATA_ROW, add, () => this.#query(query, filter));
+    return rows;
+  }
+
+  /** By the extended protocol, which takes one statement only, whatever is in the text. */
+  async #query({ text, values }: Statement, filter: string | undefined): Promise<(string | null)[][]> {
+    try {
+      const query = { text, values: [...values], rowMode: 'array', queryMode: 'extended' };
+      return (await this.#client.query<(string | null)[]>(query)).rows;
+    } catch (error) {
+      throw filter !== undefined && isOfStatement(error) ? new FilterError(error) : error;
+    }
+  }
+
+  #publishedTable(table: CatalogueTable): PublishedTable {
+    const published = this.#published.get(quoteTable(table));
+    if (published) return published;
+    throw new LabError('CDC-1110', `The publication lacks the table ${table.schema}.${table.table}.`, {
+      remedy: 'ALTER PUBLICATION … ADD TABLE …, then restart the task.',
+    });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await disconnect(this.#client);
+  }
+}

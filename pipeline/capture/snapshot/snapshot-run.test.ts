@@ -1,0 +1,71 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import type { EventEncoder } from '../../contract/envelope.ts';
+import { OffsetBook } from '../position/offset-book.ts';
+import { parseOffset, type SnapshotJob } from '../position/source-offset.ts';
+import { Gate } from '../source/gate.ts';
+import { RawRows } from './raw-rows.ts';
+import type { Chunk, SnapshotReader } from './snapshot-reader.ts';
+import { runSnapshot, type SnapshotRunOptions } from './snapshot-run.ts';
+
+const CHUNKS = 3;
+const JOB: SnapshotJob = {
+  ...{ id: 'initial', kind: 'initial' },
+  tables: [{ schema: 'public', table: 'item', done: false, lastKey: null, rows: 0 }],
+};
+
+/** A snapshot of so many chunks, of one row each; the offsets topic takes its time. What happens is told in order. */
+function snapshotOf(happened: string[], isArmed: boolean): SnapshotRunOptions {
+  const store = async (offset: Readonly<Record<string, unknown>>): Promise<void> => {
+    for (let i = 0; i < 10; i++) await turn();
+    const [job] = offset.snapshots as readonly SnapshotJob[];
+    happened.push(`stored ${job?.tables[0]?.rows ?? 'the end'}`);
+  };
+  const offset = { lsn: 1, snapshot_completed: false, snapshots: [JOB] };
+  const rows = new RawRows();
+  rows.add(Buffer.from([68, 0, 0, 0, 6, 0, 0]), 0);
+  const record = { topic: 't', key: null, value: null, headers: new Map(), position: '' };
+  const chunk = (at: number): Chunk => ({ rows, count: 1, lastKey: [String(at)], more: at < CHUNKS });
+  return {
+    reader: {
+      consistentPoint: 1n,
+      takenAtUs: 0n,
+      lock: async () => [{ schema: 'public', table: 'item', relationOid: 1, key: ['id'] }],
+      hasRows: async () => true,
+      describe: () => ({ columns: [] }),
+      read: async (_: unknown, __: unknown, { afterKey }: { afterKey: readonly string[] | null }) =>
+        chunk(Number(afterKey?.[0] ?? 0) + 1),
+    } as unknown as SnapshotReader,
+    encoder: { describe: () => undefined, read: () => record } as unknown as EventEncoder,
+    publish: { publish: async () => undefined },
+    book: new OffsetBook({ store }, parseOffset(offset)),
+    gate: new Gate(),
+    timeline: 1,
+    chunkRows: 1,
+    log: { debug: () => undefined, info: () => undefined } as unknown as SnapshotRunOptions['log'],
+    metrics: { count: () => undefined } as unknown as SnapshotRunOptions['metrics'],
+    crashPoints: {
+      reach: () => {
+        happened.push('announced');
+        return isArmed ? Promise.resolve() : undefined;
+      },
+      holds: () => isArmed,
+    },
+    signal: new AbortController().signal,
+  };
+}
+
+test('a crash point within a chunk is announced when the checkpoint of the chunk before is stored', async () => {
+  const happened: string[] = [];
+  await runSnapshot(JOB, snapshotOf(happened, true));
+  expect(happened).toEqual([
+    ...['announced', 'stored 1', 'announced', 'stored 2', 'announced', 'stored 3'],
+    'stored the end',
+  ]);
+});
+
+test('where it is not armed, a chunk does not wait for the checkpoint of the one before', async () => {
+  const happened: string[] = [];
+  await runSnapshot(JOB, snapshotOf(happened, false));
+  expect(happened.indexOf('announced', 1)).toBeLessThan(happened.indexOf('stored 1'));
+});

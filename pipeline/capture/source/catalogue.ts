@@ -1,0 +1,286 @@
+import type { Client } from 'pg';
+import { LabError } from '../../contract/errors.ts';
+import type { RelationMessage } from '../../contract/pgoutput.ts';
+import type { ColumnDescription, TableDescription } from '../../contract/table.ts';
+
+/** A table of the publication. */
+export interface PublishedTable {
+  readonly schema: string;
+  readonly table: string;
+  /** Names of the published columns; generated ones are not among them. */
+  readonly columns: readonly string[];
+  /** The publication's WHERE clause, as SQL; null where there is none. */
+  readonly rowFilter: string | null;
+}
+
+/** A table as it exists now: one that is dropped and created again has the name, and another oid. */
+export interface ExistingTable {
+  readonly schema: string;
+  readonly table: string;
+  readonly oid: string;
+}
+
+/** Columns by name, as the catalogue has them now. */
+interface CatalogueColumn extends ColumnDescription {
+  readonly storage: string;
+}
+export interface CatalogueTable {
+  readonly relationOid: number;
+  readonly schema: string;
+  readonly table: string;
+  readonly replicaIdentity: TableDescription['replicaIdentity'];
+  readonly keyDeferrable: boolean;
+  readonly columns: readonly CatalogueColumn[];
+  /** Names of the primary key's columns, in its order; empty where there is none. */
+  readonly key: readonly string[];
+  /** Estimate of the planner; -1 where it was never analysed. */
+  readonly estimatedRows: number;
+}
+
+const COLUMNS_SQL = `
+  WITH RECURSIVE base AS (
+    SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS modifier, a.attnotnull, a.attstorage,
+           a.attgenerated, a.atthasdef
+    FROM pg_catalog.pg_attribute a WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+    UNION ALL
+    SELECT b.attnum, b.attname, t.typbasetype, CASE WHEN b.modifier = -1 THEN t.typtypmod ELSE b.modifier END,
+           b.attnotnull OR t.typnotnull, b.attstorage, b.attgenerated, b.atthasdef
+    FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype = 'd'
+  )
+  SELECT b.attname AS name, t.oid AS type_oid, t.typname AS type_name, b.modifier, t.typtype AS type_kind,
+         e.oid AS element_oid, e.typname AS element_name, e.typtype AS element_kind,
+         (SELECT pg_catalog.json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
+          WHERE l.enumtypid = COALESCE(e.oid, t.oid)) AS labels,
+         b.attnotnull AS not_null, b.attstorage AS storage,
+         CASE WHEN b.atthasdef AND b.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS default_sql,
+         -- Without what the index only includes; a slice is counted from 1.
+         COALESCE(pg_catalog.array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], b.attnum), 0) AS key_rank
+  FROM base b
+  JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd'
+  LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+  LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = $1 AND d.adnum = b.attnum
+  LEFT JOIN pg_catalog.pg_index i ON i.indrelid = $1 AND i.indisprimary
+  WHERE b.attgenerated = ''
+  ORDER BY b.attnum`;
+
+const TABLE_SQL = `
+  SELECT c.oid, n.nspname AS schema, c.relname AS table, c.relreplident AS identity, c.reltuples AS rows,
+         COALESCE((SELECT NOT i.indimmediate FROM pg_catalog.pg_index i
+                   WHERE i.indrelid = c.oid AND i.indisprimary), false) AS deferrable
+  FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`;
+
+const IDENTITIES = { d: 'default', n: 'nothing', f: 'full', i: 'index' } as const;
+
+/** Tables of a publication, with their published columns (PostgreSQL ≥ 15 knows lists and filters). */
+export async function publishedTables(client: Client, publication: string): Promise<PublishedTable[]> {
+  const { rows } = await client.query<{
+    schema: string;
+    table: string;
+    columns: string;
+    filter: string | null;
+  }>(
+    `SELECT schemaname AS schema, tablename AS table, pg_catalog.to_json(attnames) AS columns, rowfilter AS filter
+     FROM pg_catalog.pg_publication_tables WHERE pubname = $1 ORDER BY 1, 2`,
+    [publication],
+  );
+  return rows.map((row) => ({
+    schema: row.schema,
+    table: row.table,
+    columns: (JSON.parse(row.columns) as string[] | null) ?? [],
+    rowFilter: row.filter,
+  }));
+}
+
+/** Ordinary and partitioned tables of the database, system schemas left out. */
+export async function allTables(client: Client): Promise<ExistingTable[]> {
+  const { rows } = await client.query<ExistingTable>(
+    `SELECT n.nspname AS schema, c.relname AS table, c.oid
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE c.relkind = 'r' AND c.relpersistence = 'p'
+       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
+     ORDER BY 1, 2`,
+  );
+  return rows;
+}
+
+/** What the catalogue says of a table; undefined where there is none of that name. */
+export async function lookUpTable(
+  client: Client,
+  schema: string,
+  table: string,
+): Promise<CatalogueTable | undefined> {
+  const { rows } = await client.query<TableRow>(
+    `${TABLE_SQL} WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')`,
+    [schema, table],
+  );
+  return rows[0] === undefined ? undefined : await complete(client, rows[0]);
+}
+
+/** The same by oid: a relation keeps it when it is renamed. */
+export async function lookUpRelation(client: Client, oid: number): Promise<CatalogueTable | undefined> {
+  const { rows } = await client.query<TableRow>(`${TABLE_SQL} WHERE c.oid = $1`, [oid]);
+  return rows[0] === undefined ? undefined : await complete(client, rows[0]);
+}
+
+interface TableRow {
+  readonly oid: string;
+  readonly schema: string;
+  readonly table: string;
+  readonly identity: keyof typeof IDENTITIES;
+  readonly rows: string;
+  readonly deferrable: string;
+}
+interface ColumnRow {
+  readonly name: string;
+  readonly type_oid: string;
+  readonly type_name: string;
+  readonly modifier: string;
+  readonly type_kind: string;
+  readonly element_oid: string | null;
+  readonly element_name: string | null;
+  readonly element_kind: string | null;
+  readonly labels: string | null;
+  readonly not_null: string;
+  readonly storage: string;
+  readonly default_sql: string | null;
+  readonly key_rank: string;
+}
+
+async function complete(client: Client, row: TableRow): Promise<CatalogueTable> {
+  const { rows } = await client.query<ColumnRow>(COLUMNS_SQL, [row.oid]);
+  const columns = rows.map(toColumn);
+  const key = columns.filter((column) => column.keyRank > 0).sort((a, b) => a.keyRank - b.keyRank);
+  return {
+    relationOid: Number(row.oid),
+    schema: row.schema,
+    table: row.table,
+    replicaIdentity: IDENTITIES[row.identity],
+    keyDeferrable: row.deferrable === 't',
+    columns,
+    key: key.map((column) => column.name),
+    estimatedRows: Number(row.rows),
+  };
+}
+
+function toColumn(row: ColumnRow): CatalogueColumn {
+  return {
+    name: row.name,
+    typeOid: Number(row.type_oid),
+    typeName: row.type_name,
+    typeModifier: Number(row.modifier),
+    typeKind: row.type_kind,
+    elementType:
+      row.element_oid === null
+        ? null
+        : {
+            typeOid: Number(row.element_oid),
+            typeName: row.element_name ?? '',
+            typeKind: row.element_kind ?? 'b',
+          },
+    enumLabels: row.labels === null ? null : (JSON.parse(row.labels) as string[]),
+    notNull: row.not_null === 't',
+    defaultText: constantOf(row.default_sql),
+    defaultExpression: row.default_sql,
+    keyRank: Number(row.key_rank),
+    storage: row.storage,
+  };
+}
+
+/**
+ * The value of a DEFAULT that is a constant, from its SQL as `pg_get_expr` prints it: `'new'::order_status`,
+ * `42`, `'-1'::integer`, `true`. Null where it is NULL or has to be computed.
+ */
+export function constantOf(sql: string | null): string | null {
+  if (sql === null) return null;
+  if (/^\(?-?\d+(\.\d+)?\)?(::[\w\s".(),[\]]+)?$/.test(sql)) return /-?\d+(\.\d+)?/.exec(sql)?.[0] ?? null;
+  if (sql === 'true' || sql === 'false') return sql === 'true' ? 't' : 'f';
+  const quoted = /^'((?:[^']|'')*)'(?:::[\w\s".(),[\]]+)?$/.exec(sql);
+  return quoted?.[1] === undefined ? null : quoted[1].replaceAll("''", "'");
+}
+
+/** A table as a snapshot reads it: the published columns, in the catalogue's order. */
+export function describeForSnapshot(table: CatalogueTable, published: readonly string[]): TableDescription {
+  const names = new Set(published);
+  return {
+    relationOid: table.relationOid,
+    schema: table.schema,
+    table: table.table,
+    replicaIdentity: table.replicaIdentity,
+    columns: table.columns.filter((column) => names.has(column.name)),
+  };
+}
+
+/**
+ * A table as the stream sends it. The Relation message tells the columns as they were at that place in the
+ * log; the catalogue is as of now, and adds what the message lacks wherever the two still agree on a column's
+ * name.
+ * @throws LabError where a column's type is gone from the catalogue.
+ */
+export async function describeRelation(client: Client, relation: RelationMessage): Promise<TableDescription> {
+  const now = await lookUpRelation(client, relation.relationOid);
+  const byName = new Map(now?.columns.map((column) => [column.name, column]));
+  const keyKnown = now !== undefined && now.key.length > 0 && now.key.every((k) => hasColumn(relation, k));
+  const columns: ColumnDescription[] = [];
+  let identityRank = 0;
+  for (const column of relation.columns) {
+    const known = byName.get(column.name);
+    const type = await lookUpType(client, column.typeOid, column.typeModifier, relation, column.name);
+    const isIdentity = column.isIdentity && relation.replicaIdentity === 'default';
+    if (isIdentity) identityRank++;
+    columns.push({
+      name: column.name,
+      ...type,
+      notNull: known?.notNull ?? isIdentity,
+      defaultText: known?.defaultText ?? null,
+      defaultExpression: known?.defaultExpression ?? null,
+      keyRank: keyKnown ? (known?.keyRank ?? 0) : isIdentity ? identityRank : 0,
+    });
+  }
+  const { relationOid, schema, table, replicaIdentity } = relation;
+  return { relationOid, schema, table, replicaIdentity, columns };
+}
+
+function hasColumn(relation: RelationMessage, name: string): boolean {
+  return relation.columns.some((column) => column.name === name);
+}
+
+type TypeFacts = Pick<
+  ColumnDescription,
+  'typeOid' | 'typeName' | 'typeModifier' | 'typeKind' | 'elementType' | 'enumLabels'
+>;
+
+async function lookUpType(
+  client: Client,
+  oid: number,
+  modifier: number,
+  relation: RelationMessage,
+  column: string,
+): Promise<TypeFacts> {
+  const { rows } = await client.query<ColumnRow>(
+    `WITH RECURSIVE base AS (
+       SELECT t.oid, $2::int AS modifier, t.typtype, t.typbasetype, t.typtypmod
+       FROM pg_catalog.pg_type t WHERE t.oid = $1
+       UNION ALL
+       SELECT t.oid, CASE WHEN b.modifier = -1 THEN b.typtypmod ELSE b.modifier END, t.typtype, t.typbasetype,
+              t.typtypmod
+       FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd'
+     )
+     SELECT '' AS name, t.oid AS type_oid, t.typname AS type_name, b.modifier, t.typtype AS type_kind,
+            e.oid AS element_oid, e.typname AS element_name, e.typtype AS element_kind,
+            (SELECT pg_catalog.json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
+             WHERE l.enumtypid = COALESCE(e.oid, t.oid)) AS labels,
+            'f' AS not_null, '' AS storage, NULL AS default_sql, '0' AS key_rank
+     FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
+     LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'`,
+    [oid, modifier],
+  );
+  if (rows[0] === undefined) {
+    throw new LabError(
+      'CDC-1020',
+      `Type ${oid} of ${relation.schema}.${relation.table}.${column} is no longer in the catalogue.`,
+      { remedy: 'It was dropped while its changes were still to be read: snapshot the table again.' },
+    );
+  }
+  const { typeOid, typeName, typeModifier, typeKind, elementType, enumLabels } = toColumn(rows[0]);
+  return { typeOid, typeName, typeModifier, typeKind, elementType, enumLabels };
+}

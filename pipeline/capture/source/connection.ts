@@ -1,0 +1,115 @@
+import { readFileSync } from 'node:fs';
+import { Client, type ClientConfig, type CustomTypesConfig } from 'pg';
+import type { SourceConfig } from '../config/source-config.ts';
+
+/**
+ * Settings that decide how a value looks as text. pgoutput runs a type's output function under the settings
+ * of the replication session, a snapshot under those of its own: both are pinned, so that one value is always
+ * one text.
+ */
+const SESSION_SETTINGS: Readonly<Record<string, string>> = {
+  DateStyle: 'ISO,MDY',
+  IntervalStyle: 'postgres',
+  TimeZone: 'UTC',
+  extra_float_digits: '3',
+  bytea_output: 'hex',
+  xmlbinary: 'base64',
+  lc_monetary: 'C',
+  search_path: 'pg_catalog',
+  standard_conforming_strings: 'on',
+  default_transaction_isolation: 'read\\ committed',
+  statement_timeout: '0',
+  lock_timeout: '0',
+  idle_in_transaction_session_timeout: '0',
+};
+
+/** Leaves every value as the text that PostgreSQL sent. */
+const AS_TEXT: CustomTypesConfig = {
+  getTypeParser: () => (value: string) => value,
+};
+
+type ConnectionKind = 'sql' | 'replication';
+type FullConfig = ClientConfig & { readonly replication?: 'database' };
+
+/**
+ * Opens a connection with pinned settings. Values come back as text, never parsed.
+ * `sslmode` `prefer` and `allow` fall back to plain text where the server has no TLS, as libpq does.
+ * @throws what `pg` throws.
+ */
+export async function connect(config: SourceConfig, kind: ConnectionKind, role: string): Promise<Client> {
+  const { mode } = config.database.tls;
+  if (mode === 'prefer') {
+    try {
+      return await open(clientConfig(config, kind, role, true));
+    } catch (error) {
+      if (!(error instanceof Error) || !/does not support SSL/.test(error.message)) throw error;
+    }
+  }
+  return await open(clientConfig(config, kind, role, mode.startsWith('verify') || mode === 'require'));
+}
+
+async function open(config: FullConfig): Promise<Client> {
+  const client = new Client(config);
+  // An error of an idle connection has no query to go to; the next use of the client reports it.
+  client.on('error', () => {});
+  try {
+    await client.connect();
+  } catch (error) {
+    client.connection.stream.destroy();
+    throw error;
+  }
+  return client;
+}
+
+function clientConfig(config: SourceConfig, kind: ConnectionKind, role: string, tls: boolean): FullConfig {
+  const { database } = config;
+  const options = Object.entries(SESSION_SETTINGS)
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
+  return {
+    host: database.host,
+    port: database.port,
+    user: database.user,
+    ...(database.password === undefined ? {} : { password: database.password }),
+    database: database.name,
+    application_name: `cdc-lab ${config.name} ${role}`.slice(0, 63),
+    options,
+    keepAlive: database.tcpKeepAlive,
+    connectionTimeoutMillis: Math.min(database.connectTimeoutMs, 10_000),
+    types: AS_TEXT,
+    ...(kind === 'sql' ? { query_timeout: database.queryTimeoutMs } : {}),
+    ssl: tls ? tlsOptions(database.tls) : false,
+    ...(kind === 'replication' ? { replication: 'database' as const } : {}),
+  };
+}
+
+function tlsOptions(tls: SourceConfig['database']['tls']): ClientConfig['ssl'] {
+  const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path));
+  const [ca, cert, key] = [read(tls.rootCertificate), read(tls.certificate), read(tls.key)];
+  return {
+    rejectUnauthorized: tls.mode.startsWith('verify'),
+    ...(tls.mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
+    ...(ca ? { ca } : {}),
+    ...(cert ? { cert } : {}),
+    ...(key ? { key } : {}),
+  };
+}
+
+/**
+ * Closes a connection, whatever state it is in, within a second. Resolves when the server has closed its side,
+ * so that what its backend held (a slot, a lock, a snapshot) is free; after a second of silence, without that.
+ */
+export async function disconnect(client: Client | undefined): Promise<void> {
+  if (client === undefined) return;
+  const { connection } = client;
+  const { stream } = connection;
+  if (stream.destroyed) return;
+  const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
+  const timer = setTimeout(() => stream.destroy(), 1_000);
+  // Not `client.end()`: with a query under way, as START_REPLICATION always is, it destroys the socket, and the
+  // walsender keeps the slot until it notices.
+  connection.end();
+  stream.resume();
+  await closed;
+  clearTimeout(timer);
+}

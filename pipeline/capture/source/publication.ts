@@ -1,0 +1,129 @@
+import type { Client } from 'pg';
+import type { Logger } from '../../contract/connector.ts';
+import { LabError } from '../../contract/errors.ts';
+import type { SourceConfig } from '../config/source-config.ts';
+import { publishedTables } from './catalogue.ts';
+import { quoteIdentifier, quoteTable } from './sql.ts';
+
+export interface TableName {
+  readonly schema: string;
+  readonly table: string;
+}
+
+interface PublicationRow {
+  readonly all_tables: string;
+  readonly inserts: string;
+  readonly updates: string;
+  readonly deletes: string;
+  readonly truncates: string;
+}
+
+/**
+ * Makes sure that the publication exists and holds every captured table, as `publication.autocreate.mode`
+ * allows. Returns the tables that were added to one that was there before: what they held until now is in no
+ * stream.
+ * @throws LabError where a table is missing and must not be added, or an operation is not published.
+ */
+export async function ensurePublication(
+  client: Client,
+  config: SourceConfig,
+  tables: readonly TableName[],
+  log: Logger,
+): Promise<readonly TableName[]> {
+  const { name, autocreate } = config.publication;
+  const existing = await readPublication(client, name);
+  if (existing === undefined) {
+    await create(client, name, autocreate, tables);
+    log.info('Publication created.', { publication: name, mode: autocreate });
+    return [];
+  }
+  checkOperations(name, existing, config.skippedOperations);
+  const published = new Set((await publishedTables(client, name)).map(quoteTable));
+  const missing = tables.filter((table) => !published.has(quoteTable(table)));
+  if (missing.length === 0) return [];
+  if (autocreate !== 'filtered' || existing.all_tables === 't') {
+    throw new LabError(
+      'CDC-1110',
+      `Publication "${name}" lacks captured tables: ${missing.map((t) => `${t.schema}.${t.table}`).join(', ')}.`,
+      {
+        remedy:
+          `ALTER PUBLICATION ${quoteIdentifier(name)} ADD TABLE …, then restart the task and snapshot them; ` +
+          'or leave them out with table.include.list.',
+      },
+    );
+  }
+  await client.query(
+    `ALTER PUBLICATION ${quoteIdentifier(name)} ADD TABLE ${missing.map((t) => `ONLY ${quoteTable(t)}`).join(', ')}`,
+  );
+  log.warn('Tables were added to the publication; they are snapshotted.', {
+    publication: name,
+    tables: missing.map((t) => `${t.schema}.${t.table}`),
+    remedy: 'Were they captured before, rows that were deleted meanwhile stay in the sink: compare them.',
+  });
+  return missing;
+}
+
+/** Somebody took captured tables out of the publication while the stream ran. */
+export function takenOut(publication: string, tables: string): LabError {
+  return new LabError(
+    'CDC-1114',
+    `Publication "${publication}" no longer holds captured tables: ${tables}.`,
+    {
+      remedy:
+        'What was written to them since is in no stream. Restart the task: with publication.autocreate.mode=filtered ' +
+        'it adds and snapshots them, else add them first. Rows that were deleted meanwhile stay in the sink: compare.',
+    },
+  );
+}
+
+async function readPublication(client: Client, name: string): Promise<PublicationRow | undefined> {
+  const { rows } = await client.query<PublicationRow>(
+    `SELECT puballtables AS all_tables, pubinsert AS inserts, pubupdate AS updates, pubdelete AS deletes,
+            pubtruncate AS truncates
+     FROM pg_catalog.pg_publication WHERE pubname = $1`,
+    [name],
+  );
+  return rows[0];
+}
+
+async function create(
+  client: Client,
+  name: string,
+  mode: SourceConfig['publication']['autocreate'],
+  tables: readonly TableName[],
+): Promise<void> {
+  if (mode === 'disabled') {
+    throw new LabError('CDC-1111', `Publication "${name}" does not exist.`, {
+      remedy: `CREATE PUBLICATION ${quoteIdentifier(name)} FOR TABLE …, or set publication.autocreate.mode.`,
+    });
+  }
+  if (mode === 'filtered' && tables.length === 0) {
+    throw new LabError('CDC-1112', 'No table of the database is captured.', {
+      remedy: 'Look at table.include.list and table.exclude.list; they match schema.table as a whole.',
+    });
+  }
+  const what =
+    mode === 'all_tables' ? 'ALL TABLES' : `TABLE ${tables.map((t) => `ONLY ${quoteTable(t)}`).join(', ')}`;
+  await client.query(`CREATE PUBLICATION ${quoteIdentifier(name)} FOR ${what}`);
+}
+
+function checkOperations(name: string, publication: PublicationRow, skipped: ReadonlySet<string>): void {
+  const published = {
+    c: publication.inserts,
+    u: publication.updates,
+    d: publication.deletes,
+    t: publication.truncates,
+  };
+  const names = { c: 'insert', u: 'update', d: 'delete', t: 'truncate' } as const;
+  const missing = (['c', 'u', 'd', 't'] as const).filter((op) => published[op] !== 't' && !skipped.has(op));
+  if (missing.length === 0) return;
+  throw new LabError(
+    'CDC-1113',
+    `Publication "${name}" does not publish ${missing.map((op) => names[op]).join(', ')}.`,
+    {
+      remedy:
+        `ALTER PUBLICATION ${quoteIdentifier(name)} SET (publish = 'insert, update, delete, truncate'), ` +
+        'or name them in skipped.operations.',
+    },
+  );
+}

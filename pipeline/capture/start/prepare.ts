@@ -1,0 +1,211 @@
+import { randomUUID } from 'node:crypto';
+import type { Client } from 'pg';
+import type { Logger } from '../../contract/connector.ts';
+import { LabError } from '../../contract/errors.ts';
+import type { TableDescription } from '../../contract/table.ts';
+import type { SourceConfig } from '../config/source-config.ts';
+import { createTableFilter, inSnapshotOrder, type TableFilter } from '../config/table-filter.ts';
+import type { SnapshotJob, SourceOffset } from '../position/source-offset.ts';
+import { newJob } from '../snapshot/signals.ts';
+import { allTables, type ExistingTable, publishedTables } from '../source/catalogue.ts';
+import { formatLsn, ZERO_LSN } from '../source/lsn-text.ts';
+import { ensurePublication, type TableName } from '../source/publication.ts';
+import {
+  type CreatedSlot,
+  createSlot,
+  dropSlot,
+  identifySystem,
+  readSlot,
+  requireLogicalWal,
+  type SlotState,
+  type SystemIdentity,
+  timelineHistory,
+} from '../source/slot.ts';
+import { judgeContinuity } from './continuity.ts';
+import { checkTables } from './table-checks.ts';
+
+/** Id of the first snapshot of everything. */
+export const INITIAL_SNAPSHOT = 'initial';
+
+const ADDED = 'added-';
+
+/**
+ * A first snapshot, of everything or of tables that were added to the publication: the stream begins after it. Beside
+ * it, an update that leaves out an unchanged TOAST value could come before anybody has seen the row.
+ */
+export function isFirstSnapshot({ id, kind }: SnapshotJob): boolean {
+  return kind === 'initial' || (kind === 'blocking' && id.startsWith(ADDED));
+}
+
+/** What a session begins with. */
+export interface Prepared {
+  readonly system: SystemIdentity;
+  /** Tables that are captured, without the signalling table. */
+  readonly tables: readonly ExistingTable[];
+  readonly captured: TableFilter;
+  readonly offset: SourceOffset;
+  /** The snapshot that came with a slot made just now: valid until the next command on its connection. */
+  readonly created: CreatedSlot | undefined;
+}
+
+export interface PrepareOptions {
+  readonly config: SourceConfig;
+  readonly sql: Client;
+  readonly replication: Client;
+  readonly stored: SourceOffset | null;
+  /** `snapshot.mode=always`, and the task has not had its snapshot yet. */
+  readonly snapshotAgain: boolean;
+  /** @throws where a column's type is not supported, naming it. */
+  readonly describe: (table: TableDescription) => void;
+  readonly log: Logger;
+}
+
+/**
+ * Checks server, slot, publication and tables against what is stored, makes what is missing, and says where
+ * to begin.
+ * @throws LabError where going on would leave a gap, or capture a table wrongly.
+ */
+export async function prepare(options: PrepareOptions): Promise<Prepared> {
+  const { config, sql, replication, log } = options;
+  await requireLogicalWal(sql);
+  const system = await identifySystem(replication);
+  const filter = createTableFilter(config.tables);
+  const isSignal = (t: TableName) => `${t.schema}.${t.table}` === config.signalTable;
+  const captured: TableFilter = (schema, table) => filter(schema, table) && !isSignal({ schema, table });
+  const all = await allTables(sql);
+  const tables = all.filter((t) => captured(t.schema, t.table));
+  const signalTable = all.filter(isSignal);
+  if (config.signalTable !== undefined && signalTable.length === 0) {
+    log.warn('The signalling table does not exist: no ad hoc snapshot can be asked for.', {
+      table: config.signalTable,
+    });
+  }
+  const published = await publishedTables(sql, config.publication.name);
+  await checkTables(sql, tables, { published, describe: options.describe, log });
+  const slot = await readSlot(sql, config.slot.name);
+  const history = await timelineHistory(replication, system.timeline);
+  const { stored, slotGone } = await continuity(options, slot, system, history);
+  const added = await ensurePublication(sql, config, [...tables, ...signalTable], log);
+  const start = { system, tables, captured };
+  if (stored !== null) {
+    return { ...start, created: undefined, offset: resume(options, stored, start, added) };
+  }
+  const begun = await begin(options, slotGone ? undefined : slot, start);
+  return { ...start, ...begun };
+}
+
+/** Loud stop, or with `when_needed` a fresh start. */
+async function continuity(
+  options: PrepareOptions,
+  slot: SlotState | undefined,
+  system: SystemIdentity,
+  history: string,
+): Promise<{ stored: SourceOffset | null; slotGone: boolean }> {
+  const { config, sql, stored, log } = options;
+  // Nothing streams after initial_only, so no slot is needed to go on.
+  if (config.snapshot.mode === 'initial_only') return { stored, slotGone: false };
+  const problem = judgeContinuity({
+    slotName: config.slot.name,
+    database: config.database.name,
+    slot,
+    system,
+    history,
+    stored,
+  });
+  if (problem === undefined) return { stored, slotGone: false };
+  const curable = ['CDC-1103', 'CDC-1104', 'CDC-1105', 'CDC-1106', 'CDC-1107', 'CDC-1108'].includes(
+    problem.code,
+  );
+  if (config.snapshot.mode !== 'when_needed' || !curable) throw problem;
+  log.warn(`${problem.message} A new snapshot is taken, as snapshot.mode=when_needed says.`, {
+    remedy: 'Rows that were deleted meanwhile stay in the sink.',
+  });
+  if (slot !== undefined) await dropSlot(sql, slot.name);
+  return { stored: null, slotGone: true };
+}
+
+/** Goes on from a stored position; a snapshot may still be wanted beside or before the stream. */
+function resume(
+  { config, snapshotAgain, log }: PrepareOptions,
+  stored: SourceOffset,
+  start: { readonly system: SystemIdentity; readonly tables: readonly TableName[] },
+  added: readonly TableName[],
+): SourceOffset {
+  const snapshots = [...stored.snapshots];
+  let { snapshotCompleted } = stored;
+  if (snapshotAgain && !snapshots.some((job) => job.id === INITIAL_SNAPSHOT)) {
+    snapshots.push(initialJob(config, start.tables));
+    snapshotCompleted = false;
+  }
+  const captured = added.filter((t) => `${t.schema}.${t.table}` !== config.signalTable);
+  if (captured.length > 0) snapshots.push(newJob(`${ADDED}${randomUUID()}`, 'blocking', captured));
+  log.info('Goes on from the stored position.', { lsn: formatLsn(stored.flushLsn), slot: config.slot.name });
+  const ahead = Object.entries(stored.readWhole).filter(([, lsn]) => lsn > stored.flushLsn);
+  return {
+    ...stored,
+    snapshots,
+    snapshotCompleted,
+    readWhole: Object.fromEntries(ahead),
+    timeline: start.system.timeline,
+    systemIdentifier: start.system.systemIdentifier,
+    slot: config.slot.name,
+  };
+}
+
+/** Nothing is stored: makes the slot where there is none, and plans the first snapshot. */
+async function begin(
+  { config, replication, log }: PrepareOptions,
+  slot: SlotState | undefined,
+  start: { readonly system: SystemIdentity; readonly tables: readonly TableName[] },
+): Promise<{ offset: SourceOffset; created: CreatedSlot | undefined }> {
+  const { mode } = config.snapshot;
+  const snapshots = mode === 'no_data' ? [] : [initialJob(config, start.tables)];
+  const offset: SourceOffset = {
+    flushLsn: slot?.confirmedFlushLsn ?? ZERO_LSN,
+    lastCommitLsn: null,
+    xid: null,
+    commitTimeUs: null,
+    timeline: start.system.timeline,
+    systemIdentifier: start.system.systemIdentifier,
+    slot: config.slot.name,
+    snapshotCompleted: snapshots.length === 0,
+    snapshots,
+    readWhole: {},
+  };
+  if (mode === 'initial_only')
+    return { offset: { ...offset, flushLsn: start.system.walEnd }, created: undefined };
+  if (slot !== undefined) {
+    log.warn('The slot exists, but no position is stored: the stream begins where the slot is.', {
+      slot: slot.name,
+      lsn: formatLsn(offset.flushLsn),
+    });
+    return { offset, created: undefined };
+  }
+  const created = await create(config, replication);
+  log.info('Replication slot created.', { slot: config.slot.name, lsn: formatLsn(created.consistentPoint) });
+  return { offset: { ...offset, flushLsn: created.consistentPoint }, created };
+}
+
+async function create(config: SourceConfig, replication: Client): Promise<CreatedSlot> {
+  try {
+    return await createSlot(replication, config.slot.name, {
+      temporary: false,
+      failover: config.slot.failover,
+    });
+  } catch (error) {
+    if ((error as { code?: unknown }).code !== '53400') throw error;
+    throw new LabError('CDC-1109', 'The source has no replication slot left.', {
+      cause: error,
+      remedy:
+        'Drop slots that nobody reads (pg_replication_slots), or raise max_replication_slots and restart it.',
+    });
+  }
+}
+
+function initialJob(config: SourceConfig, tables: readonly TableName[]): SnapshotJob {
+  const { include } = config.snapshot;
+  const wanted = tables.filter(
+    (t) => include?.some((expression) => expression.test(`${t.schema}.${t.table}`)) ?? true,
+  );
+  return newJob(INITIAL_SNAPSHOT, 'initial', inSnapshotOrder(wanted, config.tables));
+}

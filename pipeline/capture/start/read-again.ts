@@ -1,0 +1,38 @@
+import type { Client } from 'pg';
+import type { OffsetBook } from '../position/offset-book.ts';
+import type { SnapshotJob, TableProgress } from '../position/source-offset.ts';
+import type { SnapshotReader } from '../snapshot/snapshot-reader.ts';
+
+/**
+ * Prepares a first snapshot that is taken again, at a later position than the stream begins at.
+ *
+ * Between the two a row may be updated beside an unchanged TOAST value, and be deleted: no snapshot has it, and the
+ * update alone is no row. So a table that may hold such values is read from its first key, not from the last
+ * checkpoint, and {@link SourceOffset.readWhole} lets the stream leave those updates out.
+ */
+export async function readWhole(
+  job: SnapshotJob,
+  reader: SnapshotReader,
+  book: OffsetBook,
+  sql: Client,
+): Promise<SnapshotJob> {
+  const tables: TableProgress[] = [];
+  const whole: Record<string, SnapshotReader['consistentPoint']> = {};
+  for (const progress of job.tables) {
+    const again = !progress.done && (progress.lastKey === null || (await hasToast(sql, progress)));
+    if (again) whole[`${progress.schema}.${progress.table}`] = reader.consistentPoint;
+    tables.push(again ? { ...progress, lastKey: null, rows: 0 } : progress);
+  }
+  book.change({ readWhole: { ...book.current.readWhole, ...whole } });
+  return { ...job, tables };
+}
+
+async function hasToast(sql: Client, { schema, table }: TableProgress): Promise<boolean> {
+  const { rows } = await sql.query<{ some: string }>(
+    `SELECT pg_catalog.pg_relation_size(c.reltoastrelid) > 0 AS some
+     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+     WHERE n.nspname = $1 AND c.relname = $2 AND c.reltoastrelid <> 0`,
+    [schema, table],
+  );
+  return rows[0]?.some === 't';
+}

@@ -1,0 +1,65 @@
+import type { ClientBase } from 'pg';
+import {
+  DEDUP_TABLE,
+  OFFSETS_TABLE,
+  STATS_TABLE,
+  TOMBSTONES_TABLE,
+  TRUNCATES_TABLE,
+} from '../../contract/sink-tables.ts';
+
+const BOOKKEEPING_LOCK = 0x6364_6302;
+
+const TABLES = `
+  CREATE TABLE IF NOT EXISTS ${OFFSETS_TABLE} (
+    connector text NOT NULL, topic text NOT NULL, partition integer NOT NULL,
+    next_offset bigint NOT NULL, cluster_id text NOT NULL, topic_id text NOT NULL,
+    epoch bigint NOT NULL, owner text NOT NULL, updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (connector, topic, partition)) WITH (fillfactor = 50);
+  CREATE TABLE IF NOT EXISTS ${DEDUP_TABLE} (
+    connector text NOT NULL, identity text COLLATE "C" NOT NULL,
+    topic text NOT NULL, partition integer NOT NULL, "offset" bigint NOT NULL,
+    seen_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (connector, identity));
+  CREATE TABLE IF NOT EXISTS ${TOMBSTONES_TABLE} (
+    table_name text NOT NULL, key text COLLATE "C" NOT NULL, position text COLLATE "C" NOT NULL,
+    deleted_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (table_name, key));
+  CREATE TABLE IF NOT EXISTS ${TRUNCATES_TABLE} (
+    table_name text PRIMARY KEY, position text COLLATE "C" NOT NULL,
+    truncated_at timestamptz NOT NULL DEFAULT now());
+  CREATE TABLE IF NOT EXISTS ${STATS_TABLE} (
+    connector text NOT NULL, table_name text NOT NULL, topic text NOT NULL, partition integer NOT NULL,
+    applied bigint NOT NULL DEFAULT 0, suppressed bigint NOT NULL DEFAULT 0,
+    dead_lettered bigint NOT NULL DEFAULT 0, updated_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (connector, table_name, topic, partition)) WITH (fillfactor = 50);`;
+
+/** Makes the sink's own tables where they are missing. */
+export async function ensureBookkeeping(client: ClientBase): Promise<void> {
+  await client.query('BEGIN');
+  try {
+    await client.query('SELECT pg_advisory_xact_lock($1)', [BOOKKEEPING_LOCK]);
+    await client.query(TABLES);
+    await client.query('COMMIT');
+  } catch (error) {
+    await client.query('ROLLBACK');
+    throw error;
+  }
+}
+
+/** Removes what no record that is still in its topic can need, of the tables that this connector writes. */
+export async function pruneBookkeeping(
+  client: ClientBase,
+  connector: string,
+  retentionMs: number,
+): Promise<void> {
+  const args = [connector, retentionMs / 1_000];
+  await client.query(
+    `DELETE FROM ${TOMBSTONES_TABLE} WHERE deleted_at < now() - make_interval(secs => $2)
+        AND table_name IN (SELECT table_name FROM ${STATS_TABLE} WHERE connector = $1)`,
+    args,
+  );
+  await client.query(
+    `DELETE FROM ${DEDUP_TABLE} WHERE connector = $1 AND seen_at < now() - make_interval(secs => $2)`,
+    args,
+  );
+}

@@ -1,0 +1,73 @@
+import { LabError } from '../../contract/errors.ts';
+
+/** SQLSTATE classes and codes that pass: the same statement may succeed later. */
+const TRANSIENT_CLASSES = ['08', '53', '57', '58', '40', '55', '25'];
+
+function sqlState(error: unknown): string | undefined {
+  const code = (error as { code?: unknown } | null)?.code;
+  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+}
+
+/** The database is down, restarting, full, or somebody holds a lock. */
+export function isTransient(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state !== undefined) return TRANSIENT_CLASSES.includes(state.slice(0, 2));
+  const code = (error as { code?: unknown } | null)?.code;
+  if (typeof code === 'string' && /^(E[A-Z_]+|XX\d{3})$/.test(code)) return true;
+  const message = error instanceof Error ? error.message : '';
+  return /Connection terminated|timeout (expired|exceeded)|Query read timeout|not queryable|Client was closed|connect(ion)? (timeout|ended)/i.test(
+    message,
+  );
+}
+
+/**
+ * Who is to be waited for after an error; null where it will not pass by itself. What takes a partition over works on
+ * the database and asks the broker, too: that one's errors are the client library's.
+ */
+export function toWaitFor(work: 'database' | 'broker', error: unknown): 'database' | 'broker' | null {
+  if (error instanceof LabError) return null;
+  const code = (error as { code?: unknown } | null)?.code;
+  const isBroker = typeof code === 'string' && code.startsWith('PLT_KFK_');
+  if (work === 'broker' || isBroker) return 'broker';
+  return isTransient(error) ? 'database' : null;
+}
+
+/** A value that does not fit, or breaks a constraint: one of the records is to blame, and would be again. */
+export function isDataError(error: unknown): boolean {
+  const state = sqlState(error);
+  if (state === undefined) return false;
+  // 42804, 42846: a value's type cannot become the column's. 54000: an index row or a tuple is too large.
+  return ['22', '23', '21', '54'].includes(state.slice(0, 2)) || ['42804', '42846', '0A000'].includes(state);
+}
+
+/** The table is not as the sink remembers it. */
+export function isStructureError(error: unknown): boolean {
+  const state = sqlState(error);
+  return state !== undefined && ['42P01', '42703', '42P10', '42704', '3F000'].includes(state);
+}
+
+/** The error to fail with: what PostgreSQL says, with the next step where a person has to take it. */
+export function explain(error: unknown): unknown {
+  if (!(error instanceof Error) || error instanceof LabError) return error;
+  const cause = error;
+  switch (sqlState(error)) {
+    case '28P01':
+    case '28000':
+      return new LabError('CDC-2021', `The sink database refuses the login: ${error.message}.`, {
+        remedy: 'Look at connection.username, connection.password and pg_hba.conf.',
+        cause,
+      });
+    case '3D000':
+      return new LabError('CDC-2022', `There is no such sink database: ${error.message}.`, {
+        remedy: 'Look at connection.url.',
+        cause,
+      });
+    case '42501':
+      return new LabError('CDC-2023', `The sink database refuses it: ${error.message}.`, {
+        remedy: 'The user needs CREATE on the schema, and to own the tables or be granted writes to them.',
+        cause,
+      });
+    default:
+      return error;
+  }
+}

@@ -1,0 +1,131 @@
+import { type Change, shapeOf } from '../bind/bind.ts';
+
+/** Changes of a batch to one row, folded into one. */
+export interface Folded {
+  readonly change: Change;
+  /** Positions of the events that it stands for, ascending. */
+  readonly positions: readonly string[];
+}
+
+/** What goes to the database together. Within a step a key stands once, so the order inside it does not matter. */
+export type Step =
+  | { readonly tag: 'truncate'; readonly change: Change }
+  | {
+      readonly tag: 'rows';
+      readonly upserts: readonly Folded[];
+      /** Lack an unchanged TOAST value: the row must exist. */
+      readonly partials: readonly Folded[];
+      readonly deletes: readonly Folded[];
+    };
+
+export interface Plan {
+  readonly steps: readonly Step[];
+  /** Events that a newer or equal one in the same batch makes void. */
+  readonly suppressed: number;
+}
+
+export interface PlanOptions {
+  /** Compare positions; false: the last delivered wins. */
+  readonly guard: boolean;
+  /** False in insert mode: every event stays a row of its own. */
+  readonly collapse: boolean;
+}
+
+/** Fills what `later` was not sent from `earlier`. */
+function merge(earlier: Change, later: Change): Change {
+  let isPartial = false;
+  const values = later.values.map((value, i) => {
+    if (value !== undefined) return value;
+    const filled = earlier.values[i];
+    // A column neither of them has: still not sent, or no column of the event at all.
+    if (filled === undefined) isPartial = isPartial || earlier.isPartial;
+    return filled;
+  });
+  return { ...later, values, isPartial, shape: shapeOf(values) };
+}
+
+class Planner {
+  readonly #options: PlanOptions;
+  readonly #steps: Step[] = [];
+  #open = new Map<string, Folded>();
+  #suppressed = 0;
+
+  constructor(options: PlanOptions) {
+    this.#options = options;
+  }
+
+  add(change: Change): void {
+    if (change.kind === 'truncate') {
+      this.#flush();
+      this.#steps.push({ tag: 'truncate', change });
+      return;
+    }
+    const key = this.#options.collapse || change.kind !== 'upsert' ? change.key : `#${change.index}`;
+    if (!this.#options.collapse && change.kind !== 'upsert') this.#flush();
+    const earlier = this.#open.get(key);
+    if (earlier === undefined) {
+      this.#open.set(key, { change, positions: positionsOf(change) });
+    } else {
+      this.#fold(key, earlier, change);
+    }
+  }
+
+  #fold(key: string, earlier: Folded, change: Change): void {
+    const before = earlier.change;
+    const isTombstone = change.kind === 'tombstone';
+    // A tombstone repeats the delete before it, for the sake of log compaction.
+    if (isTombstone && before.kind !== 'upsert' && (change.position ?? before.position) === before.position)
+      return;
+    if (this.#options.guard && change.position !== null && before.position !== null) {
+      if (change.position <= before.position) {
+        if (!isTombstone) this.#suppressed++;
+        return;
+      }
+    }
+    const positions = [...earlier.positions, ...positionsOf(change)];
+    if (!change.isPartial) {
+      this.#open.set(key, { change, positions });
+    } else if (before.kind === 'upsert' && !before.fromSnapshot) {
+      this.#open.set(key, { change: merge(before, change), positions });
+    } else {
+      // A snapshot's row may be older than what the sink has, and the guard drops it then: its values must not
+      // ride on a newer event past the guard. So it goes first, by itself.
+      this.#flush();
+      this.#open.set(key, { change, positions: positionsOf(change) });
+    }
+  }
+
+  #flush(): void {
+    if (this.#open.size === 0) return;
+    const upserts: Folded[] = [];
+    const partials: Folded[] = [];
+    const deletes: Folded[] = [];
+    for (const folded of this.#open.values()) {
+      if (folded.change.kind !== 'upsert') deletes.push(folded);
+      else if (folded.change.isPartial) partials.push(folded);
+      else upserts.push(folded);
+    }
+    this.#steps.push({ tag: 'rows', upserts, partials, deletes });
+    this.#open = new Map();
+  }
+
+  finish(): Plan {
+    this.#flush();
+    return { steps: this.#steps, suppressed: this.#suppressed };
+  }
+}
+
+function positionsOf(change: Change): readonly string[] {
+  return change.kind === 'tombstone' || change.position === null ? [] : [change.position];
+}
+
+/**
+ * One table's part of a batch, in offset order → statements to run. The last event of a key wins, by position; an
+ * unchanged TOAST value comes from an earlier event of the batch, or stays as it is in the sink; a TRUNCATE parts
+ * what was before from what comes after.
+ */
+export function planBatch(changes: readonly Change[], options: PlanOptions): Plan {
+  const planner = new Planner(options);
+  for (const change of changes) planner.add(change);
+  return planner.finish();
+}

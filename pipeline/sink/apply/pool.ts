@@ -1,0 +1,51 @@
+import pg from 'pg';
+import type { Logger } from '../../contract/connector.ts';
+import type { SinkConfig } from '../config/sink-config.ts';
+import { isTransient } from './db-errors.ts';
+
+/** Longer than the server may take, so that it is the server that ends a statement, unless it is gone. */
+const GRACE_MS = 5_000;
+
+/** Connections to the sink database, with every setting pinned that changes how a value's text is read. */
+export function connectPool(config: SinkConfig, connector: string, log: Logger): pg.Pool {
+  const { statementTimeoutMs, connection } = config;
+  const settings = [
+    'DateStyle=ISO,YMD',
+    'TimeZone=UTC',
+    'IntervalStyle=postgres',
+    'search_path=public',
+    `statement_timeout=${statementTimeoutMs}`,
+    'idle_in_transaction_session_timeout=0',
+  ];
+  const pool = new pg.Pool({
+    ...connection,
+    // One more than apply batches at a time, so that taking a partition over never waits for them.
+    max: config.poolSize + 1,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    application_name: `cdc-lab sink ${connector}`.slice(0, 63),
+    options: settings.map((setting) => `-c ${setting}`).join(' '),
+    ...(statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + GRACE_MS }),
+  });
+  // A connection that breaks is reported by the statement on it too; without these the process would end.
+  pool.on('error', (error) => log.debug('an idle connection broke', { error: error.message }));
+  pool.on('connect', (client) => {
+    client.on('error', (error) => log.debug('a connection broke', { error: error.message }));
+  });
+  return pool;
+}
+
+/** Lends a connection; one that broke meanwhile does not go back to the pool. */
+export async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  const client = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    return await work(client);
+  } catch (error) {
+    broken = isTransient(error) && error instanceof Error ? error : undefined;
+    throw error;
+  } finally {
+    client.release(broken);
+  }
+}

@@ -1,0 +1,273 @@
+import type { ConnectSchema } from '../decode/connect-schema.ts';
+import { ExactNumber, isObject } from '../decode/json.ts';
+import { RecordError } from '../decode/record-error.ts';
+import { arrayLiteral } from './array-literal.ts';
+import * as time from './time.ts';
+
+/** A value of an event → the text form that PostgreSQL's input function takes. Never given null. */
+export type Converter = (value: unknown) => string;
+
+/** What the sink's catalogue says of a column that receives values. */
+export interface TargetType {
+  /** `pg_type.typname`; of an array the element's. */
+  readonly typeName: string;
+  readonly isArray: boolean;
+  /** `atttypmod`, -1 where there is none. */
+  readonly typeModifier: number;
+}
+
+function mismatch(expected: string, value: unknown): RecordError {
+  const got =
+    value instanceof ExactNumber ? 'a number' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
+  return new RecordError(`wrong type: ${expected} expected, ${got} found`);
+}
+
+const text: Converter = (value) => {
+  if (typeof value === 'string') return value;
+  throw mismatch('a string', value);
+};
+
+const integer: Converter = (value) => {
+  if (typeof value === 'number' && Number.isInteger(value)) return String(value);
+  if (value instanceof ExactNumber) return value.text;
+  throw mismatch('a whole number', value);
+};
+
+const float: Converter = (value) => {
+  if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
+  if (value instanceof ExactNumber) return value.text;
+  // JSON has no such numbers; JsonConverter writes them as strings.
+  if (typeof value === 'string' && /^(NaN|[+-]?Infinity)$/.test(value)) return value;
+  throw mismatch('a number', value);
+};
+
+const boolean: Converter = (value) => {
+  if (typeof value === 'boolean') return value ? 't' : 'f';
+  throw mismatch('a boolean', value);
+};
+
+function base64(value: unknown): Buffer {
+  if (typeof value !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(value))
+    throw mismatch('base64 text', value);
+  return Buffer.from(value, 'base64');
+}
+
+const bytes: Converter = (value) => `\\x${base64(value).toString('hex')}`;
+
+/** An unscaled big-endian two's complement number, and the number of digits after its point. */
+export function decimalText(unscaled: Buffer, scale: number): string {
+  if (unscaled.length === 0) throw new RecordError('an empty byte string is no decimal number');
+  const magnitude = BigInt.asIntN(unscaled.length * 8, BigInt(`0x${unscaled.toString('hex')}`));
+  const sign = magnitude < 0n ? '-' : '';
+  const digits = (magnitude < 0n ? -magnitude : magnitude).toString();
+  if (scale <= 0) return `${sign}${digits}${magnitude === 0n ? '' : '0'.repeat(-scale)}`;
+  const padded = digits.padStart(scale + 1, '0');
+  return `${sign}${padded.slice(0, -scale)}.${padded.slice(-scale)}`;
+}
+
+function decimal(scale: number): Converter {
+  return (value) => {
+    if (typeof value === 'number' || value instanceof ExactNumber) return float(value);
+    return decimalText(base64(value), scale);
+  };
+}
+
+const variableScale: Converter = (value) => {
+  if (!isObject(value) || typeof value.scale !== 'number') throw mismatch('{scale, value}', value);
+  return decimalText(base64(value.value), value.scale);
+};
+
+const bits: (length: number) => Converter = (length) => (value) => {
+  if (typeof value === 'boolean') return value ? '1' : '0';
+  // Debezium's io.debezium.data.Bits is little-endian.
+  const digits = [...base64(value)].map((byte) => byte.toString(2).padStart(8, '0')).reverse();
+  return digits.join('').padStart(length, '0').slice(-length);
+};
+
+const json: Converter = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
+
+function array(element: Converter): Converter {
+  return (value) => {
+    if (!Array.isArray(value)) throw mismatch('an array', value);
+    return arrayLiteral(value.map((item: unknown) => (item === null ? null : element(item))));
+  };
+}
+
+function semantic(schema: ConnectSchema): Converter | null {
+  switch (schema.name) {
+    case 'org.apache.kafka.connect.data.Decimal':
+      return decimal(Number(schema.parameters.scale ?? '0'));
+    case 'io.debezium.data.VariableScaleDecimal':
+      return variableScale;
+    case 'io.debezium.time.Date':
+    case 'org.apache.kafka.connect.data.Date':
+      return time.date;
+    case 'io.debezium.time.Timestamp':
+    case 'org.apache.kafka.connect.data.Timestamp':
+      return time.timestamp(1_000n);
+    case 'io.debezium.time.MicroTimestamp':
+      return time.timestamp(1n);
+    case 'io.debezium.time.NanoTimestamp':
+      return time.nanoTimestamp;
+    case 'io.debezium.time.Time':
+    case 'org.apache.kafka.connect.data.Time':
+      return time.timeOfDay(1_000n);
+    case 'io.debezium.time.MicroTime':
+      return time.timeOfDay(1n);
+    case 'io.debezium.time.MicroDuration':
+      return time.duration;
+    case 'io.debezium.data.Bits':
+      return bits(Number(schema.parameters.length ?? '1'));
+    default:
+      return null;
+  }
+}
+
+/**
+ * Converter for a field whose type its schema tells.
+ * @throws RecordError where the sink cannot store that type.
+ */
+export function converterOf(schema: ConnectSchema): Converter {
+  const known = semantic(schema);
+  if (known !== null) return known;
+  switch (schema.type) {
+    case 'int8':
+    case 'int16':
+    case 'int32':
+    case 'int64':
+      return integer;
+    case 'float':
+    case 'double':
+    case 'float32':
+    case 'float64':
+      return float;
+    case 'boolean':
+      return boolean;
+    case 'string':
+      return text;
+    case 'bytes':
+      return bytes;
+    case 'array':
+      if (schema.items !== null) return array(converterOf(schema.items));
+      break;
+    case 'map':
+      return json;
+  }
+  throw new RecordError(
+    `field '${schema.field ?? ''}' has the type ${schema.name ?? schema.type}, which the sink cannot store`,
+  );
+}
+
+const BY_TYPE: Readonly<Record<string, Converter>> = {
+  int2: integer,
+  int4: integer,
+  int8: integer,
+  oid: integer,
+  float4: float,
+  float8: float,
+  bool: boolean,
+  bytea: bytes,
+  date: time.date,
+  interval: time.duration,
+  json,
+  jsonb: json,
+};
+
+/**
+ * Converter for a field without a schema: what Debezium sends by default for a column of the sink's type
+ * (`decimal.handling.mode=precise`, `time.precision.mode=adaptive`).
+ */
+export function converterFor(target: TargetType): Converter {
+  if (target.isArray) return array(converterFor({ ...target, isArray: false }));
+  const { typeName, typeModifier } = target;
+  switch (typeName) {
+    case 'numeric': {
+      // numeric(p,s) has the modifier ((p << 16) | (s & 0x7ff)) + 4; the scale is signed.
+      const scale = typeModifier < 4 ? null : (((typeModifier - 4) & 0x7ff) ^ 1024) - 1024;
+      return (value) => {
+        if (isObject(value) && !(value instanceof ExactNumber)) return variableScale(value);
+        if (scale !== null)
+          return typeof value === 'string' && value.includes('.') ? value : decimal(scale)(value);
+        return typeof value === 'string' ? value : float(value);
+      };
+    }
+    case 'timestamp':
+      return time.timestamp(typeModifier >= 0 && typeModifier <= 3 ? 1_000n : 1n);
+    case 'time':
+      return time.timeOfDay(typeModifier >= 0 && typeModifier <= 3 ? 1_000n : 1n);
+    case 'bit':
+    case 'varbit':
+      return bits(Math.max(typeModifier, 1));
+    default:
+      return BY_TYPE[typeName] ?? text;
+  }
+}
+
+/** The type that a new column gets, as `CREATE TABLE` takes it. */
+export function columnTypeOf(schema: ConnectSchema): string {
+  switch (schema.name) {
+    case 'org.apache.kafka.connect.data.Decimal': {
+      const precision = Number(schema.parameters['connect.decimal.precision'] ?? '0');
+      const scale = Number(schema.parameters.scale ?? '0');
+      return precision > 0 ? `numeric(${precision},${scale})` : 'numeric';
+    }
+    case 'io.debezium.data.VariableScaleDecimal':
+      return 'numeric';
+    case 'io.debezium.time.Date':
+    case 'org.apache.kafka.connect.data.Date':
+      return 'date';
+    case 'io.debezium.time.Timestamp':
+    case 'org.apache.kafka.connect.data.Timestamp':
+      return 'timestamp(3)';
+    case 'io.debezium.time.MicroTimestamp':
+    case 'io.debezium.time.NanoTimestamp':
+      return 'timestamp';
+    case 'io.debezium.time.ZonedTimestamp':
+      return 'timestamptz';
+    case 'io.debezium.time.Time':
+    case 'org.apache.kafka.connect.data.Time':
+      return 'time(3)';
+    case 'io.debezium.time.MicroTime':
+      return 'time';
+    case 'io.debezium.time.ZonedTime':
+      return 'timetz';
+    case 'io.debezium.time.MicroDuration':
+    case 'io.debezium.time.Interval':
+      return 'interval';
+    case 'io.debezium.data.Uuid':
+      return 'uuid';
+    case 'io.debezium.data.Json':
+      // json keeps the text as it came; jsonb would reorder what a json column of the source holds.
+      return 'json';
+    case 'io.debezium.data.Xml':
+      return 'text';
+    case 'io.debezium.data.Bits':
+      return `bit varying(${Number(schema.parameters.length ?? '1')})`;
+    default:
+      return plainColumnType(schema);
+  }
+}
+
+const PLAIN_TYPES: Readonly<Record<string, string>> = {
+  int8: 'smallint',
+  int16: 'smallint',
+  int32: 'integer',
+  int64: 'bigint',
+  float: 'real',
+  float32: 'real',
+  double: 'double precision',
+  float64: 'double precision',
+  boolean: 'boolean',
+  string: 'text',
+  bytes: 'bytea',
+  map: 'json',
+};
+
+function plainColumnType(schema: ConnectSchema): string {
+  if (schema.type === 'array' && schema.items !== null) return `${columnTypeOf(schema.items)}[]`;
+  const type = PLAIN_TYPES[schema.type];
+  if (type !== undefined) return type;
+  throw new RecordError(
+    `field '${schema.field ?? ''}' has the type ${schema.name ?? schema.type}, for which the sink has no column`,
+  );
+}

@@ -1,0 +1,113 @@
+import type { ClientBase } from 'pg';
+import { METADATA_COLUMNS } from '../../contract/sink-tables.ts';
+import { quoteIdentifier, type TableName } from './identifiers.ts';
+
+/** A column of a sink table that takes values of events. */
+export interface SinkColumn {
+  readonly name: string;
+  /** `pg_type.typname`; of an array the element's. */
+  readonly typeName: string;
+  readonly isArray: boolean;
+  readonly typeModifier: number;
+  /** As `format_type` prints it, without modifier: a cast with one would cut values off silently. */
+  readonly castType: string;
+  readonly notNull: boolean;
+  readonly hasDefault: boolean;
+}
+
+export interface SinkTable {
+  readonly name: TableName;
+  readonly columns: readonly SinkColumn[];
+  readonly indexOf: ReadonlyMap<string, number>;
+  /** Column sets that a primary key or a unique constraint covers, each sorted and joined by NUL. */
+  readonly uniqueSets: ReadonlySet<string>;
+}
+
+export function columnSet(names: readonly string[]): string {
+  return [...names].sort().join('\0');
+}
+
+const COLUMNS = `
+  SELECT a.attname, a.attnotnull, a.atthasdef, a.atttypmod, format_type(a.atttypid, -1) AS cast_type,
+         coalesce(e.typname, b.typname, t.typname) AS type_name, t.typelem <> 0 AND t.typlen = -1 AS is_array
+    FROM pg_attribute a
+    JOIN pg_class c ON c.oid = a.attrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_type t ON t.oid = a.atttypid
+    LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typlen = -1
+    LEFT JOIN pg_type b ON b.oid = t.typbasetype
+   WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')
+     AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+   ORDER BY a.attnum`;
+
+const UNIQUE_SETS = `
+  SELECT array_agg(a.attname::text ORDER BY a.attname COLLATE "C") AS names
+    FROM pg_index i
+    JOIN pg_class c ON c.oid = i.indrelid
+    JOIN pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = ANY (i.indkey)
+   WHERE n.nspname = $1 AND c.relname = $2 AND i.indisunique AND i.indisvalid AND i.indimmediate
+     AND i.indpred IS NULL AND i.indexprs IS NULL AND i.indnkeyatts = i.indnatts
+   GROUP BY i.indexrelid`;
+
+interface ColumnRow {
+  readonly attname: string;
+  readonly attnotnull: boolean;
+  readonly atthasdef: boolean;
+  readonly atttypmod: number;
+  readonly cast_type: string;
+  readonly type_name: string;
+  readonly is_array: boolean;
+}
+
+const METADATA: ReadonlySet<string> = new Set(Object.values(METADATA_COLUMNS));
+
+/** The table as the catalogue has it; undefined where there is none. Adds metadata columns that are missing. */
+export async function loadTable(client: ClientBase, name: TableName): Promise<SinkTable | undefined> {
+  const args = [name.schema, name.table];
+  const { rows } = await client.query<ColumnRow>(COLUMNS, args);
+  if (rows.length === 0) {
+    const exists = await client.query('SELECT to_regclass($1) IS NOT NULL AS found', [name.sql]);
+    const found = (exists.rows as { found: boolean }[])[0]?.found === true;
+    if (!found) return undefined;
+  }
+  const present = new Set(rows.map((row) => row.attname));
+  const missing = metadataDefinitions().filter(([column]) => !present.has(column));
+  if (missing.length > 0) {
+    const adds = missing.map(
+      ([column, type]) => `ADD COLUMN IF NOT EXISTS ${quoteIdentifier(column)} ${type}`,
+    );
+    await client.query(`ALTER TABLE ${name.sql} ${adds.join(', ')}`);
+  }
+  const columns = rows
+    .filter((row) => !METADATA.has(row.attname))
+    .map((row) => ({
+      name: row.attname,
+      typeName: row.type_name,
+      isArray: row.is_array,
+      typeModifier: row.atttypmod,
+      castType: row.cast_type,
+      notNull: row.attnotnull,
+      hasDefault: row.atthasdef,
+    }));
+  const unique = await client.query<{ names: string[] }>(UNIQUE_SETS, args);
+  return {
+    name,
+    columns,
+    indexOf: new Map(columns.map((column, i) => [column.name, i])),
+    uniqueSets: new Set(unique.rows.map((row) => columnSet(row.names))),
+  };
+}
+
+/** Metadata columns, in order, with their types. */
+export function metadataDefinitions(): [string, string][] {
+  return [
+    [METADATA_COLUMNS.op, 'text'],
+    [METADATA_COLUMNS.lsn, 'text'],
+    // Collation C: the order of the text is the order in time. A row that came from elsewhere is older than any event.
+    [METADATA_COLUMNS.position, `text COLLATE "C" NOT NULL DEFAULT ''`],
+    [METADATA_COLUMNS.sourceTs, 'timestamptz'],
+    [METADATA_COLUMNS.capturedAt, 'timestamptz'],
+    [METADATA_COLUMNS.receivedAt, 'timestamptz'],
+  ];
+}

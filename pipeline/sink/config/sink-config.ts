@@ -1,0 +1,172 @@
+import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts';
+import { nearest } from '../../contract/nearest.ts';
+import { KEYS, UNSUPPORTED_KEYS } from './sink-keys.ts';
+
+/** The sink's configuration, once, at the edge. */
+export interface SinkConfig {
+  readonly topics: readonly string[];
+  readonly topicsRegex: RegExp | null;
+  readonly connection: {
+    readonly host: string;
+    readonly port: number;
+    readonly database: string;
+    readonly user: string;
+    readonly password: string;
+  };
+  readonly poolSize: number;
+  readonly insertMode: 'upsert' | 'insert';
+  readonly deleteEnabled: boolean;
+  readonly truncateEnabled: boolean;
+  readonly primaryKeyMode: 'none' | 'record_key' | 'record_value';
+  readonly primaryKeyFields: readonly string[];
+  readonly evolve: boolean;
+  readonly tableFormat: string;
+  readonly includeFields: readonly string[];
+  readonly excludeFields: readonly string[];
+  readonly batchSize: number;
+  /** -1: for as long as it takes. */
+  readonly maxRetries: number;
+  readonly retryDelayMs: number;
+  readonly deadLetterTopic: string | null;
+  readonly deadLetterReplicationFactor: number;
+  readonly deadLetterContextHeaders: boolean;
+  readonly placeholder: string;
+  readonly consumer: {
+    readonly sessionTimeoutMs: number;
+    readonly heartbeatIntervalMs: number;
+    readonly rebalanceTimeoutMs: number;
+    readonly maxBytes: number;
+    readonly maxBytesPerPartition: number;
+    readonly maxWaitMs: number;
+    readonly metadataMaxAgeMs: number;
+  };
+  readonly dedup: 'lsn' | 'table' | 'none';
+  readonly statementTimeoutMs: number;
+  /** -1: kept for ever. */
+  readonly retentionMs: number;
+}
+
+function unknownKey(key: string): ConfigProblem {
+  if (UNSUPPORTED_KEYS.includes(key) || /^(transforms|predicates)\./.test(key)) {
+    return { key, message: `${key} is a known key that this sink does not support` };
+  }
+  const near = nearest(key, Object.keys(KEYS));
+  return {
+    key,
+    message: `${key} is no key of this sink${near === undefined ? '' : `; did you mean ${near}?`}`,
+    ...(near === undefined ? {} : { nearest: near }),
+  };
+}
+
+function crossChecks(config: ConnectorConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const get = (key: string): string => config[key] ?? KEYS[key]?.default ?? '';
+  const wrong = (key: string, message: string): void => {
+    problems.push({ key, message: `${key} ${message}` });
+  };
+  if ((config.topics === undefined) === (config['topics.regex'] === undefined)) {
+    wrong('topics', 'or topics.regex must be given, and only one of them');
+  }
+  for (const required of ['connection.url', 'connection.username']) {
+    if (config[required] === undefined) wrong(required, 'is missing');
+  }
+  const keyMode = get('primary.key.mode');
+  if (get('insert.mode') === 'upsert' && keyMode === 'none') {
+    wrong('primary.key.mode', 'must be record_key or record_value where insert.mode is upsert');
+  }
+  if (keyMode === 'record_value' && get('primary.key.fields') === '') {
+    wrong('primary.key.fields', 'must name the key columns where primary.key.mode is record_value');
+  }
+  if (get('delete.enabled') === 'true' && keyMode !== 'record_key') {
+    wrong('delete.enabled', 'needs primary.key.mode record_key');
+  }
+  if (get('insert.mode') === 'insert' && config['dedup.mode'] === 'lsn') {
+    wrong('dedup.mode', 'lsn guards upserts; where insert.mode is insert take table or none');
+  }
+  if (get('errors.tolerance') === 'all' && get('errors.deadletterqueue.topic.name') === '') {
+    wrong(
+      'errors.deadletterqueue.topic.name',
+      'must be set where errors.tolerance is all: no record is dropped silently',
+    );
+  }
+  if (get('errors.tolerance') === 'none' && get('errors.deadletterqueue.topic.name') !== '') {
+    wrong('errors.deadletterqueue.topic.name', 'is used only where errors.tolerance is all');
+  }
+  if (get('field.include.list') !== '' && get('field.exclude.list') !== '') {
+    wrong('field.exclude.list', 'cannot be combined with field.include.list');
+  }
+  return problems;
+}
+
+/** Everything wrong with a configuration; empty when the sink may start with it. */
+export function validateSinkConfig(config: ConnectorConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const [key, value] of Object.entries(config)) {
+    const known = Object.hasOwn(KEYS, key) ? KEYS[key] : undefined;
+    if (known === undefined) {
+      problems.push(unknownKey(key));
+      continue;
+    }
+    // A reference such as ${env:PGPASSWORD} is resolved just before the start, and checked then.
+    const message = /^\$\{\w+:[^}]*\}$/.test(value) ? null : known.check(value);
+    if (message !== null) problems.push({ key, message: `${key} ${message}` });
+  }
+  return [...problems, ...crossChecks(config)];
+}
+
+function list(text: string): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '');
+}
+
+/** Reads a valid configuration; see {@link validateSinkConfig}. */
+export function parseSinkConfig(config: ConnectorConfig): SinkConfig {
+  const get = (key: string): string => config[key] ?? KEYS[key]?.default ?? '';
+  const url = new URL(get('connection.url').slice('jdbc:'.length));
+  const insertMode = get('insert.mode') === 'insert' ? 'insert' : 'upsert';
+  const dedup = config['dedup.mode'] ?? (insertMode === 'insert' ? 'none' : 'lsn');
+  const keyMode = get('primary.key.mode');
+  const regex = config['topics.regex'];
+  return {
+    topics: list(get('topics')),
+    topicsRegex: regex === undefined ? null : new RegExp(`^(?:${regex})$`),
+    connection: {
+      host: url.hostname.replace(/^\[|\]$/g, ''),
+      port: url.port === '' ? 5432 : Number(url.port),
+      database: decodeURIComponent(url.pathname.slice(1)),
+      user: get('connection.username'),
+      password: get('connection.password'),
+    },
+    poolSize: Number(get('connection.pool.max_size')),
+    insertMode,
+    deleteEnabled: get('delete.enabled') === 'true',
+    truncateEnabled: get('truncate.enabled') === 'true',
+    primaryKeyMode: keyMode === 'none' || keyMode === 'record_value' ? keyMode : 'record_key',
+    primaryKeyFields: list(get('primary.key.fields')),
+    evolve: get('schema.evolution') === 'basic',
+    tableFormat: config['collection.name.format'] ?? get('table.name.format'),
+    includeFields: list(get('field.include.list')),
+    excludeFields: list(get('field.exclude.list')),
+    batchSize: Number(get('batch.size')),
+    maxRetries: Number(get('flush.max.retries')),
+    retryDelayMs: Number(get('flush.retry.delay.ms')),
+    deadLetterTopic: get('errors.tolerance') === 'all' ? get('errors.deadletterqueue.topic.name') : null,
+    deadLetterReplicationFactor: Number(get('errors.deadletterqueue.topic.replication.factor')),
+    deadLetterContextHeaders: get('errors.deadletterqueue.context.headers.enable') === 'true',
+    placeholder: get('unavailable.value.placeholder'),
+    consumer: {
+      sessionTimeoutMs: Number(get('consumer.override.session.timeout.ms')),
+      heartbeatIntervalMs: Number(get('consumer.override.heartbeat.interval.ms')),
+      rebalanceTimeoutMs: Number(get('consumer.override.max.poll.interval.ms')),
+      maxBytes: Number(get('consumer.override.fetch.max.bytes')),
+      maxBytesPerPartition: Number(get('consumer.override.max.partition.fetch.bytes')),
+      maxWaitMs: Number(get('consumer.override.fetch.max.wait.ms')),
+      metadataMaxAgeMs: Number(get('consumer.override.metadata.max.age.ms')),
+    },
+    dedup: dedup === 'table' || dedup === 'none' ? dedup : 'lsn',
+    statementTimeoutMs: Number(get('statement.timeout.ms')),
+    retentionMs: Number(get('bookkeeping.retention.ms')),
+  };
+}

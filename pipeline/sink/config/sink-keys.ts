@@ -1,0 +1,122 @@
+/** One key of the sink's configuration: what it may hold, and what it is when absent. */
+import { messageOf } from '../../contract/errors.ts';
+export interface ConfigKey {
+  readonly default: string | null;
+  /** Null when the value is fine; else what is wrong with it, as the end of a sentence that starts with the key. */
+  readonly check: (value: string) => string | null;
+}
+
+const any = (): null => null;
+
+function oneOf(...values: readonly string[]): ConfigKey['check'] {
+  return (value) => (values.includes(value) ? null : `must be one of ${values.join(', ')}, not '${value}'`);
+}
+
+function integer(min: number, max: number): ConfigKey['check'] {
+  return (value) =>
+    /^-?\d{1,15}$/.test(value) && Number(value) >= min && Number(value) <= max
+      ? null
+      : `must be a whole number from ${min} to ${max}, not '${value}'`;
+}
+
+function regex(value: string): string | null {
+  try {
+    new RegExp(value);
+    return null;
+  } catch (cause) {
+    return `is no regular expression: ${messageOf(cause)}`;
+  }
+}
+
+function nonEmpty(value: string): string | null {
+  return value.trim() === '' ? 'must not be empty' : null;
+}
+
+function jdbcUrl(value: string): string | null {
+  return /^jdbc:postgresql:\/\/[^/?#]+\/[^/?#]+/.test(value)
+    ? null
+    : 'must look like jdbc:postgresql://HOST:PORT/DATABASE';
+}
+
+const boolean = oneOf('true', 'false');
+const key = (fallback: string | null, check: ConfigKey['check'] = any): ConfigKey => ({
+  default: fallback,
+  check,
+});
+
+/** Class name that the sink answers to. */
+export const CLASS_NAME = 'io.debezium.connector.jdbc.JdbcSinkConnector';
+const JSON_CONVERTER = 'org.apache.kafka.connect.json.JsonConverter';
+
+/** Every key that the sink takes, with Debezium's JDBC sink's or Kafka Connect's name where those have one. */
+export const KEYS: Readonly<Record<string, ConfigKey>> = {
+  name: key(null, nonEmpty),
+  'connector.class': key(CLASS_NAME),
+  'tasks.max': key('1', integer(1, 1_000)),
+  topics: key(null, nonEmpty),
+  'topics.regex': key(null, regex),
+  'key.converter': key(JSON_CONVERTER, oneOf(JSON_CONVERTER)),
+  'value.converter': key(JSON_CONVERTER, oneOf(JSON_CONVERTER)),
+  'key.converter.schemas.enable': key('true', boolean),
+  'value.converter.schemas.enable': key('true', boolean),
+  'connection.url': key(null, jdbcUrl),
+  'connection.username': key(null, nonEmpty),
+  'connection.password': key(''),
+  'connection.pool.max_size': key('2', integer(1, 32)),
+  'connection.restart.on.errors': key('true', oneOf('true')),
+  'insert.mode': key('upsert', oneOf('upsert', 'insert')),
+  'delete.enabled': key('false', boolean),
+  'truncate.enabled': key('false', boolean),
+  'primary.key.mode': key('record_key', oneOf('none', 'record_key', 'record_value')),
+  'primary.key.fields': key(''),
+  'quote.identifiers': key('true', oneOf('true')),
+  'schema.evolution': key('none', oneOf('none', 'basic')),
+  'collection.name.format': key('${topic}', nonEmpty),
+  'table.name.format': key('${topic}', nonEmpty),
+  'field.include.list': key(''),
+  'field.exclude.list': key(''),
+  'batch.size': key('5000', integer(1, 50_000)),
+  'use.time.zone': key('UTC', oneOf('UTC')),
+  'use.reduction.buffer': key('true', boolean),
+  'flush.max.retries': key('-1', integer(-1, 1_000_000)),
+  'flush.retry.delay.ms': key('1000', integer(1, 600_000)),
+  'errors.tolerance': key('none', oneOf('none', 'all')),
+  'errors.log.enable': key('true', boolean),
+  'errors.deadletterqueue.topic.name': key(''),
+  'errors.deadletterqueue.topic.replication.factor': key('-1', integer(-1, 100)),
+  'errors.deadletterqueue.context.headers.enable': key('true', boolean),
+  'unavailable.value.placeholder': key('__debezium_unavailable_value', nonEmpty),
+  'consumer.override.auto.offset.reset': key('earliest', oneOf('earliest')),
+  'consumer.override.isolation.level': key('read_committed', oneOf('read_committed')),
+  'consumer.override.session.timeout.ms': key('10000', integer(6_000, 1_800_000)),
+  'consumer.override.heartbeat.interval.ms': key('2000', integer(100, 600_000)),
+  'consumer.override.max.poll.interval.ms': key('10000', integer(1_000, 3_600_000)),
+  'consumer.override.fetch.max.bytes': key('33554432', integer(1_024, 1_073_741_824)),
+  'consumer.override.max.partition.fetch.bytes': key('1048576', integer(1_024, 1_073_741_824)),
+  'consumer.override.fetch.max.wait.ms': key('100', integer(1, 60_000)),
+  'consumer.override.metadata.max.age.ms': key('5000', integer(100, 3_600_000)),
+  'dedup.mode': key(null, oneOf('lsn', 'table', 'none')),
+  'statement.timeout.ms': key('30000', integer(0, 3_600_000)),
+  'bookkeeping.retention.ms': key('691200000', integer(-1, 315_360_000_000)),
+};
+
+/** Keys of Debezium's JDBC sink or of Connect that are known, and not done here. */
+export const UNSUPPORTED_KEYS: readonly string[] = [
+  'connection.provider',
+  'connection.pool.min_size',
+  'connection.pool.acquire_increment',
+  'connection.pool.timeout',
+  'dialect.postgres.postgis.schema',
+  'dialect.sqlserver.identity.insert',
+  'dialect.name',
+  'column.naming.strategy',
+  'table.naming.strategy',
+  'collection.naming.strategy',
+  'database.time_zone',
+  'transforms',
+  'predicates',
+  'header.converter',
+  'errors.retry.timeout',
+  'errors.retry.delay.max.ms',
+  'config.action.reload',
+];

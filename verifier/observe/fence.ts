@@ -1,0 +1,283 @@
+import { messageOf } from '../../pipeline/contract/errors.ts';
+import type { Lsn } from '../../pipeline/contract/lsn.ts';
+import { printLsn } from '../connection/lsn.ts';
+import type { Progress } from '../report.ts';
+
+/** Offsets by `topic/partition`: the next one to be read, or to be written. */
+export type Offsets = ReadonlyMap<string, bigint>;
+
+export interface ConnectorView {
+  readonly name: string;
+  readonly type: 'source' | 'sink';
+  /** As Connect prints it, or `UNREACHABLE`. */
+  readonly state: string;
+  readonly tasks: readonly string[];
+  /** Trace or cause of a failure. */
+  readonly detail: string;
+}
+
+/** What the fence looks at. Every method throws where the evidence cannot be had. */
+export interface FenceInputs {
+  /** A WAL position behind everything that is committed now, and that an idle slot can still reach. */
+  position(): Promise<Lsn>;
+  /** `confirmed_flush_lsn` of the pipeline's slot. Null: there is no slot to look at, by configuration. */
+  slotConfirmed(): Promise<Lsn | null>;
+  endOffsets(): Promise<Offsets>;
+  /** What the sink says that it has done. A partition that is not in it has not been begun. */
+  sinkOffsets(): Promise<Offsets>;
+  /** First offset that the topic still holds: what a sink without an offset has to read from. */
+  firstOffsets(): Promise<Offsets>;
+  /**
+   * The ends without what carries no data behind `done`: with a transactional producer a topic ends in a marker, which
+   * a sink that stores "last record + 1" never counts. Left out: topics have no such.
+   */
+  dataEnds?(ends: Offsets, done: Offsets): Promise<Offsets>;
+  /** A snapshot, initial or ad hoc, is under way. */
+  snapshotRunning(): Promise<boolean>;
+  connectors(): Promise<readonly ConnectorView[]>;
+}
+
+export type FenceOutcome =
+  | { readonly tag: 'passed'; readonly lsn: Lsn; readonly ends: Offsets; readonly progress: Progress }
+  | { readonly tag: 'in-progress'; readonly lsn: Lsn; readonly progress: Progress }
+  | { readonly tag: 'connector-failed'; readonly lsn: Lsn | null; readonly progress: Progress | null }
+  | {
+      readonly tag: 'no-evidence';
+      readonly reason: string;
+      readonly lsn: Lsn | null;
+      readonly progress: Progress | null;
+    };
+
+export interface FenceOptions {
+  readonly deadlineAtMs: number;
+  readonly signal: AbortSignal;
+  readonly clock?: { now(): number; wait(ms: number, signal: AbortSignal): Promise<void> };
+}
+
+const FIRST_POLL_MS = 25;
+const MAX_POLL_MS = 250;
+/** A FAILED connector is waited for no longer than this: it does not come back by itself. */
+const FAILED_GRACE_MS = 2_000;
+const LAST_LOOK_MS = 3_000;
+const SNAPSHOT_POLL_MS = 500;
+/** A sink that has not moved for so long is behind by what it will not count, or stands still. */
+const STANDS_MS = 750;
+/** What could not be read then may be read later. */
+const STANDS_AGAIN_MS = 5_000;
+
+/**
+ * Waits until the pipeline has carried everything that was committed before the call: the slot confirms the source's
+ * position, no snapshot runs, and the sink's offsets reach the topics' ends as they were then. Passed, or at the
+ * deadline: `in-progress` where something moved (or is paused), `no-evidence` where it did not or could not be seen.
+ */
+export async function passFence(inputs: FenceInputs, options: FenceOptions): Promise<FenceOutcome> {
+  const clock = options.clock ?? realClock;
+  const watch = new Watch(inputs, clock.now());
+  // A look that began in time is let end, for a moment; one that hangs is not waited for.
+  const late = Promise.withResolvers<'no answer'>();
+  const leftAtStartMs = Math.max(0, options.deadlineAtMs - clock.now());
+  const timer = setTimeout(() => late.resolve('no answer'), leftAtStartMs + LAST_LOOK_MS);
+  try {
+    for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(MAX_POLL_MS, pollMs * 1.5)) {
+      const outcome = await Promise.race([watch.look(clock.now()), late.promise]);
+      if (outcome === 'no answer') return watch.giveUp(clock.now(), 'the evidence did not come in time');
+      if (outcome !== undefined) return outcome;
+      const leftMs = options.deadlineAtMs - clock.now();
+      if (leftMs <= 0 || options.signal.aborted) return watch.giveUp(clock.now());
+      await clock.wait(Math.min(pollMs, leftMs), options.signal);
+    }
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** One wait for the fence: what has been seen so far. */
+class Watch {
+  readonly #inputs: FenceInputs;
+  readonly #startedMs: number;
+  #lsn: Lsn | null = null;
+  #ends: Offsets | null = null;
+  #failedSinceMs: number | null = null;
+  #problem: string | null = null;
+  #first: Sample | null = null;
+  #last: Sample | null = null;
+  #moved = false;
+  #paused = false;
+  #snapshot = false;
+  #snapshotAtMs = 0;
+  #stood: { readonly at: bigint; askMs: number } | null = null;
+  #waitingFor: readonly string[] = ['the source'];
+
+  constructor(inputs: FenceInputs, nowMs: number) {
+    this.#inputs = inputs;
+    this.#startedMs = nowMs;
+  }
+
+  /** Looks once. A problem is remembered, not thrown: what is down now may be back before the deadline. */
+  async look(nowMs: number): Promise<FenceOutcome | undefined> {
+    const failing = this.#hasFailed(nowMs);
+    try {
+      this.#lsn ??= await this.#inputs.position();
+      const [failed, sample] = await Promise.all([failing, this.#sample(nowMs)]);
+      if (failed) return { tag: 'connector-failed', lsn: this.#lsn, progress: this.#progress(nowMs, false) };
+      this.#note(sample);
+      this.#problem = null;
+      this.#waitingFor = await this.#obstacles(this.#lsn, sample);
+    } catch (error) {
+      this.#problem = messageOf(error);
+      const failed = await failing;
+      return failed ? { tag: 'connector-failed', lsn: this.#lsn, progress: null } : undefined;
+    }
+    if (this.#waitingFor.length > 0 || this.#ends === null) return undefined;
+    const progress = this.#progress(nowMs, true);
+    if (progress === null) return undefined;
+    return { tag: 'passed', lsn: this.#lsn, ends: this.#ends, progress };
+  }
+
+  giveUp(nowMs: number, problem: string | null = null): FenceOutcome {
+    this.#problem ??= problem;
+    const progress = this.#progress(nowMs, false);
+    const lsn = this.#lsn;
+    if (this.#problem !== null || lsn === null || progress === null) {
+      return { tag: 'no-evidence', reason: this.#problem ?? 'the source was not reached', lsn, progress };
+    }
+    if (this.#moved || this.#paused || progress.snapshotRunning) return { tag: 'in-progress', lsn, progress };
+    const waiting = this.#waitingFor.join(' and ');
+    const reason = `nothing moved for ${Math.round(progress.waitedMs)} ms while waiting for ${waiting}`;
+    return { tag: 'no-evidence', reason, lsn, progress };
+  }
+
+  async #hasFailed(nowMs: number): Promise<boolean> {
+    // Not reaching a worker is for the check of its state to report; here it only means that nothing is known.
+    const connectors = await this.#inputs.connectors().catch(() => []);
+    this.#paused = connectors.some((c) =>
+      [c.state, ...c.tasks].some((s) => s === 'PAUSED' || s === 'STOPPED'),
+    );
+    const failed = connectors.some((c) => [c.state, ...c.tasks].includes('FAILED'));
+    if (!failed) this.#failedSinceMs = null;
+    else this.#failedSinceMs ??= nowMs;
+    return this.#failedSinceMs !== null && nowMs - this.#failedSinceMs >= FAILED_GRACE_MS;
+  }
+
+  async #sample(atMs: number): Promise<Sample> {
+    const [confirmed, ends, done] = await Promise.all([
+      this.#inputs.slotConfirmed(),
+      this.#inputs.endOffsets(),
+      this.#inputs.sinkOffsets(),
+    ]);
+    return { atMs, confirmed, ends, done: begunAt(done, await this.#inputs.firstOffsets()) };
+  }
+
+  #note(sample: Sample): void {
+    const before = this.#first;
+    if (before === null) this.#first = sample;
+    else {
+      const sink = total(sample.done) > total(before.done);
+      const capture =
+        (sample.confirmed ?? 0n) > (before.confirmed ?? 0n) || total(sample.ends) > total(before.ends);
+      // Once the topics hold everything, only the sink is waited for.
+      this.#moved = sink || (this.#ends === null && capture);
+    }
+    this.#last = sample;
+  }
+
+  async #obstacles(lsn: Lsn, sample: Sample): Promise<readonly string[]> {
+    if (this.#ends === null) {
+      const obstacles: string[] = [];
+      if (sample.confirmed !== null && sample.confirmed < lsn) {
+        obstacles.push(`the slot to confirm ${printLsn(lsn)} (it is at ${printLsn(sample.confirmed)})`);
+      } else if (await this.#inSnapshot(sample.atMs)) obstacles.push('a snapshot to complete');
+      if (obstacles.length > 0) return obstacles;
+      // Read after the slot has confirmed: what it confirmed is in the topics by now.
+      this.#ends = await this.#inputs.endOffsets();
+    }
+    let behind = distance(this.#ends, sample.done);
+    if (behind > 0n && this.#stands(sample)) {
+      this.#ends = (await this.#inputs.dataEnds?.(this.#ends, sample.done)) ?? this.#ends;
+      behind = distance(this.#ends, sample.done);
+    }
+    return behind > 0n ? [`the sink to apply ${behind} more events`] : [];
+  }
+
+  /** True now and then where the sink stands still for a while: its last records may carry no data. */
+  #stands({ atMs, done }: Sample): boolean {
+    const at = total(done);
+    if (this.#stood?.at !== at) this.#stood = { at, askMs: atMs + STANDS_MS };
+    if (atMs < this.#stood.askMs) return false;
+    this.#stood.askMs = atMs + STANDS_AGAIN_MS;
+    return true;
+  }
+
+  /** Asked only once the slot is there, and not at every look: the answer may cost the worker a read of a topic. */
+  async #inSnapshot(nowMs: number): Promise<boolean> {
+    if (this.#snapshot && nowMs - this.#snapshotAtMs < SNAPSHOT_POLL_MS) return true;
+    this.#snapshotAtMs = nowMs;
+    this.#snapshot = await this.#inputs.snapshotRunning();
+    return this.#snapshot;
+  }
+
+  #progress(nowMs: number, fencePassed: boolean): Progress | null {
+    const [first, last, lsn] = [this.#first, this.#last, this.#lsn];
+    if (first === null || last === null || lsn === null) return null;
+    const applied = Number(total(last.done) - total(first.done));
+    const seconds = (last.atMs - first.atMs) / 1000;
+    const wal = last.confirmed === null || last.confirmed >= lsn ? 0n : lsn - last.confirmed;
+    return {
+      fencePassed,
+      eventsBehind: fencePassed ? 0 : Number(distance(last.ends, last.done)),
+      eventsBehindAtStart: Number(distance(first.ends, first.done)),
+      walBehindBytes: Number(wal),
+      rateEventsPerSecond: seconds > 0 && applied > 0 ? applied / seconds : 0,
+      waitedMs: nowMs - this.#startedMs,
+      snapshotRunning: this.#snapshot,
+      waitingFor: fencePassed ? [] : [...this.#waitingFor],
+    };
+  }
+}
+
+interface Sample {
+  readonly atMs: number;
+  readonly confirmed: Lsn | null;
+  readonly ends: Offsets;
+  readonly done: Offsets;
+}
+
+/** The sink's offsets; a partition not begun stands at the first offset that there is to read. */
+function begunAt(done: Offsets, firsts: Offsets): Offsets {
+  const all = new Map(done);
+  for (const [partition, first] of firsts) {
+    const own = all.get(partition);
+    if (own === undefined || own < first) all.set(partition, first);
+  }
+  return all;
+}
+
+/** Records between what is done and the ends. */
+export function distance(ends: Offsets, done: Offsets): bigint {
+  let behind = 0n;
+  for (const [partition, end] of ends) {
+    const at = done.get(partition) ?? 0n;
+    if (end > at) behind += end - at;
+  }
+  return behind;
+}
+
+function total(offsets: Offsets): bigint {
+  let sum = 0n;
+  for (const offset of offsets.values()) sum += offset;
+  return sum;
+}
+
+const realClock = {
+  now: () => performance.now(),
+  wait: (ms: number, signal: AbortSignal) =>
+    new Promise<void>((resolve) => {
+      const timer = setTimeout(done, ms);
+      signal.addEventListener('abort', done, { once: true });
+      function done(): void {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', done);
+        resolve();
+      }
+    }),
+};

@@ -1,0 +1,211 @@
+import { createReadStream } from 'node:fs';
+import { z } from 'zod';
+import { LabError } from '../../../pipeline/contract/errors.ts';
+
+/**
+ * The ledger: what a workload committed, as the client saw it. NDJSON, one entry a line, appended.
+ *
+ * - `start` when a workload opens the file.
+ * - `intent` is on disk (fdatasync) before COMMIT is sent. A transaction without an intent was never committed.
+ * - `outcome` follows the COMMIT: `ok`, `fail` (rolled back), or `unknown` where the connection broke in between.
+ *   An unknown is settled by `pg_xact_status(xid)`: a second outcome, with `settled`.
+ */
+export type LedgerEntry = z.infer<typeof ledgerEntry>;
+export type LedgerStart = z.infer<typeof start>;
+export type LedgerIntent = z.infer<typeof intent>;
+export type LedgerOutcome = z.infer<typeof outcome>;
+export type LedgerWrite = z.infer<typeof write>;
+
+const write = z.object({
+  /** `SCHEMA.TABLE`. */
+  table: z.string(),
+  /** Primary key, by column. */
+  key: z.record(z.string(), z.string()),
+  op: z.enum(['c', 'u', 'd']),
+  /** The row's version after the write; of a delete the version that was deleted. */
+  version: z.int().positive(),
+});
+
+const start = z.object({
+  t: z.literal('start'),
+  kind: z.string(),
+  seed: z.int(),
+  /** How often a workload of this kind and seed opened the file before. */
+  incarnation: z.int().nonnegative(),
+  at: z.iso.datetime(),
+});
+
+const intent = z.object({
+  t: z.literal('intent'),
+  /** Unique in the ledger; the workload uses the xid, so that two of them may write one file. */
+  tx: z.int().nonnegative(),
+  /** `pg_current_xact_id()`: 64 bits, with the epoch. */
+  xid: z.string().regex(/^\d+$/),
+  at: z.iso.datetime(),
+  writes: z.array(write),
+});
+
+const outcome = z.object({
+  t: z.literal('outcome'),
+  tx: z.int().nonnegative(),
+  result: z.enum(['ok', 'fail', 'unknown']),
+  /** True where `pg_xact_status` said so, after an `unknown` or after the workload was killed. */
+  settled: z.boolean().optional(),
+  at: z.iso.datetime(),
+});
+
+const ledgerEntry = z.discriminatedUnion('t', [start, intent, outcome]);
+
+/** An intent with the last that is known of its outcome. */
+export interface LedgerTransaction {
+  readonly tx: number;
+  readonly xid: string;
+  readonly writes: readonly LedgerWrite[];
+  /** `unknown`: no outcome was written, or the connection broke and nobody settled it. */
+  readonly result: 'ok' | 'fail' | 'unknown';
+  readonly settled: boolean;
+  /** ISO 8601, time of the intent. */
+  readonly at: string;
+}
+
+/** No line is longer: 16 MiB, some 150,000 writes in one transaction. */
+const MAX_LINE_BYTES = 16 * 1024 * 1024;
+
+/** A line as it stands in the file, with its line feed. */
+export function formatLedgerEntry(entry: LedgerEntry): string {
+  return `${JSON.stringify(entry)}\n`;
+}
+
+/**
+ * One line, without its line feed.
+ * @returns null for a line that is no JSON: torn by a kill.
+ * @throws LabError CDC-4101 for JSON that is no ledger entry.
+ */
+export function parseLedgerLine(line: string, lineNumber: number): LedgerEntry | null {
+  let json: unknown;
+  try {
+    json = JSON.parse(line);
+  } catch {
+    return null;
+  }
+  const parsed = ledgerEntry.safeParse(json);
+  if (parsed.success) return parsed.data;
+  throw damaged(lineNumber, 'is no ledger entry', parsed.error);
+}
+
+/** How far a ledger has been read. */
+export interface LedgerCursor {
+  /** Bytes of whole lines. */
+  byteOffset: number;
+  lineNumber: number;
+  /** The line before was torn: number of that line. */
+  torn: number | null;
+}
+
+export const startOfLedger = (): LedgerCursor => ({ byteOffset: 0, lineNumber: 0, torn: null });
+
+/**
+ * The entries in the order of the file, in bounded memory. A torn line is legal where a kill can have left it: last,
+ * or before a `start`. It is left out: an intent that is torn was never synced, so its COMMIT was never sent; an
+ * outcome that is torn leaves its intent unknown.
+ * @param part Where to go on, moved along with every line; and the byte to stop before: a line that is not whole there
+ * is left for later. Without it, all of the file.
+ * @throws LabError CDC-4101 for a torn line elsewhere, for a line that is no entry, for one longer than 16 MiB.
+ */
+export async function* readLedgerEntries(
+  path: string,
+  part?: { readonly cursor: LedgerCursor; readonly endOffset: number },
+): AsyncGenerator<LedgerEntry, void, void> {
+  const cursor = part?.cursor ?? startOfLedger();
+  for await (const { text, bytes, whole } of lines(path, cursor.byteOffset, part?.endOffset)) {
+    if (!whole && part !== undefined) return;
+    const entry = parseLedgerLine(text, cursor.lineNumber + 1);
+    if (cursor.torn !== null && entry?.t !== 'start')
+      throw damaged(cursor.torn, 'is torn, and more follows it');
+    cursor.lineNumber += 1;
+    cursor.byteOffset += bytes + 1;
+    cursor.torn = entry === null ? cursor.lineNumber : null;
+    if (entry !== null) yield entry;
+  }
+}
+
+/**
+ * Each transaction once, as soon as its outcome is certain; those that stay unknown come last. Memory holds only
+ * the transactions that are still open.
+ * @throws LabError CDC-4101 as {@link readLedgerEntries}; CDC-4102 for an outcome without its intent.
+ */
+export async function* readLedgerTransactions(path: string): AsyncGenerator<LedgerTransaction, void, void> {
+  const open = new Map<number, LedgerIntent>();
+  for await (const entry of readLedgerEntries(path)) {
+    if (entry.t === 'intent') {
+      open.set(entry.tx, entry);
+    } else if (entry.t === 'outcome') {
+      const opened = open.get(entry.tx);
+      // A workload that starts beside another may settle what the other settles, or finishes, itself.
+      if (opened === undefined && entry.settled === true) continue;
+      if (opened === undefined) {
+        throw new LabError(
+          'CDC-4102',
+          `The ledger has an outcome without an intent: transaction ${entry.tx}.`,
+          {
+            remedy: 'The file is not whole: restore it, or verify without a ledger.',
+          },
+        );
+      }
+      if (entry.result === 'unknown') continue;
+      open.delete(entry.tx);
+      yield transaction(opened, entry.result, entry.settled === true);
+    }
+  }
+  for (const opened of open.values()) yield transaction(opened, 'unknown', false);
+}
+
+function transaction(
+  { tx, xid, writes, at }: LedgerIntent,
+  result: LedgerTransaction['result'],
+  settled: boolean,
+): LedgerTransaction {
+  return { tx, xid, writes, result, settled, at };
+}
+
+interface Line {
+  readonly text: string;
+  /** Without its line feed. */
+  readonly bytes: number;
+  /** False for what follows the last line feed. */
+  readonly whole: boolean;
+}
+
+/** Lines of a file between two bytes; never holds more than one line and one chunk. */
+async function* lines(path: string, start: number, endOffset?: number): AsyncGenerator<Line, void, void> {
+  if (endOffset !== undefined && endOffset <= start) return;
+  const range = endOffset === undefined ? { start } : { start, end: endOffset - 1 };
+  let parts: Buffer[] = [];
+  let bytes = 0;
+  let lineNumber = 1;
+  for await (const data of createReadStream(path, { highWaterMark: 256 * 1024, ...range })) {
+    const chunk: Buffer = data;
+    let from = 0;
+    for (let to = chunk.indexOf(10); to !== -1; to = chunk.indexOf(10, from)) {
+      bytes += to - from;
+      const last = chunk.subarray(from, to);
+      const line = parts.length === 0 ? last : Buffer.concat([...parts, last]);
+      yield { text: line.toString('utf8'), bytes, whole: true };
+      parts = [];
+      bytes = 0;
+      lineNumber += 1;
+      from = to + 1;
+    }
+    if (from < chunk.length) parts.push(chunk.subarray(from));
+    bytes += chunk.length - from;
+    if (bytes > MAX_LINE_BYTES) throw damaged(lineNumber, `is longer than ${MAX_LINE_BYTES} bytes`);
+  }
+  if (bytes > 0) yield { text: Buffer.concat(parts).toString('utf8'), bytes, whole: false };
+}
+
+function damaged(lineNumber: number, what: string, cause?: unknown): LabError {
+  return new LabError('CDC-4101', `Line ${lineNumber} of the ledger ${what}.`, {
+    remedy: 'The file is damaged or is no ledger: restore it, or verify without a ledger.',
+    cause,
+  });
+}

@@ -1,0 +1,59 @@
+import { LabError } from '../../../pipeline/contract/errors.ts';
+import type { VerifierConfig } from '../../config.ts';
+import { ident } from '../../connection/postgres.ts';
+import { type Column, relationOf, type Table } from '../source/catalogue.ts';
+
+/** How a copy differs from its table by intention. */
+export interface CopyShape {
+  /** The source's column to the copy's, where these have other names. */
+  readonly columns: Readonly<Record<string, string>>;
+  /** Column by which the copy marks a row as deleted instead of deleting it; ignored where a copy lacks it. */
+  readonly softDelete: string | null;
+}
+
+/** As the configuration says of the table with that id at the source. */
+export function shapeOf({ columnMap, softDelete }: VerifierConfig, id: string): CopyShape {
+  return { columns: columnMap[id] ?? {}, softDelete };
+}
+
+/**
+ * The copy as the comparison is to see it: columns under the source's names, without rows that are marked as deleted.
+ * @throws LabError CDC-4064 where a column that is mapped is not there.
+ */
+export function reshaped(copy: Table, { columns, softDelete }: CopyShape): Table {
+  const mark = softDelete === null ? undefined : copy.columns.find(({ name }) => name === softDelete);
+  const renamed = new Map(Object.entries(columns).map(([ours, theirs]) => [theirs, ours]));
+  if (mark === undefined && renamed.size === 0) return copy;
+  const known = new Set(copy.columns.map(({ name }) => name));
+  for (const name of renamed.keys()) {
+    if (known.has(name)) continue;
+    throw new LabError('CDC-4064', `The copy ${copy.id} has no column ${name}.`, {
+      remedy: 'Correct --map: it names the column of the source first, then that of the sink.',
+    });
+  }
+  // What the source's name meant in the copy before is hidden by the mapping.
+  const taken = new Set(renamed.values());
+  const shown = copy.columns.filter(
+    ({ name }) => name !== mark?.name && (renamed.has(name) || !taken.has(name)),
+  );
+  const select = shown.map(({ name }) => `${ident(name)} AS ${ident(renamed.get(name) ?? name)}`);
+  const where = mark === undefined ? '' : ` WHERE ${alive(mark)}`;
+  const all = shown.map((column) => ({ ...column, name: renamed.get(column.name) ?? column.name }));
+  return {
+    ...copy,
+    columns: all,
+    key: all.filter(({ keyRank }) => keyRank > 0).sort((a, b) => a.keyRank - b.keyRank),
+    view: `(SELECT xmin, ${select.join(', ')} FROM ${relationOf(copy)}${where})`,
+  };
+}
+
+/** A flag (Debezium's `__deleted` is one in text), or the time of the deletion. */
+function alive({ name, type }: Column): string {
+  if (type === 'bool') return `${ident(name)} IS NOT TRUE`;
+  if (['text', 'varchar', 'bpchar'].includes(type)) {
+    return `coalesce(lower(btrim(${ident(name)}::text)), '') NOT IN ('true', 't', '1', 'y', 'yes')`;
+  }
+  return ['int2', 'int4', 'int8'].includes(type)
+    ? `coalesce(${ident(name)}, 0) = 0`
+    : `${ident(name)} IS NULL`;
+}

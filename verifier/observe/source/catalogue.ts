@@ -1,0 +1,141 @@
+import { type Database, ident, type Row } from '../../connection/postgres.ts';
+
+/** What the catalogue says of a column. */
+export interface Column {
+  readonly name: string;
+  /** Base type's name, domains resolved: `int4`, `timestamptz`, `_text`, `mood`. */
+  readonly type: string;
+  /** `b` base, `e` enum, …: `pg_type.typtype`. */
+  readonly kind: string;
+  /** Type as a cast would name it, schema-qualified where it must be. */
+  readonly cast: string;
+  readonly notNull: boolean;
+  readonly hasDefault: boolean;
+  /** 1-based rank in the primary key; 0 where it is no part of it. */
+  readonly keyRank: number;
+  /** Whether its server can hash a `bytea`, as PostgreSQL does since 18. */
+  readonly hashesBytes: boolean;
+}
+
+export interface Table {
+  readonly schema: string;
+  readonly name: string;
+  /** `schema.table`. */
+  readonly id: string;
+  readonly columns: readonly Column[];
+  /** Primary key's columns in order; empty where there is none. */
+  readonly key: readonly Column[];
+  /** Planner's estimate of rows, -1 where it has none. */
+  readonly estimatedRows: number;
+  readonly canSelect: boolean;
+  /** Others inherit from it, and are compared by themselves, as they are published: only its own rows count. */
+  readonly only: boolean;
+  /** Generated columns, which the stream leaves out unless told otherwise (PostgreSQL 18). They are not compared. */
+  readonly generated: readonly string[];
+  /** A subquery to be read in its place, where its rows or columns stand for others (`copy-shape.ts`). */
+  readonly view?: string;
+}
+
+export interface ForeignKey {
+  readonly name: string;
+  readonly table: string;
+  readonly columns: readonly string[];
+  readonly referenced: string;
+  readonly referencedColumns: readonly string[];
+}
+
+const TABLES_SQL = `
+  SELECT n.nspname AS schema, c.relname AS name, c.reltuples::bigint::text AS rows,
+         has_table_privilege(c.oid, 'SELECT')::text AS can_select,
+         (c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid))::text AS has_heirs
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+    AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
+  ORDER BY 1, 2`;
+
+const COLUMNS_SQL = `
+  SELECT n.nspname AS schema, c.relname AS table, a.attname AS name, a.attnotnull::text AS not_null,
+         coalesce(base.typname, t.typname) AS type, coalesce(base.typtype, t.typtype)::text AS kind,
+         format_type(coalesce(base.oid, t.oid), CASE WHEN base.oid IS NULL THEN a.atttypmod END) AS cast,
+         a.atthasdef::text AS has_default, (a.attgenerated <> '')::text AS is_generated,
+         -- Without what the index only includes; a slice is counted from 1.
+         coalesce(array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum), 0)::text AS key_rank,
+         (to_regproc('pg_catalog.hashbyteaextended') IS NOT NULL)::text AS hashes_bytes
+  FROM pg_attribute a
+  JOIN pg_class c ON c.oid = a.attrelid
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN LATERAL (
+    WITH RECURSIVE up AS (
+      SELECT t.typbasetype AS oid, 1 AS depth WHERE t.typtype = 'd'
+      UNION ALL SELECT d.typbasetype, depth + 1 FROM up JOIN pg_type d ON d.oid = up.oid WHERE d.typtype = 'd'
+    ) SELECT b.oid, b.typname, b.typtype FROM up JOIN pg_type b ON b.oid = up.oid ORDER BY depth DESC LIMIT 1
+  ) base ON true
+  LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
+  WHERE a.attnum > 0 AND NOT a.attisdropped
+    AND c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND n.nspname !~ '^pg_(toast|temp)'
+  ORDER BY 1, 2, a.attnum`;
+
+const FOREIGN_KEYS_SQL = `
+  SELECT k.conname AS name, n.nspname || '.' || c.relname AS table, fn.nspname || '.' || f.relname AS referenced,
+    (SELECT json_agg(a.attname ORDER BY o) FROM unnest(k.conkey) WITH ORDINALITY AS u(num, o)
+       JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num)::text AS columns,
+    (SELECT json_agg(a.attname ORDER BY o) FROM unnest(k.confkey) WITH ORDINALITY AS u(num, o)
+       JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num)::text AS referenced_columns
+  FROM pg_constraint k
+  JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_class f ON f.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
+  WHERE k.contype = 'f' AND k.conparentid = 0
+  ORDER BY 2, 1`;
+
+/** What stands behind FROM to read the table; it takes an alias. */
+export function relationOf({ view, only, schema, name }: Table): string {
+  return view ?? `${only ? 'ONLY ' : ''}${ident(schema)}.${ident(name)}`;
+}
+
+/** Every ordinary and partitioned table of the database, by `schema.table`; partitions count as their root. */
+export async function readCatalogue(database: Database): Promise<ReadonlyMap<string, Table>> {
+  const columns = Map.groupBy(await database.query(COLUMNS_SQL), (row) => `${row.schema}.${row.table}`);
+  const tables = new Map<string, Table>();
+  for (const row of await database.query(TABLES_SQL)) {
+    const id = `${row.schema}.${row.name}`;
+    const all = columns.get(id) ?? [];
+    const own = all.filter((column) => column.is_generated === 'false').map(columnOf);
+    tables.set(id, {
+      schema: row.schema ?? '',
+      name: row.name ?? '',
+      id,
+      columns: own,
+      key: own.filter((column) => column.keyRank > 0).sort((a, b) => a.keyRank - b.keyRank),
+      estimatedRows: Number(row.rows),
+      canSelect: row.can_select === 'true',
+      only: row.has_heirs === 'true',
+      generated: all.flatMap((column) => (column.is_generated === 'true' ? [column.name ?? ''] : [])),
+    });
+  }
+  return tables;
+}
+
+export async function readForeignKeys(database: Database): Promise<readonly ForeignKey[]> {
+  return (await database.query(FOREIGN_KEYS_SQL)).map((row) => ({
+    name: row.name ?? '',
+    table: row.table ?? '',
+    referenced: row.referenced ?? '',
+    columns: JSON.parse(row.columns ?? '[]') as string[],
+    referencedColumns: JSON.parse(row.referenced_columns ?? '[]') as string[],
+  }));
+}
+
+function columnOf(row: Row): Column {
+  return {
+    name: row.name ?? '',
+    type: row.type ?? '',
+    kind: row.kind ?? 'b',
+    cast: row.cast ?? 'text',
+    notNull: row.not_null === 'true',
+    hasDefault: row.has_default === 'true',
+    keyRank: Number(row.key_rank),
+    hashesBytes: row.hashes_bytes === 'true',
+  };
+}

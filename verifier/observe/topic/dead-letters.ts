@@ -1,0 +1,69 @@
+import { hash } from 'node:crypto';
+import type { CheckContext } from '../../check.ts';
+import { deadLetterTopic } from '../connect.ts';
+import type { TopicRecord } from './history.ts';
+import type { KafkaView } from './kafka.ts';
+import { type RawRecord, readRecords } from './topic-reader.ts';
+
+/** Headers that Kafka Connect puts on a dead letter, where `errors.deadletterqueue.context.headers.enable` is true. */
+const ORIGIN = {
+  topic: '__connect.errors.topic',
+  partition: '__connect.errors.partition',
+  offset: '__connect.errors.offset',
+} as const;
+/** Letters read at most: the newest. */
+const MAX_LETTERS = 200_000n;
+
+/** Which records of the topics were set aside. */
+export interface DeadLetters {
+  has(record: TopicRecord): boolean;
+}
+export const NO_LETTERS: DeadLetters = { has: () => false };
+
+/** Topics of dead letters: configured, and those that the sink connectors' own configuration names. */
+export async function deadLetterTopics({ config }: Pick<CheckContext, 'config'>): Promise<readonly string[]> {
+  const topics = new Set(config.deadLetterTopics);
+  for (const connector of config.connectors.filter(({ type }) => type === 'sink')) {
+    const topic = await deadLetterTopic(connector);
+    if (topic !== undefined && topic !== '') topics.add(topic);
+  }
+  return [...topics];
+}
+
+/**
+ * Reads the dead letters. A letter tells its origin by topic, partition and offset; one without that is known again by
+ * its key and value. @throws where they cannot be read.
+ */
+export async function readDeadLetters(
+  context: Pick<CheckContext, 'config' | 'signal'>,
+  kafka: KafkaView,
+): Promise<DeadLetters> {
+  const { firsts, ends } = await kafka.offsets(await deadLetterTopics(context));
+  const from = new Map<string, bigint>();
+  for (const [name, end] of ends) {
+    const first = firsts.get(name) ?? 0n;
+    from.set(name, end - first > MAX_LETTERS ? end - MAX_LETTERS : first);
+  }
+  const known = new Set<string>();
+  const onRecord = (record: RawRecord): void => {
+    const [topic, partition, offset] = [ORIGIN.topic, ORIGIN.partition, ORIGIN.offset].map(record.header);
+    const told = topic != null && partition != null && offset != null;
+    known.add(told ? `${topic}/${partition}@${offset}` : contentOf(record));
+  };
+  const problem = await readRecords(kafka, from, ends, onRecord, context.signal);
+  if (problem !== '') throw new Error(`the dead letters: ${problem}`);
+  return {
+    has: ({ topic, partition, offset, content }) =>
+      known.has(`${topic}/${partition}@${offset}`) || known.has(content),
+  };
+}
+
+/** Key and value of a record, as one short text. */
+export function contentOf({ key, value }: Pick<RawRecord, 'key' | 'value'>): string {
+  const lengths = `${key?.length ?? -1} ${value?.length ?? -1} `;
+  return hash(
+    'sha256',
+    Buffer.concat([Buffer.from(lengths), key ?? Buffer.of(), value ?? Buffer.of()]),
+    'base64',
+  );
+}

@@ -1,0 +1,167 @@
+import { UNAVAILABLE_VALUE } from '../../../pipeline/contract/envelope.ts';
+import type { Column } from '../source/catalogue.ts';
+
+/** A JSON value whose numbers are kept as the text that stood there: no digit is lost. */
+type Json = string | boolean | null | Json[] | { readonly [key: string]: Json };
+
+/** Debezium's change event, as far as an oracle needs it. */
+export interface Event {
+  readonly op: string;
+  readonly after: Readonly<Record<string, Json>> | null;
+  /** Scale of a decimal, by column, where the event carries a schema. */
+  readonly scales: ReadonlyMap<string, number>;
+  /** Semantic type names by column, as `io.debezium.time.MicroTimestamp`. */
+  readonly semantics: ReadonlyMap<string, string>;
+}
+
+/** Reads an event's value, with or without its schema. Undefined where it is none. */
+export function readEvent(value: Buffer): Event | undefined {
+  const json = parseLossless(value.toString('utf8'));
+  if (!isObject(json)) return undefined;
+  const body = isObject(json.payload ?? null) && 'schema' in json ? json.payload : json;
+  if (!isObject(body ?? null) || typeof (body as { op?: Json }).op !== 'string') return undefined;
+  const { op, after } = body as { op: string; after?: Json };
+  const { scales, semantics } = readSchema(json.schema);
+  return { op, after: isObject(after ?? null) ? (after as Event['after']) : null, scales, semantics };
+}
+
+/** Reads a record's key: its fields by name, with or without a schema. Undefined where it is none. */
+export function readKey(key: Buffer): Readonly<Record<string, Json>> | undefined {
+  const text = key.toString('utf8');
+  const json = parsePlain(text) ?? parseLossless(text);
+  if (!isObject(json)) return undefined;
+  const body = 'schema' in json && 'payload' in json ? json.payload : json;
+  return isObject(body ?? null) ? (body as Record<string, Json>) : undefined;
+}
+
+/** Keys are read by the million, and parsing with a reviver takes many times as long: only for numbers that need it. */
+function parsePlain(text: string): Json | undefined {
+  let json: { readonly payload?: unknown };
+  try {
+    json = JSON.parse(text) as { readonly payload?: unknown };
+  } catch {
+    return undefined;
+  }
+  const body = (json?.payload ?? json) as Record<string, unknown> | null;
+  if (typeof body !== 'object' || body === null) return undefined;
+  for (const [name, value] of Object.entries(body)) {
+    if (typeof value !== 'number') continue;
+    if (!Number.isSafeInteger(value)) return undefined;
+    body[name] = String(value);
+  }
+  return json as Json;
+}
+
+function parseLossless(text: string): Json | undefined {
+  const keepNumbers = (_: string, value: unknown, context?: { source?: string }): unknown =>
+    typeof value === 'number' ? (context?.source ?? String(value)) : value;
+  try {
+    return JSON.parse(text, keepNumbers) as Json;
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(json: Json | undefined): json is { readonly [key: string]: Json } {
+  return typeof json === 'object' && json !== null && !Array.isArray(json);
+}
+
+function readSchema(schema: Json | undefined): Pick<Event, 'scales' | 'semantics'> {
+  const scales = new Map<string, number>();
+  const semantics = new Map<string, string>();
+  const fields = isObject(schema) && Array.isArray(schema.fields) ? schema.fields : [];
+  const after = fields.find((field) => isObject(field) && field.field === 'after');
+  const columns = isObject(after) && Array.isArray(after.fields) ? after.fields : [];
+  for (const column of columns) {
+    if (!isObject(column) || typeof column.field !== 'string') continue;
+    if (typeof column.name === 'string') semantics.set(column.field, column.name);
+    const scale = isObject(column.parameters) ? column.parameters.scale : undefined;
+    if (typeof scale === 'string') scales.set(column.field, Number(scale));
+  }
+  return { scales, semantics };
+}
+
+/**
+ * A value of an event as PostgreSQL prints it (ISO dates, UTC), for comparing with a row.
+ * @returns undefined where this reader does not know how: such a column is then not compared.
+ */
+export function asPostgresText(
+  value: Json | undefined,
+  column: Column,
+  event?: Event,
+): string | null | undefined {
+  if (value === null) return null;
+  if (value === undefined || value === UNAVAILABLE_VALUE) return undefined;
+  if (typeof value === 'boolean') return column.type === 'bool' ? String(value) : undefined;
+  if (typeof value === 'object') return undefined;
+  switch (column.type) {
+    case 'numeric':
+      return decimalText(value, event?.scales.get(column.name) ?? declaredScale(column.cast));
+    case 'timestamptz': {
+      const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?Z$/.exec(value);
+      return match === null ? undefined : `${match[1]} ${match[2]}${fraction(match[3] ?? '')}+00`;
+    }
+    case 'timestamp':
+      return timestampText(value, event?.semantics.get(column.name), column.cast);
+    case 'date':
+      return /^-?\d+$/.test(value) ? dateText(Number(value)) : undefined;
+    case 'bytea':
+      return `\\x${Buffer.from(value, 'base64').toString('hex')}`;
+    case 'int2':
+    case 'int4':
+    case 'int8':
+    case 'oid':
+    case 'text':
+    case 'varchar':
+    case 'uuid':
+    case 'json':
+    case 'jsonb':
+      return value;
+    case 'bpchar':
+      return value.trimEnd();
+    default:
+      return column.kind === 'e' ? value : undefined;
+  }
+}
+
+/** Connect's Decimal: base64 of a big-endian two's complement. A text with digits only is `string` or `double`. */
+function decimalText(value: string, scale: number | undefined): string | undefined {
+  if (/^-?\d+\.\d+$/.test(value)) return value;
+  if (scale === undefined || !/^[A-Za-z0-9+/]+=*$/.test(value)) return undefined;
+  const bytes = Buffer.from(value, 'base64');
+  if (bytes.length === 0) return undefined;
+  const unscaled = BigInt.asIntN(bytes.length * 8, BigInt(`0x${bytes.toString('hex')}`));
+  const digits = (unscaled < 0n ? -unscaled : unscaled).toString().padStart(scale + 1, '0');
+  const whole = digits.slice(0, digits.length - scale);
+  const text = scale === 0 ? whole : `${whole}.${digits.slice(digits.length - scale)}`;
+  return unscaled < 0n ? `-${text}` : text;
+}
+
+function declaredScale(cast: string): number | undefined {
+  const match = /\(\d+,(\d+)\)$/.exec(cast);
+  return match === null ? undefined : Number(match[1]);
+}
+
+function timestampText(value: string, semantic: string | undefined, cast: string): string | undefined {
+  if (!/^-?\d+$/.test(value)) return undefined;
+  const millis = semantic === undefined ? /\([0-3]\)/.test(cast) : semantic.endsWith('.Timestamp');
+  const micros = BigInt(value) * (millis ? 1000n : 1n);
+  const day = micros >= 0n ? micros / 86_400_000_000n : -((-micros + 86_399_999_999n) / 86_400_000_000n);
+  const rest = micros - day * 86_400_000_000n;
+  const date = dateText(Number(day));
+  if (date === undefined) return undefined;
+  const time = new Date(Number(rest / 1000n)).toISOString().slice(11, 19);
+  return `${date} ${time}${fraction((rest % 1_000_000n).toString().padStart(6, '0'))}`;
+}
+
+function dateText(days: number): string | undefined {
+  const date = new Date(days * 86_400_000);
+  const year = Number.isNaN(date.getTime()) ? 0 : date.getUTCFullYear();
+  return year >= 1 && year <= 9999 ? date.toISOString().slice(0, 10) : undefined;
+}
+
+/** PostgreSQL prints a fraction without trailing zeros. */
+function fraction(digits: string): string {
+  const significant = digits.slice(0, 6).replace(/0+$/, '');
+  return significant === '' ? '' : `.${significant}`;
+}

@@ -1,0 +1,124 @@
+import type { TablePair } from '../../compare/pairing.ts';
+import type { Offsets } from '../fence.ts';
+import { contentOf } from './dead-letters.ts';
+import { asPostgresText, type Event, readEvent, readKey } from './envelope.ts';
+import type { KafkaView } from './kafka.ts';
+import { partsOf, type RawRecord, readRecords } from './topic-reader.ts';
+
+/** One record of a topic that concerns a key. */
+export interface TopicRecord {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  /** Null for a tombstone. */
+  readonly event: Event | null;
+  /** {@link POSITION_HEADER}; null where the record has none. */
+  readonly position: string | null;
+  /** Hash of key and value. */
+  readonly content: string;
+}
+
+export interface TopicHistory {
+  /** By key text as the comparison gives it: the last records of each key, oldest first. */
+  readonly records: ReadonlyMap<string, readonly TopicRecord[]>;
+  /** TRUNCATEs of the table: they have no key. */
+  readonly truncates: readonly TopicRecord[];
+  /** Columns of the source that some event of the topic carries, of whatever key. */
+  readonly columns: ReadonlySet<string>;
+  /** True where all of the topic was read, from its very first record. */
+  readonly complete: boolean;
+  /** Why not; empty where it was. */
+  readonly reason: string;
+}
+
+/** Records kept of one key: the last ones. */
+const RECORDS_PER_KEY = 32;
+/** What is sought in one topic. */
+export interface Sought {
+  readonly pair: TablePair;
+  readonly keyTexts: ReadonlySet<string>;
+}
+
+/**
+ * Reads the topics of all these tables at once, from their beginning to the given ends, and keeps what concerns the
+ * wanted keys. Never throws for what Kafka cannot give: then a history is not complete.
+ */
+export async function readHistories(
+  kafka: KafkaView,
+  sought: ReadonlyMap<string, Sought>,
+  bounds: { readonly firsts: Offsets; readonly ends: Offsets },
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, TopicHistory>> {
+  const histories = new Map([...sought].map(([topic, own]) => [topic, new History(own)]));
+  const ends = new Map([...bounds.ends].filter(([name]) => sought.has(partsOf(name).topic)));
+  const onRecord = (record: RawRecord): void => histories.get(record.topic)?.add(record);
+  const problem = await readRecords(kafka, bounds.firsts, ends, onRecord, signal);
+  const cut = new Set<string>();
+  for (const name of ends.keys()) if ((bounds.firsts.get(name) ?? 0n) > 0n) cut.add(partsOf(name).topic);
+  return new Map(
+    [...histories].map(([topic, { records, columns, truncates }]) => {
+      const reason = problem === '' && cut.has(topic) ? 'older records are gone from the topic' : problem;
+      return [topic, { records, columns, truncates, complete: reason === '', reason }];
+    }),
+  );
+}
+
+class History {
+  readonly records = new Map<string, TopicRecord[]>();
+  readonly columns = new Set<string>();
+  readonly truncates: TopicRecord[] = [];
+  readonly #pair: TablePair;
+  /** Key texts without PostgreSQL's spacing, to the text that was asked for. */
+  readonly #wanted: Map<string, string>;
+  readonly #unseen: Set<string>;
+
+  constructor({ pair, keyTexts }: Sought) {
+    this.#pair = pair;
+    this.#unseen = new Set(pair.columns.map((column) => column.source.name));
+    this.#wanted = new Map([...keyTexts].map((text) => [normalised(text), text]));
+  }
+
+  /** Values are parsed only for wanted keys: a topic may hold millions of others. */
+  add(record: RawRecord): void {
+    this.#seeColumns(record.value);
+    const text = record.key === null ? undefined : this.#keyText(record.key);
+    const wanted = text === undefined ? undefined : this.#wanted.get(text);
+    if (wanted === undefined && text !== undefined) return;
+    const event = record.value === null ? null : readEvent(record.value);
+    if (event === undefined) return;
+    const { topic, partition, offset, position } = record;
+    const seen = { topic, partition, offset, event, position, content: contentOf(record) };
+    if (event?.op === 't') this.truncates.push(seen);
+    if (wanted === undefined) return;
+    const list = this.records.get(wanted) ?? [];
+    list.push(seen);
+    if (list.length > RECORDS_PER_KEY) list.shift();
+    this.records.set(wanted, list);
+  }
+
+  /** Whether a column that the sink lacks was ever published: sought as text first, parsed where it may be there. */
+  #seeColumns(value: Buffer | null): void {
+    const unseen = [...this.#unseen].filter((name) => value?.includes(JSON.stringify(name)) === true);
+    if (value === null || unseen.length === 0) return;
+    const after = readEvent(value)?.after ?? {};
+    for (const name of unseen.filter((column) => column in after)) {
+      this.columns.add(name);
+      this.#unseen.delete(name);
+    }
+  }
+
+  #keyText(key: Buffer): string | undefined {
+    const fields = readKey(key);
+    if (fields === undefined) return undefined;
+    const texts = this.#pair.key.map((column) => asPostgresText(fields[column.source.name], column.source));
+    return texts.includes(undefined) ? undefined : JSON.stringify(texts);
+  }
+}
+
+function normalised(keyText: string): string {
+  try {
+    return JSON.stringify(JSON.parse(keyText));
+  } catch {
+    return keyText;
+  }
+}

@@ -1,0 +1,119 @@
+import type { Admin, Kafka } from 'kafkajs';
+import { type KafkaConnection, kafkaOptions, kafkaRefused } from '../../connection/kafka.ts';
+import type { Offsets } from '../fence.ts';
+
+/** A topic's first and next offset per partition. */
+export interface TopicOffsets {
+  readonly firsts: Offsets;
+  readonly ends: Offsets;
+}
+
+/** The verifier's own view of Kafka, through another client library than the pipeline's. */
+export class KafkaView implements AsyncDisposable {
+  readonly kafka: Kafka;
+  readonly #admin: Admin;
+
+  private constructor(kafka: Kafka, admin: Admin) {
+    this.kafka = kafka;
+    this.#admin = admin;
+  }
+
+  /** @throws LabError CDC-4020 where no broker answers, or it refuses the verifier: with the reason. */
+  static async connect(connection: KafkaConnection): Promise<KafkaView> {
+    // Loaded where there is a Kafka: a pair of databases is verified without.
+    const { Kafka, logLevel } = await import('kafkajs');
+    const options = kafkaOptions(connection);
+    const kafka = new Kafka({
+      clientId: 'cdc-lab-verifier',
+      ...options,
+      logLevel: logLevel.NOTHING,
+      connectionTimeout: 3_000,
+      requestTimeout: 10_000,
+      retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 },
+    });
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      await admin.listTopics();
+    } catch (cause) {
+      await admin.disconnect().catch(() => undefined);
+      throw await kafkaRefused(connection, cause);
+    }
+    return new KafkaView(kafka, admin);
+  }
+
+  /** How many brokers there are. */
+  async brokers(): Promise<number> {
+    return (await this.#admin.describeCluster()).brokers.length;
+  }
+
+  /** Of these topics, those that exist. */
+  async existing(topics: readonly string[]): Promise<readonly string[]> {
+    const all = new Set(await this.#admin.listTopics());
+    return topics.filter((topic) => all.has(topic));
+  }
+
+  async offsets(topics: readonly string[]): Promise<TopicOffsets> {
+    const firsts = new Map<string, bigint>();
+    const ends = new Map<string, bigint>();
+    const one = async (topic: string): Promise<void> => {
+      for (const { partition, low, high } of await this.#admin.fetchTopicOffsets(topic)) {
+        firsts.set(`${topic}/${partition}`, BigInt(low));
+        ends.set(`${topic}/${partition}`, BigInt(high));
+      }
+    };
+    await Promise.all((await this.existing(topics)).map(one));
+    return { firsts, ends };
+  }
+
+  /** Committed offsets of a consumer group; partitions without one are left out. */
+  async committed(groupId: string, topics: readonly string[]): Promise<Offsets> {
+    const offsets = new Map<string, bigint>();
+    const existing = await this.existing(topics);
+    if (existing.length === 0) return offsets;
+    for (const { topic, partitions } of await this.#admin.fetchOffsets({ groupId, topics: [...existing] })) {
+      for (const { partition, offset } of partitions) {
+        if (offset !== '-1') offsets.set(`${topic}/${partition}`, BigInt(offset));
+      }
+    }
+    return offsets;
+  }
+
+  /** Per partition the first offset whose record is not older than the time; the end where there is none. */
+  async offsetsAt(topics: readonly string[], timestampMs: number): Promise<Offsets> {
+    const offsets = new Map<string, bigint>();
+    for (const topic of await this.existing(topics)) {
+      // Kafka's timestamps are whole milliseconds.
+      const atMs = Math.trunc(timestampMs);
+      for (const entry of await this.#admin.fetchTopicOffsetsByTimestamp(topic, atMs)) {
+        offsets.set(`${topic}/${entry.partition}`, BigInt(entry.offset));
+      }
+    }
+    return offsets;
+  }
+
+  /** `retention.ms` of a topic; null where it is unlimited. */
+  async retentionMs(topic: string): Promise<number | null> {
+    const { resources } = await this.#admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [{ type: 2, name: topic, configNames: ['retention.ms', 'cleanup.policy'] }],
+    });
+    const entries = resources[0]?.configEntries ?? [];
+    const value = (name: string) => entries.find((entry) => entry.configName === name)?.configValue;
+    const retention = Number(value('retention.ms') ?? -1);
+    return value('cleanup.policy') === 'compact' || retention < 0 ? null : retention;
+  }
+
+  async deleteGroup(groupId: string): Promise<void> {
+    await this.#admin.deleteGroups([groupId]);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#admin.disconnect().catch(() => undefined);
+  }
+}
+
+/** Topic of a table, as Debezium names it: characters that are not legal become `_`. */
+export function topicOf(prefix: string, tableId: string): string {
+  return `${prefix}.${tableId}`.replaceAll(/[^A-Za-z0-9._-]/g, '_');
+}

@@ -1,0 +1,140 @@
+import { appendFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
+import { parseConfig } from '../config.ts';
+import { loadChecks } from '../plugins.ts';
+import type { Report } from '../report.ts';
+import { History } from './history.ts';
+import { createServer, portOf } from './server.ts';
+import { pauseAfter, VerifierService } from './service.ts';
+
+const NOWHERE = 'postgres://postgres@127.0.0.1:9/none';
+const raw = (stateDir: string) => ({
+  ...{ port: 0, stateDir, kafka: null, deadlineMs: 300 },
+  ...{ source: { url: NOWHERE, slot: null }, sink: { url: NOWHERE } },
+});
+
+const report = (n: number): Report => ({
+  ...{ schemaVersion: 1, verdict: 'PASS', at: new Date(n).toISOString(), durationMs: n, coverage: 1 },
+  ...{ window: { fromLsn: null, toLsn: null }, tables: [], checks: [], findings: [] },
+  ...{ progress: null, ledger: null, deliveries: null, connectors: [] },
+});
+
+test('an unknown key is refused by its path, with the nearest known one', () => {
+  const wrong = { ...raw('x'), everyMS: 1, source: { url: NOWHERE, slot: null, publicatoin: 'p' } };
+  expect(() => parseConfig(wrong, 'f.json')).toThrow(/everyMS is not known; did you mean everyMs\?/);
+  expect(() => parseConfig(wrong, 'f.json')).toThrow(
+    /source.publicatoin is not known; did you mean publication\?/,
+  );
+});
+
+test('a password that would go to another machine as it is is refused', () => {
+  const auth = { username: 'lab', password: '${env:SECRET}' };
+  const at =
+    (url: string, otherUrls: string[] = []) =>
+    () =>
+      parseConfig({ ...raw('x'), connectors: [{ name: 's', type: 'sink', url, otherUrls, auth }] }, 'f.json');
+  expect(at('http://connect:8083')).toThrow(/connectors\.0\.url: http sends the password as it is/);
+  expect(at('https://connect:8083', ['http://connect:8084'])).toThrow(
+    /connectors\.0\.otherUrls\.0: http sends/,
+  );
+  expect(at('https://connect:8083', ['http://127.0.0.1:8084'])).not.toThrow();
+});
+
+test('the history outlives the verifier, keeps the newest, and leaves out a line that a kill has torn', () => {
+  const dir = makeTestFolder();
+  const first = new History(dir, 3);
+  for (let n = 1; n <= 8; n++) first.add(report(n));
+  appendFileSync(join(dir, 'reports.ndjson'), '{"schemaVersion":1,"verd');
+  const second = new History(dir, 3);
+  expect(second.list().map(({ durationMs }) => durationMs)).toEqual([6, 7, 8]);
+  second.add(report(9));
+  expect(new History(dir, 3).list().map(({ durationMs }) => durationMs)).toEqual([7, 8, 9]);
+});
+
+test('the service reports over HTTP, and only to its own loopback address', async () => {
+  const service = new VerifierService(parseConfig(raw(makeTestFolder()), 'test'), await loadChecks());
+  const server = createServer(service);
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  try {
+    const host = `127.0.0.1:${portOf(server)}`;
+    const get = (url: string, headers: Record<string, string> = {}) =>
+      server.inject({ method: 'GET', url, headers: { host, ...headers } });
+    expect((await get('/report')).statusCode).toBe(404);
+    const made = await server.inject({
+      method: 'POST',
+      url: '/verify',
+      headers: { host },
+      payload: { deadlineMs: 200 },
+    });
+    expect(made.json()).toMatchObject({ schemaVersion: 1, verdict: 'INCONCLUSIVE' });
+    expect((await get('/report')).json()).toEqual(made.json());
+    expect((await get('/report/history')).json()).toEqual({ schemaVersion: 1, reports: [made.json()] });
+    expect((await get('/metrics')).body).toContain('cdc_verifier_verdict{verdict="INCONCLUSIVE"} 1');
+    expect((await get('/findings')).json()).toEqual({ schemaVersion: 1, findings: [] });
+    expect((await get('/findings?state=mended')).statusCode).toBe(400);
+    expect((await get('/health')).json()).toMatchObject({ status: 'ok', verdict: 'INCONCLUSIVE' });
+    const bad = await server.inject({
+      method: 'POST',
+      url: '/verify',
+      headers: { host },
+      payload: { deadline: 1 },
+    });
+    expect(bad.statusCode).toBe(400);
+    expect((await get('/report', { host: 'evil.example' })).statusCode).toBe(403);
+    expect((await get('/report', { host: 'verifier-lab:8083' })).statusCode).toBe(403);
+    expect((await get('/report', { origin: 'http://evil.example' })).statusCode).toBe(403);
+  } finally {
+    await server.close();
+    await service.stop();
+  }
+});
+
+test('a full verification takes no more than its share of the time, and none comes before its interval', () => {
+  expect(pauseAfter(100, 5_000, 0.1)).toBe(5_000);
+  expect(pauseAfter(10_000, 5_000, 0.1)).toBe(90_000);
+  expect(pauseAfter(10_000, 5_000, 1)).toBe(5_000);
+});
+
+/** One line of OpenMetrics text but its comments: name, labels, value. */
+const SAMPLE =
+  /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*"(,[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*")*\})? -?[0-9.e+-]+$/;
+
+test('a scraper gets the format that it asks for; OpenMetrics ends in its end, and counters are named as it wants', async () => {
+  const service = new VerifierService(parseConfig(raw(makeTestFolder()), 'test'), []);
+  await service.verify(50);
+  const server = createServer(service);
+  await server.listen({ host: '127.0.0.1', port: 0 });
+  try {
+    const host = `127.0.0.1:${portOf(server)}`;
+    const scrape = (accept?: string) =>
+      server.inject({ url: '/metrics', headers: { host, ...(accept === undefined ? {} : { accept }) } });
+    const open = await scrape('application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5');
+    expect(open.headers['content-type']).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    const lines = open.body.split('\n');
+    expect(lines.slice(-2)).toEqual(['# EOF', '']);
+    expect(lines.filter((line) => line === '# EOF')).toHaveLength(1);
+    expect(lines).toContain('# TYPE cdc_verifier_verifications counter');
+    expect(lines).toContain('cdc_verifier_verifications_total{verdict="INCONCLUSIVE"} 1');
+    expect(lines).toContain('cdc_verifier_kept_findings{state="open"} 0');
+    const samples = lines.filter((line) => line !== '' && !line.startsWith('#'));
+    expect(samples.length).toBeGreaterThan(20);
+    expect(samples.filter((line) => !SAMPLE.test(line))).toEqual([]);
+    const plain = await scrape();
+    expect(plain.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(plain.body).not.toContain('# EOF');
+    expect(plain.body).toContain('# TYPE cdc_verifier_verifications_total counter');
+  } finally {
+    await server.close();
+    await service.stop();
+  }
+});
+
+test('an unknown key of the webhook is refused by name, and an address that is none', () => {
+  const url = 'http://127.0.0.1:1/x';
+  expect(() => parseConfig({ ...raw('x'), webhook: { url, header: {} } }, 'f')).toThrow(
+    /webhook.header is not known; did you mean headers\?/,
+  );
+  expect(() => parseConfig({ ...raw('x'), webhook: { url: 'file:///etc/x' } }, 'f')).toThrow(/webhook.url/);
+});

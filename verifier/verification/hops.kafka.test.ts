@@ -1,0 +1,114 @@
+import { expect, test } from 'vitest';
+import type { Report } from '../report.ts';
+import { insert, play, position, row } from '../testing/played.ts';
+
+function hopsOf(report: Report): unknown[] {
+  return report.findings
+    .filter(({ class: name }) => name !== 'alert')
+    .map(({ class: name, hop, count, first }) => [name, hop, count, first?.key.id]);
+}
+
+test('a row that is in the topic and not in the sink was lost by the sink; one that is not in it, by the capture', async () => {
+  await using played = await play();
+  for (const id of [1, 2, 3]) await played.pair.onSource(insert(id, 'a', 1));
+  await played.pair.onSink(insert(1, 'a', 1));
+  await played.produce([row(1, 'a', 1), row(2, 'a', 1)]);
+  await played.commit();
+  expect(hopsOf(await played.report())).toEqual([
+    ['missing', 'sink', 1, '2'],
+    ['missing', 'capture', 1, '3'],
+  ]);
+});
+
+test('a stale row is the sink’s fault where the topic has the newer image, else the capture’s', async () => {
+  await using played = await play();
+  for (const id of [1, 2]) await played.pair.onBoth(insert(id, 'old', 1));
+  for (const id of [1, 2]) await played.pair.onSource(insert(id, 'new', 2));
+  await played.produce([row(1, 'old', 1), row(2, 'old', 1), row(1, 'new', 2, 'u')]);
+  await played.commit();
+  expect(hopsOf(await played.report())).toEqual([
+    ['stale', 'sink', 1, '1'],
+    ['stale', 'capture', 1, '2'],
+  ]);
+});
+
+test('an older record that came again later does not make the topic stale', async () => {
+  await using played = await play();
+  await played.pair.onBoth(insert(1, 'old', 1));
+  await played.pair.onSource(insert(1, 'new', 2));
+  await played.produce([row(1, 'old', 1), row(1, 'new', 2, 'u'), row(1, 'old', 1)]);
+  await played.commit();
+  expect(hopsOf(await played.report())).toEqual([['stale', 'sink', 1, '1']]);
+});
+
+test('an image of the past is stale even where no version column tells', async () => {
+  await using played = await play();
+  await played.pair.onSource(insert(1, 'new', 5));
+  await played.pair.onSink(insert(1, 'old', 5));
+  await played.produce([row(1, 'old', 5), { ...row(1, 'new', 5, 'u'), position: position(999) }]);
+  await played.commit();
+  expect(hopsOf(await played.report())).toEqual([['stale', 'sink', 1, '1']]);
+});
+
+test('values that no record ever had are corrupted, at the sink', async () => {
+  await using played = await play();
+  await played.pair.onSource(insert(1, 'right', 1));
+  await played.pair.onSink(insert(1, 'never', 1));
+  await played.produce([row(1, 'right', 1)]);
+  await played.commit();
+  const report = await played.report();
+  expect(hopsOf(report)).toEqual([['corrupted', 'sink', 1, '1']]);
+  expect(report.findings[0]?.first?.columns).toEqual(['name']);
+});
+
+test('an extra row is the sink’s where the topic deletes it or never had it, the capture’s where no delete came', async () => {
+  await using played = await play();
+  for (const id of [1, 2, 3]) await played.pair.onSink(insert(id, 'a', 1));
+  const gone = {
+    key: { id: 1 },
+    value: { op: 'd', before: { id: 1 }, after: null },
+    position: position(500),
+  };
+  await played.produce([
+    row(1, 'a', 1),
+    gone,
+    { key: { id: 1 }, value: null, position: position(500) },
+    row(2, 'a', 1),
+  ]);
+  await played.commit();
+  expect(hopsOf(await played.report())).toEqual([
+    ['extra', 'sink', 2, '1'],
+    ['extra', 'capture', 1, '2'],
+  ]);
+});
+
+test('rows that a TRUNCATE should have removed are the sink’s', async () => {
+  await using played = await play();
+  await played.pair.onSink(insert(1, 'a', 1));
+  await played.produce([
+    row(1, 'a', 1),
+    { key: null, value: { op: 't', after: null }, position: position(9999) },
+  ]);
+  await played.commit();
+  expect(hopsOf(await played.report())).toEqual([['extra', 'sink', 1, '1']]);
+});
+
+test('a sink that is behind and stands still is never judged by its rows', async () => {
+  await using played = await play();
+  await played.pair.onSource(insert(1, 'a', 1));
+  await played.produce([row(1, 'a', 1)]);
+  await played.commit(1);
+  const report = await played.report(1_500);
+  expect(report.verdict).toBe('INCONCLUSIVE');
+  expect(report.tables).toEqual([]);
+  expect(report.progress).toMatchObject({ fencePassed: false, eventsBehind: 1 });
+});
+
+test('a sink that catches up while it is awaited is behind the fence', async () => {
+  await using played = await play();
+  await played.pair.onBoth(insert(1, 'a', 1));
+  await played.produce([row(1, 'a', 1)]);
+  await played.commit(1);
+  setTimeout(() => void played.commit(), 800);
+  expect((await played.report()).checks.find(({ check }) => check === 'fence')?.verdict).toBe('PASS');
+});
