@@ -1,12 +1,11 @@
 import { z } from 'zod';
-import type { PassFence } from './compare/settle.ts';
 import type { VerifierConfig } from './config.ts';
-import type { ConnectorView, FenceOutcome } from './observe/fence.ts';
+import type { Catalogues } from './observe/catalogues.ts';
+import type { ConnectorView, FenceOutcome, PassFence } from './observe/fence.ts';
 import type { Connections } from './observe/pipeline.ts';
 import type { Processed } from './observe/sink/processed.ts';
-import type { Table } from './observe/source/catalogue.ts';
 import type { TopicView } from './observe/topic/topic-log.ts';
-import { type Finding, findingSchema, type Report, verdictSchema } from './report.ts';
+import { findingSchema, type Report, verdictSchema } from './report.ts';
 import type { Content } from './verification/content.ts';
 import type { Memory } from './verification/memory.ts';
 
@@ -31,16 +30,6 @@ export const checkResultSchema = z.object({
   deliveries: z.custom<NonNullable<Report['deliveries']>>().optional(),
 });
 export type CheckResult = z.infer<typeof checkResultSchema>;
-
-/** The two catalogues, and what of the source's must be in the sink. */
-export interface Catalogues {
-  readonly source: ReadonlyMap<string, Table>;
-  /** By the id of the source's table, names mapped. */
-  readonly copies: ReadonlyMap<string, Table>;
-  /** Tables that must be compared; one that the source lacks is in `unknown`. */
-  readonly expected: readonly Table[];
-  readonly unknown: readonly string[];
-}
 
 export interface TopicLogView extends TopicView {
   /** Null where the sink keeps no totals. */
@@ -73,11 +62,4 @@ export interface CheckContext extends Connections {
 /** All is well. */
 export function pass(detail: string): CheckResult {
   return { verdict: 'PASS', detail, findings: [] };
-}
-
-/** A finding about the pipeline rather than rows. */
-export function finding(
-  own: Partial<Finding> & Pick<Finding, 'check' | 'class' | 'verdict' | 'detail'>,
-): Finding {
-  return { table: null, count: 1, hop: 'unknown', first: null, examples: [], ...own };
 }

@@ -188,3 +188,10 @@ export type Report = z.infer<typeof reportSchema>;
 export function reportJsonSchema(): unknown {
   return { title: 'cdc-lab verification report', ...z.toJSONSchema(reportSchema) };
 }
+
+/** A finding about the pipeline rather than rows. */
+export function finding(
+  own: Partial<Finding> & Pick<Finding, 'check' | 'class' | 'verdict' | 'detail'>,
+): Finding {
+  return { table: null, count: 1, hop: 'unknown', first: null, examples: [], ...own };
+}

@@ -6,7 +6,9 @@ import type { CliContext } from './context.ts';
 /** Loaded late: `--help` needs none of it. `runtime` is what the command line asks for, where it does. */
 export async function loadLabControl(context: CliContext, runtime?: unknown): Promise<LabControl> {
   if (context.external !== null) {
-    return (await import('../lab/external/control.ts')).externalControl(context.external);
+    const { externalControl } = await import('../lab/external/control.ts');
+    const { healLeftovers } = await import('../undo/heal-leftovers.ts');
+    return externalControl(context.external, healLeftovers);
   }
   const { controlOf } = await import('../lab/choose-control.ts');
   return controlOf(context.dir, runtime as RuntimeName | undefined);

@@ -2,10 +2,10 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAccess } from '../access/live-access.ts';
-import { type EnginePair, SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
+import { type EnginePair, pairName, SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
 import { enginesReady } from '../lab/process/connect.ts';
 import { loadFault, loadScenario, loadScenarios } from '../plugins/catalogue.ts';
-import { notRun, pairName } from '../plugins/for-engines.ts';
+import { notRun } from '../plugins/for-engines.ts';
 import { VARIANTS, type VariantName } from '../plugins/scenario.ts';
 import { PROJECT_DIR } from '../project.ts';
 import { type RunResult, runResultSchema } from '../runner/result.ts';

@@ -11,6 +11,13 @@ export interface EnginePair {
 
 export const OWN_ENGINES: EnginePair = { source: 'ts', sink: 'ts' };
 
+/** A pair of engines as scenarios name it: `debezium+jdbc`. */
+export type PairName = `${EnginePair['source']}+${EnginePair['sink']}`;
+
+export function pairName({ source, sink }: EnginePair): PairName {
+  return `${source}+${sink}`;
+}
+
 /** Where a test or a benchmark wants a Connect worker other than the lab has it. */
 export interface ConnectTuning {
   /** `throughput`: a larger heap and the optimising compiler. */

@@ -1,5 +1,5 @@
+import type { Health } from '../../fixtures/pipelines/lib/pipeline.ts';
 import type { ConnectTuning, EnginePair } from './engines.ts';
-import type { PlacedPipeline } from './process/placed-pipeline.ts';
 import type { Reach } from './reach.ts';
 import type { Proof, Runtime } from './runtime.ts';
 
@@ -55,6 +55,14 @@ export interface SinkWorker {
   readonly service: string;
   /** Base URL of its REST API. */
   readonly url: string;
+}
+
+/** A pipeline that somebody else wrote, in its place in an instance. */
+export interface PlacedPipeline {
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+  health(): Promise<Health>;
 }
 
 /** A pipeline that stands. */

@@ -3,11 +3,9 @@ import { LabError } from '../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import { findingClassSchema, hopSchema, verdictSchema } from '../../verifier/report.ts';
 import { UsageError } from '../errors.ts';
-import { SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
-import type { Reporter } from '../runner/reporter.ts';
+import { pairName, SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
 import type { Fault } from './fault.ts';
-import { pairName } from './for-engines.ts';
-import { loadPlugin, pluginIds } from './load-plugin.ts';
+import { assertMethods, loadPlugin, pluginIds } from './load-plugin.ts';
 import { PHASES, type Scenario, type ScenarioDefinition, type Step, VARIANTS } from './scenario.ts';
 
 const connectorSchema = z.strictObject({
@@ -106,11 +104,9 @@ export const scenarioSchema = z.strictObject({
 
 const SCENARIOS = 'scenarios';
 const FAULTS = 'harness/faults';
-const REPORTERS = 'harness/reporters';
 
 export const scenarioIds = (): Promise<string[]> => pluginIds(SCENARIOS);
 export const faultNames = (): Promise<string[]> => pluginIds(FAULTS);
-export const reporterNames = (): Promise<string[]> => pluginIds(REPORTERS);
 
 function assertShape(schema: z.ZodType, value: unknown, where: string): void {
   const parsed = schema.safeParse(value);
@@ -163,20 +159,4 @@ export async function loadFault(name: string): Promise<Fault> {
   const fault = await loadPlugin(FAULTS, 'fault', name);
   assertMethods(fault, ['observe', 'inject', 'prove', 'heal'], `${FAULTS}/${name}.ts`);
   return fault as Fault;
-}
-
-export async function loadReporter(name: string): Promise<Reporter> {
-  const reporter = await loadPlugin(REPORTERS, 'reporter', name);
-  assertMethods(reporter, ['create'], `${REPORTERS}/${name}.ts`);
-  return reporter as Reporter;
-}
-
-function assertMethods(value: unknown, methods: readonly string[], where: string): void {
-  const object: Record<string, unknown> = typeof value === 'object' && value !== null ? { ...value } : {};
-  const lacks = methods.filter((method) => typeof object[method] !== 'function');
-  if (typeof object.description !== 'string' || object.description === '') lacks.push('description');
-  if (lacks.length === 0) return;
-  throw new LabError('CDC-5012', `${where} lacks ${lacks.join(', ')}`, {
-    remedy: 'compare it with its neighbours; CONTRIBUTING.md says what each part is for',
-  });
 }

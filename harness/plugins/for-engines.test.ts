@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { tableTopics } from '../access/live-access.ts';
-import { type EnginePair, SINKS, SOURCES } from '../lab/engines.ts';
+import { type EnginePair, pairName, SINKS, SOURCES } from '../lab/engines.ts';
 import { loadScenario } from './catalogue.ts';
-import { forEngines, isFor, notRun, pairName } from './for-engines.ts';
+import { forEngines, isFor, notRun } from './for-engines.ts';
 
 const OURS: EnginePair = { source: 'ts', sink: 'ts' };
 const THEIRS: EnginePair = { source: 'debezium', sink: 'jdbc' };

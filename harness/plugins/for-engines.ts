@@ -1,12 +1,5 @@
-import { type EnginePair, engineOf, OWN_ENGINES } from '../lab/engines.ts';
+import { type EnginePair, engineOf, OWN_ENGINES, pairName } from '../lab/engines.ts';
 import { PHASES, type PipelineVariant, type Scenario, type VariantName, type Where } from './scenario.ts';
-
-/** A pair of engines as scenarios name it: `debezium+jdbc`. */
-export type PairName = `${EnginePair['source']}+${EnginePair['sink']}`;
-
-export function pairName({ source, sink }: EnginePair): PairName {
-  return `${source}+${sink}`;
-}
 
 /** Whether something in a scenario is for these engines. */
 export function isFor(where: Where | undefined, engines: EnginePair): boolean {

@@ -6,9 +6,10 @@ import { connectorFiles } from '../../fixtures/connectors/load.ts';
 import { defectNames, loadDefect } from '../../fixtures/defects/load.ts';
 import { UsageError } from '../errors.ts';
 import type { ReporterOptions } from '../runner/reporter.ts';
+import { loadReporter } from '../runner/reporter.ts';
 import type { RunResult } from '../runner/result.ts';
 import { FakeWorld } from '../runner/testing/fake-lab.ts';
-import { loadFault, loadReporter, loadScenario } from './catalogue.ts';
+import { loadFault, loadScenario } from './catalogue.ts';
 import { ROOT } from './load-plugin.ts';
 import { VARIANTS } from './scenario.ts';
 

@@ -52,3 +52,14 @@ export async function loadPlugin(folder: string, kind: string, id: string): Prom
   }
   return module.default;
 }
+
+/** @throws LabError CDC-5012 for a plug-in that lacks a method, or its description. */
+export function assertMethods(value: unknown, methods: readonly string[], where: string): void {
+  const object: Record<string, unknown> = typeof value === 'object' && value !== null ? { ...value } : {};
+  const lacks = methods.filter((method) => typeof object[method] !== 'function');
+  if (typeof object.description !== 'string' || object.description === '') lacks.push('description');
+  if (lacks.length === 0) return;
+  throw new LabError('CDC-5012', `${where} lacks ${lacks.join(', ')}`, {
+    remedy: 'compare it with its neighbours; CONTRIBUTING.md says what each part is for',
+  });
+}

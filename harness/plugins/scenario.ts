@@ -1,8 +1,7 @@
 import type { FindingClass, Hop } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
-import type { SinkEngine, SourceEngine } from '../lab/engines.ts';
+import type { PairName, SinkEngine, SourceEngine } from '../lab/engines.ts';
 import type { WorkloadSpec } from '../lab/lab.ts';
-import type { PairName } from './for-engines.ts';
 
 /** The life of a run, in order. `heal` always runs, and before the final verdict. */
 export const PHASES = ['steady', 'inject', 'hold', 'heal', 'settle', 'verify'] as const;

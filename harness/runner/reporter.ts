@@ -1,3 +1,4 @@
+import { assertMethods, loadPlugin, pluginIds } from '../plugins/load-plugin.ts';
 import type { JournalEvent } from './journal.ts';
 import type { RunResult } from './result.ts';
 
@@ -22,6 +23,17 @@ export interface Reporter {
   /** One sentence. */
   readonly description: string;
   create(options: ReporterOptions): StartedReporter;
+}
+
+const REPORTERS = 'harness/reporters';
+
+export const reporterNames = (): Promise<string[]> => pluginIds(REPORTERS);
+
+/** The reporter of that name, its shape checked. */
+export async function loadReporter(name: string): Promise<Reporter> {
+  const reporter = await loadPlugin(REPORTERS, 'reporter', name);
+  assertMethods(reporter, ['create'], `${REPORTERS}/${name}.ts`);
+  return reporter as Reporter;
 }
 
 /** Feeds all reporters. One that throws is put aside and named; it fails the run at its end, but not the others. */

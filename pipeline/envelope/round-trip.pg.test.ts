@@ -6,8 +6,8 @@ import { converterFor, converterOf } from '../sink/bind/convert.ts';
 import { readSchema } from '../sink/decode/connect-schema.ts';
 import { parseJson } from '../sink/decode/json.ts';
 import { schemaJson } from './connect-schema.ts';
+import { mappingOf } from './mapping-of.ts';
 import { column, DEFAULTS } from './testing/fixtures.ts';
-import { mappingOf } from './type-mapping.ts';
 
 /** A type and values of it; each also stands in an array, where the type has one. */
 const TYPES: readonly (readonly [string, readonly string[]])[] = [

@@ -5,9 +5,10 @@ import type { ColumnDescription, TableDescription } from '../contract/table.ts';
 import { defaultJson } from './column-default.ts';
 import { type ConnectField, envelopeSchema, keySchema, schemaJson } from './connect-schema.ts';
 import { quote } from './json.ts';
+import { mappingOf } from './mapping-of.ts';
 import type { RawTable } from './raw-encoder.ts';
 import { topicName } from './topic-name.ts';
-import { mappingOf, type TypeMapping } from './type-mapping.ts';
+import type { TypeMapping } from './type-mapping.ts';
 
 interface Column {
   readonly name: string;

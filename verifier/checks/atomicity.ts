@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
-import { type Check, type CheckContext, type CheckResult, finding, pass } from '../check.ts';
+import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
 import type { LedgerIntent, LedgerWrite } from '../observe/ledger/ledger.ts';
 import { readTail } from '../observe/ledger/ledger-tail.ts';
 import { keyText, readVersions } from '../observe/ledger/settled.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { Example } from '../report.ts';
+import { finding } from '../report.ts';
 
 const name = 'atomicity';
 /** Of the last transactions with several rows, so many are looked for. */

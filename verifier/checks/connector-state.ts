@@ -1,6 +1,7 @@
-import { type Check, finding } from '../check.ts';
+import type { Check } from '../check.ts';
 import type { ConnectorView } from '../observe/fence.ts';
 import type { Finding } from '../report.ts';
+import { finding } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
 
 const name = 'connector-state';

@@ -1,7 +1,8 @@
-import { type Check, type CheckContext, type CheckResult, finding } from '../check.ts';
+import type { Check, CheckContext, CheckResult } from '../check.ts';
 import { distance, type Offsets } from '../observe/fence.ts';
 import { PipelineView } from '../observe/pipeline.ts';
 import type { Finding } from '../report.ts';
+import { finding } from '../report.ts';
 import { worst } from '../verdict.ts';
 
 const name = 'consumer-lag';

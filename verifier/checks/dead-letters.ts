@@ -1,8 +1,9 @@
 import { STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
-import { type Check, type CheckContext, type CheckResult, finding, pass } from '../check.ts';
+import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
 import { ident } from '../connection/postgres.ts';
 import { deadLetterTopics } from '../observe/topic/dead-letters.ts';
 import type { Finding } from '../report.ts';
+import { finding } from '../report.ts';
 import { worst } from '../verdict.ts';
 import { accountedRows, exampleOf, type TableContent } from '../verification/content.ts';
 

@@ -1,7 +1,8 @@
 import { DEDUP_TABLE, STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
-import { type Check, type CheckContext, finding } from '../check.ts';
+import type { Check, CheckContext } from '../check.ts';
 import { ident } from '../connection/postgres.ts';
 import type { Finding } from '../report.ts';
+import { finding } from '../report.ts';
 import { worst } from '../verdict.ts';
 import { contentCheck } from '../verification/content-check.ts';
 

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { type Check, type CheckContext, type CheckResult, finding } from '../check.ts';
+import type { Check, CheckContext, CheckResult } from '../check.ts';
 import { holdLedger } from '../observe/ledger/held-ledger.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import type { Finding } from '../report.ts';
+import { finding } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import { addUpEffects, type WrongSum } from '../verification/additive-effects.ts';
 

@@ -1,11 +1,12 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
-import { type Check, type CheckResult, finding, pass } from '../check.ts';
+import { type Check, type CheckResult, pass } from '../check.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
 import { keepsPositions } from '../observe/sink/sink-sums.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import type { KnownPositions } from '../observe/topic/topic-log.ts';
 import type { Example, Finding } from '../report.ts';
+import { finding } from '../report.ts';
 
 const name = 'foreign-writers';
 /** Tables above this are sampled. */

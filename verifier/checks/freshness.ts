@@ -1,9 +1,10 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
-import { type Check, type CheckResult, finding } from '../check.ts';
+import type { Check, CheckResult } from '../check.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { Finding } from '../report.ts';
+import { finding } from '../report.ts';
 
 const name = 'freshness';
 /** Rows that came in this long ago, or later, are what freshness is told from. */

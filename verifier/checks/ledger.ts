@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
-import { type Check, type CheckResult, finding, pass } from '../check.ts';
+import { type Check, type CheckResult, pass } from '../check.ts';
 import { holdLedger } from '../observe/ledger/held-ledger.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
+import { finding } from '../report.ts';
 
 const name = 'ledger';
 

@@ -1,10 +1,12 @@
-import { type Catalogues, type Check, type CheckContext, type CheckResult, finding } from '../check.ts';
+import type { Check, CheckContext, CheckResult } from '../check.ts';
 import { keyOf } from '../compare/pairing.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
+import type { Catalogues } from '../observe/catalogues.ts';
 import type { ForeignKey, Table } from '../observe/source/catalogue.ts';
 import { readForeignKeys, relationOf } from '../observe/source/catalogue.ts';
 import type { Finding } from '../report.ts';
+import { finding } from '../report.ts';
 import { accountedRows } from '../verification/content.ts';
 
 const name = 'orphans';

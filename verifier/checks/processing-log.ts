@@ -1,6 +1,7 @@
-import { type Check, type CheckResult, finding, pass } from '../check.ts';
+import { type Check, type CheckResult, pass } from '../check.ts';
 import type { Processed } from '../observe/sink/processed.ts';
 import type { Finding } from '../report.ts';
+import { finding } from '../report.ts';
 
 const name = 'processing-log';
 

@@ -1,6 +1,7 @@
-import { type Check, type CheckResult, finding, pass } from '../check.ts';
+import { type Check, type CheckResult, pass } from '../check.ts';
 import type { Database } from '../connection/postgres.ts';
 import type { Table } from '../observe/source/catalogue.ts';
+import { finding } from '../report.ts';
 
 const name = 'publication';
 const OPERATIONS = ['insert', 'update', 'delete', 'truncate'] as const;

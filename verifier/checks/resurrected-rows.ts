@@ -1,8 +1,9 @@
 import { METADATA_COLUMNS, TOMBSTONES_TABLE } from '../../pipeline/contract/sink-tables.ts';
-import { type Check, type CheckContext, type CheckResult, finding, pass } from '../check.ts';
+import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
 import { ident } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import type { Example, Finding } from '../report.ts';
+import { finding } from '../report.ts';
 import { exampleOf, type TableContent } from '../verification/content.ts';
 
 const name = 'resurrected-rows';

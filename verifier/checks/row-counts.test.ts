@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import type { Catalogues, CheckResult } from '../check.ts';
+import type { CheckResult } from '../check.ts';
 import type { TableComparison } from '../compare/table.ts';
+import type { Catalogues } from '../observe/catalogues.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { contextOf } from '../testing/context.ts';
 import type { Content, TableContent } from '../verification/content.ts';

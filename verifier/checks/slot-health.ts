@@ -1,4 +1,5 @@
-import { type Check, type CheckResult, finding, pass } from '../check.ts';
+import { type Check, type CheckResult, pass } from '../check.ts';
+import { finding } from '../report.ts';
 
 const name = 'slot-health';
 

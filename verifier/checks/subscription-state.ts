@@ -1,5 +1,6 @@
-import { type Check, type CheckResult, finding, pass } from '../check.ts';
+import { type Check, type CheckResult, pass } from '../check.ts';
 import { applyErrors, tablesInCopy } from '../observe/source/subscription.ts';
+import { finding } from '../report.ts';
 
 const name = 'subscription-state';
 

@@ -2,19 +2,7 @@ import { type Database, ident } from '../connection/postgres.ts';
 import type { Column } from '../observe/source/catalogue.ts';
 import { type ColumnPair, INTEGERS } from './canonical.ts';
 import { blockHash } from './hash.ts';
-import type { SideSql } from './pairing.ts';
-
-/**
- * Rows whose key is one integer fall into buckets by blocks of 64 neighbouring keys. The rows of a few buckets are then
- * some ranges of the key, which its index finds; by the hash of each key they would be all over the table, and finding
- * them a scan.
- */
-export interface Blocks {
-  /** SQL: the hash of the number of the block that a row's key is in. */
-  readonly hash: string;
-  /** The key's column, where an index of this side begins with it. */
-  readonly indexed: string | null;
-}
+import type { Blocks, SideSql } from './side-sql.ts';
 
 const BLOCK_BITS = 6;
 export const ROWS_PER_BLOCK = 2 ** BLOCK_BITS;

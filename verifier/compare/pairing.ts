@@ -1,7 +1,8 @@
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
-import { type Blocks, blocksOf } from './blocks.ts';
+import { blocksOf } from './blocks.ts';
 import { type ColumnPair, pairColumns } from './canonical.ts';
 import { hashOf } from './hash.ts';
+import type { SideSql } from './side-sql.ts';
 
 /** A source table beside its copy, and the SQL fragments by which they are compared. */
 export interface TablePair {
@@ -13,22 +14,6 @@ export interface TablePair {
   readonly key: readonly ColumnPair[];
   /** `sink` is null where the sink has no such table. */
   readonly sides: { readonly source: SideSql; readonly sink: SideSql | null };
-}
-
-/** Fragments that read one side. */
-export interface SideSql {
-  /** What stands behind FROM, with an alias. */
-  readonly from: string;
-  /** 64-bit hash of the key; of the whole row where there is no key. */
-  readonly keyHash: string;
-  /** 64-bit hash that chooses a row's bucket: of its key, or of the block that the key is in. */
-  readonly bucketHash: string;
-  /** Null where keys fall into buckets one by one. */
-  readonly blocks: Blocks | null;
-  /** 64-bit hash of the row: an expression over all of its columns, to be computed once where it is used twice. */
-  readonly rowHash: string;
-  /** The key as a JSON array of texts: no two keys have the same, whatever they hold. */
-  readonly keyText: string;
 }
 
 /** @throws where the sink's table lacks a column of the key: then no row can be found again. */

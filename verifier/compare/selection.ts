@@ -1,6 +1,7 @@
 import type { Database } from '../connection/postgres.ts';
 import { fromBlocks } from './blocks.ts';
-import type { SideSql, TablePair } from './pairing.ts';
+import type { TablePair } from './pairing.ts';
+import type { SideSql } from './side-sql.ts';
 
 /** Rows of one side that are looked at one by one. */
 interface SelectedRows {

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest';
+import type { PassFence } from '../observe/fence.ts';
 import { readCatalogue } from '../observe/source/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { pairTables } from './pairing.ts';
-import { type PassFence, type Settled, settle } from './settle.ts';
+import { type Settled, settle } from './settle.ts';
 
 async function settleAll(
   pair: DatabasePair,

@@ -1,4 +1,5 @@
 import type { Database } from '../connection/postgres.ts';
+import type { PassFence } from '../observe/fence.ts';
 import type { TablePair } from './pairing.ts';
 import { ABSENT, type KeyState, readKeys } from './rows.ts';
 
@@ -23,9 +24,6 @@ export interface Settled {
   /** Why the rounds ended early; null where they did not. */
   readonly stopped: 'sync-in-progress' | 'no-evidence' | null;
 }
-
-/** Passes a new progress fence: everything committed at the source before the call is in the sink afterwards. */
-export type PassFence = () => Promise<'passed' | 'sync-in-progress' | 'no-evidence'>;
 
 const KEYS_PER_QUERY = 250;
 

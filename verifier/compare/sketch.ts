@@ -1,5 +1,6 @@
 import type { Database } from '../connection/postgres.ts';
-import type { SideSql, TablePair } from './pairing.ts';
+import type { TablePair } from './pairing.ts';
+import type { SideSql } from './side-sql.ts';
 
 /**
  * An invertible Bloom lookup table: every row is added to one cell of each of three tables, and what one side has and

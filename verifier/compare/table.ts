@@ -1,4 +1,5 @@
 import type { Database } from '../connection/postgres.ts';
+import type { PassFence } from '../observe/fence.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { Deadline } from './deadline.ts';
 import { differingKeys } from './localise.ts';
@@ -6,7 +7,7 @@ import { Overrun, Pace } from './pace.ts';
 import { pairTables, type TablePair } from './pairing.ts';
 import { type Boundary, boundaryAfter, partOf } from './ranges.ts';
 import { bucketCount, differingBuckets, digest, type Suspect } from './scan.ts';
-import { type PassFence, type Settled, settle, type WrongClass, type WrongRow } from './settle.ts';
+import { type Settled, settle, type WrongClass, type WrongRow } from './settle.ts';
 
 /** What a comparison of one table found. */
 export interface TableComparison {

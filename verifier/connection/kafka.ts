@@ -4,7 +4,8 @@ import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import { plainTextProblem } from './http.ts';
 import { pemFile } from './pem.ts';
 import { lookAtPort } from './refusal.ts';
-import { secretSchema, withSecrets } from './secret.ts';
+import { type Sasl, saslSchema } from './sasl.ts';
+import { withSecrets } from './secret.ts';
 import { bearerToken } from './token.ts';
 
 const fileSchema = z.string().min(1);
@@ -17,29 +18,6 @@ export const tlsSchema = z.strictObject({
   cert: fileSchema.nullable().default(null),
   key: fileSchema.nullable().default(null),
 });
-
-const password = { username: z.string().min(1), password: secretSchema };
-
-export const saslSchema = z.discriminatedUnion('mechanism', [
-  z.strictObject({ mechanism: z.literal('PLAIN'), ...password }),
-  z.strictObject({ mechanism: z.literal('SCRAM-SHA-256'), ...password }),
-  z.strictObject({ mechanism: z.literal('SCRAM-SHA-512'), ...password }),
-  z.strictObject({
-    mechanism: z.literal('OAUTHBEARER'),
-    /** A token that is there already. Else one is asked for: RFC 6749 §4.4, client credentials. */
-    token: secretSchema.nullable().default(null),
-    tokenUrl: z
-      .url({ protocol: /^https?$/ })
-      .nullable()
-      .default(null),
-    clientId: z.string().min(1).nullable().default(null),
-    clientSecret: secretSchema.nullable().default(null),
-    scope: z.string().min(1).nullable().default(null),
-    /** Authorities for {@link tokenUrl}. */
-    ca: fileSchema.nullable().default(null),
-  }),
-]);
-export type Sasl = z.infer<typeof saslSchema>;
 
 export const kafkaSchema = z
   .strictObject({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import { basicAuth, send } from './http.ts';
-import type { Sasl } from './kafka.ts';
+import type { Sasl } from './sasl.ts';
 import { withSecrets } from './secret.ts';
 
 const TIMEOUT_MS = 10_000;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { PassFence } from '../compare/settle.ts';
 import { parseConfig, type VerifierConfigInput } from '../config.ts';
+import type { PassFence } from '../observe/fence.ts';
 import { readCatalogue } from '../observe/source/catalogue.ts';
 import { loadChecks } from '../plugins.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';

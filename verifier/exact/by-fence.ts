@@ -1,8 +1,8 @@
-import type { Catalogues } from '../check.ts';
-import type { PassFence } from '../compare/settle.ts';
 import type { TableComparison } from '../compare/table.ts';
 import type { VerifierConfig } from '../config.ts';
 import { printLsn } from '../connection/lsn.ts';
+import type { Catalogues } from '../observe/catalogues.ts';
+import type { PassFence } from '../observe/fence.ts';
 import type { Connections } from '../observe/pipeline.ts';
 import { shapeOf } from '../observe/sink/copy-shape.ts';
 import type { Table } from '../observe/source/catalogue.ts';

@@ -65,6 +65,9 @@ const STANDS_MS = 750;
 /** What could not be read then may be read later. */
 const STANDS_AGAIN_MS = 5_000;
 
+/** Passes a new progress fence: everything committed at the source before the call is in the sink afterwards. */
+export type PassFence = () => Promise<'passed' | 'sync-in-progress' | 'no-evidence'>;
+
 /**
  * Waits until the pipeline has carried everything that was committed before the call: the slot confirms the source's
  * position, no snapshot runs, and the sink's offsets reach the topics' ends as they were then. Passed, or at the

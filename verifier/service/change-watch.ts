@@ -1,18 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../pipeline/contract/errors.ts';
-import type { Catalogues } from '../check.ts';
-import { finding } from '../check.ts';
 import { keyOf, pairTables, type TablePair } from '../compare/pairing.ts';
-import { type PassFence, settle, type WrongClass, type WrongRow } from '../compare/settle.ts';
+import { settle, type WrongClass, type WrongRow } from '../compare/settle.ts';
 import type { VerifierConfig } from '../config.ts';
 import { carriesKey, type Relation, readRelations } from '../exact/relations.ts';
 import { OwnSlot } from '../exact/replication.ts';
 import { Touched } from '../exact/touched.ts';
 import { resolveKeys } from '../exact/versions.ts';
+import type { Catalogues } from '../observe/catalogues.ts';
+import { readCatalogues, settledCatalogues, topicsOf } from '../observe/catalogues.ts';
+import type { PassFence } from '../observe/fence.ts';
 import { passFence } from '../observe/fence.ts';
 import { PipelineView } from '../observe/pipeline.ts';
-import type { Finding } from '../report.ts';
-import { readCatalogues, settledCatalogues, topicsOf } from '../verification/catalogues.ts';
+import { type Finding, finding } from '../report.ts';
 import { OpenConnections } from '../verification/connections.ts';
 
 const CHECK_OF: Readonly<Record<WrongClass, string>> = {

@@ -2,8 +2,8 @@ import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
-import { finding } from '../check.ts';
 import type { Finding, TableReport } from '../report.ts';
+import { finding } from '../report.ts';
 import type { Verdict } from '../verdict.ts';
 import { FindingStore, type Round } from './findings.ts';
 

@@ -1,9 +1,12 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
-import type { Catalogues, CheckContext } from '../check.ts';
 import { keyOf } from '../compare/pairing.ts';
-import type { PassFence, WrongClass, WrongRow } from '../compare/settle.ts';
+import type { WrongClass, WrongRow } from '../compare/settle.ts';
 import { type ScannedTable, scanTable, settleTables, type TableComparison } from '../compare/table.ts';
+import type { VerifierConfig } from '../config.ts';
 import { compareByFence } from '../exact/by-fence.ts';
+import type { Catalogues } from '../observe/catalogues.ts';
+import type { PassFence } from '../observe/fence.ts';
+import type { Connections } from '../observe/pipeline.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { type DeadLetters, NO_LETTERS, readDeadLetters } from '../observe/topic/dead-letters.ts';
 import { readHistories, type Sought, type TopicHistory } from '../observe/topic/history.ts';
@@ -42,7 +45,12 @@ export interface TableContent {
 const ATTRIBUTED_ROWS = 2_000;
 const EXAMPLES = 5;
 
-type Context = Pick<CheckContext, 'source' | 'sink' | 'kafka' | 'config' | 'signal' | 'topics'>;
+interface Context extends Connections {
+  readonly config: VerifierConfig;
+  readonly signal: AbortSignal;
+  /** Topic of each expected table. */
+  readonly topics: () => Promise<ReadonlyMap<string, string>>;
+}
 
 type Answers = Map<string, TableComparison | Error>;
 
@@ -154,7 +162,11 @@ async function evidenceOf(context: Context, compared: readonly TableComparison[]
     const wanted = wrong.filter((row) => row.class !== 'duplicate').slice(0, ATTRIBUTED_ROWS);
     const absent = pair.columns.some((column) => column.types === 'absent');
     if (topic === undefined || (wanted.length === 0 && !absent)) continue;
-    sought.set(topic, { pair, keyTexts: new Set(wanted.map((row) => row.keyText)) });
+    sought.set(topic, {
+      key: pair.key.map(({ source }) => source),
+      columns: pair.columns.map(({ source }) => source.name),
+      keyTexts: new Set(wanted.map((row) => row.keyText)),
+    });
     ids.set(topic, table.id);
   }
   const kafka = sought.size === 0 ? null : await context.kafka();

@@ -1,6 +1,5 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import {
-  type Catalogues,
   type Check,
   type CheckContext,
   type CheckResult,
@@ -9,6 +8,7 @@ import {
 } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
 import { printLsn } from '../connection/lsn.ts';
+import { type Catalogues, readCatalogues, settledCatalogues, topicsOf } from '../observe/catalogues.ts';
 import { type FenceOutcome, passFence } from '../observe/fence.ts';
 import { type Connections, PipelineView } from '../observe/pipeline.ts';
 import { type Processed, readProcessed } from '../observe/sink/processed.ts';
@@ -16,7 +16,6 @@ import { type AdditiveColumn, additiveColumns } from '../observe/topic/additive.
 import { TopicLog, type TopicView } from '../observe/topic/topic-log.ts';
 import type { CheckReport, Finding, Report, TableReport } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
-import { readCatalogues, settledCatalogues, topicsOf } from './catalogues.ts';
 import { OpenConnections } from './connections.ts';
 import { type Content, compareContent, countOf } from './content.ts';
 import type { Memory } from './memory.ts';

@@ -4,6 +4,7 @@ import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { enginesReady } from '../../lab/process/connect.ts';
 import { kafkaClassPath } from '../../lab/process/kafka.ts';
 import { freeBytes, LAB_BYTES } from '../../lab/state/state-dir.ts';
+import { OLDEST_NODE } from '../../project.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
@@ -39,13 +40,12 @@ export async function doctor(context: CliContext): Promise<number> {
 }
 
 function node(): Diagnosis {
-  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
-  const ok = major > 22 || (major === 22 && minor >= 22);
+  const ok = Number.parseInt(process.versions.node, 10) >= OLDEST_NODE;
   return {
     what: 'Node',
     ok,
     said: process.version,
-    remedy: ok ? null : 'Node.js 22.22 or newer: make setup',
+    remedy: ok ? null : `Node.js ${OLDEST_NODE} or newer: make setup`,
   };
 }
 

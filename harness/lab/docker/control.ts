@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { settleAll } from '../../settle-all.ts';
 import { choosePorts, refuseCluster } from '../instance/brokers.ts';
 import { dropEmptyGroups } from '../instance/instance-topics.ts';
 import type { Lab, LabControl, UpOptions } from '../lab.ts';
-import { settleAll } from '../process/process-instance.ts';
 import { serverNames } from '../process/servers.ts';
 import type { Proof } from '../runtime.ts';
 import { stopServices } from '../services/stop-services.ts';

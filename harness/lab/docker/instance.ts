@@ -1,13 +1,14 @@
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { settleAll } from '../../settle-all.ts';
 import { engineOf, OWN_ENGINES } from '../engines.ts';
 import { startConnector } from '../instance/connectors.ts';
 import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance/instance-databases.ts';
 import { type InstancePlan, planInstance } from '../instance/instance-plan.ts';
 import { prepareProcesses } from '../instance/instance-processes.ts';
 import { dropTopicsAndGroup } from '../instance/instance-topics.ts';
+import { makeAtOnce } from '../instance/make-at-once.ts';
 import type { Instance, InstanceSpec } from '../lab.ts';
-import { makeAtOnce, settleAll } from '../process/process-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 import { connectContainer } from './connect.ts';
 import { type DockerLabContext, giveToContainers } from './context.ts';

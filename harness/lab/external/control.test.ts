@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
+import { healLeftovers } from '../../undo/heal-leftovers.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { markerOf } from '../process/spawn.ts';
 import { claimStateDir } from '../state/state-dir.ts';
@@ -16,7 +17,7 @@ beforeEach(() => {
 });
 
 /** Of a target that nobody can reach: the file that describes it is not there. */
-const control = externalControl({ config: join(import.meta.dirname, 'none.json'), own: null });
+const control = externalControl({ config: join(import.meta.dirname, 'none.json'), own: null }, healLeftovers);
 
 /** A process that says one line. */
 async function started(child: ChildProcess): Promise<ChildProcess> {

@@ -1,12 +1,9 @@
 import { rmSync } from 'node:fs';
-import { LabError } from '../../../pipeline/contract/errors.ts';
 import { Database } from '../../../verifier/connection/postgres.ts';
-import { replayUndo } from '../../undo/replay-undo.ts';
-import { UndoLog } from '../../undo/undo-log.ts';
+import { settleAll } from '../../settle-all.ts';
 import { otherRuntime, runtimeIn } from '../choose-control.ts';
 import { refuseCluster } from '../instance/brokers.ts';
 import type { Lab, LabControl } from '../lab.ts';
-import { settleAll } from '../process/process-instance.ts';
 import type { Proof } from '../runtime.ts';
 import { holdLab } from '../state/lock.ts';
 import { findStateDir } from '../state/state-dir.ts';
@@ -27,8 +24,14 @@ export interface ExternalTarget {
   readonly own: string | null;
 }
 
+/**
+ * Heals what a killed run left broken, as the undo log in that folder records it. `open` connects to the target.
+ * @throws where something cannot be healed.
+ */
+export type HealLeftovers = (stateDir: string, open: () => Promise<Lab>) => Promise<void>;
+
 /** A lab around a pipeline that somebody else runs: `up` asks whether it may be broken, and starts nothing. */
-export function externalControl(target: ExternalTarget): LabControl {
+export function externalControl(target: ExternalTarget, healLeftovers: HealLeftovers): LabControl {
   return {
     async up({ dir, progress, ...asked }) {
       refuseCluster(asked, 'external');
@@ -48,7 +51,8 @@ export function externalControl(target: ExternalTarget): LabControl {
       if (stateDir === undefined) return;
       await using _held = await holdLab(stateDir);
       await stopOwn(stateDir);
-      await undoWhatIsLeft(target, stateDir);
+      // The folder holds the only record of what is still broken.
+      await healLeftovers(stateDir, () => openExternal(target, stateDir));
       rmSync(stateDir, { recursive: true, force: true });
     },
     async open(dir): Promise<Lab> {
@@ -73,29 +77,6 @@ async function stopOwn(stateDir: string): Promise<readonly Proof[]> {
   await runtime.killUnrecorded();
   const left = (await runtime.services()).filter(({ state }) => state !== 'stopped' && state !== 'dead');
   return await settleAll(left.map(({ name }) => runtime.stop(name)));
-}
-
-/**
- * Heals what a killed run has left broken at the target: with the folder goes the only record of it.
- * @throws LabError CDC-5404 where that cannot be done.
- */
-async function undoWhatIsLeft(target: ExternalTarget, stateDir: string): Promise<void> {
-  const undo = new UndoLog(stateDir);
-  const left = undo.outstanding();
-  if (left.length === 0) return;
-  try {
-    await replayUndo(await openExternal(target, stateDir), new AbortController().signal);
-  } catch (cause) {
-    const what = left.map(({ fault }) => fault).join(', ');
-    throw new LabError(
-      'CDC-5404',
-      `What a run has left broken cannot be undone (${what}): nothing is removed.`,
-      {
-        remedy: `Have the target answer, and clean again; or undo it by hand, and remove ${undo.file}.`,
-        cause,
-      },
-    );
-  }
 }
 
 /** @throws LabError where one of its services does not answer, or refuses us: with the reason. */

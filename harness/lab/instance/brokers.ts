@@ -1,9 +1,9 @@
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import type { UpOptions } from '../lab.ts';
-import { kafkaUuid } from '../process/kafka.ts';
 import { freePorts } from '../services/ports.ts';
 import type { Run } from '../state/run-file.ts';
 import type { ClusterMember, KafkaPorts } from './kafka-properties.ts';
+import { kafkaUuid } from './kafka-properties.ts';
 
 /** What a lab remembers of its servers. */
 export type Servers = Pick<Run, 'ports' | 'cluster'>;

@@ -112,3 +112,15 @@ const JVM: Readonly<Record<ConnectJvm, readonly string[]>> = {
 export function connectJvm(jvm: ConnectJvm = 'small'): string[] {
   return [...JVM[jvm], '-XX:+ExitOnOutOfMemoryError'];
 }
+
+/** A worker of Kafka Connect as a service of the lab. */
+export interface ConnectOptions extends ConnectWorker {
+  /** Of the service. */
+  readonly name: string;
+  /** For its properties; all that it has to remember is in Kafka. */
+  readonly dataDir: string;
+  readonly log: string;
+  /** Of the REST API, on 127.0.0.1. */
+  readonly port: number;
+  readonly jvm?: ConnectJvm;
+}

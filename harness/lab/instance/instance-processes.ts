@@ -3,10 +3,9 @@ import { join } from 'node:path';
 import type { VerifierConfigInput } from '../../../verifier/config.ts';
 import { type ConnectTuning, engineOf } from '../engines.ts';
 import type { InstanceSpec, WorkloadSpec } from '../lab.ts';
-import { prepareConnect } from '../process/connect.ts';
 import { ownProcess } from '../services/own-process.ts';
 import type { Probe, ServiceSpec } from '../services/service-spec.ts';
-import { tunedTimers } from './connect-worker.ts';
+import { type ConnectOptions, tunedTimers } from './connect-worker.ts';
 import { clusterOf, type InstancePlan } from './instance-plan.ts';
 import { sinkHosts, sinkWorkers } from './sink-workers.ts';
 
@@ -29,19 +28,25 @@ const SMALL_NURSERY = '--max-semi-space-size=2';
  */
 const SPARING_HEAP = '--max-old-space-size=1024';
 
-/**
- * Writes the configuration files of workers and verifier, and says how to start them. `verifier` is what its
- * configuration says otherwise, where the pipeline is not the lab's.
- */
+/** What differs from one lab to another. */
+export interface ProcessOptions {
+  /** Keys of the verifier's configuration, where the pipeline is not the lab's. */
+  readonly verifier?: Partial<VerifierConfigInput>;
+  /** Makes a worker of Kafka Connect ready to start. Left out: this lab starts none from here. */
+  readonly prepareConnect?: (options: ConnectOptions) => ServiceSpec;
+}
+
+/** Writes the configuration files of workers and verifier, and says how to start them. */
 export function prepareProcesses(
   plan: InstancePlan,
   spec: InstanceSpec,
   stateDir: string,
-  verifier: Partial<VerifierConfigInput> = {},
+  { verifier = {}, prepareConnect }: ProcessOptions = {},
 ): InstanceServices {
   mkdirSync(plan.dir, { recursive: true });
+  const makers = { stateDir, prepareConnect };
   const [sink, ...moreSinks] = sinkWorkers(plan).map(({ service, url }, task, all) =>
-    workerService(plan, spec, stateDir, {
+    workerService(plan, spec, makers, {
       role: 'sink',
       service,
       port: Number(new URL(url).port),
@@ -79,7 +84,7 @@ export function prepareProcesses(
     plan.ports.verifier,
   );
   return {
-    capture: workerService(plan, spec, stateDir, {
+    capture: workerService(plan, spec, makers, {
       role: 'capture',
       service: plan.services.capture,
       port: plan.ports.capture,
@@ -88,6 +93,12 @@ export function prepareProcesses(
     moreSinks,
     verifier: { ...judge, args: [SMALL_NURSERY, SPARING_HEAP, ...judge.args] },
   };
+}
+
+/** What a worker is made from, beside its plan. */
+interface Makers {
+  readonly stateDir: string;
+  readonly prepareConnect: ProcessOptions['prepareConnect'];
 }
 
 /** One worker process of half the pipeline. */
@@ -102,12 +113,13 @@ interface WorkerPlace {
 function workerService(
   plan: InstancePlan,
   spec: InstanceSpec,
-  stateDir: string,
+  makers: Makers,
   place: WorkerPlace,
 ): ServiceSpec {
   const { role, service, port, tasks } = place;
   const engine = engineOf(role === 'capture' ? 'source' : 'sink', plan.engines);
-  if (engine.host === 'connect') return connectService(plan, place, stateDir, spec.connect);
+  if (engine.host === 'connect') return connectService(plan, place, makers, spec.connect);
+  const { stateDir } = makers;
   const config = writeConfig(plan, folderName(service), {
     workerId: service,
     host: '127.0.0.1',
@@ -132,9 +144,10 @@ function folderName(service: string): string {
 function connectService(
   plan: InstancePlan,
   { role, service, port }: WorkerPlace,
-  stateDir: string,
+  { stateDir, prepareConnect }: Makers,
   { jvm = 'small', ...timers }: ConnectTuning = {},
 ): ServiceSpec {
+  if (prepareConnect === undefined) throw new Error(`${service}: this lab starts no Connect worker here`);
   return prepareConnect({
     name: service,
     dataDir: folder(plan, folderName(service)),

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto';
+
 export interface KafkaPorts {
   /** For everybody in the lab. */
   readonly client: number;
@@ -64,4 +66,12 @@ background.threads=2
 num.recovery.threads.per.data.dir=2
 log.cleaner.dedupe.buffer.size=16777216
 `;
+}
+
+/** 16 random bytes as Kafka writes a UUID: base64url without padding, not beginning with `-`. */
+export function kafkaUuid(): string {
+  for (;;) {
+    const text = randomBytes(16).toString('base64url');
+    if (!text.startsWith('-')) return text;
+  }
 }

@@ -5,7 +5,7 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import {
   type ConnectJvm,
-  type ConnectWorker,
+  type ConnectOptions,
   connectJvm,
   workerProperties,
 } from '../instance/connect-worker.ts';
@@ -16,17 +16,6 @@ const ENGINES = join(PROJECT_DIR, '.cache', 'engines');
 const CHECKSUMS = join(PROJECT_DIR, 'harness/setup/engines-jars.sha256');
 /** Made by `harness/setup/engines.sh` with -XX:ArchiveClassesAtExit: a third less work at each start. */
 export const CONNECT_CLASS_ARCHIVE = join(PROJECT_DIR, '.cache', 'connect.jsa');
-
-export interface ConnectOptions extends ConnectWorker {
-  /** Of the service. */
-  readonly name: string;
-  /** For its properties; all that it has to remember is in Kafka. */
-  readonly dataDir: string;
-  readonly log: string;
-  /** Of the REST API, on 127.0.0.1. */
-  readonly port: number;
-  readonly jvm?: ConnectJvm;
-}
 
 /**
  * Kafka Connect in distributed mode, one worker, with Debezium's two connectors on an isolated `plugin.path`.

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import {
   cpSync,
   existsSync,
@@ -13,7 +13,12 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { PROJECT_DIR } from '../../project.ts';
-import { type ClusterMember, type KafkaPorts, serverProperties } from '../instance/kafka-properties.ts';
+import {
+  type ClusterMember,
+  type KafkaPorts,
+  kafkaUuid,
+  serverProperties,
+} from '../instance/kafka-properties.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
 
 const CACHE = join(PROJECT_DIR, '.cache');
@@ -153,12 +158,4 @@ async function runFormatter(properties: string, classPath: string): Promise<void
 
 function templateKey(classPath: string): string {
   return createHash('sha256').update(classPath).digest('hex').slice(0, 12);
-}
-
-/** 16 random bytes as Kafka writes a UUID: base64url without padding, not beginning with `-`. */
-export function kafkaUuid(): string {
-  for (;;) {
-    const text = randomBytes(16).toString('base64url');
-    if (!text.startsWith('-')) return text;
-  }
 }

@@ -1,20 +1,13 @@
 import { join } from 'node:path';
-import type { Health, Pipeline, PipelineProcess, Place } from '../../../fixtures/pipelines/lib/pipeline.ts';
+import type { Pipeline, PipelineProcess, Place } from '../../../fixtures/pipelines/lib/pipeline.ts';
 import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
 import { FIXTURE_TABLES } from '../../../fixtures/schema/schema.ts';
 import type { VerifierConfigInput } from '../../../verifier/config.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
+import type { PlacedPipeline } from '../lab.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
 import type { LabContext } from './context.ts';
-
-/** A pipeline that somebody else wrote, in its place in an instance. */
-export interface PlacedPipeline {
-  start(): Promise<void>;
-  stop(): Promise<void>;
-  kill(): Promise<void>;
-  health(): Promise<Health>;
-}
 
 /** The pipeline of that file, on the servers of the lab. The file is read when something is first asked of it. */
 export function placedPipeline(context: LabContext, plan: InstancePlan, file: string): PlacedPipeline {

@@ -1,16 +1,19 @@
 import { rmSync } from 'node:fs';
 import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
+import { settleAll } from '../../settle-all.ts';
 import { startConnector } from '../instance/connectors.ts';
 import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance/instance-databases.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
 import { planInstance } from '../instance/instance-plan.ts';
 import { prepareProcesses } from '../instance/instance-processes.ts';
 import { dropTopicsAndGroup } from '../instance/instance-topics.ts';
+import { makeAtOnce } from '../instance/make-at-once.ts';
 import { sinkWorkers } from '../instance/sink-workers.ts';
-import type { Instance, StartedWorkload, WorkloadSpec } from '../lab.ts';
+import type { Instance, PlacedPipeline, StartedWorkload, WorkloadSpec } from '../lab.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
+import { prepareConnect } from './connect.ts';
 import type { LabContext } from './context.ts';
-import { type PlacedPipeline, placedPipeline, readsTopics, verifierOf } from './placed-pipeline.ts';
+import { placedPipeline, readsTopics, verifierOf } from './placed-pipeline.ts';
 import { startWorkload } from './workload.ts';
 
 /** The instance that a record stands for, as a handle; starts nothing. */
@@ -39,7 +42,7 @@ export async function buildInstance(
   const { pipeline } = record.spec;
   if (pipeline !== undefined) return buildWithPipeline(context, record, pipeline, signal);
   const plan = planOf(context, record);
-  const services = prepareProcesses(plan, record.spec, stateDir);
+  const services = prepareProcesses(plan, record.spec, stateDir, { prepareConnect });
   const sinks = [services.sink, ...services.moreSinks];
   await makeAtOnce({
     source: createSourceDatabase(plan, record.spec, password),
@@ -53,31 +56,6 @@ export async function buildInstance(
   await markReady(context, plan.name);
 }
 
-export interface Parts {
-  /** Databases. */
-  readonly source: Promise<void>;
-  readonly sink: Promise<void>;
-  /** That of the capture first. */
-  readonly workers: readonly [Promise<unknown>, ...Promise<unknown>[]];
-  readonly startCapture: () => Promise<void>;
-  readonly startVerifier: () => Promise<unknown>;
-}
-
-/**
- * The capture starts when its database and its worker stand, the verifier when both databases do. Where one part fails,
- * every other that is under way ends first: whoever drops the instance would not see what comes after.
- */
-export async function makeAtOnce(parts: Parts): Promise<void> {
-  const { source, sink, workers } = parts;
-  await settleAll<unknown>([
-    source,
-    sink,
-    ...workers,
-    Promise.all([source, workers[0]]).then(parts.startCapture),
-    Promise.all([source, sink]).then(parts.startVerifier),
-  ]);
-}
-
 /** As {@link buildInstance}: what the lab's pipeline would do, the one of that file does, or its sink half. */
 async function buildWithPipeline(
   context: LabContext,
@@ -89,7 +67,10 @@ async function buildWithPipeline(
   const pipeline = await loadPipeline(file);
   const { spec } = record;
   const plan = planOf(context, record);
-  const services = prepareProcesses(plan, spec, stateDir, verifierOf(plan, pipeline));
+  const services = prepareProcesses(plan, spec, stateDir, {
+    verifier: verifierOf(plan, pipeline),
+    prepareConnect,
+  });
   await settleAll([createSourceDatabase(plan, spec, password), createSinkDatabase(plan, password)]);
   if (readsTopics(pipeline)) {
     await runtime.launch(services.capture, signal);
@@ -165,12 +146,4 @@ export function planOf(context: LabContext, record: InstanceRecord): InstancePla
   const run = context.runFile.read();
   if (run === undefined) throw new Error(`there is no lab in ${context.stateDir}`);
   return planInstance(context.stateDir, run, record.name, record.ports, record.spec.engines);
-}
-
-/** As Promise.all, but waits for all even when one fails: nothing goes on behind the error's back. */
-export async function settleAll<T>(work: readonly Promise<T>[]): Promise<T[]> {
-  const outcomes = await Promise.allSettled(work);
-  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
-  return outcomes.filter((outcome) => outcome.status === 'fulfilled').map((outcome) => outcome.value);
 }

@@ -1,7 +1,8 @@
 import { ConnectClient } from '../../connect/client.ts';
+import type { ConnectOptions } from '../instance/connect-worker.ts';
 import { freePorts } from '../services/ports.ts';
 import { startChild } from './child.ts';
-import { type ConnectOptions, prepareConnect } from './connect.ts';
+import { prepareConnect } from './connect.ts';
 
 export interface StartedConnect extends AsyncDisposable {
   /** Base URL of the REST API. */

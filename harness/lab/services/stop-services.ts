@@ -1,4 +1,4 @@
-import { settleAll } from '../process/process-instance.ts';
+import { settleAll } from '../../settle-all.ts';
 import type { Proof, ServiceInfo } from '../runtime.ts';
 
 /** Writers first, servers last: each finds its peers alive while it ends. */

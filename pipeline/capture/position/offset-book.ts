@@ -1,6 +1,6 @@
 import type { OffsetStage } from '../../contract/stages.ts';
 import { maxLsn } from '../source/lsn-text.ts';
-import type { CommitMark } from '../stream/record-queue.ts';
+import type { CommitMark } from './commit-mark.ts';
 import { formatOffset, type SnapshotJob, type SourceOffset, type TableProgress } from './source-offset.ts';
 
 /**

@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Logger } from '../../contract/connector.ts';
+import type { SignalRow } from '../position/commit-mark.ts';
 import type { SnapshotJob, TableProgress } from '../position/source-offset.ts';
 import type { TableName } from '../source/publication.ts';
 import { whyNoExpression } from '../source/sql-expression.ts';
-import type { SignalRow } from '../stream/record-queue.ts';
 
 const snapshotData = z.looseObject({
   'data-collections': z.array(z.string()).min(1),

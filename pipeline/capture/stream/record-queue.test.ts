@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import type { Lsn } from '../../contract/lsn.ts';
 import type { Position } from '../../contract/position.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
-import { type CommitMark, RecordQueue } from './record-queue.ts';
+import type { CommitMark } from '../position/commit-mark.ts';
+import { RecordQueue } from './record-queue.ts';
 
 const record = (n: number, bytes = 1): ProducedRecord => ({
   topic: 't',

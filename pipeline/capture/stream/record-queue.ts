@@ -1,23 +1,6 @@
-import type { Lsn } from '../../contract/lsn.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
+import type { CommitMark } from '../position/commit-mark.ts';
 import { recordBytes } from '../publish/publisher.ts';
-
-/** A transaction that has been read to its end. */
-export interface CommitMark {
-  /** First byte after the commit record: with it safe, nothing up to here is needed again. */
-  readonly endLsn: Lsn;
-  readonly xid: number;
-  readonly commitTimeUs: bigint;
-  /** Table of its last published change, as `schema.table`; null where nothing of it is published. */
-  readonly table: string | null;
-  /** Values of the rows that it inserted into the signalling table. */
-  readonly signals: readonly SignalRow[];
-}
-export interface SignalRow {
-  readonly id: string;
-  readonly type: string;
-  readonly data: string | null;
-}
 
 interface PlacedMark extends CommitMark {
   /** How many records of the stream come before the end of this transaction. */

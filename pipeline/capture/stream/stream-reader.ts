@@ -24,9 +24,10 @@ import type { Position } from '../../contract/position.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
 import type { TableDescription } from '../../contract/table.ts';
 import type { TableFilter } from '../config/table-filter.ts';
+import type { SignalRow } from '../position/commit-mark.ts';
 import { createPositionWriter, formatLsn } from '../source/lsn-text.ts';
-import { lostToastValue } from '../start/table-checks.ts';
-import type { RecordQueue, SignalRow } from './record-queue.ts';
+import { lostToastValue } from './lost-toast-value.ts';
+import type { RecordQueue } from './record-queue.ts';
 import type { TransactionMetadata } from './transaction-metadata.ts';
 
 /** A relation that the stream has described. */

@@ -6,6 +6,7 @@ import type { RelationMessage } from '../../contract/pgoutput.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
 import type { PublishStage } from '../../contract/stages.ts';
 import type { SourceConfig } from '../config/source-config.ts';
+import type { CommitMark, SignalRow } from '../position/commit-mark.ts';
 import type { OffsetBook } from '../position/offset-book.ts';
 import type { SourceOffset } from '../position/source-offset.ts';
 import { REQUEST_BYTES } from '../publish/publisher.ts';
@@ -14,7 +15,7 @@ import type { Gate } from '../source/gate.ts';
 import { maxLsn } from '../source/lsn-text.ts';
 import { sleep, unlessAborted, Wake } from '../wake.ts';
 import { heartbeat } from './heartbeat.ts';
-import { type CommitMark, RecordQueue, type SignalRow } from './record-queue.ts';
+import { RecordQueue } from './record-queue.ts';
 import { ReplicationStream } from './replication-stream.ts';
 import type { StreamReader } from './stream-reader.ts';
 

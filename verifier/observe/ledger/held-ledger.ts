@@ -1,7 +1,9 @@
 import { statSync } from 'node:fs';
-import type { CheckContext, CheckResult } from '../../check.ts';
+import type { VerifierConfig } from '../../config.ts';
 import type { Database } from '../../connection/postgres.ts';
-import { LedgerMemory } from '../../verification/memory.ts';
+import type { Report } from '../../report.ts';
+import type { Catalogues } from '../catalogues.ts';
+import type { Connections } from '../pipeline.ts';
 import type { Table } from '../source/catalogue.ts';
 import {
   type Book,
@@ -13,6 +15,7 @@ import {
   type SettleIntents,
   unreadLedger,
 } from './committed.ts';
+import { LedgerMemory } from './ledger-memory.ts';
 import { keyText, readVersions, type Settlement, settlement } from './settled.ts';
 import { type Shown, Suspects } from './suspects.ts';
 import { judge, WrongBook, type WrongWrites } from './wrong-writes.ts';
@@ -28,7 +31,7 @@ export interface HeldLedger {
   readonly keys: number;
   /** Transactions that an earlier verification has looked at. */
   readonly before: number;
-  readonly counts: NonNullable<CheckResult['ledger']>;
+  readonly counts: NonNullable<Report['ledger']>;
 }
 
 const KEYS_PER_QUERY = 5_000;
@@ -44,11 +47,19 @@ export interface HoldLimits {
 /** 20,000 writes or so, and 12 MB of memory; 50 MB for the suspects. */
 const LIMITS: HoldLimits = { partBytes: 4 * 1024 * 1024, suspects: 1_500_000 };
 
-const held = new WeakMap<CheckContext, Promise<HeldLedger>>();
+/** What is read, and what the verification before has seen. */
+export interface LedgerInputs extends Pick<Connections, 'source'> {
+  readonly config: VerifierConfig;
+  readonly signal: AbortSignal;
+  readonly catalogues: () => Promise<Catalogues>;
+  readonly memory?: { readonly ledger: LedgerMemory } | undefined;
+}
+
+const held = new WeakMap<LedgerInputs, Promise<HeldLedger>>();
 
 /** Reads ledger and source once in a verification, whichever check asks first. */
 export function holdLedger(
-  context: CheckContext,
+  context: LedgerInputs,
   path: string,
   limits: Partial<HoldLimits> = {},
 ): Promise<HeldLedger> {
@@ -57,7 +68,7 @@ export function holdLedger(
   return known;
 }
 
-async function hold(context: CheckContext, path: string, limits: HoldLimits): Promise<HeldLedger> {
+async function hold(context: LedgerInputs, path: string, limits: HoldLimits): Promise<HeldLedger> {
   const source = await context.source();
   const memory = context.memory?.ledger ?? new LedgerMemory();
   const { before, endOffset, commit } = memory.begin(path, await incarnationOf(source));
@@ -149,7 +160,7 @@ async function* shownFor(
   source: Database,
   tables: ReadonlyMap<string, Table>,
   writes: ReadonlyMap<string, Sequenced>,
-  context: CheckContext,
+  context: LedgerInputs,
 ): AsyncGenerator<{ batch: readonly (readonly [string, Sequenced])[]; shown: readonly Shown[] }, void, void> {
   const certain = [...writes]
     .filter(([, { unsettled }]) => unsettled.length === 0)

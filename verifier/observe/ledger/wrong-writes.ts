@@ -1,5 +1,5 @@
-import { finding } from '../../check.ts';
 import type { Example, Finding, FindingClass } from '../../report.ts';
+import { finding } from '../../report.ts';
 import type { Book } from './committed.ts';
 import type { LedgerWrite } from './ledger.ts';
 import type { Shown, Suspects } from './suspects.ts';

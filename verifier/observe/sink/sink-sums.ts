@@ -1,6 +1,8 @@
 import { METADATA_COLUMNS } from '../../../pipeline/contract/sink-tables.ts';
-import type { CheckContext } from '../../check.ts';
+import type { VerifierConfig } from '../../config.ts';
 import { ident } from '../../connection/postgres.ts';
+import type { Catalogues } from '../catalogues.ts';
+import type { Connections } from '../pipeline.ts';
 import { relationOf, type Table } from '../source/catalogue.ts';
 import type { AdditiveColumn } from '../topic/additive.ts';
 import { type Processed, readProcessed } from './processed.ts';
@@ -19,12 +21,20 @@ export interface TableSums {
   readonly foreignRows: number;
 }
 
+/** Where the sums are read. */
+export interface SumsInputs extends Pick<Connections, 'sink'> {
+  readonly config: VerifierConfig;
+  readonly catalogues: () => Promise<Catalogues>;
+  /** Topic of each expected table. */
+  readonly topics: () => Promise<ReadonlyMap<string, string>>;
+}
+
 /**
  * Adds up the rows of each copy in the snapshot in which the offsets are read: the sink moves both together.
  * Null where the sink keeps no offsets. A copy that keeps no positions is left out.
  */
 export async function readSinkSums(
-  context: CheckContext,
+  context: SumsInputs,
   columns: ReadonlyMap<string, readonly AdditiveColumn[]>,
 ): Promise<SinkSums | null> {
   const { copies } = await context.catalogues();

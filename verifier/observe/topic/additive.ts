@@ -1,4 +1,4 @@
-import type { Catalogues } from '../../check.ts';
+import type { Catalogues } from '../catalogues.ts';
 import type { Offsets } from '../fence.ts';
 import type { Column } from '../source/catalogue.ts';
 import { EventBodies, type OpenedEvent } from './event-body.ts';

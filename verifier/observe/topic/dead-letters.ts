@@ -1,9 +1,8 @@
-import { hash } from 'node:crypto';
-import type { CheckContext } from '../../check.ts';
+import type { VerifierConfig } from '../../config.ts';
 import { deadLetterTopic } from '../connect.ts';
 import type { TopicRecord } from './history.ts';
 import type { KafkaView } from './kafka.ts';
-import { type RawRecord, readRecords } from './topic-reader.ts';
+import { contentOf, type RawRecord, readRecords } from './topic-reader.ts';
 
 /** Headers that Kafka Connect puts on a dead letter, where `errors.deadletterqueue.context.headers.enable` is true. */
 const ORIGIN = {
@@ -21,7 +20,11 @@ export interface DeadLetters {
 export const NO_LETTERS: DeadLetters = { has: () => false };
 
 /** Topics of dead letters: configured, and those that the sink connectors' own configuration names. */
-export async function deadLetterTopics({ config }: Pick<CheckContext, 'config'>): Promise<readonly string[]> {
+export async function deadLetterTopics({
+  config,
+}: {
+  readonly config: VerifierConfig;
+}): Promise<readonly string[]> {
   const topics = new Set(config.deadLetterTopics);
   for (const connector of config.connectors.filter(({ type }) => type === 'sink')) {
     const topic = await deadLetterTopic(connector);
@@ -35,7 +38,7 @@ export async function deadLetterTopics({ config }: Pick<CheckContext, 'config'>)
  * its key and value. @throws where they cannot be read.
  */
 export async function readDeadLetters(
-  context: Pick<CheckContext, 'config' | 'signal'>,
+  context: { readonly config: VerifierConfig; readonly signal: AbortSignal },
   kafka: KafkaView,
 ): Promise<DeadLetters> {
   const { firsts, ends } = await kafka.offsets(await deadLetterTopics(context));
@@ -56,14 +59,4 @@ export async function readDeadLetters(
     has: ({ topic, partition, offset, content }) =>
       known.has(`${topic}/${partition}@${offset}`) || known.has(content),
   };
-}
-
-/** Key and value of a record, as one short text. */
-export function contentOf({ key, value }: Pick<RawRecord, 'key' | 'value'>): string {
-  const lengths = `${key?.length ?? -1} ${value?.length ?? -1} `;
-  return hash(
-    'sha256',
-    Buffer.concat([Buffer.from(lengths), key ?? Buffer.of(), value ?? Buffer.of()]),
-    'base64',
-  );
 }

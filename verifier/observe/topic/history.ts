@@ -1,9 +1,8 @@
-import type { TablePair } from '../../compare/pairing.ts';
 import type { Offsets } from '../fence.ts';
-import { contentOf } from './dead-letters.ts';
+import type { Column } from '../source/catalogue.ts';
 import { asPostgresText, type Event, readEvent, readKey } from './envelope.ts';
 import type { KafkaView } from './kafka.ts';
-import { partsOf, type RawRecord, readRecords } from './topic-reader.ts';
+import { contentOf, partsOf, type RawRecord, readRecords } from './topic-reader.ts';
 
 /** One record of a topic that concerns a key. */
 export interface TopicRecord {
@@ -35,7 +34,10 @@ export interface TopicHistory {
 const RECORDS_PER_KEY = 32;
 /** What is sought in one topic. */
 export interface Sought {
-  readonly pair: TablePair;
+  /** The key's columns at the source, in order. */
+  readonly key: readonly Column[];
+  /** Names of the source's columns that are compared. */
+  readonly columns: readonly string[];
   readonly keyTexts: ReadonlySet<string>;
 }
 
@@ -67,14 +69,14 @@ class History {
   readonly records = new Map<string, TopicRecord[]>();
   readonly columns = new Set<string>();
   readonly truncates: TopicRecord[] = [];
-  readonly #pair: TablePair;
+  readonly #key: readonly Column[];
   /** Key texts without PostgreSQL's spacing, to the text that was asked for. */
   readonly #wanted: Map<string, string>;
   readonly #unseen: Set<string>;
 
-  constructor({ pair, keyTexts }: Sought) {
-    this.#pair = pair;
-    this.#unseen = new Set(pair.columns.map((column) => column.source.name));
+  constructor({ key, columns, keyTexts }: Sought) {
+    this.#key = key;
+    this.#unseen = new Set(columns);
     this.#wanted = new Map([...keyTexts].map((text) => [normalised(text), text]));
   }
 
@@ -110,7 +112,7 @@ class History {
   #keyText(key: Buffer): string | undefined {
     const fields = readKey(key);
     if (fields === undefined) return undefined;
-    const texts = this.#pair.key.map((column) => asPostgresText(fields[column.source.name], column.source));
+    const texts = this.#key.map((column) => asPostgresText(fields[column.name], column));
     return texts.includes(undefined) ? undefined : JSON.stringify(texts);
   }
 }

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { hash, randomUUID } from 'node:crypto';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { POSITION_HEADER } from '../../../pipeline/contract/position.ts';
 import type { Offsets } from '../fence.ts';
@@ -114,4 +114,14 @@ export function partsOf(name: string): { readonly topic: string; readonly partit
 function headerText(header: Buffer | string | (Buffer | string)[] | undefined): string | null {
   const last = Array.isArray(header) ? header.at(-1) : header;
   return last === undefined ? null : last.toString();
+}
+
+/** Key and value of a record, as one short text. */
+export function contentOf({ key, value }: Pick<RawRecord, 'key' | 'value'>): string {
+  const lengths = `${key?.length ?? -1} ${value?.length ?? -1} `;
+  return hash(
+    'sha256',
+    Buffer.concat([Buffer.from(lengths), key ?? Buffer.of(), value ?? Buffer.of()]),
+    'base64',
+  );
 }

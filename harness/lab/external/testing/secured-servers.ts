@@ -2,7 +2,8 @@ import { appendFileSync, chownSync, copyFileSync, readFileSync, rmSync, writeFil
 import { join } from 'node:path';
 import { execa } from 'execa';
 import pg from 'pg';
-import { kafkaClassPath, kafkaUuid, prepareKafka } from '../../process/kafka.ts';
+import { kafkaUuid } from '../../instance/kafka-properties.ts';
+import { kafkaClassPath, prepareKafka } from '../../process/kafka.ts';
 import { preparePostgres } from '../../process/postgres.ts';
 import { type TemporaryLab, temporaryLab } from '../../process/testing/temporary-lab.ts';
 import { freePorts } from '../../services/ports.ts';

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import type { EncoderConfig } from '../contract/envelope.ts';
 import { schemaJson } from './connect-schema.ts';
+import { mappingOf } from './mapping-of.ts';
 import { column, DEFAULTS } from './testing/fixtures.ts';
-import { mappingOf, type TypeMapping } from './type-mapping.ts';
+import type { TypeMapping } from './type-mapping.ts';
 
 const numeric = (precision: number, scale: number): number => ((precision << 16) | (scale & 0x7ff)) + 4;
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { makeAtOnce, type Parts } from './process-instance.ts';
+import { makeAtOnce, type Parts } from './make-at-once.ts';
 
 /** Parts that take a moment each; `log` has what has ended, in that order. */
 function parts(over: Partial<Parts> = {}): { made: Parts; log: string[] } {

@@ -1,10 +1,19 @@
-import type { Catalogues } from '../check.ts';
-import type { PassFence } from '../compare/settle.ts';
 import type { VerifierConfig } from '../config.ts';
-import type { Connections } from '../observe/pipeline.ts';
-import { reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
-import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
-import { topicOf } from '../observe/topic/kafka.ts';
+import type { PassFence } from './fence.ts';
+import type { Connections } from './pipeline.ts';
+import { reshaped, shapeOf } from './sink/copy-shape.ts';
+import { readCatalogue, type Table } from './source/catalogue.ts';
+import { topicOf } from './topic/kafka.ts';
+
+/** The two catalogues, and what of the source's must be in the sink. */
+export interface Catalogues {
+  readonly source: ReadonlyMap<string, Table>;
+  /** By the id of the source's table, names mapped. */
+  readonly copies: ReadonlyMap<string, Table>;
+  /** Tables that must be compared; one that the source lacks is in `unknown`. */
+  readonly expected: readonly Table[];
+  readonly unknown: readonly string[];
+}
 
 /** Topic of each expected table. */
 export function topicsOf(config: VerifierConfig, { expected }: Catalogues): ReadonlyMap<string, string> {

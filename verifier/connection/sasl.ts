@@ -1,0 +1,27 @@
+import { z } from 'zod';
+import { secretSchema } from './secret.ts';
+
+const fileSchema = z.string().min(1);
+
+const password = { username: z.string().min(1), password: secretSchema };
+
+export const saslSchema = z.discriminatedUnion('mechanism', [
+  z.strictObject({ mechanism: z.literal('PLAIN'), ...password }),
+  z.strictObject({ mechanism: z.literal('SCRAM-SHA-256'), ...password }),
+  z.strictObject({ mechanism: z.literal('SCRAM-SHA-512'), ...password }),
+  z.strictObject({
+    mechanism: z.literal('OAUTHBEARER'),
+    /** A token that is there already. Else one is asked for: RFC 6749 §4.4, client credentials. */
+    token: secretSchema.nullable().default(null),
+    tokenUrl: z
+      .url({ protocol: /^https?$/ })
+      .nullable()
+      .default(null),
+    clientId: z.string().min(1).nullable().default(null),
+    clientSecret: secretSchema.nullable().default(null),
+    scope: z.string().min(1).nullable().default(null),
+    /** Authorities for {@link tokenUrl}. */
+    ca: fileSchema.nullable().default(null),
+  }),
+]);
+export type Sasl = z.infer<typeof saslSchema>;
