@@ -1,7 +1,7 @@
-import type { Bench } from './bench.ts';
 import { snapshotRounds } from './engines/capture.ts';
 import { sideBySide } from './engines/rounds.ts';
 import { sizeOf } from './engines/size.ts';
+import type { Bench } from './lib/bench.ts';
 
 const bench: Bench = {
   title:

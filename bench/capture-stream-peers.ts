@@ -1,8 +1,8 @@
 import type { SourceEngine } from '../harness/lab/engines.ts';
-import type { Bench, BenchContext } from './bench.ts';
 import { streamRounds } from './engines/capture.ts';
 import { type Rounds, sideBySide } from './engines/rounds.ts';
 import { sizeOf } from './engines/size.ts';
+import type { Bench, BenchContext } from './lib/bench.ts';
 
 const COLD_STARTS = 3;
 

@@ -1,7 +1,7 @@
 import { withDatabase } from '../fixtures/database.ts';
 import { ConnectClient } from '../harness/connect/client.ts';
-import { type Bench, median } from './bench.ts';
-import { BENCH_TABLE, TopicEnd, untilReached, withPipeline } from './pipeline.ts';
+import { type Bench, median } from './lib/bench.ts';
+import { BENCH_TABLE, TopicEnd, untilReached, withPipeline } from './lib/pipeline.ts';
 
 const rows = 100_000;
 const passes = 3;

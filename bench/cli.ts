@@ -1,5 +1,5 @@
-import { type Bench, median } from './bench.ts';
-import { mustCdcLab, timed } from './lab.ts';
+import { type Bench, median } from './lib/bench.ts';
+import { mustCdcLab, timed } from './lib/lab.ts';
 
 const runs = 15;
 

@@ -1,6 +1,6 @@
-import type { Bench, Figure } from './bench.ts';
 import { latencies } from './engines/latency.ts';
 import { sizeOf } from './engines/size.ts';
+import type { Bench, Figure } from './lib/bench.ts';
 
 const RATE_PER_SECOND = 1_000;
 

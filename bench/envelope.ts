@@ -6,7 +6,7 @@ import type { ColumnDescription } from '../pipeline/contract/table.ts';
 import { createEventEncoder } from '../pipeline/envelope/encoder.ts';
 import { DEFAULTS } from '../pipeline/envelope/testing/fixtures.ts';
 import { decodePgOutput } from '../pipeline/pgoutput/decode.ts';
-import { type Bench, median } from './bench.ts';
+import { type Bench, median } from './lib/bench.ts';
 
 const rounds = 5;
 const roundMs = 2_000;

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import { type Bench, median } from './bench.ts';
-import { cdcLab, mustCdcLab, timed } from './lab.ts';
+import { type Bench, median } from './lib/bench.ts';
+import { cdcLab, mustCdcLab, timed } from './lib/lab.ts';
 
 const runs = 3;
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
-import type { Bench } from './bench.ts';
-import { cdcLab, mustCdcLab } from './lab.ts';
+import type { Bench } from './lib/bench.ts';
+import { cdcLab, mustCdcLab } from './lib/lab.ts';
 
 interface Run {
   readonly ok: boolean;

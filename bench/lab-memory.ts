@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { labControl } from '../harness/lab/process/control.ts';
-import type { Bench, Figure } from './bench.ts';
-import { cdcLab, mustCdcLab, treeMemory } from './lab.ts';
+import type { Bench, Figure } from './lib/bench.ts';
+import { cdcLab, mustCdcLab, treeMemory } from './lib/lab.ts';
 
 const mebibyte = 1024 * 1024;
 

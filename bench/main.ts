@@ -4,25 +4,16 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import chalk from 'chalk';
 import Table from 'cli-table3';
-import { type Bench, type Figure, meets } from './bench.ts';
+import { type Bench, type Figure, meets } from './lib/bench.ts';
 
 const here = import.meta.dirname;
-const notBenches = new Set([
-  'bench.ts',
-  'lab.ts',
-  'main.ts',
-  'pipeline.ts',
-  'postgres-pair.ts',
-  'live-writers.ts',
-  'python-peers.ts',
-  'sink-rounds.ts',
-  'verify-tables.ts',
-]);
+/** Of this folder's own, which is no bench. */
+const MAIN = 'main.ts';
 
 async function names(): Promise<string[]> {
   const files = await readdir(here);
   return files
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && !notBenches.has(file))
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts') && file !== MAIN)
     .map((file) => file.slice(0, -3))
     .sort();
 }

@@ -2,7 +2,7 @@ import { createRecordsBatch } from '@platformatic/kafka';
 import { encodeRecordBatch } from '../pipeline/capture/publish/record-batch.ts';
 import type { Position } from '../pipeline/contract/position.ts';
 import type { ProducedRecord } from '../pipeline/contract/records.ts';
-import { type Bench, median } from './bench.ts';
+import { type Bench, median } from './lib/bench.ts';
 
 /** A request of 900 kB for three partitions. */
 const RECORDS = 400;

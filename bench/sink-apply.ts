@@ -1,9 +1,9 @@
 import { withDatabase } from '../fixtures/database.ts';
 import { openAccess } from '../harness/access/live-access.ts';
 import { ConnectClient } from '../harness/connect/client.ts';
-import { type Bench, type Figure, median } from './bench.ts';
-import { TopicEnd, untilReached, withPipeline } from './pipeline.ts';
-import { applied, applyRound } from './sink-rounds.ts';
+import { type Bench, type Figure, median } from './lib/bench.ts';
+import { TopicEnd, untilReached, withPipeline } from './lib/pipeline.ts';
+import { applied, applyRound } from './lib/sink-rounds.ts';
 
 /** At 60,000 events/s ten seconds of them, after the warm-up. */
 const size = { rows: 100_000, passes: 7, warmUp: 100_000 };

@@ -4,11 +4,11 @@ import { withDatabase } from '../fixtures/database.ts';
 import { openAccess } from '../harness/access/live-access.ts';
 import { sinkWorkers } from '../harness/lab/instance/sink-workers.ts';
 import type { Lab } from '../harness/lab/lab.ts';
-import { type Bench, type BenchContext, type Figure, median } from './bench.ts';
 import { cpuMsOf } from './engines/rounds.ts';
 import { sizeOf } from './engines/size.ts';
-import { TopicEnd, untilReached, withPipeline } from './pipeline.ts';
-import { applied, applyRound } from './sink-rounds.ts';
+import { type Bench, type BenchContext, type Figure, median } from './lib/bench.ts';
+import { TopicEnd, untilReached, withPipeline } from './lib/pipeline.ts';
+import { applied, applyRound } from './lib/sink-rounds.ts';
 
 const WORKERS = [1, 2, 3];
 /** Divides by 1, 2 and 3: every worker has as many partitions as the others. */

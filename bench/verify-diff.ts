@@ -1,7 +1,7 @@
 import { withDatabase } from '../fixtures/database.ts';
-import { type Bench, type Figure, median } from './bench.ts';
-import { type PostgresPair, withPostgresPair } from './postgres-pair.ts';
-import { fillBoth, peerRun, verifyProcess } from './verify-tables.ts';
+import { type Bench, type Figure, median } from './lib/bench.ts';
+import { type PostgresPair, withPostgresPair } from './lib/postgres-pair.ts';
+import { fillBoth, peerRun, verifyProcess } from './lib/verify-tables.ts';
 
 const ROWS = Number(process.env.CDC_LAB_BENCH_ROWS ?? 1_000_000);
 const ROUNDS = 5;

@@ -1,6 +1,6 @@
-import { type Bench, median } from './bench.ts';
-import { withPostgresPair } from './postgres-pair.ts';
-import { bareScan, fillBoth, peerRun, verifyProcess } from './verify-tables.ts';
+import { type Bench, median } from './lib/bench.ts';
+import { withPostgresPair } from './lib/postgres-pair.ts';
+import { bareScan, fillBoth, peerRun, verifyProcess } from './lib/verify-tables.ts';
 
 const ROWS = Number(process.env.CDC_LAB_BENCH_ROWS ?? 1_000_000);
 const ROUNDS = 5;

@@ -4,8 +4,8 @@ import { withDatabase } from '../fixtures/database.ts';
 import type { Report } from '../verifier/report.ts';
 import { openPair, type Pair } from '../verifier/standalone/pair.ts';
 import { requestFor } from '../verifier/testing/request.ts';
-import { type Bench, type Figure, median } from './bench.ts';
-import { type PostgresPair, subscribe, withPostgresPair } from './postgres-pair.ts';
+import { type Bench, type Figure, median } from './lib/bench.ts';
+import { type PostgresPair, subscribe, withPostgresPair } from './lib/postgres-pair.ts';
 
 const ROWS = 200_000;
 const RATE = 1000;
@@ -145,7 +145,7 @@ async function fill({ sourceUrl, sinkUrl }: PostgresPair): Promise<void> {
 function startWriters(
   url: string,
 ): AsyncDisposable & { rateDuring(work: () => Promise<unknown>): Promise<number> } {
-  const args = [`${import.meta.dirname}/live-writers.ts`, String(RATE), '1', String(QUIET_FROM - 1)];
+  const args = [`${import.meta.dirname}/lib/live-writers.ts`, String(RATE), '1', String(QUIET_FROM - 1)];
   const child = execa(process.execPath, args, { env: { BENCH_URL: url }, stderr: 'inherit', buffer: false });
   let last = { committed: 0, ms: 0 };
   child.stdout.on('data', (chunk: Buffer) => {

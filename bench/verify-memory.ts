@@ -1,7 +1,7 @@
 import { withDatabase } from '../fixtures/database.ts';
-import type { Bench, Figure } from './bench.ts';
-import { type PostgresPair, withPostgresPair } from './postgres-pair.ts';
-import { fillBoth, verifyProcess } from './verify-tables.ts';
+import type { Bench, Figure } from './lib/bench.ts';
+import { type PostgresPair, withPostgresPair } from './lib/postgres-pair.ts';
+import { fillBoth, verifyProcess } from './lib/verify-tables.ts';
 
 const SMALL = Number(process.env.CDC_LAB_BENCH_ROWS ?? 10_000_000) / 10;
 const MIB = 1024 ** 2;

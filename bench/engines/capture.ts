@@ -2,8 +2,8 @@ import { withDatabase } from '../../fixtures/database.ts';
 import { ConnectClient } from '../../harness/connect/client.ts';
 import type { SourceEngine } from '../../harness/lab/engines.ts';
 import type { Instance, Lab } from '../../harness/lab/lab.ts';
-import type { BenchContext } from '../bench.ts';
-import { BENCH_TABLE, TopicEnd, untilReached, updateEveryRow, withPipeline } from '../pipeline.ts';
+import type { BenchContext } from '../lib/bench.ts';
+import { BENCH_TABLE, TopicEnd, untilReached, updateEveryRow, withPipeline } from '../lib/pipeline.ts';
 import { captureSpec, cpuMsOf, type Rounds } from './rounds.ts';
 
 const STATE_WITHIN_MS = 60_000;

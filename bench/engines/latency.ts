@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { withDatabase } from '../../fixtures/database.ts';
 import type { SinkEngine, SourceEngine } from '../../harness/lab/engines.ts';
-import type { BenchContext } from '../bench.ts';
-import { BENCH_TABLE, withPipeline } from '../pipeline.ts';
+import type { BenchContext } from '../lib/bench.ts';
+import { BENCH_TABLE, withPipeline } from '../lib/pipeline.ts';
 import { pairSpec } from './rounds.ts';
 
 export interface LatencySize {

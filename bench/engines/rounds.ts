@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import type { SinkEngine, SourceEngine } from '../../harness/lab/engines.ts';
 import type { InstanceSpec, Lab } from '../../harness/lab/lab.ts';
-import { type Figure, median } from '../bench.ts';
+import { type Figure, median } from '../lib/bench.ts';
 
 /** Connect workers as one gives them to a benchmark: C2, a larger heap. */
 const connect = { jvm: 'throughput' } as const;

@@ -1,8 +1,8 @@
 import { withDatabase } from '../../fixtures/database.ts';
 import { ConnectClient } from '../../harness/connect/client.ts';
 import type { SinkEngine } from '../../harness/lab/engines.ts';
-import type { BenchContext } from '../bench.ts';
-import { BENCH_TABLE, TopicEnd, untilReached, withPipeline } from '../pipeline.ts';
+import type { BenchContext } from '../lib/bench.ts';
+import { BENCH_TABLE, TopicEnd, untilReached, withPipeline } from '../lib/pipeline.ts';
 import { cpuMsOf, type Rounds, sinkSpec } from './rounds.ts';
 
 /**

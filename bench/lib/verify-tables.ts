@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { withDatabase } from '../fixtures/database.ts';
-import { PROJECT_DIR } from '../harness/project.ts';
-import { type Report, reportSchema } from '../verifier/report.ts';
+import { withDatabase } from '../../fixtures/database.ts';
+import { PROJECT_DIR } from '../../harness/project.ts';
+import { type Report, reportSchema } from '../../verifier/report.ts';
 import type { PostgresPair } from './postgres-pair.ts';
 import { type PeerName, peer } from './python-peers.ts';
 

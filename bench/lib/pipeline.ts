@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
-import { withDatabase } from '../fixtures/database.ts';
-import { untilReady } from '../fixtures/testing/create-topic.ts';
-import { OWN_ENGINES } from '../harness/lab/engines.ts';
-import type { Instance, InstanceSpec, Lab } from '../harness/lab/lab.ts';
-import { labControl } from '../harness/lab/process/control.ts';
+import { withDatabase } from '../../fixtures/database.ts';
+import { untilReady } from '../../fixtures/testing/create-topic.ts';
+import { OWN_ENGINES } from '../../harness/lab/engines.ts';
+import type { Instance, InstanceSpec, Lab } from '../../harness/lab/lab.ts';
+import { labControl } from '../../harness/lab/process/control.ts';
 
 /** `customers` has seven columns: uuid, three of text, two timestamps, a bigint. */
 export const BENCH_TABLE = 'customers';

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { PROJECT_DIR } from '../harness/project.ts';
+import { PROJECT_DIR } from '../../harness/project.ts';
 
 /** The peers, each in a virtual environment of its own: they cannot agree on one version of a library. */
 const PEERS = {

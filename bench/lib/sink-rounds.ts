@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import { withDatabase } from '../fixtures/database.ts';
-import type { Access } from '../harness/access/access.ts';
-import type { Instance } from '../harness/lab/lab.ts';
-import { OFFSETS_TABLE } from '../pipeline/contract/sink-tables.ts';
+import { withDatabase } from '../../fixtures/database.ts';
+import type { Access } from '../../harness/access/access.ts';
+import type { Instance } from '../../harness/lab/lab.ts';
+import { OFFSETS_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import { BENCH_TABLE, type TopicEnd, untilReached } from './pipeline.ts';
 
 /** What a round of updates is applied to, and how large it is. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { PROJECT_DIR } from '../../harness/project.ts';
 
 interface Ended {
   readonly exitCode?: number;
@@ -8,7 +9,7 @@ interface Ended {
   readonly stderr: string;
 }
 
-const cli = join(import.meta.dirname, '..', 'bin', 'cdc-lab');
+const cli = join(PROJECT_DIR, 'bin', 'cdc-lab');
 
 /** Runs the CLI as a user would. Rejects only where the process could not be started: the exit code is a result. */
 export async function cdcLab(args: readonly string[], dir?: string): Promise<Ended> {
