@@ -57,6 +57,22 @@ export interface TaskMetrics {
   latency(table: string, ms: number): void;
 }
 
+/** From where on a task that works is reported as degraded in `/health`. */
+export interface HealthBounds {
+  /** Records in the topics that the sink has not applied. */
+  readonly lagEvents: number;
+  /** Milliseconds that the oldest change has waited: since its commit (source), since Kafka got it (sink). */
+  readonly lagMs: number;
+  /** Milliseconds without progress while there is work to do. */
+  readonly stalledAfterMs: number;
+}
+
+export const DEFAULT_HEALTH_BOUNDS: HealthBounds = {
+  lagEvents: 10_000,
+  lagMs: 300_000,
+  stalledAfterMs: 60_000,
+};
+
 /** What a worker gives to each task. */
 export interface TaskContext {
   readonly connector: string;
@@ -70,6 +86,8 @@ export interface TaskContext {
   readonly metrics: TaskMetrics;
   readonly crashPoints: CrashPoints;
   readonly defects: readonly Defect[];
+  /** {@link DEFAULT_HEALTH_BOUNDS} where it is left out. */
+  readonly healthBounds?: HealthBounds;
 }
 
 /** A running task. */
