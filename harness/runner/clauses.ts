@@ -1,3 +1,4 @@
+import { unreachable } from '../../pipeline/contract/unreachable.ts';
 import type { Access } from '../access/access.ts';
 import { countRows, signalTables } from '../access/snapshots.ts';
 import type { Instance } from '../lab/lab.ts';
@@ -55,6 +56,6 @@ async function check(
       return { holds: count >= atLeast, detail: { count, atLeast } };
     }
     default:
-      throw new Error(`no such clause: ${JSON.stringify(clause satisfies never)}`);
+      return unreachable(clause, 'clause');
   }
 }

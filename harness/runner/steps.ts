@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
+import { unreachable } from '../../pipeline/contract/unreachable.ts';
 import type { Access, TopicLag } from '../access/access.ts';
 import type { Instance, Lab, StartedWorkload, WorkloadSpec } from '../lab/lab.ts';
 import type { Evidence, Fault, FaultContext } from '../plugins/fault.ts';
@@ -112,7 +113,7 @@ export class Steps {
         });
       }
       default:
-        throw unreachable(step satisfies never);
+        return unreachable(step, 'step');
     }
   }
 
@@ -273,7 +274,3 @@ async function slotReached(access: Access, slot: string, lsn: string): Promise<b
 }
 
 const partitionKey = (lag: TopicLag): string => `${lag.topic}/${lag.partition}`;
-
-function unreachable(value: never): Error {
-  return new Error(`no such step: ${JSON.stringify(value)}`);
-}

@@ -1,3 +1,4 @@
+import { unreachable } from '../contract/unreachable.ts';
 import type { Target } from './store.ts';
 
 /** Where a connector's task is. Only one of these carries a task: see {@link ManagedConnector}. */
@@ -43,6 +44,6 @@ export function nextStep(phase: Phase, wish: Wish): Step {
       // On the way: whoever is at it looks again when it is done.
       return 'rest';
     default:
-      return phase satisfies never;
+      return unreachable(phase, 'phase');
   }
 }

@@ -9,6 +9,7 @@ import type {
   TaskContext,
 } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
+import { unreachable } from '../contract/unreachable.ts';
 import { nextStep, type Phase, type Step } from './life-cycle.ts';
 import { traceOf } from './log.ts';
 import type { Secrets } from './secrets.ts';
@@ -158,7 +159,7 @@ export class ManagedConnector {
       case 'failed':
         return 'FAILED';
       default:
-        return this.#phase satisfies never;
+        return unreachable(this.#phase, 'phase');
     }
   }
 
@@ -210,7 +211,7 @@ export class ManagedConnector {
         return;
       }
       default:
-        return step satisfies never;
+        return unreachable(step, 'step');
     }
   }
 

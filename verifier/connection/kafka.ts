@@ -1,6 +1,7 @@
 import type { KafkaConfig, SASLOptions } from 'kafkajs';
 import { z } from 'zod';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
+import { unreachable } from '../../pipeline/contract/unreachable.ts';
 import { plainTextProblem } from './http.ts';
 import { pemFile } from './pem.ts';
 import { lookAtPort } from './refusal.ts';
@@ -91,7 +92,7 @@ function saslOptions(sasl: Sasl): SASLOptions {
     case 'SCRAM-SHA-512':
       return { mechanism: 'scram-sha-512', username, password: secret };
     default:
-      throw new Error(`no such mechanism: ${JSON.stringify(sasl satisfies never)}`);
+      return unreachable(sasl, 'SASL mechanism');
   }
 }
 

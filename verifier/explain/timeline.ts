@@ -1,4 +1,5 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
+import { unreachable } from '../../pipeline/contract/unreachable.ts';
 import type { Fate, FatedRecord } from './fates.ts';
 import { type FaultInterval, type LedgerCommit, placeOf, type RowLife } from './life.ts';
 
@@ -99,7 +100,7 @@ function sayFate(fate: Fate): string[] {
     case 'unknown':
       return [];
     default:
-      throw unreachable(fate);
+      return unreachable(fate, 'fate');
   }
 }
 
@@ -166,8 +167,4 @@ export function activeFaults(life: RowLife, fates: readonly FatedRecord[]): read
   return life.faults.filter(({ begunAt, healedAt }) =>
     windows.some(([from, to]) => begunAt <= to && (healedAt === null || healedAt >= from)),
   );
-}
-
-function unreachable(value: never): Error {
-  return new Error(`no such fate: ${JSON.stringify(value)}`);
 }

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts';
 import type { EncoderConfig } from '../../contract/envelope.ts';
 import { nearest } from '../../contract/nearest.ts';
+import { unreachable } from '../../contract/unreachable.ts';
 import { CONFIG_KEYS, type KeyDefinition } from './source-keys.ts';
 import { compile, type FilterLists, splitList } from './table-filter.ts';
 
@@ -122,7 +123,7 @@ function problemWith(key: string, value: string, definition: KeyDefinition): str
             .map((v) => (v === '' ? 'empty' : `"${v}"`))
             .join(' or ')}.`;
     default:
-      return unreachable(definition);
+      return unreachable(definition, 'definition of a key');
   }
 }
 
@@ -306,8 +307,4 @@ function textOf(config: ConnectorConfig, key: string): string | undefined {
 
 function numberOf(config: ConnectorConfig, key: string): number {
   return Number(textOf(config, key));
-}
-
-function unreachable(value: never): never {
-  throw new Error(`Unexpected: ${JSON.stringify(value)}`);
 }

@@ -23,6 +23,7 @@ import {
 import type { Position } from '../../contract/position.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
 import type { TableDescription } from '../../contract/table.ts';
+import { unreachable } from '../../contract/unreachable.ts';
 import type { TableFilter } from '../config/table-filter.ts';
 import type { SignalRow } from '../position/commit-mark.ts';
 import { createPositionWriter, formatLsn } from '../source/lsn-text.ts';
@@ -122,7 +123,7 @@ export class StreamReader {
       case 'message':
         return undefined;
       default:
-        return unreachable(message);
+        return unreachable(message, 'message');
     }
   }
 
@@ -281,7 +282,7 @@ export class StreamReader {
           records = encoder.truncate(oid, context);
           break;
         default:
-          unreachable(message);
+          unreachable(message, 'change');
       }
     } catch (cause) {
       if (cause instanceof LabError) throw cause;
@@ -343,8 +344,4 @@ function refuseLostToast(relation: Relation, message: UpdateMessage): void {
   const lost = after.indexOf(UNCHANGED_TOAST);
   if (lost < 0) return;
   throw lostToastValue(relation.message, relation.message.columns[lost]?.name ?? String(lost));
-}
-
-function unreachable(value: never): never {
-  throw new Error(`Unexpected message: ${JSON.stringify(value)}`);
 }
