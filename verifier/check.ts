@@ -2,12 +2,12 @@ import { z } from 'zod';
 import type { VerifierConfig } from './config.ts';
 import type { Catalogues } from './observe/catalogues.ts';
 import type { ConnectorView, FenceOutcome, PassFence } from './observe/fence.ts';
-import type { Connections } from './observe/pipeline.ts';
+import type { Connections } from './observe/pipeline-progress.ts';
 import type { Processed } from './observe/sink/processed.ts';
 import type { TopicView } from './observe/topic/topic-log.ts';
 import { findingSchema, type Report, verdictSchema } from './report.ts';
-import type { Content } from './verification/content.ts';
-import type { Memory } from './verification/memory.ts';
+import type { Content } from './verification/comparison.ts';
+import type { VerifierMemory } from './verification/verifier-memory.ts';
 
 /** A check: one file in `checks/`, found by its folder, named as the file. */
 export interface Check {
@@ -54,7 +54,7 @@ export interface CheckContext extends Connections {
    */
   readonly topicLog: () => Promise<TopicLogView | null>;
   /** What the verification before has seen; undefined where each stands alone. */
-  readonly memory?: Memory | undefined;
+  readonly memory?: VerifierMemory | undefined;
   /** Passes another progress fence, for judging what differs while writes go on. */
   readonly passFence: PassFence;
 }

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util';
 import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 import { loadConfig } from './config.ts';
-import { loadChecks } from './plugins.ts';
+import { loadChecks } from './load-checks.ts';
 import { createServer, portOf } from './service/server.ts';
 import { VerifierService } from './service/service.ts';
 import { exitCodeOf } from './verdict.ts';

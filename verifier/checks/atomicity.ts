@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
 import type { LedgerIntent, LedgerWrite } from '../observe/ledger/ledger.ts';
 import { readTail } from '../observe/ledger/ledger-tail.ts';
-import { keyText, readVersions } from '../observe/ledger/settled.ts';
+import { keyText, readVersions } from '../observe/ledger/settlement.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { Example } from '../report.ts';
 import { finding } from '../report.ts';

@@ -9,7 +9,7 @@ import type { Report } from '../report.ts';
 import { contextOf } from '../testing/context.ts';
 import { databasePair } from '../testing/databases.ts';
 import { insert, type Played, play, position, row } from '../testing/played.ts';
-import { Memory } from '../verification/memory.ts';
+import { VerifierMemory } from '../verification/verifier-memory.ts';
 import atomicity from './atomicity.ts';
 import foreignWriters from './foreign-writers.ts';
 import order from './order.ts';
@@ -44,7 +44,7 @@ async function processed(played: Played, offset: number, applied: number, suppre
 
 test('a sink that has dealt with every change once, in order, gives these checks nothing to say', async () => {
   await using played = await play();
-  const memory = new Memory();
+  const memory = new VerifierMemory();
   await played.pair.onSink(KEPT);
   await played.pair.onBoth(`${insert(1, 'b', 2)}; ${insert(2, 'a', 1)}`);
   await played.pair.onSink(`${at(1, 2)}; ${at(2, 1)}`);
@@ -107,7 +107,7 @@ test('what no comparison of rows can see is found by the one check that is meant
 
 test('a row of the sink whose position goes back is found by who remembers it, until it is mended', async () => {
   await using played = await play();
-  const memory = new Memory();
+  const memory = new VerifierMemory();
   await played.pair.onSink(KEPT);
   await played.pair.onBoth(insert(1, 'a', 2));
   await played.produce([row(1, 'a', 1), row(1, 'a', 2, 'u')]);
@@ -147,7 +147,7 @@ test('a row is resurrected by the sink’s own marks, or by an older change behi
 
 test('an effect that took place twice is in the sum of its column, though each row is there in its last version', async () => {
   await using played = await play();
-  const memory = new Memory();
+  const memory = new VerifierMemory();
   await played.pair.onSink(KEPT);
   await played.pair.onBoth('ALTER TABLE items ADD COLUMN quantity int');
   const ordered = (id: number, version: number, quantity: number, op = 'c') => {

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import type { CheckResult } from '../check.ts';
-import { connectorView } from '../observe/connect.ts';
+import { connectorView } from '../observe/connect-rest.ts';
 import { contextOf, passed, underWay } from '../testing/context.ts';
 import check from './connector-state.ts';
 

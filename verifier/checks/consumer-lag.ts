@@ -1,6 +1,6 @@
 import type { Check, CheckContext, CheckResult } from '../check.ts';
 import { distance, type Offsets } from '../observe/fence.ts';
-import { PipelineView } from '../observe/pipeline.ts';
+import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import type { Finding } from '../report.ts';
 import { finding } from '../report.ts';
 import { worst } from '../verdict.ts';
@@ -81,6 +81,8 @@ async function retentionFindings(context: CheckContext): Promise<Finding[]> {
 }
 
 async function offsetsNow(context: CheckContext): Promise<{ done: Offsets; firsts: Offsets }> {
-  const view = new PipelineView(context.config, context, async () => [...(await context.topics()).values()]);
+  const view = new PipelineProgress(context.config, context, async () => [
+    ...(await context.topics()).values(),
+  ]);
   return { done: await view.sinkOffsets(), firsts: await view.firstOffsets() };
 }

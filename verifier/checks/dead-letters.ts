@@ -5,7 +5,7 @@ import { deadLetterTopics } from '../observe/topic/dead-letters.ts';
 import type { Finding } from '../report.ts';
 import { finding } from '../report.ts';
 import { worst } from '../verdict.ts';
-import { accountedRows, exampleOf, type TableContent } from '../verification/content.ts';
+import { accountedRows, exampleOf, type TableContent } from '../verification/comparison.ts';
 
 const name = 'dead-letters';
 const EXAMPLES = 5;

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import type { Check, CheckContext, CheckResult } from '../check.ts';
-import { holdLedger } from '../observe/ledger/held-ledger.ts';
+import { compareLedger } from '../observe/ledger/compare-ledger.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import type { Finding } from '../report.ts';
 import { finding } from '../report.ts';
@@ -44,7 +44,7 @@ async function atTheSource(context: CheckContext): Promise<Proof> {
   const path = context.config.ledger;
   if (path === null) return passed('no ledger: how often a write was committed is not known');
   if (!existsSync(path)) return passed('the ledger is empty: no workload has run');
-  const { wrong, undecided, keys } = await holdLedger(context, path);
+  const { wrong, undecided, keys } = await compareLedger(context, path);
   const findings = sourceFindings(
     name,
     wrong.filter((row) => row.class === 'not-committed'),

@@ -5,11 +5,11 @@ import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import type { Check, CheckContext, CheckResult } from '../check.ts';
 import { parseConfig } from '../config.ts';
 import { Database } from '../connection/postgres.ts';
-import { holdLedger } from '../observe/ledger/held-ledger.ts';
+import { compareLedger } from '../observe/ledger/compare-ledger.ts';
 import { formatLedgerEntry, type LedgerEntry, type LedgerWrite } from '../observe/ledger/ledger.ts';
 import { readCatalogue } from '../observe/source/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
-import { Memory } from '../verification/memory.ts';
+import { VerifierMemory } from '../verification/verifier-memory.ts';
 import effects from './effects.ts';
 import check from './ledger.ts';
 
@@ -35,7 +35,7 @@ function ledgerOf(
   return path;
 }
 
-async function contextOf(pair: DatabasePair, ledger: string, memory?: Memory): Promise<CheckContext> {
+async function contextOf(pair: DatabasePair, ledger: string, memory?: VerifierMemory): Promise<CheckContext> {
   const url = pair.sourceUrl;
   const raw = {
     port: 0,
@@ -58,7 +58,7 @@ async function contextOf(pair: DatabasePair, ledger: string, memory?: Memory): P
 async function run(
   pair: DatabasePair,
   ledger: string,
-  memory?: Memory,
+  memory?: VerifierMemory,
   of: Check = check,
 ): Promise<CheckResult> {
   return await of.run(await contextOf(pair, ledger, memory));
@@ -142,7 +142,7 @@ test('an id that a crash may have given to another proves no commit by itself: i
 
 test('a transaction of which only a part is there, and whose id may be another’s, is INCONCLUSIVE with the reason', async () => {
   await using pair = await databasePair();
-  const memory = new Memory();
+  const memory = new VerifierMemory();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1)`);
   const others = await xidOf(pair, 'COMMIT');
   const path = ledgerOf([{ xid: others, writes: [write(1, 'c', 1), write(9, 'c', 1)], result: null }]);
@@ -246,7 +246,7 @@ test('a ledger that is read in parts says what the whole says', async () => {
   for (const partBytes of [1, 150, 400, 1e9]) {
     for (const suspects of [6, 1e6]) {
       const limits = { partBytes, suspects };
-      const { wrong, counts, cut } = await holdLedger(await contextOf(pair, path), path, limits);
+      const { wrong, counts, cut } = await compareLedger(await contextOf(pair, path), path, limits);
       const told = wrong.flatMap((own) => own.examples.map(({ key }) => `${key.id} ${own.class}`)).sort();
       expect(told, JSON.stringify(limits)).toEqual(['4 stale', '5 missing', '8 not-committed']);
       expect(counts).toMatchObject({ transactions: 7, committed: 5, failed: 1, unknown: 1 });
@@ -265,7 +265,7 @@ test('what a part of the ledger suspects is explained by a later one, however fe
   appendFileSync(path, ledger('c', 1) + ledger('u', 2));
   for (const suspects of [20, 1e6]) {
     const limits = { partBytes: 1_000, suspects };
-    const { wrong, cut } = await holdLedger(await contextOf(pair, path), path, limits);
+    const { wrong, cut } = await compareLedger(await contextOf(pair, path), path, limits);
     expect(wrong).toMatchObject([{ class: 'missing', count: 1, examples: [{ key: { id: '7' } }] }]);
     expect(cut).toBe(false);
   }
@@ -277,7 +277,7 @@ test('where nearly all is wrong, what was found is told, and that the rest was n
   const path = ledgerOf([]);
   for (let id = 1; id <= 300; id++) appendFileSync(path, intent(id, [write(id, 'c', 1)]) + outcome(id, 'ok'));
   const context = await contextOf(pair, path);
-  const { wrong, cut } = await holdLedger(context, path, { partBytes: 1_000, suspects: 50 });
+  const { wrong, cut } = await compareLedger(context, path, { partBytes: 1_000, suspects: 50 });
   expect(wrong).toMatchObject([{ class: 'missing', table: 'public.items' }]);
   expect(wrong[0]?.count).toBeGreaterThan(50);
   expect(wrong[0]?.count).toBeLessThan(300);
@@ -287,7 +287,7 @@ test('where nearly all is wrong, what was found is told, and that the rest was n
 
 test('a verifier that goes on checks what has come since, and counts all', async () => {
   await using pair = await databasePair();
-  const memory = new Memory();
+  const memory = new VerifierMemory();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1), (2, 1)`);
   const path = ledgerOf([{ xid: '1', writes: [write(1, 'c', 1), write(2, 'c', 1)], result: 'ok' }]);
   expect((await run(pair, path, memory)).verdict).toBe('PASS');
@@ -304,7 +304,7 @@ test('a verifier that goes on checks what has come since, and counts all', async
 
 test('what an earlier verification found right is looked at again on demand', async () => {
   await using pair = await databasePair();
-  const memory = new Memory();
+  const memory = new VerifierMemory();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1)`);
   const path = ledgerOf([{ xid: '1', writes: [write(1, 'c', 1)], result: 'ok' }]);
   expect((await run(pair, path, memory)).verdict).toBe('PASS');
@@ -315,7 +315,7 @@ test('what an earlier verification found right is looked at again on demand', as
 
 test('all is looked at again after ten minutes, for another file, and after a start of the source', () => {
   let ms = 0;
-  const memory = new Memory(() => ms).ledger;
+  const memory = new VerifierMemory(() => ms).ledger;
   const path = ledgerOf([{ xid: '1', writes: [write(1, 'c', 1)], result: 'ok' }]);
   const from = (file = path, incarnation = 'first') =>
     memory.begin(file, incarnation).before.cursor.byteOffset;
@@ -331,7 +331,7 @@ test('all is looked at again after ten minutes, for another file, and after a st
 
 test('an outcome that comes late is judged by all of the ledger, and an unsettled neighbour hides nothing', async () => {
   await using pair = await databasePair();
-  const memory = new Memory();
+  const memory = new VerifierMemory();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (2, 2)`);
   const path = ledgerOf([]);
   // Transaction 1 is open for long: 2 deletes what it wrote, and 3 writes beside it a row that the source loses.

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { type Check, type CheckResult, pass } from '../check.ts';
-import { holdLedger } from '../observe/ledger/held-ledger.ts';
+import { compareLedger } from '../observe/ledger/compare-ledger.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import { finding } from '../report.ts';
 
@@ -15,7 +15,7 @@ export default {
     const path = context.config.ledger;
     if (path === null) return pass('no ledger: what clients saw committed is not known');
     if (!existsSync(path)) return pass('the ledger is empty: no workload has run');
-    const { wrong, cut, undecided, before, counts } = await holdLedger(context, path);
+    const { wrong, cut, undecided, before, counts } = await compareLedger(context, path);
     const findings = sourceFindings(
       name,
       wrong.filter((row) => row.class !== 'not-committed'),

@@ -7,7 +7,7 @@ import type { ForeignKey, Table } from '../observe/source/catalogue.ts';
 import { readForeignKeys, relationOf } from '../observe/source/catalogue.ts';
 import type { Finding } from '../report.ts';
 import { finding } from '../report.ts';
-import { accountedRows } from '../verification/content.ts';
+import { accountedRows } from '../verification/comparison.ts';
 
 const name = 'orphans';
 const EXAMPLES = 5;

@@ -4,7 +4,7 @@ import { ident } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import type { Example, Finding } from '../report.ts';
 import { finding } from '../report.ts';
-import { exampleOf, type TableContent } from '../verification/content.ts';
+import { exampleOf, type TableContent } from '../verification/comparison.ts';
 
 const name = 'resurrected-rows';
 const EXAMPLES = 5;

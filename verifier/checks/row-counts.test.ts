@@ -4,7 +4,7 @@ import type { TableComparison } from '../compare/table.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { contextOf } from '../testing/context.ts';
-import type { Content, TableContent } from '../verification/content.ts';
+import type { Content, TableContent } from '../verification/comparison.ts';
 import check from './row-counts.ts';
 
 type Planted = Partial<Omit<TableComparison, 'counts'>> & { counts?: Partial<TableComparison['counts']> };

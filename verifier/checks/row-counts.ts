@@ -1,6 +1,6 @@
 import type { Check } from '../check.ts';
 import { worst } from '../verdict.ts';
-import { countOf } from '../verification/content.ts';
+import { countOf } from '../verification/comparison.ts';
 
 /** Counts from the grouped scan; a difference is wrong only where no key explains it as in flight. */
 export default {

@@ -1,12 +1,12 @@
 import type { Check, CheckResult } from '../check.ts';
 import type { ColumnPair } from '../compare/canonical.ts';
 import { pairColumns } from '../compare/canonical.ts';
-import { isBookkeeping } from '../observe/pipeline.ts';
+import { isBookkeeping } from '../observe/pipeline-progress.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { Finding } from '../report.ts';
 import { finding } from '../report.ts';
 import { worst } from '../verdict.ts';
-import type { TableContent } from '../verification/content.ts';
+import type { TableContent } from '../verification/comparison.ts';
 
 const name = 'schema-compatibility';
 

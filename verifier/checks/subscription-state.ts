@@ -1,5 +1,5 @@
 import { type Check, type CheckResult, pass } from '../check.ts';
-import { applyErrors, tablesInCopy } from '../observe/source/subscription.ts';
+import { applyErrors, tablesInCopy } from '../observe/sink/subscription.ts';
 import { finding } from '../report.ts';
 
 const name = 'subscription-state';

@@ -1,8 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseConfig, type VerifierConfigInput } from '../config.ts';
+import { loadChecks } from '../load-checks.ts';
 import type { PassFence } from '../observe/fence.ts';
 import { readCatalogue } from '../observe/source/catalogue.ts';
-import { loadChecks } from '../plugins.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { verify } from '../verification/verify.ts';
 import { compareByFence, type FencedAnswers } from './by-fence.ts';

@@ -3,7 +3,7 @@ import type { VerifierConfig } from '../config.ts';
 import { printLsn } from '../connection/lsn.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import type { PassFence } from '../observe/fence.ts';
-import type { Connections } from '../observe/pipeline.ts';
+import type { Connections } from '../observe/pipeline-progress.ts';
 import { shapeOf } from '../observe/sink/copy-shape.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { ComparisonReport } from '../report.ts';

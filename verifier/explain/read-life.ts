@@ -3,12 +3,12 @@ import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { VerifierConfig } from '../config.ts';
 import { Database } from '../connection/postgres.ts';
 import { type FenceOutcome, passFence } from '../observe/fence.ts';
-import { settlement } from '../observe/ledger/settled.ts';
-import { PipelineView } from '../observe/pipeline.ts';
+import { settlement } from '../observe/ledger/settlement.ts';
+import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import { reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { NO_LETTERS, readDeadLetters } from '../observe/topic/dead-letters.ts';
-import { KafkaView, topicOf } from '../observe/topic/kafka.ts';
+import { KafkaView, topicOf } from '../observe/topic/kafka-view.ts';
 import { readRecords } from '../observe/topic/topic-reader.ts';
 import { readCommits } from './commits.ts';
 import { parseKey, tableNamed } from './key.ts';
@@ -96,7 +96,7 @@ class Reading {
     const tables = { source: table, sink: sinkTable };
     const atSource = await readRows(this.#opened.source, tables, key, options);
     const topics = [topicOf(config.topicPrefix, table.id)];
-    const view = new PipelineView(config, this.#connections(), async () => topics);
+    const view = new PipelineProgress(config, this.#connections(), async () => topics);
     const fence = await this.#fence(view);
     const topic = await this.#topic(topics);
     const sinkOffsets = await view.sinkOffsets();
@@ -188,7 +188,7 @@ class Reading {
     return { source: async () => source, sink: async () => sink, kafka: async () => kafka };
   }
 
-  async #fence(view: PipelineView): Promise<LifeFence> {
+  async #fence(view: PipelineProgress): Promise<LifeFence> {
     const { deadlineMs, signal } = this.#request;
     const outcome = await passFence(view, { deadlineAtMs: performance.now() + deadlineMs, signal });
     return outcome.tag === 'passed'

@@ -1,9 +1,9 @@
 import type { VerifierConfig } from '../config.ts';
 import type { PassFence } from './fence.ts';
-import type { Connections } from './pipeline.ts';
+import type { Connections } from './pipeline-progress.ts';
 import { reshaped, shapeOf } from './sink/copy-shape.ts';
 import { readCatalogue, type Table } from './source/catalogue.ts';
-import { topicOf } from './topic/kafka.ts';
+import { topicOf } from './topic/kafka-view.ts';
 
 /** The two catalogues, and what of the source's must be in the sink. */
 export interface Catalogues {

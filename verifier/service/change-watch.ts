@@ -9,11 +9,11 @@ import { Touched } from '../exact/touched.ts';
 import { resolveKeys } from '../exact/versions.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import { readCatalogues, settledCatalogues, topicsOf } from '../observe/catalogues.ts';
+import { OpenConnections } from '../observe/connections.ts';
 import type { PassFence } from '../observe/fence.ts';
 import { passFence } from '../observe/fence.ts';
-import { PipelineView } from '../observe/pipeline.ts';
+import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import { type Finding, finding } from '../report.ts';
-import { OpenConnections } from '../verification/connections.ts';
 
 const CHECK_OF: Readonly<Record<WrongClass, string>> = {
   missing: 'missing-rows',
@@ -252,7 +252,7 @@ export class ChangeWatch {
     catalogues: Catalogues,
   ): Promise<'passed' | 'sync-in-progress' | 'no-evidence'> {
     const topics = [...topicsOf(this.#config, catalogues).values()];
-    const view = new PipelineView(this.#config, connections, async () => topics);
+    const view = new PipelineProgress(this.#config, connections, async () => topics);
     const deadlineAtMs = performance.now() + FENCE_MS;
     const { tag } = await passFence(view, { deadlineAtMs, signal: this.#stop.signal });
     return tag === 'passed' ? 'passed' : tag === 'in-progress' ? 'sync-in-progress' : 'no-evidence';

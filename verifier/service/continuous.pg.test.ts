@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfigInput } from '../config.ts';
-import { loadChecks } from '../plugins.ts';
+import { loadChecks } from '../load-checks.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { VerifierService } from './service.ts';
 

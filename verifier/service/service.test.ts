@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig } from '../config.ts';
-import { loadChecks } from '../plugins.ts';
+import { loadChecks } from '../load-checks.ts';
 import type { Report } from '../report.ts';
 import { History } from './history.ts';
 import { createServer, portOf } from './server.ts';

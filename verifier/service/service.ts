@@ -2,7 +2,7 @@ import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Check } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
 import type { Report } from '../report.ts';
-import { Memory } from '../verification/memory.ts';
+import { VerifierMemory } from '../verification/verifier-memory.ts';
 import { verify } from '../verification/verify.ts';
 import { ChangeWatch, type WatchHandlers, type WatchState } from './change-watch.ts';
 import { type FindingState, FindingStore } from './findings.ts';
@@ -16,7 +16,7 @@ export class VerifierService {
   readonly metrics = new VerifierMetrics();
   readonly #config: VerifierConfig;
   readonly #checks: readonly Check[];
-  readonly #memory = new Memory();
+  readonly #memory = new VerifierMemory();
   readonly #stop = new AbortController();
   readonly findings: FindingStore;
   readonly #webhook: Webhook | null;

@@ -2,7 +2,7 @@ import type { ColumnPair } from '../compare/canonical.ts';
 import type { TablePair } from '../compare/pairing.ts';
 import type { WrongRow } from '../compare/settle.ts';
 import { ident, literal, PINNED_SETTINGS } from '../connection/postgres.ts';
-import type { Content } from '../verification/content.ts';
+import type { Content } from '../verification/comparison.ts';
 
 /** The source's `schema.table` to names of columns: the source's to the sink's, where these differ. */
 type ColumnMap = Readonly<Record<string, Readonly<Record<string, string>>>>;

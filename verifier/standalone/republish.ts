@@ -1,7 +1,7 @@
 import type { ColumnPair } from '../compare/canonical.ts';
 import type { TableComparison } from '../compare/table.ts';
 import { ident, literal } from '../connection/postgres.ts';
-import type { Content } from '../verification/content.ts';
+import type { Content } from '../verification/comparison.ts';
 
 /** Keys that one signal names. */
 const KEYS_PER_SIGNAL = 500;

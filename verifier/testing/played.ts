@@ -4,9 +4,9 @@ import { inject } from 'vitest';
 import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfig, type VerifierConfigInput } from '../config.ts';
-import { loadChecks } from '../plugins.ts';
+import { loadChecks } from '../load-checks.ts';
 import type { Report } from '../report.ts';
-import type { Memory } from '../verification/memory.ts';
+import type { VerifierMemory } from '../verification/verifier-memory.ts';
 import { verify } from '../verification/verify.ts';
 import { type DatabasePair, databasePair } from './databases.ts';
 import { commitOffset } from './kafka.ts';
@@ -23,7 +23,7 @@ export interface Played extends AsyncDisposable {
   end(): Promise<number>;
   /** The group has done all that is in the topic, less so many records. */
   commit(less?: number): Promise<void>;
-  report(deadlineMs?: number, memory?: Memory): Promise<Report>;
+  report(deadlineMs?: number, memory?: VerifierMemory): Promise<Report>;
 }
 
 export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Played> {

@@ -1,9 +1,9 @@
 import type { CheckContext } from '../check.ts';
 import type { Processed } from '../observe/sink/processed.ts';
 import { readSinkSums, type SinkSums, type TableSums } from '../observe/sink/sink-sums.ts';
-import type { AdditiveColumn, SumsView } from '../observe/topic/additive.ts';
-import { additiveColumns } from '../observe/topic/additive.ts';
-import { countOf } from './content.ts';
+import type { AdditiveColumn, SumsView } from '../observe/topic/additive-sums.ts';
+import { additiveColumns } from '../observe/topic/additive-sums.ts';
+import { countOf } from './comparison.ts';
 
 /** A column that adds up to something else in the sink than the events make. */
 export interface WrongSum {

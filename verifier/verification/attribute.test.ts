@@ -3,7 +3,7 @@ import { pairTables } from '../compare/pairing.ts';
 import { ABSENT, type KeyState } from '../compare/rows.ts';
 import type { WrongRow } from '../compare/settle.ts';
 import type { Column, Table } from '../observe/source/catalogue.ts';
-import type { TopicHistory } from '../observe/topic/history.ts';
+import type { TopicHistory } from '../observe/topic/topic-history.ts';
 import { attribute } from './attribute.ts';
 
 const columns = ['id', 'email', 'tier'].map((name): Column => {

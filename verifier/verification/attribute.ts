@@ -2,7 +2,7 @@ import type { TablePair } from '../compare/pairing.ts';
 import type { KeyState } from '../compare/rows.ts';
 import type { WrongClass, WrongRow } from '../compare/settle.ts';
 import { asPostgresText, type Event } from '../observe/topic/envelope.ts';
-import type { TopicHistory, TopicRecord } from '../observe/topic/history.ts';
+import type { TopicHistory, TopicRecord } from '../observe/topic/topic-history.ts';
 import type { Hop } from '../report.ts';
 
 /** Where a row went wrong, and by what that is known. */

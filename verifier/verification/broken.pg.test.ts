@@ -6,7 +6,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfigInput } from '../config.ts';
-import { loadChecks } from '../plugins.ts';
+import { loadChecks } from '../load-checks.ts';
 import type { Report } from '../report.ts';
 import { cuttingProxy } from '../testing/cutting-proxy.ts';
 import type { DatabasePair } from '../testing/databases.ts';

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { parseConfig } from '../config.ts';
-import { loadChecks } from '../plugins.ts';
+import { loadChecks } from '../load-checks.ts';
 import { databasePair } from '../testing/databases.ts';
 import { verify } from './verify.ts';
 

@@ -1,7 +1,7 @@
 import type { Check, CheckContext, CheckResult } from '../check.ts';
 import type { WrongClass } from '../compare/settle.ts';
 import { worst } from '../verdict.ts';
-import { findingsOf } from './content.ts';
+import { findingsOf } from './comparison.ts';
 
 /** A check that takes one class of wrong rows from the comparison. */
 export function contentCheck(name: string, wrongClass: WrongClass, describe: string): Check {

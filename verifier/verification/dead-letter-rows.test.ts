@@ -3,8 +3,8 @@ import { pairTables } from '../compare/pairing.ts';
 import { ABSENT, type KeyState } from '../compare/rows.ts';
 import type { WrongClass } from '../compare/settle.ts';
 import type { Column, Table } from '../observe/source/catalogue.ts';
-import type { TopicRecord } from '../observe/topic/history.ts';
-import { judgeSetAside } from './dead-letter-rows.ts';
+import type { TopicRecord } from '../observe/topic/topic-history.ts';
+import { judgeDeadLetterRow } from './dead-letter-rows.ts';
 
 const column = (name: string, type: string, keyRank = 0): Column => {
   return { name, type, kind: 'b', cast: type, notNull: false, hasDefault: false, keyRank, hashesBytes: true };
@@ -44,7 +44,7 @@ function judged(sink: KeyState, name: WrongClass = 'stale', records = [first, la
     sink,
   };
   const own = { ...row, hop: 'sink', detail: '', last } as const;
-  const { class: told, accounted, columns: wrong } = judgeSetAside(PAIR, own, records, 'version');
+  const { class: told, accounted, columns: wrong } = judgeDeadLetterRow(PAIR, own, records, 'version');
   return { told, accounted, wrong };
 }
 

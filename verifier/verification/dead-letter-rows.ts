@@ -2,7 +2,7 @@ import type { ColumnPair } from '../compare/canonical.ts';
 import type { TablePair } from '../compare/pairing.ts';
 import type { WrongRow } from '../compare/settle.ts';
 import { asPostgresText, type Event } from '../observe/topic/envelope.ts';
-import type { TopicRecord } from '../observe/topic/history.ts';
+import type { TopicRecord } from '../observe/topic/topic-history.ts';
 import type { Attribution } from './attribute.ts';
 
 type Attributed = WrongRow & Attribution;
@@ -17,7 +17,7 @@ type Text = string | null | undefined;
  * older records are gone from the topic or the key has more of them than are kept, a stale row stays `corrupted`.
  * @param records What the topic holds of the key.
  */
-export function judgeSetAside(
+export function judgeDeadLetterRow(
   pair: TablePair,
   row: Attributed,
   records: readonly TopicRecord[],

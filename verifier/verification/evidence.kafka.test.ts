@@ -4,7 +4,7 @@ import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import { topicIds } from '../observe/topic/topic-ids.ts';
 import type { Report } from '../report.ts';
 import { insert, type Played, play, position, row } from '../testing/played.ts';
-import { Memory } from './memory.ts';
+import { VerifierMemory } from './verifier-memory.ts';
 
 const verdictOf = (report: Report, check: string) =>
   report.checks.find((one) => one.check === check)?.verdict;
@@ -63,7 +63,7 @@ test('a record behind which a marker stands is waited for', async () => {
 
 test('records that repeat a position are counted once each, however often they are verified', async () => {
   await using played = await play();
-  const memory = new Memory();
+  const memory = new VerifierMemory();
   await played.pair.onBoth(insert(1, 'a', 1));
   await played.produce([row(1, 'a', 1), row(1, 'a', 1)]);
   await played.commit();

@@ -3,7 +3,7 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig } from '../config.ts';
-import { loadChecks } from '../plugins.ts';
+import { loadChecks } from '../load-checks.ts';
 import type { Report } from '../report.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { verify } from './verify.ts';

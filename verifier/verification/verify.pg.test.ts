@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import type { Check } from '../check.ts';
 import { parseConfig, type VerifierConfigInput } from '../config.ts';
-import { loadChecks } from '../plugins.ts';
+import { loadChecks } from '../load-checks.ts';
 import { type Report, reportSchema } from '../report.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { verify } from './verify.ts';

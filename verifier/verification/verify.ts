@@ -9,16 +9,16 @@ import {
 import type { VerifierConfig } from '../config.ts';
 import { printLsn } from '../connection/lsn.ts';
 import { type Catalogues, readCatalogues, settledCatalogues, topicsOf } from '../observe/catalogues.ts';
+import { OpenConnections } from '../observe/connections.ts';
 import { type FenceOutcome, passFence } from '../observe/fence.ts';
-import { type Connections, PipelineView } from '../observe/pipeline.ts';
+import { type Connections, PipelineProgress } from '../observe/pipeline-progress.ts';
 import { type Processed, readProcessed } from '../observe/sink/processed.ts';
-import { type AdditiveColumn, additiveColumns } from '../observe/topic/additive.ts';
+import { type AdditiveColumn, additiveColumns } from '../observe/topic/additive-sums.ts';
 import { TopicLog, type TopicView } from '../observe/topic/topic-log.ts';
 import type { CheckReport, Finding, Report, TableReport } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
-import { OpenConnections } from './connections.ts';
-import { type Content, compareContent, countOf } from './content.ts';
-import type { Memory } from './memory.ts';
+import { type Content, compareContent, countOf } from './comparison.ts';
+import type { VerifierMemory } from './verifier-memory.ts';
 
 export interface VerifyOptions {
   readonly config: VerifierConfig;
@@ -28,7 +28,7 @@ export interface VerifyOptions {
   /** Open already, and closed in the end; undefined: opened when first asked for. */
   readonly connections?: OpenConnections | undefined;
   /** Kept by a service from one verification to the next. */
-  readonly memory?: Memory;
+  readonly memory?: VerifierMemory;
   /** Is given what the comparison found, with the rows' values, which no report has. */
   readonly onContent?: (content: Content) => void;
 }
@@ -47,7 +47,7 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   await using connections = options.connections ?? new OpenConnections(config);
   const catalogues = onceRead(() => readCatalogues(config, connections));
   const topics = async (): Promise<ReadonlyMap<string, string>> => topicsOf(config, await catalogues());
-  const view = new PipelineView(config, connections, async () => [...(await topics()).values()]);
+  const view = new PipelineProgress(config, connections, async () => [...(await topics()).values()]);
   const fence = await guarded(() =>
     passFence(view, { deadlineAtMs: startedMs + options.deadlineMs, signal }),
   );

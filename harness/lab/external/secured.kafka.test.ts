@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { kafkaSchema } from '../../../verifier/connection/kafka.ts';
-import { KafkaView } from '../../../verifier/observe/topic/kafka.ts';
+import { KafkaView } from '../../../verifier/observe/topic/kafka-view.ts';
 import { topicIds } from '../../../verifier/observe/topic/topic-ids.ts';
 import type { Certificates } from './testing/certificates.ts';
 import {

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { type LedgerState, unreadLedger } from './committed.ts';
+import { type LedgerState, unreadLedger } from './ledger-parts.ts';
 
 /** All of the ledger is held against the source again after so long. */
 const WHOLE_EVERY_MS = 10 * 60_000;

@@ -1,7 +1,7 @@
 import type { Example, Finding, FindingClass } from '../../report.ts';
 import { finding } from '../../report.ts';
-import type { Book } from './committed.ts';
 import type { LedgerWrite } from './ledger.ts';
+import type { Book } from './ledger-parts.ts';
 import type { Shown, Suspects } from './suspects.ts';
 
 /** Keys of one table of which the source does not show what the ledger last says. */

@@ -2,9 +2,9 @@ import { METADATA_COLUMNS } from '../../../pipeline/contract/sink-tables.ts';
 import type { VerifierConfig } from '../../config.ts';
 import { ident } from '../../connection/postgres.ts';
 import type { Catalogues } from '../catalogues.ts';
-import type { Connections } from '../pipeline.ts';
+import type { Connections } from '../pipeline-progress.ts';
 import { relationOf, type Table } from '../source/catalogue.ts';
-import type { AdditiveColumn } from '../topic/additive.ts';
+import type { AdditiveColumn } from '../topic/additive-sums.ts';
 import { type Processed, readProcessed } from './processed.ts';
 
 /** Sums of the sink's rows, and how far the sink was when they were as they are. */

@@ -1,7 +1,7 @@
 import type { VerifierConfig } from '../../config.ts';
-import { deadLetterTopic } from '../connect.ts';
-import type { TopicRecord } from './history.ts';
-import type { KafkaView } from './kafka.ts';
+import { deadLetterTopic } from '../connect-rest.ts';
+import type { KafkaView } from './kafka-view.ts';
+import type { TopicRecord } from './topic-history.ts';
 import { contentOf, type RawRecord, readRecords } from './topic-reader.ts';
 
 /** Headers that Kafka Connect puts on a dead letter, where `errors.deadletterqueue.context.headers.enable` is true. */

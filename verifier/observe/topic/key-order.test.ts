@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { KeyOrder } from './key-order.ts';
-import { comparePlaces, readPlace, wordsOf } from './place.ts';
+import { comparePositions, parsePosition, wordsOf } from './parsed-position.ts';
 import type { RawRecord } from './topic-reader.ts';
 
 const position = (commit: number, ordinal: number, timeline = 1): string =>
@@ -22,7 +22,7 @@ function follow(
       ...{ topic: 't', partition, offset: BigInt(i), position: at },
       ...{ key: Buffer.from(JSON.stringify({ id: key })), value: Buffer.from('{}') },
     } as unknown as RawRecord;
-    const place = readPlace(at);
+    const place = parsePosition(at);
     if (place !== undefined) order.add(record, place, !again);
   }
   return order;
@@ -75,8 +75,8 @@ test('a key that is found in another partition has no order any more', () => {
 
 test('of forty thousand keys none is taken for another', () => {
   const order = new KeyOrder();
-  const place = readPlace(position(10, 1));
-  const older = readPlace(position(9, 1));
+  const place = parsePosition(position(10, 1));
+  const older = parsePosition(position(9, 1));
   if (place === undefined || older === undefined) throw new Error('no position');
   for (const own of [place, older]) {
     for (let i = 0; i < 20_000; i++) {
@@ -97,16 +97,16 @@ test('of forty thousand keys none is taken for another', () => {
 
 test('a position is read in numbers that keep its order, and two are told apart by two words', () => {
   const texts = [position(0, 1), position(1, 0), position(1, 1), position(2 ** 40, 3), position(3, 1, 2)];
-  const places = texts.map((text) => readPlace(text));
+  const places = texts.map((text) => parsePosition(text));
   for (const [i, place] of places.entries()) {
     const next = places[i + 1];
-    if (place !== undefined && next !== undefined) expect(comparePlaces(place, next)).toBeLessThan(0);
+    if (place !== undefined && next !== undefined) expect(comparePositions(place, next)).toBeLessThan(0);
   }
-  expect(readPlace('16/B374D848')).toBeUndefined();
+  expect(parsePosition('16/B374D848')).toBeUndefined();
   const words = new Set<string>();
   for (let commit = 0; commit < 200; commit++) {
     for (let ordinal = 0; ordinal < 100; ordinal++) {
-      const place = readPlace(position(commit * 8 + 0x1_6b3748, ordinal));
+      const place = parsePosition(position(commit * 8 + 0x1_6b3748, ordinal));
       if (place !== undefined) words.add(wordsOf(place).join());
     }
   }

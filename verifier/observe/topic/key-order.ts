@@ -1,7 +1,7 @@
 import type { Example } from '../../report.ts';
 import { readKey } from './envelope.ts';
 import { KeySlots } from './key-slots.ts';
-import { comparePlaces, type Place, placeIn, storePlace } from './place.ts';
+import { comparePositions, type ParsedPosition, positionIn, storePosition } from './parsed-position.ts';
 import type { RawRecord } from './topic-reader.ts';
 
 /** Keys whose last change is remembered, 28 bytes each and as much room again. Others are not judged. */
@@ -37,7 +37,7 @@ export class KeyOrder {
   }
 
   /** @param isNew The record repeats none that came before. */
-  add(record: RawRecord, place: Place, isNew: boolean): void {
+  add(record: RawRecord, place: ParsedPosition, isNew: boolean): void {
     if (record.key === null || record.value === null) return;
     this.judged++;
     const own = this.#keys.of(record);
@@ -48,8 +48,8 @@ export class KeyOrder {
     own[4] = record.partition + 1;
     // A snapshot is taken ahead of the stream: changes from before it may come behind its rows, and are no inversion.
     if (place.ordinal === 0) return;
-    const order = comparePlaces(place, placeIn(own));
-    if (order > 0) storePlace(own, place);
+    const order = comparePositions(place, positionIn(own));
+    if (order > 0) storePosition(own, place);
     else if (order < 0 && isNew) {
       this.#note(
         record,

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Offsets } from '../fence.ts';
-import { type AdditiveColumn, AdditiveSums, type SumsView } from './additive.ts';
+import { type AdditiveColumn, AdditiveSums, type SumsView } from './additive-sums.ts';
 import { IdentitySet, identityOf } from './identities.ts';
-import type { KafkaView } from './kafka.ts';
+import type { KafkaView } from './kafka-view.ts';
 import { KeyOrder, type TopicOrder } from './key-order.ts';
-import { readPlace, wordsOf } from './place.ts';
+import { parsePosition, wordsOf } from './parsed-position.ts';
 import { partsOf, type RawRecord, readRecords } from './topic-reader.ts';
 
 /** Records read at most by one verification: what is left is for the next one. */
@@ -105,7 +105,7 @@ export class TopicLog {
     const isFull = this.#seen.size >= MAX_IDENTITIES;
     const isNew = identity === null || isFull || this.#seen.add(identity);
     if (!isNew) this.#repeated++;
-    const place = record.position === null ? undefined : readPlace(record.position);
+    const place = record.position === null ? undefined : parsePosition(record.position);
     this.#sums.get(record.topic)?.add(record, place);
     if (record.value !== null)
       entry(this.#positions, record.topic, () => new Positions()).add(record.position);
@@ -186,7 +186,7 @@ class Positions implements KnownPositions {
   oldest: string | null = null;
 
   add(position: string | null): void {
-    const place = position === null ? undefined : readPlace(position);
+    const place = position === null ? undefined : parsePosition(position);
     if (position === null || place === undefined || this.#set.size >= MAX_POSITIONS) {
       this.isComplete = false;
       return;
@@ -196,7 +196,7 @@ class Positions implements KnownPositions {
   }
 
   has(position: string): boolean | null {
-    const place = readPlace(position);
+    const place = parsePosition(position);
     return place === undefined ? null : this.#set.hasWords(...wordsOf(place));
   }
 }

@@ -4,10 +4,10 @@ import type { VerifierConfig } from '../config.ts';
 import { readLsn } from '../connection/lsn.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident, literal } from '../connection/postgres.ts';
-import { connectorView, snapshotRunning } from './connect.ts';
+import { connectorView, snapshotRunning } from './connect-rest.ts';
 import { type ConnectorView, distance, type FenceInputs, type Offsets } from './fence.ts';
-import { tablesInCopy } from './source/subscription.ts';
-import type { KafkaView, TopicOffsets } from './topic/kafka.ts';
+import { tablesInCopy } from './sink/subscription.ts';
+import type { KafkaView, TopicOffsets } from './topic/kafka-view.ts';
 import { normalTopicId, topicIds } from './topic/topic-ids.ts';
 import { type RawRecord, readRecords } from './topic/topic-reader.ts';
 
@@ -20,7 +20,7 @@ export interface Connections {
 }
 
 /** What the fence looks at, read from a real pipeline. */
-export class PipelineView implements FenceInputs {
+export class PipelineProgress implements FenceInputs {
   readonly #config: VerifierConfig;
   readonly #connections: Connections;
   readonly #topics: () => Promise<readonly string[]>;

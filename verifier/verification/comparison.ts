@@ -6,13 +6,13 @@ import type { VerifierConfig } from '../config.ts';
 import { compareByFence } from '../exact/by-fence.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import type { PassFence } from '../observe/fence.ts';
-import type { Connections } from '../observe/pipeline.ts';
+import type { Connections } from '../observe/pipeline-progress.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { type DeadLetters, NO_LETTERS, readDeadLetters } from '../observe/topic/dead-letters.ts';
-import { readHistories, type Sought, type TopicHistory } from '../observe/topic/history.ts';
+import { readHistories, type Sought, type TopicHistory } from '../observe/topic/topic-history.ts';
 import type { ComparisonReport, Example, Finding, Hop } from '../report.ts';
 import { type Attribution, attribute } from './attribute.ts';
-import { judgeSetAside } from './dead-letter-rows.ts';
+import { judgeDeadLetterRow } from './dead-letter-rows.ts';
 
 /** What the comparison of all tables found. */
 export interface Content {
@@ -26,7 +26,7 @@ export interface AttributedRow extends WrongRow, Attribution {
   readonly class: WrongClass;
   /**
    * The record that would mend the row is in a dead-letter topic: it is not lost, it waits for a person. Never of a row
-   * that is corrupted or there twice, see {@link judgeSetAside}.
+   * that is corrupted or there twice, see {@link judgeDeadLetterRow}.
    */
   readonly accounted: boolean;
 }
@@ -138,10 +138,10 @@ async function attributed(
     const history = evidence?.histories.get(table.id) ?? null;
     const rows = answer.wrong.slice(0, ATTRIBUTED_ROWS).map((row) => {
       const own = { ...row, ...attribute(answer.pair, row, history) };
-      const isSetAside = own.last !== null && evidence?.letters.has(own.last) === true;
-      if (!isSetAside) return { ...own, accounted: false };
+      const isDeadLettered = own.last !== null && evidence?.letters.has(own.last) === true;
+      if (!isDeadLettered) return { ...own, accounted: false };
       const records = history?.records.get(row.keyText) ?? [];
-      return judgeSetAside(answer.pair, own, records, context.config.versionColumn);
+      return judgeDeadLetterRow(answer.pair, own, records, context.config.versionColumn);
     });
     return { table, comparison: answer, problem: null, attributed: rows, history };
   });

@@ -1,5 +1,5 @@
 /** A {@link POSITION_HEADER} in numbers: no two changes of one topic have the same. */
-export interface Place {
+export interface ParsedPosition {
   readonly timeline: number;
   readonly lsnHigh: number;
   readonly lsnLow: number;
@@ -10,7 +10,7 @@ export interface Place {
 const FORM = /^[0-9A-F]{8}-[0-9A-F]{16}-[0-9A-F]{8}$/;
 
 /** Undefined where the text is no position. */
-export function readPlace(text: string): Place | undefined {
+export function parsePosition(text: string): ParsedPosition | undefined {
   if (!FORM.test(text)) return undefined;
   return {
     timeline: Number.parseInt(text.slice(0, 8), 16),
@@ -21,22 +21,22 @@ export function readPlace(text: string): Place | undefined {
 }
 
 /** Below zero where the first is older. */
-export function comparePlaces(a: Place, b: Place): number {
+export function comparePositions(a: ParsedPosition, b: ParsedPosition): number {
   return a.timeline - b.timeline || a.lsnHigh - b.lsnHigh || a.lsnLow - b.lsnLow || a.ordinal - b.ordinal;
 }
 
-/** The place that {@link storePlace} put into the first four of these words; zeros: older than any. */
-export function placeIn(words: Uint32Array): Place {
+/** The place that {@link storePosition} put into the first four of these words; zeros: older than any. */
+export function positionIn(words: Uint32Array): ParsedPosition {
   const [timeline = 0, lsnHigh = 0, lsnLow = 0, ordinal = 0] = words;
   return { timeline, lsnHigh, lsnLow, ordinal };
 }
 
-export function storePlace(words: Uint32Array, place: Place): void {
+export function storePosition(words: Uint32Array, place: ParsedPosition): void {
   words.set([place.timeline, place.lsnHigh, place.lsnLow, place.ordinal]);
 }
 
 /** Two words of 32 bits that tell places of one topic apart. */
-export function wordsOf({ timeline, lsnHigh, lsnLow, ordinal }: Place): readonly [number, number] {
+export function wordsOf({ timeline, lsnHigh, lsnLow, ordinal }: ParsedPosition): readonly [number, number] {
   const high = (lsnLow ^ Math.imul(timeline, 0x9e3779b1)) >>> 0;
   // Mixed, so that what is a multiple of eight everywhere fills the table evenly.
   const low = Math.imul(

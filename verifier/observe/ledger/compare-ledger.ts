@@ -3,8 +3,9 @@ import type { VerifierConfig } from '../../config.ts';
 import type { Database } from '../../connection/postgres.ts';
 import type { Report } from '../../report.ts';
 import type { Catalogues } from '../catalogues.ts';
-import type { Connections } from '../pipeline.ts';
+import type { Connections } from '../pipeline-progress.ts';
 import type { Table } from '../source/catalogue.ts';
+import { LedgerMemory } from './ledger-memory.ts';
 import {
   type Book,
   type LedgerState,
@@ -14,14 +15,13 @@ import {
   type Sequenced,
   type SettleIntents,
   unreadLedger,
-} from './committed.ts';
-import { LedgerMemory } from './ledger-memory.ts';
-import { keyText, readVersions, type Settlement, settlement } from './settled.ts';
+} from './ledger-parts.ts';
+import { keyText, readVersions, type Settlement, settlement } from './settlement.ts';
 import { type Shown, Suspects } from './suspects.ts';
 import { judge, WrongBook, type WrongWrites } from './wrong-writes.ts';
 
 /** The ledger held against the source. */
-export interface HeldLedger {
+export interface LedgerComparison {
   readonly wrong: readonly WrongWrites[];
   /** So much is wrong that the rest of the ledger was not looked at. */
   readonly cut: boolean;
@@ -55,20 +55,20 @@ export interface LedgerInputs extends Pick<Connections, 'source'> {
   readonly memory?: { readonly ledger: LedgerMemory } | undefined;
 }
 
-const held = new WeakMap<LedgerInputs, Promise<HeldLedger>>();
+const held = new WeakMap<LedgerInputs, Promise<LedgerComparison>>();
 
 /** Reads ledger and source once in a verification, whichever check asks first. */
-export function holdLedger(
+export function compareLedger(
   context: LedgerInputs,
   path: string,
   limits: Partial<HoldLimits> = {},
-): Promise<HeldLedger> {
+): Promise<LedgerComparison> {
   const known = held.get(context) ?? hold(context, path, { ...LIMITS, ...limits });
   held.set(context, known);
   return known;
 }
 
-async function hold(context: LedgerInputs, path: string, limits: HoldLimits): Promise<HeldLedger> {
+async function hold(context: LedgerInputs, path: string, limits: HoldLimits): Promise<LedgerComparison> {
   const source = await context.source();
   const memory = context.memory?.ledger ?? new LedgerMemory();
   const { before, endOffset, commit } = memory.begin(path, await incarnationOf(source));

@@ -1,8 +1,8 @@
 import type { Database } from '../../connection/postgres.ts';
 import { ident } from '../../connection/postgres.ts';
 import { relationOf, type Table } from '../source/catalogue.ts';
-import type { SettleIntents } from './committed.ts';
 import type { LedgerIntent, LedgerWrite } from './ledger.ts';
+import type { SettleIntents } from './ledger-parts.ts';
 
 /** What is known of transactions that the ledger leaves open. */
 export interface Settlement {

@@ -1,7 +1,7 @@
 import type { VerifierConfig } from '../config.ts';
 import { Database } from '../connection/postgres.ts';
-import type { Connections } from '../observe/pipeline.ts';
-import { KafkaView } from '../observe/topic/kafka.ts';
+import type { Connections } from './pipeline-progress.ts';
+import { KafkaView } from './topic/kafka-view.ts';
 
 /** Connections made when first asked for, and made again where one broke: a server may come back. */
 export class OpenConnections implements Connections, AsyncDisposable {

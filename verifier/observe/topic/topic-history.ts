@@ -1,7 +1,7 @@
 import type { Offsets } from '../fence.ts';
 import type { Column } from '../source/catalogue.ts';
 import { asPostgresText, type Event, readEvent, readKey } from './envelope.ts';
-import type { KafkaView } from './kafka.ts';
+import type { KafkaView } from './kafka-view.ts';
 import { contentOf, partsOf, type RawRecord, readRecords } from './topic-reader.ts';
 
 /** One record of a topic that concerns a key. */

@@ -1,9 +1,9 @@
 import type { Catalogues } from '../catalogues.ts';
 import type { Offsets } from '../fence.ts';
 import type { Column } from '../source/catalogue.ts';
-import { EventBodies, type OpenedEvent } from './event-body.ts';
+import { FastEventReader, type OpenedEvent } from './fast-event-reader.ts';
 import { KeySlots } from './key-slots.ts';
-import { comparePlaces, type Place, placeIn, storePlace } from './place.ts';
+import { comparePositions, type ParsedPosition, positionIn, storePosition } from './parsed-position.ts';
 import type { RawRecord } from './topic-reader.ts';
 
 /** A column of numbers that can be added up without a loss. */
@@ -62,7 +62,7 @@ const MAX_KEYS = 200_000;
 /** Changes kept of one partition that lie behind the last offset that was asked about. */
 const MAX_LATER = 500_000;
 /** Of each key: the place of its last change, then the columns' values. */
-const PLACE_WORDS = 4;
+const POSITION_WORDS = 4;
 
 /**
  * Adds up, record by record, what a column must come to where every change takes effect exactly once: a change that
@@ -72,12 +72,12 @@ export class AdditiveSums implements SumsView {
   readonly columns: { readonly name: string; readonly scale: number; problem: string | null }[];
   problem: string | null = null;
   readonly #keys: KeySlots;
-  readonly #bodies = new EventBodies();
+  readonly #bodies = new FastEventReader();
   readonly #partitions = new Map<string, Partition>();
 
   constructor(columns: readonly AdditiveColumn[]) {
     this.columns = columns.map((column) => ({ ...column, problem: null }));
-    this.#keys = new KeySlots(PLACE_WORDS + 2 * columns.length, MAX_KEYS);
+    this.#keys = new KeySlots(POSITION_WORDS + 2 * columns.length, MAX_KEYS);
   }
 
   /** A column of which the scale has changed means something else from now on. */
@@ -88,7 +88,7 @@ export class AdditiveSums implements SumsView {
     }
   }
 
-  add(record: RawRecord, place: Place | undefined): void {
+  add(record: RawRecord, place: ParsedPosition | undefined): void {
     if (this.problem !== null || record.value === null) return;
     const event = this.#bodies.open(record.value);
     if (event === undefined || record.key === null || place === undefined) {
@@ -101,8 +101,8 @@ export class AdditiveSums implements SumsView {
       this.problem = `there are more than ${MAX_KEYS} keys`;
       return;
     }
-    if (comparePlaces(place, placeIn(own)) <= 0) return;
-    storePlace(own, place);
+    if (comparePositions(place, positionIn(own)) <= 0) return;
+    storePosition(own, place);
     this.#take(record, event, own);
   }
 
@@ -114,7 +114,7 @@ export class AdditiveSums implements SumsView {
         column.problem = 'some event does not tell its value exactly';
         return 0;
       }
-      const at = PLACE_WORDS + 2 * i;
+      const at = POSITION_WORDS + 2 * i;
       const before = readNumber(own, at);
       storeNumber(own, at, value);
       return value - before;

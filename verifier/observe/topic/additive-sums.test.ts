@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { AdditiveSums } from './additive.ts';
-import { readPlace } from './place.ts';
+import { AdditiveSums } from './additive-sums.ts';
+import { parsePosition } from './parsed-position.ts';
 import type { RawRecord } from './topic-reader.ts';
 
 const COLUMNS = [
@@ -47,7 +47,7 @@ function follow(changes: readonly Change[], columns = COLUMNS): AdditiveSums {
       ...{ topic: 't', partition, offset: BigInt(i), position, value: Buffer.from(JSON.stringify(value)) },
       key: key === null ? null : Buffer.from(key),
     } as unknown as RawRecord;
-    sums.add(record, readPlace(position));
+    sums.add(record, parsePosition(position));
   }
   return sums;
 }
