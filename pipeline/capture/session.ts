@@ -4,6 +4,7 @@ import type { ComponentHealth, TaskContext } from '../contract/connector.ts';
 import type { CreateEventEncoder, EventEncoder } from '../contract/envelope.ts';
 import type { DecodePgOutput, ReadRawChange } from '../contract/pgoutput.ts';
 import type { OffsetStage, PublishStage } from '../contract/stages.ts';
+import { sleep, unlessAborted } from '../contract/wake.ts';
 import type { SourceConfig } from './config/source-config.ts';
 import { OffsetBook } from './position/offset-book.ts';
 import { OffsetStore } from './position/offset-store.ts';
@@ -29,7 +30,6 @@ import { StreamReader } from './stream/stream-reader.ts';
 import { StreamSession } from './stream/stream-session.ts';
 import { TransactionMetadata } from './stream/transaction-metadata.ts';
 import { turnTimeMs } from './stream/turn-clock.ts';
-import { sleep, unlessAborted } from './wake.ts';
 
 const LAG_EVERY_MS = 1_000;
 /** The tables are looked at every so many of those rounds. */

@@ -1,11 +1,11 @@
 import type { ComponentHealth, Task, TaskContext } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
+import { sleep } from '../contract/wake.ts';
 import type { SourceConfig } from './config/source-config.ts';
 import { explain, isTransient, sqlState } from './failure.ts';
 import { isKafkaError } from './publish/kafka-clients.ts';
 import { type Parts, Session } from './session.ts';
 import { Gate } from './source/gate.ts';
-import { sleep } from './wake.ts';
 
 /**
  * The source connector's one task. An attempt that fails for a passing reason (a database or broker that is

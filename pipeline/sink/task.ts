@@ -3,6 +3,7 @@ import type { ComponentHealth, Task, TaskContext } from '../contract/connector.t
 import { CRASH_POINTS } from '../contract/crash-points.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
 import type { AdmitStage, ApplyStage } from '../contract/stages.ts';
+import { Wake } from '../contract/wake.ts';
 import { Applier, type Claim, describeClaim } from './apply/applier.ts';
 import { Backoff } from './apply/backoff.ts';
 import { ensureBookkeeping, pruneBookkeeping } from './apply/bookkeeping.ts';
@@ -16,7 +17,6 @@ import { GroupCommits } from './consume/group-commits.ts';
 import { GroupReader, type TopicPartition } from './consume/group-reader.ts';
 import { lagByTable } from './consume/lag.ts';
 import { Lane } from './consume/lane.ts';
-import { Notifier } from './consume/notifier.ts';
 import { TopicWatch } from './consume/topic-watch.ts';
 
 const LOOK_AGAIN_MS = 500;
@@ -51,7 +51,7 @@ export class SinkTask implements Task {
   readonly #reader: GroupReader;
   readonly #commits: GroupCommits;
   readonly #watch: TopicWatch;
-  readonly #changed = new Notifier();
+  readonly #changed = new Wake();
   #lanes = new Map<string, { lane: Lane; ended: Promise<void> }>();
   #assigned: readonly TopicPartition[] | null = null;
   #joined = false;
@@ -94,12 +94,12 @@ export class SinkTask implements Task {
       onAssigned: (partitions) => {
         this.#assigned = partitions;
         this.#joined = true;
-        this.#changed.notify();
+        this.#changed.raise();
       },
       onLost: (error) => {
         log.warn('the membership in the consumer group is lost; joining again', { error: messageOf(error) });
         this.#joined = false;
-        this.#changed.notify();
+        this.#changed.raise();
       },
     });
     this.#watch = new TopicWatch({ config, reader: this.#reader, inUse: () => this.#topicsInUse() });
@@ -109,7 +109,7 @@ export class SinkTask implements Task {
       onStuck: () => {
         this.#stuck = true;
         this.#joined = false;
-        this.#changed.notify();
+        this.#changed.raise();
       },
       log,
       answerWithinMs: COMMIT_WITHIN_MS,
@@ -131,13 +131,13 @@ export class SinkTask implements Task {
 
   #wakeLanes(): void {
     for (const { lane } of this.#lanes.values()) lane.wake();
-    this.#changed.notify();
+    this.#changed.raise();
   }
 
   async stop(): Promise<void> {
     this.#stopping = true;
     this.#abort.abort(new Error('the task stops'));
-    this.#changed.notify();
+    this.#changed.raise();
     // A failure has been reported through `done` already.
     await this.done.catch(() => undefined);
   }
@@ -285,7 +285,7 @@ export class SinkTask implements Task {
         crashPoints,
         isPaused: () => this.#paused,
         onStored: (topic, partition, offset) => this.#stored(topic, partition, offset),
-        onChange: () => this.#changed.notify(),
+        onChange: () => this.#changed.raise(),
       });
       this.#lanes.set(`${claim.topic}:${claim.partition}`, { lane, ended: this.#runLane(lane) });
     }
@@ -304,12 +304,12 @@ export class SinkTask implements Task {
         this.#context.log.warn(error.message);
         if (this.#zombies <= MAX_ZOMBIES) {
           if (this.#assigned === null) this.#joined = false;
-          this.#changed.notify();
+          this.#changed.raise();
           return;
         }
       }
       this.#failure ??= explain(error);
-      this.#changed.notify();
+      this.#changed.raise();
     }
   }
 

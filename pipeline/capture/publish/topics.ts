@@ -1,6 +1,6 @@
 import type { Admin } from '@platformatic/kafka';
+import { sleep } from '../../contract/wake.ts';
 import type { SourceConfig } from '../config/source-config.ts';
-import { sleep } from '../wake.ts';
 import { topicExists } from './kafka-clients.ts';
 
 /** Creates topics before the first record goes to them, and knows how many partitions each has. */

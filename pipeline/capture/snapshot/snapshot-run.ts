@@ -5,13 +5,13 @@ import { LabError, messageOf } from '../../contract/errors.ts';
 import type { RawRow } from '../../contract/pgoutput.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
 import type { PublishStage } from '../../contract/stages.ts';
+import { unlessAborted } from '../../contract/wake.ts';
 import type { OffsetBook } from '../position/offset-book.ts';
 import type { SnapshotJob, TableProgress } from '../position/source-offset.ts';
 import { REQUEST_BYTES, recordBytes } from '../publish/publisher.ts';
 import type { CatalogueTable } from '../source/catalogue.ts';
 import type { Gate } from '../source/gate.ts';
 import { formatPosition } from '../source/lsn-text.ts';
-import { unlessAborted } from '../wake.ts';
 import { NO_ROW, type RawRows } from './raw-rows.ts';
 import { type Chunk, FilterError, type SnapshotReader } from './snapshot-reader.ts';
 

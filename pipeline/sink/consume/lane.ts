@@ -2,9 +2,9 @@ import type { CrashPoints } from '../../contract/crash-points.ts';
 import { CRASH_POINTS } from '../../contract/crash-points.ts';
 import type { ConsumedRecord } from '../../contract/records.ts';
 import type { AdmitStage, ApplyStage } from '../../contract/stages.ts';
+import { Wake } from '../../contract/wake.ts';
 import type { Applier, Claim } from '../apply/applier.ts';
 import type { FetchedPartition } from './fetched.ts';
-import { Notifier } from './notifier.ts';
 
 export interface LaneDependencies {
   readonly batchSize: number;
@@ -28,7 +28,7 @@ export class Lane {
   /** Where the next fetch starts. */
   fetchOffset: bigint;
   readonly #deps: LaneDependencies;
-  readonly #changed = new Notifier();
+  readonly #changed = new Wake();
   #queue: ConsumedRecord[] = [];
   #bufferedBytes = 0;
   #cancelled = false;
@@ -58,18 +58,18 @@ export class Lane {
     this.#queue = this.#queue.concat(fetched.records);
     this.#bufferedBytes += bytesOf(fetched.records);
     this.fetchOffset = fetched.nextOffset;
-    this.#changed.notify();
+    this.#changed.raise();
   }
 
   /** Looks again at whether it is paused. */
   wake(): void {
-    this.#changed.notify();
+    this.#changed.raise();
   }
 
   /** Drops what is not in a transaction yet. */
   cancel(): void {
     this.#cancelled = true;
-    this.#changed.notify();
+    this.#changed.raise();
   }
 
   /** Resolves after {@link cancel}, when no transaction is open any more. */

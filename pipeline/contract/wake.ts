@@ -1,26 +1,37 @@
-/** A condition that one loop waits for and others raise. A raise before the wait is not lost. */
+/**
+ * Wakes the loops that wait for something to change. A raise is not lost: one that comes while no loop waits ends the
+ * next wait at once, so each waiter checks its own condition again.
+ */
 export class Wake {
   #raised = false;
-  #resolve: (() => void) | undefined;
+  #waiting = new Set<() => void>();
 
+  /** Wakes every waiter. */
   raise(): void {
     this.#raised = true;
-    const resolve = this.#resolve;
-    this.#resolve = undefined;
-    resolve?.();
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
   }
 
-  async wait(): Promise<void> {
+  /** Resolves at the next {@link raise}; with a time-out, after `timeoutMs` at the latest. */
+  async wait(timeoutMs?: number): Promise<void> {
     if (!this.#raised) {
       await new Promise<void>((resolve) => {
-        this.#resolve = resolve;
+        let timer: NodeJS.Timeout | undefined;
+        const wake = () => {
+          clearTimeout(timer);
+          this.#waiting.delete(wake);
+          resolve();
+        };
+        if (timeoutMs !== undefined) timer = setTimeout(wake, timeoutMs);
+        this.#waiting.add(wake);
       });
     }
     this.#raised = false;
   }
 }
 
-/** Resolves after the time, or at once when the signal aborts. Never rejects. */
+/** Resolves after the time, or as soon as the signal aborts. Never rejects. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted || ms <= 0) return;
   await new Promise<void>((resolve) => {
@@ -34,7 +45,7 @@ export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Resolves with the promise, or with undefined when the signal aborts first. */
+/** Resolves with the promise's value, or with undefined if the signal aborts first. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   if (signal.aborted) return undefined;
   let stop = () => {};
