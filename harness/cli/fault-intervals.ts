@@ -1,6 +1,6 @@
 import { existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
-import type { FaultInterval } from '../../verifier/explain/life.ts';
+import type { FaultInterval } from '../../verifier/explain/row-life.ts';
 import { type JournalEvent, readJournal } from '../runner/journal.ts';
 
 /** The instance that `cdc-lab trigger` breaks: its journals name none. */

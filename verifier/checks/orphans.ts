@@ -1,5 +1,5 @@
 import type { Check, CheckContext, CheckResult } from '../check.ts';
-import { keyOf } from '../compare/pairing.ts';
+import { keyOf } from '../compare/table-pair.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
 import type { Catalogues } from '../observe/catalogues.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { CheckResult } from '../check.ts';
-import type { TableComparison } from '../compare/table.ts';
+import type { TableComparison } from '../compare/table-comparison.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { contextOf } from '../testing/context.ts';

@@ -1,6 +1,6 @@
 import type { Check, CheckResult } from '../check.ts';
-import type { ColumnPair } from '../compare/canonical.ts';
-import { pairColumns } from '../compare/canonical.ts';
+import type { ColumnPair } from '../compare/column-pair.ts';
+import { pairColumns } from '../compare/column-pair.ts';
 import { isBookkeeping } from '../observe/pipeline-progress.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { Finding } from '../report.ts';

@@ -1,6 +1,6 @@
 import { type Database, ident } from '../connection/postgres.ts';
 import type { Column } from '../observe/source/catalogue.ts';
-import { type ColumnPair, INTEGERS } from './canonical.ts';
+import { type ColumnPair, INTEGERS } from './column-pair.ts';
 import { blockHash } from './hash.ts';
 import type { Blocks, SideSql } from './side-sql.ts';
 

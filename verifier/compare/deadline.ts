@@ -1,5 +1,5 @@
 import type { Database } from '../connection/postgres.ts';
-import { Overrun } from './pace.ts';
+import { Overrun } from './part-size.ts';
 
 /** PostgreSQL's `query_canceled`: here, the statement time-out. */
 const CANCELED = '57014';

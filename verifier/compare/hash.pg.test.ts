@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { compare, found } from '../testing/compare.ts';
 import { databasePair } from '../testing/databases.ts';
-import { pairTables } from './pairing.ts';
+import { pairTables } from './table-pair.ts';
 
 /** Type, and two values that must not be taken for one, though a hash function of PostgreSQL's might. */
 const PAIRS: readonly (readonly [type: string, one: string, other: string])[] = [

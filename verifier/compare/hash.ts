@@ -2,7 +2,7 @@ import type { Column } from '../observe/source/catalogue.ts';
 
 /**
  * SQL that hashes values to 64 bits, equal where the values are and, but for chance, only there; alike on every version
- * of PostgreSQL since 13, which `exact/servers.ts` puts to the test. Why these functions: docs/decisions/0012.
+ * of PostgreSQL since 13, which `exact/comparable-servers.ts` puts to the test. Why these functions: docs/decisions/0012.
  */
 
 /** SQL over a column: its hash under a seed, NULL for NULL. */

@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { readCatalogue } from '../observe/source/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { fromBlocks } from './blocks.ts';
+import { differingBuckets, digest, type Suspect } from './bucket-digest.ts';
 import { type BadBuckets, differingKeys, type Way } from './localise.ts';
-import { pairTables } from './pairing.ts';
-import { differingBuckets, digest, type Suspect } from './scan.ts';
 import { sketchedKeys } from './sketch.ts';
+import { pairTables } from './table-pair.ts';
 
 const BUCKETS = 64;
 

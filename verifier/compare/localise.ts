@@ -1,9 +1,9 @@
 import type { Database } from '../connection/postgres.ts';
-import { differingHashes } from './packed.ts';
-import type { TablePair } from './pairing.ts';
-import { drillDown, type Suspect } from './scan.ts';
+import { drillDown, type Suspect } from './bucket-digest.ts';
+import { differingHashes } from './merge-hashes.ts';
 import { everyRow, rowsOfBuckets, type SomeBuckets, withKeys } from './selection.ts';
 import { cellCount, sketchedKeys } from './sketch.ts';
+import type { TablePair } from './table-pair.ts';
 
 /** What the grouped scan left: which of so many buckets differ, in a table of so many rows. */
 export interface BadBuckets extends SomeBuckets {

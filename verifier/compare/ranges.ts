@@ -1,8 +1,8 @@
 import type { Database } from '../connection/postgres.ts';
 import { ident, literal } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
-import { type ColumnPair, INTEGERS } from './canonical.ts';
-import { pairTables, type TablePair } from './pairing.ts';
+import { type ColumnPair, INTEGERS } from './column-pair.ts';
+import { pairTables, type TablePair } from './table-pair.ts';
 
 type Side = 'source' | 'sink';
 

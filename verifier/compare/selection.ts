@@ -1,7 +1,7 @@
 import type { Database } from '../connection/postgres.ts';
 import { fromBlocks } from './blocks.ts';
-import type { TablePair } from './pairing.ts';
 import type { SideSql } from './side-sql.ts';
+import type { TablePair } from './table-pair.ts';
 
 /** Rows of one side that are looked at one by one. */
 interface SelectedRows {

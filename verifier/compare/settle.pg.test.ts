@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import type { PassFence } from '../observe/fence.ts';
 import { readCatalogue } from '../observe/source/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
-import { pairTables } from './pairing.ts';
 import { type Settled, settle } from './settle.ts';
+import { pairTables } from './table-pair.ts';
 
 async function settleAll(
   pair: DatabasePair,

@@ -1,7 +1,7 @@
 import type { Database } from '../connection/postgres.ts';
 import type { PassFence } from '../observe/fence.ts';
-import type { TablePair } from './pairing.ts';
-import { ABSENT, type KeyState, readKeys } from './rows.ts';
+import { ABSENT, type KeyState, readKeys } from './read-keys.ts';
+import type { TablePair } from './table-pair.ts';
 
 export type WrongClass = 'missing' | 'extra' | 'stale' | 'corrupted' | 'duplicate';
 

@@ -1,6 +1,6 @@
 import type { Database } from '../connection/postgres.ts';
-import type { TablePair } from './pairing.ts';
 import type { SideSql } from './side-sql.ts';
+import type { TablePair } from './table-pair.ts';
 
 /**
  * An invertible Bloom lookup table: every row is added to one cell of each of three tables, and what one side has and

@@ -1,4 +1,4 @@
-import type { TableComparison } from '../compare/table.ts';
+import type { TableComparison } from '../compare/table-comparison.ts';
 import type { VerifierConfig } from '../config.ts';
 import { printLsn } from '../connection/lsn.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
@@ -7,10 +7,10 @@ import type { Connections } from '../observe/pipeline-progress.ts';
 import { shapeOf } from '../observe/sink/copy-shape.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { ComparisonReport } from '../report.ts';
+import type { Outcome } from './compare-in-parts.ts';
+import { compareStill } from './compare-still.ts';
 import { compareExactly } from './exact.ts';
-import type { Outcome } from './run.ts';
-import { compareStill } from './still.ts';
-import type { Copy } from './window.ts';
+import type { Copy } from './exact-window.ts';
 
 /** Tables by the source's id: compared, or why they could not be. One that is not in it is still to be compared. */
 export interface FencedAnswers {

@@ -1,5 +1,5 @@
-import { compareInParts, type Outcome } from './run.ts';
-import { type Copy, type ExactOptions, ExactWindow } from './window.ts';
+import { compareInParts, type Outcome } from './compare-in-parts.ts';
+import { type Copy, type ExactOptions, ExactWindow } from './exact-window.ts';
 
 /**
  * Compares tables exactly while writes go on, in as many windows as the snapshots' bound makes necessary: a table that

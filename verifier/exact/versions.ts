@@ -1,7 +1,7 @@
-import type { ColumnPair } from '../compare/canonical.ts';
-import type { TablePair } from '../compare/pairing.ts';
+import type { ColumnPair } from '../compare/column-pair.ts';
 import { ALL_KEYS, inRange } from '../compare/ranges.ts';
-import { keyFilter } from '../compare/rows.ts';
+import { keyFilter } from '../compare/read-keys.ts';
+import type { TablePair } from '../compare/table-pair.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
 import { UNCHANGED } from './test-decoding.ts';

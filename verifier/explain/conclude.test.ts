@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { at, commit, deleted, deletion, position, record, row, told, truncate } from '../testing/told.ts';
-import type { LedgerCommit } from './life.ts';
+import type { LedgerCommit } from './row-life.ts';
 
 const inserted = { commits: [commit(1)], source: null };
 

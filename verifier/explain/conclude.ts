@@ -2,7 +2,7 @@ import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import type { Hop } from '../report.ts';
 import type { Verdict } from '../verdict.ts';
 import { type FatedRecord, isOlder } from './fates.ts';
-import { isOfSecondReading, type LedgerCommit, placeOf, type RowLife, type StandingRow } from './life.ts';
+import { isOfSecondReading, type LedgerCommit, placeOf, type RowLife, type StandingRow } from './row-life.ts';
 
 /** What became of the row, in one sentence. */
 export interface Conclusion {

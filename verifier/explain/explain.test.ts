@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { at, commit, deleted, position, record, row, told, truncate } from '../testing/told.ts';
 import { explanationJson } from './explain.ts';
-import type { FaultInterval, LedgerCommit, StandingRow } from './life.ts';
+import type { FaultInterval, LedgerCommit, StandingRow } from './row-life.ts';
 
 test('a row that arrived names the record that wrote it, and what it replaced', () => {
   const { said, sentence, fates } = told();

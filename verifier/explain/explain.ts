@@ -1,6 +1,6 @@
 import { type Conclusion, conclude } from './conclude.ts';
 import { type FatedRecord, fatesOf } from './fates.ts';
-import type { RowLife } from './life.ts';
+import type { RowLife } from './row-life.ts';
 import { activeFaults, type TimelineEntry, timelineOf } from './timeline.ts';
 
 /** One row's life, told. */

@@ -1,5 +1,5 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
-import { type LifeRecord, placeOf, type RowLife } from './life.ts';
+import { type LifeRecord, placeOf, type RowLife } from './row-life.ts';
 
 /** What became of a record at the sink. */
 export type Fate =

@@ -10,10 +10,10 @@ import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { NO_LETTERS, readDeadLetters } from '../observe/topic/dead-letters.ts';
 import { KafkaView, topicOf } from '../observe/topic/kafka-view.ts';
 import { readRecords } from '../observe/topic/topic-reader.ts';
-import { readCommits } from './commits.ts';
-import { parseKey, tableNamed } from './key.ts';
-import type { FaultInterval, LedgerCommit, LifeFence, LifeRecord, RowLife } from './life.ts';
-import { RecordBook } from './records.ts';
+import { readCommits } from './ledger-commits.ts';
+import { parseKey, tableNamed } from './parse-key.ts';
+import { RecordBook } from './record-book.ts';
+import type { FaultInterval, LedgerCommit, LifeFence, LifeRecord, RowLife } from './row-life.ts';
 import {
   canonicalKey,
   differingColumns,
@@ -22,7 +22,7 @@ import {
   type RowReading,
   readRows,
   readSinkMarks,
-} from './rows.ts';
+} from './row-readings.ts';
 
 export interface ExplainRequest {
   readonly config: VerifierConfig;

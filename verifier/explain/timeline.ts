@@ -1,7 +1,7 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import { unreachable } from '../../pipeline/contract/unreachable.ts';
 import type { Fate, FatedRecord } from './fates.ts';
-import { type FaultInterval, type LedgerCommit, placeOf, type RowLife } from './life.ts';
+import { type FaultInterval, type LedgerCommit, placeOf, type RowLife } from './row-life.ts';
 
 /** One line of the row's life. */
 export interface TimelineEntry {

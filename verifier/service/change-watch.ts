@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../pipeline/contract/errors.ts';
-import { keyOf, pairTables, type TablePair } from '../compare/pairing.ts';
 import { settle, type WrongClass, type WrongRow } from '../compare/settle.ts';
+import { keyOf, pairTables, type TablePair } from '../compare/table-pair.ts';
 import type { VerifierConfig } from '../config.ts';
+import { OwnSlot } from '../exact/own-slot.ts';
 import { carriesKey, type Relation, readRelations } from '../exact/relations.ts';
-import { OwnSlot } from '../exact/replication.ts';
 import { Touched } from '../exact/touched.ts';
 import { resolveKeys } from '../exact/versions.ts';
 import type { Catalogues } from '../observe/catalogues.ts';

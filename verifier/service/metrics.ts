@@ -1,7 +1,7 @@
 import { Counter, Gauge, type OpenMetricsContentType, Registry } from 'prom-client';
 import { FINDING_CLASSES, type Report } from '../report.ts';
 import { VERDICTS } from '../verdict.ts';
-import { FINDING_STATES, type FindingState } from './findings.ts';
+import { FINDING_STATES, type FindingState } from './finding-store.ts';
 
 /** The verifier's metrics for Prometheus, drawn from its reports. */
 export class VerifierMetrics {

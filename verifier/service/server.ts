@@ -1,6 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { FINDING_STATES } from './findings.ts';
+import { FINDING_STATES } from './finding-store.ts';
 import type { VerifierService } from './service.ts';
 
 const verifyBody = z.strictObject({

@@ -5,7 +5,7 @@ import type { Report } from '../report.ts';
 import { VerifierMemory } from '../verification/verifier-memory.ts';
 import { verify } from '../verification/verify.ts';
 import { ChangeWatch, type WatchHandlers, type WatchState } from './change-watch.ts';
-import { type FindingState, FindingStore } from './findings.ts';
+import { type FindingState, FindingStore } from './finding-store.ts';
 import { History } from './history.ts';
 import { VerifierMetrics } from './metrics.ts';
 import { Webhook } from './webhook.ts';

@@ -3,7 +3,7 @@ import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Check } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
 import type { Database } from '../connection/postgres.ts';
-import { mustBeTwo } from '../exact/servers.ts';
+import { mustBeTwo } from '../exact/comparable-servers.ts';
 import { loadChecks } from '../load-checks.ts';
 import { OpenConnections } from '../observe/connections.ts';
 import { reshaped, shapeOf } from '../observe/sink/copy-shape.ts';

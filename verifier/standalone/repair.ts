@@ -1,6 +1,6 @@
-import type { ColumnPair } from '../compare/canonical.ts';
-import type { TablePair } from '../compare/pairing.ts';
+import type { ColumnPair } from '../compare/column-pair.ts';
 import type { WrongRow } from '../compare/settle.ts';
+import type { TablePair } from '../compare/table-pair.ts';
 import { ident, literal, PINNED_SETTINGS } from '../connection/postgres.ts';
 import type { Content } from '../verification/comparison.ts';
 

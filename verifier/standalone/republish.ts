@@ -1,5 +1,5 @@
-import type { ColumnPair } from '../compare/canonical.ts';
-import type { TableComparison } from '../compare/table.ts';
+import type { ColumnPair } from '../compare/column-pair.ts';
+import type { TableComparison } from '../compare/table-comparison.ts';
 import { ident, literal } from '../connection/postgres.ts';
 import type { Content } from '../verification/comparison.ts';
 

@@ -1,4 +1,4 @@
-import { scanTable, settleTables, type TableComparison } from '../compare/table.ts';
+import { scanTable, settleTables, type TableComparison } from '../compare/table-comparison.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import type { DatabasePair } from './databases.ts';
 

@@ -1,4 +1,4 @@
-import type { ExactOptions } from '../exact/window.ts';
+import type { ExactOptions } from '../exact/exact-window.ts';
 import type { DatabasePair } from './databases.ts';
 
 /** An exact comparison of a pair behind a fence that is always passed. */

@@ -1,5 +1,5 @@
 import { explain } from '../explain/explain.ts';
-import type { LedgerCommit, LifeRecord, RowLife, SinkState, StandingRow } from '../explain/life.ts';
+import type { LedgerCommit, LifeRecord, RowLife, SinkState, StandingRow } from '../explain/row-life.ts';
 
 export const at = (second: number): string => new Date(Date.UTC(2026, 0, 2, 3, 4, second)).toISOString();
 export const position = (n: number): string =>

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { pairTables } from '../compare/pairing.ts';
-import { ABSENT, type KeyState } from '../compare/rows.ts';
+import { ABSENT, type KeyState } from '../compare/read-keys.ts';
 import type { WrongRow } from '../compare/settle.ts';
+import { pairTables } from '../compare/table-pair.ts';
 import type { Column, Table } from '../observe/source/catalogue.ts';
 import type { TopicHistory } from '../observe/topic/topic-history.ts';
 import { attribute } from './attribute.ts';

@@ -1,6 +1,6 @@
-import type { TablePair } from '../compare/pairing.ts';
-import type { KeyState } from '../compare/rows.ts';
+import type { KeyState } from '../compare/read-keys.ts';
 import type { WrongClass, WrongRow } from '../compare/settle.ts';
+import type { TablePair } from '../compare/table-pair.ts';
 import { asPostgresText, type Event } from '../observe/topic/envelope.ts';
 import type { TopicHistory, TopicRecord } from '../observe/topic/topic-history.ts';
 import type { Hop } from '../report.ts';

@@ -1,7 +1,12 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
-import { keyOf } from '../compare/pairing.ts';
 import type { WrongClass, WrongRow } from '../compare/settle.ts';
-import { type ScannedTable, scanTable, settleTables, type TableComparison } from '../compare/table.ts';
+import {
+  type ScannedTable,
+  scanTable,
+  settleTables,
+  type TableComparison,
+} from '../compare/table-comparison.ts';
+import { keyOf } from '../compare/table-pair.ts';
 import type { VerifierConfig } from '../config.ts';
 import { compareByFence } from '../exact/by-fence.ts';
 import type { Catalogues } from '../observe/catalogues.ts';

@@ -1,6 +1,6 @@
-import type { ColumnPair } from '../compare/canonical.ts';
-import type { TablePair } from '../compare/pairing.ts';
+import type { ColumnPair } from '../compare/column-pair.ts';
 import type { WrongRow } from '../compare/settle.ts';
+import type { TablePair } from '../compare/table-pair.ts';
 import { asPostgresText, type Event } from '../observe/topic/envelope.ts';
 import type { TopicRecord } from '../observe/topic/topic-history.ts';
 import type { Attribution } from './attribute.ts';

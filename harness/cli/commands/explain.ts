@@ -1,6 +1,6 @@
 import { parseConfig, type VerifierConfig } from '../../../verifier/config.ts';
 import { type Explanation, explain, explanationJson } from '../../../verifier/explain/explain.ts';
-import { NoSuchRowError } from '../../../verifier/explain/key.ts';
+import { NoSuchRowError } from '../../../verifier/explain/parse-key.ts';
 import { readLife } from '../../../verifier/explain/read-life.ts';
 import { exitCodeOf } from '../../../verifier/verdict.ts';
 import { UsageError } from '../../errors.ts';

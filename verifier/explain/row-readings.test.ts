@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { differingColumns, type RowReading } from './rows.ts';
+import { differingColumns, type RowReading } from './row-readings.ts';
 
 const reading = (version: number | null, name: string): RowReading => ({
   row: { version, metadata: {} },

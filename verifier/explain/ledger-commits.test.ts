@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { formatLedgerEntry, type LedgerEntry, type LedgerOutcome } from '../observe/ledger/ledger.ts';
-import { readCommits } from './commits.ts';
+import { readCommits } from './ledger-commits.ts';
 
 const at = '2026-01-02T03:04:05.000Z';
 const intent = (tx: number, id: string, version: number, table = 'public.items'): LedgerEntry => ({

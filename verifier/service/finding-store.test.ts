@@ -5,7 +5,7 @@ import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import type { Finding, TableReport } from '../report.ts';
 import { finding } from '../report.ts';
 import type { Verdict } from '../verdict.ts';
-import { FindingStore, type Round } from './findings.ts';
+import { FindingStore, type Round } from './finding-store.ts';
 
 const LIMITS = { keepMs: 1_000_000, keep: 100 };
 const timeOf = (second: number): string => new Date(1_800_000_000_000 + second * 1000).toISOString();

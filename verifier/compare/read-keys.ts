@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
-import type { TablePair } from './pairing.ts';
+import type { TablePair } from './table-pair.ts';
 
 /** What one side holds for one key. Values stay in memory for as long as a key is judged; none is reported. */
 export interface KeyState {

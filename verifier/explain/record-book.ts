@@ -4,7 +4,7 @@ import { printLsn } from '../connection/lsn.ts';
 import type { Column } from '../observe/source/catalogue.ts';
 import { asPostgresText, readEvent, readKey } from '../observe/topic/envelope.ts';
 import type { RawRecord } from '../observe/topic/topic-reader.ts';
-import type { LifeRecord } from './life.ts';
+import type { LifeRecord } from './row-life.ts';
 
 export interface Wanted {
   /** The primary key's columns, and the text of each as PostgreSQL prints it. */

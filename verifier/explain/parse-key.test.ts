@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Table } from '../observe/source/catalogue.ts';
-import { parseKey, tableNamed } from './key.ts';
+import { parseKey, tableNamed } from './parse-key.ts';
 
 function table(id: string, key: readonly string[]): Table {
   const [schema = '', name = ''] = id.split('.');

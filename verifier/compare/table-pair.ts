@@ -1,6 +1,6 @@
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { blocksOf } from './blocks.ts';
-import { type ColumnPair, pairColumns } from './canonical.ts';
+import { type ColumnPair, pairColumns } from './column-pair.ts';
 import { hashOf } from './hash.ts';
 import type { SideSql } from './side-sql.ts';
 

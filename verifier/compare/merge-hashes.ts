@@ -1,7 +1,7 @@
 import type { Database } from '../connection/postgres.ts';
-import type { TablePair } from './pairing.ts';
 import { fromSelected, type Selection } from './selection.ts';
 import type { SideSql } from './side-sql.ts';
+import type { TablePair } from './table-pair.ts';
 
 /** A key whose rows differ, by the hash of the key alone. */
 export interface DifferingHash {

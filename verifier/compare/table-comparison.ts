@@ -1,13 +1,13 @@
 import type { Database } from '../connection/postgres.ts';
 import type { PassFence } from '../observe/fence.ts';
 import type { Table } from '../observe/source/catalogue.ts';
+import { bucketCount, differingBuckets, digest, type Suspect } from './bucket-digest.ts';
 import { Deadline } from './deadline.ts';
 import { differingKeys } from './localise.ts';
-import { Overrun, Pace } from './pace.ts';
-import { pairTables, type TablePair } from './pairing.ts';
+import { Overrun, Pace } from './part-size.ts';
 import { type Boundary, boundaryAfter, partOf } from './ranges.ts';
-import { bucketCount, differingBuckets, digest, type Suspect } from './scan.ts';
 import { type Settled, settle, type WrongClass, type WrongRow } from './settle.ts';
+import { pairTables, type TablePair } from './table-pair.ts';
 
 /** What a comparison of one table found. */
 export interface TableComparison {

@@ -1,8 +1,8 @@
 import type { Database } from '../connection/postgres.ts';
 import { ROWS_PER_BLOCK } from './blocks.ts';
-import type { TablePair } from './pairing.ts';
 import { fromSelected, type Selection } from './selection.ts';
 import type { SideSql } from './side-sql.ts';
+import type { TablePair } from './table-pair.ts';
 
 /** Rows of each bucket of keys, and the sum of their hashes: not XOR, for two equal wrong rows would cancel. */
 export interface Digest {

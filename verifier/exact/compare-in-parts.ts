@@ -1,10 +1,10 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
-import { Overrun, Pace } from '../compare/pace.ts';
-import type { TablePair } from '../compare/pairing.ts';
+import { Overrun, Pace } from '../compare/part-size.ts';
 import type { Boundary } from '../compare/ranges.ts';
-import { type DigestedComparison, estimatedRows, joinParts, type Part } from './table.ts';
-import { type Copy, NotExact, type Snapshot } from './window.ts';
+import type { TablePair } from '../compare/table-pair.ts';
+import { type DigestedComparison, estimatedRows, joinParts, type Part } from './compare-part.ts';
+import { type Copy, NotExact, type Snapshot } from './exact-window.ts';
 
 /** A comparison, or why the table could not be read. */
 export type Answer = DigestedComparison | Error;

@@ -1,14 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { Deadline } from '../compare/deadline.ts';
-import { pairTables, type TablePair } from '../compare/pairing.ts';
 import { type Boundary, boundaryAfter } from '../compare/ranges.ts';
+import { pairTables, type TablePair } from '../compare/table-pair.ts';
 import type { Database } from '../connection/postgres.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
-import { type Answer, compareInParts, type Outcome } from './run.ts';
-import { mustBeComparable } from './servers.ts';
-import { compareTouched, type DigestedComparison, type Part, type Sums } from './table.ts';
-import { beginBounded, type Copy, copyOf, NotExact, type Snapshot } from './window.ts';
+import { mustBeComparable } from './comparable-servers.ts';
+import { type Answer, compareInParts, type Outcome } from './compare-in-parts.ts';
+import { compareTouched, type DigestedComparison, type Part, type Sums } from './compare-part.ts';
+import { beginBounded, type Copy, copyOf, NotExact, type Snapshot } from './exact-window.ts';
 
 export interface StillOptions {
   readonly maxSettledKeys: number;

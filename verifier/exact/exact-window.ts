@@ -1,17 +1,17 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { Deadline } from '../compare/deadline.ts';
-import { pairTables, type TablePair } from '../compare/pairing.ts';
 import { type Boundary, boundaryAfter } from '../compare/ranges.ts';
+import { pairTables, type TablePair } from '../compare/table-pair.ts';
 import { readLsn } from '../connection/lsn.ts';
 import { Database } from '../connection/postgres.ts';
 import type { PassFence } from '../observe/fence.ts';
 import { type CopyShape, reshaped } from '../observe/sink/copy-shape.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
+import { encodingProblem, mustBeComparable } from './comparable-servers.ts';
+import { compareTouched, type DigestedComparison, type Part } from './compare-part.ts';
+import { OwnSlot } from './own-slot.ts';
 import { type Relation, readRelations } from './relations.ts';
-import { OwnSlot } from './replication.ts';
-import { encodingProblem, mustBeComparable } from './servers.ts';
-import { compareTouched, type DigestedComparison, type Part } from './table.ts';
 import { TooMuchTouched, Touched, type TouchedLimits } from './touched.ts';
 
 /** A table to be compared, and the id of its copy in the sink; null where the sink has none. */

@@ -3,10 +3,10 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { optionsFor } from '../testing/exact-options.ts';
+import type { Outcome } from './compare-in-parts.ts';
+import { compareStill } from './compare-still.ts';
 import { compareExactly } from './exact.ts';
-import type { Outcome } from './run.ts';
-import { compareStill } from './still.ts';
-import type { ExactOptions } from './window.ts';
+import type { ExactOptions } from './exact-window.ts';
 
 const TABLE = { id: 'public.items', copy: 'public.items', shape: { columns: {}, softDelete: null } };
 

@@ -1,11 +1,11 @@
+import { bucketCount, type Digest, differingBuckets, digest } from '../compare/bucket-digest.ts';
 import type { Deadline } from '../compare/deadline.ts';
 import { type BadBuckets, differingKeys } from '../compare/localise.ts';
-import type { TablePair } from '../compare/pairing.ts';
 import { ALL_KEYS, type KeyRange, partOf } from '../compare/ranges.ts';
-import { ABSENT, type KeyState, readKeys } from '../compare/rows.ts';
-import { bucketCount, type Digest, differingBuckets, digest } from '../compare/scan.ts';
+import { ABSENT, type KeyState, readKeys } from '../compare/read-keys.ts';
 import { judge, type WrongClass, type WrongRow } from '../compare/settle.ts';
-import type { TableComparison } from '../compare/table.ts';
+import type { TableComparison } from '../compare/table-comparison.ts';
+import type { TablePair } from '../compare/table-pair.ts';
 import type { Database } from '../connection/postgres.ts';
 import { IdentitySet } from '../observe/topic/identities.ts';
 import type { History } from './touched.ts';

@@ -1,5 +1,5 @@
 import { type LedgerIntent, readLedgerEntries } from '../observe/ledger/ledger.ts';
-import type { LedgerCommit } from './life.ts';
+import type { LedgerCommit } from './row-life.ts';
 
 /** A row's writes in a ledger: the last `max` of them, and how many more there were before. */
 export interface LedgerHistory {

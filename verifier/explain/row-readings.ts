@@ -1,10 +1,10 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import { METADATA_COLUMNS, TOMBSTONES_TABLE, TRUNCATES_TABLE } from '../../pipeline/contract/sink-tables.ts';
-import { pairTables } from '../compare/pairing.ts';
+import { pairTables } from '../compare/table-pair.ts';
 import { type Database, ident, type Row } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
-import { NoSuchRowError } from './key.ts';
-import { isOfSecondReading, type SinkState, type StandingRow } from './life.ts';
+import { NoSuchRowError } from './parse-key.ts';
+import { isOfSecondReading, type SinkState, type StandingRow } from './row-life.ts';
 
 type Key = Readonly<Record<string, string>>;
 

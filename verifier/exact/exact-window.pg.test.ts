@@ -3,11 +3,11 @@ import { execa } from 'execa';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { ALL_KEYS } from '../compare/ranges.ts';
-import type { TableComparison } from '../compare/table.ts';
+import type { TableComparison } from '../compare/table-comparison.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { optionsFor } from '../testing/exact-options.ts';
-import { estimatedRows } from './table.ts';
-import { type Copy, type ExactOptions, ExactWindow, NotExact } from './window.ts';
+import { estimatedRows } from './compare-part.ts';
+import { type Copy, type ExactOptions, ExactWindow, NotExact } from './exact-window.ts';
 
 const ITEMS = `
   CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric, version bigint);
@@ -310,7 +310,7 @@ test('a verifier that is killed leaves no slot behind', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const script = `
-    const { ExactWindow } = await import(${JSON.stringify(new URL('window.ts', import.meta.url).href)});
+    const { ExactWindow } = await import(${JSON.stringify(new URL('exact-window.ts', import.meta.url).href)});
     await ExactWindow.open([{ id: 'public.items', copy: 'public.items', shape: { columns: {}, softDelete: null } }],
       { ...JSON.parse(process.env.OPTIONS), signal: AbortSignal.timeout(60000), passFence: () => new Promise(() => {}) });`;
   const { sourceUrl, sinkUrl, statementTimeoutMs, limits, slotCreationMs, snapshotBoundMs } =
