@@ -6,11 +6,13 @@ import type { ServiceSpec } from '../lab/services/service-spec.ts';
 /**
  * Runs a Java service once, has it used, and leaves the archive of the classes that it loaded by then.
  *
+ * @param prepare Called after the old archive is gone: a service that is prepared before would be started on it,
+ *   and the JVM refuses to dump on top of a missing archive.
  * @param use Called when the service answers.
  * @throws where it does not answer, or the JVM does not take the archive that it wrote.
  */
 export async function archiveOf(
-  spec: ServiceSpec,
+  prepare: () => ServiceSpec | Promise<ServiceSpec>,
   archive: string,
   classPath: string,
   use: () => Promise<void>,
@@ -18,7 +20,7 @@ export async function archiveOf(
   rmSync(archive, { force: true });
   const fresh = `${archive}.${process.pid}`;
   try {
-    const service = await startChild(spec, { flags: [`-XX:ArchiveClassesAtExit=${fresh}`] });
+    const service = await startChild(await prepare(), { flags: [`-XX:ArchiveClassesAtExit=${fresh}`] });
     try {
       await use();
     } finally {

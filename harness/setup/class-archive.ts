@@ -17,8 +17,8 @@ async function archiveClasses(): Promise<void> {
   try {
     const [client = 0, link = 0, linkAdvertised = 0, controller = 0] = await freePorts(4);
     const ports = { client, link, linkAdvertised, controller };
-    const spec = await prepareKafka({ name: 'kafka', dataDir, log: '', ports });
-    await archiveOf(spec, CLASS_ARCHIVE, kafkaClassPath(), () => useOnce(client));
+    const prepare = () => prepareKafka({ name: 'kafka', dataDir, log: '', ports });
+    await archiveOf(prepare, CLASS_ARCHIVE, kafkaClassPath(), () => useOnce(client));
   } finally {
     rmSync(dataDir, { recursive: true, force: true });
   }

@@ -14,15 +14,10 @@ async function archiveClasses(dataDir: string): Promise<void> {
   const ports = { client, link, linkAdvertised, controller };
   const kafka = await prepareKafka({ name: 'kafka', dataDir: join(dataDir, 'kafka'), log: '', ports });
   await using _broker = await startChild(kafka);
-  const spec = prepareConnect({
-    name: 'connect',
-    dataDir: join(dataDir, 'connect'),
-    log: '',
-    port,
-    bootstrapServers: [`127.0.0.1:${client}`],
-    cluster: 'archive',
-  });
-  await archiveOf(spec, CONNECT_CLASS_ARCHIVE, connectClassPath(), () => useOnce(port));
+  const worker = { bootstrapServers: [`127.0.0.1:${client}`], cluster: 'archive' };
+  const prepare = () =>
+    prepareConnect({ name: 'connect', dataDir: join(dataDir, 'connect'), log: '', port, ...worker });
+  await archiveOf(prepare, CONNECT_CLASS_ARCHIVE, connectClassPath(), () => useOnce(port));
 }
 
 /** A configuration is looked at by the plug-in itself: that loads it. There need not be a database. */
