@@ -25,6 +25,21 @@ test('what Debezium requires is enough, and the rest has its defaults', () => {
   expect(config.queueBytes).toBeGreaterThan(0);
 });
 
+test.each([
+  [{}, undefined],
+  [{ 'skipped.operations': 'none' }, undefined],
+  [{ 'skipped.operations': 't' }, ['insert', 'update', 'delete']],
+  [{ 'skipped.operations': 'u,t' }, ['insert', 'delete']],
+  [{ 'skipped.operations': 'c,d' }, ['update', 'truncate']],
+  [{ 'skipped.operations': 'c,u,d,t' }, []],
+  [
+    { 'skipped.operations': 'c', 'signal.data.collection': 's.t' },
+    ['insert', 'update', 'delete', 'truncate'],
+  ],
+])('with %j a created publication publishes %j', (more, operations) => {
+  expect(parseConfig({ ...good, ...more }).publication.operations).toEqual(operations);
+});
+
 test('an unknown key is refused with the nearest known one', () => {
   const [problem] = validateConfig({ ...good, 'snapshot.fetch.sise': '1' });
   expect(problem).toMatchObject({ key: 'snapshot.fetch.sise', nearest: 'snapshot.fetch.size' });
@@ -41,6 +56,21 @@ test('a key that the engine does not support is refused by name unless it change
   });
   expect(problems.map((p) => p.key).sort()).toEqual(['column.exclude.list', 'plugin.name', 'transforms']);
   for (const { message } of problems) expect(message).toContain('not supported by the TypeScript engine');
+});
+
+test.each([
+  'column.mask.with.12.chars',
+  'column.truncate.to.20.chars',
+  'column.mask.hash.SHA-256.with.salt.x',
+])('%s is refused by name', (key) => {
+  expect(validateConfig({ ...good, [key]: 'public.t.c' })).toEqual([
+    { key, message: `"${key}" is not supported by the TypeScript engine.` },
+  ]);
+});
+
+test('heartbeats go to the topic that is named, or to one by the prefix', () => {
+  expect(parseConfig(good).heartbeat.topic).toBe('__debezium-heartbeat.p');
+  expect(parseConfig({ ...good, 'topic.heartbeat.name': 'beats' }).heartbeat.topic).toBe('beats');
 });
 
 test.each([

@@ -3,7 +3,7 @@ import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts
 import type { EncoderConfig } from '../../contract/envelope.ts';
 import { nearest } from '../../contract/nearest.ts';
 import { unreachable } from '../../contract/unreachable.ts';
-import { CONFIG_KEYS, type KeyDefinition } from './source-keys.ts';
+import { CONFIG_KEYS, type KeyDefinition, UNSUPPORTED_PATTERNS } from './source-keys.ts';
 import { compile, type FilterLists, splitList } from './table-filter.ts';
 
 export type SnapshotMode = 'initial' | 'initial_only' | 'no_data' | 'always' | 'when_needed';
@@ -35,6 +35,8 @@ export interface SourceConfig {
   readonly publication: {
     readonly name: string;
     readonly autocreate: 'all_tables' | 'disabled' | 'filtered';
+    /** What a publication that is created publishes; undefined: everything, PostgreSQL's default. */
+    readonly operations: readonly string[] | undefined;
   };
   readonly tables: FilterLists;
   readonly snapshot: {
@@ -74,12 +76,18 @@ export interface SourceConfig {
 const DEFAULT_QUEUE_BYTES = 32 * 1024 * 1024;
 const TOPIC_CONFIG_PREFIX = 'topic.creation.default.';
 const OPERATIONS = new Set(['c', 'u', 'd', 't', 'r', 'none']);
+/** What a publication calls the operations. */
+export const PUBLISHED_AS = { c: 'insert', u: 'update', d: 'delete', t: 'truncate' } as const;
 
 /** Everything that is wrong with a configuration. */
 export function validateConfig(config: ConnectorConfig): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   for (const [key, value] of Object.entries(config)) {
     const definition = CONFIG_KEYS[key];
+    if (definition === undefined && UNSUPPORTED_PATTERNS.some((pattern) => pattern.test(key))) {
+      problems.push({ key, message: `"${key}" is not supported by the TypeScript engine.` });
+      continue;
+    }
     if (definition === undefined) {
       const meant = nearest(key, Object.keys(CONFIG_KEYS));
       problems.push({
@@ -188,6 +196,9 @@ export function parseConfig(config: ConnectorConfig): SourceConfig {
   const flag = (key: string) => textOf(config, key) === 'true';
   const prefix = always('topic.prefix');
   const mode = always('snapshot.mode');
+  const skippedOperations = new Set(
+    splitList(always('skipped.operations')).filter((letter) => letter !== 'none'),
+  );
   return {
     name: config.name ?? prefix,
     database: databaseOf(config),
@@ -202,6 +213,7 @@ export function parseConfig(config: ConnectorConfig): SourceConfig {
     publication: {
       name: always('publication.name'),
       autocreate: always('publication.autocreate.mode') as SourceConfig['publication']['autocreate'],
+      operations: publishedOperations(config, skippedOperations),
     },
     tables: {
       schemaInclude: text('schema.include.list'),
@@ -219,7 +231,7 @@ export function parseConfig(config: ConnectorConfig): SourceConfig {
       include: compile(text('snapshot.include.collection.list')),
     },
     signalTable: text('signal.data.collection')?.split('.').slice(-2).join('.'),
-    skippedOperations: new Set(splitList(always('skipped.operations')).filter((letter) => letter !== 'none')),
+    skippedOperations,
     encoder: encoderOf(config, prefix),
     transactionMetadata: flag('provide.transaction.metadata'),
     batchRecords: number('max.batch.size'),
@@ -228,7 +240,7 @@ export function parseConfig(config: ConnectorConfig): SourceConfig {
     statusIntervalMs: number('status.update.interval.ms'),
     heartbeat: {
       intervalMs: number('heartbeat.interval.ms'),
-      topic: `${always('topic.heartbeat.prefix')}.${prefix}`,
+      topic: text('topic.heartbeat.name') ?? `${always('topic.heartbeat.prefix')}.${prefix}`,
     },
     retries: {
       max: number('errors.max.retries'),
@@ -244,6 +256,21 @@ export function parseConfig(config: ConnectorConfig): SourceConfig {
     },
     topics: topicsOf(config),
   };
+}
+
+/**
+ * Operations that are skipped by name are not even published; the default alone narrows nothing. Source: Debezium 3.6,
+ * `PostgresReplicationConnection.buildPublishOptionValue`, which also leaves out the inserts that carry signals.
+ */
+function publishedOperations(
+  config: ConnectorConfig,
+  skipped: ReadonlySet<string>,
+): readonly string[] | undefined {
+  if (config['skipped.operations'] === undefined || skipped.size === 0) return undefined;
+  const signals = Boolean(config['signal.data.collection']);
+  return Object.entries(PUBLISHED_AS)
+    .filter(([letter]) => !skipped.has(letter) || (letter === 'c' && signals))
+    .map(([, operation]) => operation);
 }
 
 function databaseOf(config: ConnectorConfig): SourceConfig['database'] {

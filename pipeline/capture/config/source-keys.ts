@@ -33,7 +33,7 @@ const SLOT_NAME = /^[a-z0-9_]{1,63}$/;
 const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/;
 
 /**
- * Every key that is known. Meaning and defaults: Debezium's documentation of its PostgreSQL connector, 3.5.
+ * Every key that is known. Meaning and defaults: Debezium's documentation of its PostgreSQL connector, 3.6.
  */
 export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   // Kafka Connect
@@ -101,6 +101,8 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'status.update.interval.ms': integer(10_000, 10),
   'xmin.fetch.interval.ms': fixed('0'),
   'lsn.flush.mode': fixed('connector'),
+  'lsn.flush.timeout.ms': fixed('30000'),
+  'lsn.flush.timeout.action': fixed('fail'),
   'flush.lsn.source': fixed('true'),
   'offset.mismatch.strategy': fixed('no_validation'),
   'read.only': fixed('false'),
@@ -113,6 +115,10 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'column.include.list': fixed(''),
   'column.exclude.list': fixed(''),
   'message.key.columns': fixed(''),
+  'column.propagate.source.type': fixed(''),
+  'datatype.propagate.source.type': fixed(''),
+  'guardrail.collections.max': fixed('0'),
+  'guardrail.collections.limit.action': fixed('warn'),
   'message.prefix.include.list': fixed(''),
   'message.prefix.exclude.list': fixed('.*'),
   'skipped.operations': { kind: 'text', default: 't' },
@@ -136,11 +142,15 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'include.schema.changes': fixed('false', 'true'),
   'include.schema.comments': fixed('false'),
   'provide.transaction.metadata': flag(false),
+  'transaction.metadata.factory': fixed('io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory'),
   'sourceinfo.struct.maker': fixed('io.debezium.connector.postgresql.PostgresSourceInfoStructMaker'),
   'topic.naming.strategy': fixed('io.debezium.schema.SchemaTopicNamingStrategy'),
   'topic.delimiter': fixed('.'),
   'topic.cache.size': fixed('10000'),
   'topic.heartbeat.prefix': text('__debezium-heartbeat'),
+  'topic.heartbeat.name': { kind: 'text', pattern: TOPIC_NAME },
+  'topic.transaction': fixed('transaction'),
+  'heartbeat.topics.prefix': fixed('__debezium-heartbeat'),
   'schema.name.adjustment.mode': fixed('none'),
   'field.name.adjustment.mode': fixed('none'),
   'schema.refresh.mode': fixed('columns_diff'),
@@ -149,14 +159,24 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'post.processors': fixed(''),
   // Snapshots
   'snapshot.mode': choice('initial', 'initial_only', 'no_data', 'never', 'always', 'when_needed'),
+  'snapshot.mode.custom.name': fixed(''),
+  'snapshot.mode.configuration.based.snapshot.data': fixed('false'),
+  'snapshot.mode.configuration.based.snapshot.schema': fixed('false'),
+  'snapshot.mode.configuration.based.start.stream': fixed('false'),
+  'snapshot.mode.configuration.based.snapshot.on.data.error': fixed('false'),
+  'snapshot.mode.configuration.based.snapshot.on.schema.error': fixed('false'),
   'snapshot.fetch.size': integer(10_240, 1),
   'snapshot.isolation.mode': fixed('serializable', 'repeatable_read'),
   'snapshot.locking.mode': fixed('none'),
+  'snapshot.locking.mode.custom.name': fixed(''),
   'snapshot.query.mode': fixed('select_all'),
+  'snapshot.query.mode.custom.name': fixed(''),
+  'query.fetch.size': fixed('0'),
   'snapshot.delay.ms': fixed('0'),
   'streaming.delay.ms': fixed('0'),
   'snapshot.lock.timeout.ms': fixed('10000'),
   'snapshot.max.threads': fixed('1'),
+  'snapshot.max.threads.multiplier': fixed('1'),
   'snapshot.tables.order.by.row.count': fixed('disabled'),
   'snapshot.include.collection.list': expressions,
   'snapshot.select.statement.overrides': fixed(''),
@@ -167,6 +187,7 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'incremental.snapshot.watermarking.strategy': fixed('insert_insert'),
   'incremental.snapshot.allow.schema.changes': fixed('false'),
   'notification.enabled.channels': fixed(''),
+  'notification.sink.topic.name': fixed(''),
   // Batches, bounds, retries
   'max.batch.size': integer(2_048, 1),
   'max.queue.size': integer(8_192, 1),
@@ -179,7 +200,27 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'errors.retry.delay.max.ms': integer(10_000, 1),
   'retriable.restart.connector.wait.ms': integer(10_000),
   'custom.metric.tags': fixed(''),
+  'statistics.metrics.enabled': fixed('true'),
+  'custom.sanitize.pattern': fixed(''),
+  'queue.provider.type': fixed('memory'),
+  'memory.management.tables.class': fixed('io.debezium.relational.ConcurrentMapTableMappingStorage'),
+  'memory.management.schemas.class': fixed('io.debezium.relational.ConcurrentMapTableMappingStorage'),
   'log.position.check.enable': fixed('true'),
   'executor.shutdown.timeout.ms': fixed('4000'),
   'connection.validation.timeout.ms': integer(60_000, 1),
+  // OpenLineage
+  'openlineage.integration.enabled': fixed('false'),
+  'openlineage.integration.config.file.path': fixed('./openlineage.yml'),
+  'openlineage.integration.dataset.kafka.bootstrap.servers': fixed(''),
+  'openlineage.integration.job.description': fixed('Debezium change data capture job'),
+  'openlineage.integration.job.namespace': fixed(''),
+  'openlineage.integration.job.owners': fixed(''),
+  'openlineage.integration.job.tags': fixed(''),
 };
+
+/** Debezium's keys that carry a parameter in their name. None is supported. */
+export const UNSUPPORTED_PATTERNS: readonly RegExp[] = [
+  /^column\.truncate\.to\..+\.chars$/,
+  /^column\.mask\.with\..+\.chars$/,
+  /^column\.mask\.hash(\.v2)?\..+\.with\.salt\..+$/,
+];

@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { Logger } from '../../contract/connector.ts';
 import { LabError } from '../../contract/errors.ts';
-import type { SourceConfig } from '../config/source-config.ts';
+import { PUBLISHED_AS, type SourceConfig } from '../config/source-config.ts';
 import { publishedTables } from './catalogue.ts';
 import { quoteIdentifier, quoteTable } from './sql.ts';
 
@@ -33,7 +33,7 @@ export async function ensurePublication(
   const { name, autocreate } = config.publication;
   const existing = await readPublication(client, name);
   if (existing === undefined) {
-    await create(client, name, autocreate, tables);
+    await create(client, config.publication, tables);
     log.info('Publication created.', { publication: name, mode: autocreate });
     return [];
   }
@@ -88,8 +88,7 @@ async function readPublication(client: Client, name: string): Promise<Publicatio
 
 async function create(
   client: Client,
-  name: string,
-  mode: SourceConfig['publication']['autocreate'],
+  { name, autocreate: mode, operations }: SourceConfig['publication'],
   tables: readonly TableName[],
 ): Promise<void> {
   if (mode === 'disabled') {
@@ -104,7 +103,8 @@ async function create(
   }
   const what =
     mode === 'all_tables' ? 'ALL TABLES' : `TABLE ${tables.map((t) => `ONLY ${quoteTable(t)}`).join(', ')}`;
-  await client.query(`CREATE PUBLICATION ${quoteIdentifier(name)} FOR ${what}`);
+  const published = operations === undefined ? '' : ` WITH (publish = '${operations.join(', ')}')`;
+  await client.query(`CREATE PUBLICATION ${quoteIdentifier(name)} FOR ${what}${published}`);
 }
 
 function checkOperations(name: string, publication: PublicationRow, skipped: ReadonlySet<string>): void {
@@ -114,12 +114,11 @@ function checkOperations(name: string, publication: PublicationRow, skipped: Rea
     d: publication.deletes,
     t: publication.truncates,
   };
-  const names = { c: 'insert', u: 'update', d: 'delete', t: 'truncate' } as const;
   const missing = (['c', 'u', 'd', 't'] as const).filter((op) => published[op] !== 't' && !skipped.has(op));
   if (missing.length === 0) return;
   throw new LabError(
     'CDC-1113',
-    `Publication "${name}" does not publish ${missing.map((op) => names[op]).join(', ')}.`,
+    `Publication "${name}" does not publish ${missing.map((op) => PUBLISHED_AS[op]).join(', ')}.`,
     {
       remedy:
         `ALTER PUBLICATION ${quoteIdentifier(name)} SET (publish = 'insert, update, delete, truncate'), ` +

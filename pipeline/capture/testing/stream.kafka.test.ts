@@ -345,7 +345,8 @@ describe('the stream', () => {
   test('skips the halves of a changed key as the delete and the create that they are', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
-    await started(lab, { 'skipped.operations': 'u,d' });
+    await lab.sql.query('CREATE PUBLICATION pub FOR ALL TABLES');
+    await started(lab, { 'skipped.operations': 'u,d', 'publication.name': 'pub' });
     await lab.sql.query("INSERT INTO item VALUES (1, 'a')");
     await lab.sql.query("UPDATE item SET name = 'b'");
     await lab.sql.query('UPDATE item SET id = 2');
@@ -354,6 +355,21 @@ describe('the stream', () => {
     expect((await lab.records('item')).map(({ key, value }) => [key?.id, value?.op])).toEqual([
       [1, 'c'],
       [2, 'c'],
+    ]);
+  });
+
+  test('creates a publication without the operations that it skips, so that a changed key is no event', async () => {
+    await using lab = await bench();
+    await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
+    await started(lab, { 'skipped.operations': 'u,t' });
+    await lab.sql.query("INSERT INTO item VALUES (1, 'a')");
+    await lab.sql.query('UPDATE item SET id = 2');
+    await lab.sql.query('DELETE FROM item');
+    await lab.settled();
+    expect((await lab.records('item')).map(({ key, value }) => [key?.id, value?.op])).toEqual([
+      [1, 'c'],
+      [2, 'd'],
+      [2, undefined],
     ]);
   });
 });
