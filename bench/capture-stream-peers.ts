@@ -19,7 +19,7 @@ async function roundsOf(source: SourceEngine, context: BenchContext): Promise<Ro
 
 const bench: Bench = {
   title:
-    'update events from slot to Kafka, 1,000 in a transaction, ours beside Debezium 3.5 (batch 8192, queue 65536, lz4): ' +
+    'update events from slot to Kafka, 1,000 in a transaction, ours beside Debezium 3.6 (batch 8192, queue 65536, lz4): ' +
     'JSON without schemas',
   async run(context) {
     const own = await roundsOf('ts', context);

@@ -46,9 +46,9 @@ describe('the compose file, with nothing set', () => {
     expect(images).toMatchObject({
       'pg-source': 'postgres:18.4-bookworm',
       'pg-sink': 'postgres:18.4-bookworm',
-      kafka: 'apache/kafka:4.3.1',
-      'connect-source': 'quay.io/debezium/connect:3.5.0.Final',
-      'connect-sink': 'quay.io/debezium/connect:3.5.0.Final',
+      kafka: 'apache/kafka:4.4.0',
+      'connect-source': 'quay.io/debezium/connect:3.6.0.Final',
+      'connect-sink': 'quay.io/debezium/connect:3.6.0.Final',
     });
     for (const image of Object.values(images)) expect(image).toMatch(/:\d+\.\d+/);
   });

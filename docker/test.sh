@@ -54,7 +54,7 @@ attend() {
 
 # The official images where they can be had, and stand-ins otherwise: never a mix.
 choose_images() {
-  official="postgres:18.4-bookworm apache/kafka:4.3.1 node:24.21.0-bookworm-slim quay.io/debezium/connect:3.5.0.Final"
+  official="postgres:18.4-bookworm apache/kafka:4.4.0 node:24.21.0-bookworm-slim quay.io/debezium/connect:3.6.0.Final"
   for image in $official; do
     if ! { docker image inspect "$image" || attend timeout 300 docker pull --quiet "$image"; } >"$log/pull" 2>&1; then
       say "docker tests: $image: $(tail -n 1 "$log/pull")"
@@ -64,8 +64,8 @@ choose_images() {
   done
   images='the official images'
   DOCKER_BUILDKIT=0 attend docker build --quiet --tag cdc-lab:0.1.0 --file docker/Dockerfile . >/dev/null
-  export CDC_LAB_IMAGE_POSTGRES=postgres:18.4-bookworm CDC_LAB_IMAGE_KAFKA=apache/kafka:4.3.1
-  export CDC_LAB_IMAGE_LAB=cdc-lab:0.1.0 CDC_LAB_IMAGE_CONNECT=quay.io/debezium/connect:3.5.0.Final
+  export CDC_LAB_IMAGE_POSTGRES=postgres:18.4-bookworm CDC_LAB_IMAGE_KAFKA=apache/kafka:4.4.0
+  export CDC_LAB_IMAGE_LAB=cdc-lab:0.1.0 CDC_LAB_IMAGE_CONNECT=quay.io/debezium/connect:3.6.0.Final
 }
 
 use_stand_ins() {
@@ -80,11 +80,11 @@ use_stand_ins() {
     say "docker tests: the lab's own image cannot be built"
     exit 1
   fi
-  export CDC_LAB_IMAGE_POSTGRES=cdc-lab-stand-in/postgres:18 CDC_LAB_IMAGE_KAFKA=cdc-lab-stand-in/kafka:4.3
+  export CDC_LAB_IMAGE_POSTGRES=cdc-lab-stand-in/postgres:18 CDC_LAB_IMAGE_KAFKA=cdc-lab-stand-in/kafka:4.4
   export CDC_LAB_IMAGE_LAB=cdc-lab-stand-in/lab:test
   # Without it, what is said of Debezium's profile is not run.
-  if docker image inspect cdc-lab-stand-in/connect:3.5 >/dev/null 2>&1; then
-    export CDC_LAB_IMAGE_CONNECT=cdc-lab-stand-in/connect:3.5
+  if docker image inspect cdc-lab-stand-in/connect:3.6 >/dev/null 2>&1; then
+    export CDC_LAB_IMAGE_CONNECT=cdc-lab-stand-in/connect:3.6
   fi
 }
 

@@ -52,14 +52,14 @@ postgres_image() {
 
 kafka_image() {
   pack --transform 's,^kafka-libs,libs,;s,^kafka-log4j2,log4j2,' -C "$here/kafka" Dockerfile run \
-    -C "$root/harness/lab/process" kafka-log4j2.xml -C "$root/.cache" kafka-libs | build "$name/kafka:4.3" -
+    -C "$root/harness/lab/process" kafka-log4j2.xml -C "$root/.cache" kafka-libs | build "$name/kafka:4.4" -
 }
 
 # Only where its jars have been fetched: `make setup ENGINES=all`.
 connect_image() {
   [ -f .cache/engines/verified ] || return 0
   pack -C "$here/connect" Dockerfile docker-entrypoint.sh -C "$root/.cache/engines" connect plugins |
-    build "$name/connect:3.5" -
+    build "$name/connect:3.6" -
 }
 
 lab_image() {

@@ -78,7 +78,7 @@ export const SOURCES: Readonly<Record<SourceEngine, Engine>> = {
   ts: { ...own, title: 'the TypeScript capture' },
   debezium: {
     ...foreign,
-    title: 'Debezium 3.5 on Kafka Connect',
+    title: 'Debezium 3.6 on Kafka Connect',
     adapt: (config) => ({ ...HEARTBEAT, ...config }),
   },
 };
@@ -87,7 +87,7 @@ export const SINKS: Readonly<Record<SinkEngine, Engine>> = {
   ts: { ...own, title: 'the TypeScript sink' },
   jdbc: {
     ...foreign,
-    title: "Debezium's JDBC sink 3.5 on Kafka Connect",
+    title: "Debezium's JDBC sink 3.6 on Kafka Connect",
     // It writes the placeholder of an unchanged TOAST value into the row: so no event may carry one.
     atSource: ['ALTER TABLE documents REPLICA IDENTITY FULL'],
     // Our own key: the JDBC sink has no such thing.

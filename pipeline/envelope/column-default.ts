@@ -8,7 +8,7 @@ const CURRENT = new Set(['current_timestamp', 'current_time', 'current_date', 'l
 /**
  * JSON of the `default` in a column's schema; null where it has none. Debezium has no default for types that it
  * cannot parse one of (arrays, bytea, timetz, …), nor for an expression other than a call.
- * Source: Debezium 3.5, `PostgresDefaultValueConverter`.
+ * Source: Debezium 3.6, `PostgresDefaultValueConverter`.
  */
 export function defaultJson(column: ColumnDescription, mapping: TypeMapping): string | null {
   const isEnum = column.typeKind === 'e' && column.elementType === null;

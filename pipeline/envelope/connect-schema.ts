@@ -103,7 +103,7 @@ const TRANSACTION_FIELD: ConnectField = {
   field: 'transaction',
 };
 
-/** Schema of a change event of the table whose topic is `topic`. Source: Debezium 3.5, `Envelope` version 2. */
+/** Schema of a change event of the table whose topic is `topic`. Source: Debezium 3.6, `Envelope` version 2. */
 export function envelopeSchema(topic: string, columns: readonly ConnectField[]): ConnectSchema {
   const row = { type: 'struct', fields: columns, optional: true, name: `${topic}.Value` } as const;
   return {

@@ -16,7 +16,7 @@ import { SourceBlockWriter, timesJson } from './source-block.ts';
 import { TableEncoder } from './table-encoder.ts';
 import { topicName } from './topic-name.ts';
 
-/** Change events as Debezium 3.5's PostgreSQL connector writes them, through Connect's JsonConverter. */
+/** Change events as Debezium 3.6's PostgreSQL connector writes them, through Connect's JsonConverter. */
 export const createEventEncoder: CreateEventEncoder = (config) => new DebeziumEncoder(config);
 
 class DebeziumEncoder implements EventEncoder {

@@ -170,7 +170,7 @@ function enumeration(context: Context, labels: readonly string[]): TypeMapping {
 
 const JSON_NAME = 'io.debezium.data.Json';
 
-/** By `pg_type.typname`. Source: Debezium 3.5, `PostgresValueConverter`. */
+/** By `pg_type.typname`. Source: Debezium 3.6, `PostgresValueConverter`. */
 const BASE_TYPES: Readonly<Record<string, (context: Context) => TypeMapping>> = {
   bool: () => ({
     schema: { type: 'boolean' },

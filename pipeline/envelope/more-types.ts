@@ -5,7 +5,7 @@ import { quote } from './json.ts';
 import { floatJson, parseDecimal, unscaledBase64 } from './numbers.ts';
 import type { TypeMapping } from './type-mapping.ts';
 
-/** PostgreSQL's types beyond the SQL standard's that are more than their text. Source: Debezium 3.5. */
+/** PostgreSQL's types beyond the SQL standard's that are more than their text. Source: Debezium 3.6. */
 
 const MONEY_DIGITS = 2;
 /** `-$1,234.56`: a sign, a symbol of one character, digits and commas. */

@@ -3,7 +3,7 @@ const MAX_LENGTH = 249;
 
 /**
  * `PREFIX.SCHEMA.TABLE`, each character that Kafka does not allow replaced by `_`.
- * Source: Debezium 3.5, `AbstractTopicNamingStrategy.sanitizedTopicName`. Two tables whose names differ only in such
+ * Source: Debezium 3.6, `AbstractTopicNamingStrategy.sanitizedTopicName`. Two tables whose names differ only in such
  * characters share a topic, there as here.
  */
 export function topicName(prefix: string, schema: string, table: string): string {

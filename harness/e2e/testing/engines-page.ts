@@ -148,7 +148,7 @@ cannot be planted there. *to be run*: declared in the scenario, and not in the r
 const SETTINGS = (source: string, sink: string): string => `## What the lab sets, and what it leaves
 
 Source: ${source}. Sink: ${sink}.
-Apache Kafka 4.3 and its Connect in distributed mode, one worker for each half, so that each can be killed alone. The connectors take the same files as ours (\`fixtures/connectors/\`).
+Apache Kafka 4.4, and Kafka Connect 4.3 in distributed mode (Debezium 3.6 does not run on Connect 4.4), one worker for each half, so that each can be killed alone. The connectors take the same files as ours (\`fixtures/connectors/\`).
 
 | setting | here | why |
 |---|---|---|
@@ -160,5 +160,5 @@ Apache Kafka 4.3 and its Connect in distributed mode, one worker for each half, 
 | \`dedup.mode\` | taken out for \`--sink jdbc\` | ours; the JDBC sink has no position guard |
 | heap, compiler | 384 MB, C1 | it starts quickly; benchmarks take C2 and 1 GB |
 
-Also to be known: an event that the JDBC sink cannot apply stops its task (there is no errant-record reporter in 3.5), and
+Also to be known: an event that the JDBC sink cannot apply stops its task (there is no errant-record reporter in 3.6), and
 \`connectors\` then says FAILED with the trace; Debezium takes up a slot that was dropped and created again without a word.`;

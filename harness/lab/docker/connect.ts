@@ -6,7 +6,7 @@ import { type DockerLabContext, INSIDE_PORT } from './context.ts';
 import type { ContainerSpec } from './launch.ts';
 
 /** As `docker-compose.yml` has it. */
-export const CONNECT_IMAGE = 'quay.io/debezium/connect:3.5.0.Final';
+export const CONNECT_IMAGE = 'quay.io/debezium/connect:3.6.0.Final';
 
 /** What a worker of the image is told, but for the password: all that its properties say in the process runtime. */
 export function connectVariables(

@@ -40,7 +40,7 @@ const VALUE_SCHEMA = {
 
 /**
  * `provide.transaction.metadata`: the events of one transaction, counted, and a record before and after them in the
- * topic `PREFIX.transaction`. Source: Debezium 3.5, "Transaction metadata".
+ * topic `PREFIX.transaction`. Source: Debezium 3.6, "Transaction metadata".
  */
 export class TransactionMetadata {
   readonly #config: SourceConfig;

@@ -59,7 +59,7 @@ export function rawEvent(spec: EventSpec): RawRecord {
     before: spec.before ?? null,
     after: spec.after ?? null,
     source: {
-      version: '3.5.0',
+      version: '3.6.0',
       connector: 'postgresql',
       name: 'lab',
       ts_ms: 1_700_000_000_000,
