@@ -1,6 +1,6 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
+import { tlsRefusal } from '../../pipeline/contract/tls-refusal.ts';
 import { reasonOf } from '../../verifier/connection/http.ts';
-import { tlsRefusal } from '../../verifier/connection/refusal.ts';
 
 /** Nothing answers at the address, or not in time. */
 export class ConnectUnreachable extends LabError {

@@ -32,11 +32,12 @@ async function withClient<T>(
   work: (client: import('pg').PoolClient) => Promise<T>,
 ): Promise<T> {
   requireValid(validateSinkConfig(config));
-  const pool = connectPool(parseSinkConfig(config), context.connector, context.log);
+  const parsed = parseSinkConfig(config);
+  const pool = connectPool(parsed, context.connector, context.log);
   try {
     const client = await pool.connect();
     try {
-      await ensureBookkeeping(client);
+      await ensureBookkeeping(client, parsed.connection.schemas[0]);
       return await work(client);
     } finally {
       client.release();

@@ -159,7 +159,8 @@ export class SinkTask implements Task {
 
   async #run(): Promise<void> {
     try {
-      await this.#retry('database', () => this.#withClient(ensureBookkeeping));
+      const [schema] = this.#config.connection.schemas;
+      await this.#retry('database', () => this.#withClient((client) => ensureBookkeeping(client, schema)));
       await this.#reader.removePredecessors();
       while (!this.#stopping && this.#failure === null) await this.#turn();
     } catch (error) {

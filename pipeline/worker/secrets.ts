@@ -2,6 +2,8 @@ import type { ConfigProblem, ConnectorConfig } from '../contract/connector.ts';
 
 const PLACEHOLDER = /\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g;
 const SECRET_KEY = /password|secret|token|credential|jaas/i;
+/** Passwords inside of a URL: in its query, or before its host. */
+const URL_SECRETS = [/[?&]password=([^&#]*)/gi, /:\/\/[^/?#@]*?:([^/?#]*)@/g];
 /** A shorter value is too likely to be a part of ordinary words. */
 const SHORTEST_SECRET = 4;
 
@@ -31,10 +33,20 @@ export class Secrets {
         });
         return placeholder;
       });
-      if (SECRET_KEY.test(key) && value.length >= SHORTEST_SECRET) this.#values.add(value);
+      if (SECRET_KEY.test(key)) this.#keep(value);
+      for (const pattern of URL_SECRETS) {
+        for (const [, secret = ''] of value.matchAll(pattern)) {
+          this.#keep(secret);
+          this.#keep(decoded(secret));
+        }
+      }
       resolved[key] = value;
     }
     return { config: resolved, problems };
+  }
+
+  #keep(secret: string): void {
+    if (secret.length >= SHORTEST_SECRET) this.#values.add(secret);
   }
 
   /** The text without any secret that was resolved so far, as it stands or as JSON escapes it. */
@@ -44,5 +56,14 @@ export class Secrets {
       redacted = redacted.replaceAll(value, '***').replaceAll(JSON.stringify(value).slice(1, -1), '***');
     }
     return redacted;
+  }
+}
+
+/** As pgjdbc decodes a URL: `+` is a space. */
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll('+', ' '));
+  } catch {
+    return text;
   }
 }

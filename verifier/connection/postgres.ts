@@ -1,7 +1,8 @@
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
-import { loginRefusal, tlsRefusal } from './refusal.ts';
+import { tlsRefusal } from '../../pipeline/contract/tls-refusal.ts';
+import { loginRefusal } from './refusal.ts';
 import { urlWithSecrets } from './secret.ts';
 
 /** Text form of every value is the same on both sides only under these. */

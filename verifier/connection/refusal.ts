@@ -1,59 +1,7 @@
 import { isIP } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { messageOf } from '../../pipeline/contract/errors.ts';
-
-/** Why a connection did not come about, and what to do. */
-export interface Refusal {
-  /** A clause without a full stop. */
-  readonly why: string;
-  readonly remedy: string;
-}
-
-const UNKNOWN_AUTHORITY =
-  /SELF_SIGNED_CERT|UNABLE_TO_VERIFY_LEAF|UNABLE_TO_GET_ISSUER|CERT_UNTRUSTED|CERT_SIGNATURE/;
-
-/** What an error of the TLS handshake, or of who asked for one, comes to; null for any other. */
-export function tlsRefusal(error: unknown): Refusal | null {
-  const code = codeOf(error);
-  const said = messageOf(error);
-  if (code === 'CERT_HAS_EXPIRED' || code === 'CERT_NOT_YET_VALID') {
-    const when = code === 'CERT_HAS_EXPIRED' ? 'has expired' : 'is not valid yet';
-    return {
-      why: `its certificate ${when}`,
-      remedy: 'Renew the server’s certificate; look at the clocks of both machines.',
-    };
-  }
-  if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
-    return {
-      why: `its certificate is for another name (${said.replace(/^.*?altnames: /, '')})`,
-      remedy: 'Connect by a name that the certificate carries, or have that name put into it.',
-    };
-  }
-  if (UNKNOWN_AUTHORITY.test(code)) {
-    return {
-      why: `its certificate is not signed by a known authority (${said})`,
-      remedy:
-        'Name the file of the authority that signed it: the CA in the configuration is another one, or none.',
-    };
-  }
-  if (/does not support SSL/.test(said)) {
-    return {
-      why: 'it speaks no TLS',
-      remedy: 'Switch TLS on at the server (ssl = on); the lab does not go on without.',
-    };
-  }
-  if (/wrong version number|packet length too long/i.test(said)) return SPEAKS_PLAIN;
-  const alert = /alert ((?:certificate|bad certificate|unknown ca|handshake failure)[a-z ]*)/i.exec(
-    said,
-  )?.[1];
-  if (alert !== undefined) {
-    return {
-      why: `it does not accept the client's certificate (${alert})`,
-      remedy: 'Name certificate and key of a client that an authority of the server has signed.',
-    };
-  }
-  return null;
-}
+import { codeOf, type Refusal, SPEAKS_PLAIN, tlsRefusal } from '../../pipeline/contract/tls-refusal.ts';
 
 /** What PostgreSQL's refusal of a login comes to; null for any other error. */
 export function loginRefusal(error: unknown): Refusal | null {
@@ -83,10 +31,6 @@ const LOOK_MS = 3_000;
 /** What was seen of a port: it answers as it was asked, it refuses, or there is nothing to be said. */
 export type PortLook = 'answers' | 'silent' | Refusal;
 
-const SPEAKS_PLAIN: Refusal = {
-  why: 'it speaks no TLS at this port',
-  remedy: 'Name its TLS port, or take tls out of the configuration.',
-};
 const SPEAKS_TLS: Refusal = {
   why: 'it speaks TLS at this port',
   remedy: 'Say so in the configuration: kafka.tls, with its authority as ca.',
@@ -133,8 +77,4 @@ async function handshake(open: () => TLSSocket): Promise<{ secured: boolean; err
   const error = await promise;
   socket.destroy();
   return { secured, error };
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -65,7 +65,7 @@ async function open(extra: Record<string, string> = {}): Promise<Sink> {
   const backoff = new Backoff({ maxRetries, retryDelayMs, log: context.log, signal: abort.signal });
   const offsets = new OffsetStore('c', 'me');
   const client = await pool.connect();
-  await ensureBookkeeping(client);
+  await ensureBookkeeping(client, config.connection.schemas[0]);
   const log = { clusterId: 'k', topicId: 't' };
   const stored =
     (await offsets.claim(client, TOPIC, 0)) ?? (await offsets.create(client, TOPIC, 0, BigInt(offset), log));
@@ -127,6 +127,16 @@ describe('the position guard', () => {
       recent: true,
     });
     expect(await nextOffset()).toBe(1);
+  });
+
+  test('a table whose name has no schema is in the first schema of currentSchema, beside the offsets', async () => {
+    await db.rows('CREATE SCHEMA "Shop"');
+    const url = `${db.config['connection.url']}?currentSchema=%22Shop%22,public`;
+    const sink = await open({ 'connection.url': url });
+    await sink.apply(put(1, 'a', [5, 2], 'c'));
+    expect(await db.rows('SELECT id, name FROM "Shop".customers')).toEqual([{ id: 1, name: 'a' }]);
+    expect(await db.rows('SELECT next_offset::int AS n FROM "Shop"._cdc_offsets')).toEqual([{ n: 1 }]);
+    expect(sink.context.counts.get('applied Shop.customers')).toBe(1);
   });
 
   test('an older position never overwrites a newer one, in the same batch or a later one', async () => {

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { LabError } from '../../contract/errors.ts';
 import {
   DEDUP_TABLE,
   OFFSETS_TABLE,
@@ -33,8 +34,18 @@ const TABLES = `
     dead_lettered bigint NOT NULL DEFAULT 0, updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (connector, table_name, topic, partition)) WITH (fillfactor = 50);`;
 
-/** Makes the sink's own tables where they are missing. */
-export async function ensureBookkeeping(client: ClientBase): Promise<void> {
+/**
+ * Makes the sink's own tables where they are missing.
+ * @param schema The one that they must be in: the first of the connection's `search_path`.
+ * @throws LabError CDC-2025 where there is no such schema: PostgreSQL would silently take the next one.
+ */
+export async function ensureBookkeeping(client: ClientBase, schema = 'public'): Promise<void> {
+  const { rows } = await client.query<{ current_schema: string | null }>('SELECT current_schema()');
+  if (rows[0]?.current_schema !== schema) {
+    throw new LabError('CDC-2025', `The sink database has no schema "${schema}" that the user may use.`, {
+      remedy: 'Create the schema, or name another as currentSchema in connection.url.',
+    });
+  }
   await client.query('BEGIN');
   try {
     await client.query('SELECT pg_advisory_xact_lock($1)', [BOOKKEEPING_LOCK]);

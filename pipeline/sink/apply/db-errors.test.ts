@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { LabError } from '../../contract/errors.ts';
-import { toWaitFor } from './db-errors.ts';
+import { explain, toWaitFor } from './db-errors.ts';
 
 const withCode = (code: string): Error => Object.assign(new Error('no'), { code });
 
@@ -17,3 +17,11 @@ test('what will not pass by itself is waited for by nobody', () => {
   expect(toWaitFor('database', refusal)).toBeNull();
   expect(toWaitFor('broker', refusal)).toBeNull();
 });
+
+test.each(['ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED', 'SELF_SIGNED_CERT_IN_CHAIN'])(
+  'a certificate that is refused (%s) is an error at once, not a database to wait for',
+  (code) => {
+    expect(toWaitFor('database', withCode(code))).toBeNull();
+    expect(explain(withCode(code))).toMatchObject({ code: 'CDC-2024' });
+  },
+);

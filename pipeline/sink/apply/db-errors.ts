@@ -1,4 +1,5 @@
 import { LabError } from '../../contract/errors.ts';
+import { tlsRefusal } from '../../contract/tls-refusal.ts';
 
 /** SQLSTATE classes and codes that pass: the same statement may succeed later. */
 const TRANSIENT_CLASSES = ['08', '53', '57', '58', '40', '55', '25'];
@@ -10,6 +11,8 @@ function sqlState(error: unknown): string | undefined {
 
 /** The database is down, restarting, full, or somebody holds a lock. */
 export function isTransient(error: unknown): boolean {
+  // Node's codes of TLS begin with E, too.
+  if (tlsRefusal(error) !== null) return false;
   const state = sqlState(error);
   if (state !== undefined) return TRANSIENT_CLASSES.includes(state.slice(0, 2));
   const code = (error as { code?: unknown } | null)?.code;
@@ -50,11 +53,21 @@ export function isStructureError(error: unknown): boolean {
 export function explain(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof LabError) return error;
   const cause = error;
+  const tls = tlsRefusal(error);
+  if (tls !== null) {
+    const message = `The sink database cannot be reached: ${tls.why}.`;
+    return new LabError('CDC-2024', message, {
+      remedy: `${tls.remedy} See sslmode in connection.url.`,
+      cause,
+    });
+  }
   switch (sqlState(error)) {
     case '28P01':
     case '28000':
       return new LabError('CDC-2021', `The sink database refuses the login: ${error.message}.`, {
-        remedy: 'Look at connection.username, connection.password and pg_hba.conf.',
+        remedy: /no encryption|SSL off/.test(error.message)
+          ? 'The server wants TLS: give connection.url sslmode=verify-full.'
+          : 'Look at connection.username, connection.password and pg_hba.conf.',
         cause,
       });
     case '3D000':

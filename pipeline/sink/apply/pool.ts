@@ -1,31 +1,45 @@
 import pg from 'pg';
 import type { Logger } from '../../contract/connector.ts';
+import { quoteIdentifier } from '../bind/identifiers.ts';
 import type { SinkConfig } from '../config/sink-config.ts';
+import { tlsOptions } from '../config/tls-files.ts';
 import { isTransient } from './db-errors.ts';
 
 /** Longer than the server may take, so that it is the server that ends a statement, unless it is gone. */
 const GRACE_MS = 5_000;
 
-/** Connections to the sink database, with every setting pinned that changes how a value's text is read. */
+/** Escapes what parts the words of the `options` of a start-up message. */
+const escaped = (setting: string): string => setting.replace(/[\\\s]/g, '\\$&');
+
+/**
+ * Connections to the sink database, with every setting pinned that changes how a value's text is read.
+ * @throws Error where a certificate or key cannot be read.
+ */
 export function connectPool(config: SinkConfig, connector: string, log: Logger): pg.Pool {
   const { statementTimeoutMs, connection } = config;
   const settings = [
     'DateStyle=ISO,YMD',
     'TimeZone=UTC',
     'IntervalStyle=postgres',
-    'search_path=public',
+    `search_path=${connection.schemas.map(quoteIdentifier).join(',')}`,
     `statement_timeout=${statementTimeoutMs}`,
     'idle_in_transaction_session_timeout=0',
   ];
+  const { host, port, database, user, password, tls, applicationName } = connection;
   const pool = new pg.Pool({
-    ...connection,
+    host,
+    port,
+    database,
+    user,
+    password,
+    ...(tls === null ? {} : { ssl: tls === 'disable' ? false : tlsOptions(tls, host) }),
     // One more than apply batches at a time, so that taking a partition over never waits for them.
     max: config.poolSize + 1,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,
     keepAlive: true,
-    application_name: `cdc-lab sink ${connector}`.slice(0, 63),
-    options: settings.map((setting) => `-c ${setting}`).join(' '),
+    application_name: applicationName ?? `cdc-lab sink ${connector}`.slice(0, 63),
+    options: settings.map((setting) => `-c ${escaped(setting)}`).join(' '),
     ...(statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + GRACE_MS }),
   });
   // A connection that breaks is reported by the statement on it too; without these the process would end.

@@ -151,7 +151,7 @@ export class Binder {
       if (known !== undefined) return known;
       // A tombstone has no source block: the topic's name is all there is to tell the table by.
       const parts = topic.split('.');
-      return tableNameOf(this.#config.tableFormat, topic, { schema: parts.at(-2), table: parts.at(-1) });
+      return this.#named(topic, { schema: parts.at(-2), table: parts.at(-1) });
     }
     const { source } = event;
     const last = this.#lastNamed;
@@ -162,10 +162,15 @@ export class Binder {
     return name;
   }
 
+  #named(topic: string, source: JsonObject): TableName {
+    const { tableFormat, connection } = this.#config;
+    return tableNameOf(tableFormat, topic, source, connection.schemas[0]);
+  }
+
   #nameOf(topic: string, source: JsonObject): TableName {
     // One topic can carry several tables (a routing transform): remembered per topic and source table.
     const id = `${topic}\0${String(source.schema)}\0${String(source.table)}`;
-    const name = this.#names.get(id) ?? tableNameOf(this.#config.tableFormat, topic, source);
+    const name = this.#names.get(id) ?? this.#named(topic, source);
     this.#names.set(id, name);
     this.#names.set(topic, name);
     return name;

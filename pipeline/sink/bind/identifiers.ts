@@ -35,8 +35,14 @@ export interface TableName {
 /**
  * The sink's table for a record, by `collection.name.format`: `${topic}` (dots become underscores, as in Debezium),
  * `${source.FIELD}`. A dot in the format itself parts schema and table.
+ * @param defaultSchema Of a table whose name has no schema.
  */
-export function tableNameOf(format: string, topic: string, source: JsonObject): TableName {
+export function tableNameOf(
+  format: string,
+  topic: string,
+  source: JsonObject,
+  defaultSchema: string,
+): TableName {
   const parts = format.split('.').length === 1 ? [format] : splitFormat(format);
   const filled = parts.map((part) =>
     part.replace(/\$\{([^}]*)\}/g, (_, name: string) => {
@@ -47,7 +53,7 @@ export function tableNameOf(format: string, topic: string, source: JsonObject): 
       return value;
     }),
   );
-  const [schema, table] = filled.length === 2 ? filled : ['public', filled[0]];
+  const [schema, table] = filled.length === 2 ? filled : [defaultSchema, filled[0]];
   if (filled.length > 2 || schema === undefined || table === undefined) {
     throw new RecordError(`collection.name.format '${format}' has more than two parts`);
   }

@@ -61,6 +61,9 @@ test('parseSinkConfig fills in the defaults of the mode', () => {
     database: 'sink',
     user: 'postgres',
     password: 'geheim',
+    tls: null,
+    applicationName: null,
+    schemas: ['public'],
   });
   expect(config).toMatchObject({
     dedup: 'lsn',
@@ -75,16 +78,19 @@ test('parseSinkConfig fills in the defaults of the mode', () => {
 describe('tableNameOf', () => {
   const source = { schema: 'public', table: 'or"ders; DROP' };
   test('fills the format in, and quotes what it gets', () => {
-    expect(tableNameOf('${source.table}', 't', source).sql).toBe('"public"."or""ders; DROP"');
-    expect(tableNameOf('s_${source.schema}.${source.table}', 't', source).qualified).toBe(
+    expect(tableNameOf('${source.table}', 't', source, 'public').sql).toBe('"public"."or""ders; DROP"');
+    expect(tableNameOf('s_${source.schema}.${source.table}', 't', source, 'public').qualified).toBe(
       's_public.or"ders; DROP',
     );
-    expect(tableNameOf('${topic}', 'lab.public.x', source).table).toBe('lab_public_x');
-    expect(tableNameOf('${source.table}', 't', { table: 'a.b' }).table).toBe('a.b');
+    expect(tableNameOf('${topic}', 'lab.public.x', source, 'public').table).toBe('lab_public_x');
+    expect(tableNameOf('${source.table}', 't', { table: 'a.b' }, 'public').table).toBe('a.b');
+    expect(tableNameOf('${source.table}', 't', { table: 'a' }, 'Shop').sql).toBe('"Shop"."a"');
   });
   test('refuses names that PostgreSQL would cut off, and fields that the record lacks', () => {
-    expect(() => tableNameOf('${source.table}', 't', { table: 'x'.repeat(64) })).toThrow(/cannot be a name/);
-    expect(() => tableNameOf('${source.nope}', 't', source)).toThrow(/nope/);
+    expect(() => tableNameOf('${source.table}', 't', { table: 'x'.repeat(64) }, 'public')).toThrow(
+      /cannot be a name/,
+    );
+    expect(() => tableNameOf('${source.nope}', 't', source, 'public')).toThrow(/nope/);
     expect(() => quoteIdentifier('a\0b')).toThrow(/cannot be a name/);
   });
   test('labels a topic by its table', () => {

@@ -1,18 +1,14 @@
 import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts';
 import { nearest } from '../../contract/nearest.ts';
+import { type Connection, connectionProblems, parseConnection } from './connection.ts';
+import { readJdbcUrl } from './connection-url.ts';
 import { KEYS, UNSUPPORTED_KEYS } from './sink-keys.ts';
 
 /** The sink's configuration, once, at the edge. */
 export interface SinkConfig {
   readonly topics: readonly string[];
   readonly topicsRegex: RegExp | null;
-  readonly connection: {
-    readonly host: string;
-    readonly port: number;
-    readonly database: string;
-    readonly user: string;
-    readonly password: string;
-  };
+  readonly connection: Connection;
   readonly poolSize: number;
   readonly insertMode: 'upsert' | 'insert';
   readonly deleteEnabled: boolean;
@@ -58,6 +54,11 @@ function unknownKey(key: string): ConfigProblem {
   };
 }
 
+/** A reference such as ${env:PGPASSWORD} is resolved just before the start, and checked then. */
+function isReference(value: string): boolean {
+  return /^\$\{\w+:[^}]*\}$/.test(value);
+}
+
 function crossChecks(config: ConnectorConfig): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
   const get = (key: string): string => config[key] ?? KEYS[key]?.default ?? '';
@@ -67,9 +68,11 @@ function crossChecks(config: ConnectorConfig): ConfigProblem[] {
   if ((config.topics === undefined) === (config['topics.regex'] === undefined)) {
     wrong('topics', 'or topics.regex must be given, and only one of them');
   }
-  for (const required of ['connection.url', 'connection.username']) {
-    if (config[required] === undefined) wrong(required, 'is missing');
-  }
+  const url = config['connection.url'];
+  if (url === undefined) wrong('connection.url', 'is missing');
+  else if (!isReference(url)) problems.push(...connectionProblems(config));
+  const namesUser = url !== undefined && (isReference(url) || readJdbcUrl(url).url.parameters.has('user'));
+  if (config['connection.username'] === undefined && !namesUser) wrong('connection.username', 'is missing');
   const keyMode = get('primary.key.mode');
   if (get('insert.mode') === 'upsert' && keyMode === 'none') {
     wrong('primary.key.mode', 'must be record_key or record_value where insert.mode is upsert');
@@ -107,8 +110,7 @@ export function validateSinkConfig(config: ConnectorConfig): ConfigProblem[] {
       problems.push(unknownKey(key));
       continue;
     }
-    // A reference such as ${env:PGPASSWORD} is resolved just before the start, and checked then.
-    const message = /^\$\{\w+:[^}]*\}$/.test(value) ? null : known.check(value);
+    const message = isReference(value) ? null : known.check(value);
     if (message !== null) problems.push({ key, message: `${key} ${message}` });
   }
   return [...problems, ...crossChecks(config)];
@@ -124,7 +126,6 @@ function list(text: string): string[] {
 /** Reads a valid configuration; see {@link validateSinkConfig}. */
 export function parseSinkConfig(config: ConnectorConfig): SinkConfig {
   const get = (key: string): string => config[key] ?? KEYS[key]?.default ?? '';
-  const url = new URL(get('connection.url').slice('jdbc:'.length));
   const insertMode = get('insert.mode') === 'insert' ? 'insert' : 'upsert';
   const dedup = config['dedup.mode'] ?? (insertMode === 'insert' ? 'none' : 'lsn');
   const keyMode = get('primary.key.mode');
@@ -132,13 +133,7 @@ export function parseSinkConfig(config: ConnectorConfig): SinkConfig {
   return {
     topics: list(get('topics')),
     topicsRegex: regex === undefined ? null : new RegExp(`^(?:${regex})$`),
-    connection: {
-      host: url.hostname.replace(/^\[|\]$/g, ''),
-      port: url.port === '' ? 5432 : Number(url.port),
-      database: decodeURIComponent(url.pathname.slice(1)),
-      user: get('connection.username'),
-      password: get('connection.password'),
-    },
+    connection: parseConnection(config),
     poolSize: Number(get('connection.pool.max_size')),
     insertMode,
     deleteEnabled: get('delete.enabled') === 'true',

@@ -32,12 +32,6 @@ function nonEmpty(value: string): string | null {
   return value.trim() === '' ? 'must not be empty' : null;
 }
 
-function jdbcUrl(value: string): string | null {
-  return /^jdbc:postgresql:\/\/[^/?#]+\/[^/?#]+/.test(value)
-    ? null
-    : 'must look like jdbc:postgresql://HOST:PORT/DATABASE';
-}
-
 const boolean = oneOf('true', 'false');
 const key = (fallback: string | null, check: ConfigKey['check'] = any): ConfigKey => ({
   default: fallback,
@@ -59,7 +53,8 @@ export const KEYS: Readonly<Record<string, ConfigKey>> = {
   'value.converter': key(JSON_CONVERTER, oneOf(JSON_CONVERTER)),
   'key.converter.schemas.enable': key('true', boolean),
   'value.converter.schemas.enable': key('true', boolean),
-  'connection.url': key(null, jdbcUrl),
+  // Checked with its parameters, and against the login: connection.ts.
+  'connection.url': key(null),
   'connection.username': key(null, nonEmpty),
   'connection.password': key(''),
   'connection.pool.max_size': key('2', integer(1, 32)),
