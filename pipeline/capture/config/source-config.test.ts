@@ -97,3 +97,21 @@ test('every default is a value that its own key takes', () => {
     expect(problems.filter((problem) => problem.key === key)).toEqual([]);
   }
 });
+
+test.each([
+  [{ 'database.sslrootcert': '/ca.pem' }, /sslrootcert needs database.sslmode require.*could be plain text/],
+  [
+    { 'database.sslmode': 'disable', 'database.sslcert': '/c' },
+    /sslcert needs database.sslmode.*is plain text/,
+  ],
+  [{ 'database.sslmode': 'verify-ca' }, /verify-ca needs database.sslrootcert/],
+  [{ 'database.sslmode': 'require', 'database.sslkey': '/k' }, /must be given together/],
+  [
+    { 'database.sslmode': 'verify-full', 'database.sslrootcert': '/no/such.pem' },
+    /database.sslrootcert names the file '\/no\/such.pem', which cannot be read \(ENOENT\)/,
+  ],
+])('TLS files that nothing would use are refused: %j', (extra, sentence) => {
+  expect(validateConfig({ ...good, ...extra } as Record<string, string>)).toMatchObject([
+    { key: 'database.sslmode', message: expect.stringMatching(sentence) },
+  ]);
+});

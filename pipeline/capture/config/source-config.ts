@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts';
 import type { EncoderConfig } from '../../contract/envelope.ts';
+import { messageOf } from '../../contract/errors.ts';
 import { nearest } from '../../contract/nearest.ts';
+import { type TlsFiles, tlsContradiction } from '../../contract/postgres-tls.ts';
 import { unreachable } from '../../contract/unreachable.ts';
 import { CONFIG_KEYS, type KeyDefinition, UNSUPPORTED_PATTERNS } from './source-keys.ts';
+import { readTlsFiles } from './source-tls.ts';
 import { compile, type FilterLists, splitList } from './table-filter.ts';
 
 export type SnapshotMode = 'initial' | 'initial_only' | 'no_data' | 'always' | 'when_needed';
@@ -18,12 +21,7 @@ export interface SourceConfig {
     readonly user: string;
     readonly password: string | undefined;
     readonly name: string;
-    readonly tls: {
-      readonly mode: string;
-      readonly rootCertificate: string | undefined;
-      readonly certificate: string | undefined;
-      readonly key: string | undefined;
-    };
+    readonly tls: TlsFiles & { readonly mode: string };
     readonly tcpKeepAlive: boolean;
     readonly connectTimeoutMs: number;
     readonly queryTimeoutMs: number;
@@ -170,6 +168,8 @@ function contradictions(config: ConnectorConfig): ConfigProblem[] {
       refuse(`${kind}.exclude.list`, `"${kind}.include.list" and "${kind}.exclude.list" exclude each other.`);
     }
   }
+  const tls = tlsProblem(config);
+  if (tls !== null) refuse('database.sslmode', `${tls}.`);
   if (numberOf(config, 'max.queue.size') < numberOf(config, 'max.batch.size')) {
     refuse('max.queue.size', '"max.queue.size" must not be less than "max.batch.size".');
   }
@@ -283,14 +283,33 @@ function databaseOf(config: ConnectorConfig): SourceConfig['database'] {
     name: textOf(config, 'database.dbname') ?? '',
     tls: {
       mode: textOf(config, 'database.sslmode') ?? 'prefer',
-      rootCertificate: text('database.sslrootcert'),
-      certificate: text('database.sslcert'),
-      key: text('database.sslkey'),
+      ...tlsFilesOf(config),
     },
     tcpKeepAlive: textOf(config, 'database.tcpKeepAlive') === 'true',
     connectTimeoutMs: numberOf(config, 'connection.validation.timeout.ms'),
     queryTimeoutMs: numberOf(config, 'database.query.timeout.ms'),
   };
+}
+
+function tlsFilesOf(config: ConnectorConfig): TlsFiles {
+  const path = (key: string): string | null => textOf(config, key) || null;
+  return {
+    sslrootcert: path('database.sslrootcert'),
+    sslcert: path('database.sslcert'),
+    sslkey: path('database.sslkey'),
+  };
+}
+
+function tlsProblem(config: ConnectorConfig): string | null {
+  const files = tlsFilesOf(config);
+  const contradiction = tlsContradiction(textOf(config, 'database.sslmode') ?? null, files, 'database.');
+  if (contradiction !== null) return contradiction;
+  try {
+    readTlsFiles(files);
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 function encoderOf(config: ConnectorConfig, topicPrefix: string): SourceConfig['encoder'] {

@@ -1,6 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { Client, type ClientConfig, type CustomTypesConfig } from 'pg';
+import { isTlsMode } from '../../contract/postgres-tls.ts';
 import type { SourceConfig } from '../config/source-config.ts';
+import { tlsOptions } from '../config/source-tls.ts';
 
 /**
  * Settings that decide how a value looks as text. pgoutput runs a type's output function under the settings
@@ -33,7 +34,7 @@ type FullConfig = ClientConfig & { readonly replication?: 'database' };
 
 /**
  * Opens a connection with pinned settings. Values come back as text, never parsed.
- * `sslmode` `prefer` and `allow` fall back to plain text where the server has no TLS, as libpq does.
+ * `sslmode` `prefer` falls back to plain text where the server has no TLS, as pgjdbc does; `allow` is plain text.
  * @throws what `pg` throws.
  */
 export async function connect(config: SourceConfig, kind: ConnectionKind, role: string): Promise<Client> {
@@ -45,7 +46,7 @@ export async function connect(config: SourceConfig, kind: ConnectionKind, role: 
       if (!(error instanceof Error) || !/does not support SSL/.test(error.message)) throw error;
     }
   }
-  return await open(clientConfig(config, kind, role, mode.startsWith('verify') || mode === 'require'));
+  return await open(clientConfig(config, kind, role, isTlsMode(mode)));
 }
 
 async function open(config: FullConfig): Promise<Client> {
@@ -78,20 +79,8 @@ function clientConfig(config: SourceConfig, kind: ConnectionKind, role: string, 
     connectionTimeoutMillis: Math.min(database.connectTimeoutMs, 10_000),
     types: AS_TEXT,
     ...(kind === 'sql' ? { query_timeout: database.queryTimeoutMs } : {}),
-    ssl: tls ? tlsOptions(database.tls) : false,
+    ssl: tls ? tlsOptions(database.tls, database.host) : false,
     ...(kind === 'replication' ? { replication: 'database' as const } : {}),
-  };
-}
-
-function tlsOptions(tls: SourceConfig['database']['tls']): ClientConfig['ssl'] {
-  const read = (path: string | undefined) => (path === undefined ? undefined : readFileSync(path));
-  const [ca, cert, key] = [read(tls.rootCertificate), read(tls.certificate), read(tls.key)];
-  return {
-    rejectUnauthorized: tls.mode.startsWith('verify'),
-    ...(tls.mode === 'verify-ca' ? { checkServerIdentity: () => undefined } : {}),
-    ...(ca ? { ca } : {}),
-    ...(cert ? { cert } : {}),
-    ...(key ? { key } : {}),
   };
 }
 
