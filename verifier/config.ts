@@ -4,15 +4,18 @@ import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 import { nearest } from '../pipeline/contract/nearest.ts';
 import { plainTextProblem } from './connection/http.ts';
 import { kafkaSchema } from './connection/kafka.ts';
+import { isBaseUrl, queryProblem } from './connection/postgres-url.ts';
 import { secretSchema } from './connection/secret.ts';
+
+const baseUrl = z.url().refine(isBaseUrl, 'a base URL has no query part and no fragment');
 
 const connectorSchema = z
   .strictObject({
     name: z.string().min(1),
     /** Base URL of the worker's REST API. */
-    url: z.url(),
+    url: baseUrl,
     /** Of further workers of the same Connect cluster: any of them answers where that one does not. */
-    otherUrls: z.array(z.url()).default([]),
+    otherUrls: z.array(baseUrl).default([]),
     type: z.enum(['source', 'sink']),
     /** HTTP basic authentication, where the worker asks for it. */
     auth: z
@@ -86,6 +89,14 @@ const webhookSchema = z.strictObject({
   timeoutMs: z.int().positive().default(10_000),
 });
 
+const databaseUrl = z
+  .string()
+  .min(1)
+  .superRefine((url, context) => {
+    const message = queryProblem(url);
+    if (message !== null) context.addIssue({ code: 'custom', message });
+  });
+
 /** The configuration file of `verifier/main.ts`. */
 export const configSchema = z.strictObject({
   host: z.string().default('127.0.0.1'),
@@ -94,8 +105,8 @@ export const configSchema = z.strictObject({
   port: z.int().min(0).max(65535),
   stateDir: z.string().min(1),
   source: z.strictObject({
-    /** Its password may be `${env:NAME}` or `${file:PATH}`; `sslmode`, `sslrootcert`, … as libpq has them. */
-    url: z.string().min(1),
+    /** Its password may be `${env:NAME}` or `${file:PATH}`; `sslmode`, `sslrootcert`, … as `pg` has them. */
+    url: databaseUrl,
     slot: z.string().min(1).nullable(),
     /** What is captured; null: every ordinary table. */
     publication: z.string().min(1).nullable().default(null),
@@ -103,7 +114,7 @@ export const configSchema = z.strictObject({
     emitMessages: z.boolean().default(true),
   }),
   sink: z.strictObject({
-    url: z.string().min(1),
+    url: databaseUrl,
     /** Schema of the copies, and of what the sink keeps for itself. */
     schema: z.string().min(1).default('public'),
     /** Each copy is in the schema that its table has at the source. */

@@ -59,6 +59,12 @@ test.each<[string, Partial<VerifyRequest>, RegExp]>([
   ['a sink that is no URL', { sink: 'host=x dbname=y' }, /no URL/],
   ['a URL of another database', { sink: 'mysql://two.example/app' }, /no URL/],
   ['a URL without database', { sink: 'postgres://two.example' }, /no URL/],
+  ['a misspelt sslmode', { source: 'postgres://one.example/app?sslmod=require' }, /mean "sslmode"/],
+  [
+    'an sslmode that may be plain text',
+    { sink: 'postgres://b.example/app?sslmode=prefer' },
+    /falls back to plain/,
+  ],
   ['a slot fence without a pipeline to follow', { progressSlot: undefined }, /carried a position/],
   ['two pipelines to follow', { subscription: 'sub' }, /only one/],
   ['a mapping to nowhere', { map: ['orders'] }, /no pair/],

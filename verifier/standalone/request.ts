@@ -1,5 +1,6 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
 import { parseConfig, type VerifierConfig } from '../config.ts';
+import { queryProblem } from '../connection/postgres-url.ts';
 
 /** What `cdc-lab verify` was asked for, as its options give it. */
 export interface VerifyRequest {
@@ -89,6 +90,9 @@ function urlOf(side: 'source' | 'sink', text: string | undefined, password: stri
         'or with --password-stdin.',
     );
   }
+  const problem = queryProblem(text);
+  if (problem !== null)
+    throw bad(`The URL of the ${side} cannot be followed: ${problem}`, 'Correct the URL.');
   if (password !== undefined) url.password = encodeURIComponent(password);
   return url;
 }

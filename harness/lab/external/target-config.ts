@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { plainTextProblem } from '../../../verifier/connection/http.ts';
 import { kafkaSchema } from '../../../verifier/connection/kafka.ts';
+import { isBaseUrl } from '../../../verifier/connection/postgres-url.ts';
 import { secretSchema } from '../../../verifier/connection/secret.ts';
 import { SINK_ENGINES, SOURCE_ENGINES } from '../engines.ts';
 
@@ -12,7 +13,8 @@ const webUrl = z
   .url({ protocol: /^https?$/, error: 'must be a URL of http or https', abort: true })
   .refine((text) => new URL(text).username === '' && new URL(text).password === '', {
     error: 'a URL holds no login here: write username and password beside it',
-  });
+  })
+  .refine(isBaseUrl, 'a base URL has no query part and no fragment');
 
 /** libpq's words; its `prefer` and `allow` are left out: what they fall back to is plain text. */
 const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
