@@ -28,7 +28,7 @@ describe('usage errors exit with 64, on stderr, without a stack trace, and name 
     [['run', 'restart', '--varient', 'naive'], 'Did you mean --variant?'],
     [['run', 'restart', '--variant', 'navie'], 'Allowed choices are sound, naive.'],
     [['run'], 'which scenario?'],
-    [['run', '--all', 'lag'], '--all and names exclude each other'],
+    [['run', '--all', 'lag'], '--all and names of scenarios cannot be combined'],
     [['run', 'lag', '--seconds', 'ten'], 'a time is a number from 0 on'],
     [['run', 'lag', '--seed', '1.5'], 'a seed is a whole number'],
     [['run', 'lag', '--github-summary'], 'GITHUB_STEP_SUMMARY is not set'],

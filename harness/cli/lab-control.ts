@@ -3,18 +3,22 @@ import type { RuntimeName } from '../lab/choose-control.ts';
 import type { Instance, Lab, LabControl } from '../lab/lab.ts';
 import type { CliContext } from './context.ts';
 
-/** Loaded late: `--help` needs none of it. `runtime` is what the command line asks for, where it does. */
-export async function loadLabControl(context: CliContext, runtime?: unknown): Promise<LabControl> {
+/** Loads the control lazily: `--help` needs none of it. @param runtime The value of `--runtime`. */
+export async function loadLabControl(
+  context: CliContext,
+  runtime?: RuntimeName | 'external',
+): Promise<LabControl> {
   if (context.external !== null) {
     const { externalControl } = await import('../lab/external/control.ts');
     const { healLeftovers } = await import('../undo/heal-leftovers.ts');
     return externalControl(context.external, healLeftovers);
   }
   const { controlOf } = await import('../lab/choose-control.ts');
-  return controlOf(context.dir, runtime as RuntimeName | undefined);
+  if (runtime === 'external') throw new Error('--runtime external makes a context.external');
+  return controlOf(context.dir, runtime);
 }
 
-/** @throws UnavailableError where no lab stands in the folder. */
+/** @throws UnavailableError where there is no lab in the folder. */
 export async function openLab(context: CliContext): Promise<Lab> {
   const lab = await (await loadLabControl(context)).open(context.dir);
   if (lab !== undefined) return lab;
@@ -30,6 +34,6 @@ export async function openInstance(
   const instance = await lab.instance(name);
   if (instance !== undefined) return { lab, instance };
   const remedy =
-    name === 'lab' ? 'start it: cdc-lab up' : 'instances of a run are dropped unless it had --keep';
+    name === 'lab' ? 'start it: cdc-lab up' : 'a run drops its pipelines, unless --keep keeps them';
   throw new UnavailableError(`the lab in ${context.dir} has no pipeline ${name}`, remedy);
 }

@@ -57,7 +57,6 @@ const PENDING: readonly string[] = [
   'fixtures/workloads/kinds',
   'harness',
   'harness/access',
-  'harness/cli',
   'harness/cli/commands',
   'harness/connect',
   'harness/conventions',

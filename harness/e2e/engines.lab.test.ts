@@ -8,8 +8,9 @@ import { loadFault, loadScenario, loadScenarios } from '../plugins/catalogue.ts'
 import { notRun } from '../plugins/for-engines.ts';
 import { VARIANTS, type VariantName } from '../plugins/scenario.ts';
 import { PROJECT_DIR } from '../project.ts';
+import type { RunOptions } from '../runner/plan.ts';
 import { type RunResult, runResultSchema } from '../runner/result.ts';
-import { type RunOptions, runAll } from '../runner/run.ts';
+import { runAll } from '../runner/run-all.ts';
 import { type DrillLab, startDrillLab } from './testing/drill.ts';
 import { enginesPage, LESSONS } from './testing/engines-page.ts';
 

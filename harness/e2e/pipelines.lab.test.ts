@@ -6,7 +6,7 @@ import { openAccess } from '../access/live-access.ts';
 import { loadFault, loadScenario } from '../plugins/catalogue.ts';
 import { PROJECT_DIR } from '../project.ts';
 import { type RunResult, runResultSchema } from '../runner/result.ts';
-import { runAll } from '../runner/run.ts';
+import { runAll } from '../runner/run-all.ts';
 import { type DrillLab, startDrillLab } from './testing/drill.ts';
 import { LESSONS } from './testing/engines-page.ts';
 import { pipelinesPage } from './testing/pipelines-page.ts';

@@ -3,18 +3,22 @@ import type { ConnectTuning, EnginePair } from './engines.ts';
 import type { Reach } from './reach.ts';
 import type { Proof, Runtime } from './runtime.ts';
 
+/** What a person can choose about a pipeline of the lab's own; `up` and `run` hand it on as it is. */
+export interface PipelineChoice {
+  /** What carries the events; the TypeScript pipeline where it is left out. */
+  readonly engines?: EnginePair | undefined;
+  readonly connect?: ConnectTuning | undefined;
+  /** Processes that share the sink's consumer group; 1 where it is left out. As many tasks: `tasks.max`. */
+  readonly sinkWorkers?: number | undefined;
+}
+
 /** A pipeline to be set up on the lab's servers: databases, slot, topics, workers and verifier of its own. */
-export interface InstanceSpec {
+export interface InstanceSpec extends PipelineChoice {
   /** Lower-case letters, digits and `-`: `lab`, `restart-naive-3f2a`. Databases, slot, topics carry it. */
   readonly name: string;
   /** Files in `fixtures/connectors/`, without `.json`, and keys to change in them. */
   readonly source: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
   readonly sink: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
-  /** What carries the events; the TypeScript pipeline where it is left out. */
-  readonly engines?: EnginePair;
-  readonly connect?: ConnectTuning;
-  /** Processes that share the sink's consumer group; 1 where it is left out. As many tasks: `tasks.max`. */
-  readonly sinkWorkers?: number;
   /** File of a pipeline that somebody else wrote, which stands in place of the lab's: `fixtures/pipelines/`. */
   readonly pipeline?: string;
   /** Names of files in `fixtures/defects/`, per worker. */
@@ -122,19 +126,15 @@ export interface LabControl {
   /** The lab in that folder as it stands, without starting anything; undefined where there is none. */
   open(dir: string): Promise<Lab | undefined>;
 }
-export interface UpOptions {
+/** {@link PipelineChoice} is that of the instance `lab`; also without it, what its engines need is fetched. */
+export interface UpOptions extends Omit<PipelineChoice, 'connect'>, Pick<InstanceSpec, 'seed'> {
   readonly dir: string;
   /** Transactions per second of the workload that `up` starts; 0 for none. */
   readonly rate: number;
-  readonly seed: number;
   /** False: servers only, no `lab` instance (what `run` needs). */
   readonly withInstance: boolean;
-  /** Of the instance `lab`; also without it, what they need is fetched. */
-  readonly engines?: EnginePair;
-  /** Of the instance `lab`, where it is new. */
-  readonly sinkWorkers?: number;
   /** Of a lab that is new: 1 where it is left out. One that is there keeps its own, and refuses another number. */
-  readonly brokers?: number;
+  readonly brokers?: number | undefined;
   /** Called with one line for each step. */
   readonly progress: (step: string) => void;
   readonly signal?: AbortSignal;

@@ -1,4 +1,4 @@
-import type { RunOptions } from './run.ts';
+import type { RunOptions } from './plan.ts';
 
 /** A row of a backfill in both databases, and its event in Kafka: JSON that carries its schema, not compressed. */
 const ROW_BYTES = 500;

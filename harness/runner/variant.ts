@@ -3,23 +3,16 @@ import type { Finding, Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
 import type { Access } from '../access/access.ts';
 import { Interrupted } from '../errors.ts';
-import type { ConnectTuning, EnginePair } from '../lab/engines.ts';
-import type { Instance, InstanceSpec, Lab } from '../lab/lab.ts';
+import type { Instance, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
-import {
-  deadlinesOf,
-  type Phase,
-  type PipelineVariant,
-  type Scenario,
-  type Tunables,
-  type VariantName,
-} from '../plugins/scenario.ts';
+import { deadlinesOf, type Phase } from '../plugins/scenario.ts';
 import type { UndoLog } from '../undo/undo-log.ts';
 import { withDeadline } from '../wait.ts';
 import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
 import { describeExpected, describeFinding, judge } from './expectation.ts';
-import { type ForeignPipeline, sidesOf } from './foreign-pipelines.ts';
+import { sidesOf } from './foreign-pipelines.ts';
 import type { Journal } from './journal.ts';
+import { instanceSpecOf, pipelineOf, type VariantPlan } from './plan.ts';
 import type { VariantResult } from './result.ts';
 import { Steps } from './steps.ts';
 
@@ -28,27 +21,6 @@ const INSTANCE_WITHIN_MS = 240_000;
 /** One call of the verifier; it is asked again while it says SYNC_IN_PROGRESS. */
 const VERIFY_CALL_MS = 60_000;
 const STEADY_TRANSACTIONS = 20;
-
-export interface VariantPlan {
-  /** As {@link engines} live through it: `forEngines`. */
-  readonly scenario: Scenario;
-  readonly engines: EnginePair;
-  readonly connect?: ConnectTuning | undefined;
-  readonly sinkWorkers?: number | undefined;
-  readonly foreign?: ForeignPipeline | undefined;
-  readonly variant: VariantName;
-  readonly tunables: Tunables;
-  readonly seed: number;
-  /** Unique: databases, slot and topics carry it. */
-  readonly instanceName: string;
-  /** Of its journal, below that of the run. */
-  readonly folder: string;
-  /** Keep the instance of a run that is not as expected. */
-  readonly keep: boolean;
-  readonly noOp: boolean;
-  /** Run the other variant's pipeline under this variant's expectation. */
-  readonly swap: boolean;
-}
 
 export interface RunnerDeps {
   readonly lab: Lab;
@@ -72,29 +44,6 @@ interface Outcome {
   recoveryMs: number | null;
   /** Events that were delivered twice, where a late proof asks for the count. */
   redelivered: number | null;
-}
-
-/** The pipeline that a plan runs: its variant's, or with `swap` the other one's. */
-export function pipelineOf(plan: VariantPlan): PipelineVariant {
-  const other: VariantName = plan.variant === 'sound' ? 'naive' : 'sound';
-  return plan.scenario.variants[plan.swap ? other : plan.variant];
-}
-
-export function instanceSpecOf(plan: VariantPlan): InstanceSpec {
-  const { source, sink, defects } = pipelineOf(plan);
-  return {
-    name: plan.instanceName,
-    source,
-    sink,
-    engines: plan.engines,
-    ...(plan.connect === undefined ? {} : { connect: plan.connect }),
-    ...(plan.sinkWorkers === undefined ? {} : { sinkWorkers: plan.sinkWorkers }),
-    ...(plan.foreign === undefined ? {} : { pipeline: plan.foreign.file }),
-    ...(defects === undefined ? {} : { defects }),
-    verifyEveryMs: null,
-    seedRows: plan.scenario.seedRows,
-    seed: plan.seed,
-  };
 }
 
 /**
@@ -332,12 +281,12 @@ class VariantRun {
     const { scenario, variant } = this.#plan;
     const { verdict, reason, findings, recoveryMs, report } = this.#outcome;
     const { expect } = scenario.variants[variant];
-    const { engines, foreign } = this.#plan;
+    const { choice, foreign } = this.#plan;
     const judgement = judge(expect, verdict, findings);
     return {
       scenario: scenario.id,
       variant,
-      ...(foreign === undefined ? engines : sidesOf(foreign)),
+      ...(foreign === undefined ? choice.engines : sidesOf(foreign)),
       runtime: this.#deps.lab.runtime.name,
       verdict,
       expected: expect.verdict,

@@ -25,7 +25,7 @@ const ACTIONS: Readonly<Record<string, Action>> = { print, check, mark, unmark, 
 /** The configuration of a target that somebody else runs: what it says, whether it works, the marker. */
 export async function config(
   context: CliContext,
-  _: Record<string, unknown>,
+  _: unknown,
   [name = 'print']: readonly string[],
 ): Promise<number> {
   if (name === 'schema') {
@@ -40,8 +40,13 @@ export async function config(
   return action(context, await loadExternalConfig(context.external?.config ?? null));
 }
 
+/** `--print-config` of any command. */
+export async function printConfig(context: CliContext): Promise<number> {
+  return print(context, await loadExternalConfig(context.external?.config ?? null));
+}
+
 /** The effective configuration as JSON, secrets masked. */
-export async function print(context: CliContext, loaded: LoadedConfig): Promise<number> {
+async function print(context: CliContext, loaded: LoadedConfig): Promise<number> {
   printJson(context, printable(loaded.config));
   return EXIT.ok;
 }

@@ -2,11 +2,12 @@ import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { openAccess } from '../../access/live-access.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import type { LookFlags } from '../options.ts';
 import { columns, painter } from '../tables.ts';
 
 /** `GET /connectors/NAME/status` of both workers; 1 where a connector or task is not RUNNING. */
-export async function connectors(context: CliContext, options: Record<string, unknown>): Promise<number> {
-  const { instance } = await openInstance(context, String(options.instance));
+export async function connectors(context: CliContext, options: LookFlags): Promise<number> {
+  const { instance } = await openInstance(context, options.instance);
   await using access = await openAccess(instance);
   const names = { capture: instance.connectors.source, sink: instance.connectors.sink };
   const statuses = [];

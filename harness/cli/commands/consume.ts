@@ -6,12 +6,13 @@ import { UsageError } from '../../errors.ts';
 import type { Instance } from '../../lab/lab.ts';
 import { type CliContext, EXIT } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import type { ConsumeFlags } from '../options.ts';
 import { painter } from '../tables.ts';
 
 /** Prints records, one a line: the newest `--max`, or from the beginning; with `--follow` goes on. */
 export async function consume(
   context: CliContext,
-  options: Record<string, unknown>,
+  options: ConsumeFlags,
   [given = '']: readonly string[],
 ): Promise<number> {
   const { instance } = await openInstance(context);
@@ -22,16 +23,15 @@ export async function consume(
   const consumer = kafka.consumer({ groupId, sessionTimeout: 10_000 });
   try {
     const topic = topicOf(instance, given, await admin.listTopics());
-    const max = Number(options.max);
+    const { max, follow, fromBeginning } = options;
     const ends = await admin.fetchTopicOffsets(topic);
     const present = ends.reduce((sum, { high, low }) => sum + Number(high) - Number(low), 0);
-    const follow = options.follow === true;
     let left = follow ? Number.POSITIVE_INFINITY : Math.min(max, present);
     if (left === 0) return EXIT.ok;
     const { promise: done, resolve } = Promise.withResolvers<void>();
     context.signal.addEventListener('abort', () => resolve(), { once: true });
     await consumer.connect();
-    await consumer.subscribe({ topic, fromBeginning: options.fromBeginning === true || !follow });
+    await consumer.subscribe({ topic, fromBeginning: fromBeginning || !follow });
     await consumer.run({
       eachMessage: async (payload) => {
         if (left <= 0) return;
@@ -41,7 +41,7 @@ export async function consume(
       },
     });
     // The newest: each partition from its end, by its share of what is asked for.
-    if (options.fromBeginning !== true && !follow) {
+    if (!fromBeginning && !follow) {
       for (const [partition, offset] of newest(ends, max)) consumer.seek({ topic, partition, offset });
     }
     await done;

@@ -8,22 +8,23 @@ import type { Instance } from '../../lab/lab.ts';
 import { type CliContext, printJson } from '../context.ts';
 import { faultIntervals } from '../fault-intervals.ts';
 import { openInstance } from '../lab-control.ts';
+import type { ExplainFlags } from '../options.ts';
 import { type Paint, painter, paintVerdict } from '../tables.ts';
 
 /** Prints one row's life: commits, records, what the sink made of them, faults meanwhile; exits by its verdict. */
 export async function explainRow(
   context: CliContext,
-  options: Record<string, unknown>,
+  options: ExplainFlags,
   [table = '', key = '']: readonly string[],
 ): Promise<number> {
-  const { lab, instance } = await openInstance(context, String(options.instance));
+  const { lab, instance } = await openInstance(context, options.instance);
   const life = await readLife({
     config: instance.reach?.verifierConfig() ?? configOf(instance),
     table,
     key,
-    max: Number(options.max),
-    values: options.values === true,
-    deadlineMs: Math.round(Number(options.deadline) * 1000),
+    max: options.max,
+    values: options.values,
+    deadlineMs: Math.round(options.deadline * 1000),
     faults: faultIntervals(lab.dir, instance.name),
     signal: context.signal,
   }).catch((error: unknown) => {

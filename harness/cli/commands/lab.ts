@@ -4,20 +4,21 @@ import { holdLab } from '../../lab/state/lock.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
+import type { UpFlags } from '../options.ts';
 import { columns, painter } from '../tables.ts';
 
 /** Starts or repairs the lab, and heals what a killed run has left broken. */
-export async function up(context: CliContext, options: Record<string, unknown>): Promise<number> {
+export async function up(context: CliContext, flags: UpFlags): Promise<number> {
   const start = performance.now();
-  const control = await loadLabControl(context, options.runtime);
+  const control = await loadLabControl(context, flags.runtime);
   const lab = await control.up({
     dir: context.dir,
-    rate: Number(options.rate),
-    seed: Number(options.seed),
+    rate: flags.rate,
+    seed: flags.seed,
     withInstance: true,
-    ...enginesOf(options),
-    ...(options.brokers === undefined ? {} : { brokers: Number(options.brokers) }),
-    ...(options.sinkWorkers === undefined ? {} : { sinkWorkers: Number(options.sinkWorkers) }),
+    engines: enginesOf(flags),
+    sinkWorkers: flags.sinkWorkers,
+    brokers: flags.brokers,
     progress: (step) => say(context, `  ${step}`),
     signal: context.signal,
   });
@@ -36,16 +37,16 @@ export async function up(context: CliContext, options: Record<string, unknown>):
   return EXIT.ok;
 }
 
-/** Holding the lab: what a run that has begun meanwhile injects is its own to undo. */
+/** Holds the lab meanwhile: what a run that has just begun injects is for that run to undo. */
 async function healLeft(context: CliContext, lab: Lab): Promise<readonly string[]> {
   await using _held = await holdLab(lab.dir);
   return await replayUndo(lab, context.signal);
 }
 
-/** None where neither is asked for: a pipeline that stands keeps its own. */
-function enginesOf({ source, sink }: Record<string, unknown>): { engines?: EnginePair } {
-  if (source === undefined && sink === undefined) return {};
-  return { engines: { source: source ?? 'ts', sink: sink ?? 'ts' } as EnginePair };
+/** Undefined where the command line names neither: a pipeline that exists keeps its engines. */
+function enginesOf({ source, sink }: UpFlags): EnginePair | undefined {
+  if (source === undefined && sink === undefined) return undefined;
+  return { source: source ?? 'ts', sink: sink ?? 'ts' };
 }
 
 async function printServices(context: CliContext, lab: Lab): Promise<void> {

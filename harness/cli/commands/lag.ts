@@ -1,11 +1,12 @@
 import { openAccess } from '../../access/live-access.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import type { LookFlags } from '../options.ts';
 import { columns, painter } from '../tables.ts';
 
 /** Consumer group's lag per partition, and the WAL that the slot still holds back. */
-export async function lag(context: CliContext, options: Record<string, unknown>): Promise<number> {
-  const { instance } = await openInstance(context, String(options.instance));
+export async function lag(context: CliContext, options: LookFlags): Promise<number> {
+  const { instance } = await openInstance(context, options.instance);
   await using access = await openAccess(instance);
   const partitions = await access.lagByPartition();
   const total = await access.lag();

@@ -5,6 +5,7 @@ import { UsageError } from '../../errors.ts';
 import type { ServiceInfo } from '../../lab/runtime.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openLab } from '../lab-control.ts';
+import type { LogsFlags } from '../options.ts';
 import { columns, painter } from '../tables.ts';
 
 /** The tail is looked for in so much of the file's end. */
@@ -13,7 +14,7 @@ const TAIL_BYTES = 1 << 20;
 /** Last lines of a service's log; `capture` stands for `capture@lab`. */
 export async function logs(
   context: CliContext,
-  options: Record<string, unknown>,
+  options: LogsFlags,
   [name]: readonly string[],
 ): Promise<number> {
   const { runtime } = await openLab(context);
@@ -32,13 +33,12 @@ export async function logs(
     );
   }
   if (runtime.readLog !== undefined) {
-    if (options.follow === true)
-      throw new UsageError('-f follows no container', `${service.log} --follow does`);
-    context.stdout.write(await runtime.readLog(service.name, Number(options.lines)));
+    if (options.follow) throw new UsageError('-f follows no container', `${service.log} --follow does`);
+    context.stdout.write(await runtime.readLog(service.name, options.lines));
     return EXIT.ok;
   }
-  context.stdout.write(tail(service.log, Number(options.lines)));
-  if (options.follow === true) await follow(context, service.log);
+  context.stdout.write(tail(service.log, options.lines));
+  if (options.follow) await follow(context, service.log);
   return EXIT.ok;
 }
 

@@ -4,39 +4,33 @@ import { loadPipeline, pipelineFile } from '../../../fixtures/pipelines/load.ts'
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import { openAccess } from '../../access/live-access.ts';
 import { UsageError } from '../../errors.ts';
-import type { EnginePair } from '../../lab/engines.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { checkDisk, LAB_BYTES } from '../../lab/state/state-dir.ts';
 import { loadFault, loadScenario, scenarioIds } from '../../plugins/catalogue.ts';
-import { type Scenario, VARIANTS, type VariantName } from '../../plugins/scenario.ts';
+import { type Scenario, VARIANTS } from '../../plugins/scenario.ts';
 import { roomFor } from '../../runner/disk-space.ts';
 import type { ForeignPipeline } from '../../runner/foreign-pipelines.ts';
 import type { JournalEvent } from '../../runner/journal.ts';
+import type { RunOptions } from '../../runner/plan.ts';
 import { loadReporter, Multiplexer } from '../../runner/reporter.ts';
 import type { RunResult } from '../../runner/result.ts';
-import { type RunOptions, runAll } from '../../runner/run.ts';
+import { runAll } from '../../runner/run-all.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
+import { commandLine } from '../flags.ts';
 import { loadLabControl } from '../lab-control.ts';
+import { RUN, type RunFlags } from '../options.ts';
 
 /** Scenarios in the order in which a workshop takes them; others follow by name. */
 const WORKSHOP_ORDER = ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill'];
 
-/** Runs the plan, with a lab of its own where none is up. Exits by expectation. */
-export async function run(
-  context: CliContext,
-  options: Record<string, unknown>,
-  ids: readonly string[],
-): Promise<number> {
-  const scenarios = await chosen(ids, options.all === true);
-  const foreign = await foreignOf(options);
-  const variants = variantsOf(options, foreign);
-  const reporters = await reportersOf(context, options);
-  const runOptions = {
-    ...optionsOf(scenarios, variants, options, ids),
-    ...(foreign === undefined ? {} : { foreign }),
-  };
-  const { result, undone } = await withLab(context, options, runOptions, reporters);
+/** Runs scenarios, in a lab of their own where none is up. The exit code says whether the verdicts are as expected. */
+export async function run(context: CliContext, flags: RunFlags, ids: readonly string[]): Promise<number> {
+  const scenarios = await chosen(ids, flags.all);
+  const foreign = await foreignOf(flags);
+  const reporters = await reportersOf(context, flags);
+  const options = optionsOf(scenarios, foreign, flags, ids);
+  const { result, undone } = await withLab(context, flags, options, reporters);
   await reporters.end(result);
   for (const { reporter, error } of reporters.failures) {
     say(context, `cdc-lab: the ${reporter} reporter failed: ${messageOf(error)}`);
@@ -47,7 +41,7 @@ export async function run(
 
 async function chosen(ids: readonly string[], all: boolean): Promise<Scenario[]> {
   if (all && ids.length > 0)
-    throw new UsageError('--all and names exclude each other', 'leave out one of them');
+    throw new UsageError('--all and names of scenarios cannot be combined', 'leave out one of them');
   if (!all && ids.length === 0) {
     const known = (await scenarioIds()).join(', ');
     throw new UsageError('which scenario?', `name some, or take --all; known: ${known}`);
@@ -59,12 +53,9 @@ async function chosen(ids: readonly string[], all: boolean): Promise<Scenario[]>
 }
 
 /** The pipeline of `--pipeline`. @throws UsageError where the runtime cannot have it. */
-async function foreignOf({
-  pipeline: name,
-  runtime,
-}: Record<string, unknown>): Promise<ForeignPipeline | undefined> {
-  if (typeof name !== 'string') return undefined;
-  if (runtime !== undefined) refuseRuntime(String(runtime));
+async function foreignOf({ pipeline: name, runtime }: RunFlags): Promise<ForeignPipeline | undefined> {
+  if (name === undefined) return undefined;
+  if (runtime !== undefined) refuseRuntime(runtime);
   const file = await pipelineFile(name).catch((error: unknown) => {
     throw error instanceof LabError ? new UsageError(error.message, error.remedy) : error;
   });
@@ -80,66 +71,41 @@ function refuseRuntime(name: string): void {
   );
 }
 
-/** A pipeline of somebody else's is what it is: neither sound nor naive. */
-function variantsOf(
-  { variant }: Record<string, unknown>,
-  foreign: ForeignPipeline | undefined,
-): readonly VariantName[] {
-  if (foreign !== undefined) return ['sound'];
-  return variant === undefined ? VARIANTS : [variant as VariantName];
-}
-
 function optionsOf(
   scenarios: readonly Scenario[],
-  variants: readonly VariantName[],
-  options: Record<string, unknown>,
+  foreign: ForeignPipeline | undefined,
+  flags: RunFlags,
   ids: readonly string[],
 ): RunOptions {
-  const tunables = {
-    ...(options.rows === undefined ? {} : { rows: Number(options.rows) }),
-    ...(options.seconds === undefined ? {} : { seconds: Number(options.seconds) }),
-  };
-  const engines = { source: options.source ?? 'ts', sink: options.sink ?? 'ts' } as EnginePair;
-  const what = options.all === true ? '--all' : ids.join(' ');
-  const flags = [
-    ...(options.variant === undefined ? [] : [`--variant ${options.variant}`]),
-    ...(options.pipeline === undefined ? [] : [`--pipeline ${options.pipeline}`]),
-    ...(options.runtime === undefined ? [] : [`--runtime ${options.runtime}`]),
-    ...(options.config === undefined ? [] : [`--config ${options.config}`]),
-    ...(options.iOwnThisTarget === undefined ? [] : [`--i-own-this-target ${options.iOwnThisTarget}`]),
-    ...(options.brokers === undefined ? [] : [`--brokers ${options.brokers}`]),
-    ...(options.sinkWorkers === undefined ? [] : [`--sink-workers ${options.sinkWorkers}`]),
-    ...(engines.source === 'ts' ? [] : [`--source ${engines.source}`]),
-    ...(engines.sink === 'ts' ? [] : [`--sink ${engines.sink}`]),
-    ...Object.entries(tunables).map(([name, value]) => `--${name} ${value}`),
-    ...(options.op === false ? ['--no-op'] : []),
-    ...(options.swap === true ? ['--swap'] : []),
-    ...(options.repeat === 1 ? [] : [`--repeat ${options.repeat}`]),
-  ];
+  const { rows, seconds, source, sink, sinkWorkers, repeat, seed, keep, swap } = flags;
+  // Somebody else's pipeline is neither sound nor naive: it is run as the sound one would be.
+  const one = foreign === undefined ? flags.variant : 'sound';
+  const variants = one === undefined ? VARIANTS : [one];
   return {
     plan: scenarios.flatMap((scenario) => variants.map((variant) => ({ scenario, variant }))),
-    engines,
-    ...(options.sinkWorkers === undefined ? {} : { sinkWorkers: Number(options.sinkWorkers) }),
-    tunables,
-    repeat: Number(options.repeat),
-    seed: Number(options.seed),
-    keep: options.keep === true,
-    noOp: options.op === false,
-    swap: options.swap === true,
-    reproduce: ['cdc-lab run', what, ...flags, `--seed ${options.seed}`].join(' '),
+    tunables: { ...(rows === undefined ? {} : { rows }), ...(seconds === undefined ? {} : { seconds }) },
+    engines: { source, sink },
+    sinkWorkers,
+    foreign,
+    repeat,
+    seed,
+    keep,
+    noOp: !flags.op,
+    swap,
+    reproduce: commandLine('cdc-lab run', ids, RUN, flags, ['seed']),
   };
 }
 
-async function reportersOf(context: CliContext, options: Record<string, unknown>): Promise<Multiplexer> {
+async function reportersOf(context: CliContext, flags: RunFlags): Promise<Multiplexer> {
   const { stdout, stderr } = context;
   const summary = process.env.GITHUB_STEP_SUMMARY ?? '';
-  if (options.githubSummary === true && summary === '') {
+  if (flags.githubSummary && summary === '') {
     throw new UsageError(
       'GITHUB_STEP_SUMMARY is not set',
       'it is in a step of GitHub Actions; else use --junit',
     );
   }
-  if (typeof options.junit === 'string') assertWritable(options.junit);
+  if (flags.junit !== undefined) assertWritable(flags.junit);
   const multiplexer = new Multiplexer();
   const add = async (name: string, file: string | null, live = false): Promise<void> => {
     // With --json, stdout belongs to the document.
@@ -148,8 +114,8 @@ async function reportersOf(context: CliContext, options: Record<string, unknown>
   };
   await add('terminal', null, context.live);
   if (context.json) await add('json', null);
-  if (typeof options.junit === 'string') await add('junit', options.junit);
-  if (options.githubSummary === true) await add('markdown', summary);
+  if (flags.junit !== undefined) await add('junit', flags.junit);
+  if (flags.githubSummary) await add('markdown', summary);
   return multiplexer;
 }
 
@@ -164,17 +130,17 @@ function assertWritable(file: string): void {
 /** A lab that was not up before is stopped again afterwards. */
 async function withLab(
   context: CliContext,
-  options: Record<string, unknown>,
-  runOptions: RunOptions,
+  { runtime, brokers, keep }: RunFlags,
+  options: RunOptions,
   reporters: Multiplexer,
 ): Promise<{ result: RunResult; undone: readonly string[] }> {
-  const control = await loadLabControl(context, options.runtime);
+  const control = await loadLabControl(context, runtime);
   const before = await control.open(context.dir);
   const wasUp =
     before !== undefined && (await before.runtime.services()).some(({ state }) => state === 'running');
-  // Docker, and a target of somebody else's, keep their data on disks of their own.
-  if ((before?.runtime.name ?? options.runtime ?? 'process') === 'process') {
-    const rows = roomFor(runOptions, Number(options.brokers ?? 1));
+  // The other runtimes keep their data on disks that this machine does not see.
+  if ((before?.runtime.name ?? runtime ?? 'process') === 'process') {
+    const rows = roomFor(options, brokers ?? 1);
     checkDisk(context.dir, wasUp ? rows : LAB_BYTES + rows);
   }
   const healed: string[] = [];
@@ -186,29 +152,29 @@ async function withLab(
     const lab = await control.up({
       dir: context.dir,
       rate: 0,
-      seed: runOptions.seed,
+      seed: options.seed,
       withInstance: false,
-      ...(runOptions.engines === undefined ? {} : { engines: runOptions.engines }),
-      ...(options.brokers === undefined ? {} : { brokers: Number(options.brokers) }),
-      ...(options.sinkWorkers === undefined ? {} : { sinkWorkers: Number(options.sinkWorkers) }),
+      engines: options.engines,
+      sinkWorkers: options.sinkWorkers,
+      brokers,
       progress: (step) => say(context, `  ${step}`),
       signal: context.signal,
     });
-    if (runOptions.foreign !== undefined) refuseRuntime(lab.runtime.name);
+    if (options.foreign !== undefined) refuseRuntime(lab.runtime.name);
     await using _held = await holdLab(lab.dir);
     const undone = await replayUndo(lab, context.signal);
     const { signal } = context;
-    return { result: await runAll(runOptions, { lab, openAccess, loadFault, listen, signal }), undone };
+    return { result: await runAll(options, { lab, openAccess, loadFault, listen, signal }), undone };
   } catch (error) {
     if (context.signal.aborted) say(context, `interrupted; undone: ${healed.at(-1) ?? 'nothing was broken'}`);
     throw error;
   } finally {
-    if (!wasUp && options.keep !== true) await control.down(context.dir);
+    if (!wasUp && !keep) await control.down(context.dir);
   }
 }
 
 function exitCodeOf(result: RunResult, reporterFailed: boolean): number {
-  // What is not run is no success.
+  // A run without a verdict is no success.
   if (result.results.length === 0) return EXIT.inconclusive;
   const unexpected = result.results.filter((one) => !one.ok);
   if (unexpected.some((one) => one.verdict !== 'INCONCLUSIVE')) return EXIT.failed;

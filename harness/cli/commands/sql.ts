@@ -8,6 +8,7 @@ import { urlWithSecrets } from '../../../verifier/connection/secret.ts';
 import { UsageError } from '../../errors.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import type { LookFlags } from '../options.ts';
 import { columns, painter } from '../tables.ts';
 
 const SIDES = ['source', 'sink'];
@@ -15,13 +16,13 @@ const SIDES = ['source', 'sink'];
 /** One statement as a table, or a prompt: psql where it is installed, else a small one. */
 export async function sql(
   context: CliContext,
-  options: Record<string, unknown>,
+  options: LookFlags,
   [side = '', statement]: readonly string[],
 ): Promise<number> {
   if (!SIDES.includes(side)) {
     throw new UsageError(`there is no side "${side}".${didYouMean(side, SIDES)}`, 'take source or sink');
   }
-  const { instance } = await openInstance(context, String(options.instance));
+  const { instance } = await openInstance(context, options.instance);
   const { sourceUrl, sinkUrl, reach } = instance;
   const url = side === 'source' ? sourceUrl : sinkUrl;
   // psql would have the password in its arguments.

@@ -1,17 +1,16 @@
 import { kafkaClient } from '../../access/live-access.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import type { TopicsFlags } from '../options.ts';
 import { columns, painter } from '../tables.ts';
 
 /** Topics with their partitions and records: the difference of the logs' ends. */
-export async function topics(context: CliContext, options: Record<string, unknown>): Promise<number> {
+export async function topics(context: CliContext, { all }: TopicsFlags): Promise<number> {
   const { instance } = await openInstance(context);
   const admin = kafkaClient(instance).admin();
   await admin.connect();
   try {
-    const names = (await admin.listTopics())
-      .filter((name) => options.all === true || !name.startsWith('__'))
-      .sort();
+    const names = (await admin.listTopics()).filter((name) => all || !name.startsWith('__')).sort();
     const found = [];
     for (const name of names) {
       const partitions = await admin.fetchTopicOffsets(name);

@@ -6,17 +6,18 @@ import { forEngines } from '../../plugins/for-engines.ts';
 import { deadlinesOf, type Scenario, type Step, type Tunables } from '../../plugins/scenario.ts';
 import { evidenceText } from '../../runner/evidence-text.ts';
 import { Journal, type JournalEvent } from '../../runner/journal.ts';
-import { newRunId } from '../../runner/run.ts';
+import { newRunId } from '../../runner/run-all.ts';
 import { Steps } from '../../runner/steps.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { withDeadline } from '../../wait.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import type { TriggerFlags } from '../options.ts';
 
 /** Does a lesson's injection on the running pipeline, and heals it; the verdict is for `status` to say. */
 export async function trigger(
   context: CliContext,
-  options: Record<string, unknown>,
+  flags: TriggerFlags,
   [name = '']: readonly string[],
 ): Promise<number> {
   const asWritten = await scenarioOfTrigger(name);
@@ -27,7 +28,7 @@ export async function trigger(
   const runId = newRunId(new Date());
   const file = path.join(lab.dir, 'runs', runId, 'journal.ndjson');
   const journal = new Journal([file], { runId, scenario: scenario.id }, teller(context));
-  const tunables = tunablesOf(scenario, options);
+  const tunables = tunablesOf(scenario, flags);
   await using access = await openAccess(instance);
   const undo = new UndoLog(lab.dir);
   const steps = new Steps({
@@ -38,7 +39,7 @@ export async function trigger(
     undo,
     loadFault,
     tunables,
-    seed: Number(options.seed),
+    seed: flags.seed,
     noOp: false,
   });
   say(context, `${scenario.title}: ${scenario.lesson}\n`);
@@ -54,13 +55,9 @@ export async function trigger(
   return EXIT.ok;
 }
 
-function tunablesOf(scenario: Scenario, options: Record<string, unknown>): Tunables {
-  const { rows, seconds } = options;
+function tunablesOf(scenario: Scenario, { rows, seconds }: TriggerFlags): Tunables {
   const defaults = { ...scenario.defaults, ...scenario.byHand };
-  return {
-    rows: rows === undefined ? defaults.rows : Number(rows),
-    seconds: seconds === undefined ? defaults.seconds : Number(seconds),
-  };
+  return { rows: rows ?? defaults.rows, seconds: seconds ?? defaults.seconds };
 }
 
 async function injectAndHeal(

@@ -8,18 +8,28 @@ import { UsageError } from '../../errors.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { NewFile } from '../new-file.ts';
+import { VERIFY, type VerifyFlags } from '../options.ts';
 import { printReport, reportForPeople } from '../print-report.ts';
 
 /** Options that an external configuration has keys for. */
 const OF_TWO_URLS = [
-  ...['source', 'sink', 'tables', 'excludeTables', 'map', 'softDelete', 'progressSlot', 'subscription'],
+  ...([
+    'source',
+    'sink',
+    'tables',
+    'excludeTables',
+    'map',
+    'softDelete',
+    'progressSlot',
+    'subscription',
+  ] as const),
   'passwordStdin',
-];
+] as const;
 /** Passwords on stdin: a line for the source, one for the sink. */
 const MAX_STDIN_BYTES = 16_384;
 
 /** Verifies any two PostgreSQL databases; needs no lab. Exits by the verdict, of `--every` by the worst. */
-export async function verify(context: CliContext, options: Record<string, unknown>): Promise<number> {
+export async function verify(context: CliContext, options: VerifyFlags): Promise<number> {
   // Before anything is compared: a slip in a name must not cost the report.
   await using mending = await fileNamed(options.repair);
   await using publishing = await fileNamed(options.republish);
@@ -33,15 +43,15 @@ export async function verify(context: CliContext, options: Record<string, unknow
     } finally {
       await printReport(context, report);
     }
-    return exitCodeOf(report.verdict, options.strict === true);
+    return exitCodeOf(report.verdict, options.strict);
   }
-  const count = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
-  const verdicts = await again(context, pair, { everyMs: Number(options.every) * 1000, count });
-  return verdicts.length === 0 ? EXIT.interrupted : exitCodeOf(worst(verdicts), options.strict === true);
+  const { count = Number.POSITIVE_INFINITY } = options;
+  const verdicts = await again(context, pair, { everyMs: options.every * 1000, count });
+  return verdicts.length === 0 ? EXIT.interrupted : exitCodeOf(worst(verdicts), options.strict);
 }
 
-async function fileNamed(path: unknown): Promise<NewFile | null> {
-  return typeof path === 'string' ? await NewFile.make(path) : null;
+async function fileNamed(path: string | undefined): Promise<NewFile | null> {
+  return path === undefined ? null : await NewFile.make(path);
 }
 
 async function fill(
@@ -57,12 +67,12 @@ async function fill(
 }
 
 /** What the options name, or the pipeline of an external configuration. */
-async function pairFor(context: CliContext, options: Record<string, unknown>): Promise<Pair> {
+async function pairFor(context: CliContext, options: VerifyFlags): Promise<Pair> {
   if (context.external === null) {
     const request = await requestOf(options, process.env);
     return asUsage(() => openPair(request));
   }
-  const twice = OF_TWO_URLS.find((name) => options[name] !== undefined);
+  const twice = OF_TWO_URLS.find((name) => options[name] !== VERIFY[name].standard);
   if (twice !== undefined || options.fence !== 'slot') {
     throw new UsageError(
       `--config says what is compared with what, and ${twice ?? 'fence'} would say it again.`,
@@ -99,33 +109,31 @@ async function lineOf(context: CliContext, report: Report): Promise<string> {
 }
 
 /** What the options say of any two databases. */
-function boundsOf(options: Record<string, unknown>) {
+function boundsOf({ deadline, snapshotBound, versionColumn }: VerifyFlags) {
   return {
-    deadlineMs: Math.round(Number(options.deadline) * 1000),
-    snapshotBoundMs: Math.round(Number(options.snapshotBound) * 1000),
-    versionColumn: String(options.versionColumn),
+    deadlineMs: Math.round(deadline * 1000),
+    snapshotBoundMs: Math.round(snapshotBound * 1000),
+    versionColumn,
   };
 }
 
 async function requestOf(
-  options: Record<string, unknown>,
+  options: VerifyFlags,
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<VerifyRequest> {
-  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-  const list = (value: unknown): readonly string[] =>
-    Array.isArray(value) ? value.flatMap((one) => String(one).split(',')).filter((one) => one !== '') : [];
-  const given = options.passwordStdin === true ? await passwordsFromStdin() : {};
-  const fence = text(options.fence);
+  const list = (values: readonly string[]): readonly string[] =>
+    values.flatMap((one) => one.split(',')).filter((one) => one !== '');
+  const given = options.passwordStdin ? await passwordsFromStdin() : {};
   return {
-    source: text(options.source) ?? env.CDC_LAB_SOURCE_URL,
-    sink: text(options.sink) ?? env.CDC_LAB_SINK_URL,
+    source: options.source ?? env.CDC_LAB_SOURCE_URL,
+    sink: options.sink ?? env.CDC_LAB_SINK_URL,
     tables: list(options.tables),
     excludeTables: list(options.excludeTables),
     map: list(options.map),
-    softDelete: text(options.softDelete),
-    fence: fence === 'quiesce' || fence === 'none' ? fence : 'slot',
-    progressSlot: text(options.progressSlot),
-    subscription: text(options.subscription),
+    softDelete: options.softDelete,
+    fence: options.fence,
+    progressSlot: options.progressSlot,
+    subscription: options.subscription,
     ...boundsOf(options),
     passwords: {
       source: given.source ?? env.CDC_LAB_SOURCE_PASSWORD,

@@ -3,6 +3,7 @@ import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { openAccess } from '../../access/live-access.ts';
 import { type CliContext, EXIT } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import type { WatchFlags } from '../options.ts';
 import { painter, renderReport } from '../tables.ts';
 import { notRunning } from './status.ts';
 
@@ -11,14 +12,13 @@ const CLEAR = '\u001B[H\u001B[2J';
 const VERIFY_WITHIN_MS = 1000;
 
 /** Draws the report again and again until Ctrl-C, which is the way to end it and no error. */
-export async function watch(context: CliContext, options: Record<string, unknown>): Promise<number> {
-  const name = String(options.instance);
+export async function watch(context: CliContext, options: WatchFlags): Promise<number> {
+  const { instance: name, interval, count = Number.POSITIVE_INFINITY } = options;
   const { lab, instance } = await openInstance(context, name);
   await using access = await openAccess(instance);
   const paint = painter(context.color);
-  const count = options.count === undefined ? Number.POSITIVE_INFINITY : Number(options.count);
   for (let drawn = 0; drawn < count && !context.signal.aborted; drawn += 1) {
-    if (drawn > 0) await pause(Number(options.interval) * 1000, context.signal);
+    if (drawn > 0) await pause(interval * 1000, context.signal);
     if (context.signal.aborted) break;
     const down = notRunning(await lab.runtime.services(), name);
     const said = down.map((service) => paint.red(`${service.name} is ${service.state}; log: ${service.log}`));

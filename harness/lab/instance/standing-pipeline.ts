@@ -12,7 +12,7 @@ export function standingSpec({ engines, sinkWorkers, seed }: UpOptions): Instanc
     source: { file: 'source' },
     sink: { file: 'sink' },
     engines: engines ?? OWN_ENGINES,
-    ...(sinkWorkers === undefined ? {} : { sinkWorkers }),
+    sinkWorkers,
     verifyEveryMs: VERIFY_EVERY_MS,
     seedRows: SEED_ROWS,
     seed,

@@ -2,8 +2,9 @@ import { openAccess } from '../../access/live-access.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { loadFault } from '../../plugins/catalogue.ts';
 import { type Scenario, VARIANTS } from '../../plugins/scenario.ts';
+import type { RunOptions } from '../plan.ts';
 import type { RunResult } from '../result.ts';
-import { type RunOptions, runAll } from '../run.ts';
+import { runAll } from '../run-all.ts';
 
 /** Runs each scenario on the lab, sound and naive; `own` changes how. */
 export function runBothVariants(

@@ -8,8 +8,9 @@ import type { Instance, InstanceSpec, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
 import { UndoLog } from '../undo/undo-log.ts';
 import { type JournalEvent, readJournal } from './journal.ts';
+import type { RunOptions } from './plan.ts';
 import { runResultSchema } from './result.ts';
-import { type RunOptions, runAll } from './run.ts';
+import { runAll } from './run-all.ts';
 import { FakeWorld, finding, report } from './testing/fake-lab.ts';
 import { fakeFault, scenario } from './testing/scenario.ts';
 

@@ -3,37 +3,17 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Access } from '../access/access.ts';
-import { type ConnectTuning, type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
+import { type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
 import type { Instance, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
-import { forEngines } from '../plugins/for-engines.ts';
-import type { Phase, Scenario, Tunables, VariantName } from '../plugins/scenario.ts';
+import type { Phase } from '../plugins/scenario.ts';
 import { UndoLog } from '../undo/undo-log.ts';
-import { type ForeignPipeline, forPipeline, notRunOn, sidesOf } from './foreign-pipelines.ts';
+import { notRunOn, sidesOf } from './foreign-pipelines.ts';
 import { Journal, type JournalListener } from './journal.ts';
 import { notRunHere } from './not-run.ts';
+import { instanceSpecOf, plansOf, type RunOptions, type VariantPlan } from './plan.ts';
 import type { NotRun, RunResult, VariantResult } from './result.ts';
-import { instanceSpecOf, runVariant, type VariantPlan } from './variant.ts';
-
-export interface RunOptions {
-  readonly plan: readonly { readonly scenario: Scenario; readonly variant: VariantName }[];
-  /** What carries the events; the TypeScript pair where it is left out. */
-  readonly engines?: EnginePair;
-  readonly connect?: ConnectTuning;
-  /** Of each pipeline; 1 where it is left out. */
-  readonly sinkWorkers?: number;
-  /** Stands in place of the lab's pipeline, or of its sink half. */
-  readonly foreign?: ForeignPipeline;
-  /** Rounds of the whole plan; each has the next seed. */
-  readonly repeat?: number;
-  /** What the command line said; a scenario's own defaults hold for the rest. */
-  readonly tunables: Partial<Tunables>;
-  readonly seed: number;
-  readonly keep: boolean;
-  readonly noOp: boolean;
-  readonly swap: boolean;
-  readonly reproduce: string;
-}
+import { runVariant } from './variant.ts';
 
 export interface RunContext {
   readonly lab: Lab;
@@ -105,33 +85,6 @@ async function leftOutOf(
     if (reason !== null) leftOut.push({ scenario: scenario.id, variant, ...sides, reason });
   }
   return leftOut;
-}
-
-function plansOf(options: RunOptions, engines: EnginePair, leftOut: readonly NotRun[]): VariantPlan[] {
-  const possible = options.plan.filter(
-    ({ scenario, variant }) =>
-      !leftOut.some((one) => one.scenario === scenario.id && one.variant === variant),
-  );
-  const { seed, keep, noOp, swap, foreign } = options;
-  const rounds = Array.from({ length: options.repeat ?? 1 }, (_, round) => round);
-  return rounds.flatMap((round) =>
-    possible.map(({ scenario, variant }) => ({
-      scenario:
-        foreign === undefined ? forEngines(scenario, engines) : forPipeline(scenario, foreign.pipeline),
-      foreign,
-      engines,
-      connect: options.connect,
-      sinkWorkers: options.sinkWorkers,
-      variant,
-      tunables: { ...scenario.defaults, ...options.tunables },
-      seed: seed + round,
-      instanceName: `${scenario.id}-${variant}-${randomBytes(2).toString('hex')}`,
-      folder: `${scenario.id}-${variant}${rounds.length === 1 ? '' : `-${round + 1}`}`,
-      keep,
-      noOp,
-      swap,
-    })),
-  );
 }
 
 /** While this phase waits for the pipeline, the machine has time to set up the next one. */

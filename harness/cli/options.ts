@@ -1,0 +1,268 @@
+import type { ExternalTarget } from '../lab/external/control.ts';
+import {
+  choice,
+  integer,
+  number,
+  seconds,
+  text,
+  texts,
+  toggle,
+  type ValuesOf,
+  withDefault,
+} from './flags.ts';
+
+/** Options that may come before or after the command's name. */
+export const SHARED = {
+  dir: text('--dir <folder>', 'the folder of the lab’s state (default: .lab, or $CDC_LAB_DIR)'),
+  json: toggle('--json', 'print JSON'),
+  debug: toggle('--debug', 'print stack traces'),
+  color: toggle('--no-color', 'print without colours (so does the variable NO_COLOR)'),
+};
+
+/** Which pipeline, of those that somebody else runs. */
+const TARGET = {
+  config: text(
+    '--config <file>',
+    'the description of a pipeline that you run yourself (default: cdc-lab.config.ts or .json); docs/external.md',
+  ),
+  iOwnThisTarget: text(
+    '--i-own-this-target <database>',
+    'permission to break that database, although it is not marked',
+  ),
+  printConfig: toggle('--print-config', 'print the effective configuration, with secrets masked, and exit', {
+    reportsOnly: true,
+  }),
+};
+
+/** Options of the commands that also work on a pipeline that somebody else runs. */
+export const EXTERNAL = {
+  runtime: choice('--runtime <name>', ['external'], 'external: a pipeline that you run yourself'),
+  ...TARGET,
+};
+
+/** The pipeline that somebody else runs, as the options name it; null where they name none. */
+export function externalTargetOf({
+  runtime,
+  config,
+  iOwnThisTarget,
+  printConfig,
+}: ValuesOf<typeof TARGET> & { readonly runtime?: string | undefined }): ExternalTarget | null {
+  const isNamed = config !== undefined || iOwnThisTarget !== undefined || printConfig;
+  if (runtime !== 'external' && !isNamed) return null;
+  return { config: config ?? null, own: iOwnThisTarget ?? null };
+}
+
+const instance = withDefault(
+  text('--instance <name>', 'the pipeline to look at: that of `up`, or one that a run has kept'),
+  'lab',
+);
+const deadline = (atLeast: number) =>
+  number(
+    '--deadline <seconds>',
+    { what: 'a deadline', atLeast },
+    'the longest wait for the pipeline to catch up',
+  );
+const strict = toggle('--strict', 'exit with 1 on WARN');
+const count = integer('--count <n>', { what: 'a count', atLeast: 1 }, 'exit after this many reports');
+const RUNTIME_HELP = 'what the services are: processes of this machine, or containers';
+const seed = withDefault(
+  integer('--seed <n>', { what: 'a seed', atLeast: 0 }, 'the seed of everything random'),
+  42,
+);
+const source = choice(
+  '--source <engine>',
+  ['ts', 'debezium'],
+  'the capture: this lab’s own, or Debezium on Kafka Connect',
+);
+const sink = choice(
+  '--sink <engine>',
+  ['ts', 'jdbc'],
+  'the sink: this lab’s own, or Debezium’s JDBC sink on Kafka Connect',
+);
+const brokers = choice(
+  '--brokers <n>',
+  [1, 3],
+  'the Kafka brokers of a new lab; a cluster of 3 survives the loss of one',
+);
+const sinkWorkers = integer(
+  '--sink-workers <n>',
+  { what: 'a number of workers', atLeast: 1 },
+  'the processes that share the sink’s consumer group',
+);
+/** Values that a step of a scenario may leave to the command line. */
+const TUNABLES = {
+  rows: integer('--rows <n>', { what: 'a row count', atLeast: 1 }, 'the historical rows of a backfill'),
+  seconds: number('--seconds <n>', { what: 'a time', atLeast: 0 }, 'the shortest time to hold a pause'),
+};
+
+export const UP = {
+  rate: withDefault(
+    number(
+      '--rate <n>',
+      { what: 'a rate', atLeast: 0 },
+      'the transactions that are written each second; 0: none',
+    ),
+    20,
+  ),
+  source,
+  sink,
+  runtime: choice('--runtime <name>', ['process', 'docker'], RUNTIME_HELP),
+  brokers,
+  sinkWorkers,
+  seed,
+};
+
+/** In the order of the line that reproduces a run. */
+export const RUN = {
+  all: toggle('--all', 'run every scenario'),
+  variant: choice('--variant <name>', ['sound', 'naive'], 'run this variant of the pipeline only'),
+  pipeline: text(
+    '--pipeline <name>',
+    'a pipeline that the lab did not write: one of fixtures/pipelines, or a file of your own',
+    { conflicts: ['source', 'sink', 'variant', 'swap'] },
+  ),
+  runtime: choice(
+    '--runtime <name>',
+    ['process', 'docker', 'external'],
+    `${RUNTIME_HELP}; external: a pipeline that you run yourself`,
+  ),
+  ...TARGET,
+  brokers,
+  sinkWorkers: { ...sinkWorkers, conflicts: ['pipeline'] },
+  source: withDefault(source, 'ts'),
+  sink: withDefault(sink, 'ts'),
+  ...TUNABLES,
+  op: toggle('--no-op', 'leave out every injection: each verdict must be INCONCLUSIVE', { hidden: true }),
+  swap: toggle('--swap', 'swap sound and naive pipelines: no verdict may be as expected', { hidden: true }),
+  repeat: withDefault(
+    integer('--repeat <n>', { what: 'rounds', atLeast: 1 }, 'the rounds; each has the next seed'),
+    1,
+  ),
+  seed,
+  junit: text('--junit <file>', 'also write the results to this file, as JUnit XML', { reportsOnly: true }),
+  githubSummary: toggle('--github-summary', 'also append the results to $GITHUB_STEP_SUMMARY, as a table', {
+    reportsOnly: true,
+  }),
+  keep: toggle('--keep', 'keep a pipeline whose verdict is not PASS, or not the expected one', {
+    reportsOnly: true,
+  }),
+};
+
+export const TRIGGER = { ...TUNABLES, seed, ...EXTERNAL };
+
+export const STATUS = { strict, deadline: withDefault(deadline(0), 5), instance, ...EXTERNAL };
+
+export const WATCH = {
+  interval: withDefault(
+    number(
+      '--interval <seconds>',
+      { what: 'an interval', atLeast: 0.2 },
+      'the pause between two verifications',
+    ),
+    2,
+  ),
+  count,
+  instance,
+  ...EXTERNAL,
+};
+
+export const LOOK = { instance, ...EXTERNAL };
+
+export const LOGS = {
+  lines: withDefault(
+    integer('-n, --lines <n>', { what: 'a count', atLeast: 1 }, 'the number of lines to print'),
+    50,
+  ),
+  follow: toggle('-f, --follow', 'keep printing what the service writes'),
+};
+
+export const TOPICS = { all: toggle('--all', 'list internal topics too'), ...EXTERNAL };
+
+export const CONSUME = {
+  fromBeginning: toggle('--from-beginning', 'start at the oldest record, not at the newest ones'),
+  max: withDefault(integer('--max <n>', { what: 'a count', atLeast: 1 }, 'exit after this many records'), 10),
+  follow: toggle('--follow', 'keep printing records as they arrive'),
+  ...EXTERNAL,
+};
+
+export const VERIFY = {
+  source: text(
+    '--source <url>',
+    'the source: postgres://user@host:port/database (or the variable CDC_LAB_SOURCE_URL)',
+  ),
+  sink: text('--sink <url>', 'its copy (or the variable CDC_LAB_SINK_URL)'),
+  tables: texts('--tables <names>', 'compare these tables only, as schema.table of the source'),
+  excludeTables: texts('--exclude-tables <names>', 'leave out these tables'),
+  map: texts('--map <source=sink>', 'a table, or a column of one, that has another name in the sink'),
+  softDelete: text(
+    '--soft-delete <column>',
+    'the column in which the sink marks rows as deleted instead of deleting them',
+  ),
+  fence: withDefault(
+    choice(
+      '--fence <kind>',
+      ['slot', 'quiesce', 'none'],
+      'slot: exact under writes; quiesce: two equal reads; none: one read',
+    ),
+    'slot',
+  ),
+  progressSlot: text('--progress-slot <name>', 'the pipeline’s replication slot on the source'),
+  subscription: text('--subscription <name>', 'the sink’s subscription, where that is the pipeline'),
+  deadline: withDefault(deadline(0.1), 60),
+  snapshotBound: withDefault(
+    number(
+      '--snapshot-bound <seconds>',
+      { what: 'a bound', atLeast: 0.5 },
+      'the longest life of a snapshot; larger tables are compared in parts',
+    ),
+    60,
+  ),
+  once: toggle('--once', 'verify once; the default'),
+  every: seconds('--every <seconds>', 'verify again at this interval, until Ctrl-C', { conflicts: ['once'] }),
+  count,
+  versionColumn: withDefault(
+    text('--version-column <name>', 'a column that grows with each update of a row'),
+    'version',
+  ),
+  repair: text('--repair <file>', 'write SQL that would repair the sink to this file; it is never run', {
+    conflicts: ['every', 'softDelete'],
+  }),
+  republish: text(
+    '--republish <file>',
+    'write signals for Debezium’s signal table to this file; they would have the wrong rows published again',
+    { conflicts: ['every'] },
+  ),
+  passwordStdin: toggle(
+    '--password-stdin',
+    'read the source’s password from the first line of stdin, and the sink’s from the second',
+  ),
+  strict,
+  ...EXTERNAL,
+};
+
+export const EXPLAIN = {
+  max: withDefault(
+    integer(
+      '--max <n>',
+      { what: 'a count', atLeast: 1 },
+      'the number of commits and records to show, the latest ones',
+    ),
+    100,
+  ),
+  values: toggle('--values', 'show the row’s values too'),
+  deadline: withDefault(deadline(0), 5),
+  instance,
+  ...EXTERNAL,
+};
+
+export type UpFlags = ValuesOf<typeof UP>;
+export type RunFlags = ValuesOf<typeof RUN>;
+export type TriggerFlags = ValuesOf<typeof TRIGGER>;
+export type StatusFlags = ValuesOf<typeof STATUS>;
+export type WatchFlags = ValuesOf<typeof WATCH>;
+export type LookFlags = ValuesOf<typeof LOOK>;
+export type LogsFlags = ValuesOf<typeof LOGS>;
+export type TopicsFlags = ValuesOf<typeof TOPICS>;
+export type ConsumeFlags = ValuesOf<typeof CONSUME>;
+export type VerifyFlags = ValuesOf<typeof VERIFY>;
+export type ExplainFlags = ValuesOf<typeof EXPLAIN>;
