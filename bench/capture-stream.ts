@@ -1,5 +1,5 @@
 import { withDatabase } from '../fixtures/database.ts';
-import { ConnectClient } from '../harness/connect/client.ts';
+import { ConnectClient } from '../harness/connect/connect-client.ts';
 import { type Bench, median } from './lib/bench.ts';
 import { BENCH_TABLE, TopicEnd, untilReached, withPipeline } from './lib/pipeline.ts';
 

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { labControl } from '../harness/lab/process/control.ts';
+import { labControl } from '../harness/lab/process/process-control.ts';
 import type { Bench, Figure } from './lib/bench.ts';
 import { cdcLab, mustCdcLab, treeMemory } from './lib/lab.ts';
 

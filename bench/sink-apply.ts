@@ -1,6 +1,6 @@
 import { withDatabase } from '../fixtures/database.ts';
 import { openAccess } from '../harness/access/live-access.ts';
-import { ConnectClient } from '../harness/connect/client.ts';
+import { ConnectClient } from '../harness/connect/connect-client.ts';
 import { type Bench, type Figure, median } from './lib/bench.ts';
 import { TopicEnd, untilReached, withPipeline } from './lib/pipeline.ts';
 import { applied, applyRound } from './lib/sink-rounds.ts';

@@ -1,5 +1,38 @@
 import { describe, expect, it } from 'vitest';
-import { DeadlineError, until, withDeadline } from './wait.ts';
+import { DeadlineError, poll, until, withDeadline } from './wait.ts';
+
+describe('poll', () => {
+  it('returns the first value that the condition gives', async () => {
+    let looks = 0;
+    expect(await poll(() => ++looks === 3 && 'there', { withinMs: 5_000, everyMs: 1 })).toBe('there');
+    expect(looks).toBe(3);
+  });
+
+  it('returns undefined at the deadline, after at least one look', async () => {
+    let looks = 0;
+    let now = 0;
+    const clock = (): number => {
+      now += 40;
+      return now;
+    };
+    const result = await poll(() => void looks++, { withinMs: 100, everyMs: 1, now: clock });
+    expect(result).toBeUndefined();
+    expect(looks).toBeGreaterThanOrEqual(1);
+    expect(looks).toBeLessThanOrEqual(3);
+  });
+
+  it('ends with the error of its condition', async () => {
+    const failing = poll(() => Promise.reject(new Error('broken')), { withinMs: 5_000 });
+    await expect(failing).rejects.toThrow('broken');
+  });
+
+  it('ends with the reason of an abort, not at the deadline', async () => {
+    const interrupt = new AbortController();
+    const waiting = poll(() => undefined, { withinMs: 60_000, signal: interrupt.signal });
+    interrupt.abort(new Error('interrupted'));
+    await expect(waiting).rejects.toThrow('interrupted');
+  });
+});
 
 describe('until', () => {
   it('asks until there is an answer', async () => {
@@ -14,13 +47,13 @@ describe('until', () => {
     expect(answer).toBe('here');
   });
 
-  it('takes an error for "not yet", and names the last one at the deadline', async () => {
+  it('takes an error for "not yet", and says at the deadline what it waited for and the last error', async () => {
     const wait = until(async () => Promise.reject(new Error('refused')), {
       what: 'the port',
       withinMs: 20,
       everyMs: 5,
     });
-    await expect(wait).rejects.toThrow('waited 20 ms for the port, in vain (last: refused)');
+    await expect(wait).rejects.toThrow('timed out after 20 ms waiting for the port (last error: refused)');
     await expect(wait).rejects.toBeInstanceOf(DeadlineError);
   });
 
@@ -33,25 +66,27 @@ describe('until', () => {
       signal: abort.signal,
     });
     abort.abort(new Error('enough'));
-    await expect(wait).rejects.toThrow();
+    await expect(wait).rejects.toThrow('enough');
   });
 });
 
 describe('withDeadline', () => {
   const forever = () => new Promise<never>(() => undefined);
 
-  it('rejects at the deadline even where the work does not listen', async () => {
-    await expect(withDeadline('the end', 10, undefined, forever)).rejects.toThrow('waited 10 ms for the end');
+  it('rejects at the deadline even if the work ignores the signal', async () => {
+    await expect(withDeadline('the end', 10, undefined, forever)).rejects.toThrow(
+      'timed out after 10 ms waiting for the end',
+    );
   });
 
-  it('rejects with the outer reason', async () => {
+  it('rejects with the reason of the outer signal', async () => {
     const outer = new AbortController();
     const work = withDeadline('the end', 60_000, outer.signal, forever);
     outer.abort(new Error('called off'));
     await expect(work).rejects.toThrow('called off');
   });
 
-  it('tells the work by its signal', async () => {
+  it('aborts the signal of the work at the deadline', async () => {
     let seen: AbortSignal | undefined;
     await withDeadline('the end', 10, undefined, (signal) => {
       seen = signal;

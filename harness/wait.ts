@@ -1,21 +1,27 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 
-export interface WaitOptions {
-  /** What is waited for, as it reads after "waited … ms for". */
-  readonly what: string;
+export interface PollOptions {
   readonly withinMs: number;
+  /** First pause between two looks (default 100); it grows by half up to {@link maxEveryMs}. */
   readonly everyMs?: number;
-  readonly signal?: AbortSignal;
+  /** Left out: the pause does not grow. */
+  readonly maxEveryMs?: number;
+  readonly signal?: AbortSignal | undefined;
   /** Milliseconds on a clock that never goes back; injectable for tests. */
   readonly now?: () => number;
+}
+
+export interface WaitOptions extends PollOptions {
+  /** What is waited for, as it reads after "waiting for". */
+  readonly what: string;
 }
 
 /** A condition did not hold in time. */
 export class DeadlineError extends LabError {
   constructor(what: string, withinMs: number, cause?: unknown) {
-    const last = cause === undefined ? '' : ` (last: ${messageOf(cause)})`;
-    super('CDC-5001', `waited ${withinMs} ms for ${what}, in vain${last}`, {
+    const last = cause === undefined ? '' : ` (last error: ${messageOf(cause)})`;
+    super('CDC-5001', `timed out after ${withinMs} ms waiting for ${what}${last}`, {
       remedy: 'see the journal and `cdc-lab logs` for what it was doing',
       cause,
     });
@@ -23,40 +29,70 @@ export class DeadlineError extends LabError {
   }
 }
 
+type Answer<T> = T | undefined | false;
+
 /**
- * Asks until the answer is neither undefined nor false, and returns it. An error of `probe` counts as "not yet"
- * and is the cause of the {@link DeadlineError}, except after an abort.
+ * Checks `condition`, at least once, until it returns something other than undefined or false, and returns that; at the
+ * deadline it returns undefined. An error thrown by the condition ends the wait.
+ *
+ * @throws the signal's reason when it is aborted.
  */
-export async function until<T>(
-  probe: () => Promise<T | undefined | false>,
-  options: WaitOptions,
-): Promise<T> {
+export async function poll<T>(
+  condition: () => Answer<T> | Promise<Answer<T>>,
+  options: PollOptions,
+): Promise<T | undefined> {
   const now = options.now ?? (() => performance.now());
-  const end = now() + options.withinMs;
-  let last: unknown;
+  const deadline = now() + options.withinMs;
+  let everyMs = options.everyMs ?? 100;
   for (;;) {
     options.signal?.throwIfAborted();
-    try {
-      const answer = await probe();
-      if (answer !== undefined && answer !== false) return answer;
-      last = undefined;
-    } catch (error) {
-      options.signal?.throwIfAborted();
-      last = error;
-    }
-    if (now() >= end) throw new DeadlineError(options.what, options.withinMs, last);
-    const pause = options.everyMs ?? 100;
-    await sleep(
-      Math.max(1, Math.min(pause, end - now())),
-      undefined,
-      options.signal ? { signal: options.signal } : {},
-    );
+    const answer = await condition();
+    if (answer !== undefined && answer !== false) return answer;
+    const leftMs = deadline - now();
+    if (leftMs <= 0) return undefined;
+    await pause(Math.max(1, Math.min(everyMs, leftMs)), options.signal);
+    everyMs = Math.min(everyMs * 1.5, options.maxEveryMs ?? everyMs);
   }
 }
 
 /**
- * Runs `work` under a signal that aborts at the deadline or with `outer`, whichever comes first, and rejects then
- * at once, even if `work` does not listen.
+ * As {@link poll}, where not getting there is an error. An error thrown by the condition counts as "not yet".
+ *
+ * @throws DeadlineError with the last such error as its cause; the signal's reason when it is aborted.
+ */
+export async function until<T>(
+  condition: () => Answer<T> | Promise<Answer<T>>,
+  options: WaitOptions,
+): Promise<T> {
+  let last: unknown;
+  const answer = await poll(async () => {
+    try {
+      const now = await condition();
+      last = undefined;
+      return now;
+    } catch (error) {
+      options.signal?.throwIfAborted();
+      last = error;
+      return undefined;
+    }
+  }, options);
+  if (answer === undefined) throw new DeadlineError(options.what, options.withinMs, last);
+  return answer;
+}
+
+/** Sleeps. @throws the signal's own reason when it is aborted. */
+export async function pause(ms: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal === undefined ? {} : { signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error;
+  }
+}
+
+/**
+ * Runs `work` with a signal that aborts at the deadline or together with `outer`, whichever comes first. Rejects at
+ * that moment, even if `work` ignores the signal.
  */
 export async function withDeadline<T>(
   what: string,

@@ -1,5 +1,5 @@
 import { withDatabase } from '../../fixtures/database.ts';
-import { ConnectClient } from '../../harness/connect/client.ts';
+import { ConnectClient } from '../../harness/connect/connect-client.ts';
 import type { SourceEngine } from '../../harness/lab/engines.ts';
 import type { Instance, Lab } from '../../harness/lab/lab.ts';
 import type { BenchContext } from '../lib/bench.ts';

@@ -4,7 +4,7 @@ import { withDatabase } from '../../fixtures/database.ts';
 import { untilReady } from '../../fixtures/testing/create-topic.ts';
 import { OWN_ENGINES } from '../../harness/lab/engines.ts';
 import type { Instance, InstanceSpec, Lab } from '../../harness/lab/lab.ts';
-import { labControl } from '../../harness/lab/process/control.ts';
+import { labControl } from '../../harness/lab/process/process-control.ts';
 
 /** `customers` has seven columns: uuid, three of text, two timestamps, a bigint. */
 export const BENCH_TABLE = 'customers';

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { chmodSync } from 'node:fs';
 import { withDatabase } from '../../fixtures/database.ts';
 import { startPostgres } from '../../fixtures/testing/postgres-server.ts';
-import { killTree } from '../../harness/lab/process/tree.ts';
+import { killTree } from '../../harness/lab/process/process-tree.ts';
 import { freePorts } from '../../harness/lab/services/ports.ts';
 import type { ProcessIdentity } from '../../harness/lab/state/process-table.ts';
 

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
-import { ConnectClient } from '../connect/client.ts';
-import { ConnectUnreachable } from '../connect/errors.ts';
+import { ConnectClient } from '../connect/connect-client.ts';
+import { ConnectUnreachable } from '../connect/connect-errors.ts';
 import { engineOf } from '../lab/engines.ts';
 import { sinkWorkers } from '../lab/instance/sink-workers.ts';
 import type { Instance, SinkWorker } from '../lab/lab.ts';

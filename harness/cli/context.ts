@@ -1,4 +1,4 @@
-import type { ExternalTarget } from '../lab/external/control.ts';
+import type { ExternalTarget } from '../lab/external/external-control.ts';
 
 /** What every command is given, apart from its own arguments. */
 export interface CliContext {

@@ -9,7 +9,7 @@ export async function loadLabControl(
   runtime?: RuntimeName | 'external',
 ): Promise<LabControl> {
   if (context.external !== null) {
-    const { externalControl } = await import('../lab/external/control.ts');
+    const { externalControl } = await import('../lab/external/external-control.ts');
     const { healLeftovers } = await import('../undo/heal-leftovers.ts');
     return externalControl(context.external, healLeftovers);
   }

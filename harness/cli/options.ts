@@ -1,4 +1,4 @@
-import type { ExternalTarget } from '../lab/external/control.ts';
+import type { ExternalTarget } from '../lab/external/external-control.ts';
 import {
   choice,
   integer,

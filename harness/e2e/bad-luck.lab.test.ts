@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ConnectClient, traceOf } from '../connect/client.ts';
+import { ConnectClient, traceOf } from '../connect/connect-client.ts';
 import { until } from '../wait.ts';
 import { type Drill, type DrillLab, startDrillLab } from './testing/drill.ts';
 

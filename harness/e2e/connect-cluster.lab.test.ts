@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sinkWorkers } from '../lab/instance/sink-workers.ts';
-import { enginesReady } from '../lab/process/connect.ts';
+import { enginesReady } from '../lab/process/connect-service.ts';
 import { untilTasksRunOn } from './testing/connect-cluster.ts';
 import { type Drill, type DrillLab, startDrillLab } from './testing/drill.ts';
 

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openAccess } from '../access/live-access.ts';
 import { type EnginePair, pairName, SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
-import { enginesReady } from '../lab/process/connect.ts';
+import { enginesReady } from '../lab/process/connect-service.ts';
 import { loadFault, loadScenario, loadScenarios } from '../plugins/catalogue.ts';
 import { notRun } from '../plugins/for-engines.ts';
 import { VARIANTS, type VariantName } from '../plugins/scenario.ts';

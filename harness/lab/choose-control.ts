@@ -21,8 +21,8 @@ export async function controlOf(dir: string, asked?: RuntimeName): Promise<LabCo
       'Name its configuration with --config, or take another folder with --dir.',
     );
   }
-  if ((there ?? asked) === 'docker') return (await import('./docker/control.ts')).dockerLabControl;
-  return (await import('./process/control.ts')).labControl;
+  if ((there ?? asked) === 'docker') return (await import('./docker/docker-control.ts')).dockerLabControl;
+  return (await import('./process/process-control.ts')).labControl;
 }
 
 export function otherRuntime(dir: string, there: string, asked: string): LabError {

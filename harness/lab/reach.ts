@@ -1,6 +1,6 @@
 import type { VerifierConfig } from '../../verifier/config.ts';
 import type { KafkaConnection } from '../../verifier/connection/kafka.ts';
-import type { ConnectClientOptions } from '../connect/client.ts';
+import type { ConnectClientOptions } from '../connect/connect-client.ts';
 
 /** How to reach a pipeline that somebody else runs: logins and certificates, and no verifier process of the lab's. */
 export interface Reach {

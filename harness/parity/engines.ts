@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConnectClient } from '../connect/client.ts';
-import { startChild } from '../lab/process/child.ts';
+import { ConnectClient } from '../connect/connect-client.ts';
+import { startChild } from '../lab/process/child-service.ts';
 import { ensureEngines } from '../lab/process/fetch-engines.ts';
 import { startConnect } from '../lab/process/started-connect.ts';
 import { ownProcess } from '../lab/services/own-process.ts';

@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest';
-import { enginesReady } from '../lab/process/connect.ts';
+import { enginesReady } from '../lab/process/connect-service.ts';
 import { LISTED } from './differences.ts';
 import { judge, unlisted } from './report.ts';
 import { runParity } from './run.ts';

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import { connectTo } from '../../fixtures/database.ts';
-import type { ConnectClient } from '../connect/client.ts';
+import type { ConnectClient } from '../connect/connect-client.ts';
 import { dropSlots } from '../lab/instance/instance-databases.ts';
-import { waitUntil } from '../wait-until.ts';
+import { DeadlineError, poll } from '../wait.ts';
 import { compareTopics, type SeenRecord } from './compare.ts';
 import type { Difference } from './differences.ts';
 import { type EngineName, type Engines, startEngines } from './engines.ts';
@@ -191,15 +191,15 @@ async function compareOne(parity: Parity, variant: Variant, i: number): Promise<
 
 /** @throws with the state of every connector that has failed. */
 async function until(what: string, parity: Parity, condition: () => Promise<boolean>): Promise<void> {
-  const met = await waitUntil(
+  const met = await poll(
     async () => {
       const failed = await failures(parity);
       if (failed.length > 0) throw new Error(failed.join('\n'));
-      return (await condition()) || undefined;
+      return condition();
     },
-    { timeoutMs: STREAMING_MS, pauseMs: 500, maxPauseMs: 1_000 },
+    { withinMs: STREAMING_MS, everyMs: 500, maxEveryMs: 1_000 },
   );
-  if (met !== true) throw new Error(`waited ${STREAMING_MS / 1000} s for ${what}`);
+  if (met === undefined) throw new DeadlineError(what, STREAMING_MS);
 }
 
 async function failures({ engines }: Parity): Promise<string[]> {

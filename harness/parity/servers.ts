@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { labControl } from '../lab/process/control.ts';
+import { labControl } from '../lab/process/process-control.ts';
 import type { Servers } from './run.ts';
 
 /**

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import type { Lab } from '../lab/lab.ts';
-import { labControl } from '../lab/process/control.ts';
+import { labControl } from '../lab/process/process-control.ts';
 import { loadScenarios } from '../plugins/catalogue.ts';
 import { UndoLog } from '../undo/undo-log.ts';
 import { judge } from './expectation.ts';

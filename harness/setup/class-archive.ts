@@ -1,39 +1,43 @@
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
-import { CLASS_ARCHIVE, kafkaClassPath, prepareKafka } from '../lab/process/kafka.ts';
-import { freePorts } from '../lab/services/ports.ts';
-import { archiveOf, fits } from './archive.ts';
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { execa } from 'execa';
+import { startChild } from '../lab/process/child-service.ts';
+import type { ServiceSpec } from '../lab/services/service-spec.ts';
 
 /**
- * Runs a broker once and lets the JVM archive the classes it loaded (AppCDS), for `-XX:SharedArchiveFile`.
- * `-XX:+AutoCreateSharedArchive` would do it by itself, but Java 17 does not know it and refuses to start.
+ * Runs a Java service once, has it used, and leaves the archive of the classes that it loaded by then.
  *
- * @see https://docs.oracle.com/en/java/javase/17/vm/class-data-sharing.html
+ * @param prepare Called after the old archive is gone: a service that is prepared before would be started on it,
+ *   and the JVM refuses to dump on top of a missing archive.
+ * @param use Called when the service answers.
+ * @throws where it does not answer, or the JVM does not take the archive that it wrote.
  */
-async function archiveClasses(): Promise<void> {
-  const dataDir = mkdtempSync(join(tmpdir(), 'cdc-lab-class-archive-'));
+export async function archiveOf(
+  prepare: () => ServiceSpec | Promise<ServiceSpec>,
+  archive: string,
+  classPath: string,
+  use: () => Promise<void>,
+): Promise<void> {
+  rmSync(archive, { force: true });
+  const fresh = `${archive}.${process.pid}`;
   try {
-    const [client = 0, link = 0, linkAdvertised = 0, controller = 0] = await freePorts(4);
-    const ports = { client, link, linkAdvertised, controller };
-    const prepare = () => prepareKafka({ name: 'kafka', dataDir, log: '', ports });
-    await archiveOf(prepare, CLASS_ARCHIVE, kafkaClassPath(), () => useOnce(client));
+    const service = await startChild(await prepare(), { flags: [`-XX:ArchiveClassesAtExit=${fresh}`] });
+    try {
+      await use();
+    } finally {
+      // The archive is written as it ends.
+      await service[Symbol.asyncDispose]();
+    }
+    if (!(await fits(fresh, classPath))) throw new Error('the JVM does not take the archive that it wrote');
+    renameSync(fresh, archive);
   } finally {
-    rmSync(dataDir, { recursive: true, force: true });
+    rmSync(fresh, { force: true });
   }
 }
 
-/** Also the classes behind topics and records are worth having. */
-async function useOnce(port: number): Promise<void> {
-  const kafka = new Kafka({ brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING });
-  const admin = kafka.admin();
-  const producer = kafka.producer();
-  await Promise.all([admin.connect(), producer.connect()]);
-  await admin.createTopics({ topics: [{ topic: 'warm-up', numPartitions: 1 }], waitForLeaders: true });
-  await producer.send({ topic: 'warm-up', acks: -1, messages: [{ key: 'a', value: 'b' }] });
-  await admin.deleteTopics({ topics: ['warm-up'] });
-  await Promise.all([admin.disconnect(), producer.disconnect()]);
+/** Whether the archive is there and made for this class path. */
+export async function fits(archive: string, classPath: string): Promise<boolean> {
+  if (!existsSync(archive)) return false;
+  const flags = ['-XX:+UseSerialGC', `-XX:SharedArchiveFile=${archive}`, '-Xshare:on'];
+  const result = await execa('java', [...flags, '-cp', classPath, '-version'], { reject: false });
+  return result.exitCode === 0;
 }
-
-if (!(await fits(CLASS_ARCHIVE, kafkaClassPath()))) await archiveClasses();

@@ -42,7 +42,7 @@ archive=$cache/connect.jsa
 archive_classes() {
   node=$root/node_modules/.bin/node
   [ -x "$node" ] || node=node
-  "$node" harness/setup/connect-archive.ts >"$cache/connect-archive.log" 2>&1 ||
+  "$node" harness/setup/archive-connect.ts >"$cache/connect-archive.log" 2>&1 ||
     printf 'engines: no archive of Connect'"'"'s classes (see %s); it starts a second slower.\n' \
       "$cache/connect-archive.log" >&2
 }

@@ -113,7 +113,7 @@ install_jars() {
 
 # Lets the broker start in half the time. Only a convenience: without it everything works, slower.
 archive_classes() {
-  run_node harness/setup/class-archive.ts >"$cache/class-archive.log" 2>&1 ||
+  run_node harness/setup/archive-kafka.ts >"$cache/class-archive.log" 2>&1 ||
     say "setup: no archive of Kafka's classes (see $cache/class-archive.log); the broker starts a second slower."
 }
 

@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { execa } from 'execa';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
-import { enginesReady } from '../../lab/process/connect.ts';
-import { kafkaClassPath } from '../../lab/process/kafka.ts';
+import { enginesReady } from '../../lab/process/connect-service.ts';
+import { kafkaClassPath } from '../../lab/process/kafka-service.ts';
 import { freeBytes, LAB_BYTES } from '../../lab/state/state-dir.ts';
 import { OLDEST_NODE } from '../../project.ts';
 import { UndoLog } from '../../undo/undo-log.ts';

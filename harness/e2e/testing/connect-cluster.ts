@@ -1,4 +1,4 @@
-import { ConnectClient } from '../../connect/client.ts';
+import { ConnectClient } from '../../connect/connect-client.ts';
 import { sinkWorkers } from '../../lab/instance/sink-workers.ts';
 import { until } from '../../wait.ts';
 import type { Drill } from './drill.ts';

@@ -12,7 +12,7 @@ import type { Access, Side, WorkerRole } from '../../access/access.ts';
 import { openAccess } from '../../access/live-access.ts';
 import type { ConnectTuning, EnginePair } from '../../lab/engines.ts';
 import type { Instance, InstanceSpec, Lab } from '../../lab/lab.ts';
-import { labControl } from '../../lab/process/control.ts';
+import { labControl } from '../../lab/process/process-control.ts';
 import type { Runtime } from '../../lab/runtime.ts';
 import { until } from '../../wait.ts';
 

@@ -7,7 +7,7 @@ import { runBothVariants, told } from '../../runner/testing/both-variants.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import type { Lab } from '../lab.ts';
 import { FULL_BELOW_BYTES } from '../runtime.ts';
-import { dockerLabControl } from './control.ts';
+import { dockerLabControl } from './docker-control.ts';
 
 let dir: string;
 let lab: Lab;

@@ -3,8 +3,8 @@ import { checkInstanceName } from '../instance/instance-plan.ts';
 import type { Instance, InstanceSpec, Lab } from '../lab.ts';
 import type { Runtime } from '../runtime.ts';
 import { buildOrDrop, recordInstance } from '../state/record-instance.ts';
-import type { DockerLabContext } from './context.ts';
-import { buildInstance, dropInstance, standingInstance } from './instance.ts';
+import type { DockerLabContext } from './docker-context.ts';
+import { buildInstance, dropInstance, standingInstance } from './docker-instance.ts';
 
 /** A lab whose services are containers, and whose servers run. */
 export class DockerLab implements Lab {

@@ -1,6 +1,6 @@
 import type Docker from 'dockerode';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import { proof } from '../proof.ts';
 import type { DiskRoom, Proof, Runtime, ServiceInfo } from '../runtime.ts';
 import { acceptsConnection, probe } from '../services/probes.ts';
@@ -148,7 +148,7 @@ export class DockerRuntime implements Runtime {
   ): Promise<Proof> {
     const begin = performance.now();
     let why = 'it was not asked yet';
-    const answer = await waitUntil(
+    const answer = await poll(
       async () => {
         const found = await this.#find(service);
         const { State } = found.details;
@@ -160,7 +160,7 @@ export class DockerRuntime implements Runtime {
         if (!outcome.ok) why = outcome.why;
         return outcome.ok ? { said: outcome.answer, pid: State.Pid } : undefined;
       },
-      { timeoutMs: ANSWER_TIMEOUT_MS, pauseMs: 20, maxPauseMs: 200, signal },
+      { withinMs: ANSWER_TIMEOUT_MS, everyMs: 20, maxEveryMs: 200, signal },
     );
     if (answer === undefined)
       throw await this.#notRunning(await this.#find(service), `it does not answer (${why})`);
@@ -180,12 +180,12 @@ export class DockerRuntime implements Runtime {
   }
 
   async #ended({ service }: Found): Promise<Docker.ContainerInspectInfo> {
-    const ended = await waitUntil(
+    const ended = await poll(
       async () => {
         const { details } = await this.#find(service);
         return details.State.Running ? undefined : details;
       },
-      { timeoutMs: GONE_TIMEOUT_MS, pauseMs: 5 },
+      { withinMs: GONE_TIMEOUT_MS, everyMs: 5, maxEveryMs: 200 },
     );
     if (ended === undefined) throw new Error(`the container of ${service} still runs`);
     return ended;
@@ -206,13 +206,13 @@ export class DockerRuntime implements Runtime {
 async function refused(found: Found): Promise<Record<string, unknown>> {
   const port = hostPort(found);
   if (port === null) return {};
-  const why = await waitUntil(
+  const why = await poll(
     () =>
       acceptsConnection(port, 1_000).then(
         () => undefined,
         (error: NodeJS.ErrnoException) => (error.code === 'ECONNREFUSED' ? 'refused' : undefined),
       ),
-    { timeoutMs: 5_000, pauseMs: 5 },
+    { withinMs: 5_000, everyMs: 5, maxEveryMs: 200 },
   );
   if (why === undefined) throw new Error(`port ${port} of ${found.service} still takes connections`);
   return { connection: why };

@@ -7,7 +7,7 @@ import { loadScenario, loadScenarios } from '../../plugins/catalogue.ts';
 import { runBothVariants, told } from '../../runner/testing/both-variants.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import type { Lab } from '../lab.ts';
-import { dockerLabControl } from './control.ts';
+import { dockerLabControl } from './docker-control.ts';
 import { DockerRuntime } from './docker-runtime.ts';
 import { connectEngine } from './engine.ts';
 

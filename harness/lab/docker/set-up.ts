@@ -5,8 +5,8 @@ import { withDatabase } from '../../../fixtures/database.ts';
 import { applySchema } from '../../../fixtures/schema/schema.ts';
 import { seedRows } from '../../../fixtures/schema/seed.ts';
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
-import { ConnectClient } from '../../connect/client.ts';
-import { ConnectRefused } from '../../connect/errors.ts';
+import { ConnectClient } from '../../connect/connect-client.ts';
+import { ConnectRefused } from '../../connect/connect-errors.ts';
 import { type EnginePair, engineOf, SINK_ENGINES, SOURCE_ENGINES } from '../engines.ts';
 import { waitForTopics } from '../instance/instance-topics.ts';
 

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import { until } from '../../wait.ts';
-import { openExternal } from './control.ts';
+import { openExternal } from './external-control.ts';
 import { startTarget, type Target } from './testing/target.ts';
 
 let target: Target;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Database } from '../../../verifier/connection/postgres.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import type { ExternalConfigInput } from './target-config.ts';
 import { postgresUrl } from './target-config.ts';
 import { parseExternalConfig } from './target-config-file.ts';
@@ -104,24 +104,24 @@ test('a client is known by its certificate, and a stranger is refused', async ()
 test('an expired certificate is refused', async () => {
   await server.useCertificate(certificates.expired);
   // The server reads its files again in its own time.
-  const said = await waitUntil(
+  const said = await poll(
     async () => {
       const now = await outcome();
       return now === ENCRYPTED ? undefined : now;
     },
-    { timeoutMs: 20_000 },
+    { withinMs: 20_000, everyMs: 10, maxEveryMs: 200 },
   );
   expect(said).toMatch(/its certificate has expired.*Renew the server’s certificate/);
 });
 
 test('a server without TLS is not spoken to', async () => {
   await server.withoutTls();
-  const said = await waitUntil(
+  const said = await poll(
     async () => {
       const now = await outcome();
       return now.includes('has expired') ? undefined : now;
     },
-    { timeoutMs: 20_000 },
+    { withinMs: 20_000, everyMs: 10, maxEveryMs: 200 },
   );
   expect(said).toMatch(/it speaks no TLS.*the lab does not go on without/);
 });

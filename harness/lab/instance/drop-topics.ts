@@ -1,6 +1,6 @@
 import kafkajs, { type Admin } from 'kafkajs';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import { listTopics } from './list-topics.ts';
 
 const GONE_TIMEOUT_MS = 60_000;
@@ -20,7 +20,7 @@ export async function dropTopics(
 ): Promise<void> {
   const askedAt = new Map<string, number>();
   let named: readonly string[] = [];
-  const gone = await waitUntil(
+  const gone = await poll(
     async () => {
       named = (await listTopics(admin)).filter(mine);
       const now = performance.now();
@@ -29,7 +29,7 @@ export async function dropTopics(
       for (const topic of topics) askedAt.set(topic, performance.now());
       return named.length === 0 ? true : undefined;
     },
-    { timeoutMs },
+    { withinMs: timeoutMs, everyMs: 10, maxEveryMs: 200 },
   );
   if (gone !== undefined) return;
   throw new LabError('CDC-5153', `Kafka still has ${named.join(', ')} ${timeoutMs} ms after the deletion.`, {

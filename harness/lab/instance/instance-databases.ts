@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { withDatabase } from '../../../fixtures/database.ts';
 import { applySchema } from '../../../fixtures/schema/schema.ts';
 import { seedRows } from '../../../fixtures/schema/seed.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import { engineOf } from '../engines.ts';
 import type { InstanceSpec } from '../lab.ts';
 import type { InstancePlan } from './instance-plan.ts';
@@ -70,7 +70,7 @@ async function dropSubscriptions(port: number, name: string, password: string): 
 
 /** Drops the slots of a database. One is active until the server has noticed that its reader is gone. */
 export async function dropSlots(client: pg.Client, database: string): Promise<void> {
-  const left = await waitUntil(
+  const left = await poll(
     async () => {
       await client.query(
         `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots WHERE database = $1 AND active`,
@@ -85,7 +85,7 @@ export async function dropSlots(client: pg.Client, database: string): Promise<vo
       ]);
       return rows.length === 0 ? true : undefined;
     },
-    { timeoutMs: SLOT_TIMEOUT_MS, pauseMs: 20 },
+    { withinMs: SLOT_TIMEOUT_MS, everyMs: 20, maxEveryMs: 200 },
   );
   if (left === undefined) throw new Error(`a replication slot of database ${database} stays in use`);
 }

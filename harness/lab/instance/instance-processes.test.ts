@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
 import { PROJECT_DIR } from '../../project.ts';
-import type { DockerLabContext } from '../docker/context.ts';
-import { containerOf } from '../docker/services.ts';
+import type { DockerLabContext } from '../docker/docker-context.ts';
+import { containerOf } from '../docker/lab-container.ts';
 import { planInstance } from './instance-plan.ts';
 import { prepareProcesses } from './instance-processes.ts';
 

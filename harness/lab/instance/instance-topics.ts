@@ -1,6 +1,6 @@
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import { connectNames } from './connect-worker.ts';
 import { dropTopics } from './drop-topics.ts';
 import { clusterOf, type InstancePlan } from './instance-plan.ts';
@@ -19,9 +19,10 @@ export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
     const named = new Set([plan.offsetsTopic, `__debezium-heartbeat.${plan.topicPrefix}`, ...internal]);
     await dropTopics(admin, (topic) => topic.startsWith(`${plan.topicPrefix}.`) || named.has(topic));
     for (const group of [plan.consumerGroup, ...clusters.map((cluster) => cluster.group)]) {
-      await waitUntil(async () => ((await deleteGroup(admin, group)) ? true : undefined), {
-        timeoutMs: GROUP_TIMEOUT_MS,
-        pauseMs: 100,
+      await poll(async () => ((await deleteGroup(admin, group)) ? true : undefined), {
+        withinMs: GROUP_TIMEOUT_MS,
+        everyMs: 100,
+        maxEveryMs: 200,
       });
     }
   });
@@ -39,13 +40,13 @@ export async function waitForTopics(
 ): Promise<void> {
   await withAdmin(plan.bootstrapServers, async (admin) => {
     let missing = wanted;
-    const there = await waitUntil(
+    const there = await poll(
       async () => {
         const topics = new Set(await listTopics(admin));
         missing = wanted.filter((topic) => !topics.has(topic));
         return missing.length === 0 ? true : undefined;
       },
-      { timeoutMs: TOPICS_TIMEOUT_MS, pauseMs: 100, signal },
+      { withinMs: TOPICS_TIMEOUT_MS, everyMs: 100, maxEveryMs: 200, signal },
     );
     if (there !== undefined) return;
     throw new LabError('CDC-5142', `The capture has made no topic ${missing.join(', ')}.`, {

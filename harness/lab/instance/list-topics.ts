@@ -1,6 +1,6 @@
 import type { Admin } from 'kafkajs';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 
 const ANSWER_TIMEOUT_MS = 30_000;
 
@@ -14,7 +14,7 @@ export async function listTopics(
   timeoutMs: number = ANSWER_TIMEOUT_MS,
 ): Promise<readonly string[]> {
   let cause: unknown;
-  const topics = await waitUntil(
+  const topics = await poll(
     async () => {
       try {
         return await admin.listTopics();
@@ -24,7 +24,7 @@ export async function listTopics(
         return undefined;
       }
     },
-    { timeoutMs, pauseMs: 100, maxPauseMs: 1_000 },
+    { withinMs: timeoutMs, everyMs: 100, maxEveryMs: 1_000 },
   );
   if (topics !== undefined) return topics;
   throw new LabError('CDC-5152', `Kafka named no topics within ${timeoutMs} ms.`, {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { PROJECT_DIR } from '../../project.ts';
-import { enginesReady } from './connect.ts';
+import { enginesReady } from './connect-service.ts';
 
 /** A slow line brings 75 MB. */
 const FETCH_TIMEOUT_MS = 15 * 60_000;

@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
 import { settleAll } from '../../settle-all.ts';
-import { startConnector } from '../instance/connectors.ts';
 import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance/instance-databases.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
 import { planInstance } from '../instance/instance-plan.ts';
@@ -9,12 +8,13 @@ import { prepareProcesses } from '../instance/instance-processes.ts';
 import { dropTopicsAndGroup } from '../instance/instance-topics.ts';
 import { makeAtOnce } from '../instance/make-at-once.ts';
 import { sinkWorkers } from '../instance/sink-workers.ts';
+import { startConnector } from '../instance/start-connector.ts';
 import type { Instance, PlacedPipeline, StartedWorkload, WorkloadSpec } from '../lab.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
-import { prepareConnect } from './connect.ts';
+import { prepareConnect } from './connect-service.ts';
 import type { LabContext } from './context.ts';
 import { placedPipeline, readsTopics, verifierOf } from './placed-pipeline.ts';
-import { startWorkload } from './workload.ts';
+import { startWorkload } from './process-workload.ts';
 
 /** The instance that a record stands for, as a handle; starts nothing. */
 export function standingInstance(context: LabContext, record: InstanceRecord): Instance {

@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import { freePorts } from '../services/ports.ts';
 import {
   environmentOf,
@@ -13,10 +13,10 @@ import {
   signalProcess,
 } from '../state/process-table.ts';
 import type { ServiceRecord } from '../state/run-file.ts';
-import { preparePostgres } from './postgres.ts';
+import { preparePostgres } from './postgres-service.ts';
+import { isStopped } from './process-tree.ts';
 import { SERVICE_VARIABLE } from './spawn.ts';
 import { type TemporaryLab, temporaryLab } from './testing/temporary-lab.ts';
-import { isStopped } from './tree.ts';
 
 const stateOf = async (lab: TemporaryLab, name: string) =>
   (await lab.runtime.services()).find((service) => service.name === name)?.state;
@@ -194,7 +194,11 @@ test('PostgreSQL: backends that outlived a postmaster killed by hand do not keep
   signalProcess(backend, 'SIGSTOP');
   const postmaster = pidOf(lab, 'pg');
   signalProcess(postmaster, 'SIGKILL');
-  await waitUntil(() => (identify(postmaster) === undefined ? true : undefined), { timeoutMs: 10_000 });
+  await poll(() => (identify(postmaster) === undefined ? true : undefined), {
+    withinMs: 10_000,
+    everyMs: 10,
+    maxEveryMs: 200,
+  });
   const started = await lab.runtime.start('pg');
   expect(started.evidence.firstAnswer).toMatch(/^PostgreSQL 18/);
   expect(identify(backend)).toBeUndefined();

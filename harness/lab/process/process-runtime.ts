@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import { proof } from '../proof.ts';
 import type { Proof, Runtime, ServiceInfo } from '../runtime.ts';
 import { acceptsConnection, probe } from '../services/probes.ts';
@@ -18,8 +18,8 @@ import {
   workingDirectoryOf,
 } from '../state/process-table.ts';
 import type { RunFile, ServiceRecord } from '../state/run-file.ts';
+import { continueTree, isStopped, killTree, stopTree, treeOf, waitGone } from './process-tree.ts';
 import { markedProcesses, startDetached } from './spawn.ts';
-import { continueTree, isStopped, killTree, stopTree, treeOf, waitGone } from './tree.ts';
 
 const REFUSED_TIMEOUT_MS = 5_000;
 /** A paused service must stay silent for so long. */
@@ -143,12 +143,12 @@ export class ProcessRuntime implements Runtime {
 
   async #answers(spec: ServiceSpec, action: string, evidence: Record<string, unknown> = {}): Promise<Proof> {
     const begin = performance.now();
-    const answer = await waitUntil(
+    const answer = await poll(
       async () => {
         const outcome = await probe(spec.probe, this.#password, 2_000);
         return outcome.ok ? outcome.answer : undefined;
       },
-      { timeoutMs: RESUME_TIMEOUT_MS, maxPauseMs: 100 },
+      { withinMs: RESUME_TIMEOUT_MS, everyMs: 10, maxEveryMs: 100 },
     );
     if (answer === undefined) {
       throw new LabError('CDC-5115', `${spec.name} runs, but does not answer.`, {
@@ -230,13 +230,13 @@ function describe(record: ServiceRecord): ServiceInfo {
 async function refused(spec: ServiceSpec): Promise<Record<string, unknown>> {
   const { port } = spec;
   if (port === null) return {};
-  const why = await waitUntil(
+  const why = await poll(
     () =>
       acceptsConnection(port, 1_000).then(
         () => undefined,
         (error: NodeJS.ErrnoException) => (error.code === 'ECONNREFUSED' ? 'refused' : undefined),
       ),
-    { timeoutMs: REFUSED_TIMEOUT_MS, pauseMs: 5 },
+    { withinMs: REFUSED_TIMEOUT_MS, everyMs: 5, maxEveryMs: 200 },
   );
   if (why === undefined) throw new Error(`port ${port} of ${spec.name} still takes connections`);
   return { connection: why };

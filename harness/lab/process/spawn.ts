@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import { isFree } from '../services/ports.ts';
 import { probe } from '../services/probes.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
@@ -13,7 +13,7 @@ import {
   isAlive,
   type ProcessIdentity,
 } from '../state/process-table.ts';
-import { killTree } from './tree.ts';
+import { killTree } from './process-tree.ts';
 
 /** In the environment of each of the lab's processes: `STATE_DIR#NAME`. It finds one whose record was never written. */
 export const SERVICE_VARIABLE = 'CDC_LAB_SERVICE';
@@ -119,7 +119,7 @@ async function waitReady(
   ended: () => string | undefined,
 ): Promise<string> {
   let why = 'it was not asked yet';
-  const answer = await waitUntil(
+  const answer = await poll(
     async () => {
       const ending = ended();
       if (ending !== undefined) throw new NotReady(ending);
@@ -130,7 +130,7 @@ async function waitReady(
       why = outcome.why;
       return undefined;
     },
-    { timeoutMs: spec.readyTimeoutMs, pauseMs: 15, maxPauseMs: 100, signal: options.signal },
+    { withinMs: spec.readyTimeoutMs, everyMs: 15, maxEveryMs: 100, signal: options.signal },
   );
   if (answer === undefined) {
     throw new NotReady(`it did not answer within ${spec.readyTimeoutMs} ms (${why})`);

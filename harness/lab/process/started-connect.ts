@@ -1,8 +1,8 @@
-import { ConnectClient } from '../../connect/client.ts';
+import { ConnectClient } from '../../connect/connect-client.ts';
 import type { ConnectOptions } from '../instance/connect-worker.ts';
 import { freePorts } from '../services/ports.ts';
-import { startChild } from './child.ts';
-import { prepareConnect } from './connect.ts';
+import { startChild } from './child-service.ts';
+import { prepareConnect } from './connect-service.ts';
 
 export interface StartedConnect extends AsyncDisposable {
   /** Base URL of the REST API. */

@@ -1,8 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
-import { waitUntil } from '../../wait-until.ts';
-import { isStopped, killTree, stopTree, treeOf } from '../process/tree.ts';
+import { poll } from '../../wait.ts';
+import { isStopped, killTree, stopTree, treeOf } from '../process/process-tree.ts';
 import { identify, isAlive, parseStat, readStat, withDescendants } from './process-table.ts';
 
 const line = (name: string): string =>
@@ -81,7 +81,7 @@ test.skipIf(!canVfork)(
         .join('') === 'DT'
         ? true
         : undefined;
-    expect(await waitUntil(inVfork, { timeoutMs: 10_000 })).toBe(true);
+    expect(await poll(inVfork, { withinMs: 10_000, everyMs: 10, maxEveryMs: 200 })).toBe(true);
     expect(isStopped(root.pid)).toBe(false);
     expect((await stopTree([root])).map(({ state }) => state)).toEqual(['D', 'T']);
     expect(isStopped(root.pid)).toBe(true);

@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path';
 import { z } from 'zod';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import { serviceSpecSchema } from '../services/service-spec.ts';
 import { tryExclusive } from './exclusive.ts';
 
@@ -155,10 +155,10 @@ export class RunFile {
   }
 
   async #updateAlone<T>(change: (run: Run) => T): Promise<T> {
-    const release = await waitUntil(() => tryExclusive(`run.json/${folderIdentity(this.#stateDir)}`), {
-      timeoutMs: UPDATE_TIMEOUT_MS,
-      pauseMs: 2,
-      maxPauseMs: 20,
+    const release = await poll(() => tryExclusive(`run.json/${folderIdentity(this.#stateDir)}`), {
+      withinMs: UPDATE_TIMEOUT_MS,
+      everyMs: 2,
+      maxEveryMs: 20,
     });
     if (release === undefined) throw new Error(`${this.path} was in use for ${UPDATE_TIMEOUT_MS} ms`);
     try {

@@ -1,4 +1,4 @@
-import { labControl } from '../process/control.ts';
+import { labControl } from '../process/process-control.ts';
 
 /** `up.ts DIR servers|instance|orphan`: brings a lab up; `orphan` makes an instance and waits to be killed. */
 const [dir = '', what = 'servers'] = process.argv.slice(2);

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Kafka, logLevel } from 'kafkajs';
 import { Client } from 'pg';
+import { DeadlineError, poll } from '../../../harness/wait.ts';
 import type { ConnectorConfig, Logger, Task, TaskContext } from '../../contract/connector.ts';
 import type { CrashPoint } from '../../contract/crash-points.ts';
 import type { Defect } from '../../contract/stages.ts';
@@ -203,16 +203,14 @@ export class Bench implements AsyncDisposable {
   }
 }
 
+/** Polls until the condition holds. @throws DeadlineError at the deadline, and whatever the condition throws. */
 export async function until(
   deadlineMs: number,
   what: string,
   condition: () => Promise<boolean>,
 ): Promise<void> {
-  const end = Date.now() + deadlineMs;
-  while (!(await condition())) {
-    if (Date.now() > end) throw new Error(`Waited ${deadlineMs} ms for ${what}.`);
-    await delay(20);
-  }
+  const met = await poll(condition, { withinMs: deadlineMs, everyMs: 20 });
+  if (met === undefined) throw new DeadlineError(what, deadlineMs);
 }
 
 function kafka(bootstrap: string): Kafka {

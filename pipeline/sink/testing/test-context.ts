@@ -1,6 +1,7 @@
 // What a task needs around it, for tests: a context that remembers counts, and a database of the test's own.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
+import { DeadlineError, poll } from '../../../harness/wait.ts';
 import type { TaskContext } from '../../contract/connector.ts';
 import type { CrashPoint } from '../../contract/crash-points.ts';
 import type { Defect } from '../../contract/stages.ts';
@@ -109,15 +110,12 @@ export async function testDatabase(serverUrl: string): Promise<TestDatabase> {
   };
 }
 
-/** Waits for a condition; says what it saw last when the deadline passes. */
+/** Polls until the condition holds. @throws DeadlineError at the deadline, and whatever the condition throws. */
 export async function until(
   what: string,
   condition: () => Promise<boolean> | boolean,
   deadlineMs = 20_000,
 ): Promise<void> {
-  const deadline = Date.now() + deadlineMs;
-  while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`not within ${deadlineMs} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 25));
-  }
+  const met = await poll(condition, { withinMs: deadlineMs, everyMs: 25 });
+  if (met === undefined) throw new DeadlineError(what, deadlineMs);
 }

@@ -7,7 +7,7 @@ import pg from 'pg';
 import { loadConnector } from '../../../../fixtures/connectors/load.ts';
 import { applySchema } from '../../../../fixtures/schema/schema.ts';
 import { seedRows } from '../../../../fixtures/schema/seed.ts';
-import { ConnectClient } from '../../../connect/client.ts';
+import { ConnectClient } from '../../../connect/connect-client.ts';
 import type { TemporaryLab } from '../../process/testing/temporary-lab.ts';
 import { ownProcess } from '../../services/own-process.ts';
 import { freePorts } from '../../services/ports.ts';

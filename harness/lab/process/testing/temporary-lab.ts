@@ -5,8 +5,8 @@ import { freePorts } from '../../services/ports.ts';
 import type { ServiceSpec } from '../../services/service-spec.ts';
 import { NO_PORTS, RunFile } from '../../state/run-file.ts';
 import { ProcessRuntime } from '../process-runtime.ts';
+import { killTree } from '../process-tree.ts';
 import { markedProcesses } from '../spawn.ts';
-import { killTree } from '../tree.ts';
 
 /** A state folder with a run file and a runtime on it, without servers. What is left of it ends with the test run. */
 export interface TemporaryLab extends AsyncDisposable {

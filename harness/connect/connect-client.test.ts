@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LabWorker } from '../../pipeline/worker/testing/lab-worker.ts';
-import { ConnectClient } from './client.ts';
-import { ConnectorStateError, ConnectRefused, ConnectUnreachable, NotConnect } from './errors.ts';
+import { ConnectClient } from './connect-client.ts';
+import { ConnectorStateError, ConnectRefused, ConnectUnreachable, NotConnect } from './connect-errors.ts';
 
 const SOURCE = { 'connector.class': 'com.example.FakeSourceConnector', 'topic.prefix': 'lab' };
 const SOON = { deadlineMs: 5_000, failedGraceMs: 0 };

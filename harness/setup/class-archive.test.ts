@@ -2,7 +2,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
-import { archiveOf } from './archive.ts';
+import { archiveOf } from './class-archive.ts';
 
 test('a service is prepared without the old archive, which its JVM could not dump on top of', async () => {
   const archive = join(makeTestFolder(), 'kafka.jsa');

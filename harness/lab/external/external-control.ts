@@ -8,7 +8,7 @@ import type { Proof } from '../runtime.ts';
 import { holdLab } from '../state/lock.ts';
 import { findStateDir } from '../state/state-dir.ts';
 import { ExternalLab } from './external-lab.ts';
-import { lookAtTarget, mustAnswer } from './look.ts';
+import { lookAtTarget, mustAnswer } from './look-at-target.ts';
 import { ownProcesses } from './own-processes.ts';
 import { type Objection, objections } from './permission.ts';
 import { type ExternalConfig, postgresUrl } from './target-config.ts';

@@ -2,19 +2,19 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { settleAll } from '../../settle-all.ts';
 import { engineOf, OWN_ENGINES } from '../engines.ts';
-import { startConnector } from '../instance/connectors.ts';
 import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance/instance-databases.ts';
 import { type InstancePlan, planInstance } from '../instance/instance-plan.ts';
 import { prepareProcesses } from '../instance/instance-processes.ts';
 import { dropTopicsAndGroup } from '../instance/instance-topics.ts';
 import { makeAtOnce } from '../instance/make-at-once.ts';
+import { startConnector } from '../instance/start-connector.ts';
 import type { Instance, InstanceSpec } from '../lab.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
-import { connectContainer } from './connect.ts';
-import { type DockerLabContext, giveToContainers } from './context.ts';
+import { connectContainer } from './connect-container.ts';
+import { startWorkload } from './container-workload.ts';
+import { type DockerLabContext, giveToContainers } from './docker-context.ts';
+import { containerOf, inNetwork, openToNetwork, POSTGRES_PORT } from './lab-container.ts';
 import { type ContainerSpec, launch, removeInstance } from './launch.ts';
-import { containerOf, inNetwork, openToNetwork, POSTGRES_PORT } from './services.ts';
-import { startWorkload } from './workload.ts';
 
 /** The instance that a record stands for, as a handle; starts nothing. */
 export function standingInstance(context: DockerLabContext, record: InstanceRecord): Instance {

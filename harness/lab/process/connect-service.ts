@@ -10,7 +10,7 @@ import {
   workerProperties,
 } from '../instance/connect-worker.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
-import { temporaryIn } from './kafka.ts';
+import { temporaryIn } from './kafka-service.ts';
 
 const ENGINES = join(PROJECT_DIR, '.cache', 'engines');
 const CHECKSUMS = join(PROJECT_DIR, 'harness/setup/engines-jars.sha256');

@@ -5,7 +5,7 @@ import { PROJECT_DIR } from '../../project.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
 import { labImage } from './compose.ts';
-import { containerUser, type DockerLabContext, INSIDE_PORT } from './context.ts';
+import { containerUser, type DockerLabContext, INSIDE_PORT } from './docker-context.ts';
 import { aliasOf } from './labels.ts';
 import type { ContainerSpec } from './launch.ts';
 

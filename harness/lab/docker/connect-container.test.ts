@@ -4,8 +4,8 @@ import { parseEnv } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { PROJECT_DIR } from '../../project.ts';
 import { LAB_INSTANCE } from '../state/record-instance.ts';
-import { CONNECT_IMAGE, connectVariables } from './connect.ts';
-import { standingPair } from './context.ts';
+import { CONNECT_IMAGE, connectVariables } from './connect-container.ts';
+import { standingPair } from './docker-context.ts';
 
 const file = readFileSync(join(PROJECT_DIR, 'docker-compose.yml'), 'utf8');
 

@@ -1,17 +1,17 @@
 import type Docker from 'dockerode';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
 import { workloadService } from '../instance/instance-processes.ts';
 import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from '../lab.ts';
+import { parseSummary } from '../process/process-workload.ts';
 import { sizeOf } from '../process/spawn.ts';
-import { parseSummary } from '../process/workload.ts';
 import type { ServiceInfo } from '../runtime.ts';
 import { findService } from './containers.ts';
-import type { DockerLabContext } from './context.ts';
+import type { DockerLabContext } from './docker-context.ts';
+import { containerOf, inNetwork } from './lab-container.ts';
 import { launch } from './launch.ts';
 import { readLog } from './logs.ts';
-import { containerOf, inNetwork } from './services.ts';
 
 const BEGIN_TIMEOUT_MS = 60_000;
 const LAST_LINES = 15;
@@ -31,12 +31,12 @@ export async function startWorkload(
   await launch(runtime, containerOf(context, plan, prepared, null));
   const { container } = await findService(runtime.docker, runtime.runId, service);
   // Its ledger says that it has begun; before, a signal would end it without a summary.
-  await waitUntil(
+  await poll(
     async () => {
       if (sizeOf(plan.ledgerPath) > ledgerStart) return true;
       return (await container.inspect()).State.Running ? undefined : true;
     },
-    { timeoutMs: BEGIN_TIMEOUT_MS, pauseMs: 20 },
+    { withinMs: BEGIN_TIMEOUT_MS, everyMs: 20, maxEveryMs: 200 },
   );
   let summary: Promise<WorkloadSummary> | undefined;
   // Looks only once somebody asks: who leaves the workload running must not wait for its end.
@@ -72,10 +72,10 @@ function freeName(services: readonly ServiceInfo[], instance: string): string {
  * neither fulfils nor rejects.
  */
 async function summaryAtEnd(container: Docker.Container, service: string): Promise<WorkloadSummary> {
-  await waitUntil(async () => ((await container.inspect()).State.Running ? undefined : true), {
-    timeoutMs: FINISH_TIMEOUT_MS,
-    pauseMs: 20,
-    maxPauseMs: 300,
+  await poll(async () => ((await container.inspect()).State.Running ? undefined : true), {
+    withinMs: FINISH_TIMEOUT_MS,
+    everyMs: 20,
+    maxEveryMs: 300,
   });
   return summaryOf(await readLog(container, LAST_LINES), service);
 }

@@ -21,9 +21,9 @@ import { ensureEngines } from './fetch-engines.ts';
 import { dropInstance, planOf, repairInstance } from './process-instance.ts';
 import { ProcessLab } from './process-lab.ts';
 import { ProcessRuntime } from './process-runtime.ts';
-import { serverNames, startServers } from './servers.ts';
+import { killTree } from './process-tree.ts';
 import { markedProcesses } from './spawn.ts';
-import { killTree } from './tree.ts';
+import { serverNames, startServers } from './start-servers.ts';
 
 /** Labs of the process runtime. `up`, `down` and `clean` exclude each other per folder; `open` looks only. */
 export const labControl: LabControl = { up, down, clean, open };

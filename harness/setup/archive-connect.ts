@@ -1,12 +1,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConnectClient } from '../connect/client.ts';
-import { startChild } from '../lab/process/child.ts';
-import { CONNECT_CLASS_ARCHIVE, connectClassPath, prepareConnect } from '../lab/process/connect.ts';
-import { prepareKafka } from '../lab/process/kafka.ts';
+import { ConnectClient } from '../connect/connect-client.ts';
+import { startChild } from '../lab/process/child-service.ts';
+import { CONNECT_CLASS_ARCHIVE, connectClassPath, prepareConnect } from '../lab/process/connect-service.ts';
+import { prepareKafka } from '../lab/process/kafka-service.ts';
 import { freePorts } from '../lab/services/ports.ts';
-import { archiveOf, fits } from './archive.ts';
+import { archiveOf, fits } from './class-archive.ts';
 
 /** As `class-archive.ts`, of a Connect worker with both plug-ins; on a broker of its own, for that long. */
 async function archiveClasses(dataDir: string): Promise<void> {

@@ -2,7 +2,7 @@ import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import { Database } from '../../../verifier/connection/postgres.ts';
 import { withSecrets } from '../../../verifier/connection/secret.ts';
 import { KafkaView } from '../../../verifier/observe/topic/kafka-view.ts';
-import { ConnectClient, type ConnectClientOptions } from '../../connect/client.ts';
+import { ConnectClient, type ConnectClientOptions } from '../../connect/connect-client.ts';
 import type { Look } from './external-runtime.ts';
 import { connectOf, type ExternalConfig, type HttpService, postgresUrl } from './target-config.ts';
 

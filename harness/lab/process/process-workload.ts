@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
 import { workloadService } from '../instance/instance-processes.ts';
 import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from '../lab.ts';
@@ -33,8 +33,10 @@ export async function startWorkload(context: WorkloadContext, spec: WorkloadSpec
   const process = runFile.read()?.services[service]?.process;
   if (process == null) throw new Error(`${service} has no record`);
   // Its ledger says that it has begun; before, a signal would end it without a summary.
-  await waitUntil(() => (sizeOf(plan.ledgerPath) > ledgerStart || !isAlive(process) ? true : undefined), {
-    timeoutMs: BEGIN_TIMEOUT_MS,
+  await poll(() => (sizeOf(plan.ledgerPath) > ledgerStart || !isAlive(process) ? true : undefined), {
+    withinMs: BEGIN_TIMEOUT_MS,
+    everyMs: 10,
+    maxEveryMs: 200,
   });
   let summary: Promise<WorkloadSummary> | undefined;
   // Looks only once somebody asks: who leaves the workload running must not wait for its end.
@@ -72,10 +74,10 @@ async function summaryAtEnd(
   logStart: number,
   service: string,
 ): Promise<WorkloadSummary> {
-  await waitUntil(() => (isAlive(process) ? undefined : true), {
-    timeoutMs: FINISH_TIMEOUT_MS,
-    pauseMs: 20,
-    maxPauseMs: 100,
+  await poll(() => (isAlive(process) ? undefined : true), {
+    withinMs: FINISH_TIMEOUT_MS,
+    everyMs: 20,
+    maxEveryMs: 100,
   });
   const lastLines = tail(log, logStart);
   const summary = lastLines

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { type Broker, brokersOf, memberOf, type Servers } from '../instance/brokers.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
-import { prepareKafka } from './kafka.ts';
-import { preparePostgres } from './postgres.ts';
+import { prepareKafka } from './kafka-service.ts';
+import { preparePostgres } from './postgres-service.ts';
 import type { ProcessRuntime } from './process-runtime.ts';
 
 /** Names of the services that every instance shares. */

@@ -8,7 +8,7 @@ import { healLeftovers } from '../../undo/heal-leftovers.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { markerOf } from '../process/spawn.ts';
 import { claimStateDir } from '../state/state-dir.ts';
-import { externalControl } from './control.ts';
+import { externalControl } from './external-control.ts';
 import { ownProcesses } from './own-processes.ts';
 
 let dir: string;

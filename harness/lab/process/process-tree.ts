@@ -1,4 +1,4 @@
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import {
   allProcesses,
   commandLineOf,
@@ -24,7 +24,7 @@ const GONE_TIMEOUT_MS = 10_000;
  * @throws where one does not stop in time.
  */
 export async function stopTree(roots: readonly ProcessIdentity[]): Promise<ProcessStat[]> {
-  const stopped = await waitUntil(
+  const stopped = await poll(
     () => {
       const tree = treeOf(roots);
       const running = tree.filter((process) => !isStopped(process.pid));
@@ -32,7 +32,7 @@ export async function stopTree(roots: readonly ProcessIdentity[]): Promise<Proce
       for (const process of running) signalExactly(process, 'SIGSTOP');
       return undefined;
     },
-    { timeoutMs: STOP_TIMEOUT_MS, pauseMs: 2, maxPauseMs: 20 },
+    { withinMs: STOP_TIMEOUT_MS, everyMs: 2, maxEveryMs: 20 },
   );
   if (stopped === undefined) {
     const left = treeOf(roots).filter((process) => !isStopped(process.pid));
@@ -65,10 +65,10 @@ export async function killTree(roots: readonly ProcessIdentity[]): Promise<Proce
 
 /** @throws where one of them still lives at the deadline. */
 export async function waitGone(processes: readonly ProcessStat[], timeoutMs: number): Promise<void> {
-  const gone = await waitUntil(() => (processes.some(stillThere) ? undefined : true), {
-    timeoutMs,
-    pauseMs: 2,
-    maxPauseMs: 50,
+  const gone = await poll(() => (processes.some(stillThere) ? undefined : true), {
+    withinMs: timeoutMs,
+    everyMs: 2,
+    maxEveryMs: 50,
   });
   if (gone === undefined) {
     const left = processes.filter(stillThere).map((process) => process.pid);

@@ -10,7 +10,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
 import type { Lab } from '../lab.ts';
 import { RunFile } from '../state/run-file.ts';
-import { labControl } from './control.ts';
+import { labControl } from './process-control.ts';
 import { markedProcesses } from './spawn.ts';
 
 const TIMEOUT_MS = 180_000;

@@ -2,7 +2,7 @@ import type { ConnectTuning } from '../engines.ts';
 import { connectJvm, imageVariables, tunedTimers, workerProperties } from '../instance/connect-worker.ts';
 import { clusterOf, type InstancePlan } from '../instance/instance-plan.ts';
 import type { InstanceSpec } from '../lab.ts';
-import { type DockerLabContext, INSIDE_PORT } from './context.ts';
+import { type DockerLabContext, INSIDE_PORT } from './docker-context.ts';
 import type { ContainerSpec } from './launch.ts';
 
 /** As `docker-compose.yml` has it. */

@@ -1,5 +1,5 @@
 import { loadConnector } from '../../../fixtures/connectors/load.ts';
-import { ConnectClient } from '../../connect/client.ts';
+import { ConnectClient } from '../../connect/connect-client.ts';
 import { engineOf } from '../engines.ts';
 import type { InstanceSpec } from '../lab.ts';
 import type { InstancePlan } from './instance-plan.ts';

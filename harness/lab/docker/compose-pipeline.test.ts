@@ -6,7 +6,7 @@ import type { UpOptions } from '../lab.ts';
 import { LAB_INSTANCE } from '../state/record-instance.ts';
 import { NO_PORTS, RunFile } from '../state/run-file.ts';
 import { claimStateDir } from '../state/state-dir.ts';
-import { forgetUnfinished, recordStanding, standingRecord } from './standing.ts';
+import { forgetUnfinished, recordStanding, standingRecord } from './compose-pipeline.ts';
 
 let context: { stateDir: string; runFile: RunFile };
 beforeEach(() => {

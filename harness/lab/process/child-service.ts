@@ -1,6 +1,6 @@
 import { execa } from 'execa';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import { probe } from '../services/probes.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
 
@@ -47,12 +47,12 @@ export async function startChild(spec: ServiceSpec, options: ChildOptions = {}):
   void child.then(() => {
     ended = true;
   });
-  const ready = await waitUntil(
+  const ready = await poll(
     async () => {
       if (ended || child.pid === undefined) return 'ended' as const;
       return (await probe(spec.probe, options.password ?? '', 2_000)).ok ? ('ready' as const) : undefined;
     },
-    { timeoutMs: spec.readyTimeoutMs, pauseMs: 50, maxPauseMs: 200 },
+    { withinMs: spec.readyTimeoutMs, everyMs: 50, maxEveryMs: 200 },
   );
   if (ready === 'ready' && child.pid !== undefined) return { pid: child.pid, [Symbol.asyncDispose]: end };
   await end();

@@ -3,9 +3,9 @@ import { standingSpec, startStandingWorkload } from '../instance/standing-pipeli
 import type { UpOptions } from '../lab.ts';
 import { LAB_INSTANCE, recordInstance } from '../state/record-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
-import { type DockerLabContext, readRun } from './context.ts';
+import { type DockerLabContext, readRun } from './docker-context.ts';
+import { planOf } from './docker-instance.ts';
 import { DockerLab } from './docker-lab.ts';
-import { planOf } from './instance.ts';
 
 /**
  * Writes down which pipeline `docker-compose.yml` is to run, where none is written down yet.

@@ -7,9 +7,9 @@ import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
-import { waitUntil } from '../../wait-until.ts';
+import { poll } from '../../wait.ts';
 import type { Instance, InstanceSpec, Lab } from '../lab.ts';
-import { labControl } from './control.ts';
+import { labControl } from './process-control.ts';
 import { markedProcesses } from './spawn.ts';
 
 const TIMEOUT_MS = 180_000;
@@ -79,15 +79,17 @@ async function sinkRows(instance: Instance): Promise<number | undefined> {
 
 test('an instance carries rows from source to sink, takes a workload, and leaves nothing', async () => {
   const instance = await lab.createInstance(spec('first'));
-  expect(await waitUntil(() => sinkRows(instance), { timeoutMs: 60_000 })).toBe(20);
+  expect(await poll(() => sinkRows(instance), { withinMs: 60_000, everyMs: 10, maxEveryMs: 200 })).toBe(20);
   expect((await lab.instance('first'))?.slot).toBe(instance.slot);
   await expect(lab.createInstance(spec('first'))).rejects.toMatchObject({ code: 'CDC-5126' });
 
   const workload = await instance.startWorkload({ kind: 'insert-only', rate: 0, seed: 3, transactions: 5 });
   expect(await workload.finished).toEqual({ committed: 5, failed: 0, unknown: 0 });
   const endless = await instance.startWorkload({ kind: 'mixed', rate: 50, seed: 4, transactions: null });
-  const ledger = await waitUntil(() => (existsSync(instance.ledgerPath) ? true : undefined), {
-    timeoutMs: 20_000,
+  const ledger = await poll(() => (existsSync(instance.ledgerPath) ? true : undefined), {
+    withinMs: 20_000,
+    everyMs: 10,
+    maxEveryMs: 200,
   });
   expect(ledger).toBe(true);
   expect((await endless.stop()).failed).toBe(0);

@@ -5,7 +5,7 @@ import { settleAll } from '../../settle-all.ts';
 import { choosePorts, refuseCluster } from '../instance/brokers.ts';
 import { dropEmptyGroups } from '../instance/instance-topics.ts';
 import type { Lab, LabControl, UpOptions } from '../lab.ts';
-import { serverNames } from '../process/servers.ts';
+import { serverNames } from '../process/start-servers.ts';
 import type { Proof } from '../runtime.ts';
 import { stopServices } from '../services/stop-services.ts';
 import { holdLab } from '../state/lock.ts';
@@ -13,14 +13,20 @@ import { isAlive } from '../state/process-table.ts';
 import { type Run, RunFile } from '../state/run-file.ts';
 import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../state/state-dir.ts';
 import { checkCompose, compose, labImage } from './compose.ts';
-import { type DockerLabContext, giveToContainers, projectOf, readRun, standingFolder } from './context.ts';
+import { forgetUnfinished, recordStanding, standingRecord, startStanding } from './compose-pipeline.ts';
 import { diskLimit } from './disk.ts';
+import {
+  type DockerLabContext,
+  giveToContainers,
+  projectOf,
+  readRun,
+  standingFolder,
+} from './docker-context.ts';
+import { dropInstance, planOf } from './docker-instance.ts';
 import { DockerLab } from './docker-lab.ts';
 import { DockerRuntime } from './docker-runtime.ts';
 import { connectEngine } from './engine.ts';
-import { dropInstance, planOf } from './instance.ts';
 import { removeRun } from './launch.ts';
-import { forgetUnfinished, recordStanding, standingRecord, startStanding } from './standing.ts';
 
 /** Labs of containers. `up`, `down` and `clean` exclude each other per folder; `open` looks only. */
 export const dockerLabControl: LabControl = { up, down, clean, open };

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import { basicAuth, send } from '../../verifier/connection/http.ts';
 import * as answers from './answers.ts';
-import { ConnectorStateError, ConnectRefused, ConnectUnreachable, NotConnect } from './errors.ts';
+import { ConnectorStateError, ConnectRefused, ConnectUnreachable, NotConnect } from './connect-errors.ts';
 
 export interface ConnectClientOptions {
   readonly baseUrl: string;

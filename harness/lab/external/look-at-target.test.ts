@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, test } from 'vitest';
-import { lookAtTarget } from './look.ts';
+import { lookAtTarget } from './look-at-target.ts';
 import { parseExternalConfig } from './target-config-file.ts';
 
 /** What a Connect cluster says of its one connector, and of no other. */
