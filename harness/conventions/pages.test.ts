@@ -1,0 +1,40 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { PROJECT_DIR } from '../project.ts';
+import { anchorOf, brokenLinks, headings, pages } from './pages.ts';
+
+const all = pages();
+
+test('a link to a missing file or heading is found; a good one, an address and code are not', () => {
+  const text = [
+    '# A page',
+    '## What is *real* here?',
+    '[file](README.md) [page](docs/verify.md#nowhere) [own](#what-is-real-here) [gone](docs/gone.md)',
+    '[site](https://example.org) `[code](gone.md)`',
+    '```\n# no heading [x](gone.md)\n```',
+  ].join('\n');
+  expect(headings(text)).toEqual(['A page', 'What is *real* here?']);
+  expect(brokenLinks({ path: 'X.md', text })).toEqual(['docs/verify.md#nowhere', 'docs/gone.md']);
+});
+
+test('anchors are those that GitHub makes', () => {
+  expect(anchorOf('Lesson 1 · The capture restarts')).toBe('lesson-1--the-capture-restarts');
+  expect(anchorOf('`--repair`, and what it does')).toBe('--repair-and-what-it-does');
+});
+
+describe.each(all)('$path', (page) => {
+  test('every link leads to a file and a heading that exist', () => {
+    expect(brokenLinks(page)).toEqual([]);
+  });
+
+  test('paths of the tree that it names exist', () => {
+    const named = page.text.matchAll(
+      /`((?:scenarios|harness|pipeline|verifier|fixtures|docker|docs|bench)\/[\w./-]+)`/g,
+    );
+    const gone = [...named]
+      .map(([, path]) => path ?? '')
+      .filter((path) => !existsSync(join(PROJECT_DIR, path)));
+    expect(gone).toEqual([]);
+  });
+});
