@@ -169,6 +169,22 @@ export const reportSchema = z.object({
       duplicatesDelivered: z.int().nonnegative().nullable(),
       /** Records that the sink counted as suppressed (delivered again or overtaken). */
       duplicatesSuppressed: z.int().nonnegative().nullable(),
+      /** The sink's table of what it applied (`dedup.mode=table`); null where it is empty or not there. */
+      dedupTable: z
+        .object({
+          /** Deliveries that the table holds. */
+          rows: z.int().nonnegative(),
+          /** The sink's own totals, read in the same snapshot. */
+          applied: z.int().nonnegative(),
+          suppressed: z.int().nonnegative(),
+          /**
+           * Each applied delivery is in the table, and the table holds none that the sink did not deal with. Null where
+           * it holds fewer than were applied: it was switched on later, or has forgotten old ones.
+           */
+          agrees: z.boolean().nullable(),
+        })
+        .nullable()
+        .optional(),
     })
     .nullable(),
   /** Connector and task states as the REST API gave them. */

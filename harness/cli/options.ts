@@ -109,6 +109,16 @@ export const UP = {
   runtime: choice('--runtime <name>', ['process', 'docker'], RUNTIME_HELP),
   brokers,
   sinkWorkers,
+  alertLag: integer(
+    '--alert-lag <n>',
+    { what: 'a number of events', atLeast: 1 },
+    'the events behind from which lag is an alert (10000 without it)',
+  ),
+  dedup: choice(
+    '--dedup <mode>',
+    ['lsn', 'table', 'none'],
+    'how the lab’s own sink finds repeated events: by the position in each row (lsn), by a table of all of them, or not at all',
+  ),
   seed,
 };
 

@@ -10,6 +10,11 @@ export interface PipelineChoice {
   readonly connect?: ConnectTuning | undefined;
   /** Processes that share the sink's consumer group; 1 where it is left out. As many tasks: `tasks.max`. */
   readonly sinkWorkers?: number | undefined;
+  /**
+   * Events behind from which lag is an alert of the verifier, and degrades the health of the lab's own sink. Their own
+   * bounds where it is left out.
+   */
+  readonly alertLag?: number | undefined;
 }
 
 /** A pipeline to be set up on the lab's servers: databases, slot, topics, workers and verifier of its own. */
@@ -83,6 +88,8 @@ export interface Instance extends AsyncDisposable {
   readonly publication: string;
   readonly consumerGroup: string;
   readonly engines: EnginePair;
+  /** {@link PipelineChoice.alertLag}, as it is in effect; undefined where nobody has set it. */
+  readonly alertLag?: number | undefined;
   /** Where somebody else's pipeline stands in place of the lab's. */
   readonly pipeline?: PlacedPipeline;
   readonly connectors: { readonly source: string; readonly sink: string };
@@ -112,6 +119,12 @@ export interface Lab {
   readonly engines?: EnginePair;
   /** Why no such pipeline can be had here; null where it can. Left out: any can. */
   cannotHost?(spec: Pick<InstanceSpec, 'source' | 'sink' | 'defects'>): Promise<string | null>;
+  /**
+   * Sets from how many events behind lag is an alert, and restarts those services that read the bound when they start;
+   * null sets the bounds of {@link PipelineChoice.alertLag}'s default. Left out: this lab cannot set it.
+   * @returns The restarted services: none where the bound is in effect already.
+   */
+  setAlertLag?(instance: string, events: number | null): Promise<readonly string[]>;
   /** @throws where this lab is only looked at. Left out: it may be broken. */
   mayBreak?(): void;
 }
@@ -127,6 +140,9 @@ export interface LabControl {
   open(dir: string): Promise<Lab | undefined>;
 }
 /** {@link PipelineChoice} is that of the instance `lab`; also without it, what its engines need is fetched. */
+/** `dedup.mode` of the lab's own sink: by the position in the row, by a table of what was applied, not at all. */
+export type DedupMode = 'lsn' | 'table' | 'none';
+
 export interface UpOptions extends Omit<PipelineChoice, 'connect'>, Pick<InstanceSpec, 'seed'> {
   readonly dir: string;
   /** Transactions per second of the workload that `up` starts; 0 for none. */
@@ -135,6 +151,8 @@ export interface UpOptions extends Omit<PipelineChoice, 'connect'>, Pick<Instanc
   readonly withInstance: boolean;
   /** Of a lab that is new: 1 where it is left out. One that is there keeps its own, and refuses another number. */
   readonly brokers?: number | undefined;
+  /** Of the instance `lab`, whether it is new or not; left out: as it is, or `lsn` where it is new. */
+  readonly dedup?: DedupMode | undefined;
   /** Called with one line for each step. */
   readonly progress: (step: string) => void;
   readonly signal?: AbortSignal;

@@ -47,6 +47,7 @@ async function main(): Promise<void> {
     bootstrapServers: file.bootstrapServers,
     offsetsTopic: file.offsetsTopic,
     tasks: file.tasks,
+    healthBounds: file.health,
     plugins: createPlugins(),
     store: new ConnectorStore(join(file.stateDir, 'connectors.json')),
     secrets,

@@ -27,6 +27,7 @@ describe("the worker's arguments", () => {
         offsetsTopic: 'connect-offsets',
         stopDeadlineMs: 10_000,
         tasks: { id: 0, of: 1 },
+        health: { lagEvents: 10_000, lagMs: 300_000, stalledAfterMs: 60_000 },
       },
       defects: ['a', 'b'],
       crashPoints: false,

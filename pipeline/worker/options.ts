@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
+import { DEFAULT_HEALTH_BOUNDS } from '../contract/connector.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
@@ -31,6 +32,14 @@ const keys = {
     .default({ id: 0, of: 1 }),
   /** How long a task may take to stop. */
   stopDeadlineMs: z.int().positive().default(10_000),
+  /** From where on `/health` calls a task degraded. */
+  health: z
+    .strictObject({
+      lagEvents: z.int().positive().default(DEFAULT_HEALTH_BOUNDS.lagEvents),
+      lagMs: z.int().positive().default(DEFAULT_HEALTH_BOUNDS.lagMs),
+      stalledAfterMs: z.int().positive().default(DEFAULT_HEALTH_BOUNDS.stalledAfterMs),
+    })
+    .prefault({}),
 };
 
 const workerFile = z.strictObject(keys).refine(({ host, names }) => host !== '0.0.0.0' || names.length > 0, {

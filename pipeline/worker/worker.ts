@@ -6,6 +6,7 @@ import type {
   ConnectorPlugin,
   ConnectorStatus,
   Health,
+  HealthBounds,
   Logger,
   TaskContext,
 } from '../contract/connector.ts';
@@ -33,6 +34,8 @@ export interface WorkerOptions {
   readonly defects: readonly Defect[];
   readonly logOf: (fields: Readonly<Record<string, unknown>>) => Logger;
   readonly stopDeadlineMs: number;
+  /** From where on a task is degraded; the contract's own bounds where it is left out. */
+  readonly healthBounds?: HealthBounds;
 }
 
 /** Hosts connectors: what Kafka Connect's herder does, for one worker. */
@@ -218,12 +221,14 @@ export class Worker {
   }
 
   #contextOf(name: string, type: ConnectorPlugin['type']): TaskContext {
-    const { workerId, bootstrapServers, offsetsTopic, crashPoints, defects, logOf } = this.#options;
+    const { workerId, bootstrapServers, offsetsTopic, crashPoints, defects, logOf, healthBounds } =
+      this.#options;
     const taskId = type === 'sink' ? this.#share.id : 0;
     const log = logOf({ connector: name });
     const metrics = this.metrics.forConnector(name);
     const where = { workerId, taskId, bootstrapServers, offsetsTopic };
-    return { connector: name, ...where, log, metrics, crashPoints, defects };
+    const bounds = healthBounds === undefined ? {} : { healthBounds };
+    return { connector: name, ...where, log, metrics, crashPoints, defects, ...bounds };
   }
 
   #resolved(name: string) {

@@ -19,6 +19,8 @@ export async function up(context: CliContext, flags: UpFlags): Promise<number> {
     engines: enginesOf(flags),
     sinkWorkers: flags.sinkWorkers,
     brokers: flags.brokers,
+    alertLag: flags.alertLag,
+    dedup: flags.dedup,
     progress: (step) => say(context, `  ${step}`),
     signal: context.signal,
   });

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { UsageError } from '../../errors.ts';
 import { settleAll } from '../../settle-all.ts';
 import { choosePorts, refuseCluster } from '../instance/brokers.ts';
 import { dropEmptyGroups } from '../instance/instance-topics.ts';
@@ -33,6 +34,7 @@ export const dockerLabControl: LabControl = { up, down, clean, open };
 
 async function up(options: UpOptions): Promise<Lab> {
   refuseCluster(options, 'docker');
+  refuseAdjustments(options);
   await connectEngine();
   const version = await checkCompose();
   const stateDir = claimStateDir(options.dir);
@@ -56,6 +58,15 @@ async function up(options: UpOptions): Promise<Lab> {
     await stopServices(context.runtime, started);
     throw error;
   }
+}
+
+/** @throws UsageError for what `docker-compose.yml` has no variable for. */
+function refuseAdjustments({ alertLag, dedup }: UpOptions): void {
+  if (alertLag === undefined && dedup === undefined) return;
+  throw new UsageError(
+    `${alertLag === undefined ? '--dedup' : '--alert-lag'} is for the process runtime`,
+    'leave it out; or leave out --runtime docker, and name another folder with --dir',
+  );
 }
 
 async function bringUp(context: DockerLabContext, options: UpOptions): Promise<void> {

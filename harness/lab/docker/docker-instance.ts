@@ -21,6 +21,7 @@ export function standingInstance(context: DockerLabContext, record: InstanceReco
   const plan = planOf(context, record);
   return {
     ...plan,
+    alertLag: record.spec.alertLag,
     startWorkload: (spec) => startWorkload(context, plan, spec),
     [Symbol.asyncDispose]: () => dropInstance(context, plan.name),
   };

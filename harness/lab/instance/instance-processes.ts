@@ -73,6 +73,7 @@ export function prepareProcesses(
     tables: null,
     ledger: plan.ledgerPath,
     everyMs: spec.verifyEveryMs,
+    ...(spec.alertLag === undefined ? {} : { thresholds: { lagEvents: spec.alertLag } }),
     ...verifier,
   });
   const judge = nodeService(
@@ -128,6 +129,7 @@ function workerService(
     stateDir: folder(plan, folderName(service)),
     offsetsTopic: plan.offsetsTopic,
     ...(tasks === undefined ? {} : { tasks }),
+    ...(spec.alertLag === undefined ? {} : { health: { lagEvents: spec.alertLag } }),
   });
   const defects = (spec.defects?.[role] ?? []).flatMap((name) => ['--defect', name]);
   const args = ['--config', config, '--crash-points', ...defects];

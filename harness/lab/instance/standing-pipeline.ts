@@ -1,4 +1,5 @@
-import { OWN_ENGINES } from '../engines.ts';
+import { UsageError } from '../../errors.ts';
+import { engineOf, OWN_ENGINES } from '../engines.ts';
 import type { InstanceSpec, Lab, UpOptions } from '../lab.ts';
 import { LAB_INSTANCE } from '../state/record-instance.ts';
 
@@ -6,17 +7,31 @@ const SEED_ROWS = 1_000;
 const VERIFY_EVERY_MS = 5_000;
 
 /** The pipeline that `up` makes, in whichever runtime. */
-export function standingSpec({ engines, sinkWorkers, seed }: UpOptions): InstanceSpec {
+export function standingSpec({ engines, sinkWorkers, alertLag, dedup, seed }: UpOptions): InstanceSpec {
   return {
     name: LAB_INSTANCE,
     source: { file: 'source' },
-    sink: { file: 'sink' },
+    sink: { file: 'sink', ...(dedup === undefined ? {} : { overrides: { 'dedup.mode': dedup } }) },
     engines: engines ?? OWN_ENGINES,
     sinkWorkers,
+    alertLag,
     verifyEveryMs: VERIFY_EVERY_MS,
     seedRows: SEED_ROWS,
     seed,
   };
+}
+
+/** @throws UsageError where the sink is one that has no `dedup.mode`. */
+export function refuseDedup(
+  { dedup, engines }: Pick<UpOptions, 'dedup' | 'engines'>,
+  existing: InstanceSpec['engines'],
+): void {
+  const sink = engineOf('sink', engines ?? existing ?? OWN_ENGINES);
+  if (dedup === undefined || sink.host === 'worker') return;
+  throw new UsageError(
+    `--dedup is for the lab's own sink, and ${sink.title} has no such mode`,
+    'leave out --dedup, or take --sink ts',
+  );
 }
 
 /** Has its tables written to, where that is asked for and no workload runs yet. */

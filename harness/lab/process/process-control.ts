@@ -7,8 +7,8 @@ import { needsConnect, OWN_ENGINES } from '../engines.ts';
 import { bootstrapServersOf, choosePorts, refuseOtherBrokers } from '../instance/brokers.ts';
 import { dropEmptyGroups } from '../instance/instance-topics.ts';
 import { refuseOtherPipeline } from '../instance/refuse-other-pipeline.ts';
-import { standingSpec, startStandingWorkload } from '../instance/standing-pipeline.ts';
-import type { Lab, LabControl, UpOptions } from '../lab.ts';
+import { refuseDedup, standingSpec, startStandingWorkload } from '../instance/standing-pipeline.ts';
+import type { DedupMode, Lab, LabControl, UpOptions } from '../lab.ts';
 import type { Proof } from '../runtime.ts';
 import { stopServices } from '../services/stop-services.ts';
 import { holdLab } from '../state/lock.ts';
@@ -16,6 +16,7 @@ import { isAlive } from '../state/process-table.ts';
 import { LAB_INSTANCE } from '../state/record-instance.ts';
 import { type Run, RunFile } from '../state/run-file.ts';
 import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../state/state-dir.ts';
+import { setDedupMode } from './adjust-instance.ts';
 import type { LabContext } from './context.ts';
 import { ensureEngines } from './fetch-engines.ts';
 import { dropInstance, planOf, repairInstance } from './process-instance.ts';
@@ -84,14 +85,40 @@ async function dropLeftovers(context: LabContext, progress: (step: string) => vo
 
 async function bringUpInstance(context: LabContext, lab: ProcessLab, options: UpOptions): Promise<void> {
   const record = context.runFile.read()?.instances[LAB_INSTANCE];
+  refuseDedup(options, record?.spec.engines);
   if (record === undefined) {
     await lab.createInstance(standingSpec(options), options.signal);
     options.progress(`pipeline ${LAB_INSTANCE} runs`);
   } else {
     refuseOtherPipeline(record.spec, options, context.stateDir);
+    if (options.alertLag !== undefined) await changeAlertLag(lab, options.alertLag, options.progress);
     for (const name of await repairInstance(context, record)) options.progress(`${name} runs again`);
+    if (options.dedup !== undefined) await changeDedup(context, options.dedup, options.progress);
   }
   await startStandingWorkload(lab, options);
+}
+
+async function changeAlertLag(
+  lab: ProcessLab,
+  events: number,
+  progress: UpOptions['progress'],
+): Promise<void> {
+  const restarted = await lab.setAlertLag(LAB_INSTANCE, events);
+  if (restarted.length === 0) return;
+  progress(
+    `lag is an alert from ${events} events on; restarted ${restarted.join(', ')}, which had another bound`,
+  );
+}
+
+/** Reads the record again: the bound of the lag alert may have changed it. */
+async function changeDedup(
+  context: LabContext,
+  mode: DedupMode,
+  progress: UpOptions['progress'],
+): Promise<void> {
+  const record = context.runFile.read()?.instances[LAB_INSTANCE];
+  if (record === undefined || !(await setDedupMode(context, record, mode))) return;
+  progress(`the sink's dedup.mode is ${mode} now; its task restarted`);
 }
 
 async function down(dir: string): Promise<readonly Proof[]> {

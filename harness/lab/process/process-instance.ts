@@ -22,6 +22,7 @@ export function standingInstance(context: LabContext, record: InstanceRecord): I
   const file = record.spec.pipeline;
   return {
     ...plan,
+    alertLag: record.spec.alertLag,
     ...(file === undefined ? {} : { pipeline: placedPipeline(context, plan, file) }),
     startWorkload: (spec: WorkloadSpec): Promise<StartedWorkload> =>
       startWorkload({ ...context, plan }, spec),

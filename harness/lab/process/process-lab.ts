@@ -4,6 +4,7 @@ import { checkInstanceName } from '../instance/instance-plan.ts';
 import type { Instance, InstanceSpec, Lab } from '../lab.ts';
 import type { Runtime } from '../runtime.ts';
 import { buildOrDrop, recordInstance } from '../state/record-instance.ts';
+import { setAlertLag } from './adjust-instance.ts';
 import type { LabContext } from './context.ts';
 import { ensureEngines } from './fetch-engines.ts';
 import { buildInstance, dropInstance, standingInstance } from './process-instance.ts';
@@ -20,6 +21,11 @@ export class ProcessLab implements Lab {
     this.dir = context.stateDir;
     this.runId = runId;
     this.runtime = context.runtime;
+  }
+
+  async setAlertLag(instance: string, events: number | null): Promise<readonly string[]> {
+    const record = this.#context.runFile.read()?.instances[instance];
+    return record === undefined ? [] : setAlertLag(this.#context, record, events);
   }
 
   async instance(name: string): Promise<Instance | undefined> {

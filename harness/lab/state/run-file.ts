@@ -50,6 +50,7 @@ const instanceSpecSchema = z.object({
     })
     .exactOptional(),
   sinkWorkers: z.number().exactOptional(),
+  alertLag: z.number().exactOptional(),
   verifyEveryMs: z.number().nullable(),
   seedRows: z.number(),
   seed: z.number(),

@@ -1,0 +1,67 @@
+import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
+import { engineOf } from '../engines.ts';
+import { prepareProcesses } from '../instance/instance-processes.ts';
+import { sinkWorkers } from '../instance/sink-workers.ts';
+import { startConnector } from '../instance/start-connector.ts';
+import type { DedupMode } from '../lab.ts';
+import type { InstanceRecord } from '../state/run-file.ts';
+import { prepareConnect } from './connect-service.ts';
+import type { LabContext } from './context.ts';
+import { verifierOf } from './placed-pipeline.ts';
+import { planOf } from './process-instance.ts';
+
+/**
+ * Writes the bound of the lag alert into the configuration files of an instance, and restarts those of its services
+ * that run and read it: the verifier, and the sink's workers where they are the lab's own. One that is down reads it
+ * when it starts.
+ * @param events Null: the services' own bounds.
+ * @returns The restarted services: none where the bound is in effect already.
+ */
+export async function setAlertLag(
+  context: LabContext,
+  record: InstanceRecord,
+  events: number | null,
+): Promise<readonly string[]> {
+  const { runtime, stateDir } = context;
+  const { alertLag, ...others } = record.spec;
+  if ((alertLag ?? null) === events) return [];
+  const spec = { ...others, ...(events === null ? {} : { alertLag: events }) };
+  await rewrite(context, record.name, spec);
+  const plan = planOf(context, record);
+  const verifier = spec.pipeline === undefined ? {} : verifierOf(plan, await loadPipeline(spec.pipeline));
+  prepareProcesses(plan, spec, stateDir, { verifier, prepareConnect });
+  const isOwnSink = engineOf('sink', plan.engines).host === 'worker';
+  const sinks = isOwnSink ? sinkWorkers(plan).map(({ service }) => service) : [];
+  const states = new Map((await runtime.services()).map(({ name, state }) => [name, state]));
+  const running = [plan.services.verifier, ...sinks].filter((name) => states.get(name) === 'running');
+  for (const name of running) {
+    await runtime.stop(name);
+    await runtime.start(name);
+  }
+  return running;
+}
+
+/**
+ * Sets `dedup.mode` of an instance's sink connector, whose worker must run; the connector restarts its tasks.
+ * @returns Whether the mode was another one before.
+ */
+export async function setDedupMode(
+  context: LabContext,
+  record: InstanceRecord,
+  mode: DedupMode,
+): Promise<boolean> {
+  const { overrides = {}, ...sink } = record.spec.sink;
+  if ((overrides['dedup.mode'] ?? 'lsn') === mode) return false;
+  const spec = { ...record.spec, sink: { ...sink, overrides: { ...overrides, 'dedup.mode': mode } } };
+  await startConnector(planOf(context, record), spec, 'sink');
+  await rewrite(context, record.name, spec);
+  return true;
+}
+
+/** The record follows what was changed, so that the next `up` finds it. */
+function rewrite(context: LabContext, name: string, spec: InstanceRecord['spec']): Promise<void> {
+  return context.runFile.update((run) => {
+    const mine = run.instances[name];
+    if (mine !== undefined) mine.spec = spec;
+  });
+}
