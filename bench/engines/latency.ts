@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { withDatabase } from '../../fixtures/database.ts';
 import type { SinkEngine, SourceEngine } from '../../harness/lab/engines.ts';
 import type { BenchContext } from '../lib/bench.ts';
-import { BENCH_TABLE, withPipeline } from '../lib/pipeline.ts';
+import { BENCH_TABLE, untilInSink, withPipeline } from '../lib/pipeline.ts';
 import { pairSpec } from './rounds.ts';
 
 export interface LatencySize {
@@ -27,6 +27,7 @@ export function latencies(
   return withPipeline(workDir, size.rows, pairSpec(source, sink), async ({ sourceUrl, sinkUrl }) => {
     await using load = await startLoad(sourceUrl, size.ratePerSecond);
     await sleep(size.warmUpMs);
+    await withDatabase(sinkUrl, untilInSink);
     const ms: number[] = [];
     const [begun, committed] = [performance.now(), load.committed()];
     await withDatabase(sourceUrl, (writer) =>

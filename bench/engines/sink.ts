@@ -2,7 +2,7 @@ import { withDatabase } from '../../fixtures/database.ts';
 import { ConnectClient } from '../../harness/connect/connect-client.ts';
 import type { SinkEngine } from '../../harness/lab/engines.ts';
 import type { BenchContext } from '../lib/bench.ts';
-import { BENCH_TABLE, TopicEnd, untilReached, withPipeline } from '../lib/pipeline.ts';
+import { BENCH_TABLE, TopicEnd, untilInSink, untilReached, withPipeline } from '../lib/pipeline.ts';
 import { cpuMsOf, type Rounds, sinkSpec } from './rounds.ts';
 
 /**
@@ -27,6 +27,7 @@ export function applyRounds(
         );
         return Number(counts[0]?.n ?? 0);
       };
+      await untilInSink(client);
       await untilReached(rows, at(1));
       for (let round = 0; round < rounds; round++) {
         await sink.pause(instance.connectors.sink);

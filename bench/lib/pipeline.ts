@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
+import type pg from 'pg';
 import { withDatabase } from '../../fixtures/database.ts';
 import { untilReady } from '../../fixtures/testing/create-topic.ts';
 import { OWN_ENGINES } from '../../harness/lab/engines.ts';
@@ -88,6 +89,16 @@ export class TopicEnd implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#admin.disconnect();
   }
+}
+
+/** The sink makes the table at its first event (`schema.evolution=basic`): nobody can count its rows before. */
+export async function untilInSink(sink: pg.Client): Promise<void> {
+  await untilReached(1, async () => {
+    const { rows } = await sink.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
+      BENCH_TABLE,
+    ]);
+    return rows[0]?.there ? 1 : 0;
+  });
 }
 
 /** Polls until `count` reaches `goal`; resolves with the milliseconds that it took. */
