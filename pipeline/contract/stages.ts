@@ -27,9 +27,18 @@ export interface ApplyOutcome {
   readonly deadLettered: number;
 }
 
+/** Consecutive records of one partition that the sink applies together. */
+export interface ApplyBatch {
+  readonly topic: string;
+  readonly partition: number;
+  readonly records: readonly ConsumedRecord[];
+  /** The next offset to store with them: after the last record, and after any control records that follow it. */
+  readonly end: bigint;
+}
+
 /** The sink's way out: the batch's rows and its partition's next offset, in one transaction of the sink database. */
 export interface ApplyStage {
-  apply(topic: string, partition: number, records: readonly ConsumedRecord[]): Promise<ApplyOutcome>;
+  apply(batch: ApplyBatch): Promise<ApplyOutcome>;
 }
 
 /** What a planted defect may wrap. The worker plants it; no stage knows that defects exist. */

@@ -1,3 +1,11 @@
+/**
+ * `pipeline/sink`: the sink connector, which applies Debezium's change events to PostgreSQL.
+ * In: a configuration with the keys of Debezium's JDBC sink, and the topics that it names.
+ * Out: rows in the sink database, and its own tables (`contract/sink-tables.ts`): offsets, tombstones, counters.
+ * Promises: each partition is applied in offset order; rows and offset are committed in one transaction, so an event has
+ *   its effect exactly once; a record that cannot be applied goes to the dead-letter topic or stops the task.
+ */
+
 import { Admin } from '@platformatic/kafka';
 import type {
   ConfigProblem,
@@ -10,7 +18,7 @@ import type {
 import { LabError } from '../contract/errors.ts';
 import { OFFSETS_TABLE } from '../contract/sink-tables.ts';
 import { ensureBookkeeping } from './apply/bookkeeping.ts';
-import { OffsetStore } from './apply/offsets.ts';
+import { OffsetStore } from './apply/offset-store.ts';
 import { connectPool } from './apply/pool.ts';
 import { parseSinkConfig, validateSinkConfig } from './config/sink-config.ts';
 import { CLASS_NAME } from './config/sink-keys.ts';
@@ -68,7 +76,7 @@ function admin(context: TaskContext): Admin {
 interface Target {
   readonly topic: string;
   readonly partition: number;
-  /** Null: forget it. */
+  /** Null removes it. */
   readonly offset: bigint | null;
 }
 
@@ -80,15 +88,15 @@ function targetOf({ partition, offset }: ConnectorOffset): Target {
     !Number.isInteger(id) ||
     (to !== null && (typeof to !== 'number' || !Number.isInteger(to) || to < 0))
   ) {
-    throw new LabError('CDC-2031', 'an offset to set is malformed', {
+    throw new LabError('CDC-2031', 'an offset in the request is malformed', {
       remedy:
-        'Give {"partition": {"kafka_topic": "…", "kafka_partition": 0}, "offset": {"kafka_offset": 0}}, or null as offset.',
+        'Each must look like {"partition": {"kafka_topic": "…", "kafka_partition": 0}, "offset": {"kafka_offset": 0}}; a null offset removes it.',
     });
   }
   return { topic, partition: Number(id), offset: to === null ? null : BigInt(to as number) };
 }
 
-/** Sets or removes offsets in the sink database and, so that the two agree, in the consumer group. */
+/** Sets or removes offsets in the sink database, and in the consumer group so that the two agree. */
 async function alterOffsets(
   config: ConnectorConfig,
   context: TaskContext,

@@ -221,7 +221,9 @@ describe('the sink task', () => {
       {
         name: 'drop-last',
         description: 'leaves the last record of a batch out',
-        apply: (healthy) => ({ apply: (t, p, records) => healthy.apply(t, p, records.slice(0, -1)) }),
+        apply: (healthy) => ({
+          apply: (batch) => healthy.apply({ ...batch, records: batch.records.slice(0, -1) }),
+        }),
       },
     ];
     await using _running = await start({}, testContext(id, brokers, { defects }));

@@ -4,19 +4,20 @@ import { CRASH_POINTS } from '../contract/crash-points.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
 import type { AdmitStage, ApplyStage } from '../contract/stages.ts';
 import { Wake } from '../contract/wake.ts';
-import { Applier, type Claim, describeClaim } from './apply/applier.ts';
+import { Applier } from './apply/applier.ts';
 import { Backoff } from './apply/backoff.ts';
 import { ensureBookkeeping, pruneBookkeeping } from './apply/bookkeeping.ts';
+import type { Claim } from './apply/claim.ts';
 import { explain, toWaitFor } from './apply/db-errors.ts';
 import { type DeadLetters, deadLettersOf } from './apply/dead-letters.ts';
-import { OffsetStore, ZombieError } from './apply/offsets.ts';
+import { OffsetStore, ZombieError } from './apply/offset-store.ts';
 import { connectPool, withClient } from './apply/pool.ts';
 import type { SinkConfig } from './config/sink-config.ts';
-import { claimPartition } from './consume/claim.ts';
 import { GroupCommits } from './consume/group-commits.ts';
 import { GroupReader, type TopicPartition } from './consume/group-reader.ts';
 import { lagByTable } from './consume/lag.ts';
 import { Lane } from './consume/lane.ts';
+import { takeOver } from './consume/take-over.ts';
 import { TopicWatch } from './consume/topic-watch.ts';
 
 const LOOK_AGAIN_MS = 500;
@@ -271,7 +272,7 @@ export class SinkTask implements Task {
       if (this.#assigned !== null || this.#stopping) return;
       const claim = await this.#retry('database', () =>
         this.#withClient((client) =>
-          claimPartition({ client, offsets: this.#offsets, reader: this.#reader, metadata, part, log }),
+          takeOver({ client, offsets: this.#offsets, reader: this.#reader, metadata, part, log }),
         ),
       );
       claims.push(claim);
@@ -290,7 +291,7 @@ export class SinkTask implements Task {
       });
       this.#lanes.set(`${claim.topic}:${claim.partition}`, { lane, ended: this.#runLane(lane) });
     }
-    log.info('took partitions over', { partitions: claims.map(describeClaim) });
+    log.info('took partitions over', { partitions: claims.map((claim) => claim.describe()) });
     this.#due.lag = 0;
   }
 

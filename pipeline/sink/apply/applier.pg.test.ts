@@ -1,7 +1,6 @@
 import type pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { CRASH_POINTS } from '../../contract/crash-points.ts';
-import type { ConsumedRecord } from '../../contract/records.ts';
 import type { ApplyOutcome } from '../../contract/stages.ts';
 import { parseSinkConfig } from '../config/sink-config.ts';
 import {
@@ -25,7 +24,8 @@ import {
 import { Applier } from './applier.ts';
 import { Backoff } from './backoff.ts';
 import { ensureBookkeeping } from './bookkeeping.ts';
-import { OffsetStore, ZombieError } from './offsets.ts';
+import { Claim } from './claim.ts';
+import { OffsetStore, ZombieError } from './offset-store.ts';
 import { connectPool } from './pool.ts';
 
 const TOPIC = 'lab.public.customers';
@@ -51,7 +51,6 @@ interface Sink {
   readonly applier: Applier;
   readonly context: TestContext;
   apply(...records: readonly RawRecord[]): Promise<ApplyOutcome>;
-  again(...records: readonly ConsumedRecord[]): Promise<ApplyOutcome>;
 }
 
 /** An applier that owns partition 0, from where the database says. */
@@ -72,18 +71,14 @@ async function open(extra: Record<string, string> = {}): Promise<Sink> {
   client.release();
   if (stored === undefined) throw new Error('no offset');
   const applier = new Applier({ pool, config, context, offsets, deadLetters: null, backoff });
-  const { epoch, nextOffset } = stored;
-  applier.own([{ topic: TOPIC, partition: 0, epoch, nextOffset, batchEnd: nextOffset }]);
+  applier.own([new Claim(stored)]);
   return {
     applier,
     context,
-    apply: (...records) =>
-      applier.apply(
-        TOPIC,
-        0,
-        records.map((record) => consumed(record, offset++)),
-      ),
-    again: (...records) => applier.apply(TOPIC, 0, records),
+    apply: (...raw) => {
+      const records = raw.map((record) => consumed(record, offset++));
+      return applier.apply({ topic: TOPIC, partition: 0, records, end: BigInt(offset) });
+    },
   };
 }
 

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { arrayLiteral } from '../bind/array-literal.ts';
-import { instant } from '../bind/time.ts';
+import { arrayLiteral } from '../bind/quoting.ts';
+import { instant } from '../bind/time-text.ts';
 import { arrayParameter, instantsParameter } from './array-parameter.ts';
 
 let client: Client;

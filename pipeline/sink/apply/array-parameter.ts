@@ -1,5 +1,5 @@
-import { arrayLiteral } from '../bind/array-literal.ts';
-import { instant } from '../bind/time.ts';
+import { arrayLiteral } from '../bind/quoting.ts';
+import { instant } from '../bind/time-text.ts';
 import {
   BIGINT,
   type BinaryElement,
@@ -15,7 +15,7 @@ import {
   writeInt32,
 } from './binary-elements.ts';
 
-/** By the name that `format_type` prints, which the statement casts the parameter to. */
+/** By the name that `format_type` prints, which is the type that the statement casts the parameter to. */
 const BINARY: Readonly<Record<string, BinaryElement>> = {
   smallint: SMALLINT,
   integer: INTEGER,
@@ -28,14 +28,14 @@ const BINARY: Readonly<Record<string, BinaryElement>> = {
   'timestamp with time zone': TIMESTAMPTZ,
 };
 
-/** Dimensions, flags, element type, length, lower bound: `array_send` in PostgreSQL's arrayfuncs.c. */
+/** Dimensions, flags, element type, length, lower bound, as `array_send` in PostgreSQL's arrayfuncs.c writes them. */
 const HEAD_BYTES = 20;
 const NULL_ELEMENT = -1;
 
 /**
- * A column of values in the text form of their type → a parameter for `$n::TYPE[]`: in PostgreSQL's binary form, which
- * costs the server a fraction, where the type has one here and every value has its usual form; else as array text,
- * which leaves it to the type's input function to read the value, or to refuse it.
+ * The values of a column, in the text form of their type → a parameter for `$n::TYPE[]`.
+ * Fast path: PostgreSQL's binary form, which costs the server a fraction, if {@link BINARY} has the type and every value
+ * has its usual form. Otherwise array text: the type's input function then reads the values, or refuses them.
  */
 export function arrayParameter(values: readonly (string | null)[], type: string): Buffer | string {
   const element = BINARY[type];
@@ -47,6 +47,7 @@ export function instantsParameter(micros: readonly (number | null)[]): Buffer | 
   return binaryArray(micros, INSTANT) ?? arrayLiteral(micros.map(instant));
 }
 
+/** Undefined if a value does not have the usual form of its type. */
 function binaryArray<T>(values: readonly (T | null)[], element: BinaryElement<T>): Buffer | undefined {
   let room = HEAD_BYTES;
   for (let i = 0; i < values.length; i++) {
@@ -54,6 +55,7 @@ function binaryArray<T>(values: readonly (T | null)[], element: BinaryElement<T>
     room += 4 + (value === null ? 0 : element.mostBytes(value));
   }
   const bytes = Buffer.allocUnsafe(room);
+  const write = element.writer();
   let hasNulls = 0;
   let at = HEAD_BYTES;
   for (let i = 0; i < values.length; i++) {
@@ -61,7 +63,7 @@ function binaryArray<T>(values: readonly (T | null)[], element: BinaryElement<T>
     let length = NULL_ELEMENT;
     if (value === null) hasNulls = 1;
     else {
-      length = element.write(bytes, at + 4, value);
+      length = write(bytes, at + 4, value);
       if (length < 0) return undefined;
     }
     writeInt32(bytes, at, length);

@@ -1,15 +1,20 @@
-// The binary forms of PostgreSQL's types, from their text. Hot path: plain loops, no objects. Source: the `_recv`
-// functions of src/backend/utils/adt.
+// The fast path of array parameters: PostgreSQL's binary forms, made from text in plain loops, without objects.
+// Source: the `_recv` functions of src/backend/utils/adt.
 
-/** How values of one type travel inside a binary array. */
+/** Writes a value and returns its length in bytes; {@link UNUSUAL} if the value's text does not have the usual form. */
+export type ElementWriter<T> = (to: Buffer, at: number, value: T) => number;
+
+/** The binary form of one type inside an array. */
 export interface BinaryElement<T = string> {
-  /** `pg_type.oid`: `array_recv` compares it. */
+  /** `pg_type.oid`, which `array_recv` checks. */
   readonly oid: number;
+  /** An upper bound of the value's length in bytes. */
   mostBytes(value: T): number;
-  /** Bytes written; negative where the value has another form than the usual: it must go as text. */
-  write(to: Buffer, at: number, value: T): number;
+  /** A writer for one array; it may keep what neighbouring values have in common. */
+  writer(): ElementWriter<T>;
 }
 
+/** The value must travel as text. */
 const UNUSUAL = -1;
 const ZERO = 0x30;
 const NINE = 0x39;
@@ -31,7 +36,7 @@ function writeInt64(to: Buffer, at: number, value: number): number {
   return 8;
 }
 
-/** Most strings are short and ASCII: for those a loop is faster than the call. */
+/** Up to this length a loop is faster than the call, if the string is ASCII; most strings are. */
 const LOOP_MAX = 48;
 
 function writeText(to: Buffer, at: number, value: string): number {
@@ -46,8 +51,8 @@ function writeText(to: Buffer, at: number, value: string): number {
 }
 
 const utf8Bytes = (value: string): number => value.length * 3;
-export const TEXT: BinaryElement = { oid: 25, mostBytes: utf8Bytes, write: writeText };
-export const VARCHAR: BinaryElement = { oid: 1043, mostBytes: utf8Bytes, write: writeText };
+export const TEXT: BinaryElement = { oid: 25, mostBytes: utf8Bytes, writer: () => writeText };
+export const VARCHAR: BinaryElement = { oid: 1043, mostBytes: utf8Bytes, writer: () => writeText };
 
 /** A whole number of at most 15 digits; NaN for any other text. */
 function wholeOf(value: string): number {
@@ -66,7 +71,7 @@ function wholeOf(value: string): number {
 export const BIGINT: BinaryElement = {
   oid: 20,
   mostBytes: () => 8,
-  write(to, at, value) {
+  writer: () => (to, at, value) => {
     const number = wholeOf(value);
     return Number.isNaN(number) ? UNUSUAL : writeInt64(to, at, number);
   },
@@ -74,7 +79,7 @@ export const BIGINT: BinaryElement = {
 export const INTEGER: BinaryElement = {
   oid: 23,
   mostBytes: () => 4,
-  write(to, at, value) {
+  writer: () => (to, at, value) => {
     const number = wholeOf(value);
     return number >= -0x8000_0000 && number <= 0x7fff_ffff ? writeInt32(to, at, number) : UNUSUAL;
   },
@@ -82,7 +87,7 @@ export const INTEGER: BinaryElement = {
 export const SMALLINT: BinaryElement = {
   oid: 21,
   mostBytes: () => 2,
-  write(to, at, value) {
+  writer: () => (to, at, value) => {
     const number = wholeOf(value);
     return number >= -0x8000 && number <= 0x7fff ? to.writeInt16BE(number, at) - at : UNUSUAL;
   },
@@ -91,14 +96,14 @@ export const SMALLINT: BinaryElement = {
 export const BOOLEAN: BinaryElement = {
   oid: 16,
   mostBytes: () => 1,
-  write(to, at, value) {
+  writer: () => (to, at, value) => {
     if (value !== 't' && value !== 'f') return UNUSUAL;
     to[at] = value === 't' ? 1 : 0;
     return 1;
   },
 };
 
-/** Value of a hexadecimal digit by character code; 255 for what is none. */
+/** The value of a hexadecimal digit by its character code; 255 for any other character. */
 const HEX = new Uint8Array(128).fill(255);
 for (let digit = 0; digit < 16; digit++) {
   const text = digit.toString(16);
@@ -109,7 +114,7 @@ for (let digit = 0; digit < 16; digit++) {
 export const UUID: BinaryElement = {
   oid: 2950,
   mostBytes: () => 16,
-  write(to, at, value) {
+  writer: () => (to, at, value) => {
     if (value.length !== 36) return UNUSUAL;
     let end = at;
     for (let i = 0; i < 36; i += 2) {
@@ -126,7 +131,7 @@ export const UUID: BinaryElement = {
   },
 };
 
-/** Number of `digits` digits from `at`; negative where one of them is none. */
+/** The number in the `digits` characters at `at`; negative if one of them is not a digit. */
 function digitsOf(value: string, at: number, digits: number): number {
   let number = 0;
   for (let i = at; i < at + digits; i++) {
@@ -143,7 +148,7 @@ function isLeap(year: number): boolean {
   return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0);
 }
 
-/** Days from 2000-01-01; NaN where there is no such day, or not written as `YYYY-MM-DD` (years 1 to 9999). */
+/** Days since 2000-01-01; NaN unless the value starts with a valid day as `YYYY-MM-DD` (years 1 to 9999). */
 function daysOf(value: string): number {
   const year = digitsOf(value, 0, 4);
   const month = digitsOf(value, 5, 2);
@@ -151,7 +156,7 @@ function daysOf(value: string): number {
   if (year < 1 || month < 1 || day < 1 || value[4] !== '-' || value[7] !== '-') return Number.NaN;
   const inMonth = (DAYS_IN_MONTH[month - 1] ?? 0) + (month === 2 && isLeap(year) ? 1 : 0);
   if (day > inMonth) return Number.NaN;
-  // As `date2j` of datetime.c: years begin in March, so that the leap day is the last of its year.
+  // As `date2j` in datetime.c: years begin in March, so that the leap day is the last day of a year.
   const y = month > 2 ? year + 4800 : year + 4799;
   const m = month > 2 ? month + 1 : month + 13;
   const century = Math.floor(y / 100);
@@ -159,18 +164,24 @@ function daysOf(value: string): number {
   return julian + Math.floor((7_834 * m) / 256) + day - 2_451_545;
 }
 
-// Rows that were written together have one day.
-let lastDay = '';
-let lastDays = Number.NaN;
+/** {@link daysOf} for neighbouring values, which mostly have one day. */
+function dayReader(): (value: string) => number {
+  let lastDay = '';
+  let lastDays = Number.NaN;
+  return (value) => {
+    if (lastDay === '' || !value.startsWith(lastDay)) {
+      lastDay = value.slice(0, 10);
+      lastDays = daysOf(lastDay);
+    }
+    return lastDays;
+  };
+}
 
-/** Microseconds from 2000-01-01, as a timestamp is stored, of `YYYY-MM-DD?HH:MM:SS.ffffff`; NaN for other forms. */
-function microsOf(value: string, end: number): number {
+/** Microseconds since 2000-01-01, as a timestamp is stored, from `YYYY-MM-DD?HH:MM:SS.ffffff`; NaN for other forms. */
+function microsOf(value: string, end: number, days: (value: string) => number): number {
   const separator = value[10];
   if (end < 19 || (separator !== ' ' && separator !== 'T')) return Number.NaN;
-  if (!value.startsWith(lastDay) || lastDay === '') {
-    lastDay = value.slice(0, 10);
-    lastDays = daysOf(lastDay);
-  }
+  const day = days(value);
   const hour = digitsOf(value, 11, 2);
   const minute = digitsOf(value, 14, 2);
   const second = digitsOf(value, 17, 2);
@@ -183,7 +194,7 @@ function microsOf(value: string, end: number): number {
     if (value[19] !== '.' || digits < 1 || digits > 6 || micros < 0) return Number.NaN;
     micros *= 10 ** (6 - digits);
   }
-  return (((lastDays * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micros;
+  return (((day * 24 + hour) * 60 + minute) * 60 + second) * 1_000_000 + micros;
 }
 
 function writeMicros(to: Buffer, at: number, micros: number): number {
@@ -193,23 +204,29 @@ function writeMicros(to: Buffer, at: number, micros: number): number {
 export const TIMESTAMP: BinaryElement = {
   oid: 1114,
   mostBytes: () => 8,
-  write: (to, at, value) => writeMicros(to, at, microsOf(value, value.length)),
+  writer: () => {
+    const days = dayReader();
+    return (to, at, value) => writeMicros(to, at, microsOf(value, value.length, days));
+  },
 };
-/** In UTC: `…Z` as Debezium writes it, or `…+00` as the metadata columns have it. */
+/** In UTC: `…Z` as Debezium writes it, or `…+00`. */
 export const TIMESTAMPTZ: BinaryElement = {
   oid: 1184,
   mostBytes: () => 8,
-  write(to, at, value) {
-    const zone = value.endsWith('Z') ? 1 : value.endsWith('+00') ? 3 : Number.NaN;
-    return writeMicros(to, at, microsOf(value, value.length - zone));
+  writer: () => {
+    const days = dayReader();
+    return (to, at, value) => {
+      const zone = value.endsWith('Z') ? 1 : value.endsWith('+00') ? 3 : Number.NaN;
+      return writeMicros(to, at, microsOf(value, value.length - zone, days));
+    };
   },
 };
 
-/** 2000-01-01, where timestamps count from, in microseconds since 1970. */
+/** 2000-01-01, the epoch of PostgreSQL's timestamps, in microseconds since 1970. */
 const EPOCH_US = 946_684_800_000_000;
 /** A `timestamptz` from microseconds since 1970. */
 export const INSTANT: BinaryElement<number> = {
   oid: TIMESTAMPTZ.oid,
   mostBytes: () => 8,
-  write: (to, at, micros) => writeMicros(to, at, micros - EPOCH_US),
+  writer: () => (to, at, micros) => writeMicros(to, at, micros - EPOCH_US),
 };

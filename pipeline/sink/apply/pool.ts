@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Logger } from '../../contract/connector.ts';
-import { quoteIdentifier } from '../bind/identifiers.ts';
+import { quoteIdentifier } from '../bind/quoting.ts';
 import type { SinkConfig } from '../config/sink-config.ts';
 import { tlsOptions } from '../config/tls-files.ts';
 import { isTransient } from './db-errors.ts';

@@ -1,9 +1,9 @@
 import { METADATA_COLUMNS, TOMBSTONES_TABLE } from '../../contract/sink-tables.ts';
-import { quoteIdentifier } from '../bind/identifiers.ts';
-import type { SinkColumn, SinkTable } from '../bind/tables.ts';
+import { quoteIdentifier } from '../bind/quoting.ts';
+import type { SinkColumn, SinkTable } from '../bind/sink-table.ts';
 
 const POSITION = quoteIdentifier(METADATA_COLUMNS.position);
-/** Names of the metadata columns, in the order in which their parameters come. `received_at` is one for all rows. */
+/** The metadata columns, in the order of their parameters. `received_at` is one value for all rows. */
 const PER_ROW_METADATA = [
   [METADATA_COLUMNS.op, 'text'],
   [METADATA_COLUMNS.lsn, 'text'],
@@ -14,15 +14,15 @@ const PER_ROW_METADATA = [
 const RECEIVED_AT = quoteIdentifier(METADATA_COLUMNS.receivedAt);
 
 /**
- * Parameters of {@link upsertSql} and {@link partialSql}, in order: one array per column of the shape, one per entry
- * of the metadata, then scalars: received_at, the table's TRUNCATE watermark. Where tombstones are looked at, the
- * table's name and the array of the keys' texts follow.
+ * Parameters of {@link upsertSql} and {@link partialSql}, in order: one array per column of the shape, one per metadata
+ * column, then two scalars: received_at and the table's TRUNCATE watermark. If tombstones are checked, the table's name
+ * and the array of the keys' texts follow.
  */
 interface RowSource {
   readonly columns: readonly SinkColumn[];
   /** `(SELECT unnest($1::uuid[]) AS c0, …) AS u` */
   readonly from: string;
-  /** `u.c0`, cast where an array could not carry the type. */
+  /** `u.c0`, with a cast if the value had to travel as text. */
   readonly values: readonly string[];
   readonly position: string;
   readonly receivedAt: string;
@@ -31,9 +31,9 @@ interface RowSource {
   readonly table: string;
 }
 
-/** Element type of the array that a column's values travel in. */
+/** The element type of the array parameter for a column. */
 export function elementType(column: SinkColumn): string {
-  // unnest flattens arrays of arrays: an array column travels as text.
+  // unnest flattens nested arrays, so the values of an array column travel as text.
   return column.isArray ? 'text' : column.castType;
 }
 
@@ -47,7 +47,7 @@ function rowSource(columns: readonly SinkColumn[], withKeys: boolean): RowSource
   if (withKeys) arrays.push(`unnest($${next + 3}::text[]) AS k`);
   return {
     columns,
-    // In the select list and not in FROM: there each of the arrays would go through a tuplestore of its own.
+    // unnest in the select list runs in lockstep; in FROM each array would go through a separate tuplestore (decision 0010).
     from: `(SELECT ${arrays.join(', ')}) AS u`,
     values: columns.map((column, i) => (column.isArray ? `u.c${i}::${column.castType}` : `u.c${i}`)),
     position: 'u.m2 COLLATE "C"',
@@ -77,7 +77,7 @@ export interface UpsertOptions {
   readonly checkTombstones: boolean;
 }
 
-/** INSERT of all rows of a batch; with keys an upsert that an older position cannot win. */
+/** Inserts all rows of one shape; with keys it is an upsert, which an older position cannot win if `guard` is set. */
 export function upsertSql(table: SinkTable, shape: string, options: UpsertOptions): string {
   const source = rowSource(columnsOf(table, shape), options.checkTombstones);
   const metadata = PER_ROW_METADATA.map(([name]) => quoteIdentifier(name));
@@ -96,7 +96,7 @@ export function upsertSql(table: SinkTable, shape: string, options: UpsertOption
   return `${insert} ON CONFLICT (${keys.join(', ')}) DO UPDATE SET ${sets.join(', ')}${guard}`;
 }
 
-/** UPDATE of the columns that were sent; those with an unchanged TOAST value are left alone. */
+/** Updates the columns that were sent; a column with an unchanged TOAST value stays as it is. */
 export function partialSql(table: SinkTable, shape: string, keys: readonly string[], guard: boolean): string {
   const source = rowSource(columnsOf(table, shape), false);
   const sets = source.columns
@@ -120,7 +120,7 @@ export function partialSql(table: SinkTable, shape: string, keys: readonly strin
   );
 }
 
-/** Keys as arrays ($1 …), then the keys' texts, positions; then the table's name. */
+/** Parameters: an array per key column ($1 …), the array of the keys' texts, that of the positions, the table's name. */
 function keySource(table: SinkTable, keys: readonly string[]): { from: string; join: string; table: string } {
   const columns = keys
     .map((key) => table.columns[table.indexOf.get(key) ?? -1])
@@ -141,7 +141,7 @@ function keySource(table: SinkTable, keys: readonly string[]): { from: string; j
   };
 }
 
-/** Deletes rows that are older, remembers every deleted key; returns the keys whose delete was news. */
+/** Deletes older rows and leaves a tombstone for every key; returns the keys whose delete was new to the sink. */
 export function deleteSql(table: SinkTable, keys: readonly string[]): string {
   const source = keySource(table, keys);
   return (
@@ -155,7 +155,7 @@ export function deleteSql(table: SinkTable, keys: readonly string[]): string {
   );
 }
 
-/** Deletes rows whatever their position. */
+/** Deletes rows, whatever their position. */
 export function plainDeleteSql(table: SinkTable, keys: readonly string[]): string {
   const source = keySource(table, keys);
   return (
@@ -164,7 +164,7 @@ export function plainDeleteSql(table: SinkTable, keys: readonly string[]): strin
   );
 }
 
-/** Position that the sink has for each key: of its row, or of its deletion. */
+/** The position of each key in the sink: of its row or of its tombstone, whichever is newer. */
 export function positionsSql(table: SinkTable, keys: readonly string[]): string {
   const source = keySource(table, keys);
   return (

@@ -1,84 +1,63 @@
-import { createHash } from 'node:crypto';
 import type { ClientBase, QueryResult } from 'pg';
-import { DEDUP_TABLE, TOMBSTONES_TABLE, TRUNCATES_TABLE } from '../../contract/sink-tables.ts';
-import type { Change } from '../bind/bind.ts';
+import { TOMBSTONES_TABLE, TRUNCATES_TABLE } from '../../contract/sink-tables.ts';
 import type { TableChanges } from '../bind/binder.ts';
-import type { SinkTable } from '../bind/tables.ts';
+import type { Change } from '../bind/change.ts';
+import type { SinkConfig } from '../config/sink-config.ts';
 import { RecordError } from '../decode/record-error.ts';
-import { arrayParameter, instantsParameter } from './array-parameter.ts';
-import { type Folded, planBatch, type Step } from './plan.ts';
-import { deleteSql, elementType, partialSql, plainDeleteSql, positionsSql, upsertSql } from './statements.ts';
+import type { Batch } from './batch.ts';
+import type { WriteCounts } from './counts.ts';
+import { dropSeen } from './dedup.ts';
+import { type Folded, planStatements, type Step } from './plan-statements.ts';
+import type { PreparedStatements } from './prepared-statements.ts';
+import { keyParameters, rowParameters, tombstoneParameters } from './row-parameters.ts';
+import { deleteSql, partialSql, plainDeleteSql, positionsSql, upsertSql } from './statements.ts';
 
-export interface WriteOptions {
+export interface WriteOptions extends Pick<SinkConfig, 'insertMode' | 'dedup'> {
   readonly connector: string;
-  readonly insertMode: 'upsert' | 'insert';
-  readonly dedup: 'lsn' | 'table' | 'none';
 }
 
-export interface WriteCounts {
-  readonly applied: number;
-  readonly suppressed: number;
-}
-
-interface Statement {
-  readonly name: string;
-  readonly text: string;
-}
-
-type Rows = Extract<Step, { tag: 'rows' }>;
+/** What the sink remembers of a table beside its rows. */
 interface Marks {
+  /** Position of the table's last TRUNCATE; empty if there was none. */
   readonly watermark: string;
   readonly hasTombstones: boolean;
 }
 
-let statements = 0;
-const cache = new WeakMap<SinkTable, Map<string, Statement>>();
-
-/** One prepared statement per table and shape. */
-function prepared(table: SinkTable, id: string, make: () => string): Statement {
-  let ofTable = cache.get(table);
-  if (ofTable === undefined) {
-    ofTable = new Map();
-    cache.set(table, ofTable);
-  }
-  let statement = ofTable.get(id);
-  if (statement === undefined) {
-    statement = { name: `cdc_${++statements}`, text: make() };
-    ofTable.set(id, statement);
-  }
-  return statement;
-}
-
-function run(client: ClientBase, statement: Statement, values: unknown[]): Promise<QueryResult> {
-  return client.query({ name: statement.name, text: statement.text, values });
-}
-
-/** Writes one table's part of a batch, inside the caller's transaction. */
+/** Writes the changes of a batch to one table, inside the caller's transaction. */
 export class TableWriter {
   readonly #client: ClientBase;
+  readonly #statements: PreparedStatements;
   readonly #group: TableChanges;
   readonly #options: WriteOptions;
   readonly #receivedAt: string;
+  /** True if an older position must not overwrite a newer one. */
   readonly #guard: boolean;
   #marks: Marks = { watermark: '', hasTombstones: false };
   #applied = 0;
   #suppressed = 0;
 
-  constructor(client: ClientBase, group: TableChanges, options: WriteOptions) {
+  constructor(
+    client: ClientBase,
+    statements: PreparedStatements,
+    group: TableChanges,
+    options: WriteOptions,
+  ) {
     this.#client = client;
+    this.#statements = statements;
     this.#group = group;
     this.#options = options;
     this.#receivedAt = new Date().toISOString();
     this.#guard = options.insertMode === 'upsert' && options.dedup !== 'none';
   }
 
-  async write(partition: {
-    topic: string;
-    partition: number;
-    offsets: readonly bigint[];
-  }): Promise<WriteCounts> {
-    const changes = this.#options.dedup === 'table' ? await this.#dropSeen(partition) : this.#group.changes;
-    const plan = planBatch(changes, {
+  /** @throws RecordError if a row is missing that an update needs; the server's error if a value does not fit. */
+  async write(batch: Batch): Promise<WriteCounts> {
+    let { changes }: { changes: readonly Change[] } = this.#group;
+    if (this.#options.dedup === 'table') {
+      changes = await dropSeen(this.#client, this.#options.connector, batch, this.#group);
+      this.#suppressed += this.#group.changes.length - changes.length;
+    }
+    const plan = planStatements(changes, {
       guard: this.#guard,
       collapse: this.#options.insertMode === 'upsert',
     });
@@ -86,7 +65,7 @@ export class TableWriter {
     if (this.#guard) await this.#readMarks(plan.steps.some((step) => step.tag === 'truncate'));
     for (const step of plan.steps) {
       if (step.tag === 'truncate') await this.#truncate(step.change);
-      else await this.#rows(step);
+      else await this.#writeRows(step);
     }
     return { applied: this.#applied, suppressed: this.#suppressed };
   }
@@ -95,7 +74,11 @@ export class TableWriter {
     return this.#group.table.name.qualified;
   }
 
-  /** Keeps a TRUNCATE and the rows before it, from another partition, from passing each other unseen. */
+  #run(id: string, text: () => string, values: unknown[]): Promise<QueryResult> {
+    return this.#statements.run(this.#client, this.#group.table, { id, text, values });
+  }
+
+  /** Reads the marks under a lock, so that a TRUNCATE and rows of another partition see each other. */
   async #readMarks(truncates: boolean): Promise<void> {
     const lock = truncates ? 'pg_advisory_xact_lock' : 'pg_advisory_xact_lock_shared';
     await this.#client.query({
@@ -113,7 +96,7 @@ export class TableWriter {
     this.#marks = { watermark: row?.watermark ?? '', hasTombstones: row?.has_tombstones ?? true };
   }
 
-  async #rows(step: Rows): Promise<void> {
+  async #writeRows(step: Extract<Step, { tag: 'rows' }>): Promise<void> {
     if (step.deletes.length > 0) await this.#delete(step.deletes);
     for (const [shape, rows] of byShape(step.upserts)) await this.#upsert(shape, rows);
     for (const [shape, rows] of byShape(step.partials)) await this.#update(shape, rows);
@@ -125,32 +108,31 @@ export class TableWriter {
     const checkTombstones = this.#guard && this.#marks.hasTombstones;
     const options = { keys, guard: this.#guard, checkTombstones };
     const id = `upsert ${shape} ${options.guard} ${checkTombstones}`;
-    const statement = prepared(table, id, () => upsertSql(table, shape, options));
     await this.#count(rows, async () => {
       const parameters = this.#rowParameters(shape, rows);
-      if (checkTombstones)
-        parameters.push(
-          this.#name,
-          textArray(rows, ({ key }) => key),
-        );
-      const { rowCount } = await run(this.#client, statement, parameters);
+      if (checkTombstones) parameters.push(...tombstoneParameters(table, rows));
+      const { rowCount } = await this.#run(id, () => upsertSql(table, shape, options), parameters);
       return rowCount ?? 0;
     });
   }
 
   async #update(shape: string, rows: readonly Folded[]): Promise<void> {
     const { table, keys } = this.#group;
-    const statement = prepared(table, `partial ${shape} ${this.#guard}`, () =>
-      partialSql(table, shape, keys, this.#guard),
-    );
+    const id = `partial ${shape} ${this.#guard}`;
     await this.#count(rows, async () => {
-      const { rowCount } = await run(this.#client, statement, this.#rowParameters(shape, rows));
+      const sql = (): string => partialSql(table, shape, keys, this.#guard);
+      const { rowCount } = await this.#run(id, sql, this.#rowParameters(shape, rows));
       if ((rowCount ?? 0) < rows.length) await this.#requireRows(rows);
       return rowCount ?? 0;
     });
   }
 
-  /** An update that leaves an unchanged TOAST value out needs the row that has it. */
+  #rowParameters(shape: string, rows: readonly Folded[]): unknown[] {
+    const { watermark } = this.#marks;
+    return rowParameters(this.#group.table, shape, rows, { receivedAt: this.#receivedAt, watermark });
+  }
+
+  /** An update that leaves out an unchanged TOAST value needs the row that has the value. */
   async #requireRows(rows: readonly Folded[]): Promise<void> {
     const known = await this.#storedPositions(rows);
     for (const { change } of rows) {
@@ -168,18 +150,18 @@ export class TableWriter {
     const placed = this.#guard ? rows.filter(({ change }) => change.position !== null) : [];
     const unplaced = this.#guard ? rows.filter(({ change }) => change.position === null) : rows;
     if (unplaced.length > 0) {
-      const statement = prepared(table, 'plain delete', () => plainDeleteSql(table, keys));
-      await run(this.#client, statement, this.#keyParameters(unplaced));
+      const values = keyParameters(table, keys, unplaced);
+      await this.#run('plain delete', () => plainDeleteSql(table, keys), values);
       for (const row of unplaced) this.#applied += row.positions.length;
     }
     if (placed.length === 0) return;
     this.#marks = { ...this.#marks, hasTombstones: true };
-    const statement = prepared(table, 'delete', () => deleteSql(table, keys));
     const tombstonesOnly = placed.filter((row) => row.positions.length === 0);
     await this.#count(placed, async () => {
-      const result = await run(this.#client, statement, this.#keyParameters(placed));
+      const values = keyParameters(table, keys, placed);
+      const result = await this.#run('delete', () => deleteSql(table, keys), values);
       const marked = new Set((result.rows as { key: string }[]).map((row) => row.key));
-      // A tombstone by itself is no event: it counts neither way.
+      // A tombstone by itself is not an event: it counts as neither applied nor suppressed.
       return marked.size - tombstonesOnly.filter((row) => marked.has(row.change.key)).length;
     });
   }
@@ -208,8 +190,8 @@ export class TableWriter {
   }
 
   /**
-   * Counts events, not rows: of those folded into one row, the ones that the sink had already are duplicates.
-   * Only rows with several events need a look at what the sink has; for the others the statement says it.
+   * Counts events, not rows: of the events folded into one row, those that the sink had already are duplicates. For a
+   * row with one event the statement's row count says so; a row with several needs a look at the sink's position.
    */
   async #count(rows: readonly Folded[], write: () => Promise<number>): Promise<void> {
     const several = rows.filter((row) => row.positions.length > 1);
@@ -230,101 +212,17 @@ export class TableWriter {
     this.#suppressed += singles - appliedSingles;
   }
 
-  /** Position of row or tombstone per key; keys that the sink does not know are absent. */
+  /** Position of each key's row or tombstone; keys that the sink does not know are absent. */
   async #storedPositions(rows: readonly Folded[]): Promise<Map<string, string>> {
     const { table, keys } = this.#group;
-    const statement = prepared(table, 'positions', () => positionsSql(table, keys));
-    const result = await run(this.#client, statement, this.#keyParameters(rows));
+    const values = keyParameters(table, keys, rows);
+    const result = await this.#run('positions', () => positionsSql(table, keys), values);
     const known = new Map<string, string>();
     for (const row of result.rows as { key: string; position: string | null }[]) {
       if (row.position !== null) known.set(row.key, row.position);
     }
     return known;
   }
-
-  #rowParameters(shape: string, rows: readonly Folded[]): unknown[] {
-    const { columns } = this.#group.table;
-    const parameters: unknown[] = [];
-    columns.forEach((column, i) => {
-      if (shape[i] === '+') {
-        const values = rows.map(({ change }) => change.values[i] ?? null);
-        parameters.push(arrayParameter(values, elementType(column)));
-      }
-    });
-    parameters.push(
-      textArray(rows, ({ op }) => op),
-      textArray(rows, ({ lsn }) => lsn),
-      textArray(rows, ({ position }) => position),
-      instants(rows, ({ sourceTsUs }) => sourceTsUs),
-      instants(rows, ({ capturedUs }) => capturedUs),
-      this.#receivedAt,
-      this.#marks.watermark,
-    );
-    return parameters;
-  }
-
-  #keyParameters(rows: readonly Folded[]): unknown[] {
-    const { keys, table } = this.#group;
-    const columns = keys.map((name, i) => {
-      const column = table.columns[table.indexOf.get(name) ?? -1];
-      const values = rows.map(({ change }) => change.keyValues[i] ?? null);
-      return arrayParameter(values, column === undefined ? 'text' : elementType(column));
-    });
-    const texts = [textArray(rows, ({ key }) => key), textArray(rows, ({ position }) => position)];
-    return [...columns, ...texts, this.#name];
-  }
-
-  /** `dedup.mode=table`: leaves only events that were never applied, and writes down those. */
-  async #dropSeen(partition: {
-    topic: string;
-    partition: number;
-    offsets: readonly bigint[];
-  }): Promise<readonly Change[]> {
-    const events = this.#group.changes.filter((change) => change.kind !== 'tombstone');
-    const identities = events.map((change) => identityOf(this.#name, change));
-    const result = await this.#client.query({
-      name: 'cdc_dedup',
-      text: `INSERT INTO ${DEDUP_TABLE} (connector, identity, topic, partition, "offset")
-             SELECT $1, u.i, $2, $3, u.o FROM unnest($4::text[], $5::bigint[]) AS u(i, o)
-             ON CONFLICT DO NOTHING RETURNING identity`,
-      values: [
-        this.#options.connector,
-        partition.topic,
-        partition.partition,
-        arrayParameter(identities, 'text'),
-        arrayParameter(
-          events.map((change) => String(partition.offsets[change.index] ?? 0n)),
-          'bigint',
-        ),
-      ],
-    });
-    const fresh = new Set((result.rows as { identity: string }[]).map((row) => row.identity));
-    const kept = new Set<Change>();
-    events.forEach((change, i) => {
-      // `delete` is true once: the second of two equal events in one batch is a duplicate too.
-      if (fresh.delete(identities[i] ?? '')) kept.add(change);
-      else this.#suppressed++;
-    });
-    return this.#group.changes.filter((change) => change.kind === 'tombstone' || kept.has(change));
-  }
-}
-
-function textArray(rows: readonly Folded[], of: (change: Change) => string | null): unknown {
-  return arrayParameter(
-    rows.map(({ change }) => of(change)),
-    'text',
-  );
-}
-
-function instants(rows: readonly Folded[], of: (change: Change) => number | null): unknown {
-  return instantsParameter(rows.map(({ change }) => of(change)));
-}
-
-/** What tells an event from every other: its position and key; without a key, its values. */
-function identityOf(table: string, change: Change): string {
-  const what = change.key === '' ? JSON.stringify(change.values) : change.key;
-  const id = `${change.position ?? ''}|${table}|${change.op}|${what}`;
-  return id.length <= 400 ? id : `sha256:${createHash('sha256').update(id).digest('hex')}`;
 }
 
 function byShape(rows: readonly Folded[]): Map<string, Folded[]> {

@@ -2,8 +2,9 @@ import { describe, expect, test } from 'vitest';
 import { readSchema } from '../decode/connect-schema.ts';
 import { ExactNumber, parseJson } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
-import { arrayLiteral } from './array-literal.ts';
-import { columnTypeOf, converterFor, converterOf, decimalText } from './convert.ts';
+import { columnTypeOf } from './column-type.ts';
+import { converterFor, converterOf, decimalText } from './convert.ts';
+import { arrayLiteral } from './quoting.ts';
 
 function schema(type: string, name?: string, parameters?: Record<string, string>, items?: unknown) {
   return readSchema({ type, optional: true, field: 'f', ...(name ? { name } : {}), parameters, items });

@@ -1,25 +1,25 @@
 import type { ConnectSchema } from '../decode/connect-schema.ts';
 import { ExactNumber, isObject } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
-import { arrayLiteral } from './array-literal.ts';
-import * as time from './time.ts';
+import { arrayLiteral } from './quoting.ts';
+import * as time from './time-text.ts';
 
-/** A value of an event → the text form that PostgreSQL's input function takes. Never given null. */
+/** A value of an event, never null → the text form that PostgreSQL's input function takes. */
 export type Converter = (value: unknown) => string;
 
-/** What the sink's catalogue says of a column that receives values. */
+/** The type of a column, as the sink's catalogue has it. */
 export interface TargetType {
-  /** `pg_type.typname`; of an array the element's. */
+  /** `pg_type.typname`; for an array the element's. */
   readonly typeName: string;
   readonly isArray: boolean;
-  /** `atttypmod`, -1 where there is none. */
+  /** `atttypmod`; -1 if there is none. */
   readonly typeModifier: number;
 }
 
 function mismatch(expected: string, value: unknown): RecordError {
   const got =
     value instanceof ExactNumber ? 'a number' : Array.isArray(value) ? 'an array' : `a ${typeof value}`;
-  return new RecordError(`wrong type: ${expected} expected, ${got} found`);
+  return new RecordError(`wrong type: expected ${expected}, found ${got}`);
 }
 
 const text: Converter = (value) => {
@@ -36,7 +36,7 @@ const integer: Converter = (value) => {
 const float: Converter = (value) => {
   if (typeof value === 'number') return Object.is(value, -0) ? '-0' : String(value);
   if (value instanceof ExactNumber) return value.text;
-  // JSON has no such numbers; JsonConverter writes them as strings.
+  // JSON has no such numbers, so JsonConverter writes them as strings.
   if (typeof value === 'string' && /^(NaN|[+-]?Infinity)$/.test(value)) return value;
   throw mismatch('a number', value);
 };
@@ -54,9 +54,9 @@ function base64(value: unknown): Buffer {
 
 const bytes: Converter = (value) => `\\x${base64(value).toString('hex')}`;
 
-/** An unscaled big-endian two's complement number, and the number of digits after its point. */
+/** A decimal number from its unscaled value (big-endian two's complement) and its scale (digits after the point). */
 export function decimalText(unscaled: Buffer, scale: number): string {
-  if (unscaled.length === 0) throw new RecordError('an empty byte string is no decimal number');
+  if (unscaled.length === 0) throw new RecordError('an empty byte string is not a decimal number');
   const magnitude = BigInt.asIntN(unscaled.length * 8, BigInt(`0x${unscaled.toString('hex')}`));
   const sign = magnitude < 0n ? '-' : '';
   const digits = (magnitude < 0n ? -magnitude : magnitude).toString();
@@ -124,8 +124,8 @@ function semantic(schema: ConnectSchema): Converter | null {
 }
 
 /**
- * Converter for a field whose type its schema tells.
- * @throws RecordError where the sink cannot store that type.
+ * The converter for a field with a schema.
+ * @throws RecordError if the sink cannot store that type.
  */
 export function converterOf(schema: ConnectSchema): Converter {
   const known = semantic(schema);
@@ -174,7 +174,7 @@ const BY_TYPE: Readonly<Record<string, Converter>> = {
 };
 
 /**
- * Converter for a field without a schema: what Debezium sends by default for a column of the sink's type
+ * The converter for a field without a schema. It expects what Debezium sends by default for a column of the sink's type
  * (`decimal.handling.mode=precise`, `time.precision.mode=adaptive`).
  */
 export function converterFor(target: TargetType): Converter {
@@ -201,73 +201,4 @@ export function converterFor(target: TargetType): Converter {
     default:
       return BY_TYPE[typeName] ?? text;
   }
-}
-
-/** The type that a new column gets, as `CREATE TABLE` takes it. */
-export function columnTypeOf(schema: ConnectSchema): string {
-  switch (schema.name) {
-    case 'org.apache.kafka.connect.data.Decimal': {
-      const precision = Number(schema.parameters['connect.decimal.precision'] ?? '0');
-      const scale = Number(schema.parameters.scale ?? '0');
-      return precision > 0 ? `numeric(${precision},${scale})` : 'numeric';
-    }
-    case 'io.debezium.data.VariableScaleDecimal':
-      return 'numeric';
-    case 'io.debezium.time.Date':
-    case 'org.apache.kafka.connect.data.Date':
-      return 'date';
-    case 'io.debezium.time.Timestamp':
-    case 'org.apache.kafka.connect.data.Timestamp':
-      return 'timestamp(3)';
-    case 'io.debezium.time.MicroTimestamp':
-    case 'io.debezium.time.NanoTimestamp':
-      return 'timestamp';
-    case 'io.debezium.time.ZonedTimestamp':
-      return 'timestamptz';
-    case 'io.debezium.time.Time':
-    case 'org.apache.kafka.connect.data.Time':
-      return 'time(3)';
-    case 'io.debezium.time.MicroTime':
-      return 'time';
-    case 'io.debezium.time.ZonedTime':
-      return 'timetz';
-    case 'io.debezium.time.MicroDuration':
-    case 'io.debezium.time.Interval':
-      return 'interval';
-    case 'io.debezium.data.Uuid':
-      return 'uuid';
-    case 'io.debezium.data.Json':
-      // json keeps the text as it came; jsonb would reorder what a json column of the source holds.
-      return 'json';
-    case 'io.debezium.data.Xml':
-      return 'text';
-    case 'io.debezium.data.Bits':
-      return `bit varying(${Number(schema.parameters.length ?? '1')})`;
-    default:
-      return plainColumnType(schema);
-  }
-}
-
-const PLAIN_TYPES: Readonly<Record<string, string>> = {
-  int8: 'smallint',
-  int16: 'smallint',
-  int32: 'integer',
-  int64: 'bigint',
-  float: 'real',
-  float32: 'real',
-  double: 'double precision',
-  float64: 'double precision',
-  boolean: 'boolean',
-  string: 'text',
-  bytes: 'bytea',
-  map: 'json',
-};
-
-function plainColumnType(schema: ConnectSchema): string {
-  if (schema.type === 'array' && schema.items !== null) return `${columnTypeOf(schema.items)}[]`;
-  const type = PLAIN_TYPES[schema.type];
-  if (type !== undefined) return type;
-  throw new RecordError(
-    `field '${schema.field ?? ''}' has the type ${schema.name ?? schema.type}, for which the sink has no column`,
-  );
 }

@@ -7,7 +7,7 @@ import { createEventEncoder } from '../../envelope/encoder.ts';
 import { DEFAULTS } from '../../envelope/testing/fixtures.ts';
 import { RecordParser } from '../decode/record-parser.ts';
 import { positionAt } from '../testing/event-fixture.ts';
-import { placeholderTest } from './bind.ts';
+import { placeholderTest } from './bindings.ts';
 import { converterOf } from './convert.ts';
 
 const CONFIG: EncoderConfig = {

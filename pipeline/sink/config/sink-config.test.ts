@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { labelOf, quoteIdentifier, tableNameOf } from '../bind/identifiers.ts';
+import { quoteIdentifier } from '../bind/quoting.ts';
+import { labelOf, tableNameOf } from '../bind/table-name.ts';
 import { parseSinkConfig, validateSinkConfig } from './sink-config.ts';
 
 const VALID = {

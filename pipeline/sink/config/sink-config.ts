@@ -1,3 +1,10 @@
+/**
+ * `pipeline/sink/config`: the sink connector's configuration, checked and parsed once, at the edge.
+ * In: the string map of Kafka Connect's REST API, with the keys of Debezium's JDBC sink and of Connect.
+ * Out: every problem with it, by key; or one typed value that all other rooms read.
+ * Promises: no key is ignored: each changes the parsed value or is refused by name, with the nearest known key.
+ */
+
 import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts';
 import { nearest } from '../../contract/nearest.ts';
 import { type Connection, connectionProblems, parseConnection } from './connection.ts';

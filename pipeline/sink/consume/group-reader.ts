@@ -2,7 +2,7 @@ import { Admin, type ClusterMetadata, ConfigResourceTypes, Consumer, findErrorBy
 import type { Logger } from '../../contract/connector.ts';
 import { LabError, messageOf } from '../../contract/errors.ts';
 import type { SinkConfig } from '../config/sink-config.ts';
-import { type FetchedPartition, readCommitted } from './fetched.ts';
+import { type FetchedPartition, readCommitted } from './read-committed.ts';
 import { within } from './within.ts';
 
 export interface TopicPartition {

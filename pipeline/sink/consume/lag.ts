@@ -1,5 +1,5 @@
-import type { Claim } from '../apply/applier.ts';
-import { labelOf } from '../bind/identifiers.ts';
+import type { Claim } from '../apply/claim.ts';
+import { labelOf } from '../bind/table-name.ts';
 
 /** Records that are in the topic and not in the sink, by table, from the ends of the topics' partitions. */
 export function lagByTable(

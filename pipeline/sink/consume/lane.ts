@@ -1,10 +1,19 @@
+/**
+ * `pipeline/sink/consume`: membership in the consumer group, and the way of each partition from a fetch to the applier.
+ * In: the group's assignment, and the records of the assigned partitions that `read_committed` may see.
+ * Out: batches in offset order, one lane per partition and one batch of it at a time; the group's offsets, for tools.
+ * Promises: a partition starts where the sink database says, and its offset only grows; an offset that does not fit the
+ *   log stops the task; what is fetched and not applied is bounded.
+ */
+
 import type { CrashPoints } from '../../contract/crash-points.ts';
 import { CRASH_POINTS } from '../../contract/crash-points.ts';
 import type { ConsumedRecord } from '../../contract/records.ts';
 import type { AdmitStage, ApplyStage } from '../../contract/stages.ts';
 import { Wake } from '../../contract/wake.ts';
-import type { Applier, Claim } from '../apply/applier.ts';
-import type { FetchedPartition } from './fetched.ts';
+import type { Applier } from '../apply/applier.ts';
+import type { Claim } from '../apply/claim.ts';
+import type { FetchedPartition } from './read-committed.ts';
 
 export interface LaneDependencies {
   readonly batchSize: number;
@@ -13,16 +22,16 @@ export interface LaneDependencies {
   readonly admit: AdmitStage;
   readonly crashPoints: CrashPoints;
   readonly isPaused: () => boolean;
-  /** A batch is in the sink: the group may be told. */
+  /** A batch is committed: the offset may be committed to the group. */
   readonly onStored: (topic: string, partition: number, offset: bigint) => void;
-  /** Something changed that the fetch loop looks at. */
+  /** The fetch loop should check its conditions again. */
   readonly onChange: () => void;
 }
 
-/** Long enough to cost nothing, short enough that a missed wake-up is not seen. */
+/** Long enough to cost nothing, short enough to hide a missed wake-up. */
 const LOOK_AGAIN_MS = 1_000;
 
-/** One partition's way from the fetch to the sink database: in order, one batch at a time. */
+/** One partition's queue: applies what is fetched in order, one batch at a time. */
 export class Lane {
   readonly claim: Claim;
   /** Where the next fetch starts. */
@@ -40,19 +49,22 @@ export class Lane {
     this.#deps = deps;
   }
 
-  /** True while the admit stage keeps what was fetched, and wants no more. */
+  /** True while the admit stage holds what was fetched, and no more should be fetched. */
   get isHolding(): boolean {
     return this.#holding;
   }
 
+  /** True if another fetch may be queued. */
   get hasRoom(): boolean {
     return this.#queue.length < this.#deps.batchSize * 2;
   }
 
+  /** Keys and values that are queued or being applied. */
   get bufferedBytes(): number {
     return this.#bufferedBytes;
   }
 
+  /** Queues what a fetch returned. */
   push(fetched: FetchedPartition): void {
     if (this.#cancelled) return;
     this.#queue = this.#queue.concat(fetched.records);
@@ -61,18 +73,18 @@ export class Lane {
     this.#changed.raise();
   }
 
-  /** Looks again at whether it is paused. */
+  /** Makes the lane check whether it is paused. */
   wake(): void {
     this.#changed.raise();
   }
 
-  /** Drops what is not in a transaction yet. */
+  /** Stops after the batch in flight; drops the rest. */
   cancel(): void {
     this.#cancelled = true;
     this.#changed.raise();
   }
 
-  /** Resolves after {@link cancel}, when no transaction is open any more. */
+  /** Resolves after {@link cancel} when no transaction is open any more; rejects if a batch cannot be applied. */
   async run(): Promise<void> {
     while (!this.#cancelled) {
       const isIdle = this.#queue.length === 0 && this.claim.nextOffset >= this.fetchOffset;
@@ -92,10 +104,9 @@ export class Lane {
       await this.#changed.wait(LOOK_AGAIN_MS);
       return;
     }
-    this.claim.batchEnd = end;
     if (verdict === 'apply' && records.length > 0) {
-      const applying = apply.apply(topic, partition, records);
-      // While the database works, the processor can: the next batch's JSON.
+      const applying = apply.apply({ topic, partition, records, end });
+      // Parse the next batch while the database works on this one.
       applier.readAhead(this.#queue.slice(batchSize, batchSize * 2));
       await applying;
     }

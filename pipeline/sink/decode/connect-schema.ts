@@ -5,19 +5,19 @@ import { RecordError } from './record-error.ts';
 export interface ConnectSchema {
   readonly type: string;
   readonly optional: boolean;
-  /** Semantic type: `io.debezium.time.MicroTimestamp`, … */
+  /** The semantic type, such as `io.debezium.time.MicroTimestamp`. */
   readonly name: string | null;
   readonly parameters: Readonly<Record<string, string>>;
   readonly hasDefault: boolean;
   readonly default: unknown;
-  /** Name of the field, inside a struct. */
+  /** The field's name, inside a struct. */
   readonly field: string | null;
   readonly fields: readonly ConnectSchema[];
-  /** Element type of an array. */
+  /** The element type of an array. */
   readonly items: ConnectSchema | null;
 }
 
-/** @throws RecordError where it is no schema. */
+/** @throws RecordError if the JSON is not a schema. */
 export function readSchema(json: unknown): ConnectSchema {
   if (!isObject(json) || typeof json.type !== 'string')
     throw new RecordError('the schema block is malformed');
@@ -39,6 +39,7 @@ export function readSchema(json: unknown): ConnectSchema {
   };
 }
 
+/** The field of a struct by its name; null if there is none. */
 export function fieldOf(schema: ConnectSchema | null, name: string): ConnectSchema | null {
   return schema?.fields.find((field) => field.field === name) ?? null;
 }

@@ -1,7 +1,7 @@
 import { messageOf } from '../../contract/errors.ts';
 import { RecordError } from './record-error.ts';
 
-/** A JSON number whose value a double cannot hold, as it was written. */
+/** A whole number that a double cannot hold, as it was written. */
 export class ExactNumber {
   readonly text: string;
   constructor(text: string) {
@@ -24,7 +24,7 @@ function hasUnsafeNumber(value: unknown): boolean {
   return false;
 }
 
-/** `JSON.parse`'s source text access (ECMA-262, 2025): TypeScript's library does not know it yet. */
+/** `JSON.parse` with source text access (ECMA-262, 2025), which TypeScript's library does not declare yet. */
 type SourceReviver = (this: unknown, key: string, value: unknown, context: { source?: string }) => unknown;
 
 const keepExact: SourceReviver = (_key, value, context) =>
@@ -35,7 +35,10 @@ const keepExact: SourceReviver = (_key, value, context) =>
     ? new ExactNumber(context.source)
     : value;
 
-/** Parses JSON; where one of `exact` holds a whole number beyond 2^53 it becomes an {@link ExactNumber}. */
+/**
+ * Parses JSON. In the members named by `exact`, whole numbers beyond 2^53 become an {@link ExactNumber}.
+ * @throws RecordError if the text is not JSON.
+ */
 export function parseJson(text: string, exact: readonly string[] | 'all'): unknown {
   let value: unknown;
   try {
@@ -47,7 +50,7 @@ export function parseJson(text: string, exact: readonly string[] | 'all'): unkno
     exact === 'all' || !isObject(value)
       ? hasUnsafeNumber(value)
       : exact.some((key) => hasUnsafeNumber((value as JsonObject)[key]));
-  // The fast parse is right for nearly every record, so the slow one runs only where a digit could be lost.
+  // The first parse is right for nearly every record; parse again only if a digit could have been lost.
   return unsafe
     ? JSON.parse(text, keepExact as (this: unknown, key: string, value: unknown) => unknown)
     : value;
@@ -56,7 +59,7 @@ export function parseJson(text: string, exact: readonly string[] | 'all'): unkno
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Index after the JSON value that starts at `start` (white space before it allowed). */
+/** The index after the JSON value that starts at `start`, or after white space there. */
 function endOfValue(bytes: Buffer, start: number): number {
   let depth = 0;
   for (let i = start; i < bytes.length; i++) {
@@ -79,8 +82,8 @@ function endOfValue(bytes: Buffer, start: number): number {
 }
 
 /**
- * Byte length of `{"schema":…,"payload":` where the value starts so: what is the same in every record of a table.
- * Undefined where it has another form.
+ * The byte length of `{"schema":…,"payload":`, which is the same in every record of a table.
+ * Undefined if the bytes do not start so.
  */
 export function schemaPrefixLength(bytes: Buffer): number | undefined {
   const head = /^\s*\{\s*"schema"\s*:\s*/.exec(bytes.toString('latin1', 0, 64))?.[0];

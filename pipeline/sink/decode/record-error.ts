@@ -1,4 +1,4 @@
-/** A record that cannot be applied, and would not be if it came again: for the dead-letter topic, or the end. */
+/** A record that cannot be applied, now or on a retry: it goes to the dead-letter topic, or stops the task. */
 export class RecordError extends Error {
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);

@@ -1,20 +1,12 @@
+import { POSITION_HEADER } from '../../contract/position.ts';
+
 type Pair = readonly [name: Buffer | null, value: Buffer | null];
 
-const nameBytes = new Map<string, Buffer>();
-
-function bytesOf(name: string): Buffer {
-  let bytes = nameBytes.get(name);
-  if (bytes === undefined) {
-    bytes = Buffer.from(name);
-    // Asked for by the code, so few.
-    nameBytes.set(name, bytes);
-  }
-  return bytes;
-}
+const POSITION_NAME = Buffer.from(POSITION_HEADER);
 
 /**
- * Headers of a record, as the client library decodes them. A map of them is made only for whoever wants more than one
- * by its name: the sink looks up the position, and a map for each record costs more than all else about its headers.
+ * The headers of a record, as the client library decodes them. The map is made lazily: the sink usually looks up the
+ * position only, and a map per record would cost more than everything else about its headers.
  */
 export class RecordHeaders implements ReadonlyMap<string, Buffer> {
   readonly #pairs: readonly Pair[];
@@ -24,9 +16,9 @@ export class RecordHeaders implements ReadonlyMap<string, Buffer> {
     this.#pairs = pairs;
   }
 
-  /** Where a name stands twice the last one counts, as in a map. */
+  /** If a name occurs twice the last value counts, as in a map. */
   get(name: string): Buffer | undefined {
-    const wanted = bytesOf(name);
+    const wanted = name === POSITION_HEADER ? POSITION_NAME : Buffer.from(name);
     for (let i = this.#pairs.length - 1; i >= 0; i--) {
       const [found, value] = this.#pairs[i] ?? [null, null];
       if (found !== null && value !== null && found.equals(wanted)) return value;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { placeholderTest } from '../bind/bind.ts';
-import { readCommitted } from '../consume/fetched.ts';
+import { placeholderTest } from '../bind/bindings.ts';
+import { readCommitted } from '../consume/read-committed.ts';
 import { CUSTOMER, consumed, decimal, positionAt, rawEvent, rawTombstone } from '../testing/event-fixture.ts';
-import { derivePosition, formatLsn } from './position.ts';
+import { derivePosition, formatLsn } from './derived-position.ts';
 import { RecordError } from './record-error.ts';
 import { RecordParser } from './record-parser.ts';
 
@@ -54,8 +54,8 @@ describe('RecordParser', () => {
   test.each([
     ['', /not JSON/],
     ['{"schema":{"type":"struct"},"payload":{"op":"c"', /not JSON|missing/],
-    ['{"a":1}', /not an envelope/],
-    ['null', /not an envelope/],
+    ['{"a":1}', /not a Debezium envelope/],
+    ['null', /not a Debezium envelope/],
     ['{"op":"x","source":{}}', /operation 'x'/],
     ['{"op":"c","source":{},"after":null}', /no 'after'/],
     ['{"schema":7,"payload":{}}', /schema block/],

@@ -1,14 +1,22 @@
+/**
+ * `pipeline/sink/decode`: reads Kafka records as Debezium's change events.
+ * In: a record's key, value and headers, as JsonConverter writes them.
+ * Out: an event with its table's schema, its row and its position; on the fast path only the values that are used.
+ * Promises: no whole number loses a digit; the fast path accepts only what `JSON.parse` reads in the same way; whatever is
+ *   not a change event is a RecordError that says why.
+ */
+
 import { POSITION_HEADER } from '../../contract/position.ts';
 import type { ConsumedRecord } from '../../contract/records.ts';
 import { type ConnectSchema, fieldOf, readSchema } from './connect-schema.ts';
+import { derivePosition } from './derived-position.ts';
 import { isObject, type JsonObject, parseJson, schemaPrefixLength } from './json.ts';
-import { derivePosition } from './position.ts';
 import { RecordError } from './record-error.ts';
 
-/** What the sink makes of one record. */
+/** A change event, as the sink reads it from a record. */
 export interface SinkEvent {
   readonly record: ConsumedRecord;
-  /** `ignore`: a logical decoding message, or an event of no table. */
+  /** `ignore`: a logical decoding message, which belongs to no table. */
   readonly kind: 'upsert' | 'delete' | 'tombstone' | 'truncate' | 'ignore';
   readonly op: string;
   readonly source: JsonObject;
@@ -17,12 +25,13 @@ export interface SinkEvent {
   /** `after` of an upsert, `before` of a delete. */
   readonly row: JsonObject | null;
   readonly rowSchema: ConnectSchema | null;
-  /** Null for a tombstone that carries none (Debezium's): it stands where the delete before it stood. */
+  /** Null only for a tombstone without a position header (Debezium's): it has the position of the delete before it. */
   readonly position: string | null;
-  /** When the capture made the event, microseconds since the epoch; null where it does not say. */
+  /** When the capture made the event, in microseconds since the epoch; null if the event does not say. */
   readonly capturedUs: number | null;
 }
 
+/** The schema block that the records of a topic begin with, and the schemas in it. */
 interface Prefix {
   readonly bytes: Buffer;
   readonly schema: ConnectSchema | null;
@@ -40,14 +49,14 @@ const NO_PREFIX = Buffer.alloc(0);
 const NO_SOURCE: JsonObject = {};
 
 /**
- * Records → events. Keeps the schema block that it saw last, per topic: with `schemas.enable` it is nine tenths of a
- * record and always the same, and comparing bytes is far cheaper than parsing them.
+ * Records → events. Keeps the last schema block of each topic: with `schemas.enable` it is nine tenths of a record and
+ * always the same, and comparing bytes is far cheaper than parsing them.
  */
 export class RecordParser {
   readonly #values = new Map<string, Prefix>();
   readonly #keys = new Map<string, Prefix>();
 
-  /** @throws RecordError where the record is no change event. */
+  /** @throws RecordError if the record is not a change event. */
   parse(record: ConsumedRecord): SinkEvent {
     const header = record.headers.get(POSITION_HEADER)?.toString('latin1') ?? null;
     const parsedKey =
@@ -60,7 +69,7 @@ export class RecordParser {
     }
     const { payload, prefix } = this.#read(this.#values, record.topic, record.value, EXACT_FIELDS, 'value');
     if (!isObject(payload) || typeof payload.op !== 'string' || !isObject(payload.source)) {
-      throw new RecordError('the value is not an envelope of Debezium: op and source are missing');
+      throw new RecordError('the value is not a Debezium envelope: op or source is missing');
     }
     const { op, source } = { op: payload.op, source: payload.source };
     const event = { ...base, op, source, capturedUs: numberOf(payload.ts_us, payload.ts_ms) };
@@ -89,7 +98,7 @@ export class RecordParser {
     }
   }
 
-  /** The bytes that a record begins with, up to its payload, where those are the topic's; else none. */
+  /** The bytes of a record before its payload if they are the topic's schema block; otherwise none. */
   prefixesOf({ topic, key, value }: ConsumedRecord): { readonly key: Buffer; readonly value: Buffer } {
     const prefix = (bytes: Buffer | null, known: Buffer = NO_PREFIX): Buffer =>
       bytes?.subarray(0, known.length).equals(known) === true ? known : NO_PREFIX;
@@ -130,7 +139,7 @@ export class RecordParser {
   }
 }
 
-/** The payload after the prefix, without the brace that closes the record. */
+/** The payload after the schema block, without the brace that closes the record. */
 function payloadText(bytes: Buffer, start: number): string {
   if (bytes[bytes.length - 1] === CLOSING_BRACE) return bytes.toString('utf8', start, bytes.length - 1);
   const end = bytes.lastIndexOf(CLOSING_BRACE);
@@ -140,14 +149,14 @@ function payloadText(bytes: Buffer, start: number): string {
   return bytes.toString('utf8', start, end);
 }
 
-/** A record without a schema block, or with one that stands elsewhere than first. */
+/** Reads a record that does not begin with a schema block: it has none, or its members are in another order. */
 function wrapped(bytes: Buffer, exact: readonly string[] | 'all', what: string): Parsed {
   const json = parseJson(bytes.toString('utf8'), exact);
   if (!isObject(json) || !Object.hasOwn(json, 'schema') || !Object.hasOwn(json, 'payload')) {
     return { payload: json, prefix: null };
   }
   const whole = parseJson(bytes.toString('utf8'), 'all');
-  if (!isObject(whole)) throw new RecordError(`the ${what} is no object`);
+  if (!isObject(whole)) throw new RecordError(`the ${what} is not an object`);
   const schema = whole.schema === null ? null : readSchema(whole.schema);
   const prefix = {
     bytes,

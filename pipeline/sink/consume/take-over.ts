@@ -2,11 +2,11 @@ import type { ClusterMetadata } from '@platformatic/kafka';
 import type { ClientBase } from 'pg';
 import type { Logger } from '../../contract/connector.ts';
 import { LabError } from '../../contract/errors.ts';
-import type { Claim } from '../apply/applier.ts';
-import type { OffsetStore, StoredOffset } from '../apply/offsets.ts';
+import { Claim } from '../apply/claim.ts';
+import type { OffsetStore, StoredOffset } from '../apply/offset-store.ts';
 import type { GroupReader, TopicPartition } from './group-reader.ts';
 
-export interface ClaimRequest {
+export interface TakeOverRequest {
   readonly client: ClientBase;
   readonly offsets: OffsetStore;
   readonly reader: Pick<GroupReader, 'bounds' | 'committed'>;
@@ -20,12 +20,12 @@ const START_OVER =
   '/connectors/NAME/offsets) and start again.';
 
 /**
- * Takes a partition over at the offset that the sink database has for it.
+ * Takes a partition over at the offset that the sink database has stored for it.
  *
- * @throws LabError where that offset belongs to another log (CDC-2001, CDC-2002), lies outside of this one
- * (CDC-2003, CDC-2004), or is missing although the group has consumed (CDC-2005): to guess would lose or repeat.
+ * @throws LabError if that offset belongs to another log (CDC-2001, CDC-2002), is outside of this one (CDC-2003,
+ * CDC-2004), or is missing although the group has consumed (CDC-2005): a guess would lose or repeat records.
  */
-export async function claimPartition(request: ClaimRequest): Promise<Claim> {
+export async function takeOver(request: TakeOverRequest): Promise<Claim> {
   const { client, offsets, metadata, part } = request;
   const log = { clusterId: metadata.id, topicId: metadata.topics.get(part.topic)?.id ?? '' };
   const stored =
@@ -34,9 +34,9 @@ export async function claimPartition(request: ClaimRequest): Promise<Claim> {
   if (stored.clusterId !== log.clusterId) {
     throw new LabError(
       'CDC-2001',
-      `the offset of ${name} is of another Kafka cluster (${stored.clusterId})`,
+      `the stored offset of ${name} belongs to another Kafka cluster (${stored.clusterId})`,
       {
-        remedy: `This cluster is ${log.clusterId}. Point the sink at its cluster. ${START_OVER}`,
+        remedy: `This cluster is ${log.clusterId}. Connect the sink to the cluster that it read from, or start over: ${START_OVER}`,
       },
     );
   }
@@ -55,48 +55,47 @@ export async function claimPartition(request: ClaimRequest): Promise<Claim> {
   if (stored.nextOffset < start) {
     throw new LabError(
       'CDC-2003',
-      `records ${stored.nextOffset} to ${start - 1n} of ${name} were deleted before the sink had them`,
+      `records ${stored.nextOffset} to ${start - 1n} of ${name} were deleted before the sink applied them`,
       { remedy: `Raise the topic's retention. ${START_OVER}` },
     );
   }
   if (stored.nextOffset > end) {
     throw new LabError(
       'CDC-2004',
-      `the offset ${stored.nextOffset} of ${name} is beyond the log's end ${end}`,
+      `the stored offset ${stored.nextOffset} of ${name} is beyond the end of the log, ${end}`,
       {
         remedy: `The broker lost records. ${START_OVER}`,
       },
     );
   }
-  const { topic, partition, epoch, nextOffset } = stored;
-  return { topic, partition, epoch, nextOffset, batchEnd: nextOffset };
+  return new Claim(stored);
 }
 
 async function firstStart(
-  { client, offsets, reader, part, log }: ClaimRequest,
+  { client, offsets, reader, part, log }: TakeOverRequest,
   identity: { clusterId: string; topicId: string },
 ): Promise<StoredOffset> {
   const committed = await reader.committed(part);
   if (committed !== undefined) {
     throw new LabError(
       'CDC-2005',
-      `the consumer group has consumed ${part.topic}-${part.partition} up to ${committed}, and the sink database has no offset for it`,
+      `the consumer group has consumed ${part.topic}-${part.partition} up to ${committed}, but the sink database has no offset for it`,
       {
         remedy:
-          'The database is another one, or was restored to a time before. To read the topic from its start, remove ' +
+          'This is another database, or it was restored from an older backup. To read the topic from its start, remove ' +
           "the group's offsets (DELETE /connectors/NAME/offsets).",
       },
     );
   }
   const start = (await reader.bounds(part.topic)).start[part.partition] ?? 0n;
   if (start > 0n) {
-    log.warn('the topic no longer has its first records; starting at the first that is left', {
+    log.warn('the topic no longer has its first records; starting at the first one that it has', {
       ...part,
       offset: String(start),
     });
   }
   const created = await offsets.create(client, part.topic, part.partition, start, identity);
-  // Another member was faster; the later claim wins.
+  // If another member was faster, claim the partition from it: the later claim wins.
   const stored = created ?? (await offsets.claim(client, part.topic, part.partition));
   if (stored === undefined) throw new Error(`the offset of ${part.topic}-${part.partition} vanished`);
   return stored;

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { FastPathScanner } from './fast-path-scanner.ts';
 import { parseJson } from './json.ts';
-import { JsonScanner } from './json-scanner.ts';
 
 /** The value that is all there is. */
 function scan(text: string): unknown {
-  const scanner = new JsonScanner();
+  const scanner = new FastPathScanner();
   scanner.start(Buffer.from(text), 0);
   const value = scanner.value();
   if (!scanner.isAtEnd) throw new Error('more comes after it');
@@ -13,7 +13,7 @@ function scan(text: string): unknown {
 
 /** Its end, without its value. */
 function skips(text: string): boolean {
-  const scanner = new JsonScanner();
+  const scanner = new FastPathScanner();
   scanner.start(Buffer.from(text), 0);
   try {
     scanner.skipValue();
@@ -23,7 +23,7 @@ function skips(text: string): boolean {
   }
 }
 
-describe('JsonScanner', () => {
+describe('FastPathScanner', () => {
   test.each([
     ...[
       '0',

@@ -1,52 +1,23 @@
-import { createHash } from 'node:crypto';
 import { type ConnectSchema, fieldOf } from '../decode/connect-schema.ts';
 import { isObject, type JsonObject } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
 import { type Converter, converterFor, converterOf } from './convert.ts';
-import type { SinkTable } from './tables.ts';
+import type { SinkTable } from './sink-table.ts';
 
-/** What a batch changes: one event, with its values as text, in the order of the table's columns. */
-export interface Change {
-  readonly kind: 'upsert' | 'delete' | 'tombstone' | 'truncate';
-  /** Text form of the key values, as a JSON array; one text for one key. */
-  readonly key: string;
-  /** Values of the key columns, in the binding's order. */
-  readonly keyValues: readonly string[];
-  readonly position: string | null;
-  readonly fromSnapshot: boolean;
-  /** Undefined: not sent (unchanged TOAST value, or a column that the event does not have). */
-  readonly values: readonly (string | null | undefined)[];
-  /** True where an unchanged TOAST value is missing: the row must exist. */
-  readonly isPartial: boolean;
-  readonly op: string;
-  readonly lsn: string | null;
-  readonly sourceTsUs: number | null;
-  readonly capturedUs: number | null;
-  /** Place of the record in the batch. */
-  readonly index: number;
-  /** Columns that have a value here, as {@link shapeOf} writes them: one statement per shape. */
-  readonly shape: string;
-}
-
-export function shapeOf(values: readonly unknown[]): string {
-  let shape = '';
-  for (const value of values) shape += value === undefined ? '-' : '+';
-  return shape;
-}
-
-/** How the fields of one shape of row go into the columns of a table. */
+/** How the fields of a row go into the columns of a table. */
 export interface RowBinding {
   readonly fields: readonly { readonly name: string; readonly column: number; readonly convert: Converter }[];
-  /** Shape of a row of which every field was sent. */
+  /** Shape of a row whose fields were all sent. */
   readonly shape: string;
 }
 
+/** How the fields of a key become the values of the key columns. */
 export interface KeyBinding {
   readonly names: readonly string[];
   readonly converters: readonly Converter[];
 }
 
-/** Tells Debezium's placeholder for an unchanged TOAST value in each of the forms it takes. */
+/** A test for Debezium's placeholder of an unchanged TOAST value, in every form that it takes (text, base64, array, map). */
 export function placeholderTest(placeholder: string): (value: unknown) => boolean {
   const base64 = Buffer.from(placeholder).toString('base64');
   const codes = [...Buffer.from(placeholder)];
@@ -60,7 +31,7 @@ export function placeholderTest(placeholder: string): (value: unknown) => boolea
   };
 }
 
-/** @throws RecordError where a field has no column. */
+/** @throws RecordError if a field has no column. */
 export function bindRow(
   table: SinkTable,
   names: readonly string[],
@@ -79,6 +50,7 @@ export function bindRow(
   return { fields, shape: table.columns.map((_, i) => (columns.has(i) ? '+' : '-')).join('') };
 }
 
+/** @throws RecordError if a field has no column. */
 export function bindKey(
   table: SinkTable,
   names: readonly string[],
@@ -87,6 +59,7 @@ export function bindKey(
   return { names, converters: bindRow(table, names, schema).fields.map((field) => field.convert) };
 }
 
+/** @throws RecordError if a key column has no value. */
 export function keyValuesOf(binding: KeyBinding, from: JsonObject): string[] {
   return binding.names.map((name, i) => {
     const value = from[name];
@@ -98,18 +71,10 @@ export function keyValuesOf(binding: KeyBinding, from: JsonObject): string[] {
   });
 }
 
-/** An index entry of PostgreSQL holds 2,704 bytes; a character takes up to 4. */
-const MAX_KEY_CHARACTERS = 600;
-
-/** One text for one key: of several columns a JSON array, so that ('a,b', 'c') and ('a', 'b,c') differ. */
-export function keyText(values: readonly string[]): string {
-  const [first, second] = values;
-  const text = first !== undefined && second === undefined ? first : JSON.stringify(values);
-  if (text.length <= MAX_KEY_CHARACTERS) return text;
-  return `sha256:${createHash('sha256').update(text).digest('hex')}`;
-}
-
-/** The values of a row as text; `isPartial` where one was not sent because it did not change. */
+/**
+ * The values of a row as text. `isPartial` if one of them was not sent because it did not change.
+ * @throws RecordError if a value does not have its field's type.
+ */
 export function valuesOf(
   binding: RowBinding,
   width: number,

@@ -1,8 +1,8 @@
 import { ExactNumber } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
 
-// What the JDBC driver, and so Debezium, makes of ±infinity, in microseconds (PGStatement.DATE_POSITIVE_INFINITY
-// is in milliseconds, and Debezium does not scale it).
+// The values that the JDBC driver, and so Debezium, uses for ±infinity, in microseconds. (PGStatement.DATE_POSITIVE_INFINITY
+// is in milliseconds, but Debezium does not scale it.)
 const POSITIVE_INFINITY = 9_223_372_036_825_200_000n;
 const NEGATIVE_INFINITY = -9_223_372_036_832_400_000n;
 const MAX_DATE = 2_147_483_647n;
@@ -11,7 +11,7 @@ const MIN_DATE = -2_147_483_648n;
 function whole(value: unknown): bigint {
   if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
   if (value instanceof ExactNumber && /^-?\d+$/.test(value.text)) return BigInt(value.text);
-  throw new RecordError(`wrong type: a whole number expected for a time, ${typeof value} found`);
+  throw new RecordError(`wrong type: expected a whole number for a time, found ${typeof value}`);
 }
 
 function pad(value: bigint | number, width: number): string {
@@ -29,7 +29,7 @@ function civil(days: bigint): string {
   const day = dayOfYear - (153n * mp + 2n) / 5n + 1n;
   const month = mp < 10n ? mp + 3n : mp - 9n;
   const year = yearOfEra + era * 400n + (month <= 2n ? 1n : 0n);
-  // PostgreSQL has no year 0: 1 BC comes before year 1.
+  // PostgreSQL has no year 0: 1 BC precedes year 1.
   const shown = year > 0n ? pad(year, 4) : pad(1n - year, 4);
   return `${shown}-${pad(month, 2)}-${pad(day, 2)}${year > 0n ? '' : ' BC'}`;
 }
@@ -41,22 +41,25 @@ function clock(micros: bigint): string {
 }
 
 const DAY = 86_400_000_000n;
-/** Beyond 2^53 a double no longer counts single microseconds (year 2255). */
-const PLAIN_MAX = Number.MAX_SAFE_INTEGER;
+/** Beyond 2^53 (year 2255) a double no longer distinguishes microseconds. */
+const EXACT_MAX = Number.MAX_SAFE_INTEGER;
 
-// Events come in the order of their time, many in one second: its text is made once.
-let lastSecond = -1;
-let lastText = '';
-
-/** `2026-01-31 12:00:00.000001` in UTC from microseconds since the epoch, in the range where that is exact. */
-function plainTimestamp(micros: number): string {
-  const second = Math.floor(micros / 1_000_000);
-  if (second !== lastSecond) {
-    const iso = new Date(second * 1_000).toISOString();
-    lastText = `${iso.slice(0, 10)} ${iso.slice(11, 19)}.`;
-    lastSecond = second;
-  }
-  return lastText + String(micros - second * 1_000_000).padStart(6, '0');
+/**
+ * Fast path: `2026-01-31 12:00:00.000001` in UTC from microseconds since the epoch, from 0 to {@link EXACT_MAX}.
+ * Events come in the order of their time, many in one second, so a writer keeps the text of the last second.
+ */
+function fastTimestampWriter(): (micros: number) => string {
+  let lastSecond = -1;
+  let lastText = '';
+  return (micros) => {
+    const second = Math.floor(micros / 1_000_000);
+    if (second !== lastSecond) {
+      const iso = new Date(second * 1_000).toISOString();
+      lastText = `${iso.slice(0, 10)} ${iso.slice(11, 19)}.`;
+      lastSecond = second;
+    }
+    return lastText + String(micros - second * 1_000_000).padStart(6, '0');
+  };
 }
 
 function timestampText(micros: bigint): string {
@@ -68,7 +71,7 @@ function timestampText(micros: bigint): string {
   return day.endsWith(' BC') ? `${day.slice(0, -3)} ${time} BC` : `${day} ${time}`;
 }
 
-/** Days since the epoch. */
+/** A date from days since the epoch. */
 export function date(value: unknown): string {
   const days = whole(value);
   if (days >= MAX_DATE) return 'infinity';
@@ -78,10 +81,11 @@ export function date(value: unknown): string {
 /** A timestamp without time zone in units of `microsPerUnit`. */
 export function timestamp(microsPerUnit: bigint): (value: unknown) => string {
   const factor = Number(microsPerUnit);
+  const fast = fastTimestampWriter();
   return (value) => {
-    if (typeof value === 'number' && value >= 0 && value * factor <= PLAIN_MAX && Number.isInteger(value)) {
+    if (typeof value === 'number' && value >= 0 && value * factor <= EXACT_MAX && Number.isInteger(value)) {
       const micros = value * factor;
-      if (Number.isSafeInteger(micros)) return plainTimestamp(micros);
+      if (Number.isSafeInteger(micros)) return fast(micros);
     }
     const units = whole(value);
     const infinite = units >= POSITIVE_INFINITY || units <= NEGATIVE_INFINITY;
@@ -89,30 +93,26 @@ export function timestamp(microsPerUnit: bigint): (value: unknown) => string {
   };
 }
 
-/** Nanoseconds since the epoch; PostgreSQL keeps microseconds. */
+/** A timestamp from nanoseconds since the epoch; PostgreSQL keeps microseconds. */
 export function nanoTimestamp(value: unknown): string {
   return timestampText(whole(value) / 1_000n);
 }
 
-/** Time of day in units of `microsPerUnit`; 24:00:00 is a time of PostgreSQL's. */
+/** A time of day in units of `microsPerUnit`; PostgreSQL has a time 24:00:00. */
 export function timeOfDay(microsPerUnit: bigint): (value: unknown) => string {
   return (value) => {
     const micros = whole(value) * microsPerUnit;
-    if (micros < 0n || micros > DAY) throw new RecordError('the time of day lies outside 00:00 to 24:00');
+    if (micros < 0n || micros > DAY) throw new RecordError('the time of day is outside 00:00 to 24:00');
     return clock(micros);
   };
 }
 
-/** `io.debezium.time.MicroDuration`, or the ISO 8601 text of `interval.handling.mode=string`. */
+/** An interval from `io.debezium.time.MicroDuration`, or from the ISO 8601 text of `interval.handling.mode=string`. */
 export function duration(value: unknown): string {
   return typeof value === 'string' ? value : `${whole(value)} microseconds`;
 }
 
 /** `2026-01-31 12:00:00.000001+00` from microseconds since the epoch; null stays null. */
 export function instant(micros: number | null): string | null {
-  return micros === null || !Number.isSafeInteger(micros) ? null : `${epochText(micros)}+00`;
-}
-
-function epochText(micros: number): string {
-  return micros >= 0 && micros <= PLAIN_MAX ? plainTimestamp(micros) : timestampText(BigInt(micros));
+  return micros === null || !Number.isSafeInteger(micros) ? null : `${timestampText(BigInt(micros))}+00`;
 }

@@ -1,37 +1,32 @@
 import { POSITION_HEADER } from '../../contract/position.ts';
 import type { ConsumedRecord } from '../../contract/records.ts';
+import { derivePosition, formatLsn } from '../decode/derived-position.ts';
+import { FastPathScanner, OFF_FAST_PATH } from '../decode/fast-path-scanner.ts';
 import type { JsonObject } from '../decode/json.ts';
-import { JsonScanner, NOT_PLAIN } from '../decode/json-scanner.ts';
-import { derivePosition, formatLsn } from '../decode/position.ts';
 import type { SinkEvent } from '../decode/record-parser.ts';
-import { type Change, type KeyBinding, keyText, type RowBinding, shapeOf } from './bind.ts';
-import type { SinkTable } from './tables.ts';
+import type { KeyBinding, RowBinding } from './bindings.ts';
+import { type Change, keyText, shapeOf } from './change.ts';
+import type { Bound } from './event-binder.ts';
+import type { SinkTable } from './sink-table.ts';
 
-/** A record as bound to its table. */
-export interface Bound {
-  readonly table: SinkTable;
-  readonly keys: readonly string[];
-  readonly change: Change | null;
-}
-
-/** What was found out about a record on the long way. */
+/** What the slow path found out about a record. */
 export interface Example {
   readonly event: SinkEvent;
   readonly table: SinkTable;
   readonly row: RowBinding;
   readonly key: KeyBinding;
-  /** Bytes that the record's value and key begin with, each up to its payload; empty where they are all payload. */
+  /** The bytes before the payload of the record's value and key; empty if there is no schema block. */
   readonly prefixes: { readonly value: Buffer; readonly key: Buffer };
 }
 
 type Field = RowBinding['fields'][number];
-/** A member of an object, as it is written up to its value: `{"id":` or `,"id":`. */
+/** A member of a JSON object. `lead` is everything up to its value: `{"id":` or `,"id":`. */
 interface Member<T> {
   readonly lead: Buffer;
   readonly what: T;
 }
 
-/** What the inserts and updates of a topic have in common, member by member. */
+/** What the inserts and updates of a topic have in common, member by member: the form that the fast path reads. */
 interface Form {
   readonly table: SinkTable;
   readonly keyPrefix: Buffer;
@@ -44,13 +39,13 @@ interface Form {
   readonly keyNames: readonly string[];
   readonly row: readonly Member<Field | null>[];
   readonly source: readonly Member<string>[];
-  /** The value of `source.schema` and of `source.table`. */
+  /** The values that `source.schema` and `source.table` must have. */
   readonly named: Readonly<Record<string, Buffer>>;
   readonly shape: string;
   readonly blank: readonly undefined[];
 }
 
-/** What is used of the source block. */
+/** The fields of the source block that are used. */
 interface SourceFields extends JsonObject {
   lsn?: unknown;
   ts_us?: unknown;
@@ -70,25 +65,25 @@ const TS_NS = Buffer.from(',"ts_ns":');
 const END = Buffer.from('}');
 
 /**
- * Inserts and updates → changes, by the form that the topic's last one had: same schema block, same table, same columns
- * in the same order. That is nearly every record, and takes a fifth of the time of `JSON.parse` and what follows it.
- * All others are left to {@link RecordParser}, which also says what is wrong with a bad one.
+ * The fast path from records to changes. It reads inserts and updates whose form (schema block, table, columns and their
+ * order) equals that of the topic's last one. Nearly every record does, and takes a fifth of the time of `JSON.parse`
+ * and all that follows it. Any other record falls back to the slow path, which also says what is wrong with a bad one.
  */
-export class PlainReader {
+export class FastPathReader {
   readonly #isUnavailable: (value: unknown) => boolean;
-  readonly #scanner = new JsonScanner();
+  readonly #scanner = new FastPathScanner();
   #forms = new Map<string, Form>();
 
   constructor(isUnavailable: (value: unknown) => boolean) {
     this.#isUnavailable = isUnavailable;
   }
 
-  /** After a change of a table's structure. */
+  /** Forgets all forms: a table's structure may have changed. */
   forget(): void {
     this.#forms = new Map();
   }
 
-  /** Records of this topic will probably look like this one. */
+  /** Takes the form of this record as the form of its topic. */
   learn({ event, table, row, key, prefixes }: Example): void {
     if (event.row === null || event.key === null) return;
     const { record, source } = event;
@@ -113,7 +108,7 @@ export class PlainReader {
     });
   }
 
-  /** @returns undefined where the record has another form, or something is wrong with it. */
+  /** @returns undefined if the record has another form, or anything is wrong with it: it takes the slow path. */
   read(record: ConsumedRecord, index: number): Bound | undefined {
     const form = this.#forms.get(record.topic);
     if (form === undefined || record.key === null || record.value === null) return undefined;
@@ -124,7 +119,7 @@ export class PlainReader {
       const change = this.#change(record, record.value, form, keyValues, index);
       return { table: form.table, keys: form.keyNames, change };
     } catch {
-      // The long way meets it again, and says what it is.
+      // The slow path meets the same error, and words it.
       return undefined;
     }
   }
@@ -137,7 +132,7 @@ export class PlainReader {
       scanner.expect(lead);
       const value = scanner.value();
       if (what.convert === null) continue;
-      if (value === null) throw NOT_PLAIN;
+      if (value === null) throw OFF_FAST_PATH;
       values[what.place] = what.convert(value);
     }
     this.#end(form.keyPrefix);
@@ -159,7 +154,7 @@ export class PlainReader {
     scanner.skipValue();
     scanner.expect(OP);
     const op = scanner.value();
-    if (op !== 'c' && op !== 'u' && op !== 'r') throw NOT_PLAIN;
+    if (op !== 'c' && op !== 'u' && op !== 'r') throw OFF_FAST_PATH;
     const capturedUs = this.#capturedUs();
     this.#end(form.valuePrefix);
     return {
@@ -179,14 +174,14 @@ export class PlainReader {
     };
   }
 
-  /** The brace that closes the row, or the whole. */
+  /** Expects the closing braces of the payload and, with a schema block, of the record; then the end. */
   #end(prefix: Buffer): void {
     this.#scanner.expect(END);
     if (prefix.length > 0) this.#scanner.expect(END);
-    if (!this.#scanner.isAtEnd) throw NOT_PLAIN;
+    if (!this.#scanner.isAtEnd) throw OFF_FAST_PATH;
   }
 
-  /** Fills in the row's values; true where one was not sent because it did not change. */
+  /** Fills in the row's values. True if one of them was not sent because it did not change. */
   #row(form: Form, values: (string | null | undefined)[]): boolean {
     const scanner = this.#scanner;
     let isPartial = false;

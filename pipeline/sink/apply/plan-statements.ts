@@ -1,43 +1,43 @@
-import { type Change, shapeOf } from '../bind/bind.ts';
+import { type Change, shapeOf } from '../bind/change.ts';
 
-/** Changes of a batch to one row, folded into one. */
+/** The changes of a batch to one row, folded into one. */
 export interface Folded {
   readonly change: Change;
-  /** Positions of the events that it stands for, ascending. */
+  /** Positions of the events that were folded, ascending. */
   readonly positions: readonly string[];
 }
 
-/** What goes to the database together. Within a step a key stands once, so the order inside it does not matter. */
+/** Statements that run together. A step has each key once, so the order inside a step does not matter. */
 export type Step =
   | { readonly tag: 'truncate'; readonly change: Change }
   | {
       readonly tag: 'rows';
       readonly upserts: readonly Folded[];
-      /** Lack an unchanged TOAST value: the row must exist. */
+      /** They lack an unchanged TOAST value: the row must exist. */
       readonly partials: readonly Folded[];
       readonly deletes: readonly Folded[];
     };
 
 export interface Plan {
   readonly steps: readonly Step[];
-  /** Events that a newer or equal one in the same batch makes void. */
+  /** Events that a newer or equal event of the same batch supersedes. */
   readonly suppressed: number;
 }
 
 export interface PlanOptions {
-  /** Compare positions; false: the last delivered wins. */
+  /** True: the newest position wins. False: the last delivered event wins. */
   readonly guard: boolean;
-  /** False in insert mode: every event stays a row of its own. */
+  /** True: changes to one row are folded. False in insert mode: every event becomes a separate row. */
   readonly collapse: boolean;
 }
 
-/** Fills what `later` was not sent from `earlier`. */
+/** Takes the values that `later` was not sent from `earlier`. */
 function merge(earlier: Change, later: Change): Change {
   let isPartial = false;
   const values = later.values.map((value, i) => {
     if (value !== undefined) return value;
     const filled = earlier.values[i];
-    // A column neither of them has: still not sent, or no column of the event at all.
+    // Neither has it: it was not sent, or the event does not have the column at all.
     if (filled === undefined) isPartial = isPartial || earlier.isPartial;
     return filled;
   });
@@ -73,7 +73,7 @@ class Planner {
   #fold(key: string, earlier: Folded, change: Change): void {
     const before = earlier.change;
     const isTombstone = change.kind === 'tombstone';
-    // A tombstone repeats the delete before it, for the sake of log compaction.
+    // A tombstone repeats the delete before it, for log compaction.
     if (isTombstone && before.kind !== 'upsert' && (change.position ?? before.position) === before.position)
       return;
     if (this.#options.guard && change.position !== null && before.position !== null) {
@@ -88,8 +88,8 @@ class Planner {
     } else if (before.kind === 'upsert' && !before.fromSnapshot) {
       this.#open.set(key, { change: merge(before, change), positions });
     } else {
-      // A snapshot's row may be older than what the sink has, and the guard drops it then: its values must not
-      // ride on a newer event past the guard. So it goes first, by itself.
+      // A snapshot's row may be older than the sink's row, and the guard then drops it. Folded into a newer event its
+      // values would get past the guard, so it goes into an earlier step.
       this.#flush();
       this.#open.set(key, { change, positions: positionsOf(change) });
     }
@@ -120,11 +120,11 @@ function positionsOf(change: Change): readonly string[] {
 }
 
 /**
- * One table's part of a batch, in offset order → statements to run. The last event of a key wins, by position; an
- * unchanged TOAST value comes from an earlier event of the batch, or stays as it is in the sink; a TRUNCATE parts
- * what was before from what comes after.
+ * The changes of a batch to one table, in offset order → the statements to run. The event with the newest position of a
+ * key wins; an unchanged TOAST value comes from an earlier event of the batch, or stays as it is in the sink; a TRUNCATE
+ * separates the steps before it from those after it.
  */
-export function planBatch(changes: readonly Change[], options: PlanOptions): Plan {
+export function planStatements(changes: readonly Change[], options: PlanOptions): Plan {
   const planner = new Planner(options);
   for (const change of changes) planner.add(change);
   return planner.finish();

@@ -11,11 +11,11 @@ import {
   positionAt,
   rawEvent,
 } from '../testing/event-fixture.ts';
-import type { Change } from './bind.ts';
-import { bindKey, bindRow, placeholderTest } from './bind.ts';
 import { Binder } from './binder.ts';
-import { PlainReader } from './plain-reader.ts';
-import type { SinkTable } from './tables.ts';
+import { bindKey, bindRow, placeholderTest } from './bindings.ts';
+import type { Change } from './change.ts';
+import { FastPathReader } from './fast-path-reader.ts';
+import type { SinkTable } from './sink-table.ts';
 
 const PLACEHOLDER = '__debezium_unavailable_value';
 const CONFIG = parseSinkConfig({
@@ -49,10 +49,10 @@ const event = (extra: Partial<EventSpec> = {}, offset = 0): ConsumedRecord => {
 };
 
 /** A reader that has seen this record. */
-function readerAfter(record: ConsumedRecord): PlainReader {
+function readerAfter(record: ConsumedRecord): FastPathReader {
   const parser = new RecordParser();
   const parsed = parser.parse(record);
-  const reader = new PlainReader(placeholderTest(PLACEHOLDER));
+  const reader = new FastPathReader(placeholderTest(PLACEHOLDER));
   reader.learn({
     event: parsed,
     table: TABLE,

@@ -1,7 +1,8 @@
 import type { ClientBase } from 'pg';
 import { OFFSETS_TABLE } from '../../contract/sink-tables.ts';
+import type { Claim } from './claim.ts';
 
-/** Another owner has taken the partition, or its offset was changed: nothing of this batch may stay. */
+/** Another owner has taken the partition, or its offset was changed: this task's batch must not be committed. */
 export class ZombieError extends Error {
   constructor(topic: string, partition: number) {
     super(`${topic}-${partition} has another owner or another offset: this task is a zombie there`);
@@ -9,7 +10,7 @@ export class ZombieError extends Error {
   }
 }
 
-/** Which log an offset belongs to. */
+/** The log that an offset belongs to. */
 export interface LogIdentity {
   readonly clusterId: string;
   readonly topicId: string;
@@ -44,7 +45,7 @@ function stored(row: Row): StoredOffset {
 
 const COLUMNS = 'topic, partition, next_offset, cluster_id, topic_id, epoch';
 
-/** The rows of one connector in the offsets table: the truth about what the sink holds. */
+/** One connector's rows in the offsets table, which say what the sink has applied. */
 export class OffsetStore {
   readonly #connector: string;
   readonly #owner: string;
@@ -70,7 +71,7 @@ export class OffsetStore {
     return rows[0] === undefined ? undefined : stored(rows[0]);
   }
 
-  /** Takes a partition over: from now on the former owner's transactions cannot commit. */
+  /** Takes a partition over: from now on the former owner's transactions cannot commit. Undefined at the first start. */
   async claim(client: ClientBase, topic: string, partition: number): Promise<StoredOffset | undefined> {
     const { rows } = await client.query<Row>(
       `UPDATE ${OFFSETS_TABLE} SET epoch = epoch + 1, owner = $4, updated_at = now()
@@ -80,7 +81,7 @@ export class OffsetStore {
     return rows[0] === undefined ? undefined : stored(rows[0]);
   }
 
-  /** First start of a partition. Undefined where another member was faster: claim it then. */
+  /** The first start of a partition. Undefined if another member was faster: {@link claim} it then. */
   async create(
     client: ClientBase,
     topic: string,
@@ -97,27 +98,23 @@ export class OffsetStore {
   }
 
   /**
-   * Moves the offset inside the caller's transaction.
-   * @throws ZombieError where epoch or offset are not as expected: roll back.
+   * Moves a partition's offset inside the caller's transaction, by compare-and-swap.
+   * @throws ZombieError unless the stored epoch and offset are the claim's: roll back.
    */
-  async advance(
-    client: ClientBase,
-    at: { topic: string; partition: number; epoch: bigint; expected: bigint },
-    next: bigint,
-  ): Promise<void> {
+  async advance(client: ClientBase, claim: Claim, next: bigint): Promise<void> {
     const { rowCount } = await client.query({
       name: 'cdc_advance',
       text: `UPDATE ${OFFSETS_TABLE} SET next_offset = $6, updated_at = now()
               WHERE connector = $1 AND topic = $2 AND partition = $3 AND epoch = $4 AND next_offset = $5`,
       values: [
         this.#connector,
-        at.topic,
-        at.partition,
-        at.epoch.toString(),
-        at.expected.toString(),
+        claim.topic,
+        claim.partition,
+        claim.epoch.toString(),
+        claim.nextOffset.toString(),
         next.toString(),
       ],
     });
-    if (rowCount !== 1) throw new ZombieError(at.topic, at.partition);
+    if (rowCount !== 1) throw new ZombieError(claim.topic, claim.partition);
   }
 }

@@ -1,15 +1,17 @@
 import type { ClientBase } from 'pg';
 import { METADATA_COLUMNS } from '../../contract/sink-tables.ts';
-import { quoteIdentifier, type TableName } from './identifiers.ts';
+import { quoteIdentifier } from './quoting.ts';
+import type { TableName } from './table-name.ts';
 
-/** A column of a sink table that takes values of events. */
+/** A column of a sink table that holds a value of the event. */
 export interface SinkColumn {
   readonly name: string;
-  /** `pg_type.typname`; of an array the element's. */
+  /** `pg_type.typname`; for an array the element's. */
   readonly typeName: string;
   readonly isArray: boolean;
+  /** `atttypmod`; -1 if there is none. */
   readonly typeModifier: number;
-  /** As `format_type` prints it, without modifier: a cast with one would cut values off silently. */
+  /** As `format_type` prints it, without the modifier: a cast with a modifier would silently truncate values. */
   readonly castType: string;
   readonly notNull: boolean;
   readonly hasDefault: boolean;
@@ -23,8 +25,14 @@ export interface SinkTable {
   readonly uniqueSets: ReadonlySet<string>;
 }
 
+/** A form of a set of columns that can be compared. */
 export function columnSet(names: readonly string[]): string {
   return [...names].sort().join('\0');
+}
+
+/** True for a column that a row of these columns would leave NULL, and that refuses NULL. */
+export function isUnset(column: SinkColumn, names: readonly string[]): boolean {
+  return column.notNull && !column.hasDefault && !names.includes(column.name);
 }
 
 const COLUMNS = `
@@ -62,7 +70,7 @@ interface ColumnRow {
 
 const METADATA: ReadonlySet<string> = new Set(Object.values(METADATA_COLUMNS));
 
-/** The table as the catalogue has it; undefined where there is none. Adds metadata columns that are missing. */
+/** The table as the catalogue has it; undefined if it does not exist. Adds missing metadata columns. */
 export async function loadTable(client: ClientBase, name: TableName): Promise<SinkTable | undefined> {
   const args = [name.schema, name.table];
   const { rows } = await client.query<ColumnRow>(COLUMNS, args);
@@ -99,12 +107,12 @@ export async function loadTable(client: ClientBase, name: TableName): Promise<Si
   };
 }
 
-/** Metadata columns, in order, with their types. */
+/** The metadata columns in order, with their types. */
 export function metadataDefinitions(): [string, string][] {
   return [
     [METADATA_COLUMNS.op, 'text'],
     [METADATA_COLUMNS.lsn, 'text'],
-    // Collation C: the order of the text is the order in time. A row that came from elsewhere is older than any event.
+    // Collation C: the order of the text is the order in time. A row that the sink did not write is older than any event.
     [METADATA_COLUMNS.position, `text COLLATE "C" NOT NULL DEFAULT ''`],
     [METADATA_COLUMNS.sourceTs, 'timestamptz'],
     [METADATA_COLUMNS.capturedAt, 'timestamptz'],

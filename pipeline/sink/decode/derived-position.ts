@@ -13,13 +13,13 @@ function bigintOf(value: unknown): bigint | null {
 }
 
 /**
- * Position of an event that carries none in its headers, in the same form as `contract/position.ts`.
+ * The position of an event that has no position header (Debezium's), in the form of `contract/position.ts`.
  *
- * Debezium's `source.sequence` holds the LSN of the last commit before this event, in commit order, which the event's own
- * LSN is not. But what it calls the last commit is the last that it streamed, and a snapshot in between lies beyond it:
- * so the later of the two counts. It is in commit order as well, for the next transaction's last commit lies behind all
- * LSNs of this one. Where they are equal the topic's offset decides. Only an event of a transaction that was open while
- * the snapshot began may lie before that, and is then taken for older.
+ * `source.sequence` holds the LSN of the last commit before the event. Unlike the event's own LSN, that is in commit
+ * order. But Debezium's last commit is the last one that it streamed, and a snapshot taken since then is newer: so the
+ * later of the two LSNs counts. That is in commit order too, because the last commit before the next transaction is
+ * later than all LSNs of this one. Between equal LSNs the topic's offset decides. The one exception is an event of a
+ * transaction that was open when the snapshot began: it may be placed too early, and then counts as older.
  */
 export function derivePosition(source: JsonObject, offset: bigint): string {
   let commit: bigint | null = null;
@@ -28,7 +28,7 @@ export function derivePosition(source: JsonObject, offset: bigint): string {
       const sequence: unknown = JSON.parse(source.sequence);
       if (Array.isArray(sequence)) commit = bigintOf(sequence[0]);
     } catch {
-      // Another connector's form of `sequence`: the LSN below decides.
+      // Another connector's form of `sequence`: fall back to the event's own LSN.
       commit = null;
     }
   }
@@ -39,7 +39,7 @@ export function derivePosition(source: JsonObject, offset: bigint): string {
   return `00000000-${hex(lsn, 16)}-${isSnapshot ? hex(0n, 8) : hex(offset, 8)}`;
 }
 
-/** A log position as PostgreSQL prints it. */
+/** An LSN as PostgreSQL prints it; null if it is not one. */
 export function formatLsn(lsn: unknown): string | null {
   if (typeof lsn === 'number' && lsn >= 0 && Number.isSafeInteger(lsn)) {
     const high = Math.floor(lsn / 0x1_0000_0000);

@@ -1,7 +1,7 @@
 import { parseJson } from './json.ts';
 
-/** Thrown, and always the same one: a stack trace for each record of another form would cost more than its parse. */
-export const NOT_PLAIN = new Error('not of the plain form that is read without JSON.parse');
+/** Always the same object is thrown: a stack trace for each record off the fast path would cost more than its parse. */
+export const OFF_FAST_PATH = new Error('this JSON does not have the form that the fast path reads');
 
 const QUOTE = 0x22;
 const COMMA = 0x2c;
@@ -20,39 +20,39 @@ const DEL = 0x7f;
 const TRUE = Buffer.from('true');
 const FALSE = Buffer.from('false');
 const NULL = Buffer.from('null');
-/** What may follow a backslash, but for `u`. */
+/** The characters that may follow a backslash; `u` is left to the slow path. */
 const ESCAPES = new Set(Buffer.from('"\\/bfnrt'));
-/** A whole number of so many digits is exact in a double. */
+/** A whole number of up to this many digits is exact in a double. */
 const EXACT_DIGITS = 15;
 
 /**
- * Reads JSON from bytes, and makes only the values that are asked for. Hot path: every byte is looked at once.
+ * The fast path's JSON reader: it makes only the values that its caller uses, and looks at every byte once.
  *
- * As strict as `JSON.parse`, and stricter: it knows no white space between tokens, as neither the capture nor Debezium
- * writes any. Where something is not as it knows it, every method throws {@link NOT_PLAIN}, and says nothing about
- * whether it is JSON: that is for `JSON.parse` to say.
+ * It is stricter than `JSON.parse`: it accepts no white space between tokens, as neither our capture nor Debezium writes
+ * any. On anything else every method throws {@link OFF_FAST_PATH}, which does not mean that the bytes are not JSON: the
+ * slow path decides that.
  */
-export class JsonScanner {
+export class FastPathScanner {
   at = 0;
   #bytes: Buffer = NULL;
 
-  /** From now on reads these bytes, from `at`. */
+  /** Starts reading these bytes at offset `at`. */
   start(bytes: Buffer, at: number): void {
     this.#bytes = bytes;
     this.at = at;
   }
 
-  /** True where everything is read. */
+  /** True if everything has been read. */
   get isAtEnd(): boolean {
     return this.at === this.#bytes.length;
   }
 
-  /** Goes past exactly this. */
+  /** Reads exactly these bytes. */
   expect(literal: Uint8Array): void {
-    if (!this.skips(literal)) throw NOT_PLAIN;
+    if (!this.skips(literal)) throw OFF_FAST_PATH;
   }
 
-  /** Goes past exactly this, where it comes next. */
+  /** Reads these bytes if they come next. */
   skips(literal: Uint8Array): boolean {
     const bytes = this.#bytes;
     const { at } = this;
@@ -63,7 +63,7 @@ export class JsonScanner {
     return true;
   }
 
-  /** The value that comes next, as `parseJson` gives it. */
+  /** Reads the next value; the same value that `parseJson` returns. */
   value(): unknown {
     const first = this.#bytes[this.at];
     switch (first) {
@@ -89,7 +89,7 @@ export class JsonScanner {
     }
   }
 
-  /** Goes past a value of any kind. */
+  /** Reads a value of any kind without making it. */
   skipValue(): void {
     const first = this.#bytes[this.at];
     switch (first) {
@@ -126,12 +126,12 @@ export class JsonScanner {
     for (;;) {
       if (close === CLOSE_OBJECT) {
         this.#skipString();
-        if (bytes[this.at++] !== 0x3a) throw NOT_PLAIN;
+        if (bytes[this.at++] !== 0x3a) throw OFF_FAST_PATH;
       }
       this.skipValue();
       const next = bytes[this.at++];
       if (next === close) return;
-      if (next !== COMMA) throw NOT_PLAIN;
+      if (next !== COMMA) throw OFF_FAST_PATH;
     }
   }
 
@@ -146,10 +146,10 @@ export class JsonScanner {
         return bytes.toString(seen > DEL ? 'utf8' : 'latin1', start, i);
       }
       if (byte === BACKSLASH) return this.#escapedString();
-      if (byte < SPACE) throw NOT_PLAIN;
+      if (byte < SPACE) throw OFF_FAST_PATH;
       seen |= byte;
     }
-    throw NOT_PLAIN;
+    throw OFF_FAST_PATH;
   }
 
   #escapedString(): string {
@@ -160,7 +160,7 @@ export class JsonScanner {
 
   #skipString(): void {
     const bytes = this.#bytes;
-    if (bytes[this.at] !== QUOTE) throw NOT_PLAIN;
+    if (bytes[this.at] !== QUOTE) throw OFF_FAST_PATH;
     for (let i = this.at + 1; i < bytes.length; i++) {
       const byte = bytes[i] as number;
       if (byte === QUOTE) {
@@ -168,10 +168,10 @@ export class JsonScanner {
         return;
       }
       if (byte === BACKSLASH) {
-        if (!ESCAPES.has(bytes[++i] ?? 0)) throw NOT_PLAIN;
-      } else if (byte < SPACE) throw NOT_PLAIN;
+        if (!ESCAPES.has(bytes[++i] ?? 0)) throw OFF_FAST_PATH;
+      } else if (byte < SPACE) throw OFF_FAST_PATH;
     }
-    throw NOT_PLAIN;
+    throw OFF_FAST_PATH;
   }
 
   #number(): number {
@@ -189,11 +189,11 @@ export class JsonScanner {
     }
     if (i === this.at && i - first <= EXACT_DIGITS) return isNegative ? -number : number;
     const exact = Number(bytes.toString('latin1', start, this.at));
-    if (Number.isInteger(exact) && !Number.isSafeInteger(exact)) throw NOT_PLAIN;
+    if (Number.isInteger(exact) && !Number.isSafeInteger(exact)) throw OFF_FAST_PATH;
     return exact;
   }
 
-  /** RFC 8259, section 6. */
+  /** The grammar of RFC 8259, section 6. */
   #skipNumber(): void {
     const bytes = this.#bytes;
     if (bytes[this.at] === MINUS) this.at++;
@@ -220,7 +220,7 @@ export class JsonScanner {
       if (byte === undefined || byte < ZERO || byte > NINE) break;
       i++;
     }
-    if (i === start) throw NOT_PLAIN;
+    if (i === start) throw OFF_FAST_PATH;
     this.at = i;
   }
 }
