@@ -13,6 +13,7 @@ export default defineScenario({
   cites: 'GUIDE.md, lesson 2',
   trigger: 'lag',
   seedRows: 200,
+  alertLag: 500,
   defaults: { rows: 0, seconds: 0 },
   byHand: { seconds: 30 },
   contract: { duplicateDeliveries: 'legal', recoverWithinMs: 60_000, clauses: [] },
@@ -31,8 +32,15 @@ export default defineScenario({
     hold: [
       { do: 'until-behind', events: 1000 },
       { do: 'expect-verdict', verdict: 'SYNC_IN_PROGRESS' },
+      { do: 'until-lag-alert', is: 'firing' },
     ],
-    settle: [{ do: 'until-committed', transactions: 20 }],
+    settle: [
+      { do: 'until-committed', transactions: 20 },
+      // Kafka Connect stores offsets every ten seconds: under writes, its lag would seldom be small.
+      { do: 'stop-workload', as: 'main' },
+      { do: 'until-caught-up' },
+      { do: 'until-lag-alert', is: 'cleared' },
+    ],
   },
   lateProofs: [],
   variants: {

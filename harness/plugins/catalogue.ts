@@ -62,6 +62,7 @@ const stepSchema = z.discriminatedUnion('do', [
   z.strictObject({ do: z.literal('until-committed'), transactions: count, where }),
   z.strictObject({ do: z.literal('until-behind'), events: count, where }),
   z.strictObject({ do: z.literal('until-caught-up'), where }),
+  z.strictObject({ do: z.literal('until-lag-alert'), is: z.enum(['firing', 'cleared']), where }),
   z.strictObject({ do: z.literal('expect-verdict'), verdict: verdictSchema, where }),
 ]);
 const clauseSchema = z.discriminatedUnion('kind', [
@@ -84,6 +85,7 @@ export const scenarioSchema = z.strictObject({
   cites: z.string().min(1),
   trigger: z.string().optional(),
   seedRows: z.number().int().min(0),
+  alertLag: count.optional(),
   defaults: tunablesSchema,
   byHand: tunablesSchema.partial().optional(),
   contract: z.strictObject({

@@ -89,6 +89,8 @@ export type Action =
   | { readonly do: 'until-behind'; readonly events: number }
   /** Until slot and consumer group have caught up with what is written by now. */
   | { readonly do: 'until-caught-up' }
+  /** Until the verifier alerts of lag, or does so no more; from {@link ScenarioDefinition.alertLag} on. */
+  | { readonly do: 'until-lag-alert'; readonly is: 'firing' | 'cleared' }
   /** Asks the verifier once; its verdict must be this one. */
   | { readonly do: 'expect-verdict'; readonly verdict: Verdict };
 
@@ -129,6 +131,8 @@ export interface ScenarioDefinition {
   readonly trigger?: string;
   /** Rows per fixture table before the pipeline starts. */
   readonly seedRows: number;
+  /** Events behind from which lag is an alert while the scenario runs; the verifier's own bound where it is left out. */
+  readonly alertLag?: number;
   readonly defaults: Tunables;
   /** Other values for `cdc-lab trigger`, where a person looks on. */
   readonly byHand?: Partial<Tunables>;

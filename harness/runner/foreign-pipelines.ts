@@ -40,7 +40,7 @@ export function forPipeline(scenario: Scenario, pipeline: Pipeline): Scenario {
 
 /** Null: the pipeline has no such moment, and nothing takes its place. */
 function stepFor(step: Step, hasTopics: boolean): Step | null {
-  if (step.do === 'expect-verdict') return null;
+  if (step.do === 'expect-verdict' || step.do === 'until-lag-alert') return null;
   if (step.do === 'until-behind' && !hasTopics) {
     return { do: 'until-committed', transactions: BEHIND_TRANSACTIONS };
   }

@@ -62,7 +62,7 @@ export function plansOf(
       scenario:
         foreign === undefined ? forEngines(scenario, engines) : forPipeline(scenario, foreign.pipeline),
       variant,
-      choice: { engines, connect, sinkWorkers },
+      choice: { engines, connect, sinkWorkers, alertLag: scenario.alertLag },
       foreign,
       tunables: { ...scenario.defaults, ...options.tunables },
       seed: seed + round,

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Interrupted } from '../errors.ts';
 import type { Instance, InstanceSpec, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
+import type { Scenario } from '../plugins/scenario.ts';
 import { UndoLog } from '../undo/undo-log.ts';
 import { type JournalEvent, readJournal } from './journal.ts';
 import type { RunOptions } from './plan.ts';
@@ -74,6 +75,47 @@ describe('a run', () => {
       'example-sound-3',
     ]);
     expect(world.created.map((spec) => spec.seed)).toEqual([42, 43, 44]);
+  });
+
+  describe('with a lag alert among its steps', () => {
+    const watched: Scenario = {
+      ...scenario,
+      alertLag: 500,
+      steps: {
+        ...scenario.steps,
+        hold: [{ do: 'until-lag-alert', is: 'firing' }],
+        settle: [{ do: 'until-lag-alert', is: 'cleared' }],
+      },
+      deadlinesMs: { ...scenario.deadlinesMs, hold: 400 },
+    };
+    const plan = [{ scenario: watched, variant: 'sound' }] as const;
+    const alert = finding({ check: 'consumer-lag', class: 'alert', verdict: 'WARN', count: 731 });
+
+    it('gives its bound to the pipeline, and proves that the alert fired and has cleared', async () => {
+      const late = report({ verdict: 'SYNC_IN_PROGRESS', findings: [alert] });
+      world.reports = [report(), late, report()];
+      const { results } = await start({ plan });
+      expect(world.created[0]?.alertLag).toBe(500);
+      expect(results[0]).toMatchObject({ verdict: 'PASS', ok: true });
+      expect(results[0]?.proof.evidence['lag-alert']).toEqual({
+        ...{ alertsFrom: 500, firedAt: 731, verdict: 'SYNC_IN_PROGRESS' },
+        clearedAfterMs: expect.any(Number),
+      });
+    });
+
+    it('has no verdict where the alert does not fire', async () => {
+      const { results } = await start({ plan });
+      const reason = expect.stringContaining('waiting for the lag alert to fire');
+      expect(results[0]).toMatchObject({ verdict: 'INCONCLUSIVE', reason });
+    });
+
+    it('waits for none where the pipeline cannot be given the bound', async () => {
+      const lab = world.lab(dir);
+      const given: Lab = { ...lab, createInstance: async ({ name }) => world.instance(name, dir) };
+      const { results } = await start({ plan }, fakeFault(world), given);
+      expect(results[0]).toMatchObject({ verdict: 'PASS', ok: true });
+      expect(results[0]?.proof.evidence).not.toHaveProperty('lag-alert');
+    });
   });
 
   it('heals before the final verdict', async () => {
@@ -169,7 +211,7 @@ describe('a run', () => {
     expect(results[0]?.reason).toContain('no room left');
   });
 
-  it('does not wait for a pipeline for ever, and drops one that stands too late', async () => {
+  it('gives up on a pipeline that is not ready in time, and still drops it', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
     const late = Promise.withResolvers<void>();
     world.beforeInstance = () => late.promise;
@@ -180,7 +222,7 @@ describe('a run', () => {
       const { results } = await run;
       expect(results[0]).toMatchObject({
         verdict: 'INCONCLUSIVE',
-        reason: expect.stringContaining('to stand'),
+        reason: expect.stringContaining('to be ready'),
       });
       expect(world.disposed).toEqual([]);
       late.resolve();

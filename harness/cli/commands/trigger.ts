@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { openAccess } from '../../access/live-access.ts';
+import type { Instance, Lab } from '../../lab/lab.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { loadFault, scenarioOfTrigger } from '../../plugins/catalogue.ts';
 import { forEngines } from '../../plugins/for-engines.ts';
@@ -14,35 +15,29 @@ import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import type { TriggerFlags } from '../options.ts';
 
-/** Does a lesson's injection on the running pipeline, and heals it; the verdict is for `status` to say. */
+/** Injects a lesson's faults into the running pipeline and heals them; `status` gives the verdict. */
 export async function trigger(
   context: CliContext,
   flags: TriggerFlags,
   [name = '']: readonly string[],
 ): Promise<number> {
   const asWritten = await scenarioOfTrigger(name);
-  const { lab, instance } = await openInstance(context);
+  const { lab, instance: found } = await openInstance(context);
   lab.mayBreak?.();
-  const scenario = forEngines(asWritten, instance.engines);
+  const scenario = forEngines(asWritten, found.engines);
   await using _held = await holdLab(lab.dir);
   const runId = newRunId(new Date());
   const file = path.join(lab.dir, 'runs', runId, 'journal.ndjson');
   const journal = new Journal([file], { runId, scenario: scenario.id }, teller(context));
   const tunables = tunablesOf(scenario, flags);
+  say(context, `${scenario.title}: ${scenario.lesson}\n`);
+  await using lowered = await lowerAlertLag(context, lab, found, scenario);
+  const { instance } = lowered;
   await using access = await openAccess(instance);
   const undo = new UndoLog(lab.dir);
-  const steps = new Steps({
-    lab,
-    instance,
-    access,
-    journal,
-    undo,
-    loadFault,
-    tunables,
-    seed: flags.seed,
-    noOp: false,
-  });
-  say(context, `${scenario.title}: ${scenario.lesson}\n`);
+  const { seed } = flags;
+  const given = { lab, instance, access, journal, undo, loadFault, tunables, seed, noOp: false };
+  const steps = new Steps(given);
   await injectAndHeal(scenario, steps, tunables, context.signal);
   if (context.json)
     printJson(context, {
@@ -53,6 +48,28 @@ export async function trigger(
     });
   else say(context, `\nLook at it: ${scenario.lookAt.join('\n            ')}\nJournal: ${file}`);
   return EXIT.ok;
+}
+
+/** The pipeline with the scenario's bound of the lag alert, where that is lower; its own bound comes back at the end. */
+async function lowerAlertLag(
+  context: CliContext,
+  lab: Lab,
+  instance: Instance,
+  { alertLag }: Scenario,
+): Promise<AsyncDisposable & { readonly instance: Instance }> {
+  const before = instance.alertLag;
+  const change = async (events: number | null, until: string): Promise<void> => {
+    const restarted = (await lab.setAlertLag?.(instance.name, events)) ?? [];
+    const from = events === null ? 'the usual bound' : `${events} events`;
+    say(context, `  lag is an alert from ${from} on${until}; restarted ${restarted.join(', ')}`);
+  };
+  const isLower = alertLag !== undefined && (before === undefined || before > alertLag);
+  if (!isLower || lab.setAlertLag === undefined) {
+    return { instance, [Symbol.asyncDispose]: async () => undefined };
+  }
+  await change(alertLag, ', for this lesson');
+  const lowered = (await lab.instance(instance.name)) ?? instance;
+  return { instance: lowered, [Symbol.asyncDispose]: () => change(before ?? null, ' again') };
 }
 
 function tunablesOf(scenario: Scenario, { rows, seconds }: TriggerFlags): Tunables {
@@ -67,26 +84,30 @@ async function injectAndHeal(
   signal: AbortSignal,
 ): Promise<void> {
   const deadlinesMs = deadlinesOf(scenario, tunables);
+  const runPhase = (phase: 'inject' | 'hold' | 'settle'): Promise<void> =>
+    withDeadline(`${phase} to end`, deadlinesMs[phase], signal, async (inner) => {
+      for (const step of scenario.steps[phase].filter((one) => isForLivePipeline(one, phase))) {
+        await steps.run(step, { signal: inner, withinMs: deadlinesMs[phase] });
+      }
+    });
   let failure: unknown;
   try {
-    for (const phase of ['inject', 'hold'] as const) {
-      await withDeadline(`${phase} to end`, deadlinesMs[phase], signal, async (inner) => {
-        for (const step of scenario.steps[phase].filter(isForLivePipeline)) {
-          await steps.run(step, inner, deadlinesMs[phase]);
-        }
-      });
-    }
+    await runPhase('inject');
+    await runPhase('hold');
   } catch (error) {
     failure = error;
   }
-  const healFailures = await steps.healAll(new AbortController().signal, deadlinesMs.heal);
+  const bounds = { signal: new AbortController().signal, withinMs: deadlinesMs.heal };
+  const healFailures = await steps.healAll(bounds);
   await steps.stopWorkloads();
   failure ??= healFailures[0];
   if (failure !== undefined) throw failure;
+  await runPhase('settle');
 }
 
-/** The lab's own workload goes on, and `status` is the one to verify. */
-function isForLivePipeline(step: Step): boolean {
+/** The lab's own workload goes on meanwhile, and the verdict is for `status`; only an alert is seen to clear. */
+function isForLivePipeline(step: Step, phase: 'inject' | 'hold' | 'settle'): boolean {
+  if (phase === 'settle') return step.do === 'until-lag-alert';
   return step.do !== 'expect-verdict' && step.do !== 'until-caught-up';
 }
 

@@ -72,7 +72,7 @@ export class FakeWorld {
       createInstance: async (spec) => {
         this.created.push(spec);
         await this.beforeInstance();
-        return this.instance(spec.name, dir);
+        return { ...this.instance(spec.name, dir), alertLag: spec.alertLag };
       },
     };
   }

@@ -1,0 +1,93 @@
+import type { Finding, Report } from '../../verifier/report.ts';
+import type { Verdict } from '../../verifier/verdict.ts';
+import { describeExpected, describeFinding, judge } from './expectation.ts';
+import { sidesOf } from './foreign-pipelines.ts';
+import type { VariantPlan } from './plan.ts';
+import type { VariantResult } from './result.ts';
+import type { Steps } from './steps.ts';
+
+/** What a variant's life comes to. */
+export interface Outcome {
+  readonly verdict: Verdict;
+  readonly reason: string | null;
+  readonly findings: readonly Finding[];
+  readonly report: Report | null;
+  /** Events that were delivered twice, where a late proof asks for the count. */
+  readonly redelivered: number | null;
+}
+
+export const NOT_FINISHED: Outcome = {
+  verdict: 'INCONCLUSIVE',
+  reason: 'it did not get to its end',
+  findings: [],
+  report: null,
+  redelivered: null,
+};
+
+/** What the verifier's last report says, before proofs and clauses are asked for. */
+export function outcomeOf(report: Report): Outcome {
+  const { verdict, findings } = report;
+  const reason = verdict === 'INCONCLUSIVE' ? describeReport(report) : null;
+  return { verdict, reason, findings, report, redelivered: null };
+}
+
+/** Why a report has no better verdict: what the verifier waits for, else its worst check. */
+function describeReport({ progress, checks, verdict }: Report): string {
+  if (progress !== null && progress.waitingFor.length > 0)
+    return `waiting for ${progress.waitingFor.join(', ')}`;
+  const worst = checks.find((check) => check.verdict === verdict);
+  return worst === undefined ? 'without a finding' : `${worst.check}: ${worst.detail}`;
+}
+
+/** Why a pipeline is not in a steady state: the first finding of a report, else what it waits for. */
+export function describeUnsteady(report: Report): string {
+  const [first] = report.findings;
+  return first === undefined ? describeReport(report) : describeFinding(first);
+}
+
+/** Whether the verdict is the one that the plan expects, for the expected reason. */
+export function isExpected({ scenario, variant }: VariantPlan, { verdict, findings }: Outcome): boolean {
+  return judge(scenario.variants[variant].expect, verdict, findings).ok;
+}
+
+/** What is measured of a variant beside its outcome. */
+export interface Measured {
+  readonly runtime: string;
+  readonly durationMs: number;
+  readonly recoveryMs: number | null;
+}
+
+/** The line of a variant in the run's result. @param steps Null where the pipeline was never there. */
+export function resultOf(
+  { scenario, variant, choice, foreign, folder }: VariantPlan,
+  { verdict, reason, findings, report, redelivered }: Outcome,
+  { runtime, durationMs, recoveryMs }: Measured,
+  steps: Steps | null,
+): VariantResult {
+  const { expect } = scenario.variants[variant];
+  const judgement = judge(expect, verdict, findings);
+  return {
+    scenario: scenario.id,
+    variant,
+    ...(foreign === undefined ? choice.engines : sidesOf(foreign)),
+    runtime,
+    verdict,
+    expected: expect.verdict,
+    ok: judgement.ok,
+    reason: reason ?? judgement.reason,
+    expectedFinding: describeExpected(expect),
+    durationMs,
+    recoveryMs,
+    proof: {
+      injected: steps?.proven.join(', ') || null,
+      healed: steps?.healed.join('; ') || null,
+      evidence: steps?.evidence ?? {},
+    },
+    duplicates: {
+      delivered: redelivered ?? report?.deliveries?.duplicatesDelivered ?? null,
+      suppressed: report?.deliveries?.duplicatesSuppressed ?? null,
+    },
+    findings: [...findings],
+    dir: folder,
+  };
+}
