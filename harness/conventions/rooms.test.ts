@@ -82,8 +82,6 @@ const PENDING: readonly string[] = [
   'pipeline/capture/source',
   'pipeline/capture/start',
   'pipeline/capture/stream',
-  'pipeline/contract',
-  'pipeline/envelope',
   'pipeline/pgoutput',
   'pipeline/worker',
   'pipeline/worker/routes',

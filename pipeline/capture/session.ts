@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import type { ComponentHealth, TaskContext } from '../contract/connector.ts';
 import type { CreateEventEncoder, EventEncoder } from '../contract/envelope.ts';
-import type { DecodePgOutput, ReadRawChange } from '../contract/pgoutput.ts';
+import type { DecodePgOutput, ReadFastChange } from '../contract/pgoutput.ts';
 import type { OffsetStage, PublishStage } from '../contract/stages.ts';
 import { sleep, unlessAborted } from '../contract/wake.ts';
 import type { SourceConfig } from './config/source-config.ts';
@@ -38,7 +38,7 @@ const TABLES_EVERY = 5;
 /** Decoder and encoder come from the worker: stages do not know each other. */
 export interface Parts {
   readonly decode: DecodePgOutput;
-  readonly readRaw?: ReadRawChange;
+  readonly readRaw?: ReadFastChange;
   readonly createEncoder: CreateEventEncoder;
 }
 

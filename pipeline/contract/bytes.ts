@@ -1,4 +1,4 @@
-/** Four bytes of a message, most significant first, as a signed integer. In a loop quicker than `readInt32BE`. */
+/** A signed 32-bit integer, big-endian, at `bytes[at]`. Fast path: in a loop this is quicker than `readInt32BE`. */
 export function int32(bytes: Buffer, at: number): number {
   return (
     ((bytes[at] as number) << 24) |

@@ -1,41 +1,58 @@
+/**
+ * `pipeline/contract`: the vocabulary that the stages, the worker and the verifier share: types, and names on the
+ * wire.
+ * In: nothing of the project; types describe what PostgreSQL, Kafka, Connect and Debezium say.
+ * Out: types, constants, errors, and a few helpers that every stage needs.
+ * Promises: no code here decodes or encodes a message, so the verifier can use it without sharing a stage's mistakes.
+ */
+
 import type { CrashPoints } from './crash-points.ts';
 import type { Defect } from './stages.ts';
 
-/** States as Kafka Connect prints them. */
+/** State of a connector or a task, as Kafka Connect prints it. */
 export type ConnectorState = 'UNASSIGNED' | 'RUNNING' | 'PAUSED' | 'STOPPED' | 'FAILED' | 'RESTARTING';
 
-/** `GET /connectors/NAME/status`. */
+/** Answer of `GET /connectors/NAME/status`. */
 export interface ConnectorStatus {
   readonly name: string;
   readonly connector: { readonly state: ConnectorState; readonly worker_id: string; readonly trace?: string };
   readonly tasks: readonly TaskStatus[];
   readonly type: 'source' | 'sink';
 }
+/** One task in {@link ConnectorStatus}. */
 export interface TaskStatus {
   readonly id: number;
   readonly state: ConnectorState;
   readonly worker_id: string;
-  /** Why it failed, as one text. */
+  /** The error of a failed task, with its causes, as one text. */
   readonly trace?: string;
 }
 
+/** Configuration keys of a connector, each with its value as text. */
 export type ConnectorConfig = Readonly<Record<string, string>>;
 
-/** What is wrong with one key of a configuration; `nearest` names a known key that was perhaps meant. */
+/** What is wrong with one key of a configuration. */
 export interface ConfigProblem {
   readonly key: string;
+  /** A sentence that names the key, without a full stop. */
   readonly message: string;
+  /** The known key that was probably meant. */
   readonly nearest?: string;
 }
 
+/** `degraded`: works, but something needs attention. `failed`: does not work, and will not recover without help. */
 export type Health = 'ok' | 'degraded' | 'failed';
+
+/** Health of one part of a worker or a task, as `/health` lists it. */
 export interface ComponentHealth {
-  /** `database`, `replication-stream`, `broker`, … */
+  /** `database`, `replication-stream`, `consumer-group`, `lag`, `progress`, … */
   readonly component: string;
   readonly health: Health;
+  /** For people: what was measured, or what is wrong. */
   readonly detail: string;
 }
 
+/** Writes log lines. Fields become members of the line; secrets are redacted in all of it. */
 export interface Logger {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
   info(message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -43,27 +60,29 @@ export interface Logger {
   error(message: string, fields?: Readonly<Record<string, unknown>>): void;
 }
 
-/** Counters and gauges of one task. The worker exports them with a `connector` label. */
+/** Counters and gauges of one task. The worker exports them on `/metrics` with the label `connector`. */
 export interface TaskMetrics {
-  /** `event` is published (source) or consumed (sink), `error` is a record that failed, per table. */
+  /**
+   * Adds `n` records to a counter. Meanings: `published` by Kafka's acknowledgement, `applied` by the sink's commit.
+   */
   count(
     what: 'published' | 'consumed' | 'applied' | 'suppressed' | 'dead_lettered' | 'error',
     table: string,
     n: number,
   ): void;
-  /** Bytes of WAL (source) or records (sink) still to be done. */
+  /** Bytes of WAL (source) or number of records (sink) that wait. */
   lag(table: string, n: number): void;
-  /** From the database's commit time to now, in milliseconds. */
+  /** Milliseconds from the commit at the source to now. */
   latency(table: string, ms: number): void;
 }
 
-/** From where on a task that works is reported as degraded in `/health`. */
+/** Bounds beyond which `/health` reports a working task as degraded. */
 export interface HealthBounds {
-  /** Records in the topics that the sink has not applied. */
+  /** Records in the topics that the sink has not applied yet. */
   readonly lagEvents: number;
-  /** Milliseconds that the oldest change has waited: since its commit (source), since Kafka got it (sink). */
+  /** Milliseconds that the oldest change has waited: since its commit (source) or its Kafka timestamp (sink). */
   readonly lagMs: number;
-  /** Milliseconds without progress while there is work to do. */
+  /** Milliseconds without progress although there is work to do. */
   readonly stalledAfterMs: number;
 }
 
@@ -77,16 +96,17 @@ export const DEFAULT_HEALTH_BOUNDS: HealthBounds = {
 export interface TaskContext {
   readonly connector: string;
   readonly workerId: string;
-  /** Id of the task among those of its connector; 0 where it is left out. */
+  /** Number of the task among those of its connector, from 0; 0 if undefined. */
   readonly taskId?: number;
   readonly bootstrapServers: readonly string[];
-  /** Compacted topic with the positions of source connectors, as Connect's `offset.storage.topic`. */
+  /** Compacted topic with the positions of source connectors: Connect's `offset.storage.topic`. */
   readonly offsetsTopic: string;
   readonly log: Logger;
   readonly metrics: TaskMetrics;
   readonly crashPoints: CrashPoints;
+  /** Planted defects that the task wraps around its stages. Empty outside of tests. */
   readonly defects: readonly Defect[];
-  /** {@link DEFAULT_HEALTH_BOUNDS} where it is left out. */
+  /** {@link DEFAULT_HEALTH_BOUNDS} if undefined. */
   readonly healthBounds?: HealthBounds;
 }
 
@@ -94,15 +114,15 @@ export interface TaskContext {
 export interface Task {
   /** Resolves after {@link stop}; rejects with the reason when the task fails by itself. */
   readonly done: Promise<void>;
-  /** Stops fetching and applying; keeps slot, group membership and everything already fetched. */
+  /** Stops fetching and applying. The task keeps its slot or group membership, and what it has fetched already. */
   pause(): Promise<void>;
   resume(): Promise<void>;
-  /** Graceful: flushes what is in flight, stores the last position, lets go of slot or group. */
+  /** Stops gracefully: flushes what is in flight, stores the last position, releases the slot or leaves the group. */
   stop(): Promise<void>;
   health(): readonly ComponentHealth[];
 }
 
-/** One entry of `GET /connectors/NAME/offsets`. */
+/** One entry in the answer of `GET /connectors/NAME/offsets`. */
 export interface ConnectorOffset {
   readonly partition: Readonly<Record<string, unknown>>;
   readonly offset: Readonly<Record<string, unknown>> | null;
@@ -110,16 +130,20 @@ export interface ConnectorOffset {
 
 /** A connector class that a worker can host. */
 export interface ConnectorPlugin {
-  /** Java class name of the connector whose configuration keys it takes. */
+  /** Name of the Java class whose configuration keys it takes. */
   readonly className: string;
   readonly type: 'source' | 'sink';
   readonly version: string;
-  /** Everything wrong with the configuration: unknown keys, bad values, missing ones. Empty when it may start. */
+  /** Every problem of the configuration: unknown keys, bad values, missing keys. Empty if it may start. */
   validate(config: ConnectorConfig): readonly ConfigProblem[];
-  /** Resolves when the task has begun; a failure later on rejects {@link Task.done}. */
+  /** Resolves when the task runs. A later failure rejects {@link Task.done}. */
   start(config: ConnectorConfig, context: TaskContext): Promise<Task>;
+  /** Stored positions; empty if there are none. */
   offsets(config: ConnectorConfig, context: TaskContext): Promise<readonly ConnectorOffset[]>;
-  /** Null removes all: the connector must be stopped. */
+  /**
+   * Replaces stored positions; null removes all. The connector must be stopped.
+   * @throws LabError if they are not valid.
+   */
   alterOffsets(
     config: ConnectorConfig,
     context: TaskContext,

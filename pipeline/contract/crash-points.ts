@@ -1,30 +1,30 @@
 /**
- * The places where a crash is interesting. A process that the lab started with crash points on announces an armed
- * point when it gets there, and waits: to be killed, or to be released.
+ * The moments at which a crash is interesting. A worker that was started with crash points announces an armed point
+ * when it reaches it, and waits there until it is killed or released.
  */
 export const CRASH_POINTS = {
-  /** A transaction is decoded; nothing of it is sent. */
+  /** A transaction is decoded, and no record of it is sent. */
   afterRead: 'capture.after-read',
-  /** Kafka has acknowledged the records; their position is stored nowhere yet. */
+  /** Kafka has acknowledged the records, and their position is not stored yet. */
   afterProduceBeforeAck: 'capture.after-produce-before-ack',
-  /** The position is in the offsets topic; PostgreSQL has not been told. */
+  /** The position is in the offsets topic, and PostgreSQL has not received it yet. */
   afterOffsetBeforeFlush: 'capture.after-offset-before-flush',
-  /** A snapshot's chunk is read; nothing of it is sent, and the chunk before it is checkpointed. */
+  /** A chunk of a snapshot is read and not sent. The chunk before it is checkpointed. */
   midSnapshotChunk: 'capture.mid-snapshot-chunk',
-  /** Records are fetched; nothing is applied. */
+  /** Records are fetched, and none of them is applied. */
   afterFetch: 'sink.after-fetch',
   /** The rows are written in an open transaction. */
   afterApplyBeforeCommit: 'sink.after-apply-before-commit',
-  /** The sink database has rows and offsets; the consumer group has not been told. */
+  /** Rows and offsets are committed in the sink database, and not yet in the consumer group. */
   afterCommitBeforeOffset: 'sink.after-commit-before-offset',
 } as const;
 
 export type CrashPoint = (typeof CRASH_POINTS)[keyof typeof CRASH_POINTS];
 
-/** Handed to a task by its worker. */
+/** How a task reports its crash points to its worker. */
 export interface CrashPoints {
-  /** Undefined, at once, unless this point is armed; else a promise that resolves when the point is released. */
+  /** Undefined unless the point is armed. If it is, a promise that resolves when the point is released. */
   reach(point: CrashPoint): Promise<void> | undefined;
-  /** Whether who reaches this point now would wait: for what must be done before the point is announced. */
+  /** True if {@link reach} would wait now, so that a task can finish first what belongs before the point. */
   holds(point: CrashPoint): boolean;
 }

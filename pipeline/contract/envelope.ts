@@ -1,7 +1,7 @@
 import type { Lsn, Xid } from './lsn.ts';
-import type { RawChange, Tuple } from './pgoutput.ts';
+import type { FastChange, Tuple } from './pgoutput.ts';
 import type { Position } from './position.ts';
-import type { PlacedRecord, ProducedRecord } from './records.ts';
+import type { FastRecord, ProducedRecord } from './records.ts';
 import type { TableDescription } from './table.ts';
 
 /** Debezium's operation letters: create, update, delete, read (snapshot), truncate, logical message. */
@@ -17,7 +17,7 @@ export type SnapshotMarker =
   | 'incremental'
   | 'false';
 
-/** What Debezium writes where the WAL does not hold the value of an unchanged TOAST column (text types). */
+/** Debezium's placeholder for the value of an unchanged TOAST column, which the WAL does not hold (text types). */
 export const UNAVAILABLE_VALUE = '__debezium_unavailable_value';
 
 /** Headers on the delete and the create that a change of primary key becomes. */
@@ -32,7 +32,7 @@ export interface SourceBlock {
   readonly ts_ms: number;
   readonly snapshot: SnapshotMarker;
   readonly db: string;
-  /** JSON array of two strings: LSN of the last commit before this one (or null), LSN of this event. */
+  /** JSON array of two strings: LSN of the commit before this one (or null), and LSN of this event. */
   readonly sequence: string | null;
   readonly ts_us: number;
   readonly ts_ns: number;
@@ -41,14 +41,15 @@ export interface SourceBlock {
   readonly txId: number | null;
   readonly lsn: number | null;
   readonly xmin: number | null;
-  /** Where another server's change was replicated to this one: its origin's name and LSN there. */
+  /** Name of the replication origin, if the change was replicated to this server from another one. */
   readonly origin: string | null;
+  /** Its LSN at that origin. */
   readonly origin_lsn: number | null;
 }
 
-/** An event's place in its transaction; only under `provide.transaction.metadata`. */
+/** An event's place in its transaction; only with `provide.transaction.metadata`. */
 export interface TransactionBlock {
-  /** `XID:LSN`, the LSN that of the event. */
+  /** `XID:LSN`, with the LSN of the event. */
   readonly id: string;
   readonly total_order: number;
   readonly data_collection_order: number;
@@ -65,34 +66,36 @@ export interface ChangeEvent {
   readonly ts_ns: number;
 }
 
-/** Where and when a row was read: what an event's `source` block is made of. */
+/** Where and when a row was read. An event's `source` block is made from it. */
 export interface EventContext {
   readonly position: Position;
-  /** LSN of the WAL record, from the XLogData frame; for a snapshot its consistent point. */
+  /** LSN of the WAL record, from the XLogData frame; in a snapshot its consistent point. */
   readonly lsn: Lsn;
-  /** End LSN of the Commit before this transaction, which comes first in `source.sequence`; null where none is known. */
+  /** End LSN of the Commit before this transaction, the first part of `source.sequence`. Null if none is known. */
   readonly lastCommitLsn: Lsn | null;
-  /** Null in a snapshot that cannot know it. */
+  /** Null in a snapshot, unless it knows its transaction. */
   readonly xid: Xid | null;
-  /** The database's commit time; for a snapshot the time at which it was taken. Microseconds since the epoch. */
+  /** The database's commit time, or the time at which the snapshot was taken: microseconds since the epoch. */
   readonly commitTimeUs: bigint;
   readonly snapshot: SnapshotMarker;
-  /** Called once for each event that is made. Left out: events do not say their transaction. */
+  /** Called once for each event. Undefined: events have no `transaction` block. */
   readonly nextInTransaction?: () => TransactionBlock;
 }
 
 /**
- * Rows → records for Kafka: envelope, key, tombstone, headers. Pure but for the clock that stamps `ts_ms`.
- * The table is described anew whenever its relation changes, and a row is always read by the newest description.
+ * Rows → records for Kafka: envelope, key, tombstone, headers. Pure except for the clock that stamps `ts_ms`.
+ * A table is described again whenever its relation changes. Rows are read by the newest description.
  */
 export interface EventEncoder {
-  /** Topic of a table: `PREFIX.SCHEMA.TABLE`, made legal as Debezium does. */
+  /** Topic of a table: `PREFIX.SCHEMA.TABLE`, with illegal characters replaced as Debezium does. */
   topicOf(schema: string, table: string): string;
-  /** @throws where a column's type is not supported, naming it. */
+  /** @throws LabError CDC-1302 if a column's type is not supported. */
   describe(table: TableDescription): void;
   read(relationOid: number, after: Tuple, context: EventContext): ProducedRecord;
   create(relationOid: number, after: Tuple, context: EventContext): ProducedRecord[];
-  /** `before` is null unless the old row or old key was sent. A changed key gives delete, tombstone and create. */
+  /**
+   * `before` is null unless the old row or the old key was sent. A changed key becomes delete, tombstone and create.
+   */
   update(
     relationOid: number,
     before: Tuple | null,
@@ -108,10 +111,10 @@ export interface EventEncoder {
   ): ProducedRecord[];
   truncate(relationOid: number, context: EventContext): ProducedRecord[];
   /**
-   * The same record as {@link create}, {@link update} or {@link read} makes of that row, from its bytes: hot path.
-   * Undefined where the row has to go through one of those. The context is not kept.
+   * Fast path: makes from the row's bytes the record that {@link create}, {@link update} or {@link read} would make.
+   * Undefined: fall back to one of those. The context is not kept.
    */
-  raw?(change: RawChange, context: EventContext): PlacedRecord | undefined;
+  encodeFast?(change: FastChange, context: EventContext): FastRecord | undefined;
 }
 
 export interface EncoderConfig {
@@ -134,13 +137,13 @@ export interface EncoderConfig {
   readonly binary: 'bytes' | 'base64' | 'base64-url-safe' | 'hex';
   /** `interval.handling.mode`. */
   readonly interval: 'numeric' | 'string';
-  /** `hstore.handling.mode`; left out: `json`. */
+  /** `hstore.handling.mode`; `json` if undefined. */
   readonly hstore?: 'json' | 'map';
   /** Injectable clock: microseconds since the epoch. */
   readonly nowUs: () => bigint;
   /**
    * `extended.headers.enabled`: Debezium's `__debezium.context.*` headers on every record, with this task id and
-   * run id. Left out, there are none.
+   * run id. Undefined: no such headers.
    */
   readonly contextHeaders?: { readonly taskId: string; readonly runId: string };
 }

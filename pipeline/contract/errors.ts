@@ -1,5 +1,5 @@
 /**
- * An error that a person can act on: a stable code, one sentence, what to do next.
+ * An error that a person can act on: a stable code, one sentence, and the next step.
  * Codes: 1xxx capture, 2xxx sink, 3xxx worker, 4xxx verifier, 5xxx harness, 6xxx workload.
  */
 export class LabError extends Error {
@@ -15,7 +15,7 @@ export class LabError extends Error {
   }
 }
 
-/** The words of whatever was thrown, without its stack. */
+/** The message of anything that was thrown, without its stack. */
 export function messageOf(error: unknown): string {
   if (error instanceof AggregateError && error.message === '') return error.errors.map(messageOf).join(', ');
   return error instanceof Error ? error.message : String(error);

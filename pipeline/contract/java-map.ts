@@ -1,7 +1,7 @@
 /**
- * Entries in the order in which Java's `HashMap` goes through keys of text: by bucket, and within one in the order of
- * arrival. Debezium writes some maps so, and a value that is compared as text must be the same.
- * Source: documentation of `java.util.HashMap` and `java.lang.String.hashCode`; 16 buckets at first, load factor 0.75.
+ * Entries in the iteration order of a Java `HashMap` with these keys: by bucket, and in a bucket by insertion.
+ * Debezium writes some maps in this order, and consumers compare them as text. Source: documentation of
+ * `java.util.HashMap` (16 buckets at first, load factor 0.75) and `java.lang.String.hashCode`.
  */
 export function inJavaMapOrder<T>(entries: readonly (readonly [string, T])[]): (readonly [string, T])[] {
   let buckets = 16;

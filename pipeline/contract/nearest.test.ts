@@ -10,11 +10,11 @@ it.each([
   ['dup', 'duplicate-resnapshot'],
   ['LAG', 'lag'],
   ['schemachange', 'schema-change'],
-])('takes %s for %s', (given, meant) => {
+])('corrects %s to %s', (given, meant) => {
   expect(nearest(given, known)).toBe(meant);
 });
 
-it('names nothing where nothing is near', () => {
+it('names nothing if no known name is near', () => {
   expect(nearest('quicksort', known)).toBeUndefined();
   expect(nearest('', known)).toBeUndefined();
   expect(didYouMean('quicksort', known)).toBe('');

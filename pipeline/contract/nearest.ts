@@ -1,4 +1,6 @@
-/** Edits (insert, delete, replace, swap of neighbours) that make `b` of `a`. */
+/**
+ * Number of edits (insert, delete, replace, swap neighbours) that turn `a` into `b`: Damerau-Levenshtein distance.
+ */
 function distance(a: string, b: string): number {
   let before: number[] = [];
   let previous = Array.from({ length: b.length + 1 }, (_, j) => j);
@@ -17,7 +19,9 @@ function distance(a: string, b: string): number {
   return previous[b.length] ?? 0;
 }
 
-/** The known name that was perhaps meant; undefined where none is near. */
+/**
+ * The known name that was probably meant: the only one that `name` begins, or the nearest. Undefined if none is near.
+ */
 export function nearest(name: string, known: readonly string[]): string | undefined {
   const wanted = name.toLowerCase();
   const starts = known.filter((candidate) => wanted.length >= 2 && candidate.startsWith(wanted));
@@ -29,7 +33,7 @@ export function nearest(name: string, known: readonly string[]): string | undefi
   return best.edits <= Math.max(2, Math.floor(best.candidate.length / 3)) ? best.candidate : undefined;
 }
 
-/** ` Did you mean "restart"?`, or nothing. */
+/** ` Did you mean "restart"?`, or an empty string. */
 export function didYouMean(name: string, known: readonly string[]): string {
   const candidate = nearest(name, known);
   return candidate === undefined ? '' : ` Did you mean "${candidate}"?`;

@@ -1,9 +1,9 @@
 import type { Lsn, Xid } from './lsn.ts';
 
-/** In a tuple: the column is TOASTed, was not changed, and its value is not in the WAL. */
+/** In a tuple: a TOASTed column that the update left alone, so that its value is not in the WAL. */
 export const UNCHANGED_TOAST: unique symbol = Symbol('unchanged TOAST value');
 
-/** A column as pgoutput sends it: text form, NULL, or not sent. */
+/** A column's value as pgoutput sends it: text form, NULL, or not sent. */
 export type TupleValue = string | null | typeof UNCHANGED_TOAST;
 export type Tuple = readonly TupleValue[];
 
@@ -22,7 +22,7 @@ export type PgOutputMessage =
 
 export interface BeginMessage {
   readonly tag: 'begin';
-  /** LSN of the commit record: what places every change of the transaction. */
+  /** LSN of the commit record, which gives every change of the transaction its position. */
   readonly finalLsn: Lsn;
   /** Microseconds since the Unix epoch. */
   readonly commitTimeUs: bigint;
@@ -31,7 +31,7 @@ export interface BeginMessage {
 export interface CommitMessage {
   readonly tag: 'commit';
   readonly commitLsn: Lsn;
-  /** First byte after the commit record: what may be acknowledged once all of the transaction is safe. */
+  /** First byte after the commit record: may be acknowledged once the whole transaction is stored safely. */
   readonly endLsn: Lsn;
   readonly commitTimeUs: bigint;
 }
@@ -69,7 +69,10 @@ export interface InsertMessage {
 export interface UpdateMessage {
   readonly tag: 'update';
   readonly relationOid: number;
-  /** `full`: the old row (REPLICA IDENTITY FULL). `key`: the old key, others NULL; sent where the key changed. */
+  /**
+   * `full`: the old row (REPLICA IDENTITY FULL). `key`: the old key, other columns NULL; sent only if the key
+   * changed.
+   */
   readonly beforeKind: 'none' | 'key' | 'full';
   readonly before: Tuple | null;
   readonly after: Tuple;
@@ -94,32 +97,33 @@ export interface LogicalMessage {
   readonly content: Buffer;
 }
 
-/** Bytes → message. Does no I/O; throws on bytes that it cannot account for, to the last one. */
+/** Bytes → message. Does no I/O. @throws Error if a single byte is not accounted for. */
 export type DecodePgOutput = (payload: Buffer) => PgOutputMessage;
 
 /**
- * A row as it lies in its message, for the hot path: column `i` is the text `bytes[starts[i] … ends[i])`, or NULL
- * where `ends[i]` is -1. The next call of the reader overwrites it.
+ * Fast path: a row as it lies in its message. Column `i` is the text `bytes[starts[i] … ends[i])`, or NULL if
+ * `ends[i]` is -1. The next call of the reader overwrites it.
  */
-export interface RawRow {
+export interface FastRow {
   readonly bytes: Buffer;
-  /** Bytes that its values take, at most: `bytes` may hold other rows, too. */
+  /** Upper bound of the bytes that its values take: `bytes` may hold other rows too. */
   readonly size: number;
-  /** How many columns it has: the arrays may be longer. */
+  /** Number of columns: the arrays may be longer. */
   readonly columns: number;
   readonly starts: Int32Array;
   readonly ends: Int32Array;
 }
-export interface RawChange {
-  /** `read`: a row of a snapshot. */
+/** Fast path: a new row without an old one. */
+export interface FastChange {
+  /** `read` is a row of a snapshot. */
   readonly tag: 'insert' | 'update' | 'read';
   readonly relationOid: number;
-  readonly after: RawRow;
+  readonly after: FastRow;
 }
 
 /**
- * An Insert, or an Update that brings no old row and leaves no value out, from the message that is `bytes[start … end)`,
- * for which no view has to be made. Undefined for every other message, and for what cannot be read:
- * {@link DecodePgOutput} then says what it is, or what is wrong with it.
+ * Fast path of {@link DecodePgOutput}: reads the message `bytes[start … end)` without making a view of it. It takes
+ * an Insert, or an Update without an old row and with every value. Undefined for every other message and for a
+ * malformed one: fall back to {@link DecodePgOutput}, which decodes it or reports what is wrong.
  */
-export type ReadRawChange = (bytes: Buffer, start?: number, end?: number) => RawChange | undefined;
+export type ReadFastChange = (bytes: Buffer, start?: number, end?: number) => FastChange | undefined;

@@ -1,8 +1,9 @@
-// TLS to PostgreSQL, as a configuration asks for it, and which of its settings contradict each other.
+// Settings of TLS connections to PostgreSQL, and which of them contradict each other.
 
+/** libpq's modes that always encrypt. */
 export type TlsMode = 'require' | 'verify-ca' | 'verify-full';
 
-/** Paths of files, or null. */
+/** Paths of PEM files, each null if it is not configured. */
 export interface TlsFiles {
   readonly sslrootcert: string | null;
   readonly sslcert: string | null;
@@ -15,15 +16,15 @@ export interface TlsSettings extends TlsFiles {
 
 const TLS_MODES: readonly string[] = ['require', 'verify-ca', 'verify-full'] satisfies TlsMode[];
 
-/** True for the modes that never use plain text. */
+/** True for the modes that never fall back to plain text. */
 export function isTlsMode(mode: string): mode is TlsMode {
   return TLS_MODES.includes(mode);
 }
 
 /**
- * Why these settings cannot be combined; null where they can.
- * @param mode Null: none is given.
- * @param prefix Of the keys' names, for the sentence: `database.`.
+ * Why these settings cannot be combined; null if they can.
+ * @param mode Null if no mode is configured.
+ * @param prefix Prefix of the keys in the sentence: `database.`.
  */
 export function tlsContradiction(mode: string | null, files: TlsFiles, prefix = ''): string | null {
   const given = (['sslrootcert', 'sslcert', 'sslkey'] as const).filter((name) => files[name] !== null);

@@ -1,6 +1,6 @@
 import type { Position } from './position.ts';
 
-/** A record on its way to Kafka. `key` null only for a table without primary key; `value` null is a tombstone. */
+/** A record on its way to Kafka. A null `key` means a table without primary key; a null `value` means a tombstone. */
 export interface ProducedRecord {
   readonly topic: string;
   readonly key: Buffer | null;
@@ -10,26 +10,26 @@ export interface ProducedRecord {
 }
 
 /**
- * A record whose key and value lie side by side in a buffer that many records share: hot path. Here `key`, `value` and
- * `headers` are made when they are asked for, so an object spread leaves them out.
+ * Fast path: a record whose key and value lie side by side in a buffer that many records share. `key`, `value` and
+ * `headers` are getters that make their value lazily, so an object spread leaves them out.
  */
-export interface PlacedRecord extends ProducedRecord {
+export interface FastRecord extends ProducedRecord {
   readonly bytes: Buffer;
   readonly keyStart: number;
-  /** End of the key, start of the value. */
+  /** End of the key and start of the value. */
   readonly keyEnd: number;
   readonly valueEnd: number;
   /** False for a table without primary key. */
   readonly hasKey: boolean;
-  /** Headers beside the position's, the same for many records. */
+  /** Headers other than the position's, shared by many records. */
   readonly otherHeaders: readonly (readonly [string, string])[];
 }
 
-export function isPlaced(record: ProducedRecord): record is PlacedRecord {
-  return (record as Partial<PlacedRecord>).bytes !== undefined;
+export function isFastRecord(record: ProducedRecord): record is FastRecord {
+  return (record as Partial<FastRecord>).bytes !== undefined;
 }
 
-/** A record as it came from Kafka. */
+/** A record as Kafka delivered it. */
 export interface ConsumedRecord {
   readonly topic: string;
   readonly partition: number;

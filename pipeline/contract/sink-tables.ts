@@ -1,29 +1,29 @@
-/** Columns that every table of the sink carries beside the source's. */
+/** Columns that every table of the sink has besides the source's. */
 export const METADATA_COLUMNS = {
   /** Operation letter of the event that wrote the row. */
   op: '_cdc_op',
-  /** LSN of that event, as PostgreSQL prints one. */
+  /** LSN of that event, as PostgreSQL prints it. */
   lsn: '_cdc_lsn',
-  /** Its position; text, collation C. */
+  /** Position of that event: text, collation C. */
   position: '_cdc_position',
-  /** Commit time at the source. */
+  /** Time of the commit at the source. */
   sourceTs: '_cdc_source_ts',
-  /** When the capture made the event. */
+  /** Time at which the capture made the event. */
   capturedAt: '_cdc_captured_at',
-  /** When the sink applied it. */
+  /** Time at which the sink applied the event. */
   receivedAt: '_cdc_received_at',
 } as const;
 
-/** Next offset per (connector, topic, partition), bound to cluster id and topic id, with the owner's epoch. */
+/** Next offset per (connector, topic, partition), with the cluster's and the topic's id, and the owner's epoch. */
 export const OFFSETS_TABLE = '_cdc_offsets';
-/** One row per record applied, where `dedup.mode=table`: (topic, partition, offset) and the event's identity. */
+/** With `dedup.mode=table` one row per applied record: (topic, partition, offset) and the event's identity. */
 export const DEDUP_TABLE = '_cdc_dedup';
-/** Position of each deleted key: a replay must not bring it back. */
+/** Position of each deleted key, so that a replay does not bring the row back. */
 export const TOMBSTONES_TABLE = '_cdc_tombstones';
-/** Position of each table's last TRUNCATE. */
+/** Position of the last TRUNCATE of each table. */
 export const TRUNCATES_TABLE = '_cdc_truncates';
 /**
- * Running totals per (connector, table_name, topic, partition): `applied`, `suppressed`, `dead_lettered`; bigint each,
- * written in the transaction that they count. `table_name` is qualified (`public.customers`).
+ * Totals per (connector, table_name, topic, partition): `applied`, `suppressed` and `dead_lettered`, each a bigint,
+ * updated in the transaction that they count. `table_name` is qualified (`public.customers`).
  */
 export const STATS_TABLE = '_cdc_stats';

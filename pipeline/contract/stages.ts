@@ -1,29 +1,35 @@
 import type { ConsumedRecord, ProducedRecord } from './records.ts';
 
-/** Capture's way out: resolves when Kafka has acknowledged (`acks=all`) every record, in order per partition. */
+/** Sends the capture's records to Kafka. */
 export interface PublishStage {
+  /** Resolves when Kafka has acknowledged every record (`acks=all`), in order per partition. */
   publish(records: readonly ProducedRecord[]): Promise<void>;
 }
 
-/** Where a position goes once everything before it is acknowledged; only then is it flushed to PostgreSQL. */
+/** Stores the capture's position. */
 export interface OffsetStage {
+  /**
+   * Called after Kafka has acknowledged everything before the position, and before the position goes to PostgreSQL.
+   */
   store(offset: Readonly<Record<string, unknown>>): Promise<void>;
 }
 
-/** Between fetch and apply: what has been fetched waits here while the task is paused. */
+/** Decides between fetch and apply: fetched records are held while the task is paused. */
 export interface AdmitStage {
   /**
-   * `apply`: now. `hold`: keep it, fetch no more. `skip`: count it as done without applying it
-   * (no healthy stage ever says so).
+   * `apply`: apply them now. `hold`: keep them, and stop fetching. `skip`: count them as done without applying them;
+   * only a planted defect returns it.
    */
   admit(records: readonly ConsumedRecord[], task: { readonly paused: boolean }): 'apply' | 'hold' | 'skip';
 }
 
+/** How many records a batch applied, suppressed and dead-lettered. */
 export interface ApplyOutcome {
-  /** Records whose effect is in the sink: rows written, deleted or truncated. */
+  /** Records whose effect is in the sink: a row written or deleted, or a table truncated. */
   readonly applied: number;
-  /** Delivered again or overtaken, and suppressed by the position guard or the dedup table. */
+  /** Records that came again or too late, and that the position guard or the dedup table suppressed. */
   readonly suppressed: number;
+  /** Records that could not be applied and were sent to the dead-letter topic. */
   readonly deadLettered: number;
 }
 
@@ -36,15 +42,15 @@ export interface ApplyBatch {
   readonly end: bigint;
 }
 
-/** The sink's way out: the batch's rows and its partition's next offset, in one transaction of the sink database. */
+/** Writes a batch's rows and its partition's next offset in one transaction of the sink database. */
 export interface ApplyStage {
   apply(batch: ApplyBatch): Promise<ApplyOutcome>;
 }
 
-/** What a planted defect may wrap. The worker plants it; no stage knows that defects exist. */
+/** A planted defect: wraps stages to make them fail in a known way. No stage knows that defects exist. */
 export interface Defect {
   readonly name: string;
-  /** One sentence: what this pipeline gets wrong, and who has been seen to. */
+  /** One sentence: what the pipeline does wrong, and where this was seen if it was. */
   readonly description: string;
   readonly publish?: (healthy: PublishStage) => PublishStage;
   readonly offsets?: (healthy: OffsetStage) => OffsetStage;

@@ -1,10 +1,10 @@
-/** Properties by which the unions of this project are discriminated. */
+/** Names of the properties that discriminate this project's unions. */
 const DISCRIMINANTS: ReadonlySet<string> = new Set(['tag', 'kind', 't', 'do', 'mechanism']);
 
 /**
- * Ends a `switch` over a union: TypeScript accepts the call only while every case is handled. The error names the case
- * that came nevertheless, and nothing else of the value, which may hold a row's data or a secret.
- * @param what What the value is, as the error says it: `fate`, `step`.
+ * Ends a `switch` over a union: TypeScript accepts the call only while every case is handled. If another value comes
+ * nevertheless, the error names its case and nothing else of it, because it may hold a row's data or a secret.
+ * @param what What the value is, for the error's text: `fate`, `step`.
  */
 export function unreachable(value: never, what: string): never {
   throw new Error(`unexpected ${what}: ${caseOf(value)}`);

@@ -25,7 +25,7 @@ test('a raise wakes every waiter', async () => {
   await expect(all).resolves.toHaveLength(3);
 });
 
-test('a wait ends after its time-out, and the next raise is not lost by it', async () => {
+test('a wait ends after its time-out, and the next raise is not lost', async () => {
   const wake = new Wake();
   await wake.wait(1);
   wake.raise();

@@ -1,6 +1,6 @@
 /**
- * Wakes the loops that wait for something to change. A raise is not lost: one that comes while no loop waits ends the
- * next wait at once, so each waiter checks its own condition again.
+ * Wakes loops that wait for something to change. A raise is never lost: if it comes while no loop waits, the next
+ * wait ends at once. A waiter may wake without its condition being met, so it checks the condition again.
  */
 export class Wake {
   #raised = false;
@@ -13,7 +13,7 @@ export class Wake {
     this.#waiting.clear();
   }
 
-  /** Resolves at the next {@link raise}; with a time-out, after `timeoutMs` at the latest. */
+  /** Resolves at the next {@link raise}, or after `timeoutMs` if that is given. */
   async wait(timeoutMs?: number): Promise<void> {
     if (!this.#raised) {
       await new Promise<void>((resolve) => {
@@ -31,7 +31,7 @@ export class Wake {
   }
 }
 
-/** Resolves after the time, or as soon as the signal aborts. Never rejects. */
+/** Resolves after `ms`, or as soon as the signal aborts. Never rejects. */
 export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   if (signal.aborted || ms <= 0) return;
   await new Promise<void>((resolve) => {
@@ -45,7 +45,7 @@ export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
-/** Resolves with the promise's value, or with undefined if the signal aborts first. */
+/** The promise's value, or undefined if the signal aborts first. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
   if (signal.aborted) return undefined;
   let stop = () => {};

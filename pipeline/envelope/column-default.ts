@@ -1,14 +1,14 @@
 import type { ColumnDescription } from '../contract/table.ts';
-import type { TypeMapping } from './type-mapping.ts';
+import type { TypeMapping } from './types/type-mapping.ts';
 
-/** As Debezium's `FUNCTION_DEFAULT_PATTERN`: a call, perhaps of a function in a schema. */
+/** A function call, as in Debezium's `FUNCTION_DEFAULT_PATTERN`. */
 const CALL = /^\(?[A-Za-z0-9_.]+\(.*\)/s;
 const CURRENT = new Set(['current_timestamp', 'current_time', 'current_date', 'localtime', 'localtimestamp']);
 
 /**
- * JSON of the `default` in a column's schema; null where it has none. Debezium has no default for types that it
- * cannot parse one of (arrays, bytea, timetz, …), nor for an expression other than a call.
- * Source: Debezium 3.6, `PostgresDefaultValueConverter`.
+ * JSON of the `default` in a column's schema; null if it has none. As in Debezium, types whose defaults it cannot
+ * parse (arrays, bytea, timetz, …) have none, nor has an expression that is not a call. Source: Debezium 3.6,
+ * `PostgresDefaultValueConverter`.
  */
 export function defaultJson(column: ColumnDescription, mapping: TypeMapping): string | null {
   const isEnum = column.typeKind === 'e' && column.elementType === null;
@@ -17,7 +17,7 @@ export function defaultJson(column: ColumnDescription, mapping: TypeMapping): st
     try {
       return mapping.encode(column.defaultText);
     } catch (error) {
-      // A default that its own column could not hold, such as 'infinity' beyond 64 bits: no default.
+      // The Connect type cannot hold the default (a timestamp beyond 64 bits): the schema has none.
       if (error instanceof RangeError) return null;
       throw error;
     }

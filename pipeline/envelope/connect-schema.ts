@@ -1,6 +1,6 @@
 import { quote } from './json.ts';
 
-/** A schema of Kafka Connect, as JsonConverter writes it under `schemas.enable=true`. */
+/** A schema of Kafka Connect, as JsonConverter writes it with `schemas.enable=true`. */
 export interface ConnectSchema {
   readonly type:
     | 'boolean'
@@ -24,7 +24,7 @@ export interface ConnectSchema {
   readonly version?: number;
   readonly doc?: string;
   readonly parameters?: Readonly<Record<string, string>>;
-  /** JSON text of the default. */
+  /** The default as JSON text. */
   readonly default?: string;
 }
 export interface ConnectField extends ConnectSchema {
@@ -123,7 +123,7 @@ export function envelopeSchema(topic: string, columns: readonly ConnectField[]):
   };
 }
 
-/** Schema of that table's key. */
+/** Schema of the key of the table whose topic is `topic`. */
 export function keySchema(topic: string, columns: readonly ConnectField[]): ConnectSchema {
   return { type: 'struct', fields: columns, name: `${topic}.Key` };
 }

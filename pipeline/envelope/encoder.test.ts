@@ -40,7 +40,7 @@ describe('without schemas', () => {
     ]);
   });
 
-  test('a delete by key has the key in before, Debezium’s stand-ins where NOT NULL, and a tombstone', () => {
+  test('a delete by key has the key in `before`, Debezium’s substitutes in NOT NULL columns, and a tombstone', () => {
     expect(encoder().delete(1, ['1', null, null], 'key', STREAM).map(readable)).toEqual([
       {
         topic: 'lab.public.orders',
@@ -57,7 +57,7 @@ describe('without schemas', () => {
     expect(records).toHaveLength(1);
   });
 
-  test('a change of key is delete, tombstone and create, each naming the other key', () => {
+  test('a change of key becomes delete, tombstone and create, each with the other key in a header', () => {
     const records = encoder().update(1, ['1', null, null], 'key', ['2', 'a', '3'], STREAM).map(readable);
     expect(records.map(({ key, value }) => [key, value && JSON.parse(value).op])).toEqual([
       ['{"id":1}', 'd'],
@@ -71,7 +71,7 @@ describe('without schemas', () => {
     ]);
   });
 
-  test('an update whose old row has the same key has it in before', () => {
+  test('an update whose old row has the same key has the old row in `before`', () => {
     const [record, ...more] = encoder()
       .update(1, ['1', 'a', '3'], 'full', ['1', 'b', '4'], STREAM)
       .map(readable);
@@ -92,7 +92,7 @@ describe('without schemas', () => {
     ]);
   });
 
-  test('a row of a snapshot says which', () => {
+  test('a row of a snapshot says which part of the snapshot it is', () => {
     const context = { ...STREAM, snapshot: 'last', lastCommitLsn: null } as const;
     const record = readable(encoder().read(1, ['1', null, '3'], context));
     const event = JSON.parse(record.value ?? '');
@@ -108,7 +108,7 @@ describe('without schemas', () => {
   });
 });
 
-test('with schemas, key and value carry theirs, and a tombstone is still null', () => {
+test('with schemas, key and value carry their schema, and a tombstone is still null', () => {
   const [record, tombstone] = encoder({ schemasEnable: true })
     .delete(1, ['1', null, null], 'key', STREAM)
     .map(readable);
@@ -122,7 +122,7 @@ test('with schemas, key and value carry theirs, and a tombstone is still null', 
   expect(tombstone?.value).toBeNull();
 });
 
-test('key fields follow the primary key’s order, row fields the table’s', () => {
+test('the fields of a key are in the primary key’s order, those of a row in the table’s', () => {
   const described = table([
     column('a', 'int8', { notNull: true, keyRank: 2 }),
     column('b', 'text', { notNull: true, keyRank: 1 }),
@@ -142,41 +142,41 @@ test('without a primary key every key is null', () => {
 });
 
 describe('an unchanged TOAST value', () => {
-  test('is the placeholder where the old row was not sent', () => {
+  test('is the placeholder if the old row was not sent', () => {
     const [record] = encoder().update(1, null, 'none', ['1', UNCHANGED_TOAST, '4'], STREAM).map(readable);
     expect(record?.value).toContain('"after":{"id":1,"note":"__debezium_unavailable_value","version":4}');
   });
 
-  test('is taken from the old row under REPLICA IDENTITY FULL, where the key changes, too', () => {
+  test('is taken from the old row under REPLICA IDENTITY FULL, also when the key changes', () => {
     const stays = encoder().update(1, ['1', 'big', '3'], 'full', ['1', UNCHANGED_TOAST, '4'], STREAM);
     expect(String(stays[0]?.value)).toContain('"after":{"id":1,"note":"big","version":4}');
     const moves = encoder().update(1, ['1', 'big', '3'], 'full', ['2', UNCHANGED_TOAST, '4'], STREAM);
     expect(String(moves[2]?.value)).toContain('"after":{"id":2,"note":"big","version":4}');
   });
 
-  test('in a key is taken from the old key', () => {
+  test('of a key column is taken from the old key', () => {
     const described = table([column('id', 'text', { notNull: true, keyRank: 1 }), column('n', 'int4')]);
     const records = encoder({}, described).update(1, ['long', null], 'key', [UNCHANGED_TOAST, '1'], STREAM);
     expect(records.map((record) => String(record.key))).toEqual(['{"id":"long"}']);
   });
 
-  test('without a placeholder is a loud stop that names the column', () => {
+  test('without a placeholder is an error that names the column', () => {
     const described = table([column('id', 'int4', { notNull: true, keyRank: 1 }), column('n', 'numeric')]);
     expect(() => encoder({}, described).update(1, null, 'none', ['1', UNCHANGED_TOAST], STREAM)).toThrow(
-      'Column n of public.orders: an unchanged TOAST value was not sent.',
+      'PostgreSQL did not send the unchanged TOAST value of column n of public.orders.',
     );
   });
 });
 
 describe('REPLICA IDENTITY USING INDEX on another column than the key', () => {
-  test('an update whose old key lacks the primary key is no change of key', () => {
+  test('an update whose old key lacks the primary key is not a change of key', () => {
     const records = encoder().update(1, [null, 'a', null], 'key', ['1', 'b', '3'], STREAM);
     expect(records.map((record) => String(record.key))).toEqual(['{"id":1}']);
   });
 
-  test('a delete that lacks the primary key is a loud stop', () => {
+  test('a delete that lacks the primary key is an error', () => {
     expect(() => encoder().delete(1, [null, 'a', null], 'key', STREAM)).toThrow(
-      'A change of public.orders came without its key column id.',
+      'A change of public.orders lacks its key column id.',
     );
   });
 });
@@ -212,22 +212,22 @@ describe('the default in a column’s schema', () => {
   });
 });
 
-describe('loud stops', () => {
+describe('refusals', () => {
   test('an unsupported type is refused by name when the table is described', () => {
     expect(() => encoder({}, table([column('place', 'box')]))).toThrow(
-      'Column place of public.orders has type box: not supported.',
+      'Column place of public.orders has type box, which is not supported.',
     );
   });
 
-  test('a value that does not fit names its column', () => {
+  test('a value that its Connect type cannot hold is an error that names the column', () => {
     const described = table([column('n', 'numeric')]);
     expect(() => encoder({}, described).create(1, ['NaN'], STREAM)).toThrow(
       /^Column n of public\.orders: .*NaN/,
     );
   });
 
-  test('a row of another width than its description is not guessed at', () => {
-    expect(() => encoder().create(1, ['1', 'a'], STREAM)).toThrow('has 2 columns, its description 3');
+  test('a row with fewer columns than its description is refused', () => {
+    expect(() => encoder().create(1, ['1', 'a'], STREAM)).toThrow('has 2 columns, but its description has 3');
   });
 
   test('a relation that was not described is an error', () => {
@@ -253,11 +253,11 @@ test.each([
   ['Odd Schema', 'Ta-ble é', 'lab.Odd_Schema.Ta-ble__'],
   ['s', '😀', 'lab.s.__'],
   ['s', 't'.repeat(300), `lab.s.${'t'.repeat(243)}`],
-])('the topic of %s %s is legal', (schema, name, topic) => {
+])('the topic of %s %s has a legal name', (schema, name, topic) => {
   expect(encoder().topicOf(schema, name)).toBe(topic);
 });
 
-test('Debezium’s context headers are written where they are asked for', () => {
+test('Debezium’s context headers are written if they are enabled', () => {
   const subject = encoder({ contextHeaders: { taskId: '0', runId: 'r' } });
   expect(readable(subject.truncate(1, STREAM)[0] ?? expect.fail()).headers).toEqual({
     ...POSITION,
@@ -268,7 +268,7 @@ test('Debezium’s context headers are written where they are asked for', () => 
   });
 });
 
-test('any text, as value and as column name, arrives as it was', () => {
+test('any text arrives unchanged, as a value and as a column name', () => {
   for (const text of ['"', '\\', '\u0000\u001f\u007f', '\u2028', '😀', 'a","b":"c', '__proto__']) {
     const described = table([column(text, 'text', { notNull: true, keyRank: 1 })]);
     const [record] = encoder({ schemasEnable: true }, described).create(1, [text], STREAM).map(readable);

@@ -1,9 +1,7 @@
-/**
- * JSON text, written by hand: a `bigint` beyond 2^53 must arrive as it is, and keys must have the very bytes that
- * Debezium's JsonConverter (Jackson) writes, or the partitioner places them elsewhere.
- */
+// JSON is written by hand: a `bigint` beyond 2^53 must keep its digits, and a key must have exactly the bytes that
+// Debezium's JsonConverter (Jackson) writes, or the partitioner would send it to another partition.
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what JSON wants escaped.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: JSON requires control characters to be escaped.
 const SPECIAL = /["\\\u0000-\u001f\ud800-\udfff]/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: as above.
 const SPECIALS = /["\\\u0000-\u001f\ud800-\udfff]/g;
@@ -18,7 +16,7 @@ const SHORT: Readonly<Record<string, string>> = {
   '\t': '\\t',
 };
 
-/** A JSON string, escaped as Jackson does: upper-case hex, characters beyond the BMP as two escapes. */
+/** A JSON string, escaped as Jackson does: upper-case hex, and two escapes for a character beyond the BMP. */
 export function quote(text: string): string {
   return SPECIAL.test(text) ? `"${text.replace(SPECIALS, escaped)}"` : `"${text}"`;
 }

@@ -6,10 +6,10 @@ import { converterFor, converterOf } from '../sink/bind/convert.ts';
 import { readSchema } from '../sink/decode/connect-schema.ts';
 import { parseJson } from '../sink/decode/json.ts';
 import { schemaJson } from './connect-schema.ts';
-import { mappingOf } from './mapping-of.ts';
 import { column, DEFAULTS } from './testing/fixtures.ts';
+import { mappingOf } from './types/mapping-of.ts';
 
-/** A type and values of it; each also stands in an array, where the type has one. */
+/** Types and values of them. All values of a type are also tested as an array, if its arrays are supported. */
 const TYPES: readonly (readonly [string, readonly string[]])[] = [
   ['bool', ['t', 'f']],
   ['int2', ['-32768', '32767']],
@@ -60,7 +60,7 @@ beforeAll(async () => {
 afterAll(() => client.end());
 
 describe.each(SETTINGS)(
-  'under %j, what the encoder writes and the sink reads is the value that was there:',
+  'under %j, the sink reads from the encoder’s JSON the value that was in the source:',
   (settings) => {
     const config = { ...DEFAULTS, ...settings };
 
@@ -71,7 +71,7 @@ describe.each(SETTINGS)(
   },
 );
 
-/** `elements`: the value is an array of these and NULL. */
+/** @param elements Instead of a value: it is then an array of these and NULL. */
 async function survives(
   type: string,
   value: string | null,
@@ -91,14 +91,14 @@ async function survives(
   const schema = readSchema(JSON.parse(schemaJson({ ...mapping.schema, optional: true })));
   const typeName = described.elementType?.typeName ?? described.typeName;
   const target = { typeName, isArray: described.elementType !== null, typeModifier: described.typeModifier };
-  // Without a schema the sink takes it that Debezium's defaults are in force.
+  // Without a schema the sink assumes Debezium's default modes.
   const ways =
     config.time === 'adaptive'
       ? { schema: converterOf(schema), catalogue: converterFor(target) }
       : { schema: converterOf(schema) };
   for (const [way, convert] of Object.entries(ways)) {
     const back = convert(read);
-    // numeric without a scale loses the zeros at its end, an interval its days: equal, if not the same text.
+    // A numeric without a scale loses the zeros at its end, and an interval its days: equal, but not the same text.
     if (typeName === 'numeric' || typeName === 'interval') {
       const equal = await client.query(`SELECT $1::${type} = $2::${type} AS equal`, [back, text]);
       expect(equal.rows[0], `${type} ${text} by ${way}`).toEqual({ equal: true });

@@ -1,13 +1,16 @@
 import type { EncoderConfig, EventContext } from '../contract/envelope.ts';
 import { quote } from './json.ts';
 
-/** What `source.version` says. */
+/** Value of `source.version`. */
 const VERSION = '0.1.0';
 
-/** What follows the event's LSN. */
+/** The end of the block, after the event's LSN. */
 export const SOURCE_END = ',"xmin":null,"origin":null,"origin_lsn":null}';
 
-/** Writes the `source` block. All events of a transaction share most of it, so the last one's fragments are kept. */
+/**
+ * Writes the `source` block. The events of a transaction share most of it, so the fragments of the last event are
+ * kept.
+ */
 export class SourceBlockWriter {
   readonly #start: string;
   readonly #database: string;
@@ -16,9 +19,9 @@ export class SourceBlockWriter {
   #snapshot = '';
   #xid: EventContext['xid'] = null;
   #version = 0;
-  /** Up to the event's own LSN in `sequence`. */
+  /** From the block's start to the event's LSN in `sequence`. */
   #head = '';
-  /** From there to the table. */
+  /** From there to the table's name. */
   #times = '';
 
   constructor(config: EncoderConfig) {
@@ -26,11 +29,11 @@ export class SourceBlockWriter {
     this.#database = `","db":${quote(config.database)},"sequence":"[`;
   }
 
-  /** `table` is `,"schema":…,"table":…`. */
+  /** The whole block. @param table `,"schema":…,"table":…`. */
   write(context: EventContext, table: string): string {
     this.prepare(context);
     const lsn = String(context.lsn);
-    // Debezium leaves both out of an incremental snapshot, whose rows no transaction wrote.
+    // Debezium writes neither in an incremental snapshot: no transaction wrote its rows.
     const own =
       context.snapshot === 'incremental'
         ? '"txId":null,"lsn":null'
@@ -38,7 +41,10 @@ export class SourceBlockWriter {
     return `${this.#head}${lsn}${this.#times}${table},${own}${SOURCE_END}`;
   }
 
-  /** Makes ready for an event; returns a number that is another one whenever {@link around} would be. */
+  /**
+   * Prepares the fragments for an event.
+   * @returns a number that changes whenever the result of {@link around} does.
+   */
   prepare(context: EventContext): number {
     const { commitTimeUs, lastCommitLsn, snapshot, xid } = context;
     if (
@@ -61,8 +67,8 @@ export class SourceBlockWriter {
   }
 
   /**
-   * The block of the event that {@link prepare} was last called for, without its LSN, which stands at the end of both
-   * parts; {@link SOURCE_END} follows. Not for an incremental snapshot.
+   * The block of the event that {@link prepare} was last called for: `head`, LSN, `middle`, LSN, {@link SOURCE_END}.
+   * Not for an incremental snapshot.
    */
   around(table: string): { readonly head: string; readonly middle: string } {
     const middle = `${this.#times}${table},"txId":${this.#xid ?? 'null'},"lsn":`;
@@ -70,7 +76,7 @@ export class SourceBlockWriter {
   }
 }
 
-/** When the event was made, three times, as it ends with. */
+/** The time at which the event was made, in three units: an event ends with it. */
 export function timesJson(nowUs: bigint): string {
   const us = String(nowUs);
   return `"ts_ms":${us.slice(0, -3) || '0'},"ts_us":${us},"ts_ns":${us}000`;

@@ -4,11 +4,11 @@ import { type Tuple, UNCHANGED_TOAST } from '../contract/pgoutput.ts';
 import type { ColumnDescription, TableDescription } from '../contract/table.ts';
 import { defaultJson } from './column-default.ts';
 import { type ConnectField, envelopeSchema, keySchema, schemaJson } from './connect-schema.ts';
+import type { FastPathTable } from './fast-path-encoder.ts';
 import { quote } from './json.ts';
-import { mappingOf } from './mapping-of.ts';
-import type { RawTable } from './raw-encoder.ts';
 import { topicName } from './topic-name.ts';
-import type { TypeMapping } from './type-mapping.ts';
+import { mappingOf } from './types/mapping-of.ts';
+import type { TypeMapping } from './types/type-mapping.ts';
 
 interface Column {
   readonly name: string;
@@ -17,27 +17,26 @@ interface Column {
   /** `"name":`. */
   readonly label: string;
   readonly mapping: TypeMapping;
-  /** JSON of a value that is null. */
+  /** JSON that is written for NULL. */
   readonly nullJson: string;
 }
 
-/** What is known of a relation, made ready once so that a row costs little: fragments of JSON, functions per column. */
+/** A table, prepared once so that each row costs little: fragments of JSON, and functions per column. */
 export class TableEncoder {
   readonly name: string;
   readonly topic: string;
   /** `,"schema":"…","table":"…"` of the source block. */
   readonly sourceFragment: string;
-  /** Everything of the value before its payload; null under `schemas.enable=false`. */
+  /** JSON of the value before its payload; null with `schemas.enable=false`. */
   readonly valueHead: Buffer | null;
-  /** The same for rows that are bytes. */
-  readonly raw: RawTable;
+  readonly fastPath: FastPathTable;
   readonly #keyHead: string;
   readonly #keyTail: string;
   readonly #columns: readonly Column[];
   /** In the order of the primary key's definition. */
   readonly #keyColumns: readonly Column[];
 
-  /** @throws LabError CDC-1302 where a column's type is not supported. */
+  /** @throws LabError CDC-1302 if a column's type is not supported. */
   constructor(table: TableDescription, config: EncoderConfig) {
     this.name = `${table.schema}.${table.table}`;
     this.topic = topicName(config.topicPrefix, table.schema, table.table);
@@ -70,10 +69,10 @@ export class TableEncoder {
     this.valueHead = schemasEnable ? head(schemaJson(envelopeSchema(this.topic, fields))) : null;
     this.#keyHead = schemasEnable ? head(schemaJson(keySchema(this.topic, keyFields))).toString() : '';
     this.#keyTail = schemasEnable ? '}' : '';
-    this.raw = this.#describeRaw();
+    this.fastPath = this.#fastPathTable();
   }
 
-  #describeRaw(): RawTable {
+  #fastPathTable(): FastPathTable {
     return {
       topic: this.topic,
       hasKey: this.hasKey,
@@ -97,8 +96,11 @@ export class TableEncoder {
   }
 
   /**
-   * A row as JSON. Where an unchanged TOAST value was not sent, the old row fills it in, or else a placeholder.
-   * @throws LabError CDC-1303 on a value that the column's Connect type cannot hold.
+   * A row as JSON. An unchanged TOAST value that was not sent is taken from the old row, or replaced by a
+   * placeholder.
+   * @throws LabError CDC-1303 if a column's Connect type cannot hold the value; CDC-1304 if the row and the
+   * description have different numbers of columns; CDC-1306 if the type of an unchanged TOAST value has no
+   * placeholder.
    */
   row(row: Tuple, old: Tuple | null): string {
     const columns = this.#columns;
@@ -112,7 +114,10 @@ export class TableEncoder {
     return `${json}}`;
   }
 
-  /** The key's payload as JSON; null for a table without primary key. */
+  /**
+   * The key's payload as JSON; null for a table without a primary key.
+   * @throws LabError CDC-1305 if a part is missing.
+   */
   key(row: Tuple, old: Tuple | null): string | null {
     if (this.#keyColumns.length === 0) return null;
     let json = '{';
@@ -125,7 +130,7 @@ export class TableEncoder {
     return `${json}}`;
   }
 
-  /** A key as Connect's SimpleHeaderConverter writes a struct. */
+  /** The key as Connect's SimpleHeaderConverter writes a struct. @throws LabError CDC-1305 if a part is missing. */
   keyHeader(row: Tuple, old: Tuple | null): string {
     const fields = this.#keyColumns.map((column) => {
       const value = row[column.index] === UNCHANGED_TOAST ? old?.[column.index] : row[column.index];
@@ -135,16 +140,16 @@ export class TableEncoder {
     return `{${fields.join(',')}}`;
   }
 
-  /** The key's payload as the record's key. */
+  /** The record's key, made from the key's payload. */
   keyBytes(payload: string | null): Buffer | null {
     return payload === null ? null : Buffer.from(this.#keyHead + payload + this.#keyTail);
   }
 
-  /** Whether both rows have the whole key, and it is not the same. */
+  /** True if both rows have the whole key, and the keys differ. */
   keyChanged(before: Tuple, after: Tuple): boolean {
     let same = true;
     for (const { index } of this.#keyColumns) {
-      // An old key that is another index's says nothing about the primary key.
+      // The old key of another index (REPLICA IDENTITY USING INDEX) says nothing about the primary key.
       if (typeof before[index] !== 'string') return false;
       if (before[index] !== after[index] && after[index] !== UNCHANGED_TOAST) same = false;
     }
@@ -180,28 +185,36 @@ function head(schema: string): Buffer {
 function refuseType(table: string, column: ColumnDescription): never {
   throw new LabError(
     'CDC-1302',
-    `Column ${column.name} of ${table} has type ${column.typeName}: not supported.`,
+    `Column ${column.name} of ${table} has type ${column.typeName}, which is not supported.`,
     {
       remedy:
-        'Leave the column out with a column list on the publication, or the table with table.exclude.list.',
+        'Leave the column out with a column list on the publication, or leave the table out with table.exclude.list.',
     },
   );
 }
 
 function outOfDate(table: string, sent: number, described: number): LabError {
-  return new LabError('CDC-1304', `A row of ${table} has ${sent} columns, its description ${described}.`, {
-    remedy: 'The table was altered while it was read: restart the connector, which reads the catalogue anew.',
-  });
+  return new LabError(
+    'CDC-1304',
+    `A row of ${table} has ${sent} columns, but its description has ${described}.`,
+    {
+      remedy: 'The table was altered while it was read. Restart the connector: it reads the catalogue again.',
+    },
+  );
 }
 
 function keyMissing(table: string, column: string): LabError {
-  return new LabError('CDC-1305', `A change of ${table} came without its key column ${column}.`, {
-    remedy: `Give the table REPLICA IDENTITY DEFAULT or FULL.`,
+  return new LabError('CDC-1305', `A change of ${table} lacks its key column ${column}.`, {
+    remedy: 'Give the table REPLICA IDENTITY DEFAULT or FULL.',
   });
 }
 
 function toastMissing(table: string, column: string): never {
-  throw new LabError('CDC-1306', `Column ${column} of ${table}: an unchanged TOAST value was not sent.`, {
-    remedy: `Its type has no value to spare for a placeholder: give the table REPLICA IDENTITY FULL.`,
-  });
+  throw new LabError(
+    'CDC-1306',
+    `PostgreSQL did not send the unchanged TOAST value of column ${column} of ${table}.`,
+    {
+      remedy: 'The column’s type has no placeholder for such a value: give the table REPLICA IDENTITY FULL.',
+    },
+  );
 }

@@ -1,10 +1,10 @@
-/** Kafka's longest topic name. */
+/** Characters of Kafka's longest topic name. */
 const MAX_LENGTH = 249;
 
 /**
- * `PREFIX.SCHEMA.TABLE`, each character that Kafka does not allow replaced by `_`.
- * Source: Debezium 3.6, `AbstractTopicNamingStrategy.sanitizedTopicName`. Two tables whose names differ only in such
- * characters share a topic, there as here.
+ * `PREFIX.SCHEMA.TABLE`, with `_` for each character that Kafka does not allow. As in Debezium, two tables whose
+ * names differ only in such characters share a topic. Source: Debezium 3.6,
+ * `AbstractTopicNamingStrategy.sanitizedTopicName`.
  */
 export function topicName(prefix: string, schema: string, table: string): string {
   const name = [prefix, schema, table].filter((part) => part.trim() !== '').join('.');

@@ -15,7 +15,7 @@ import {
 } from '../../fixtures/pgoutput-bytes.ts';
 import { type PgOutputMessage, UNCHANGED_TOAST } from '../contract/pgoutput.ts';
 import { decodePgOutput } from './decode.ts';
-import { readRawChange } from './raw.ts';
+import { readFastChange } from './raw.ts';
 
 const AT = 1_709_251_199_123_456n;
 
@@ -212,7 +212,7 @@ test(
       // As it comes: between other messages, in the socket's buffer.
       const neighbour = MESSAGES[random(MESSAGES.length)]?.[1] ?? Buffer.alloc(0);
       const chunk = Buffer.concat([neighbour, damaged, neighbour]);
-      const raw = readRawChange(chunk, neighbour.length, neighbour.length + damaged.length);
+      const raw = readFastChange(chunk, neighbour.length, neighbour.length + damaged.length);
       if (raw === undefined) continue;
       const { bytes: held, columns, starts, ends } = raw.after;
       const after = Array.from({ length: columns }, (_, i) =>
@@ -241,7 +241,7 @@ test.each([
   ['a delete', deleteBytes(1, 'K', ['1'])],
   ['bytes left over', Buffer.concat([insertBytes(1, ['1']), Buffer.from([0])])],
 ])('%s is not read raw', (_what, message) => {
-  expect(readRawChange(message)).toBeUndefined();
+  expect(readFastChange(message)).toBeUndefined();
 });
 
 function replaced(bytes: Buffer, from: string, to: string): Buffer {

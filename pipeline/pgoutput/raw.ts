@@ -1,5 +1,5 @@
 import { int32 } from '../contract/bytes.ts';
-import type { RawChange, ReadRawChange } from '../contract/pgoutput.ts';
+import type { FastChange, ReadFastChange } from '../contract/pgoutput.ts';
 
 /** PostgreSQL's `MaxTupleAttributeNumber`. */
 const MOST_COLUMNS = 1_664;
@@ -12,7 +12,7 @@ const EMPTY: Buffer = Buffer.alloc(0);
 
 /** One object for all messages: what is read of one is used before the next. */
 const change = {
-  tag: 'insert' as RawChange['tag'],
+  tag: 'insert' as FastChange['tag'],
   relationOid: 0,
   after: {
     bytes: EMPTY,
@@ -27,7 +27,7 @@ const change = {
  * Finds the columns of a new row without making text of them. Every length is checked against the message; whatever
  * is not as it should be is left to the decoder, which says so.
  */
-export const readRawChange: ReadRawChange = (bytes, start = 0, end = bytes.length) => {
+export const readFastChange: ReadFastChange = (bytes, start = 0, end = bytes.length) => {
   const type = bytes[start];
   if (end - start < 8 || (type !== INSERT && type !== UPDATE) || bytes[start + 5] !== NEW_TUPLE) {
     return undefined;

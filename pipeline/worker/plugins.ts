@@ -2,7 +2,7 @@ import { createPostgresSource } from '../capture/connector.ts';
 import type { ConnectorPlugin } from '../contract/connector.ts';
 import { createEventEncoder } from '../envelope/encoder.ts';
 import { decodePgOutput } from '../pgoutput/decode.ts';
-import { readRawChange } from '../pgoutput/raw.ts';
+import { readFastChange } from '../pgoutput/raw.ts';
 import { createJdbcSink } from '../sink/connector.ts';
 
 /** The connector classes that a worker hosts. The only place where the pipeline's stages meet. */
@@ -10,7 +10,7 @@ export function createPlugins(): readonly ConnectorPlugin[] {
   return [
     createPostgresSource({
       decode: decodePgOutput,
-      readRaw: readRawChange,
+      readRaw: readFastChange,
       createEncoder: createEventEncoder,
     }),
     createJdbcSink(),

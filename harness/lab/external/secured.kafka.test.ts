@@ -76,7 +76,7 @@ test('a client with a certificate comes in over mutual TLS, and topic ids are re
 
 test('without a certificate, or with one of another authority, mutual TLS is refused', async () => {
   expect(await outcome(kafka.mutual)).toMatch(
-    /does not accept the client's certificate.*Name certificate and key/,
+    /does not accept the client's certificate.*Configure a client certificate/,
   );
   const tls = { ca: certificates.ca, ...certificates.stranger };
   expect(await outcome(kafka.mutual, { tls })).toMatch(/does not accept the client's certificate/);
@@ -84,7 +84,7 @@ test('without a certificate, or with one of another authority, mutual TLS is ref
 
 test('another authority than the one that signed is refused', async () => {
   const said = await outcome(kafka.secure, { tls: { ca: certificates.otherCa }, sasl: alice('PLAIN') });
-  expect(said).toMatch(/not signed by a known authority.*Name the file of the authority/);
+  expect(said).toMatch(/not signed by a known authority.*Configure the file of the authority/);
   expect(await outcome(kafka.secure, { tls: {}, sasl: alice('PLAIN') })).toMatch(
     /not signed by a known authority/,
   );
@@ -102,7 +102,7 @@ test('a name that the certificate does not carry is refused', async () => {
 
 test('plain text to a port of TLS, and TLS to a port of plain text, are told apart', async () => {
   expect(await outcome(kafka.secure, { tls: null })).toMatch(/it speaks TLS at this port.*kafka\.tls/);
-  expect(await outcome(kafka.plain)).toMatch(/it speaks no TLS at this port.*take tls out/);
+  expect(await outcome(kafka.plain)).toMatch(/it does not speak TLS on this port.*take tls out/);
 });
 
 test('OAUTHBEARER takes a token that is given, or asks the endpoint for one with the client credentials', async () => {

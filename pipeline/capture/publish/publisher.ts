@@ -1,5 +1,5 @@
 import { LabError } from '../../contract/errors.ts';
-import { isPlaced, type ProducedRecord } from '../../contract/records.ts';
+import { isFastRecord, type ProducedRecord } from '../../contract/records.ts';
 import type { PublishStage } from '../../contract/stages.ts';
 import type { IdempotentProducer, PartitionRecords } from './idempotent-producer.ts';
 import { permanentKafkaError } from './kafka-clients.ts';
@@ -15,7 +15,7 @@ export const REQUEST_BYTES = 900_000;
 
 /** Bytes of a record in a batch, about: its parts, header names, and the fields around them. */
 export function recordBytes(record: ProducedRecord): number {
-  if (isPlaced(record)) return record.valueEnd - record.keyStart + 120;
+  if (isFastRecord(record)) return record.valueEnd - record.keyStart + 120;
   return (record.key?.length ?? 0) + (record.value?.length ?? 0) + 120;
 }
 
@@ -139,7 +139,7 @@ function byPartition(records: readonly ProducedRecord[], topics: TopicRegistry):
 /** Without a view of the key where it lies in a shared buffer. */
 function partitionOf(record: ProducedRecord, count: number): number {
   if (count === 1) return 0;
-  if (!isPlaced(record) || !record.hasKey) return choosePartition(record.topic, record.key, count);
+  if (!isFastRecord(record) || !record.hasKey) return choosePartition(record.topic, record.key, count);
   return partitionOfHash(murmur2(record.bytes, record.keyStart, record.keyEnd), count);
 }
 

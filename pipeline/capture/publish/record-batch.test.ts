@@ -1,7 +1,7 @@
 import { createRecordsBatch, Reader, readRecordsBatch } from '@platformatic/kafka';
 import { describe, expect, test } from 'vitest';
 import type { Position } from '../../contract/position.ts';
-import type { PlacedRecord, ProducedRecord } from '../../contract/records.ts';
+import type { FastRecord, ProducedRecord } from '../../contract/records.ts';
 import { recordBytes } from './publisher.ts';
 import { type BatchHead, encodeRecordBatch, nextSequence } from './record-batch.ts';
 
@@ -27,7 +27,7 @@ function record(key: string | null, value: string | null, headers: Record<string
 }
 
 /** The same record with key and value in a buffer that holds other things, too. */
-function place(record: ProducedRecord, otherHeaders: PlacedRecord['otherHeaders']): PlacedRecord {
+function place(record: ProducedRecord, otherHeaders: FastRecord['otherHeaders']): FastRecord {
   const [key, value] = [record.key ?? Buffer.alloc(0), record.value ?? Buffer.alloc(0)];
   const keyEnd = 7 + key.length;
   return {

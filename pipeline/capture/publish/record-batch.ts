@@ -1,6 +1,6 @@
 import { compressionsAlgorithms, crc32c, Writer } from '@platformatic/kafka';
 import { POSITION_HEADER } from '../../contract/position.ts';
-import { isPlaced, type PlacedRecord, type ProducedRecord } from '../../contract/records.ts';
+import { type FastRecord, isFastRecord, type ProducedRecord } from '../../contract/records.ts';
 import type { Compression } from '../config/source-config.ts';
 
 /** What a batch says of its producer and of itself, beside its records. */
@@ -70,7 +70,7 @@ export function nextSequence(sequence: number, count: number): number {
 const VARINT = 5;
 
 function boundOf(record: ProducedRecord): number {
-  if (isPlaced(record)) return boundOfPlaced(record);
+  if (isFastRecord(record)) return boundOfPlaced(record);
   const { key, value, headers } = record;
   let bytes = 6 * VARINT + (key?.length ?? 0) + (value?.length ?? 0);
   for (const [name, text] of headers) bytes += 2 * VARINT + 3 * (name.length + text.length);
@@ -78,7 +78,7 @@ function boundOf(record: ProducedRecord): number {
 }
 
 function writeRecord(to: Buffer, start: number, offsetDelta: number, record: ProducedRecord): number {
-  if (isPlaced(record)) return writePlaced(to, start, offsetDelta, record);
+  if (isFastRecord(record)) return writePlaced(to, start, offsetDelta, record);
   const { key, value, headers } = record;
   let size =
     2 + sizeOfVarint(offsetDelta) + sizeOfBytes(key) + sizeOfBytes(value) + sizeOfVarint(headers.size);
@@ -103,14 +103,14 @@ function writeRecord(to: Buffer, start: number, offsetDelta: number, record: Pro
 
 const POSITION_NAME = Buffer.from(POSITION_HEADER);
 
-function boundOfPlaced({ keyStart, valueEnd, position, otherHeaders }: PlacedRecord): number {
+function boundOfPlaced({ keyStart, valueEnd, position, otherHeaders }: FastRecord): number {
   let bytes = 8 * VARINT + valueEnd - keyStart + POSITION_NAME.length + 3 * position.length;
   for (const [name, text] of otherHeaders) bytes += 2 * VARINT + 3 * (name.length + text.length);
   return bytes;
 }
 
 /** As {@link writeRecord}, of a record whose position is ASCII and whose bytes need no views. */
-function writePlaced(to: Buffer, start: number, offsetDelta: number, record: PlacedRecord): number {
+function writePlaced(to: Buffer, start: number, offsetDelta: number, record: FastRecord): number {
   const { bytes, keyStart, keyEnd, valueEnd, hasKey, position, otherHeaders } = record;
   const keyLength = hasKey ? keyEnd - keyStart : -1;
   const valueLength = valueEnd - keyEnd;
@@ -137,7 +137,7 @@ function writePlaced(to: Buffer, start: number, offsetDelta: number, record: Pla
   return at;
 }
 
-type Header = PlacedRecord['otherHeaders'][number];
+type Header = FastRecord['otherHeaders'][number];
 
 function sizeOfHeader([name, text]: Header): number {
   const nameBytes = bytesOfName(name).length;

@@ -1,10 +1,10 @@
 import { int32 } from '../../contract/bytes.ts';
-import type { RawRow } from '../../contract/pgoutput.ts';
+import type { FastRow } from '../../contract/pgoutput.ts';
 
 /** Before the columns of a DataRow message: its type, its length and their number. */
 const HEAD_BYTES = 7;
 
-export const NO_ROW: RawRow = {
+export const NO_ROW: FastRow = {
   bytes: Buffer.alloc(0),
   size: 0,
   columns: 0,
@@ -18,7 +18,7 @@ export class RawRows {
   readonly #buffers: Buffer[] = [];
   readonly #starts: number[] = [];
   /** One object for all rows: what is read of one is used before the next. */
-  readonly #row: Writable<RawRow> = { ...NO_ROW };
+  readonly #row: Writable<FastRow> = { ...NO_ROW };
 
   get length(): number {
     return this.#starts.length;
@@ -31,7 +31,7 @@ export class RawRows {
   }
 
   /** The row at an index, until the next call. @throws on lengths that do not fit together. */
-  at(index: number): RawRow {
+  at(index: number): FastRow {
     const row = this.#row;
     const bytes = this.#buffers[index] as Buffer;
     const start = this.#starts[index] as number;

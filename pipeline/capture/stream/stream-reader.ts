@@ -11,10 +11,10 @@ import {
   type CommitMessage,
   type DecodePgOutput,
   type DeleteMessage,
+  type FastChange,
   type InsertMessage,
   type PgOutputMessage,
-  type RawChange,
-  type ReadRawChange,
+  type ReadFastChange,
   type RelationMessage,
   type TruncateMessage,
   UNCHANGED_TOAST,
@@ -53,7 +53,7 @@ interface OpenTransaction {
 export interface StreamReaderOptions {
   readonly decode: DecodePgOutput;
   /** The way of most changes, where it is given. */
-  readonly readRaw?: ReadRawChange | undefined;
+  readonly readRaw?: ReadFastChange | undefined;
   readonly encoder: EventEncoder;
   /** Where `provide.transaction.metadata` is on. */
   readonly metadataOf?: ((begin: BeginMessage) => TransactionMetadata) | undefined;
@@ -218,13 +218,13 @@ export class StreamReader {
   }
 
   /** Hot path. False where the change has to be decoded; nothing is done with it then. */
-  #takeRaw(start: Lsn, change: RawChange): boolean {
+  #takeRaw(start: Lsn, change: FastChange): boolean {
     const relation = this.#relations.get(change.relationOid);
     const transaction = this.#transaction;
     if (transaction === undefined || relation === undefined || relation.use === 'signal') return false;
     const { encoder, skippedOperations, queue } = this.#options;
     if (relation.use === 'capture' && !skippedOperations.has(change.tag === 'insert' ? 'c' : 'u')) {
-      const record = encoder.raw?.(change, this.#context(start, transaction, transaction.ordinal + 1));
+      const record = encoder.encodeFast?.(change, this.#context(start, transaction, transaction.ordinal + 1));
       if (record === undefined) return false;
       transaction.table = relation.name;
       queue.addOne(record);

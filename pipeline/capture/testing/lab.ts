@@ -7,13 +7,13 @@ import type { CrashPoint } from '../../contract/crash-points.ts';
 import type { Defect } from '../../contract/stages.ts';
 import { createEventEncoder } from '../../envelope/encoder.ts';
 import { decodePgOutput } from '../../pgoutput/decode.ts';
-import { readRawChange } from '../../pgoutput/raw.ts';
+import { readFastChange } from '../../pgoutput/raw.ts';
 import { createPostgresSource } from '../connector.ts';
 
 /** For tests: a database, a topic prefix and a connector of one's own, and what came out of it. */
 export const source = createPostgresSource({
   decode: decodePgOutput,
-  readRaw: readRawChange,
+  readRaw: readFastChange,
   createEncoder: createEventEncoder,
 });
 

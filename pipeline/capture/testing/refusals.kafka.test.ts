@@ -59,7 +59,9 @@ describe('a loud stop', () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, place box)');
     const task = await lab.start(NO_DATA);
-    await expect(task.done).rejects.toThrow('Column place of public.item has type box: not supported.');
+    await expect(task.done).rejects.toThrow(
+      'Column place of public.item has type box, which is not supported.',
+    );
     const { rows } = await lab.sql.query('SELECT 1 FROM pg_replication_slots WHERE slot_name = $1', [
       lab.slot,
     ]);

@@ -4,7 +4,7 @@ import type { Position } from '../../contract/position.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
 import type { ColumnDescription, TableDescription } from '../../contract/table.ts';
 
-/** Debezium's defaults, and a clock that stands at 1 s after the epoch. */
+/** Debezium's defaults, and a clock that always reads one second after the epoch. */
 export const DEFAULTS: EncoderConfig = {
   topicPrefix: 'lab',
   database: 'shop',
@@ -27,7 +27,7 @@ export const STREAM: EventContext = {
   snapshot: 'false',
 };
 
-/** A column by name and type: `mood` and such are enums of `labels`, a name that begins with `_` is an array. */
+/** A column by name and type. A type with `enumLabels` is an enum, and one that begins with `_` is an array. */
 export function column(
   name: string,
   typeName: string,
@@ -54,7 +54,7 @@ export function table(columns: readonly ColumnDescription[], name = 'orders'): T
   return { relationOid: 1, schema: 'public', table: name, replicaIdentity: 'default', columns };
 }
 
-/** A record with key and value as text. */
+/** The record with its key, value and headers as text. */
 export function readable(record: ProducedRecord): {
   readonly topic: string;
   readonly key: string | null;

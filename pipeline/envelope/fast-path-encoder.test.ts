@@ -1,16 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { insertBytes, updateBytes } from '../../fixtures/pgoutput-bytes.ts';
 import type { EncoderConfig, SnapshotMarker } from '../contract/envelope.ts';
-import type { RawChange } from '../contract/pgoutput.ts';
-import { isPlaced } from '../contract/records.ts';
+import type { FastChange } from '../contract/pgoutput.ts';
+import { isFastRecord } from '../contract/records.ts';
 import { decodePgOutput } from '../pgoutput/decode.ts';
-import { readRawChange } from '../pgoutput/raw.ts';
+import { readFastChange } from '../pgoutput/raw.ts';
 import { createEventEncoder } from './encoder.ts';
 import { column, DEFAULTS, readable, STREAM, table } from './testing/fixtures.ts';
 
 const numeric = (precision: number, scale: number): number => ((precision << 16) | (scale & 0x7ff)) + 4;
 
-/** Types, modifiers and values on both sides of what is copied from bytes to bytes. */
+/** Types and values on both sides of what the fast path takes. */
 const VALUES: readonly (readonly [type: string, modifier: number, values: readonly string[]])[] = [
   [
     'text',
@@ -74,64 +74,67 @@ describe.each(VALUES)('%s (modifier %i)', (type, typeModifier, values) => {
     column('value', type, { typeModifier }),
     column('näme "q"', 'text'),
   ];
-  test.each(CONFIGS)('a record from bytes is the record from text, under %j', (settings) => {
+  test.each(CONFIGS)('the fast path makes the record of the slow path, under %j', (settings) => {
     const encoder = createEventEncoder({ ...DEFAULTS, ...settings });
     encoder.describe(table(columns));
     for (const value of [...values, null]) {
       for (const bytes of [insertBytes, updateBytes].map((write) => write(1, [ID, value, null]))) {
-        const change = readRawChange(bytes);
-        const raw = change && encoder.raw?.(change, STREAM);
+        const change = readFastChange(bytes);
+        const fast = change && encoder.encodeFast?.(change, STREAM);
         const message = decodePgOutput(bytes);
-        const long = () =>
+        const slow = () =>
           message.tag === 'update'
             ? encoder.update(1, message.before, message.beforeKind, message.after, STREAM)
             : message.tag === 'insert'
               ? encoder.create(1, message.after, STREAM)
               : [];
-        if (raw === undefined) expect(value?.length).toBeGreaterThan(2);
-        else expect([raw].map(readable)).toEqual(long().map(readable));
+        if (fast === undefined) expect(value?.length).toBeGreaterThan(2);
+        else expect([fast].map(readable)).toEqual(slow().map(readable));
       }
     }
   });
 });
 
-/** The row of an Insert as one of a snapshot. */
-function readOf(bytes: Buffer): RawChange | undefined {
-  const change = readRawChange(bytes);
+/** The row of an Insert message as a row of a snapshot. */
+function readOf(bytes: Buffer): FastChange | undefined {
+  const change = readFastChange(bytes);
   return change && { ...change, tag: 'read' };
 }
 
 const MARKERS: readonly SnapshotMarker[] = ['first', 'true', 'last', 'incremental'];
 
-test.each(CONFIGS)('a row of a snapshot from bytes is the one from text, under %j', (settings) => {
-  const encoder = createEventEncoder({ ...DEFAULTS, ...settings });
-  const columns = [column('id', 'uuid', { keyRank: 1, notNull: true }), column('at', 'timestamptz')];
-  encoder.describe(table(columns));
-  const row = [ID, '2024-02-29 23:59:59.12+00'];
-  for (const lsn of [STREAM.lsn, 7n as typeof STREAM.lsn]) {
-    for (const snapshot of MARKERS) {
-      const context = { ...STREAM, lsn, lastCommitLsn: null, xid: null, snapshot };
-      const read = readOf(insertBytes(1, row));
-      const raw = read && encoder.raw?.(read, context);
-      expect(raw && readable(raw)).toEqual(readable(encoder.read(1, row, context)));
-      // What is kept of one kind of event must not get into the other.
-      const change = readRawChange(insertBytes(1, row));
-      const created = change && encoder.raw?.(change, STREAM);
-      expect(created && readable(created)).toEqual(encoder.create(1, row, STREAM).map(readable)[0]);
+test.each(CONFIGS)(
+  'the fast path makes the record of the slow path from a snapshot’s row, under %j',
+  (settings) => {
+    const encoder = createEventEncoder({ ...DEFAULTS, ...settings });
+    const columns = [column('id', 'uuid', { keyRank: 1, notNull: true }), column('at', 'timestamptz')];
+    encoder.describe(table(columns));
+    const row = [ID, '2024-02-29 23:59:59.12+00'];
+    for (const lsn of [STREAM.lsn, 7n as typeof STREAM.lsn]) {
+      for (const snapshot of MARKERS) {
+        const context = { ...STREAM, lsn, lastCommitLsn: null, xid: null, snapshot };
+        const read = readOf(insertBytes(1, row));
+        const fast = read && encoder.encodeFast?.(read, context);
+        expect(fast && readable(fast)).toEqual(readable(encoder.read(1, row, context)));
+        // The fragments that are kept for one kind of event must not get into the other.
+        const change = readFastChange(insertBytes(1, row));
+        const created = change && encoder.encodeFast?.(change, STREAM);
+        expect(created && readable(created)).toEqual(encoder.create(1, row, STREAM).map(readable)[0]);
+      }
     }
-  }
-});
+  },
+);
 
 const ID = '76019d1a-ad2e-4b22-96e9-1a6d6543c818';
 
-describe('a row is left to the other way', () => {
+describe('the fast path leaves a row to the slow path', () => {
   test.each([
-    ['when the catalogue has other columns', insertBytes(1, [ID]), {}],
+    ['when its description has other columns', insertBytes(1, [ID]), {}],
     ['when it is large', insertBytes(1, [ID, 'x'.repeat(40_000)]), {}],
-    ['when it is damaged', damaged(insertBytes(1, [ID, 'é'])), {}],
+    ['when a text is not valid UTF-8', damaged(insertBytes(1, [ID, 'é'])), {}],
     ['when it is of a snapshot', insertBytes(1, [ID, 'a']), { snapshot: 'true' } as const],
     [
-      'when its LSN is beyond what a double counts',
+      'when a double cannot hold its LSN exactly',
       insertBytes(1, [ID, 'a']),
       { lsn: (2n ** 60n) as typeof STREAM.lsn },
     ],
@@ -139,22 +142,22 @@ describe('a row is left to the other way', () => {
   ])('%s', (_when, bytes, context) => {
     const encoder = createEventEncoder(DEFAULTS);
     encoder.describe(table([column('id', 'uuid', { keyRank: 1 }), column('name', 'text')]));
-    const change = readRawChange(bytes);
+    const change = readFastChange(bytes);
     expect(change).toBeDefined();
-    expect(change && encoder.raw?.(change, { ...STREAM, ...context })).toBeUndefined();
+    expect(change && encoder.encodeFast?.(change, { ...STREAM, ...context })).toBeUndefined();
   });
 });
 
-test('records stay as they are while others are written after them, into the same buffer and the next', () => {
+test('records do not change while others are written after them, into the same buffer and the next', () => {
   const encoder = createEventEncoder(DEFAULTS);
   encoder.describe(table([column('id', 'int4', { keyRank: 1 }), column('name', 'text')]));
   const rows = Array.from({ length: 3_000 }, (_, i) => [String(i), 'x'.repeat(i % 300)]);
   const records = rows.flatMap((row) => {
-    const change = readRawChange(insertBytes(1, row));
-    return (change && encoder.raw?.(change, STREAM)) ?? [];
+    const change = readFastChange(insertBytes(1, row));
+    return (change && encoder.encodeFast?.(change, STREAM)) ?? [];
   });
   expect(records).toHaveLength(rows.length);
-  expect(records.every(isPlaced)).toBe(true);
+  expect(records.every(isFastRecord)).toBe(true);
   expect(new Set(records.map(({ bytes }) => bytes)).size).toBeGreaterThan(1);
   // One comparison: thousands of them take seconds on a busy machine.
   const wrong = records.filter(({ key, value }, i) => {
@@ -164,7 +167,7 @@ test('records stay as they are while others are written after them, into the sam
   expect(wrong).toEqual([]);
 });
 
-/** The last byte begins a character of UTF-8 that does not end. */
+/** Replaces the last byte by the first of a UTF-8 character that is then cut short. */
 function damaged(bytes: Buffer): Buffer {
   bytes[bytes.length - 1] = 0xc3;
   return bytes;

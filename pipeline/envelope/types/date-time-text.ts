@@ -1,26 +1,24 @@
-/**
- * Dates and times from PostgreSQL's text (DateStyle ISO) to Debezium's numbers and ISO strings. Years before 1 are
- * written as ISO 8601 does, astronomically: 44 BC is -0043.
- */
+// Dates and times: PostgreSQL's text (DateStyle ISO) → Debezium's numbers and ISO strings. Years before 1 are
+// numbered as in ISO 8601, with a year 0: 44 BC is -0043.
 
-/** Debezium's infinite dates: LocalDate -5877611-06-21 and -22, outside of what PostgreSQL can hold. */
+/** Debezium's infinite dates: LocalDate -5877611-06-21 and -22, which PostgreSQL cannot hold as dates. */
 const DATE_INFINITY = { infinity: '-2147472692', '-infinity': '-2147472691' } as const;
-/** The JDBC driver's infinite timestamps, in milliseconds since the epoch. */
+/** Infinite timestamps of PostgreSQL's JDBC driver, in milliseconds since the epoch. */
 const TIMESTAMP_INFINITY_MS = { infinity: '9223372036825200', '-infinity': '-9223372036832400' } as const;
 
 const MAX_INT64 = 9_223_372_036_854_775_807n;
 const SECONDS_PER_DAY = 86_400;
 
-/** A point on the proleptic Gregorian calendar, without a zone. */
+/** A point on the proleptic Gregorian calendar. */
 interface DateTime {
-  /** Astronomical: year 0 is 1 BC. */
+  /** Year 0 is 1 BC. */
   readonly year: number;
   readonly month: number;
   readonly day: number;
-  /** Since midnight; 86,400 for `24:00`. */
+  /** Seconds since midnight; 86,400 for `24:00`. */
   readonly second: number;
   readonly micros: number;
-  /** Of the zone, east positive; 0 where the text has none. */
+  /** Offset of the time zone, positive to the east; 0 if the text has none. */
   readonly offsetSeconds: number;
 }
 
@@ -49,7 +47,10 @@ export function timeMillis(text: string): string {
   return String(second * 1000 + Math.floor(micros / 1000));
 }
 
-/** `timetz` → ISO in UTC, `18:29:59.5Z`. The date line is not crossed: the time of day wraps around. */
+/**
+ * `timetz` → ISO string in UTC, `18:29:59.5Z`. There is no date to carry into, so the time of day wraps around
+ * midnight.
+ */
 export function zonedTime(text: string): string {
   const { second, micros, offsetSeconds } = parseTime(text);
   const utc = (((second - offsetSeconds) % SECONDS_PER_DAY) + SECONDS_PER_DAY) % SECONDS_PER_DAY;
@@ -64,14 +65,14 @@ export function timestampMillis(text: string): string {
   const at = parseTimestamp(text);
   const seconds = epochSeconds(at);
   const millis = Math.floor(at.micros / 1000);
-  // The calendar of PostgreSQL ends in the year 294276: a little beyond what a double counts exactly.
+  // PostgreSQL's calendar ends in the year 294276, a little beyond the last millisecond that a double holds exactly.
   if (Math.abs(seconds) < 9e12) return String(seconds * 1000 + millis);
   return String(BigInt(seconds) * 1000n + BigInt(millis));
 }
 
 /**
  * `timestamp` → microseconds since the epoch.
- * @throws RangeError after 294247-01-10, where 64 bits end (Debezium lets the number wrap around).
+ * @throws RangeError after 294247-01-10, which does not fit in 64 bits (in Debezium the number overflows).
  */
 export function timestampMicros(text: string): string {
   const infinite = infinity(text, TIMESTAMP_INFINITY_MS);
@@ -85,7 +86,10 @@ export function timestampMicros(text: string): string {
   return String(micros);
 }
 
-/** `timestamp` → nanoseconds since the epoch. @throws RangeError where 64 bits do not hold them, from 1677 to 2262. */
+/**
+ * `timestamp` → nanoseconds since the epoch.
+ * @throws RangeError outside of the years 1677 to 2262: 64 bits hold no more.
+ */
 export function timestampNanos(text: string): string {
   const nanos = BigInt(timestampMicros(text)) * 1000n;
   if (BigInt.asIntN(64, nanos) !== nanos)
@@ -106,7 +110,7 @@ export function isoDate(text: string): string {
   return `"${isoYear(year)}-${pad2(month)}-${pad2(day)}Z"`;
 }
 
-/** `time` → `23:59:59.5Z`; 24:00 is midnight. */
+/** `time` → `23:59:59.5Z`; 24:00 becomes 00:00. */
 export function isoTime(text: string): string {
   return zonedTime(text);
 }
@@ -123,13 +127,13 @@ export function isoTimestamp(text: string): string {
   return `"${isoYear(year)}-${pad2(month)}-${pad2(day)}T${clock(seconds - days * SECONDS_PER_DAY)}${fraction}Z"`;
 }
 
-/** What most values look like: UTC, four-digit year, AD. */
-const PLAIN_UTC = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/;
+/** The form of most values: UTC, a year of four digits, AD. */
+const USUAL_UTC = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/;
 
-/** `timestamptz` → ISO in UTC with `digits` digits of fraction, `2024-02-29T18:29:59.123456Z`. */
+/** `timestamptz` → ISO string in UTC with `digits` digits of a second's fraction, `2024-02-29T18:29:59.123456Z`. */
 export function zonedTimestamp(text: string, digits: number): string {
-  const plain = PLAIN_UTC.exec(text);
-  if (plain !== null) return `"${plain[1]}T${plain[2]}${fractionOf(plain[3] ?? '', digits)}Z"`;
+  const usual = USUAL_UTC.exec(text);
+  if (usual !== null) return `"${usual[1]}T${usual[2]}${fractionOf(usual[3] ?? '', digits)}Z"`;
   if (text === 'infinity' || text === '-infinity') return `"${text}"`;
   const at = parseTimestamp(text);
   const seconds = epochSeconds(at);
@@ -200,7 +204,7 @@ function civilFromDays(days: number): { year: number; month: number; day: number
   };
 }
 
-/** ISO 8601 wants a sign on every year that is not four digits wide. */
+/** ISO 8601 requires a sign before a year that has more than four digits. */
 function isoYear(year: number): string {
   const digits = String(Math.abs(year)).padStart(4, '0');
   return year < 0 ? `-${digits}` : digits.length > 4 ? `+${digits}` : digits;

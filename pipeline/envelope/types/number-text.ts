@@ -1,14 +1,19 @@
-/** Numbers from PostgreSQL's text to JSON. */
+// Numbers: PostgreSQL's text → JSON.
 
 /**
- * `float4`, `float8` → JSON as Java prints a double: `1.0`, `1.0E20`; NaN and the infinities as strings, as
- * Jackson does. PostgreSQL sends the shortest digits that read back equal, so no digit is recomputed.
+ * `float4` and `float8` as Java prints a double: `1.0`, `1.0E20`. NaN and the infinities are strings, as in Jackson.
+ * PostgreSQL sends the shortest digits that read back equal, so the digits are kept as they are.
  */
 export function floatJson(text: string): string {
   const first = text.charCodeAt(0);
-  // N(aN), I(nfinity), -I(nfinity)
+  // The first letters of NaN and Infinity.
   if (first === 78 || first === 73 || text === '-Infinity') return `"${text}"`;
   return javaDouble(text);
+}
+
+/** A decimal number as the nearest double, as Java prints it. */
+export function doubleJson(text: string): string {
+  return floatJson(String(Number(text)).replace('e+', 'e'));
 }
 
 function javaDouble(text: string): string {
@@ -18,7 +23,7 @@ function javaDouble(text: string): string {
   const padded = whole + fraction;
   const digits = padded.replace(/^0+/, '');
   if (digits === '') return `${sign}0.0`;
-  // Value = 0.DIGITS × 10^point
+  // The value is 0.DIGITS × 10^point.
   const point = whole.length - (padded.length - digits.length) + Number(exponentText ?? 0);
   const kept = digits.replace(/0+$/, '');
   if (point > 7 || point < -2) {
@@ -28,7 +33,7 @@ function javaDouble(text: string): string {
   return `${sign}${kept.slice(0, point).padEnd(point, '0')}.${kept.slice(point) || '0'}`;
 }
 
-/** A `numeric` as unscaled integer and scale; null for NaN and the infinities. */
+/** A `numeric` as an unscaled integer and its scale; null for NaN and the infinities. */
 export function parseDecimal(text: string): { readonly unscaled: bigint; readonly scale: number } | null {
   if (!/^-?\d+(\.\d+)?$/.test(text)) return null;
   const point = text.indexOf('.');
@@ -51,6 +56,7 @@ export function unscaledBase64(value: bigint): string {
   return Buffer.from(hex, 'hex').toString('base64');
 }
 
+/** Holds nothing between two calls. */
 const scratch = Buffer.alloc(4);
 
 function smallBase64(value: number): string {
@@ -66,7 +72,7 @@ function smallBase64(value: number): string {
   return scratch.toString('base64', start);
 }
 
-/** The text at exactly `scale` digits after the point; null where that would cost digits. */
+/** The number with exactly `scale` digits after the point; null if digits other than 0 would be lost. */
 export function rescale(text: string, scale: number): string | null {
   const point = text.indexOf('.');
   const whole = point < 0 ? text : text.slice(0, point);
@@ -75,7 +81,12 @@ export function rescale(text: string, scale: number): string | null {
   return scale === 0 ? whole : `${whole}.${fraction.slice(0, scale).padEnd(scale, '0')}`;
 }
 
-/** Removes zeros at the end of the fraction, and the point where nothing is left behind it. */
+/** Removes the zeros at the end of the fraction, and the point if no digit follows it any more. */
 export function stripZeros(text: string): string {
   return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+}
+
+/** The message does not quote the text, because it is a row's value. */
+export function notInLocaleC(type: string): RangeError {
+  return new RangeError(`a value of type ${type} is not written as PostgreSQL writes it in the locale C`);
 }

@@ -1,17 +1,15 @@
-import { daysFromCivil } from './temporal.ts';
+import { daysFromCivil } from './date-time-text.ts';
+
+// Fast path: PostgreSQL's text → JSON from bytes to bytes. Each function does for usual values what the mapping's
+// `encode` does for every value, and gives up on the others.
 
 /**
- * Values of PostgreSQL's text form → JSON, from bytes to bytes: hot path. Each does for the usual value what the
- * mapping's `encode` does for every value, and leaves all others to it.
- */
-
-/**
- * Writes the JSON of the text `from[start … end)` at `to[at]`; returns where it ends there, at most {@link MOST_MORE}
- * bytes more than the text has. -1: the value is not a usual one, and what was written is to be forgotten.
+ * Writes the JSON of the text `from[start … end)` at `to[at]`, at most {@link MOST_MORE} bytes more than the text
+ * has. Returns the end of the JSON. -1: the value is not a usual one, and the caller discards what was written.
  */
 export type CopyValue = (from: Buffer, start: number, end: number, to: Buffer, at: number) => number;
 
-/** Bytes by which the JSON of a value may be longer than its text. */
+/** Bytes by which the JSON of a value may exceed its text. */
 export const MOST_MORE = 32;
 
 const QUOTE = 0x22;
@@ -23,7 +21,7 @@ const SPACE = 0x20;
 const PLUS = 0x2b;
 const DOT = 0x2e;
 
-/** Text without anything that JSON escapes, in ASCII. */
+/** ASCII text without a character that JSON escapes. */
 export const copyText: CopyValue = (from, start, end, to, at) => {
   let place = at;
   to[place++] = QUOTE;
@@ -36,7 +34,7 @@ export const copyText: CopyValue = (from, start, end, to, at) => {
   return place;
 };
 
-/** Digits, perhaps behind a minus. */
+/** Digits, or a minus and digits. */
 export const copyInteger: CopyValue = (from, start, end, to, at) => {
   let place = at;
   for (let i = start; i < end; i++) to[place++] = from[i] as number;
@@ -52,7 +50,7 @@ export const copyBoolean: CopyValue = (from, start, _end, to, at) => {
   return at + word.length;
 };
 
-/** `2024-02-29 18:29:59.123456+00`, a year of four digits in UTC → `"2024-02-29T18:29:59.123456Z"`. */
+/** `2024-02-29 18:29:59.123456+00` (UTC, a year of four digits) → `"2024-02-29T18:29:59.123456Z"`. */
 export function copyZonedTimestamp(digits: number): CopyValue {
   return (from, start, end, to, at) => {
     if (from[end - 1] !== ZERO || from[end - 2] !== ZERO || from[end - 3] !== PLUS) return -1;
@@ -79,12 +77,12 @@ const MOST_SECONDS = 9e9;
 export const copyTimestampMicros: CopyValue = (from, start, end, to, at) => {
   if (!isTimestamp(from, start, end)) return -1;
   const seconds = secondsOf(from, start);
-  // Beyond, from the year 2255, a double does not count microseconds exactly.
+  // Beyond them (the year 2255) a double does not hold microseconds exactly.
   if (Math.abs(seconds) >= MOST_SECONDS) return -1;
   return writeInteger(to, at, seconds * 1e6 + microsOf(from, start + 20, end));
 };
 
-/** The same → milliseconds. */
+/** `2024-02-29 18:29:59.123456` → milliseconds since the epoch. */
 export const copyTimestampMillis: CopyValue = (from, start, end, to, at) => {
   if (!isTimestamp(from, start, end)) return -1;
   const millis = Math.floor(microsOf(from, start + 20, end) / 1000);
@@ -99,29 +97,29 @@ export const copyDate: CopyValue = (from, start, end, to, at) =>
 const MOST_DIGITS = 9;
 const BASE64 = Buffer.from('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
 
-/** A `numeric` that has exactly `scale` digits behind its point → Connect's Decimal in base64. */
+/** A `numeric` with exactly `scale` digits after its point → Connect's Decimal in base64. */
 export function copyDecimal(scale: number): CopyValue {
   return (from, start, end, to, at) => {
     const minus = from[start] === DASH;
     const first = minus ? start + 1 : start;
     if (end - first > MOST_DIGITS + 1) return -1;
     let value = 0;
-    let behind = -1;
+    let fraction = -1;
     for (let i = first; i < end; i++) {
       const byte = from[i] as number;
-      if (byte === DOT && behind < 0) behind = 0;
+      if (byte === DOT && fraction < 0) fraction = 0;
       else if (byte < ZERO || byte > 0x39) return -1;
       else {
         value = value * 10 + byte - ZERO;
-        if (behind >= 0) behind++;
+        if (fraction >= 0) fraction++;
       }
     }
-    if (Math.max(behind, 0) !== scale || value > 0x3fffffff) return -1;
+    if (Math.max(fraction, 0) !== scale || value > 0x3fffffff) return -1;
     return writeBase64(to, at, minus ? -value : value);
   };
 }
 
-/** Two's complement, big-endian, as short as it can be. */
+/** The shortest two's complement, big-endian. */
 function writeBase64(to: Buffer, at: number, value: number): number {
   const bits = 33 - Math.clz32(value < 0 ? ~value : value);
   const length = (bits + 7) >> 3;
@@ -145,7 +143,7 @@ function byteOf(value: number, rank: number): number {
   return (value >> (8 * rank)) & 0xff;
 }
 
-/** The digits of a whole number that a double counts exactly. */
+/** The digits of a whole number that a double holds exactly. Returns their end. */
 export function writeInteger(to: Buffer, at: number, value: number): number {
   let place = at;
   let rest = value;
@@ -164,7 +162,7 @@ export function writeInteger(to: Buffer, at: number, value: number): number {
   return end;
 }
 
-/** `dddd-dd-dd dd:dd:dd`, and behind it nothing or a point and one to six digits. */
+/** `dddd-dd-dd dd:dd:dd`, then nothing, or a point and one to six digits. */
 function isTimestamp(from: Buffer, start: number, end: number): boolean {
   const length = end - start;
   return (

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { EncoderConfig } from '../contract/envelope.ts';
-import { schemaJson } from './connect-schema.ts';
+import type { EncoderConfig } from '../../contract/envelope.ts';
+import { schemaJson } from '../connect-schema.ts';
+import { column, DEFAULTS } from '../testing/fixtures.ts';
 import { mappingOf } from './mapping-of.ts';
-import { column, DEFAULTS } from './testing/fixtures.ts';
 import type { TypeMapping } from './type-mapping.ts';
 
 const numeric = (precision: number, scale: number): number => ((precision << 16) | (scale & 0x7ff)) + 4;
@@ -110,7 +110,7 @@ describe('a value becomes the JSON that Debezium writes', () => {
   });
 });
 
-describe('where Debezium loses a value, the value is kept:', () => {
+describe('a value that Debezium loses is kept:', () => {
   test('microseconds in an array of times', () => {
     expect(mapping('_time').encode('{23:59:59.123456}')).toBe('[86399123456]');
     expect(mapping('_timetz').encode('{23:59:59.123456+00}')).toBe('["23:59:59.123456Z"]');
@@ -160,7 +160,7 @@ describe('a type beyond the SQL standard’s', () => {
     expect(mapping(type, typeModifier, config).encode(text)).toBe(json);
   });
 
-  test('has its semantic name', () => {
+  test('has a semantic name in its schema', () => {
     const schema = (type: string, typeModifier = -1, config = {}) =>
       schemaJson(mapping(type, typeModifier, config).schema);
     expect(schema('bit', 8)).toBe(
@@ -171,11 +171,11 @@ describe('a type beyond the SQL standard’s', () => {
     );
   });
 
-  test('hstore pairs come in the order of Java’s HashMap, whose buckets grow with them', () => {
+  test('the pairs of an hstore are in the order of Java’s HashMap, whose buckets grow with their number', () => {
     const keys = Array.from({ length: 13 }, (_, i) => `key${i}`);
     const text = keys.map((key) => `"${key}"=>"1"`).join(', ');
     const json = mapping('hstore', -1, { hstore: 'map' }).encode(text);
-    // As OpenJDK prints `new HashMap<>(…).keySet()` of these keys.
+    // What OpenJDK prints for `new HashMap<>(…).keySet()` of these keys.
     expect(Object.keys(JSON.parse(json))).toEqual(
       [1, 2, 0, 5, 6, 3, 4, 9, 7, 8, 11, 10, 12].map((i) => `key${i}`),
     );
@@ -187,7 +187,7 @@ describe('a type beyond the SQL standard’s', () => {
   });
 });
 
-describe('what a Connect type cannot hold is refused, and never bent:', () => {
+describe('a value that a Connect type cannot hold is refused, never changed:', () => {
   test.each([
     ['numeric', numeric(12, 2), 'NaN'],
     ['numeric', -1, '-Infinity'],
@@ -209,13 +209,13 @@ describe('what a Connect type cannot hold is refused, and never bent:', () => {
   });
 
   test.each(['line', 'box', '_money', '_point', '_interval', '_name', 'toString', 'composite'])(
-    'type %s',
+    'of type %s',
     (type) => {
       expect(mappingOf(column('c', type), DEFAULTS)).toBeNull();
     },
   );
 
-  test('a composite type', () => {
+  test('of a composite type', () => {
     expect(mappingOf(column('c', 'text', { typeKind: 'c' }), DEFAULTS)).toBeNull();
   });
 });
@@ -236,12 +236,12 @@ describe('an unchanged TOAST value', () => {
     expect(mapping(type).placeholder).toBe(placeholder);
   });
 
-  test.each(['numeric', '_numeric', '_float8', '_bool'])('of %s has none', (type) => {
+  test.each(['numeric', '_numeric', '_float8', '_bool'])('of %s has no placeholder', (type) => {
     expect(mapping(type).placeholder).toBeNull();
   });
 });
 
-test('a Decimal reads back as the number that was written, at every length of its two’s complement', () => {
+test('a Decimal reads back as the number that was written, at every length of two’s complement', () => {
   for (let bits = 0n; bits <= 130n; bits += 1n) {
     for (const offset of [-2n, -1n, 0n, 1n]) {
       for (const sign of [1n, -1n]) {

@@ -1,11 +1,11 @@
 import { POSITION_HEADER, type Position } from '../contract/position.ts';
-import type { PlacedRecord } from '../contract/records.ts';
+import type { FastRecord } from '../contract/records.ts';
 
-/** A record that is a few numbers until somebody asks for more. */
-export class EncodedRecord implements PlacedRecord {
+/** A lazy view into a buffer that many records share: key, value and headers are made at each access. */
+export class SharedBufferRecord implements FastRecord {
   readonly topic: string;
   readonly position: Position;
-  readonly otherHeaders: PlacedRecord['otherHeaders'];
+  readonly otherHeaders: FastRecord['otherHeaders'];
   readonly bytes: Buffer;
   readonly keyStart: number;
   readonly keyEnd: number;
@@ -15,7 +15,7 @@ export class EncodedRecord implements PlacedRecord {
   constructor(
     table: { readonly topic: string; readonly hasKey: boolean },
     position: Position,
-    otherHeaders: PlacedRecord['otherHeaders'],
+    otherHeaders: FastRecord['otherHeaders'],
     bytes: Buffer,
     place: { readonly keyStart: number; readonly keyEnd: number; readonly valueEnd: number },
   ) {

@@ -1,18 +1,35 @@
-/** An interval as PostgreSQL prints it under IntervalStyle postgres; each part has its own sign. */
+import { semanticNumber } from './number-types.ts';
+import type { TypeContext, TypeMapping } from './type-mapping.ts';
+
+/** `interval` under each `interval.handling.mode`. */
+export function intervalType({ config }: TypeContext): TypeMapping {
+  if (config.interval === 'numeric') {
+    return semanticNumber('int64', 'io.debezium.time.MicroDuration', intervalMicros);
+  }
+  return {
+    schema: { type: 'string', name: 'io.debezium.time.Interval', version: 1 },
+    encode: intervalISO,
+    fallback: '"P0Y0M0DT0H0M0S"',
+    placeholder: null,
+    computedDefault: '"P0Y0M0DT0H0M0S"',
+  };
+}
+
+/** An interval as PostgreSQL prints it under IntervalStyle postgres. Each part has its own sign. */
 interface Interval {
   readonly years: number;
   readonly months: number;
   readonly days: number;
   readonly hours: number;
   readonly minutes: number;
-  /** With its fraction, as text: a double would not keep `-0.000001`. */
+  /** With its fraction, and as text, because a double does not keep `-0.000001` exactly. */
   readonly seconds: string;
 }
 
 const INTERVAL =
   /^(?:(-?\+?\d+) years?)? ?(?:(-?\+?\d+) mons?)? ?(?:(-?\+?\d+) days?)? ?(?:([-+])?(\d+):(\d\d):(\d\d(?:\.\d+)?))?$/;
 
-/** Debezium's month, where an interval becomes a number. */
+/** A month as Debezium counts it when an interval becomes a number. */
 const DAYS_PER_MONTH = 365.25 / 12;
 
 function parse(text: string): Interval {
@@ -32,8 +49,10 @@ function parse(text: string): Interval {
   };
 }
 
-/** `interval.handling.mode=numeric`: microseconds, a month taken as 30.4375 days; saturates as Java's cast does. */
-export function intervalMicros(text: string): string {
+/**
+ * Microseconds, with a month of 30.4375 days. Beyond 64 bits it is the nearest 64-bit number, as Java's cast gives.
+ */
+function intervalMicros(text: string): string {
   const i = parse(text);
   const days = (i.years * 12 + i.months) * DAYS_PER_MONTH + i.days;
   const seconds = ((days * 24 + i.hours) * 60 + i.minutes) * 60 + Number(i.seconds);
@@ -41,8 +60,8 @@ export function intervalMicros(text: string): string {
   return String(BigInt.asIntN(64, micros) === micros ? micros : micros < 0n ? -(2n ** 63n) : 2n ** 63n - 1n);
 }
 
-/** `interval.handling.mode=string`: `P1Y2M3DT4H5M6.789S`, every field written. */
-export function intervalISO(text: string): string {
+/** `P1Y2M3DT4H5M6.789S`: every field is written, zeros too. */
+function intervalISO(text: string): string {
   const i = parse(text);
   const seconds = i.seconds.includes('.') ? i.seconds.replace(/\.?0+$/, '') : i.seconds;
   return `"P${i.years}Y${i.months}M${i.days}DT${i.hours}H${i.minutes}M${seconds}S"`;

@@ -1,12 +1,12 @@
-import type { EncoderConfig } from '../contract/envelope.ts';
-import { copyDecimal } from './copy-values.ts';
-import { quote } from './json.ts';
-import { floatJson, parseDecimal, rescale, stripZeros, unscaledBase64 } from './numbers.ts';
+import type { EncoderConfig } from '../../contract/envelope.ts';
+import { quote } from '../json.ts';
+import { copyDecimal } from './fast-path-values.ts';
+import { doubleJson, floatJson, parseDecimal, rescale, stripZeros, unscaledBase64 } from './number-text.ts';
 import type { TypeMapping } from './type-mapping.ts';
 
 /**
- * `numeric` under each `decimal.handling.mode`. The type modifier holds precision and scale; without one a value
- * has a scale of its own, and becomes a VariableScaleDecimal.
+ * `numeric` under each `decimal.handling.mode`. The type modifier holds precision and scale. Without one each value
+ * has another scale, and becomes a VariableScaleDecimal.
  */
 export function decimalType(config: EncoderConfig, typeModifier: number): TypeMapping {
   const limits = typeModifier < 0 ? null : limitsOf(typeModifier);
@@ -23,7 +23,7 @@ export function decimalType(config: EncoderConfig, typeModifier: number): TypeMa
     const zero = `"${rescale('0', limits?.scale ?? 0)}"`;
     return {
       schema: { type: 'string' },
-      // Values come with all the digits of their column, a DEFAULT as it was written.
+      // A value has all the digits of its column, but a DEFAULT only those that were written.
       encode: (text) => `"${special(text) ?? (limits && rescale(text, limits.scale)) ?? text}"`,
       fallback: zero,
       placeholder: quote(config.unavailableValue),
@@ -33,7 +33,7 @@ export function decimalType(config: EncoderConfig, typeModifier: number): TypeMa
   return limits === null ? VARIABLE_SCALE : fixedScale(limits.precision, limits.scale);
 }
 
-/** PostgreSQL: `((precision << 16) | scale) + 4`, the scale in 11 bits of two's complement. */
+/** PostgreSQL packs them as `((precision << 16) | scale) + 4`, with the scale in 11 bits of two's complement. */
 function limitsOf(typeModifier: number): { readonly precision: number; readonly scale: number } {
   const packed = typeModifier - 4;
   return { precision: (packed >> 16) & 0xffff, scale: ((packed & 0x7ff) ^ 1024) - 1024 };
@@ -65,7 +65,7 @@ function fixedScale(precision: number, scale: number): TypeMapping {
     schema: { type: 'bytes', name: 'org.apache.kafka.connect.data.Decimal', version: 1, parameters },
     encode: (text) => {
       const { unscaled } = parseDecimal(exact(text)) ?? refuse(text);
-      // numeric(3,-2): the last digits are zeros that the scale stands for.
+      // numeric(3,-2): the unscaled value leaves out the two zeros at the end.
       return `"${unscaledBase64(scale < 0 ? unscaled / 10n ** BigInt(-scale) : unscaled)}"`;
     },
     ...(scale >= 0 ? { copy: copyDecimal(scale) } : {}),
@@ -76,10 +76,8 @@ function fixedScale(precision: number, scale: number): TypeMapping {
   };
 }
 
-/** Decimal to the nearest double, as Java prints it. */
 function double(text: string): string {
-  if (special(text) !== null) return floatJson(text);
-  return floatJson(String(Number(text)).replace('e+', 'e'));
+  return special(text) === null ? doubleJson(text) : floatJson(text);
 }
 
 const SPECIAL: Readonly<Record<string, string>> = {
@@ -88,7 +86,7 @@ const SPECIAL: Readonly<Record<string, string>> = {
   '-Infinity': 'NEGATIVE_INFINITY',
 };
 
-/** Debezium's names for what no Decimal can hold. */
+/** Debezium's names for the values that no Decimal can hold; null for all others. */
 function special(text: string): string | null {
   return Object.hasOwn(SPECIAL, text) ? (SPECIAL[text] ?? null) : null;
 }
