@@ -36,7 +36,7 @@ interface Golden {
 const golden: Golden = JSON.parse(readFileSync(new URL('debezium-golden.json', import.meta.url), 'utf8'));
 
 describe.each(Object.entries(golden.variants))(
-  'from the same WAL as Debezium 3.5, variant %s:',
+  'from the same WAL as Debezium 3.6, variant %s:',
   (_name, variant) => {
     const byTopic = Map.groupBy(encodeAll(variant.settings), (record) => record.topic);
 
@@ -77,7 +77,7 @@ function comparable(record: ProducedRecord): Omit<GoldenEvent, 'topic'> {
     value:
       record.value
         ?.toString()
-        .replace(/"version":"[\d.]+","connector"/, '"version":"3.5.0.Final","connector"') ?? null,
+        .replace(/"version":"[\d.]+","connector"/, '"version":"3.6.0.Final","connector"') ?? null,
     headers,
   };
 }
