@@ -123,7 +123,7 @@ export interface Contract {
 
 export interface ScenarioDefinition {
   readonly title: string;
-  /** What to learn from it, in a few sentences. */
+  /** What to learn from it, in a few sentences; the first one says what breaks. */
   readonly lesson: string;
   /** Where the failure that it reproduces is told: a lesson of GUIDE.md, an issue, a post-mortem. */
   readonly cites: string;

@@ -1,39 +1,21 @@
 import { Chalk } from 'chalk';
 import type { Verdict } from '../../verifier/verdict.ts';
 import { describeFinding } from '../runner/expectation.ts';
+import { Narrator, secondsText, wrongRowLines } from '../runner/in-words.ts';
 import type { JournalEvent } from '../runner/journal.ts';
 import type { Reporter } from '../runner/reporter.ts';
 import type { NotRun, RunResult, VariantResult } from '../runner/result.ts';
+import { wrap } from '../wrap.ts';
 
 type Paint = InstanceType<typeof Chalk>;
 
-/** What a line of the journal is worth on the way; undefined where it is not. */
-function progressOf(event: JournalEvent): string | undefined {
-  switch (event.t) {
-    case 'instance-ready':
-      return `pipeline stands after ${seconds(event.ms)}`;
-    case 'phase-ended':
-      return event.ok ? undefined : `${event.phase}: ${event.error ?? 'failed'}`;
-    case 'fault-proven':
-      return `${event.fault}: took effect`;
-    case 'fault-not-proven':
-      return `${event.fault}: not shown to have taken effect (${event.reason})`;
-    case 'fault-healed':
-      return event.said;
-    case 'heal-failed':
-      return `${event.fault} could not be healed: ${event.error}`;
-    case 'verification':
-      return `verifier: ${event.verdict}`;
-    case 'kept':
-      return `kept ${event.instance}: ${event.inspect}`;
-    case 'drop-failed':
-      return `${event.instance} could not be dropped, the next up tries again: ${event.error}`;
-    default:
-      return undefined;
-  }
-}
+/** Where the width of a terminal is not known. */
+const MOST_WIDTH = 120;
+const INDENT = '    ';
+/** `✔ duplicate-resnapshot  sound  INCONCLUSIVE `, before what was found. */
+const HEAD_WIDTH = 44;
 
-/** Where the run is just now, for the line that is drawn again and again. */
+/** What the run is doing, for the line that is drawn over. */
 function statusOf(event: JournalEvent): string | undefined {
   switch (event.t) {
     case 'variant-started':
@@ -60,7 +42,8 @@ function paintVerdict(paint: Paint, verdict: Verdict): string {
   return paint[colour[verdict]](verdict);
 }
 
-function outcomeLines(paint: Paint, result: VariantResult): string[] {
+/** A line for a variant; where it would be longer than `width`, what was found goes to a second one. */
+function outcomeLines(paint: Paint, result: VariantResult, width: number): string[] {
   const mark = result.ok ? paint.green('✔') : paint.red('✖');
   const pad = ' '.repeat(Math.max(0, 12 - result.verdict.length));
   const failing = result.findings.filter((finding) => finding.verdict === 'FAIL').map(describeFinding);
@@ -70,39 +53,49 @@ function outcomeLines(paint: Paint, result: VariantResult): string[] {
     ...(failing.length === 0 && twice > 0
       ? [`${twice} delivered twice, ${result.duplicates.suppressed ?? 0} suppressed`]
       : []),
-    ...(result.recoveryMs === null ? [] : [`recovered in ${seconds(result.recoveryMs)}`]),
+    ...(result.recoveryMs === null ? [] : [`recovered in ${secondsText(result.recoveryMs)}`]),
   ];
   const name = `${result.scenario.padEnd(21)} ${result.variant.padEnd(6)}`;
-  const lines = [
-    `${mark} ${name} ${paintVerdict(paint, result.verdict)}${pad} ${paint.dim(notes.join(' · '))}`,
-  ];
+  const head = `${mark} ${name} ${paintVerdict(paint, result.verdict)}`;
+  const said = notes.join(' · ');
+  const isLong = HEAD_WIDTH + said.length > width;
+  const below = wrap(`${INDENT}${said}`, width, INDENT).map((line) => paint.dim(line));
+  const lines = isLong ? [head, ...below] : [`${head}${pad} ${paint.dim(said)}`];
   if (!result.ok) lines.push(paint.red(`    ${result.reason ?? ''}`));
   return lines;
 }
 
-function summaryLines(paint: Paint, result: RunResult): string[] {
+function summaryLines(paint: Paint, result: RunResult, width: number): string[] {
   const met = result.results.filter((one) => one.ok).length;
   const left = result.notRun?.length ?? 0;
   const verdicts = `${met} of ${result.results.length} verdicts as expected`;
-  const said = `${verdicts}${left === 0 ? '' : `, ${left} not run`}, ${seconds(result.durationMs)}`;
+  const said = `${verdicts}${left === 0 ? '' : `, ${left} not run`}, ${secondsText(result.durationMs)}`;
   return [
     '',
-    ...result.results.flatMap((one) => outcomeLines(paint, one)),
+    ...result.results.flatMap((one) => outcomeLines(paint, one, width)),
     ...(result.notRun ?? []).map((one) => notRunLine(paint, one)),
     '',
     result.ok ? paint.green(`✔ ${said}`) : paint.red(`✖ ${said}`),
-    paint.dim(`  seed ${result.seed} · again: ${result.reproduce} · journal: runs/${result.runId}/`),
+    paint.dim(`  seed ${result.seed} · again: ${result.reproduce}`),
+    paint.dim(`  journal: runs/${result.runId}/`),
+    ...keepHint(paint, result),
     '',
   ];
+}
+
+/** A run drops its pipelines; a naive one that failed is worth a look. */
+function keepHint(paint: Paint, { results }: RunResult): string[] {
+  const failed = results.find(({ verdict, variant }) => verdict === 'FAIL' && variant === 'naive');
+  if (failed === undefined) return [];
+  const { scenario, variant } = failed;
+  return [paint.dim(`  look at a wrong pipeline: cdc-lab run ${scenario} --variant ${variant} --keep`)];
 }
 
 function notRunLine(paint: Paint, { scenario, variant, reason }: NotRun): string {
   return paint.dim(`– ${scenario.padEnd(21)} ${variant.padEnd(6)} not run      ${reason}`);
 }
 
-const seconds = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
-
-/** One line on a terminal, drawn over as the run goes on; plain lines otherwise. */
+/** On a terminal one line that is drawn over as the run goes on; elsewhere plain lines. */
 class Terminal {
   readonly #err: NodeJS.WritableStream;
   readonly #live: boolean;
@@ -115,15 +108,25 @@ class Terminal {
     this.#paint = paint;
   }
 
+  /** Characters in a line. */
+  get width(): number {
+    return 'columns' in this.#err && typeof this.#err.columns === 'number' ? this.#err.columns : MOST_WIDTH;
+  }
+
   line(text: string): void {
     this.erase();
     this.#err.write(`${text}\n`);
   }
 
+  /** A sentence that may take several lines. */
+  text(text: string): void {
+    for (const line of wrap(text, this.width, INDENT)) this.line(line);
+  }
+
   status(text: string): void {
     if (!this.#live) return;
     this.erase();
-    this.#err.write(this.#paint.dim(`  … ${text}`.slice(0, 100)));
+    this.#err.write(this.#paint.dim(`  … ${text}`.slice(0, Math.min(this.width, MOST_WIDTH) - 1)));
     this.#drawn = true;
   }
 
@@ -138,21 +141,31 @@ const reporter: Reporter = {
   create: ({ stdout, stderr, live }) => {
     const paint = new Chalk(live ? {} : { level: 0 });
     const terminal = new Terminal(stderr, live, paint);
+    const narrator = new Narrator();
     return {
       on: (event) => {
         const where = event.scenario === undefined ? '' : `${event.scenario} ${event.variant ?? ''}: `;
         if (event.t === 'run-started') terminal.line(`seed ${event.seed} · again: ${event.reproduce}`);
-        if (event.t === 'variant-started') terminal.line(paint.bold(`${where}${event.because}`));
-        const line = progressOf(event);
-        if (line !== undefined) terminal.line(`  ${live ? '' : where}${line}`);
-        if (event.t === 'variant-ended')
-          for (const text of outcomeLines(paint, event.result)) terminal.line(text);
+        if (event.t === 'variant-started') {
+          terminal.line('');
+          terminal.line(paint.bold(`${event.title}, ${event.variant} pipeline`));
+          terminal.text(`  what breaks: ${event.breaks}`);
+          terminal.text(`  what this pipeline does: ${event.because}`);
+        }
+        const line = narrator.tell(event);
+        if (line !== undefined) terminal.text(`  ${live ? '' : where}${line}`);
+        if (event.t === 'variant-ended') {
+          for (const text of outcomeLines(paint, event.result, terminal.width)) terminal.line(text);
+          const { wrongRow } = event.result;
+          const lines = wrongRow === undefined ? [] : wrongRowLines(wrongRow, terminal.width - INDENT.length);
+          for (const text of lines) terminal.line(`${INDENT}${text}`);
+        }
         const status = statusOf(event);
         if (status !== undefined) terminal.status(`${where}${status}`);
       },
       end: async (result) => {
         terminal.erase();
-        stdout.write(summaryLines(paint, result).join('\n'));
+        stdout.write(summaryLines(paint, result, terminal.width).join('\n'));
       },
     };
   },

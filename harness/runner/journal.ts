@@ -16,7 +16,14 @@ export type JournalEntry =
     }
   | { readonly t: 'not-run'; readonly notRun: NotRun }
   | { readonly t: 'run-ended'; readonly result: RunResult }
-  | { readonly t: 'variant-started'; readonly because: string; readonly spec: unknown }
+  | {
+      readonly t: 'variant-started';
+      /** The scenario's title, and what breaks in it. */
+      readonly title: string;
+      readonly breaks: string;
+      readonly because: string;
+      readonly spec: unknown;
+    }
   | { readonly t: 'instance-ready'; readonly ms: number; readonly instance: Evidence }
   | { readonly t: 'phase-started'; readonly phase: Phase }
   | {

@@ -3,7 +3,7 @@ import type { Verdict } from '../../verifier/verdict.ts';
 import { describeExpected, describeFinding, judge } from './expectation.ts';
 import { sidesOf } from './foreign-pipelines.ts';
 import type { VariantPlan } from './plan.ts';
-import type { VariantResult } from './result.ts';
+import type { VariantResult, WrongRow } from './result.ts';
 import type { Steps } from './steps.ts';
 
 /** What a variant's life comes to. */
@@ -14,6 +14,7 @@ export interface Outcome {
   readonly report: Report | null;
   /** Events that were delivered twice, where a late proof asks for the count. */
   readonly redelivered: number | null;
+  readonly wrongRow: WrongRow | null;
 }
 
 export const NOT_FINISHED: Outcome = {
@@ -22,13 +23,14 @@ export const NOT_FINISHED: Outcome = {
   findings: [],
   report: null,
   redelivered: null,
+  wrongRow: null,
 };
 
 /** What the verifier's last report says, before proofs and clauses are asked for. */
 export function outcomeOf(report: Report): Outcome {
   const { verdict, findings } = report;
   const reason = verdict === 'INCONCLUSIVE' ? describeReport(report) : null;
-  return { verdict, reason, findings, report, redelivered: null };
+  return { verdict, reason, findings, report, redelivered: null, wrongRow: null };
 }
 
 /** Why a report has no better verdict: what the verifier waits for, else its worst check. */
@@ -60,7 +62,7 @@ export interface Measured {
 /** The line of a variant in the run's result. @param steps Null where the pipeline was never there. */
 export function resultOf(
   { scenario, variant, choice, foreign, folder }: VariantPlan,
-  { verdict, reason, findings, report, redelivered }: Outcome,
+  { verdict, reason, findings, report, redelivered, wrongRow }: Outcome,
   { runtime, durationMs, recoveryMs }: Measured,
   steps: Steps | null,
 ): VariantResult {
@@ -88,6 +90,7 @@ export function resultOf(
       suppressed: report?.deliveries?.duplicatesSuppressed ?? null,
     },
     findings: [...findings],
+    ...(wrongRow === null ? {} : { wrongRow }),
     dir: folder,
   };
 }

@@ -1,6 +1,23 @@
 import { z } from 'zod';
-import { findingSchema, verdictSchema } from '../../verifier/report.ts';
+import { findingClassSchema, findingSchema, verdictSchema } from '../../verifier/report.ts';
 import { VARIANTS } from '../plugins/scenario.ts';
+
+const rowSchema = z.record(z.string(), z.string().nullable());
+
+/** One wrong row, as both sides have it after the run: values as text. */
+export const wrongRowSchema = z.object({
+  class: findingClassSchema,
+  /** `schema.table` at the source. */
+  table: z.string(),
+  key: rowSchema,
+  /** Columns whose values differ; none where one side has no such row, or equal copies of it. */
+  columns: z.array(z.string()),
+  /** Null: the source has no such row. */
+  source: rowSchema.nullable(),
+  /** None, one, or the first copies. */
+  sink: z.array(rowSchema),
+});
+export type WrongRow = z.infer<typeof wrongRowSchema>;
 
 /**
  * What `cdc-lab run --json` prints. Fields may be added, never changed.
@@ -35,6 +52,8 @@ export const variantResultSchema = z.object({
     suppressed: z.number().nullable(),
   }),
   findings: z.array(findingSchema),
+  /** Left out where no finding names a row, and where the rows are not the lab's to show. */
+  wrongRow: wrongRowSchema.exactOptional(),
   /** Folder with journal and reports, relative to the lab's. */
   dir: z.string(),
 });

@@ -8,6 +8,7 @@ import { deadlinesOf, type Phase } from '../plugins/scenario.ts';
 import type { UndoLog } from '../undo/undo-log.ts';
 import { withDeadline } from '../wait.ts';
 import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
+import { firstSentence } from './in-words.ts';
 import type { Journal } from './journal.ts';
 import { describeUnsteady, isExpected, NOT_FINISHED, type Outcome, outcomeOf, resultOf } from './outcome.ts';
 import { Phases } from './phases.ts';
@@ -15,6 +16,7 @@ import { instanceSpecOf, pipelineOf, type VariantPlan } from './plan.ts';
 import type { VariantResult } from './result.ts';
 import { Steps } from './steps.ts';
 import type { Bounds } from './waits.ts';
+import { wrongRowOf } from './wrong-row.ts';
 
 /** Two Java virtual machines start in it, where Kafka Connect is the host. */
 const INSTANCE_WITHIN_MS = 240_000;
@@ -72,7 +74,9 @@ class VariantRun {
     const plan = this.#plan;
     const { journal, lab } = this.#deps;
     const start = performance.now();
-    journal.write({ t: 'variant-started', because: pipelineOf(plan).because, spec: instanceSpecOf(plan) });
+    const { title, lesson } = plan.scenario;
+    const [breaks, spec] = [firstSentence(lesson), instanceSpecOf(plan)];
+    journal.write({ t: 'variant-started', title, breaks, because: pipelineOf(plan).because, spec });
     await this.#live(preparing, start);
     if (this.#keeps()) {
       const inspect = `cdc-lab status --instance ${plan.instanceName}`;
@@ -155,6 +159,7 @@ class VariantRun {
     await this.#phases.run('verify', async ({ signal }) => {
       this.#outcome = outcomeOf(await this.#ask(access, signal, this.#deadlinesMs.verify, true));
       this.#outcome = await this.#conclude(this.#outcome, access, instance, signal);
+      await this.#showWrongRow(access, instance);
     });
   }
 
@@ -212,6 +217,24 @@ class VariantRun {
     if (this.#recoveryMs !== null && this.#recoveryMs <= recoverWithinMs) return outcome;
     const reason = `it recovered, but not within ${scenario.contract.recoverWithinMs} ms`;
     return { ...outcome, verdict: 'WARN', reason };
+  }
+
+  /** The rows of a target that somebody else runs are not for the lab to print. */
+  async #showWrongRow(access: Access, { reach }: Instance): Promise<void> {
+    const { scenario, variant } = this.#plan;
+    const { verdict, findings } = this.#outcome;
+    if (verdict !== 'FAIL' || reach !== undefined) return;
+    try {
+      const wrongRow = await wrongRowOf(findings, scenario.variants[variant].expect, access);
+      this.#outcome = { ...this.#outcome, wrongRow };
+    } catch (error) {
+      // Somebody else's pipeline may name its tables otherwise: the verdict needs no example.
+      this.#deps.journal.write({
+        t: 'step',
+        step: 'no wrong row to show',
+        detail: { error: messageOf(error) },
+      });
+    }
   }
 
   /** Asks until the verdict is final or the deadline is near; the last report. */

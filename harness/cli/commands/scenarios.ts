@@ -1,7 +1,9 @@
 import { loadScenarios } from '../../plugins/catalogue.ts';
 import { describeExpected } from '../../runner/expectation.ts';
+import { wrap } from '../../wrap.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { painter } from '../tables.ts';
+import { widthOf } from '../text-width.ts';
 
 export async function scenarios(context: CliContext): Promise<number> {
   const all = await loadScenarios();
@@ -15,7 +17,7 @@ export async function scenarios(context: CliContext): Promise<number> {
     context.stdout.write(
       [
         `${paint.bold(scenario.id)}  ${scenario.title}  ${paint.dim(`trigger: ${scenario.trigger ?? scenario.id}`)}`,
-        ...wrap(scenario.lesson, 96).map((line) => `  ${line}`),
+        ...wrap(scenario.lesson, widthOf(context) - 2).map((line) => `  ${line}`),
         `  sound: ${sound.expect.verdict}, ${sound.because}`,
         `  naive: ${naive.expect.verdict} ${describeExpected(naive.expect) ?? ''}, ${naive.because}`,
         '',
@@ -24,16 +26,4 @@ export async function scenarios(context: CliContext): Promise<number> {
     );
   }
   return EXIT.ok;
-}
-
-function wrap(text: string, width: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + word.length + 1 > width) {
-      lines.push(line);
-      line = word;
-    } else line = line === '' ? word : `${line} ${word}`;
-  }
-  return [...lines, line];
 }

@@ -6,14 +6,19 @@ import { loadFault, scenarioOfTrigger } from '../../plugins/catalogue.ts';
 import { forEngines } from '../../plugins/for-engines.ts';
 import { deadlinesOf, type Scenario, type Step, type Tunables } from '../../plugins/scenario.ts';
 import { evidenceText } from '../../runner/evidence-text.ts';
+import { describeExpected } from '../../runner/expectation.ts';
+import { Narrator, wrongRowLines } from '../../runner/in-words.ts';
 import { Journal, type JournalEvent } from '../../runner/journal.ts';
+import { lastWrongRow } from '../../runner/past-runs.ts';
 import { newRunId } from '../../runner/run-all.ts';
 import { Steps } from '../../runner/steps.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { withDeadline } from '../../wait.ts';
+import { wrap } from '../../wrap.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import type { TriggerFlags } from '../options.ts';
+import { widthOf } from '../text-width.ts';
 
 /** Injects a lesson's faults into the running pipeline and heals them; `status` gives the verdict. */
 export async function trigger(
@@ -30,7 +35,7 @@ export async function trigger(
   const file = path.join(lab.dir, 'runs', runId, 'journal.ndjson');
   const journal = new Journal([file], { runId, scenario: scenario.id }, teller(context));
   const tunables = tunablesOf(scenario, flags);
-  say(context, `${scenario.title}: ${scenario.lesson}\n`);
+  say(context, `${wrap(`${scenario.title}: ${scenario.lesson}`, widthOf(context)).join('\n')}\n`);
   await using lowered = await lowerAlertLag(context, lab, found, scenario);
   const { instance } = lowered;
   await using access = await openAccess(instance);
@@ -46,8 +51,27 @@ export async function trigger(
       proof: steps.evidence,
       healed: steps.healed,
     });
-  else say(context, `\nLook at it: ${scenario.lookAt.join('\n            ')}\nJournal: ${file}`);
+  else for (const line of closingLines(context, lab.dir, scenario, file)) say(context, line);
   return EXIT.ok;
+}
+
+/** What to look at now, and what a naive pipeline would have made of it. */
+function closingLines(context: CliContext, labDir: string, scenario: Scenario, journal: string): string[] {
+  const { sound, naive } = scenario.variants;
+  const [expected, seen] = [describeExpected(naive.expect) ?? '', lastWrongRow(labDir, scenario.id)];
+  const width = widthOf(context);
+  const row = seen?.wrongRow === undefined ? [] : wrongRowLines(seen.wrongRow, width - 2);
+  return [
+    '',
+    'What to look at:',
+    ...scenario.lookAt.map((command) => `  ${command}`),
+    ...wrap(`This pipeline should end in ${sound.expect.verdict}: ${sound.because}.`, width),
+    ...wrap(`A naive one ends in ${naive.expect.verdict}, ${expected}: ${naive.because}.`, width),
+    ...(row.length === 0
+      ? [`  see a wrong row beside the right one: cdc-lab run ${scenario.id} --variant naive`]
+      : ['In its last run:', ...row.map((line) => `  ${line}`)]),
+    `Journal: ${journal}`,
+  ];
 }
 
 /** The pipeline with the scenario's bound of the lag alert, where that is lower; its own bound comes back at the end. */
@@ -113,16 +137,16 @@ function isForLivePipeline(step: Step, phase: 'inject' | 'hold' | 'settle'): boo
 
 /** How often a wait that goes on says how far it is. */
 const PROGRESS_EVERY_MS = 3_000;
+const FAILED: ReadonlySet<JournalEvent['t']> = new Set(['fault-not-proven', 'heal-failed']);
 
 /** Tells the journal's events as they come; of a wait that goes on, one every few seconds. */
 function teller(context: CliContext): (event: JournalEvent) => void {
+  const narrator = new Narrator();
   let lastProgressAt = Number.NEGATIVE_INFINITY;
   return (event) => {
-    if (event.t === 'fault-proven') say(context, `✔ ${event.fault}: ${evidenceText(event.evidence)}`);
-    if (event.t === 'fault-healed') say(context, `✔ healed: ${event.said}`);
+    const told = narrator.tell(event);
+    if (told !== undefined) return say(context, `${FAILED.has(event.t) ? '✖' : '✔'} ${told}`);
     if (event.t === 'step') say(context, `  ${event.step}: ${evidenceText(event.detail ?? {})}`);
-    if (event.t === 'fault-not-proven') say(context, `✖ ${event.fault}: ${event.reason}`);
-    if (event.t === 'heal-failed') say(context, `✖ ${event.fault} could not be healed: ${event.error}`);
     if (event.t !== 'progress') return;
     if (performance.now() - lastProgressAt < PROGRESS_EVERY_MS) return;
     lastProgressAt = performance.now();

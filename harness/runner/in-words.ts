@@ -1,0 +1,80 @@
+import type { Phase } from '../plugins/scenario.ts';
+import { evidenceText } from './evidence-text.ts';
+import type { JournalEvent } from './journal.ts';
+import type { WrongRow } from './result.ts';
+
+/** When the verifier is asked, as a learner reads it. */
+const WHEN: Readonly<Record<Phase, string>> = {
+  steady: 'before the fault',
+  inject: 'during the fault',
+  hold: 'during the fault',
+  heal: 'during the fault',
+  settle: 'after the fault',
+  verify: 'in the end',
+};
+
+/** Tells what a run or a trigger does, one sentence for each journal line that a learner should see. */
+export class Narrator {
+  #phase: Phase = 'inject';
+
+  /** Undefined for a line that only the journal needs. */
+  tell(event: JournalEvent): string | undefined {
+    switch (event.t) {
+      case 'phase-started':
+        this.#phase = event.phase;
+        return undefined;
+      case 'phase-ended':
+        return event.ok ? undefined : `the phase ${event.phase} failed: ${event.error ?? 'no reason given'}`;
+      case 'instance-ready':
+        return `the pipeline is ready after ${secondsText(event.ms)}`;
+      case 'fault-proven':
+        return `broken by ${event.fault} (${evidenceText(event.evidence)})`;
+      case 'fault-not-proven':
+        return `${event.fault} was not shown to have taken effect: ${event.reason}`;
+      case 'fault-healed':
+        return `healed: ${event.said}`;
+      case 'heal-failed':
+        return `${event.fault} could not be healed: ${event.error}`;
+      case 'verification':
+        return `${WHEN[this.#phase]}, the verifier says ${event.verdict}`;
+      case 'step':
+        return event.step.startsWith('the lag alert')
+          ? `${event.step}: ${evidenceText(event.detail ?? {})}`
+          : undefined;
+      case 'kept':
+        return `${event.instance} is kept; look at it: ${event.inspect}`;
+      case 'drop-failed':
+        return `${event.instance} could not be dropped, the next up tries again: ${event.error}`;
+      default:
+        return undefined;
+    }
+  }
+}
+
+export const secondsText = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;
+
+/** The first sentence of a lesson says what breaks. */
+export function firstSentence(text: string): string {
+  return /^.*?[.!?](?=\s|$)/s.exec(text)?.[0] ?? text;
+}
+
+/** Columns that are shown of a row that only one side has. */
+const MOST_COLUMNS = 3;
+
+/** A wrong row beside the right one, in lines of at most `width` characters. */
+export function wrongRowLines(row: WrongRow, width: number): string[] {
+  const { table, key, columns, source, sink } = row;
+  const keyText = Object.entries(key).map(([name, value]) => `${name} ${value}`);
+  const others = Object.keys(source ?? sink[0] ?? {}).filter((name) => !(name in key));
+  const shown = columns.length > 0 ? columns : others.slice(0, MOST_COLUMNS);
+  const valuesOf = (one: Readonly<Record<string, string | null>>): string =>
+    shown.map((name) => `${name} = ${name in one ? (one[name] ?? 'NULL') : '(no such column)'}`).join(', ');
+  const copies =
+    sink.length > 1 && columns.length === 0 ? [`${sink.length} rows with this key`] : sink.map(valuesOf);
+  const lines = [
+    `one wrong row of ${table}, ${keyText.join(', ')}:`,
+    `  source  ${source === null ? 'no such row' : valuesOf(source)}`,
+    ...(copies.length === 0 ? ['no such row'] : copies).map((copy) => `  sink    ${copy}`),
+  ];
+  return lines.map((line) => (line.length <= width ? line : `${line.slice(0, Math.max(1, width - 1))}…`));
+}
