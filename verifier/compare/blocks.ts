@@ -7,7 +7,7 @@ import type { Blocks, SideSql } from './side-sql.ts';
 const BLOCK_BITS = 6;
 export const ROWS_PER_BLOCK = 2 ** BLOCK_BITS;
 
-/** How that side's rows fall into blocks; null where the key is not one integer on both sides. */
+/** How that side's rows are grouped into blocks; null unless the key is a single integer on both sides. */
 export function blocksOf(key: readonly ColumnPair[], side: 'source' | 'sink'): Blocks | null {
   const [only, ...others] = key;
   if (only === undefined || others.length > 0) return null;
@@ -23,18 +23,23 @@ function isInteger({ kind, type }: Column): boolean {
   return kind === 'b' && INTEGERS.includes(type);
 }
 
-/** Blocks that a list of them is made for: so many more than there can be of full ones. */
+/**
+ * Blocks are enumerated only if there are at most this many times more of them than full blocks would need, plus
+ * {@link FEW_BLOCKS}. Beyond that the keys are too sparse, and a scan is cheaper.
+ */
 const SPARSE = 8;
 const FEW_BLOCKS = 10_000;
-/** A name that no column has. */
+/** A column name that no table is expected to use. */
 const BLOCK = ident('cdc-lab block');
 
 /**
- * What stands behind FROM, in the place of the table, to read the rows of some buckets by the index; null where there
- * is none, or keys are so far apart that the blocks would be too many. `OFFSET 0` keeps the planner from joining what is
- * asked of the rows before they are read. The database must be inside a snapshot.
- * @param rows Of the table, about.
- * @param bad Placeholder of the buckets' numbers: `$1`, a bigint[].
+ * A FROM item that replaces the table and reads the rows of some buckets by the key's index. Null if there is no such
+ * index, or if keys are so far apart that there would be too many blocks. The database must be inside a snapshot.
+ *
+ * `OFFSET 0` is PostgreSQL's optimisation fence: without it the planner may flatten the subquery, and join conditions of
+ * the caller before the index has limited the rows.
+ * @param rows About how many the table has.
+ * @param bad SQL for the buckets' numbers, a bigint[]: usually the placeholder `$1`.
  */
 export async function fromBlocks(
   database: Database,

@@ -3,20 +3,23 @@ import type { Column } from '../observe/source/catalogue.ts';
 import { type ColumnHash, ofText, ofValue } from './hash.ts';
 
 /**
- * SQL by which a value of the source and its copy in the sink are compared: equal exactly where the values are.
- * Needs the settings that `postgres.ts` pins.
+ * SQL that compares a column of the source with its copy in the sink: the expressions are equal exactly if the values
+ * are. It relies on the settings that `connection/postgres.ts` pins.
  */
 export interface ColumnPair {
   readonly source: Column;
-  /** Undefined where the sink lacks the column: compared as NULL. */
+  /** Undefined if the sink lacks the column: it is then compared as NULL. */
   readonly sink: Column | undefined;
-  /** Of the value itself where both sides have the same type; else of the canonical texts. */
+  /** Hash of the value itself if both sides have the same type, otherwise of its canonical text. */
   readonly sourceHash: ColumnHash;
   readonly sinkHash: ColumnHash;
-  /** Expressions of type text, for telling which column differs. */
+  /** Canonical text, used to name the columns that differ. */
   readonly sourceText: string;
   readonly sinkText: string;
-  /** `same`: one type. `compatible`: another that holds every value. `lossy`: one that may not. */
+  /**
+   * The sink's type beside the source's. `same`: the same type. `compatible`: another type that holds every value.
+   * `lossy`: one that may not. `absent`: the sink lacks the column.
+   */
   readonly types: 'same' | 'compatible' | 'lossy' | 'absent';
 }
 
@@ -39,18 +42,18 @@ function pairColumn(source: Column, sink: Column | undefined): ColumnPair {
   const types = relate(source, sink);
   const sourceText = canonicalText(at, source, sink);
   const sinkText = canonicalText(at, sink, source);
-  // The one type whose text is another in some versions: canonical on both sides.
+  // "char" is the only type whose text depends on the version of PostgreSQL: use its canonical text on both sides.
   const asText = types !== 'same' || source.type === 'char';
   const sourceHash = asText ? ofText(sourceText) : ofValue(at, [source, sink]);
   const sinkHash = asText ? ofText(sinkText) : sourceHash;
   return { source, sink, sourceText, sinkText, sourceHash, sinkHash, types };
 }
 
-/** Text of a value; where the other side's type is another one, such a text as both can give. */
+/** Text of a value. If the other side has another type, it is a text that both types can produce. */
 function canonicalText(at: string, own: Column, other: Column): string {
   const pair = [own.type, other.type];
   const has = (a: string, b: string) => pair.includes(a) && pair.includes(b) && a !== b;
-  // Collation C: under a nondeterministic collation, different texts may be equal.
+  // COLLATE "C" compares bytes: under a nondeterministic collation, different texts may be equal.
   const plain = (expression: string) => `(${expression})::text COLLATE "C"`;
   if (own.type === 'char') return plain(byteText(at));
   if (has('json', 'jsonb')) return plain(`${at}::jsonb`);
@@ -63,24 +66,27 @@ function canonicalText(at: string, own: Column, other: Column): string {
   return plain(at);
 }
 
-/** Of the one-byte type "char": a byte beyond ASCII as `\ooo`, which PostgreSQL does itself since 15. */
+/** The one-byte type "char", with a byte beyond ASCII as `\ooo`. PostgreSQL prints it like that since version 15. */
 function byteText(at: string): string {
   const digits = [64, 8, 1].map((unit) => `(${at}::int4 + 256) / ${unit} % 8`).join(', ');
   return `CASE WHEN ${at}::int4 < 0 THEN concat(chr(92), ${digits}) ELSE ${at}::text END`;
 }
 
-/** 0.1 is 0.10000000149011612 as a `float8`: both are told as the `float4` that they are, where that can hold them. */
+/**
+ * The `float4` 0.1 becomes 0.10000000149011612 as a `float8`. So both sides are printed as `float4`, if the value is in
+ * the range of that type.
+ */
 function asFloat4(at: string): string {
   return `CASE WHEN abs(${at}) BETWEEN 1.4e-45 AND 3.4028235e38 THEN (${at}::float4)::text ELSE ${at}::text END`;
 }
 
-/** Six digits are all that a time has: `timestamptz(6)` is `timestamptz`. */
+/** Microseconds are the full precision of times and intervals: `timestamptz(6)` is `timestamptz`. */
 function castOf({ type, cast }: Column): string {
   return /^(time|interval)/.test(type) ? cast.replace('(6)', '') : cast;
 }
 
 function relate(source: Column, sink: Column): ColumnPair['types'] {
-  // A shorter varchar(n) or numeric(p,s) in the sink may not hold the value.
+  // With a length or precision of its own, as in varchar(n) or numeric(p,s), the sink's column may not hold the value.
   if (source.type === sink.type)
     return castOf(source) !== castOf(sink) && castOf(sink).includes('(') ? 'lossy' : 'same';
   if (INTEGERS.includes(source.type) && INTEGERS.includes(sink.type)) {

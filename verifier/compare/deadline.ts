@@ -1,10 +1,12 @@
 import type { Database } from '../connection/postgres.ts';
-import { Overrun } from './part-size.ts';
 
-/** PostgreSQL's `query_canceled`: here, the statement time-out. */
+/** A statement, or a part of a table, took longer than its snapshot may live. */
+export class Overrun extends Error {}
+
+/** PostgreSQL's SQLSTATE `query_canceled`: here, the statement timeout. */
 const CANCELED = '57014';
 
-/** When snapshots must end. The servers hold every statement to it, and so does the verifier between two of them. */
+/** The time at which snapshots must end. The servers enforce it on every statement, the verifier between statements. */
 export class Deadline {
   readonly atMs: number;
   readonly boundMs: number;
@@ -19,13 +21,16 @@ export class Deadline {
     return this.atMs - performance.now();
   }
 
-  /** @throws Overrun where the time is over. */
+  /** @throws Overrun if the time is over. */
   check(): void {
-    if (this.leftMs <= 0)
-      throw new Overrun(`it took longer than the ${this.boundMs} ms that a snapshot may live`);
+    if (this.leftMs <= 0) throw this.#overrun();
   }
 
-  /** For databases inside a transaction: what they run from now on ends in time. To be called before a long statement. */
+  /**
+   * Limits every later statement of these databases, which must be inside a transaction, to the time that is left now.
+   * Call it again before each long statement.
+   * @throws Overrun if the time is over.
+   */
   async arm(...databases: readonly Database[]): Promise<void> {
     this.check();
     const left = Math.ceil(this.leftMs);
@@ -33,13 +38,16 @@ export class Deadline {
     await Promise.all(databases.map((database) => database.query(sql)));
   }
 
-  /** @returns what the error means: that the time was over, or itself. */
+  /** @returns Overrun if the error came from the time being over; otherwise the error itself. */
   explain(error: unknown): unknown {
     const cause = error instanceof Error ? error.cause : undefined;
     const code = cause instanceof Error && 'code' in cause ? cause.code : undefined;
     if (error instanceof Overrun || (code !== CANCELED && this.leftMs > 0)) return error;
-    return new Overrun(`it took longer than the ${this.boundMs} ms that a snapshot may live`, {
-      cause: error,
-    });
+    return this.#overrun(error);
+  }
+
+  #overrun(cause?: unknown): Overrun {
+    const options = cause === undefined ? undefined : { cause };
+    return new Overrun(`it took longer than the ${this.boundMs} ms that a snapshot may live`, options);
   }
 }

@@ -4,7 +4,7 @@ import { compare, found } from '../testing/compare.ts';
 import { databasePair } from '../testing/databases.ts';
 import { pairTables } from './table-pair.ts';
 
-/** Type, and two values that must not be taken for one, though a hash function of PostgreSQL's might. */
+/** A type, and two of its values that must differ, though one of PostgreSQL's hash functions may not distinguish them. */
 const PAIRS: readonly (readonly [type: string, one: string, other: string])[] = [
   ['bool', 'true', 'false'],
   ['smallint', '1', '-1'],
@@ -13,9 +13,9 @@ const PAIRS: readonly (readonly [type: string, one: string, other: string])[] = 
   ['bigint', '-1', '4294967295'],
   ['bigint', '1', '4294967296'],
   ['bigint', '0', '-9223372036854775808'],
-  // Folded word and high word change places.
+  // The folded word and the high word are swapped.
   ['bigint', String((3n << 32n) + 6n), String((5n << 32n) + 6n)],
-  // Folded word and high word are equal.
+  // The folded word and the high word are equal.
   ['bigint', String(1n << 32n), String(2n << 32n)],
   ['numeric', '1.0', '1.00'],
   ['numeric', '5', '-5'],
@@ -78,7 +78,7 @@ const TYPES = `CREATE EXTENSION citext; CREATE TYPE mood AS ENUM ('sad', 'so, so
 
 const sql = (value: string): string => (value === 'NULL' ? 'NULL' : `'${value}'`);
 
-/** As before PostgreSQL 18. */
+/** As on a server before PostgreSQL 18, which cannot hash bytea. */
 const withoutBytes = (copy: Table): Table => ({
   ...copy,
   columns: copy.columns.map((column) => ({ ...column, hashesBytes: false })),
@@ -89,7 +89,7 @@ const SINKS = [
 ] as const;
 
 test.each(SINKS)(
-  'two values that print differently are told apart in every type, and the column is named, beside PostgreSQL %s',
+  'values that print differently are distinguished in every type, and the column is named, beside a PostgreSQL %s',
   async (_, asSink) => {
     await using pair = await databasePair();
     const columns = PAIRS.map(([type], i) => `c${i} ${type}`).join(', ');
@@ -107,14 +107,14 @@ test.each(SINKS)(
 );
 
 test.each([
-  ['the values of two columns change places', `'p', 'q', 1, 2`, `'q', 'p', 1, 2`],
-  ['the values of two numbers change places', `'p', 'q', 1, 2`, `'p', 'q', 2, 1`],
+  ['the values of two text columns are swapped', `'p', 'q', 1, 2`, `'q', 'p', 1, 2`],
+  ['the values of two number columns are swapped', `'p', 'q', 1, 2`, `'p', 'q', 2, 1`],
   ['a character moves to the next column', `'ab', 'c', 1, 2`, `'a', 'bc', 1, 2`],
   ['NULL moves to the next column', `NULL, 'a', 1, 2`, `'a', NULL, 1, 2`],
-  ['NULL changes places with the empty text', `NULL, '', 1, 2`, `'', NULL, 1, 2`],
-  ['two equal texts change alike', `'x', 'x', 1, 2`, `'y', 'y', 1, 2`],
+  ['NULL and an empty text are swapped', `NULL, '', 1, 2`, `'', NULL, 1, 2`],
+  ['two equal texts change in the same way', `'x', 'x', 1, 2`, `'y', 'y', 1, 2`],
   ['two equal numbers become NULL', `'x', 'x', 5, 5`, `'x', 'x', NULL, NULL`],
-])('a row is another one when %s', async (_, ours, theirs) => {
+])('a row differs when %s', async (_, ours, theirs) => {
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE items (id int PRIMARY KEY, a text, b text, n bigint, m bigint)');
   await pair.onSource(`INSERT INTO items VALUES (1, ${ours})`);
@@ -124,9 +124,9 @@ test.each([
 
 test.each([
   ['lose their decimal points', '1.2345, 6.7891', '12345, 67891'],
-  ['change places, powers of ten', '1, 10000', '10000, 1'],
+  ['are swapped, and are powers of ten', '1, 10000', '10000, 1'],
   ['lose their signs', '-1.5, -2.5', '1.5, 2.5'],
-])('a row is another one when two numbers of its key or of its rest %s', async (_, ours, theirs) => {
+])('a row differs when two numbers of its key or of its other columns %s', async (_, ours, theirs) => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY, a numeric(14,4), b numeric(14,4));
     CREATE TABLE keys (a numeric(14,4), b numeric(14,4), PRIMARY KEY (a, b))`);
@@ -136,7 +136,7 @@ test.each([
   expect(found(await compare(pair, 'keys'))).toEqual({ missing: 1, extra: 1 });
 });
 
-test('a swap or an equal change in two rows shows in the sum of their hashes', async () => {
+test('a swap between two rows, or the same change in both, alters the sum of their hashes', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY, v text, w bigint);
     INSERT INTO items SELECT i, 'v' || i / 2 * 2, i FROM generate_series(0, 399) i`);
@@ -146,7 +146,7 @@ test('a swap or an equal change in two rows shows in the sum of their hashes', a
   const { rowHash } = pairTables(items, items).sides.source;
   const sums = (id: string) =>
     `SELECT sum(${rowHash})::text AS sum FROM public.items AS compared GROUP BY ${id} ORDER BY ${id}`;
-  // Rows 2n and 2n+1 have one text: both get another one. Rows n and 399-n give each other their number.
+  // Rows 2n and 2n+1 have the same text, and both get another. Later, rows n and 399-n swap their numbers.
   await pair.onSink(`UPDATE items SET v = 'other' || id / 2`);
   const differ = async (id: string): Promise<void> => {
     const [ours, theirs] = [await pair.source.query(sums(id)), await pair.sink.query(sums(id))];
@@ -158,7 +158,7 @@ test('a swap or an equal change in two rows shows in the sum of their hashes', a
   await differ('least(id, 399 - id)');
 });
 
-/** For each type a value made of a random whole number: few numbers, so that some values are equal. */
+/** An SQL value of each type, from a random integer `n`. There are few integers, so that some values are equal. */
 const RANDOM: Readonly<Record<string, string>> = {
   bool: 'n % 2 = 0',
   int2: 'n::int2',
@@ -186,7 +186,7 @@ const RANDOM: Readonly<Record<string, string>> = {
 const TABLES = 20;
 const ROWS = 40;
 
-/** Numbers from 0 up to a bound, the same in every run. */
+/** Pseudo-random integers from 0 up to a bound, the same in every run. */
 function numbers(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {
@@ -195,7 +195,7 @@ function numbers(seed: number): (below: number) => number {
   };
 }
 
-test('of random tables with one random change, the changed row and column are found and nothing else', async () => {
+test('in random tables with one random change, exactly the changed row and column are found', async () => {
   await using pair = await databasePair();
   await pair.onBoth(TYPES);
   const random = numbers(42);

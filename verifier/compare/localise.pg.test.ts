@@ -2,21 +2,22 @@ import { expect, test } from 'vitest';
 import { readCatalogue } from '../observe/source/catalogue.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { fromBlocks } from './blocks.ts';
-import { differingBuckets, digest, type Suspect } from './bucket-digest.ts';
+import { differingBuckets, digest } from './bucket-digest.ts';
+import type { Suspect } from './drill-down.ts';
 import { type BadBuckets, differingKeys, type Way } from './localise.ts';
 import { sketchedKeys } from './sketch.ts';
 import { pairTables } from './table-pair.ts';
 
 const BUCKETS = 64;
 
-type Told = Omit<Suspect, 'keyHash'>;
+type Found = Omit<Suspect, 'keyHash'>;
 
 async function localise(
   pair: DatabasePair,
   way: Way,
   own: Partial<BadBuckets> = {},
   most = 10_000,
-): Promise<Told[]> {
+): Promise<Found[]> {
   const [ours, theirs] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
   const table = ours.get('public.items');
   if (table === undefined) throw new Error('no table');
@@ -29,10 +30,10 @@ async function localise(
       ] as const;
       const bad = differingBuckets(...digests);
       const found = { bad, buckets: BUCKETS, rows: digests[0].rows, knownRows: 0, ...own };
-      const suspects: Told[] = [];
+      const suspects: Found[] = [];
       for await (const one of differingKeys(pair.source, pair.sink, tables, found, { most }, way)) {
-        const { keyHash, ...told } = one;
-        suspects.push(told);
+        const { keyHash, ...rest } = one;
+        suspects.push(rest);
       }
       return suspects.sort((a, b) => ((a.keyText ?? '') < (b.keyText ?? '') ? -1 : 1));
     }),
@@ -43,7 +44,7 @@ const ITEMS = `CREATE TABLE items (id text PRIMARY KEY, v text);
   INSERT INTO items SELECT 'k' || i, 'v' || i FROM generate_series(1, 3000) i`;
 const WAYS: Way[] = ['buckets', 'sketch', 'merge'];
 
-test.each(WAYS)('by %s, what was planted is found and nothing else', async (way) => {
+test.each(WAYS)('by %s, exactly the planted differences are found', async (way) => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   expect(await localise(pair, way)).toEqual([]);
@@ -59,14 +60,14 @@ test.each(WAYS)('by %s, what was planted is found and nothing else', async (way)
   ]);
 });
 
-test('of many differences the first are listed, and all are counted by how many rows each side has', async () => {
+test('of many differences the first are listed, and all are counted by the number of rows on each side', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink(`ALTER TABLE items DROP CONSTRAINT items_pkey;
     INSERT INTO items SELECT * FROM items WHERE right(id, 2) = '11'; DELETE FROM items WHERE right(id, 2) = '22';
     INSERT INTO items SELECT 'new' || id, v FROM items WHERE right(id, 2) = '33';
     UPDATE items SET v = v || '.' WHERE right(id, 1) = '4'`);
-  const tally = (found: readonly Told[]) =>
+  const tally = (found: readonly Found[]) =>
     Object.fromEntries(
       [...Map.groupBy(found, (one) => `${one.sourceRows}:${one.sinkRows}`)].map(([rows, own]) => [
         rows,
@@ -84,7 +85,7 @@ test('of many differences the first are listed, and all are counted by how many 
   expect(buckets).toEqual(expect.arrayContaining(listed));
 });
 
-test('rows whose key is NULL in a copy without primary key are found beside those of all keys', async () => {
+test('rows with a NULL key, in a copy without primary key, are found', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY, v text);
     INSERT INTO items SELECT i, 'v' FROM generate_series(1, 3000) i`);
@@ -98,7 +99,7 @@ test('rows whose key is NULL in a copy without primary key are found beside thos
 const NUMBERS = 'SELECT i * 7 - 9000 AS id FROM generate_series(1, 3000) i';
 
 test.each(['int2', 'int4', 'int8'])(
-  'of %s keys, negative ones too, what was planted is found in their blocks, whatever integer the copy has',
+  'in blocks of %s keys, negative ones included, planted differences are found, even if the copy has another integer type',
   async (type) => {
     await using pair = await databasePair();
     await pair.onSource(
@@ -117,7 +118,7 @@ test.each(['int2', 'int4', 'int8'])(
   },
 );
 
-test('blocks of keys are read by the index; without one, or of keys far apart, all rows are looked at', async () => {
+test('blocks of keys are read by the index; without an index, or with sparse keys, all rows are read', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (id int8 PRIMARY KEY, v text);
     INSERT INTO items SELECT i, 'v' FROM generate_series(1, 20000) i; ANALYZE items`);
@@ -144,7 +145,7 @@ test('blocks of keys are read by the index; without one, or of keys far apart, a
   expect(sink === null ? null : await fromBlocks(pair.sink, sink, wanted)).toBeNull();
 });
 
-test.each(WAYS)('by %s, neighbours that differ, and share their blocks, are all found', async (way) => {
+test.each(WAYS)('by %s, neighbouring keys that differ and share a block are all found', async (way) => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (id int4 PRIMARY KEY, v text);
     INSERT INTO items SELECT i, 'v' FROM generate_series(1, 40000) i`);
@@ -152,19 +153,19 @@ test.each(WAYS)('by %s, neighbours that differ, and share their blocks, are all 
   expect(await localise(pair, way)).toHaveLength(2000);
 });
 
-test('scattered differences are read back from the sketch; too many for it are found all the same', async () => {
+test('scattered differences are decoded from the sketch; if there are too many, they are found by merging', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink(
     `UPDATE items SET v = 'x' WHERE right(id, 1) = '3'; DELETE FROM items WHERE right(id, 1) = '8'`,
   );
-  // All buckets are bad, and 900 rows differ: the first sketch is made for them, the other for far fewer.
+  // All buckets are bad, and 900 rows differ: the first sketch is sized for them, the second for far fewer.
   const all = await localise(pair, 'sketch', { knownRows: 900 });
   expect(all).toHaveLength(600);
   expect(await localise(pair, 'sketch', { bad: [1] })).toEqual(all);
 });
 
-test('a copy that has rows twice defeats the sketch, and is found all the same', async () => {
+test('a copy that holds a row several times defeats the sketch, and is found by merging', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink(`ALTER TABLE items DROP CONSTRAINT items_pkey; INSERT INTO items SELECT * FROM items WHERE id = 'k1';
@@ -172,7 +173,7 @@ test('a copy that has rows twice defeats the sketch, and is found all the same',
   expect(await localise(pair, 'sketch')).toEqual([{ keyText: '["k1"]', sourceRows: 1, sinkRows: 4 }]);
 });
 
-test('the sketch alone gives the hashes of exactly the keys that differ', async () => {
+test('the sketch yields the hashes of exactly the keys that differ', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink(`UPDATE items SET v = 'x' WHERE id IN ('k1', 'k2', 'k3')`);

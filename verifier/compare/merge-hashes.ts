@@ -3,7 +3,7 @@ import { fromSelected, type Selection } from './selection.ts';
 import type { SideSql } from './side-sql.ts';
 import type { TablePair } from './table-pair.ts';
 
-/** A key whose rows differ, by the hash of the key alone. */
+/** A key whose rows differ, identified by the hash of the key alone. */
 export interface DifferingHash {
   readonly keyHash: bigint;
   readonly sourceRows: number;
@@ -16,10 +16,11 @@ const GROUPS_PER_FETCH = 16;
 const EMPTY = { keys: [], rows: [] };
 
 /**
- * The keys whose rows differ, of those that are selected, from one ordered scan of each side: a merge of two streams of hashes. The servers hand the
- * hashes over in arrays of some thousand, for a row of a result by itself costs several times what it takes to read a
- * row of the table; so the cost does not depend on how many rows differ. Both databases must be inside a snapshot.
- * @param rows About how many are selected on a side: sizes the arrays.
+ * Finds, among the selected rows, the keys whose rows differ: merges two streams of hashes, from one ordered scan of each
+ * side. The servers return the hashes in arrays of some thousands, because a result row per table row would cost several
+ * times what reading the table row costs. So the cost does not depend on how many rows differ. Both databases must be
+ * inside a snapshot.
+ * @param rows About how many rows are selected on a side: determines the size of the arrays.
  */
 export async function* differingHashes(
   source: Database,
@@ -32,7 +33,7 @@ export async function* differingHashes(
   const left = groups(source, sides.source, selection.source, count);
   const right = groups(sink, sides.sink, selection.sink, count);
   try {
-    // Asked for at once: both servers scan at the same time.
+    // Request both at once, so that the two servers scan at the same time.
     let [a, b] = await Promise.all([left.next(), right.next()]);
     while (a.done !== true || b.done !== true) {
       const at = Math.min(a.done === true ? Infinity : a.value.at, b.done === true ? Infinity : b.value.at);
@@ -46,7 +47,7 @@ export async function* differingHashes(
   }
 }
 
-/** Hashes of keys, ascending, and of their rows; rows of one key ascending too. */
+/** Hashes of keys in ascending order, and the hashes of their rows, which ascend within each key. */
 interface Group {
   readonly keys: readonly bigint[];
   readonly rows: readonly bigint[];
@@ -67,7 +68,7 @@ function* mergeGroups(ours: Group, theirs: Group): Generator<DifferingHash> {
   }
 }
 
-/** Groups of rows by the first bits of their keys' hashes, in their order. */
+/** Groups of rows that share the first bits of their keys' hashes, in ascending order. */
 async function* groups(
   database: Database,
   side: SideSql | null,
@@ -92,7 +93,10 @@ function unpack(packed: string | undefined): Group {
   return { keys: numbersOf(keys), rows: numbersOf(rows) };
 }
 
-/** `array_send`: five words that say what the array is, then each element behind its length in bytes. */
+/**
+ * Layout of `array_send` for a one-dimensional int8[] (PostgreSQL, src/backend/utils/adt/arrayfuncs.c): five 32-bit words
+ * (dimensions, null flag, element type, length, lower bound), then each element as a 32-bit length and eight bytes.
+ */
 const HEAD_BYTES = 20;
 const ELEMENT_BYTES = 12;
 

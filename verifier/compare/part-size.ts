@@ -1,36 +1,34 @@
-/** A part of a table took longer than its snapshot may live. */
-export class Overrun extends Error {}
-
-/** Rows below which a part is not made smaller. */
+/** Parts are not made smaller than this. */
 const SMALLEST_ROWS = 100;
-/** Rows compared in a millisecond, as long as nothing was measured: a careful guess. */
+/** Rows compared per millisecond until the first measurement: a cautious guess. */
 const FIRST_RATE = 50;
-/** Of the time that is left, what a part is planned to take: its rows may be wider than those before. */
+/** Share of the remaining time that a part is planned to take: its rows may be wider than the rows before it. */
 const SHARE = 0.5;
 
-/** Chooses how many rows are compared in one snapshot, by how long those before took. */
-export class Pace {
+/** Chooses how many rows to compare in one snapshot, from how long the parts before took. */
+export class PartSize {
   readonly #mostRows: number;
   #rowsPerMs = FIRST_RATE;
 
-  /** @param mostRows Of one part, however quick it may be. */
+  /** @param mostRows Upper bound for one part, however fast it may be. */
   constructor(mostRows = Number.POSITIVE_INFINITY) {
     this.#mostRows = mostRows;
   }
 
-  /** Rows that fit into so much time. */
+  /** Rows that should fit into that time. */
   rowsIn(leftMs: number): number {
     const rows = Math.min(this.#mostRows, leftMs * SHARE * this.#rowsPerMs);
     return Math.max(SMALLEST_ROWS, Math.floor(rows));
   }
 
-  took(rows: number, ms: number): void {
-    // Few rows say more of the round trips than of the rows.
+  /** Learns from a part that succeeded. */
+  measured(rows: number, ms: number): void {
+    // A small part measures the round trips rather than the rows: it may raise the rate, but not lower it.
     if (rows < 10 * SMALLEST_ROWS && rows / Math.max(ms, 1) < this.#rowsPerMs) return;
     this.#rowsPerMs = rows / Math.max(ms, 1);
   }
 
-  /** After a part of so many rows that took too long. @returns false where a smaller one makes no sense. */
+  /** Learns from a part of that many rows that took too long. @returns false if a smaller part makes no sense. */
   shrink(rows: number, boundMs: number): boolean {
     if (rows <= SMALLEST_ROWS) return false;
     this.#rowsPerMs = Math.min(this.#rowsPerMs / 4, rows / 4 / (boundMs * SHARE));

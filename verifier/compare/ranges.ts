@@ -6,26 +6,27 @@ import { pairTables, type TablePair } from './table-pair.ts';
 
 type Side = 'source' | 'sink';
 
-/** Keys from `from` on, and before `to`; null: no end there. Values of the key's columns in order, as text. */
+/** Keys from `from` on and before `to`; null means unbounded on that side. */
 export interface KeyRange {
   readonly from: Boundary | null;
   readonly to: Boundary | null;
 }
+/** Values of the key's columns, in the key's order, as text. */
 export type Boundary = readonly string[];
 
 export const ALL_KEYS: KeyRange = { from: null, to: null };
 
-/** Types whose order is the same in every database, so that a range holds the same keys on both sides. */
+/** Types whose order is the same in every database, so that a range contains the same keys on both sides. */
 const ORDERED_ALIKE = new Set([
   ...['int2', 'int4', 'int8', 'oid', 'numeric', 'uuid', 'bool', 'bytea', 'date', 'time', 'timestamp'],
   ...['timestamptz', 'interval', 'inet', 'cidr', 'macaddr'],
 ]);
 
-/** How one side's column of the key is ordered: texts by their bytes, for collations differ between databases. */
+/** How to order by a key column on one side. Texts are ordered by bytes, because collations differ between databases. */
 function ordered({ source, sink, types, sourceText, sinkText }: ColumnPair, side: Side) {
   const integers = INTEGERS.includes(source.type) && INTEGERS.includes(sink?.type ?? source.type);
   const column = ident(source.name);
-  // An integer of the wider type, which an index of the narrower one serves as well.
+  // The boundary may be of the wider integer type: an index on the narrower type serves the comparison as well.
   if (integers) return { by: column, text: `${column}::text`, cast: '::int8' };
   if (types === 'same' && ORDERED_ALIKE.has(source.type)) {
     return {
@@ -38,7 +39,7 @@ function ordered({ source, sink, types, sourceText, sinkText }: ColumnPair, side
   return { by: text, text, cast: '::text COLLATE "C"' };
 }
 
-/** A condition over the columns of one side's table; `true` for all keys. */
+/** SQL condition that selects the keys of a range in one side's table; `true` for all keys. */
 export function inRange(pair: TablePair, { from, to }: KeyRange, side: Side): string {
   const columns = pair.key.map((column) => ordered(column, side));
   const left = `ROW(${columns.map(({ by }) => by).join(', ')})`;
@@ -47,7 +48,7 @@ export function inRange(pair: TablePair, { from, to }: KeyRange, side: Side): st
   const conditions: string[] = [];
   if (from !== null) conditions.push(`${left} >= ${right(from)}`);
   if (to !== null) {
-    // A copy without primary key may hold NULL there, which is neither before nor behind: it is of the first range.
+    // A copy without primary key may hold NULL in a key column, which no comparison selects: it counts as the first range.
     const nullable =
       side === 'sink' && from === null ? pair.key.filter(({ sink }) => sink?.notNull === false) : [];
     const nulls = nullable.map(({ source }) => ` OR ${ident(source.name)} IS NULL`).join('');
@@ -56,7 +57,7 @@ export function inRange(pair: TablePair, { from, to }: KeyRange, side: Side): st
   return conditions.length === 0 ? 'true' : conditions.join(' AND ');
 }
 
-/** The pair as if its tables held the keys of a range only. */
+/** The pair limited to the keys of a range. */
 export function partOf(pair: TablePair, range: KeyRange): TablePair {
   if (range.from === null && range.to === null) return pair;
   const limited = (table: Table, side: Side): Table => ({
@@ -68,8 +69,8 @@ export function partOf(pair: TablePair, range: KeyRange): TablePair {
 }
 
 /**
- * Where a range that begins at `from` must end so that neither side has many more than `rows` rows in it; null where
- * it may run to the end. Both databases must be inside their snapshots.
+ * Finds where a range that begins at `from` must end, so that neither side has many more than `rows` rows in it. Null if
+ * it may extend to the end. Both databases must be inside their snapshots.
  */
 export async function boundaryAfter(
   databases: { readonly source: Database; readonly sink: Database },
@@ -79,7 +80,7 @@ export async function boundaryAfter(
 ): Promise<Boundary | null> {
   const ours = await nthKey(databases.source, pair, 'source', { from, to: null }, rows);
   if (pair.sink === undefined) return ours;
-  // Rows that the sink has too many must not make a range endless.
+  // Surplus rows of the sink must not make a range too large.
   const theirs = await nthKey(databases.sink, pair, 'sink', { from, to: ours }, 2 * rows);
   return theirs === null
     ? ours
@@ -104,6 +105,6 @@ async function nthKey(
   );
   if (row === undefined) return null;
   const boundary = columns.map((_, i) => row[`c${i}`] ?? '');
-  // A range must not be empty of keys: many rows of one key (a copy without primary key) stay together.
+  // A range must contain a key. If one key has this many rows (in a copy without primary key), they stay together.
   return range.from !== null && boundary.every((value, i) => value === range.from?.[i]) ? null : boundary;
 }

@@ -4,23 +4,23 @@ import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
 import type { TablePair } from './table-pair.ts';
 
-/** What one side holds for one key. Values stay in memory for as long as a key is judged; none is reported. */
+/** What one side holds for one key. Values stay in memory only while the key is judged; none is reported. */
 export interface KeyState {
-  /** Rows with that key: 0, 1, or more where the sink has no primary key. */
+  /** Rows with that key: 0 or 1, or more if the sink has no primary key. */
   readonly rows: number;
-  /** The newest row, column by column, as canonical text. Null where there is none. */
+  /** The newest row, column by column, as canonical text. Null if there is no row. */
   readonly image: readonly (string | null)[] | null;
-  /** Digests of all rows' images, sorted. */
+  /** Digest of each row's image, sorted. */
   readonly digests: readonly string[];
-  /** Changes whenever the row does, even where it comes back to the same values (source: `xmin`). */
+  /** Changes whenever the row is written, even if it returns to the same values: the rows' `xmin`. */
   readonly stamp: string;
-  /** `_cdc_position` of the newest row; null where the table has none. */
+  /** `_cdc_position` of the newest row; null if the table has no such column. */
   readonly position: string | null;
 }
 
 export const ABSENT: KeyState = { rows: 0, image: null, digests: [], stamp: '', position: null };
 
-/** Rows of the given keys on one side, by key text. Keys without a row are not in the map. */
+/** Reads the rows of the given keys on one side, by key text. A key without a row is not in the map. */
 export async function readKeys(
   database: Database,
   pair: TablePair,
@@ -58,7 +58,7 @@ export async function readKeys(
   return states;
 }
 
-/** A condition that an index on the key can serve; for a table without key one over the row's hash. */
+/** SQL condition that selects keys, and that the key's index can serve. For a table without key: over the row's hash. */
 export function keyFilter(
   pair: TablePair,
   side: 'source' | 'sink',
@@ -78,7 +78,7 @@ export function keyFilter(
   const names = pair.key.map((_, i) => `k${i}`).join(', ');
   const unnest = `unnest(${pair.key.map((_, i) => `$${i + 1}::text[]`).join(', ')}) AS k(${names})`;
   const where = `(${columns}) IN (SELECT ${typed.join(', ')} FROM ${unnest})`;
-  // A copy without primary key may hold NULL there, which no comparison finds.
+  // A copy without primary key may hold NULL in a key column, which `IN` never finds: compare the key's text.
   const withNull = keyTexts.filter((_, i) => keys[i]?.includes(null));
   if (withNull.length === 0) return { where, values };
   const text = (side === 'source' ? pair.sides.source : pair.sides.sink)?.keyText ?? 'NULL';

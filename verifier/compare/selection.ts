@@ -3,22 +3,23 @@ import { fromBlocks } from './blocks.ts';
 import type { SideSql } from './side-sql.ts';
 import type { TablePair } from './table-pair.ts';
 
-/** Rows of one side that are looked at one by one. */
+/** Rows of one side that are compared one by one. */
 interface SelectedRows {
-  /** What stands behind FROM, in the place of the table. */
+  /** FROM item that replaces the table. */
   readonly from: string;
-  /** All of them hold. */
+  /** Joined by AND. */
   readonly conditions: readonly string[];
-  /** Of the parameters `$1`, `$2`, … */
+  /** Of the placeholders `$1`, `$2`, … */
   readonly values: readonly unknown[];
   readonly byIndex: boolean;
 }
 
-/** Rows of both sides that are looked at one by one; null where the sink has no such table. */
+/** Rows of both sides that are compared one by one. */
 export interface Selection {
   readonly source: SelectedRows;
+  /** Null if the sink has no such table. */
   readonly sink: SelectedRows | null;
-  /** An index finds them on both sides: to look a second time costs no scan. */
+  /** An index finds the rows on both sides, so reading them a second time costs no scan. */
   readonly byIndex: boolean;
 }
 
@@ -27,14 +28,16 @@ export function everyRow({ sides: { source, sink } }: TablePair): Selection {
   return { source: every(source), sink: sink === null ? null : every(sink), byIndex: false };
 }
 
-/** Which of so many buckets, in a table of about so many rows. */
+/** The buckets that differ. */
 export interface SomeBuckets {
   readonly bad: readonly number[];
+  /** How many buckets there are in total, good ones included. */
   readonly buckets: number;
+  /** About how many rows the table has. */
   readonly rows: number;
 }
 
-/** The rows of some buckets. Both databases must be inside a snapshot. */
+/** Selects the rows of the buckets that differ. Both databases must be inside a snapshot. */
 export async function rowsOfBuckets(
   source: Database,
   sink: Database,
@@ -57,10 +60,10 @@ async function inBuckets(database: Database, side: SideSql, some: SomeBuckets): 
   return { from: side.from, conditions, values, byIndex: false };
 }
 
-/** Of the selected rows those whose keys have one of these hashes. */
+/** Narrows a selection to the rows whose keys have one of these hashes. */
 export function withKeys(pair: TablePair, selection: Selection, hashes: readonly bigint[]): Selection {
   const only = (rows: SelectedRows, { from, keyHash }: SideSql): SelectedRows => {
-    // Where it takes a scan anyway, the key's hash alone is the quicker condition.
+    // If it takes a scan anyway, the hash of the key alone is the cheaper condition.
     const within = rows.byIndex ? rows : { ...rows, from, conditions: [], values: [] };
     const given = `$${within.values.length + 1}::bigint[]`;
     return {
@@ -77,7 +80,7 @@ export function withKeys(pair: TablePair, selection: Selection, hashes: readonly
   };
 }
 
-/** Behind FROM. */
+/** SQL that goes after FROM: the rows and their conditions. */
 export function fromSelected({ from, conditions }: SelectedRows): string {
   return conditions.length === 0 ? from : `${from} WHERE ${conditions.join(' AND ')}`;
 }

@@ -35,7 +35,7 @@ test('a row that arrives while the fence is passed is right', async () => {
   expect(settled).toMatchObject({ wrong: [], inFlight: [] });
 });
 
-test('a row that is written during each round is in flight, and neither right nor wrong', async () => {
+test('a row that is written to during each round is in flight, neither right nor wrong', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSource(`UPDATE items SET name = 'x', version = 9 WHERE id = 1`);
@@ -47,7 +47,7 @@ test('a row that is written during each round is in flight, and neither right no
   expect(settled).toMatchObject({ wrong: [], inFlight: ['["1"]'] });
 });
 
-test('a row that changes to and fro under the comparison is not taken for one that stood still', async () => {
+test('a row that changes and changes back during the comparison is not mistaken for an unchanged one', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink(`UPDATE items SET name = 'b' WHERE id = 1`);
@@ -58,7 +58,7 @@ test('a row that changes to and fro under the comparison is not taken for one th
   expect(settled).toMatchObject({ wrong: [], inFlight: ['["1"]'] });
 });
 
-test('a row that was deleted at the source meanwhile may still be, or not be, in the sink', async () => {
+test('a row that was deleted at the source meanwhile may be in the sink or not', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink('DELETE FROM items WHERE id = 2');
@@ -69,7 +69,7 @@ test('a row that was deleted at the source meanwhile may still be, or not be, in
   expect(settled).toMatchObject({ wrong: [], inFlight: [] });
 });
 
-test('a row that stands still and differs is wrong, in the first round', async () => {
+test('a row that differs and does not change is wrong in the first round', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink('DELETE FROM items WHERE id = 3');
@@ -78,7 +78,7 @@ test('a row that stands still and differs is wrong, in the first round', async (
   ]);
 });
 
-test('without a further fence nothing is called wrong', async () => {
+test('if the fence is not passed, nothing is called wrong', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink('DELETE FROM items');

@@ -5,13 +5,13 @@ import type { TablePair } from './table-pair.ts';
 
 export type WrongClass = 'missing' | 'extra' | 'stale' | 'corrupted' | 'duplicate';
 
-/** A key of which it is settled that the sink is wrong. */
+/** A key for which the sink is wrong beyond doubt. */
 export interface WrongRow {
   readonly keyText: string;
   readonly class: WrongClass;
-  /** Rows too many or too few; 1 for a stale or corrupted row. */
+  /** Surplus or missing rows; 1 for a stale or corrupted row. */
   readonly count: number;
-  /** Columns that differ; empty for whole rows. */
+  /** Columns that differ; empty if a whole row is missing or surplus. */
   readonly columns: readonly string[];
   readonly source: KeyState;
   readonly sink: KeyState;
@@ -19,15 +19,15 @@ export interface WrongRow {
 
 export interface Settled {
   readonly wrong: readonly WrongRow[];
-  /** Keys still changing after the last round: neither right nor wrong. */
+  /** Keys that still changed in the last round: neither right nor wrong. */
   readonly inFlight: readonly string[];
-  /** Why the rounds ended early; null where they did not. */
+  /** Why the rounds ended early; null if they did not. */
   readonly stopped: 'sync-in-progress' | 'no-evidence' | null;
 }
 
 const KEYS_PER_QUERY = 250;
 
-/** A table with the keys that its scan found to differ. */
+/** A table, and the keys that its scan found to differ. */
 export interface Suspected {
   readonly pair: TablePair;
   readonly suspects: readonly string[];
@@ -40,10 +40,10 @@ interface Options {
 }
 
 /**
- * Judges suspects one by one, while writes go on. A key is read at the source, then a fence is passed, then it is read
- * in the sink and again at the source. Where the source did not change in between, the sink must hold just that; where
- * it did, and the sink shows neither image, the key goes into the next round. All tables share each round's fence.
- * @returns one answer per table, in their order: an error where its rows could not be read.
+ * Judges suspects one by one while writes go on. A key is read at the source; the fence is passed; the key is read in the
+ * sink and once more at the source. The sink is right if it equals either reading of the source. Otherwise it is wrong if
+ * the source did not change in between; if it did, the key goes into the next round. All tables share a round's fence.
+ * @returns one answer per table, in their order: an error if its rows could not be read.
  */
 export async function settle(
   source: Database,
@@ -51,7 +51,7 @@ export async function settle(
   tables: readonly Suspected[],
   options: Options,
 ): Promise<readonly (Settled | Error)[]> {
-  const open = tables.map(({ pair, suspects }) => new TableUnderWay(pair, suspects));
+  const open = tables.map(({ pair, suspects }) => new SuspectedTable(pair, suspects));
   for (let round = 0; round < options.rounds; round++) {
     const pending = open.filter((table) => table.pending.length > 0 && table.failure === null);
     if (pending.length === 0) break;
@@ -66,8 +66,8 @@ export async function settle(
   return open.map((table) => table.failure ?? table.result());
 }
 
-/** One table's suspects from round to round. */
-class TableUnderWay {
+/** The suspects of one table from round to round. */
+class SuspectedTable {
   readonly #pair: TablePair;
   readonly #wrong: WrongRow[] = [];
   #before = new Map<string, Stamp>();
@@ -80,7 +80,7 @@ class TableUnderWay {
     this.pending = suspects;
   }
 
-  /** Another table is settled whatever happens to this one. */
+  /** Keeps a failure to this table: the other tables are still settled. */
   async guard(work: () => Promise<void>): Promise<void> {
     if (this.failure !== null) return;
     try {
@@ -138,7 +138,7 @@ function* batches(keys: readonly string[]): Generator<readonly string[]> {
   for (let i = 0; i < keys.length; i += KEYS_PER_QUERY) yield keys.slice(i, i + KEYS_PER_QUERY);
 }
 
-/** What is wrong with a key whose source row stood still while the fence was passed. */
+/** Says what is wrong with a key whose source row did not change while the fence was passed. */
 export function judge(
   pair: TablePair,
   keyText: string,
@@ -173,8 +173,8 @@ function differingColumns(pair: TablePair, source: KeyState, sink: KeyState): st
 }
 
 /**
- * Stale: the sink's version is an older one. The same version with other values, or a column that the sink does not
- * have, is corrupted. Without a version column the topic decides later (`attribute.ts`); until then corrupted.
+ * Stale: the sink has an older version. Corrupted: it has the same version with other values, or lacks a column. Without
+ * a version column the row counts as corrupted until the topic decides (`verification/attribute.ts`).
  */
 function staleOrCorrupted(
   pair: TablePair,

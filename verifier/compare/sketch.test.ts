@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { differingRows, wayFor } from './localise.ts';
 import { cellCount, MOST_CELLS, Sketch } from './sketch.ts';
 
-/** 64 bits that look like chance, always the same. */
+/** 64 bits that look random but are always the same. */
 function bits(text: string): bigint {
   return createHash('sha256').update(text).digest().readBigUInt64BE();
 }
@@ -18,13 +18,13 @@ function sketchOf(cells: number, ours: readonly string[], theirs: readonly strin
 
 const keyHash = (key: string): bigint => BigInt.asIntN(64, bits(`key of ${key}`));
 
-test('what differs is read back, and nothing else, however many rows are equal', () => {
+test('exactly the rows that differ are decoded, however many rows are equal', () => {
   const same = Array.from({ length: 2_000 }, (_, i) => `${i}=same`);
   const keys = sketchOf(64, [...same, 'a=1', 'b=1', 'c=1'], [...same, 'a=2', 'c=1', 'd=1']).decode();
   expect(keys).toEqual(new Set([keyHash('a'), keyHash('b'), keyHash('d')]));
 });
 
-test('as many as a table is made for are read back, every time', () => {
+test('as many rows as the table is sized for are decoded every time', () => {
   for (let round = 0; round < 8; round++) {
     const rows = Array.from({ length: 300 }, (_, i) => `${i}=${round}`);
     const cells = cellCount(rows.length) ?? 0;
@@ -32,15 +32,15 @@ test('as many as a table is made for are read back, every time', () => {
   }
 });
 
-test('more than a table can give back is said, and never a part of it taken for all', () => {
+test('too many differences decode to null, never to a part of them', () => {
   const rows = Array.from({ length: 400 }, (_, i) => `${i}=x`);
   expect(sketchOf(64, rows, []).decode()).toBeNull();
   expect(cellCount(1_000_000_000)).toBeNull();
   expect(cellCount(200_000)).toBeLessThanOrEqual(MOST_CELLS);
 });
 
-test('rows that add up to one in a cell are not taken for one: the check tells', () => {
-  // Two of the source and one of the sink in the same cells, as far as their counts say.
+test('rows whose counts add up to one in a cell are not mistaken for one row, thanks to the check', () => {
+  // Two rows of the source and one of the sink, in cells where their counts add up to one.
   const sketch = new Sketch(64);
   const [one, two, three] = [0x1000_0000_0000_1041n, 0x2000_0000_0000_2041n, 0x3000_0000_0000_0041n];
   sketch.addRow(1, one, 1n);
@@ -49,7 +49,7 @@ test('rows that add up to one in a cell are not taken for one: the check tells',
   expect(sketch.decode()).toBeNull();
 });
 
-test('a row that a copy has twice cannot be read back, and is not lost without a word', () => {
+test('a row that a copy holds several times cannot be decoded, and the sketch says so', () => {
   expect(sketchOf(64, ['a=1'], ['a=1', 'a=1', 'a=1']).decode()).toBeNull();
 });
 
@@ -59,12 +59,12 @@ test.each([
   [3_000, 4096, 1_000_000, 'sketch', 'merge'],
   [4_096, 4096, 1_000_000, 'merge', 'merge'],
   [60, 64, 10_000, 'buckets', 'buckets'],
-])('%i bad buckets of %i, %i rows: %s, of blocks %s', (bad, buckets, rows, ofKeys, ofBlocks) => {
+])('%i bad buckets of %i, %i rows: %s, for blocks %s', (bad, buckets, rows, ofKeys, ofBlocks) => {
   const found = { bad: Array.from({ length: bad }, (_, i) => i), buckets, rows, knownRows: 0 };
   expect([wayFor(found, false), wayFor(found, true)]).toEqual([ofKeys, ofBlocks]);
 });
 
-test('the number of differences is told from the buckets that are good', () => {
+test('the number of differences is estimated from the share of good buckets', () => {
   // 5,000 differences thrown into 4,096 buckets leave about 1,208 of them good.
   const found = {
     bad: Array.from({ length: 4096 - 1208 }, (_, i) => i),

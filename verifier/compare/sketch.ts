@@ -2,28 +2,31 @@ import type { Database } from '../connection/postgres.ts';
 import type { SideSql } from './side-sql.ts';
 import type { TablePair } from './table-pair.ts';
 
-/**
- * An invertible Bloom lookup table: every row is added to one cell of each of three tables, and what one side has and
- * the other has not can be read back from the difference (Eppstein, Goodrich, Uyeda, Varghese: What's the Difference?
- * Efficient Set Reconciliation without Prior Context, 2011). Made by SQL in one scan, it finds scattered differences
- * whose number is small beside the table's, at a cost that does not depend on the table's rows but for the scan.
- */
+// An invertible Bloom lookup table: every row is added to one cell in each of three tables, and the rows that only one
+// side has can be decoded from the difference of the two sides (Eppstein, Goodrich, Uyeda, Varghese: What's the
+// Difference? Efficient Set Reconciliation without Prior Context, SIGCOMM 2011). SQL builds it in one scan per side. It
+// finds scattered differences, and but for the scan its cost depends on their number only.
+
+/** Hash tables, each of which has every row in one cell. */
 const TABLES = 3;
 /** Bits of a row's hash that choose the cell of one table. */
 const BITS = 20;
 const FEWEST_CELLS = 64;
 export const MOST_CELLS = 2 ** 17;
-/** A table of cells can be read back up to 1 / 1.22 of its cells; further below, it nearly always can. */
+/**
+ * With three tables, decoding succeeds up to about 1 / 1.22 rows per cell (the threshold of the paper's analysis). With
+ * this many cells per row, it succeeds nearly always.
+ */
 const CELLS_PER_ROW = 1.5;
 
-/** Cells of each of the tables, a power of two; null where more would be needed than are kept in memory. */
+/** Cells that each table needs, a power of two; null if they would take too much memory. */
 export function cellCount(differingRows: number): number | null {
   const wanted = Math.max(FEWEST_CELLS, (differingRows * CELLS_PER_ROW) / TABLES);
   const cells = 2 ** Math.ceil(Math.log2(wanted));
   return cells > MOST_CELLS ? null : cells;
 }
 
-/** What a cell holds of the source, less what it holds of the sink; sums modulo 2^64. */
+/** The difference between source and sink: each cell holds the sums of the source's rows less those of the sink's. */
 export class Sketch {
   readonly cells: number;
   readonly #counts: Int32Array;
@@ -39,17 +42,17 @@ export class Sketch {
     this.#checks = new BigUint64Array(TABLES * cells);
   }
 
-  /** Adds rows to the cell: of the source with `sign` 1, of the sink with -1. */
+  /** Adds the sums of some rows to a cell: with `sign` 1 for rows of the source, -1 for rows of the sink. */
   add(cell: number, sign: 1 | -1, own: { count: number; hash: bigint; key: bigint; check: bigint }): void {
     const by = BigInt(sign);
     this.#counts[cell] = (this.#counts[cell] ?? 0) + sign * own.count;
-    // A BigUint64Array keeps what it is given modulo 2^64.
+    // A BigUint64Array stores values modulo 2^64.
     this.#hashes[cell] = (this.#hashes[cell] ?? 0n) + by * own.hash;
     this.#keys[cell] = (this.#keys[cell] ?? 0n) + by * own.key;
     this.#checks[cell] = (this.#checks[cell] ?? 0n) + by * own.check;
   }
 
-  /** Adds one row. @returns the cells that it is in. */
+  /** Adds one row. @returns its cells. */
   addRow(sign: 1 | -1, hash: bigint, key: bigint): readonly number[] {
     const cells = cellsOf(hash, this.cells);
     for (const cell of cells) this.add(cell, sign, { count: 1, hash, key, check: checkOf(hash) });
@@ -57,10 +60,10 @@ export class Sketch {
   }
 
   /**
-   * Hashes of the keys whose rows differ; null where that cannot be read back. It changes the sketch.
+   * Decodes the hashes of the keys whose rows differ; null if that is impossible. It empties the sketch.
    *
-   * A cell of which one row is left is *pure*: then it holds that row's hash, by which the row is taken out of its other
-   * cells too, until all are empty.
+   * A cell with a single row left is *pure*: it holds that row's hash, so the row can be removed from its other cells
+   * too, which may make these pure. Decoding has succeeded if all cells are empty in the end.
    */
   decode(): ReadonlySet<bigint> | null {
     const keys = new Set<bigint>();
@@ -78,7 +81,10 @@ export class Sketch {
     return isEmpty ? keys : null;
   }
 
-  /** 1 or -1 where exactly one row of that side is left in the cell. Several may by chance add up to one: the check tells. */
+  /**
+   * 1 or -1 if exactly one row is left in the cell, of the source or of the sink; otherwise 0. Several rows may look like
+   * one by their count: the check sum and the row's cells expose them.
+   */
   #pure(cell: number): 1 | -1 | 0 {
     const count = this.#counts[cell];
     if (count !== 1 && count !== -1) return 0;
@@ -96,15 +102,18 @@ function cellsOf(hash: bigint, cells: number): readonly number[] {
   });
 }
 
-/** A function of the hash that sums do not keep: the product of its halves, as {@link CHECK_SQL}. */
+/**
+ * A function of a row's hash that is not additive: the product of its halves. So the check of several rows' summed hash
+ * is not the sum of their checks, but for chance. {@link CHECK_SQL} is the same in SQL, where it stays within an int8.
+ */
 function checkOf(hash: bigint): bigint {
   return (hash & 0xffffffffn) * ((hash >> 32n) & 0x7fffffffn);
 }
 const CHECK_SQL = '(h & 4294967295) * ((h >> 32) & 2147483647)';
 
 /**
- * Hashes of the keys whose rows differ, from one further scan of each side; null where there are too many to be read
- * back, or equal rows are in a copy more than once. Both databases must be inside a snapshot.
+ * Finds the hashes of the keys whose rows differ, by one further scan of each side. Null if they cannot be decoded: there
+ * are too many, or a copy holds the same row more than once. Both databases must be inside a snapshot.
  */
 export async function sketchedKeys(
   source: Database,

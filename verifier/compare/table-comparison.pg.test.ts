@@ -6,7 +6,7 @@ const ITEMS = `
   CREATE TABLE items (id int PRIMARY KEY, name text, note varchar(40), amount numeric, version bigint);
   INSERT INTO items SELECT i, 'name ' || i, 'note', i * 1.10, 1 FROM generate_series(1, 2000) i`;
 
-test('equal tables are equal, whatever order their rows were written in', async () => {
+test('equal tables are equal, in whatever order their rows were written', async () => {
   await using pair = await databasePair();
   await pair.onSource(ITEMS);
   await pair.onSink(ITEMS.replace('i FROM', 'i FROM').replace('(1, 2000) i', '(1, 2000) i ORDER BY i DESC'));
@@ -30,7 +30,7 @@ test('each kind of wrong row is found, counted and named', async () => {
   expect(rows['["9001"]']).toMatchObject({ class: 'extra', count: 1 });
 });
 
-test('copies in a sink without primary key are duplicates, and a wrong newest copy is more than that', async () => {
+test('repeated rows in a sink without primary key are duplicates, and a wrong newest one is also corrupted', async () => {
   await using pair = await databasePair();
   await pair.onSource(ITEMS);
   await pair.onSink(`${ITEMS}; ALTER TABLE items DROP CONSTRAINT items_pkey;
@@ -40,7 +40,7 @@ test('copies in a sink without primary key are duplicates, and a wrong newest co
   expect(found(await compare(pair))).toEqual({ duplicate: 22, corrupted: 1 });
 });
 
-test('a doubled table is counted to the last row, beyond the keys that are settled one by one', async () => {
+test('a table with every row twice is counted to the last row, beyond the keys that are settled one by one', async () => {
   await using pair = await databasePair();
   await pair.onSource(ITEMS);
   await pair.onSink(
@@ -49,7 +49,7 @@ test('a doubled table is counted to the last row, beyond the keys that are settl
   expect(found(await compare(pair))).toEqual({ duplicate: 2000 });
 });
 
-test('a column that the sink lacks is a corruption of every row that has a value there, and is named', async () => {
+test('a column that the sink lacks corrupts every row that has a value there, and is named', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSource(
@@ -60,7 +60,7 @@ test('a column that the sink lacks is a corruption of every row that has a value
   expect(comparison.wrong[0]?.columns).toEqual(['tier']);
 });
 
-test('a table that the sink does not have is missing as a whole', async () => {
+test('all rows of a table that the sink does not have are missing', async () => {
   await using pair = await databasePair();
   await pair.onSource(ITEMS.replace('2000', '200'));
   expect(found(await compare(pair))).toEqual({ missing: 200 });
@@ -86,14 +86,14 @@ const LOOKALIKES: [string, string, string, string][] = [
   ['one month and thirty days', 'interval', `'1 month'`, `'30 days'`],
   ['1 and 2^32', 'int8', '1', '4294967296'],
   ['instants a microsecond apart', 'timestamptz', `'2026-01-01 00:00:00.000001Z'`, `'2026-01-01 00:00:00Z'`],
-  ['json with another white space', 'json', `'{"a": 1}'`, `'{"a":1}'`],
+  ['json with different white space', 'json', `'{"a": 1}'`, `'{"a":1}'`],
   ['jsonb 1 and 1.0', 'jsonb', `'1'`, `'1.0'`],
   ['floats in their last digit', 'float8', '0.1', '0.10000000000000002'],
-  ['an array and one with a NULL more', 'text[]', `'{a}'`, `'{a,NULL}'`],
-  ['bit strings of another length', 'varbit', `B'10'`, `B'100'`],
-  ['letters that a collation takes for equal', 'text COLLATE ci', `'A'`, `'a'`],
+  ['an array and one with a further NULL', 'text[]', `'{a}'`, `'{a,NULL}'`],
+  ['bit strings of different lengths', 'varbit', `B'10'`, `B'100'`],
+  ['letters that a collation considers equal', 'text COLLATE ci', `'A'`, `'a'`],
 ];
-test.each(LOOKALIKES)('%s are told apart', async (_, type, ours, theirs) => {
+test.each(LOOKALIKES)('%s are distinguished', async (_, type, ours, theirs) => {
   await using pair = await databasePair();
   const ci = `CREATE COLLATION ci (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`;
   await pair.onBoth(
@@ -107,7 +107,7 @@ test.each(LOOKALIKES)('%s are told apart', async (_, type, ours, theirs) => {
   expect(comparison.wrong[0]?.columns).toEqual(['v']);
 });
 
-test('a value that moves over the border of two columns is a difference', async () => {
+test('a character that moves from one column to the next is a difference', async () => {
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE items (id int PRIMARY KEY, a text, b text)');
   await pair.onSource(`INSERT INTO items VALUES (1, 'x|y', 'z'), (2, NULL, '')`);
@@ -116,7 +116,7 @@ test('a value that moves over the border of two columns is a difference', async 
   expect(found(comparison)).toEqual({ corrupted: 2 });
 });
 
-test('keys of two columns that join to the same text are two keys', async () => {
+test('keys of two columns that join to the same text are different keys', async () => {
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE items (a text, b text, v int, PRIMARY KEY (b, a))');
   await pair.onSource(`INSERT INTO items VALUES ('x', 'y,z', 1), ('x,y', 'z', 2)`);
@@ -124,14 +124,14 @@ test('keys of two columns that join to the same text are two keys', async () => 
   expect(found(await compare(pair))).toEqual({ corrupted: 2 });
 });
 
-test('two wrong rows that an XOR would cancel are both found', async () => {
+test('two equal wrong rows, which an XOR would cancel, are both found', async () => {
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE items (a int, b int)');
   await pair.onSink('INSERT INTO items VALUES (7, 7), (7, 7)');
   expect(found(await compare(pair))).toEqual({ extra: 2 });
 });
 
-test('values are equal across types that a sink gives them: enum, varchar, timestamp, json', async () => {
+test('values are equal across the types that sinks use for them: enum, varchar, timestamp, json', async () => {
   await using pair = await databasePair();
   await pair.onSource(`CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE DOMAIN money_t AS numeric(10,2);
     CREATE TABLE items (id bigint PRIMARY KEY, m mood, c char(5), t timestamptz, j json, s smallint, d money_t,
@@ -152,11 +152,11 @@ test('values are equal across types that a sink gives them: enum, varchar, times
   expect(found(await compare(pair))).toEqual({ corrupted: 4 });
 });
 
-test('two rows that swap the values of a column are both found, however many buckets they share', async () => {
+test('two rows that swap the values of a column are both found, even in the same bucket', async () => {
   await using pair = await databasePair();
   const rows = `INSERT INTO items SELECT i, 'name ' || i, 'note', i * 1.10, i FROM generate_series(1, 400) i`;
   await pair.onBoth(`${ITEMS.split('INSERT')[0]}; ${rows}`);
-  // 64 buckets for 400 rows: of these pairs some are in one bucket, where sums of columns' hashes would stay the same.
+  // 400 rows in 64 buckets: some of these pairs share a bucket, where sums of columns' hashes would stay the same.
   await pair.onSink(`UPDATE items SET name = 'name ' || (401 - id)`);
   expect(found(await compare(pair))).toEqual({ corrupted: 400 });
   await pair.onSink(`UPDATE items SET name = 'name ' || id, amount = (401 - id) * 1.10`);

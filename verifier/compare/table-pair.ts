@@ -4,19 +4,19 @@ import { type ColumnPair, pairColumns } from './column-pair.ts';
 import { hashOf } from './hash.ts';
 import type { SideSql } from './side-sql.ts';
 
-/** A source table beside its copy, and the SQL fragments by which they are compared. */
+/** A source table, its copy, and the SQL fragments that compare them. */
 export interface TablePair {
   readonly source: Table;
-  /** Undefined where the sink has no such table: compared as an empty one. */
+  /** Undefined if the sink has no such table: it is then compared as an empty one. */
   readonly sink: Table | undefined;
   readonly columns: readonly ColumnPair[];
-  /** The key's columns; empty for a table without primary key, whose rows are told apart by their whole content. */
+  /** The key's columns. Empty for a table without primary key, whose rows are identified by their whole content. */
   readonly key: readonly ColumnPair[];
-  /** `sink` is null where the sink has no such table. */
+  /** `sink` is null if the sink has no such table. */
   readonly sides: { readonly source: SideSql; readonly sink: SideSql | null };
 }
 
-/** @throws where the sink's table lacks a column of the key: then no row can be found again. */
+/** @throws if the sink's table lacks a key column: then a row of the source could not be looked up in it. */
 export function pairTables(source: Table, copy: Table | undefined): TablePair {
   const sink = copy === undefined ? undefined : { ...copy, only: source.only };
   const columns = pairColumns(source.columns, sink === undefined ? source.columns : sink.columns);
@@ -33,6 +33,11 @@ export function pairTables(source: Table, copy: Table | undefined): TablePair {
       sink: sink === undefined ? null : sideSql(sink, columns, key, 'sink'),
     },
   };
+}
+
+/** The planner's estimate for the larger side; 0 if it has none. */
+export function estimatedRows({ source, sink }: TablePair): number {
+  return Math.max(source.estimatedRows, sink?.estimatedRows ?? 0, 0);
 }
 
 function sideSql(
@@ -57,7 +62,7 @@ function sideSql(
   };
 }
 
-/** Columns of a key by name, from the JSON array that {@link SideSql.keyText} gives. */
+/** The key's values by column name, from the JSON array that {@link SideSql.keyText} gives. */
 export function keyOf(pair: TablePair, keyText: string): Record<string, string | null> {
   if (pair.key.length === 0) return { 'hash of the row': keyText };
   const values = JSON.parse(keyText) as (string | null)[];

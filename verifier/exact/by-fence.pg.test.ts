@@ -39,7 +39,7 @@ async function bySlot(pair: DatabasePair, passFence: PassFence): Promise<FencedA
   });
 }
 
-test('what disturbs one attempt is tried again, and the other tables keep their answers', async () => {
+test('a table that is disturbed is tried again, and the other tables keep their answers', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`${ITEMS}; ${ITEMS.replaceAll('items', 'others')}`);
   let fences = 0;
@@ -52,7 +52,7 @@ test('what disturbs one attempt is tried again, and the other tables keep their 
   expect(report).toMatchObject({ mode: 'slot', exact: true, attempts: 2, notExact: [] });
 });
 
-test('what disturbs every attempt is given up after three, with the reason, and is no answer', async () => {
+test('a table that every attempt finds disturbed is given up after three, with the reason and without an answer', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const { answers, report } = await bySlot(pair, async () => {
@@ -64,7 +64,7 @@ test('what disturbs every attempt is given up after three, with the reason, and 
   expect(report).toMatchObject({ exact: false, attempts: 3, notExact });
 });
 
-test('a pipeline that does not pass the fence is not waited for again', async () => {
+test('a pipeline that does not pass the fence is not waited for a second time', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const { answers, report } = await bySlot(pair, async () => 'sync-in-progress');
@@ -72,7 +72,7 @@ test('a pipeline that does not pass the fence is not waited for again', async ()
   expect(report).toMatchObject({ exact: false, attempts: 1 });
 });
 
-test('where the verifier may have no slot, differing keys are settled, and the report says why', async () => {
+test('if the verifier may not create a slot, differing keys are settled one by one, and the report says why', async () => {
   await using pair = await databasePair();
   const role = `plain_${new URL(pair.sourceUrl).pathname.slice(-12)}`;
   await pair.onBoth(`${ITEMS}; ${ITEMS.replaceAll('items', 'others')}`);

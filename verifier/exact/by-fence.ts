@@ -1,3 +1,11 @@
+/**
+ * `verifier/exact`: compares tables exactly, while writes go on or while nobody writes, by the configured fence.
+ * In: the tables and their copies, a way to pass the progress fence, and the bounds on snapshots and memory.
+ * Out: per table a comparison, or why there is none, and a report of the watermarks and snapshots behind the answers.
+ * Promises: every key is compared at one point in the source's history; an answer counts only if nothing disturbed its
+ *   snapshots; no snapshot and no slot outlives its bound or the verifier; nothing is written to either database.
+ */
+
 import type { TableComparison } from '../compare/table-comparison.ts';
 import type { VerifierConfig } from '../config.ts';
 import { printLsn } from '../connection/lsn.ts';
@@ -9,11 +17,11 @@ import type { Table } from '../observe/source/catalogue.ts';
 import type { ComparisonReport } from '../report.ts';
 import type { Outcome } from './compare-in-parts.ts';
 import { compareStill } from './compare-still.ts';
-import { compareExactly } from './exact.ts';
-import type { Copy } from './exact-window.ts';
+import { compareExactly } from './exact-window.ts';
+import type { Copy } from './snapshot-pair.ts';
 
-/** Tables by the source's id: compared, or why they could not be. One that is not in it is still to be compared. */
 export interface FencedAnswers {
+  /** By the source's id: a comparison, or why there is none. A table that is absent is still to be compared. */
   readonly answers: ReadonlyMap<string, TableComparison | Error>;
   readonly report: ComparisonReport;
 }
@@ -37,14 +45,15 @@ const NOT_COMPARED: ComparisonReport = {
   notExact: [],
 };
 
-/** Time for the slot to be made, and attempts: less where there is another way to judge. */
+/** With fence `slot`, where an exact comparison is the only way to judge. */
 const PATIENT = { slotCreationMs: 10_000, attempts: 3 };
+/** With fence `auto`, which can fall back to settling suspects one by one. */
 const BRIEF = { slotCreationMs: 3_000, attempts: 2 };
 const DRAIN_MS = 30_000;
-/** Between two reads of databases that should stand still. */
+/** Time between two reads of databases that nobody should write to. */
 const QUIET_MS = 2_000;
 
-/** Compares tables by the fence that the configuration names, as far as that one can. */
+/** Compares tables by the fence that the configuration names, as far as that fence can. */
 export async function compareByFence(tables: readonly Table[], context: Context): Promise<FencedAnswers> {
   const { copies } = context.catalogues;
   const pairs = tables.map(
@@ -63,7 +72,7 @@ export async function compareByFence(tables: readonly Table[], context: Context)
       return await bySlot(pairs, context, mode === 'auto' ? BRIEF : PATIENT);
     case 'quiesce':
     case 'none':
-      return await standing(pairs, context, mode);
+      return await still(pairs, context, mode);
   }
 }
 
@@ -109,7 +118,7 @@ function shareOf({ tables, touchedKeys }: Outcome): number {
   return touchedKeys === 0 ? 0 : Math.min(1, touchedKeys / Math.max(rows, 1));
 }
 
-async function standing(
+async function still(
   pairs: readonly Copy[],
   { config, signal, source, sink }: Context,
   mode: 'quiesce' | 'none',

@@ -5,19 +5,18 @@ import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { optionsFor } from '../testing/exact-options.ts';
 import type { Outcome } from './compare-in-parts.ts';
 import { compareStill } from './compare-still.ts';
-import { compareExactly } from './exact.ts';
-import type { ExactOptions } from './exact-window.ts';
+import { compareExactly, type ExactOptions } from './exact-window.ts';
 
 const TABLE = { id: 'public.items', copy: 'public.items', shape: { columns: {}, softDelete: null } };
 
-/** Wrong rows of the one table: class and key. */
+/** The table's wrong rows: class and key. */
 function found(outcome: Outcome): string[] {
   const answer = outcome.tables.get(TABLE.id) ?? outcome.notExact.get(TABLE.id);
   if (answer === undefined || answer instanceof Error) throw answer;
   return answer.wrong.map((row) => `${row.class} ${row.keyText}`).sort();
 }
 
-/** Carries statements from one database to the other a moment after their commit, as a pipeline would. */
+/** Runs statements at the source, and a moment after their commit in the sink, as a pipeline would. */
 async function carrying(
   pair: DatabasePair,
   statement: (n: number) => string,
@@ -55,7 +54,7 @@ const KEYS: [string, string, string, (n: string) => string][] = [
   ['text', 'id text PRIMARY KEY', `'Key, ' || i`, (n) => `'Key, ' || (${n})`],
 ];
 test.each(KEYS)(
-  'a table with a key of type %s is compared in parts, each between watermarks of its own, while it is written',
+  'a table with a key of type %s is compared in parts while it is written to, each part between its own watermarks',
   async (_, column, key, keyOf) => {
     await using pair = await databasePair();
     await pair.onBoth(`CREATE TABLE items (${column}, n int, v text, version bigint);
@@ -63,7 +62,7 @@ test.each(KEYS)(
     await pair.onSink(`UPDATE items SET v = 'wrong' WHERE n IN (10, 700); DELETE FROM items WHERE n IN (400, 1990);
       UPDATE items SET v = CASE n WHEN 1000 THEN '1010' ELSE '1000' END WHERE n IN (1000, 1010);
       INSERT INTO items SELECT ${key}, i, 'hand', 1 FROM generate_series(5000, 5002) i`);
-    // Keys that end in 0 are left alone. Others are updated, deleted and come again, and move to where other parts are.
+    // Keys that end in 0 stay as they are. The others are updated, deleted and inserted again, or moved to other parts.
     await using load = await carrying(pair, (n) => {
       const i = ((n * 37) % 1999) + 1;
       const own = i % 10 === 0 ? i + 1 : i;
@@ -96,12 +95,12 @@ test.each(KEYS)(
 const ITEMS = `CREATE TABLE items (a int, b text, v text, PRIMARY KEY (a, b));
   INSERT INTO items SELECT i / 100, 'b' || i % 100, 'v' FROM generate_series(1, 1000) i; ANALYZE items`;
 
-test('what took longer than a snapshot may live is parted, and what was planted in the parts is found', async () => {
+test('a table that takes longer than a snapshot may live is split into parts, and the planted errors are found', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink(`UPDATE items SET v = 'x' WHERE (a, b) IN ((1, 'b1'), (9, 'b99'));
     DELETE FROM items WHERE (a, b) = (5, 'b0')`);
-  // The first look hangs on a lock until its time is over; it is given back for the second.
+  // The first attempt waits for a lock until its time is over; the lock is released before the second.
   await pair.onSink('BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE');
   let fences = 0;
   const passFence = async (): Promise<'passed'> => {
@@ -114,7 +113,7 @@ test('what took longer than a snapshot may live is parted, and what was planted 
   expect(outcome.parts).toBeGreaterThan(1);
 });
 
-test('where not even a small part can be had in the time, that is said, and the lock is not waited for', async () => {
+test('if even the smallest part takes too long, the reason is given, and the lock is not waited for', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink('BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE');
@@ -124,7 +123,7 @@ test('where not even a small part can be had in the time, that is said, and the 
   expect(outcome.notExact.get(TABLE.id)?.message).toMatch(/2000 ms that a snapshot may live/);
 });
 
-test('a table without primary key cannot be parted, and that is said', async () => {
+test('a table without primary key cannot be split into parts, and the reason says so', async () => {
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE items (a int, v text); INSERT INTO items VALUES (1, NULL)');
   await pair.onSink('BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE');
@@ -133,7 +132,7 @@ test('a table without primary key cannot be parted, and that is said', async () 
   expect(outcome.notExact.get(TABLE.id)?.message).toMatch(/snapshot may live/);
 });
 
-test('rows at rest are compared in parts too: duplicates, keys that are NULL, and more rows than the source has', async () => {
+test('tables that nobody writes to are compared in parts too: duplicates, NULL keys, and more rows than the source has', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink(`ALTER TABLE items DROP CONSTRAINT items_pkey; ALTER TABLE items ALTER a DROP NOT NULL;
@@ -149,14 +148,14 @@ test('rows at rest are compared in parts too: duplicates, keys that are NULL, an
   const answer = answers.get(TABLE.id);
   if (answer === undefined || answer instanceof Error) throw answer;
   expect(answer.counts).toEqual({ missing: 0, extra: 901, stale: 0, corrupted: 0, duplicate: 1 });
-  // Two reads, and parts by the larger side: 1,000 rows at the source alone would make ten.
+  // There are two reads, and the larger side determines the parts: the source's 1,000 rows alone would make ten.
   expect(parts).toBeGreaterThan(14);
   await pair.onSink('DELETE FROM items WHERE a IS NULL');
   const again = await compareStill([TABLE], pair, { ...options, quietMs: 0 });
   expect(again.answers.get(TABLE.id)).toMatchObject({ counts: { extra: 900, duplicate: 1 } });
 });
 
-/** Verifier's connections to a database that wait for a lock. */
+/** How many of the verifier's connections to a database wait for a lock. */
 async function waiting(connectionString: string): Promise<number> {
   const client = new pg.Client({ connectionString });
   await client.connect();
@@ -166,7 +165,7 @@ async function waiting(connectionString: string): Promise<number> {
   return rows.length;
 }
 
-test('where one side breaks, the other is not waited for', async () => {
+test('if one side breaks, the other is not waited for', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const locked = 'BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE';

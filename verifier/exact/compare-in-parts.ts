@@ -1,13 +1,12 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
-import { Overrun, Pace } from '../compare/part-size.ts';
+import { Overrun } from '../compare/deadline.ts';
+import { PartSize } from '../compare/part-size.ts';
 import type { Boundary } from '../compare/ranges.ts';
-import type { TablePair } from '../compare/table-pair.ts';
-import { type DigestedComparison, estimatedRows, joinParts, type Part } from './compare-part.ts';
-import { type Copy, NotExact, type Snapshot } from './exact-window.ts';
-
-/** A comparison, or why the table could not be read. */
-export type Answer = DigestedComparison | Error;
+import { estimatedRows, type TablePair } from '../compare/table-pair.ts';
+import type { DigestedComparison, Part } from './part.ts';
+import { type Copy, NotExact, type SnapshotPair } from './snapshot-pair.ts';
+import { type Answer, TableProgress } from './table-progress.ts';
 
 /** What was found in one or more pairs of snapshots. */
 export interface Outcome {
@@ -15,229 +14,197 @@ export interface Outcome {
   readonly tables: ReadonlyMap<string, Answer>;
   /** Tables that could not be compared in any attempt, and why. */
   readonly notExact: ReadonlyMap<string, NotExact>;
-  /** Of the table that needed most. */
+  /** Attempts at the table that needed most of them. */
   readonly attempts: number;
   /** Pairs of snapshots that were opened. */
   readonly windows: number;
   /** Parts in which the tables were compared. */
   readonly parts: number;
-  /** From the first snapshot of the source to the last position that was watched; null where there was none. */
+  /** From the first snapshot of the source to the last position that was watched; null if there was none. */
   readonly window: { readonly fromLsn: Lsn; readonly toLsn: Lsn; readonly durationMs: number } | null;
-  /** How long the snapshot lived that lived longest. */
+  /** Lifetime of the snapshot that lived longest. */
   readonly longestSnapshotMs: number;
   /** Keys that were written while a window was open. */
   readonly touchedKeys: number;
 }
 
-export interface PartOptions {
-  /** What disturbs one snapshot (DDL, a broken connection) need not disturb the next: so often each part is tried. */
+export interface PartsOptions {
+  /** Attempts at each part: what disturbs one snapshot (DDL, a broken connection) need not disturb the next. */
   readonly maxAttempts: number;
   readonly snapshotBoundMs: number;
   readonly maxSettledKeys: number;
-  /** Of a part, however quick it may be; undefined: as many as the time allows. */
+  /** Upper bound for one part, however fast it may be; undefined: as many rows as the time allows. */
   readonly mostRowsPerPart?: number | undefined;
-  /** Parts for which one pair of snapshots is kept; undefined: as many as the time allows. */
+  /** Parts that one pair of snapshots serves at most; undefined: as many as the time allows. */
   readonly partsPerSnapshot?: number | undefined;
   readonly signal: AbortSignal;
 }
 
-/** Compares tables in as many pairs of snapshots as their bound makes necessary; large ones in ranges of their keys. */
+/** Compares tables in as many pairs of snapshots as their bound makes necessary; large tables in ranges of their keys. */
 export async function compareInParts(
   tables: readonly Copy[],
-  open: (tables: readonly Copy[]) => Promise<Snapshot>,
-  options: PartOptions,
+  open: (tables: readonly Copy[]) => Promise<SnapshotPair>,
+  options: PartsOptions,
 ): Promise<Outcome> {
   const run = new Run(tables, options);
   while (run.open.length > 0) {
     options.signal.throwIfAborted();
-    await run.snapshot(open);
+    await run.inSnapshots(open);
   }
   return run.outcome();
 }
 
-/** How far one table is. */
-class Progress {
-  readonly copy: Copy;
-  /** Keys before this are done. */
-  from: Boundary | null = null;
-  /** Of the part in hand: attempts that came to nothing. */
-  failures = 0;
-  attempts = 1;
-  /** It did not fit into a snapshot's time, whatever the planner's estimate says. */
-  tooLong = false;
-  sofar: DigestedComparison | null = null;
-  answer: Answer | null = null;
-  reason: NotExact | null = null;
-
-  constructor(copy: Copy) {
-    this.copy = copy;
-  }
-}
-
-/** A part that was compared in a window, and counts if nothing disturbed that. */
-interface Compared {
-  readonly progress: Progress;
+/** A part that was compared. It counts unless the end of the snapshots shows that its table was disturbed. */
+interface ComparedPart {
+  readonly progress: TableProgress;
   readonly comparison: DigestedComparison;
   readonly to: Boundary | null;
 }
 
 class Run {
-  readonly #options: PartOptions;
-  readonly #all: readonly Progress[];
-  readonly #pace: Pace;
+  readonly #options: PartsOptions;
+  readonly #all: readonly TableProgress[];
+  readonly #partSize: PartSize;
   #windows = 0;
   #parts = 0;
   #touchedKeys = 0;
   #longestSnapshotMs = 0;
   #span: Outcome['window'] = null;
 
-  constructor(tables: readonly Copy[], options: PartOptions) {
+  constructor(tables: readonly Copy[], options: PartsOptions) {
     this.#options = options;
-    this.#all = tables.map((copy) => new Progress(copy));
-    this.#pace = new Pace(options.mostRowsPerPart);
+    this.#all = tables.map((copy) => new TableProgress(copy));
+    this.#partSize = new PartSize(options.mostRowsPerPart);
   }
 
-  get open(): readonly Progress[] {
-    return this.#all.filter(({ answer, reason }) => answer === null && reason === null);
+  get open(): readonly TableProgress[] {
+    return this.#all.filter(({ isOpen }) => isOpen);
   }
 
-  /** One pair of snapshots, and what can be compared in its time. */
-  async snapshot(openSnapshot: (tables: readonly Copy[]) => Promise<Snapshot>): Promise<void> {
-    const open = this.open;
+  /** Opens one pair of snapshots and compares in it what its time allows. */
+  async inSnapshots(openSnapshots: (tables: readonly Copy[]) => Promise<SnapshotPair>): Promise<void> {
+    const { open } = this;
     const copies = open.map(({ copy }) => copy);
     this.#windows++;
     const startedMs = performance.now();
     try {
-      await using snapshot = await openSnapshot(copies);
-      const compared = await this.#compare(snapshot, open);
-      const moved = await snapshot.end(copies);
+      await using snapshots = await openSnapshots(copies);
+      const compared = await this.#compare(snapshots, open);
+      const disturbed = await snapshots.end(copies);
       const ms = performance.now() - startedMs;
       this.#longestSnapshotMs = Math.max(this.#longestSnapshotMs, ms);
-      this.#touchedKeys += snapshot.touchedKeys;
-      const { fromLsn, toLsn } = snapshot;
+      this.#touchedKeys += snapshots.touchedKeys;
+      const { fromLsn, toLsn } = snapshots;
       const durationMs = (this.#span?.durationMs ?? 0) + ms;
       this.#span = { fromLsn: this.#span?.fromLsn ?? fromLsn, toLsn, durationMs };
-      this.#settle(compared, moved);
+      this.#settle(compared, disturbed);
     } catch (error) {
       this.#options.signal.throwIfAborted();
       const reason = error instanceof NotExact ? error : new NotExact(messageOf(error), { cause: error });
       for (const progress of open) {
-        // What was said in a snapshot that broke does not hold either.
-        progress.answer = null;
-        if (progress.reason === null) this.#failed(progress, reason);
+        progress.withdrawAnswer();
+        progress.failed(reason, this.#options.maxAttempts);
       }
     }
   }
 
-  async #compare(snapshot: Snapshot, open: readonly Progress[]): Promise<readonly Compared[]> {
-    const compared: Compared[] = [];
+  async #compare(snapshots: SnapshotPair, open: readonly TableProgress[]): Promise<readonly ComparedPart[]> {
+    const compared: ComparedPart[] = [];
     const most = this.#options.partsPerSnapshot ?? Number.POSITIVE_INFINITY;
-    const { deadline } = snapshot;
+    const { deadline } = snapshots;
     for (const progress of open) {
       let { from } = progress;
       do {
         this.#options.signal.throwIfAborted();
-        // The first part has its chance, however late it is.
+        // The first part is always tried, however little time is left.
         const isLate = deadline.leftMs < deadline.boundMs / 4;
         if (compared.length > 0 && (isLate || compared.length >= most)) return compared;
-        const own = await this.#part(snapshot, progress, from);
-        if (own === null) return compared;
-        if (own === 'failed') break;
-        compared.push(own);
-        from = own.to;
+        const part = await this.#comparePart(snapshots, progress, from);
+        if (part === 'stop') return compared;
+        if (part === 'failed') break;
+        compared.push(part);
+        from = part.to;
       } while (from !== null);
     }
     return compared;
   }
 
-  /** @returns null: nothing more can be read in these snapshots. */
-  async #part(
-    window: Snapshot,
-    progress: Progress,
+  /** @returns `failed`: go on with the next table; `stop`: nothing more can be read in these snapshots. */
+  async #comparePart(
+    snapshots: SnapshotPair,
+    progress: TableProgress,
     from: Boundary | null,
-  ): Promise<Compared | 'failed' | null> {
-    const rows = this.#pace.rowsIn(window.deadline.leftMs);
+  ): Promise<ComparedPart | 'failed' | 'stop'> {
+    const rows = this.#partSize.rowsIn(snapshots.deadline.leftMs);
     let pair: TablePair;
     try {
-      pair = window.pair(progress.copy);
+      pair = snapshots.pair(progress.copy);
     } catch (error) {
-      this.#unread(progress, error);
+      this.#failed(progress, error);
       return 'failed';
     }
     try {
-      const part = await this.#plan(window, pair, progress, { from, rows });
+      const part = await this.#plan(snapshots, pair, progress, { from, rows });
       const startedMs = performance.now();
-      const comparison = await window.compare(pair, part);
+      const comparison = await snapshots.compare(pair, part);
       this.#parts++;
-      this.#pace.took(Math.max(comparison.sourceRows, comparison.sinkRows), performance.now() - startedMs);
+      const compared = Math.max(comparison.sourceRows, comparison.sinkRows);
+      this.#partSize.measured(compared, performance.now() - startedMs);
       return { progress, comparison, to: part.range.to };
     } catch (error) {
       this.#options.signal.throwIfAborted();
-      if (error instanceof Overrun) this.#tooLong(progress, pair, rows);
-      else this.#unread(progress, error);
-      // A transaction in which a statement failed takes no other.
-      return null;
+      if (error instanceof Overrun) this.#tookTooLong(progress, pair, rows);
+      else this.#failed(progress, error);
+      // PostgreSQL accepts no further statement in a transaction in which one has failed.
+      return 'stop';
     }
   }
 
-  #unread(progress: Progress, error: unknown): void {
-    if (error instanceof NotExact) this.#failed(progress, error);
-    else progress.answer = error instanceof Error ? error : new Error(String(error));
+  #failed(progress: TableProgress, error: unknown): void {
+    if (error instanceof NotExact) progress.failed(error, this.#options.maxAttempts);
+    else progress.unreadable(error);
   }
 
   async #plan(
-    window: Snapshot,
+    snapshots: SnapshotPair,
     pair: TablePair,
-    progress: Progress,
+    progress: TableProgress,
     { from, rows }: { from: Boundary | null; rows: number },
   ): Promise<Part> {
     const estimate = estimatedRows(pair);
-    const isSmall = estimate > 0 && estimate <= rows && !progress.tooLong;
+    const isSmall = estimate > 0 && estimate <= rows && !progress.isTooLong;
     if (pair.key.length === 0 || (from === null && isSmall))
       return { range: { from, to: null }, rows: estimate };
-    const to = await window.boundaryAfter(pair, from, rows);
+    const to = await snapshots.boundaryAfter(pair, from, rows);
     return { range: { from, to }, rows: to === null && estimate > 0 ? estimate : rows };
   }
 
-  #tooLong(progress: Progress, pair: TablePair, rows: number): void {
-    progress.tooLong = true;
+  #tookTooLong(progress: TableProgress, pair: TablePair, rows: number): void {
     const { snapshotBoundMs } = this.#options;
-    const within = `the ${snapshotBoundMs} ms that a snapshot may live`;
+    const bound = `the ${snapshotBoundMs} ms that a snapshot may live`;
     const { id } = progress.copy;
     if (pair.key.length === 0) {
-      progress.reason = new NotExact(
-        `${id} took longer than ${within}, and has no primary key to part it by`,
-      );
+      const why = `${id} took longer than ${bound}, and without a primary key it cannot be compared in parts`;
+      progress.tookTooLong(new NotExact(why));
       return;
     }
     const estimate = estimatedRows(pair);
     const tried = estimate > 0 ? Math.min(rows, estimate) : rows;
-    if (this.#pace.shrink(tried, snapshotBoundMs)) return;
-    progress.reason = new NotExact(`not even ${tried} rows of ${id} could be compared within ${within}`);
+    const canShrink = this.#partSize.shrink(tried, snapshotBoundMs);
+    const why = `comparing only ${tried} rows of ${id} took longer than ${bound}`;
+    progress.tookTooLong(canShrink ? null : new NotExact(why));
   }
 
-  #failed(progress: Progress, reason: NotExact): void {
-    progress.failures++;
-    if (!reason.mayPass || progress.failures >= this.#options.maxAttempts) progress.reason = reason;
-    else progress.attempts = Math.max(progress.attempts, progress.failures + 1);
-  }
-
-  #settle(compared: readonly Compared[], moved: ReadonlyMap<string, NotExact>): void {
-    const disturbed = new Set<Progress>();
+  #settle(compared: readonly ComparedPart[], disturbed: ReadonlyMap<string, NotExact>): void {
+    const failed = new Set<TableProgress>();
     for (const { progress, comparison, to } of compared) {
-      const reason = moved.get(progress.copy.id);
-      if (reason !== undefined) {
-        if (!disturbed.has(progress) && progress.reason === null) this.#failed(progress, reason);
-        disturbed.add(progress);
-        continue;
+      const reason = disturbed.get(progress.copy.id);
+      if (reason === undefined) progress.compared(comparison, to, this.#options.maxSettledKeys);
+      // A disturbed window counts as one failed attempt, however many parts of the table it had.
+      else if (!failed.has(progress)) {
+        progress.failed(reason, this.#options.maxAttempts);
+        failed.add(progress);
       }
-      progress.failures = 0;
-      progress.sofar =
-        progress.sofar === null
-          ? comparison
-          : joinParts(progress.sofar, comparison, this.#options.maxSettledKeys);
-      progress.from = to;
-      if (to === null) progress.answer = progress.sofar;
     }
   }
 

@@ -6,18 +6,20 @@ import { pairTables, type TablePair } from '../compare/table-pair.ts';
 import type { Database } from '../connection/postgres.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { mustBeComparable } from './comparable-servers.ts';
-import { type Answer, compareInParts, type Outcome } from './compare-in-parts.ts';
-import { compareTouched, type DigestedComparison, type Part, type Sums } from './compare-part.ts';
-import { beginBounded, type Copy, copyOf, NotExact, type Snapshot } from './exact-window.ts';
+import { compareInParts, type Outcome } from './compare-in-parts.ts';
+import { comparePart } from './compare-part.ts';
+import type { DigestedComparison, Part, Sums } from './part.ts';
+import { beginBounded, type Copy, copyOf, NotExact, type SnapshotPair } from './snapshot-pair.ts';
+import type { Answer } from './table-progress.ts';
 
 export interface StillOptions {
   readonly maxSettledKeys: number;
   readonly versionColumn: string;
   readonly snapshotBoundMs: number;
   readonly mostRowsPerPart?: number | undefined;
-  /** Between two reads that must be equal. Zero: one read is believed, as of databases that nobody writes to. */
+  /** Time between two reads that must be equal. Zero: a single read counts, for databases that nobody writes to. */
   readonly quietMs: number;
-  /** No new read is begun after this, on the clock of `performance.now()`. */
+  /** No further read begins after this time, on the clock of `performance.now()`. */
   readonly deadlineAtMs: number;
   readonly signal: AbortSignal;
 }
@@ -26,15 +28,15 @@ export interface StillOutcome extends Pick<Outcome, 'windows' | 'parts' | 'longe
   readonly answers: ReadonlyMap<string, Answer>;
 }
 
-/** Connections to both sides, of which nobody else makes use meanwhile. */
+/** Connections to both sides. Nobody else may use them meanwhile. */
 export interface BothDatabases {
   readonly source: Database;
   readonly sink: Database;
 }
 
 /**
- * Compares tables that stand still. It needs nothing but SELECT. A table's answer counts only where two reads, apart
- * in time, gave the same of both sides; a table that keeps moving ends as {@link NotExact}.
+ * Compares tables that nobody writes to. It needs no privilege but SELECT. A table's answer counts only if two reads,
+ * `quietMs` apart, found the same on both sides. A table that keeps changing ends as {@link NotExact}.
  */
 export async function compareStill(
   tables: readonly Copy[],
@@ -45,7 +47,7 @@ export async function compareStill(
   await mustBeComparable(source, sink);
   const tally = { windows: 0, parts: 0, longestSnapshotMs: 0 };
   const read = async (open: readonly Copy[]): Promise<ReadonlyMap<string, Answer>> => {
-    const outcome = await compareInParts(open, () => StillSnapshot.open(source, sink, options), {
+    const outcome = await compareInParts(open, () => StillSnapshots.open(source, sink, options), {
       ...options,
       maxAttempts: 1,
     });
@@ -60,7 +62,7 @@ export async function compareStill(
   for (let open = tables; open.length > 0; ) {
     await pause(quietMs, undefined, { signal });
     const now = await read(open);
-    for (const { id } of open) done.set(id, settled(before.get(id), now.get(id)));
+    for (const { id } of open) done.set(id, confirmed(before.get(id), now.get(id)));
     open = open.filter(({ id }) => done.get(id) instanceof NotExact);
     before = now;
     if (performance.now() + quietMs >= options.deadlineAtMs) break;
@@ -68,21 +70,22 @@ export async function compareStill(
   return { ...tally, answers: done };
 }
 
-function settled(before: Answer | undefined, now: Answer | undefined): Answer {
+/** The second answer if both reads found the same rows, otherwise why it does not count. */
+function confirmed(before: Answer | undefined, now: Answer | undefined): Answer {
   if (now === undefined || now instanceof Error) return now ?? new Error('it was not read');
   if (before === undefined || before instanceof Error) return new NotExact('it was read only once');
-  const same = (side: 'source' | 'sink'): boolean => equal(before.digests[side], now.digests[side]);
-  if (same('source') && same('sink')) return now;
-  const moved = same('source') ? 'the sink' : 'the source';
-  return new NotExact(`${moved} was written between two reads: it does not stand still`);
+  const isSame = (side: 'source' | 'sink'): boolean => equal(before.digests[side], now.digests[side]);
+  if (isSame('source') && isSame('sink')) return now;
+  const changed = isSame('source') ? 'the sink' : 'the source';
+  return new NotExact(`${changed} was written to between two reads`);
 }
 
 function equal(a: Sums, b: Sums): boolean {
   return a.rows === b.rows && a.sum === b.sum;
 }
 
-/** A snapshot of each side, with nothing watched in between. */
-class StillSnapshot implements Snapshot {
+/** A snapshot of each side, taken while nobody is expected to write: changes in between are not watched. */
+class StillSnapshots implements SnapshotPair {
   readonly fromLsn = 0n as Lsn;
   readonly toLsn = 0n as Lsn;
   readonly touchedKeys = 0;
@@ -105,11 +108,11 @@ class StillSnapshot implements Snapshot {
     this.#options = options;
   }
 
-  static async open(source: Database, sink: Database, options: StillOptions): Promise<StillSnapshot> {
+  static async open(source: Database, sink: Database, options: StillOptions): Promise<StillSnapshots> {
     const deadline = new Deadline(options.snapshotBoundMs);
     await Promise.all([source, sink].map((one) => beginBounded(one, options.snapshotBoundMs)));
     const catalogues = await Promise.all([readCatalogue(source), readCatalogue(sink)]);
-    return new StillSnapshot([source, sink], catalogues, deadline, options);
+    return new StillSnapshots([source, sink], catalogues, deadline, options);
   }
 
   pair(table: Copy): TablePair {
@@ -130,7 +133,7 @@ class StillSnapshot implements Snapshot {
 
   async compare(pair: TablePair, part: Part): Promise<DigestedComparison> {
     const options = { ...this.#options, deadline: this.deadline };
-    return await compareTouched(this.#databases, pair, new Map(), options, part);
+    return await comparePart(this.#databases, pair, new Map(), options, part);
   }
 
   async end(): Promise<ReadonlyMap<string, NotExact>> {
@@ -139,8 +142,9 @@ class StillSnapshot implements Snapshot {
   }
 
   /**
-   * Read-only: nothing to keep. A broken connection has no transaction left; one side's that still works on what the
-   * other's failure has made useless is closed, so that nobody waits for it.
+   * Ends both transactions, which are read-only: there is nothing to keep, and a broken connection has no transaction
+   * left. If one side failed while the other is still in a statement, that statement is useless: its connection is
+   * closed, so that nobody waits for it.
    */
   async [Symbol.asyncDispose](): Promise<void> {
     const { source, sink } = this.#databases;

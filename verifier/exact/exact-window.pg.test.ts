@@ -4,10 +4,11 @@ import pg from 'pg';
 import { expect, test } from 'vitest';
 import { ALL_KEYS } from '../compare/ranges.ts';
 import type { TableComparison } from '../compare/table-comparison.ts';
+import { estimatedRows } from '../compare/table-pair.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { optionsFor } from '../testing/exact-options.ts';
-import { estimatedRows } from './compare-part.ts';
-import { type Copy, type ExactOptions, ExactWindow, NotExact } from './exact-window.ts';
+import { type ExactOptions, ExactWindow } from './exact-window.ts';
+import { type Copy, NotExact } from './snapshot-pair.ts';
 
 const ITEMS = `
   CREATE TABLE items (id int PRIMARY KEY, name text, amount numeric, version bigint);
@@ -33,7 +34,7 @@ function found(answer: TableComparison | Error): Record<string, number> {
   return Object.fromEntries(Object.entries(answer.counts).filter(([, count]) => count > 0));
 }
 
-/** Writes to the source while the window is open; `copied` of it has come to the sink when that is looked at. */
+/** Writes to the source while the window is open. By the time the sink is read, `copied` has arrived there. */
 function meanwhile(pair: DatabasePair, written: string, copied = written): Partial<ExactOptions> {
   return {
     passFence: async () => {
@@ -44,7 +45,7 @@ function meanwhile(pair: DatabasePair, written: string, copied = written): Parti
   };
 }
 
-test('without writes, what differs is found, classed and named', async () => {
+test('without writes, every difference is found, classified and named', async () => {
   await using pair = await databasePair();
   await pair.onSource(`${ITEMS}; UPDATE items SET name = 'new', version = 2 WHERE id = 9`);
   await pair.onSink(`${ITEMS}; DELETE FROM items WHERE id IN (5, 6); INSERT INTO items VALUES (9001, 'x', 0, 1);
@@ -58,7 +59,7 @@ const WRITES = `
   INSERT INTO items VALUES (3001, 'in', 1, 1); UPDATE items SET name = 'up', version = 2 WHERE id = 2;
   DELETE FROM items WHERE id = 3; UPDATE items SET id = 4004 WHERE id = 4`;
 
-test('writes that have come to the sink, or have not yet, are no differences', async () => {
+test('writes that have reached the sink, or have not yet, are no differences', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const all = await compare(pair, meanwhile(pair, WRITES));
@@ -73,7 +74,7 @@ test('writes that have come to the sink, or have not yet, are no differences', a
   expect(none.window.touchedKeys).toBe(5);
 });
 
-test('a key may show any of the versions that it took meanwhile, and no other', async () => {
+test('a key may show any version that it had meanwhile, and no other', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const two = `UPDATE items SET name = 'a', version = 2 WHERE id = 2; UPDATE items SET name = 'b', version = 3 WHERE id = 2`;
@@ -85,7 +86,7 @@ test('a key may show any of the versions that it took meanwhile, and no other', 
   expect(answer).toMatchObject({ wrong: [{ keyText: '["2"]', class: 'corrupted', columns: ['name'] }] });
 });
 
-test('a hot key rolled back below the fence is stale, and one that is gone is missing', async () => {
+test('a hot key that went back to a version before the fence is stale, and one that is gone is missing', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`${ITEMS}; UPDATE items SET version = 5`);
   const hot = `UPDATE items SET version = 6 WHERE id IN (2, 3)`;
@@ -96,7 +97,7 @@ test('a hot key rolled back below the fence is stale, and one that is gone is mi
   expect(found(answer)).toEqual({ stale: 1, missing: 1 });
 });
 
-test('wrong rows beside touched ones are found, also in the same bucket', async () => {
+test('wrong rows are found beside touched ones, even in the same bucket', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSink(`UPDATE items SET name = 'hand' WHERE id = 1999; DELETE FROM items WHERE id = 1500`);
@@ -123,7 +124,7 @@ test('a touched row that is in the sink twice is a duplicate', async () => {
   expect(found(answer)).toEqual({ duplicate: 1 });
 });
 
-test('wrong keys beyond the bound are counted all the same', async () => {
+test('wrong keys beyond the listing limit are still counted', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const update = `UPDATE items SET name = 'a', version = 2 WHERE id <= 60`;
@@ -134,7 +135,7 @@ test('wrong keys beyond the bound are counted all the same', async () => {
   expect(answer).toMatchObject({ wrong: { length: 10 } });
 });
 
-test('a value that TOAST kept is part of the version', async () => {
+test('an unchanged TOAST value is part of the version', async () => {
   await using pair = await databasePair();
   const long = `(SELECT string_agg(md5(i::text), '') FROM generate_series(1, 500) i)`;
   await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY, name text, body text, version bigint);
@@ -171,7 +172,7 @@ test.each(KEYS)('keys of type %s are found in both databases', async (_, columns
   expect(found(hot.answer)).toEqual({ corrupted: 1 });
 });
 
-test('a partitioned table is compared through its root, and a row that moves between partitions is one row', async () => {
+test('a partitioned table is compared through its root, and a row that moves between partitions is a single row', async () => {
   await using pair = await databasePair();
   await pair.onSource(`CREATE TABLE items (id int, part int, v text, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
     CREATE TABLE items_1 PARTITION OF items FOR VALUES IN (1); CREATE TABLE items_2 PARTITION OF items FOR VALUES IN (2)`);
@@ -183,7 +184,7 @@ test('a partitioned table is compared through its root, and a row that moves bet
   expect(window.touchedKeys).toBe(30);
 });
 
-test('a column that the key index only includes is no part of the key', async () => {
+test('a column that the key index only includes is not part of the key', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (id int, name text, version bigint, PRIMARY KEY (id) INCLUDE (name));
     INSERT INTO items SELECT i, 'name ' || i, 1 FROM generate_series(1, 100) i`);
@@ -195,7 +196,7 @@ test('a column that the key index only includes is no part of the key', async ()
   expect(found((await compare(pair)).answer)).toEqual({ corrupted: 1 });
 });
 
-test('a table is compared without those that inherit from it, as it is published', async () => {
+test('a table is compared without the tables that inherit from it, as it is published', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSource(`CREATE TABLE heirs () INHERITS (items); ALTER TABLE heirs ADD PRIMARY KEY (id);
@@ -211,7 +212,7 @@ const DISTURBANCES: [string, string, RegExp][] = [
   ['a TRUNCATE', 'TRUNCATE items', /truncated|rewritten/],
   ['a rewriting ALTER', 'ALTER TABLE items ALTER COLUMN id TYPE bigint', /altered/],
   ['a new column', 'ALTER TABLE items ADD COLUMN extra int', /altered/],
-  ['a table made anew', `DROP TABLE items; ${ITEMS}`, /altered/],
+  ['a table that was dropped and recreated', `DROP TABLE items; ${ITEMS}`, /altered/],
 ];
 test.each(DISTURBANCES)('%s in the window is not judged', async (_, statement, reason) => {
   await using pair = await databasePair();
@@ -221,7 +222,7 @@ test.each(DISTURBANCES)('%s in the window is not judged', async (_, statement, r
   expect(answer).toMatchObject({ message: expect.stringMatching(reason) });
 });
 
-test('a table without primary key is compared while nobody writes to it, and not judged otherwise', async () => {
+test('a table without primary key is compared while nobody writes to it, otherwise it is not judged', async () => {
   await using pair = await databasePair();
   await pair.onBoth(
     'CREATE TABLE items (a int, b text); INSERT INTO items VALUES (1, NULL), (1, NULL), (2, $$x$$)',
@@ -231,7 +232,7 @@ test('a table without primary key is compared while nobody writes to it, and not
   expect(answer).toMatchObject({ name: 'NotExact', message: expect.stringMatching(/no primary key/) });
 });
 
-test('an open transaction holds up the slot for a bounded time, and no slot or walsender stays behind', async () => {
+test('an open transaction delays the slot for a bounded time, and no slot or walsender is left behind', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await pair.onSource('BEGIN; UPDATE items SET version = 2 WHERE id = 1');
@@ -242,15 +243,15 @@ test('an open transaction holds up the slot for a bounded time, and no slot or w
   await expect.poll(() => leftovers(pair)).toBe('0');
 });
 
-test('more writes than may be held are said so, and never a PASS', async () => {
+test('more writes than memory may hold are reported, and are never a PASS', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const write = meanwhile(pair, 'UPDATE items SET version = 2');
   const limits = { keys: 100, bytes: 50_000_000 };
-  await expect(compare(pair, { ...write, limits })).rejects.toThrow(/more than may be held/);
+  await expect(compare(pair, { ...write, limits })).rejects.toThrow(/more than the verifier may hold/);
 });
 
-test('a walsender that stands still is not taken for a quiet one', async () => {
+test('a walsender that hangs is not mistaken for an idle one', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   let pid = 0;
@@ -270,7 +271,7 @@ test('a walsender that stands still is not taken for a quiet one', async () => {
   }
 });
 
-test('a walsender that ended is not taken for a quiet one', async () => {
+test('a walsender that ended is not mistaken for an idle one', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const kill = async (): Promise<'passed'> => {
@@ -290,7 +291,7 @@ const BACKENDS: [string, 'source' | 'sink', string][] = [
   ['the slot', 'source', 'verifier (slot)'],
 ];
 test.each(BACKENDS)(
-  'a broken connection to %s is never an answer, and leaves nothing behind',
+  'a broken connection to %s never yields an answer, and leaves nothing behind',
   async (_, side, name) => {
     await using pair = await databasePair();
     await pair.onBoth(ITEMS);
@@ -326,7 +327,7 @@ test('a verifier that is killed leaves no slot behind', async () => {
   await expect.poll(() => leftovers(pair), { timeout: 10_000 }).toBe('0');
 });
 
-test('under a running load no key that is on its way is taken for a wrong one', async () => {
+test('under a running load no key in flight is reported as wrong', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const [ours, theirs] = [pair.sourceUrl, pair.sinkUrl].map(
@@ -337,7 +338,7 @@ test('under a running load no key that is on its way is taken for a wrong one', 
   let running = true;
   let fenced = 0;
   let written = 0;
-  // A pipeline in small: each statement is carried to the sink a moment after its commit, in order.
+  // A miniature pipeline: each statement runs in the sink a moment after its commit at the source, in order.
   const load = (async () => {
     for (; running; written++) {
       const id = (written * 7) % 2000;

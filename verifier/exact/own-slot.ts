@@ -7,40 +7,40 @@ import { ident, PINNED_SETTINGS } from '../connection/postgres.ts';
 import { urlWithSecrets } from '../connection/secret.ts';
 import { type Message, readMessage, textOf } from './test-decoding.ts';
 
-/** The server ends a walsender whose verifier has been silent for so long: until then the slot holds back WAL. */
-const SERVER_PATIENCE_MS = 30_000;
-/** How often the verifier reports what it has read, and asks how far the server is. */
+/** The server ends a walsender whose client has been silent for this long. Until then the slot holds back WAL. */
+const WAL_SENDER_TIMEOUT_MS = 30_000;
+/** How often the verifier reports what it has read, and requests the server's position. */
 const STATUS_MS = 100;
-/** Silence of the server after which the drain is given up. The server answers every status. */
-export const SILENT_MS = 10_000;
+/** Give up on a server that has been silent for this long: it answers every status. */
+const SILENT_MS = 10_000;
 
-/** 2000-01-01, where PostgreSQL's clock starts, in microseconds of Unix time. */
+/** 2000-01-01, the start of PostgreSQL's clock, in microseconds of Unix time. */
 const POSTGRES_EPOCH_US = 946_684_800_000_000n;
 
 export interface OwnSlotOptions {
-  /** Time for the slot's creation, which waits for every transaction that was open at its start. */
+  /** Time for the slot's creation, which waits for every transaction that was open when it began. */
   readonly creationMs: number;
   readonly signal: AbortSignal;
-  /** Cancels the backend of that pid: a walsender that waits for a lock does not see its client leave. */
+  /** Cancels the backend with that pid: a walsender that waits for a lock does not notice that its client has gone. */
   readonly cancel: (pid: number) => Promise<void>;
 }
 
-/** Both return true when they have seen enough. */
+/** Each returns true to end the stream. */
 export interface StreamHandlers {
-  /** `lsn` of a commit is the end of its record; that of a row is in no order. */
+  /** @param lsn For a commit, the end of its WAL record. The positions of rows are in no particular order. */
   readonly onMessage: (message: Message, lsn: Lsn, bytes: number) => boolean;
-  /** How far the server has decoded: all commits before that have been handed over. */
+  /** The server has decoded up to this position: every commit before it has been delivered. */
   readonly onPosition: (lsn: Lsn) => boolean;
 }
 
 /**
- * A replication slot of the verifier's own. It is temporary: it ends with its connection, so it never outlives the
- * verifier. Its snapshot shows exactly what was committed before {@link OwnSlot.consistentPoint}; everything later is
- * in the stream.
+ * The verifier's own replication slot. It is temporary: it ends with its connection, so it never outlives the verifier.
+ * Its exported snapshot contains exactly what was committed before {@link OwnSlot.consistentPoint}, and the stream
+ * everything later (https://www.postgresql.org/docs/current/logicaldecoding-explanation.html, "Exported Snapshots").
  */
 export class OwnSlot implements AsyncDisposable {
   readonly consistentPoint: Lsn;
-  /** Name for `SET TRANSACTION SNAPSHOT`; good until {@link OwnSlot.stream} is called. */
+  /** Name for `SET TRANSACTION SNAPSHOT`; valid until {@link OwnSlot.stream} is called. */
   readonly snapshot: string;
   readonly #name: string;
   readonly #client: Client;
@@ -58,11 +58,11 @@ export class OwnSlot implements AsyncDisposable {
     this.snapshot = row.snapshot_name;
   }
 
-  /** @throws what PostgreSQL answers, or where a transaction stays open for longer than `creationMs`. */
+  /** @throws PostgreSQL's error, or an error if a transaction stays open for longer than `creationMs`. */
   static async create(url: string, options: OwnSlotOptions): Promise<OwnSlot> {
     const settings = {
       ...PINNED_SETTINGS,
-      wal_sender_timeout: `${SERVER_PATIENCE_MS}ms`,
+      wal_sender_timeout: `${WAL_SENDER_TIMEOUT_MS}ms`,
       lock_timeout: `${options.creationMs}ms`,
     };
     const config: ClientConfig & { replication: 'database' } = {
@@ -90,8 +90,8 @@ export class OwnSlot implements AsyncDisposable {
   }
 
   /**
-   * Starts the stream of everything that commits after the snapshot. Resolves when a handler has seen enough.
-   * @throws where the stream breaks, or the server falls silent.
+   * Streams everything that commits after the snapshot. Resolves when a handler returns true.
+   * @throws if the stream breaks, or the server falls silent.
    */
   async stream(handlers: StreamHandlers): Promise<void> {
     const connection = this.#client.connection as CopyConnection;
@@ -126,7 +126,7 @@ export class OwnSlot implements AsyncDisposable {
       await ended.promise;
     } finally {
       clearInterval(this.#timer);
-      // Nothing more is wanted of it: the slot ends with its connection.
+      // Nothing more is read: the slot ends with its connection.
       connection.stream.destroy();
     }
   }
@@ -136,13 +136,16 @@ export class OwnSlot implements AsyncDisposable {
     this.#client.connection.stream.destroy();
   }
 
-  /** Frames of the streaming replication protocol: `w` is data, `k` is a keepalive. True: enough was seen. */
+  /**
+   * Reads a message of the streaming replication protocol: XLogData (`w`) or a keepalive (`k`), see
+   * https://www.postgresql.org/docs/current/protocol-replication.html. @returns true to end the stream.
+   */
   #frame(chunk: Buffer, handlers: StreamHandlers): boolean {
     const lsn = chunk.readBigUInt64BE(1) as Lsn;
     switch (chunk[0]) {
       case 0x77: {
         const message = readMessage(textOf(chunk.subarray(25)));
-        // Only a commit's position is one in the order of commits.
+        // Only the positions of commits are in the order of commits.
         if (message.tag === 'commit' && lsn > this.#read) this.#read = lsn;
         return handlers.onMessage(message, lsn, chunk.length);
       }
@@ -154,7 +157,7 @@ export class OwnSlot implements AsyncDisposable {
     }
   }
 
-  /** Lets the server forget what was read, and asks for a keepalive that says how far it is. */
+  /** Confirms what was read, so that the server can discard it, and requests a keepalive with the server's position. */
   #sendStatus(connection: CopyConnection): void {
     if (!connection.stream.writable) return;
     const bytes = Buffer.alloc(34);
@@ -166,7 +169,7 @@ export class OwnSlot implements AsyncDisposable {
   }
 }
 
-/** Runs the creation within its time; where it takes longer, its backend is cancelled and the connection dropped. */
+/** Creates the slot within its time. If it takes longer, the backend is cancelled; the caller drops the connection. */
 async function within(
   client: Client,
   command: string,
@@ -179,10 +182,10 @@ async function within(
     late.reject(new Error(why));
   };
   const timer = setTimeout(
-    () => stop(`its slot was not created within ${creationMs} ms: a transaction has been open for as long`),
+    () => stop(`it was not ready within ${creationMs} ms, because a transaction has been open for that long`),
     creationMs,
   );
-  const abort = (): void => stop('it was stopped');
+  const abort = (): void => stop('the verification was stopped');
   signal.addEventListener('abort', abort, { once: true });
   try {
     const query = client.query<{ consistent_point: string; snapshot_name: string }>(command);
@@ -196,7 +199,7 @@ async function within(
   }
 }
 
-/** What `pg` has and its type definitions leave out. */
+/** Members of `pg` that its type definitions lack. */
 type CopyConnection = Connection & { sendCopyFromChunk(chunk: Buffer): void };
 interface CopyHandlers {
   handleCopyData(message: { readonly chunk: Buffer }): void;

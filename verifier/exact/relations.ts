@@ -1,22 +1,24 @@
 import type { Database } from '../connection/postgres.ts';
 
-/** What of a table must stand still while its rows are compared in a snapshot that is older than the present. */
+/** What must not change about a table while its rows are compared in a snapshot of the past. */
 export interface Relation {
-  /** Changes with every rewrite, TRUNCATE, change of columns or of partitions. */
+  /** Changes with every rewrite and TRUNCATE, and with the columns and partitions. */
   readonly fingerprint: string;
-  /** Where its rows are, by `schema.table`: the table itself, or its partitions. The stream names these. */
+  /** The tables that hold its rows: itself, or its partitions. The stream names these. */
   readonly leaves: readonly Leaf[];
 }
 
 export interface Leaf {
+  /** `schema.table`. */
   readonly id: string;
   /** `d` default, `f` full, `i` an index, `n` nothing: `pg_class.relreplident`. */
   readonly identity: string;
-  /** Columns of the replica identity's index, where there is one. */
+  /** Columns of the replica identity's index; empty if there is none. */
   readonly identityColumns: readonly string[];
 }
 
-// From the catalogue's tables alone, never by its functions: these would show the present, not the snapshot.
+// It reads the catalogue's tables and calls none of its functions (such as format_type or pg_get_indexdef): these
+// use the latest catalogue instead of the snapshot's.
 const RELATIONS_SQL = `
   WITH RECURSIVE tree AS (
     SELECT n.nspname || '.' || c.relname AS root, c.oid
@@ -39,7 +41,7 @@ const RELATIONS_SQL = `
   FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace
   ORDER BY tree.root, c.oid`;
 
-/** Tables by `schema.table`, as the connection's snapshot sees them. A table that is not there is not in the map. */
+/** Tables by `schema.table`, as the connection's snapshot shows them. A table that does not exist is not in the map. */
 export async function readRelations(
   database: Database,
   ids: readonly string[],
@@ -58,7 +60,7 @@ export async function readRelations(
   return relations;
 }
 
-/** Whether an old row, as far as it is logged, tells the key. */
+/** Whether the old row contains the key, as far as the replica identity logs it. */
 export function carriesKey(leaf: Leaf, key: readonly string[]): boolean {
   return (
     leaf.identity === 'f' || (key.length > 0 && key.every((name) => leaf.identityColumns.includes(name)))

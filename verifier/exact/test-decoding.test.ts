@@ -8,7 +8,7 @@ function change(text: string) {
   return { ...rest, old: old && Object.fromEntries(old), new: after && Object.fromEntries(after) };
 }
 
-test('bytes that are no character are refused, not replaced', () => {
+test('bytes that are not UTF-8 are refused, not replaced', () => {
   expect(textOf(Buffer.from("\uFEFFé'"))).toBe("\uFEFFé'");
   const lone = Buffer.concat([
     Buffer.from('table public.t: INSERT: h["char"]:\''),
@@ -17,7 +17,7 @@ test('bytes that are no character are refused, not replaced', () => {
   expect(() => textOf(lone)).toThrow('not UTF-8');
 });
 
-test('an insert is read column by column, with its types skipped', () => {
+test('an insert is read column by column, and the types are skipped', () => {
   const text =
     "table public.items: INSERT: id[integer]:1 name[character varying]:'it''s' tags[text[]]:'{\"a b\",c}' " +
     "bits[bit varying]:B'101' ok[boolean]:true n[numeric]:-1.10 gone[text]:null nil[text]:'null'";
@@ -39,7 +39,7 @@ test('an insert is read column by column, with its types skipped', () => {
   });
 });
 
-test('an update that changes the key carries the old key, and names what TOAST kept', () => {
+test('an update that changes the key carries the old key, and names unchanged TOAST values', () => {
   const text =
     "table public.d: UPDATE: old-key: id[integer]:1 new-tuple: id[integer]:2 body[text]:unchanged-toast-datum t[text]:'unchanged-toast-datum'";
   expect(change(text)).toMatchObject({
@@ -49,7 +49,7 @@ test('an update that changes the key carries the old key, and names what TOAST k
   });
 });
 
-test('hostile names and values do not shift the reader', () => {
+test('hostile names and values do not derail the parser', () => {
   const text =
     'table "we.ird"."ta: ble, x": UPDATE: old-key: "a]:b"["s"."ty]:pe"[]]:\' new-tuple: \' ' +
     'new-tuple: "a]:b"["s"."ty]:pe"[]]:\'x\n: DELETE:\' "q""q"[text]:\'\'';
@@ -67,20 +67,20 @@ test('a delete without a replica identity has no old row', () => {
   expect(change('table public.t: DELETE: a[integer]:3')).toMatchObject({ old: { a: '3' }, new: null });
 });
 
-test('a truncate names all its tables', () => {
+test('a truncate names all of its tables', () => {
   expect(readMessage('table public.a, "B".c: TRUNCATE: restart_seqs cascade')).toEqual({
     tag: 'truncate',
     tables: ['public.a', 'B.c'],
   });
 });
 
-test('the ends of a transaction and logical messages are told from changes', () => {
+test('the ends of a transaction and logical messages are not changes', () => {
   const logical = 'message: transactional: 1 prefix: p, sz: 9 content:table a.b: DELETE:';
   const tags = ['BEGIN 742', 'COMMIT', logical].map((text) => readMessage(text).tag);
   expect(tags).toEqual(['begin', 'commit', 'other']);
 });
 
-test('what is no message is an error, and its values are not in it', () => {
+test('text that is not a message is an error, which does not contain its values', () => {
   expect(() => readMessage("table public.t: INSERT: a[text]:'secret")).toThrow(/^(?!.*secret)/);
   expect(() => readMessage('something else')).toThrow(/test_decoding/);
 });

@@ -1,12 +1,10 @@
-/**
- * Reads what the output plugin `test_decoding` prints (contrib/test_decoding/test_decoding.c), one message at a time.
- * It needs no publication, so that a verifier can watch a source in which it may create nothing.
- */
+// Parses the output of PostgreSQL's plugin `test_decoding` (contrib/test_decoding/test_decoding.c), one message at a time.
+// Unlike pgoutput it needs no publication, so the verifier can watch a source in which it must not create anything.
 
 /** A column's value as the type's output function gives it; null for NULL. */
 type Value = string | null | typeof UNCHANGED;
 
-/** A TOASTed value that the change did not touch: it is not in the WAL. */
+/** A TOASTed value that the change did not touch: the WAL does not contain it. */
 export const UNCHANGED: unique symbol = Symbol('unchanged TOAST value');
 
 export type Tuple = ReadonlyMap<string, Value>;
@@ -16,22 +14,22 @@ export type Message =
   | { readonly tag: 'commit' }
   | {
       readonly tag: 'change';
-      /** `schema.table`, unquoted: a partition where the table is partitioned. */
+      /** `schema.table`, unquoted; for a partitioned table it is the partition. */
       readonly table: string;
       readonly op: 'INSERT' | 'UPDATE' | 'DELETE';
-      /** What the replica identity says of the old row; null where nothing was logged. */
+      /** The old row, as far as the replica identity logs it; null if nothing was logged. */
       readonly old: Tuple | null;
       readonly new: Tuple | null;
     }
   | { readonly tag: 'truncate'; readonly tables: readonly string[] }
-  /** A logical message: no row. */
+  /** A logical message, which concerns no row. */
   | { readonly tag: 'other' };
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * The text of a message. @throws for bytes of no character, as PostgreSQL before 15 prints of a "char": what such a
- * value was cannot be told.
+ * Decodes the text of a message. @throws for bytes that are not UTF-8. PostgreSQL before 15 prints a "char" beyond ASCII
+ * as a lone byte, and the parser could not tell which value that was.
  */
 export function textOf(bytes: Uint8Array): string {
   try {
@@ -41,7 +39,7 @@ export function textOf(bytes: Uint8Array): string {
   }
 }
 
-/** @throws where the text is none of the plugin's messages. */
+/** @throws if the text is not a message of the plugin. */
 export function readMessage(text: string): Message {
   if (text.startsWith('BEGIN')) return { tag: 'begin' };
   if (text.startsWith('COMMIT')) return { tag: 'commit' };
@@ -85,7 +83,7 @@ class Reader {
     return `${schema}.${this.#name(':,')}`;
   }
 
-  /** Columns up to the end, or up to ` new-tuple:`; null where the plugin had nothing to print. */
+  /** Columns up to the end or to ` new-tuple:`; null if the plugin had nothing to print. */
   tuple(): Tuple | null {
     if (this.take(' (no-tuple-data)')) return null;
     const columns = new Map<string, Value>();
@@ -99,7 +97,7 @@ class Reader {
     return columns;
   }
 
-  /** An identifier as `quote_identifier` prints it, up to one of the ends where it is not quoted. */
+  /** An identifier as `quote_identifier` prints it: quoted, or up to one of the characters in `ends`. */
   #name(ends: string): string {
     if (this.#text[this.#at] === '"') return this.#quoted('"');
     const from = this.#at;
@@ -107,7 +105,7 @@ class Reader {
     return this.#text.slice(from, this.#at);
   }
 
-  /** A type's name holds brackets where it is an array's, and anything where it is quoted. */
+  /** The name of an array type contains brackets, and a quoted name may contain anything. */
   #skipType(): void {
     while (!this.take(']:')) {
       const char = this.#text[this.#at];
@@ -131,7 +129,7 @@ class Reader {
     return word === 'unchanged-toast-datum' ? UNCHANGED : word;
   }
 
-  /** Text between quotes, with doubled ones inside. */
+  /** Text between quotes; a quote inside is doubled. */
   #quoted(quote: string): string {
     let text = '';
     for (let from = this.#at + 1; ; ) {
@@ -145,7 +143,7 @@ class Reader {
     }
   }
 
-  /** The text itself is left out: it holds values. */
+  /** The error omits the text, because it contains a row's values. */
   #fail(what: string): never {
     throw new Error(`test_decoding: ${what} at ${this.#at} of a message of ${this.#text.length} characters`);
   }

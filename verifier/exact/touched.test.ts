@@ -67,7 +67,7 @@ test('a change of the key touches both keys', () => {
   expect(valuesOf(touched, '2')).toEqual([['2', 'a', 'x']]);
 });
 
-test('what TOAST kept comes from the version before, from the old row, or is left to the snapshot', () => {
+test('an unchanged TOAST value comes from the version before, from the old row, or is left to the snapshot', () => {
   const kept = 'unchanged-toast-datum';
   const first = touchedBy([
     "UPDATE: id[text]:'1' name[text]:'a' body[text]:'long'",
@@ -94,7 +94,7 @@ test('what TOAST kept comes from the version before, from the old row, or is lef
   expect(versions.map((version) => version?.base)).toEqual(['["1"]', '["1"]']);
 });
 
-test('a NULL is no value that TOAST kept', () => {
+test('a NULL is not mistaken for an unchanged TOAST value', () => {
   const touched = touchedBy([
     "UPDATE: id[text]:'1' name[text]:null body[text]:'x'",
     "UPDATE: id[text]:'1' name[text]:unchanged-toast-datum body[text]:'y'",
@@ -105,7 +105,7 @@ test('a NULL is no value that TOAST kept', () => {
   ]);
 });
 
-test('a table of which the stream does not tell all is said to be one, with the reason', () => {
+test('a table about which the stream is incomplete is reported, with the reason', () => {
   const write = "UPDATE: id[text]:'1' name[text]:'a' body[text]:null";
   const reason = (touched: Touched) => touched.problems.get('public.items');
   expect(reason(touchedBy(['TRUNCATE: (no-flags)']))).toMatch(/truncated/);
@@ -117,7 +117,7 @@ test('a table of which the stream does not tell all is said to be one, with the 
   expect(reason(touchedBy(['DELETE: (no-tuple-data)']))).toMatch(/no key/);
 });
 
-test('changes of a partition count for its root, and those of other tables for nothing', () => {
+test('changes of a partition count for its root, and changes of other tables do not count', () => {
   const state = relation('d', ['id'], 'parts.items_1');
   expect(touchedBy(["DELETE: id[text]:'1'"], ITEMS, state).tables.get('public.items')?.size).toBe(1);
   const touched = touchedBy([]);
@@ -125,21 +125,21 @@ test('changes of a partition count for its root, and those of other tables for n
   expect(touched.keys).toBe(0);
 });
 
-test('a relation or a column that is none of those given is told of', () => {
-  const told = (line: string): boolean => {
+test('a table or column that was not given is noticed', () => {
+  const isUnknown = (line: string): boolean => {
     const touched = touchedBy([]);
     touched.add(readMessage(line), line.length);
     return touched.sawUnknown;
   };
   const known = "id[text]:'1' name[text]:'a' body[text]:null";
-  expect(told("table public.others: DELETE: id[text]:'1'")).toBe(true);
-  expect(told('table public.items, public.others: TRUNCATE: (no-flags)')).toBe(true);
-  expect(told(`table public.items: INSERT: ${known} more[text]:'x'`)).toBe(true);
-  expect(told(`table public.items: INSERT: ${known}`)).toBe(false);
-  expect(told('table public.items: TRUNCATE: (no-flags)')).toBe(false);
+  expect(isUnknown("table public.others: DELETE: id[text]:'1'")).toBe(true);
+  expect(isUnknown('table public.items, public.others: TRUNCATE: (no-flags)')).toBe(true);
+  expect(isUnknown(`table public.items: INSERT: ${known} more[text]:'x'`)).toBe(true);
+  expect(isUnknown(`table public.items: INSERT: ${known}`)).toBe(false);
+  expect(isUnknown('table public.items: TRUNCATE: (no-flags)')).toBe(false);
 });
 
-test('a key that is to be looked at once more counts once', () => {
+test('a key that must be judged once more counts once', () => {
   const touched = touchedBy(["DELETE: id[text]:'1'"]);
   touched.again('public.items', '["1"]');
   touched.again('public.items', '["2"]');
@@ -149,7 +149,7 @@ test('a key that is to be looked at once more counts once', () => {
   ]);
 });
 
-test('what is held is bounded by keys and by bytes', () => {
+test('memory is bounded by keys and by bytes', () => {
   const deletes = ["DELETE: id[text]:'1'", "DELETE: id[text]:'2'"];
   expect(() => touchedBy(deletes, ITEMS, relation(), { keys: 1, bytes: 1_000 })).toThrow(TooMuchTouched);
   expect(() => touchedBy(deletes, ITEMS, relation(), { keys: 9, bytes: 30 })).toThrow(TooMuchTouched);

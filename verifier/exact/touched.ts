@@ -2,23 +2,23 @@ import type { Table } from '../observe/source/catalogue.ts';
 import { carriesKey, type Relation } from './relations.ts';
 import { type Message, type Tuple, UNCHANGED } from './test-decoding.ts';
 
-/** A row as one transaction left it; columns in the table's order. */
+/** A row as one transaction left it, columns in the table's order. */
 export interface Version {
   readonly values: readonly (string | null | typeof UNCHANGED)[];
-  /** The key, as JSON, of the row in the source's snapshot that holds the values that are UNCHANGED here. */
+  /** Key (JSON) of the row in the source's snapshot that holds the values that are UNCHANGED here. */
   readonly base: string;
 }
 
-/** What a key went through while the window was open, oldest first; null: it was deleted. */
+/** The versions of a key while the window was open, oldest first; null means that it was deleted. */
 export type History = (Version | null)[];
 
-/** Bounds on what is held in memory. */
+/** Bounds on memory. */
 export interface TouchedLimits {
   readonly keys: number;
   readonly bytes: number;
 }
 
-/** Too much was written while the window was open. */
+/** More was written while the window was open than memory may hold. */
 export class TooMuchTouched extends Error {}
 
 interface Leaf {
@@ -29,15 +29,15 @@ interface Leaf {
 }
 
 /**
- * The keys that transactions touched since the source's snapshot, with every version that they took. Keys are named by
- * the JSON array of their values, as the stream gives these.
+ * Collects the keys that transactions touched since the source's snapshot, with every version that they had. A key is
+ * named by the JSON array of its values as they are in the stream.
  */
 export class Touched {
-  /** By the table's `schema.table`, then by key. */
+  /** By `schema.table`, then by key. */
   readonly tables = new Map<string, Map<string, History>>();
-  /** Tables about which the stream cannot say all, and why. */
+  /** Tables about which the stream is incomplete, and why. */
   readonly problems = new Map<string, string>();
-  /** A relation or a column was written that is none of those given: it may have been made since. */
+  /** A table or column was written that was not given to the constructor: it may have been created since. */
   sawUnknown = false;
   keys = 0;
   #bytes = 0;
@@ -57,6 +57,7 @@ export class Touched {
   }
 
   /**
+   * Records a message of the stream.
    * @param bytes Size of the message.
    * @throws TooMuchTouched beyond the limits.
    */
@@ -79,20 +80,19 @@ export class Touched {
     this.#bytes += bytes;
     if (this.keys > this.#limits.keys || this.#bytes > this.#limits.bytes) {
       throw new TooMuchTouched(
-        `${this.keys} keys and ${this.#bytes} bytes were written meanwhile, more than may be held`,
+        `${this.keys} keys and ${this.#bytes} bytes were written meanwhile, more than the verifier may hold`,
       );
     }
   }
 
-  /** A key that is to be looked at once more, though it was not written again. */
+  /** Adds a key that must be judged once more, though it was not written again. */
   again(table: string, key: string): void {
     this.#push(table, key, null);
   }
 
   #change(leaf: Leaf, { op, old, new: after }: Extract<Message, { tag: 'change' }>): string | null {
-    if (leaf.keyIndexes.length === 0) return 'it has no primary key, and was written meanwhile';
-    if (op !== 'INSERT' && !leaf.carriesKey)
-      return 'its replica identity does not tell which row was written';
+    if (leaf.keyIndexes.length === 0) return 'it has no primary key and was written to meanwhile';
+    if (op !== 'INSERT' && !leaf.carriesKey) return 'its replica identity does not say which row was written';
     const oldKey = old === null ? null : keyOf(leaf, old, null);
     if (op === 'DELETE') {
       if (oldKey === null) return 'a deleted row has no key in the stream';
@@ -104,7 +104,7 @@ export class Touched {
     if (key === null) return 'a written row has no key in the stream';
     const values = leaf.names.map((name) => after.get(name));
     if (values.includes(undefined)) return 'its columns were changed meanwhile';
-    // Also a generated column, which is none of the table's here.
+    // This is also true of a generated column, which the catalogue of the comparison leaves out.
     if (after.size > leaf.names.length) this.sawUnknown = true;
     const from = oldKey ?? key;
     const version = this.#filled(leaf, values as Version['values'], old, from);
@@ -113,7 +113,7 @@ export class Touched {
     return null;
   }
 
-  /** What TOAST kept is sought in the old row, then in the version before; else it is in the snapshot. */
+  /** Fills in values that the stream left out: from the old row, or from the version before. The rest is in the snapshot. */
   #filled(leaf: Leaf, values: Version['values'], old: Tuple | null, from: string): Version {
     if (!values.includes(UNCHANGED)) return { values, base: from };
     const before = this.tables.get(leaf.table.id)?.get(from)?.at(-1);
@@ -138,7 +138,7 @@ export class Touched {
   }
 }
 
-/** The key's values as JSON; where TOAST kept one, the old row has it. Null where it is not known. */
+/** The key's values as JSON; null if one is unknown. A TOASTed key value that did not change is in the old row. */
 function keyOf(leaf: Leaf, tuple: Tuple, old: Tuple | null): string | null {
   const values = leaf.keyIndexes.map((i) => {
     const name = leaf.names[i] ?? '';

@@ -7,17 +7,19 @@ import { ident } from '../connection/postgres.ts';
 import { UNCHANGED } from './test-decoding.ts';
 import type { Version } from './touched.ts';
 
-/** A key of the stream, as the comparison names it. */
+/** A key of the stream in the terms of the comparison. */
 export interface ResolvedKey {
-  /** As {@link TablePair.sides} gives it. */
+  /** As `SideSql.keyText` gives it. */
   readonly text: string;
+  /** As `SideSql.keyHash` gives it. */
   readonly hash: bigint;
-  /** Whether it is of the range that was asked for. */
+  /** Whether the requested range contains it. */
   readonly inside: boolean;
 }
 
-/** A row's place, and its hash, as the grouped scan adds them up. */
+/** A row as the bucket digests count it. */
 export interface HashedRow {
+  /** As `SideSql.keyText` gives it. */
   readonly text: string;
   readonly bucket: number;
   readonly hash: bigint;
@@ -25,11 +27,11 @@ export interface HashedRow {
 
 type Values = readonly (string | null)[];
 
-/** Rows that one statement takes, and about how many characters. */
+/** Limits of one statement: rows, and about how many characters. */
 const ROWS_PER_QUERY = 250;
 const CHARACTERS_PER_QUERY = 4_000_000;
 
-/** Texts and hashes of keys given as JSON arrays of values, in their order. */
+/** Resolves keys, given as JSON arrays of values. @returns one answer per key, in their order. */
 export async function resolveKeys(
   database: Database,
   pair: TablePair,
@@ -48,7 +50,7 @@ export async function resolveKeys(
   }));
 }
 
-/** Hashes of versions, in their order: equal to those of a row of the table with these values. */
+/** Hashes versions, in their order: the hash is that of a row of the table with these values. */
 export async function hashVersions(
   database: Database,
   pair: TablePair,
@@ -58,7 +60,7 @@ export async function hashVersions(
   return (await overValues(database, pair.columns, select, versions)).map((row) => row.h ?? '');
 }
 
-/** Canonical texts of versions' columns, as `readKeys` gives those of rows. */
+/** Canonical texts of the columns of versions, as `readKeys` returns them for rows. */
 export async function versionImages(
   database: Database,
   pair: TablePair,
@@ -69,7 +71,7 @@ export async function versionImages(
   return rows.map((row) => pair.columns.map((_, i) => row[`c${i}`] ?? null));
 }
 
-/** Rows of the given keys on one side, hashed; a key may have several, or none. */
+/** Hashes the rows of the given keys on one side. A key may have several rows, or none. */
 export async function hashRows(
   database: Database,
   pair: TablePair,
@@ -94,8 +96,8 @@ export async function hashRows(
 }
 
 /**
- * Fills what TOAST kept from the source's snapshot.
- * @throws where the snapshot lacks the row: then a version is not known.
+ * Fills in, from the source's snapshot, the TOASTed values that the stream left out.
+ * @throws if the snapshot lacks the row: then a version is unknown.
  */
 export async function fillVersions(
   source: Database,
@@ -115,7 +117,8 @@ export async function fillVersions(
     const byText = new Map(rows.map((row) => [row.t ?? '', row]));
     for (const [i, base] of some.entries()) {
       const row = byText.get(texts[i] ?? '');
-      if (row === undefined) throw new Error('a value that TOAST kept is not in the snapshot');
+      if (row === undefined)
+        throw new Error("the source's snapshot lacks the row of an unchanged TOAST value");
       kept.set(
         base,
         pair.columns.map((_, at) => row[`c${at}`] ?? null),
@@ -128,8 +131,9 @@ export async function fillVersions(
 }
 
 /**
- * Evaluates expressions over rows that are nowhere stored: each value cast to its column's type, under its name.
- * One answer per row, in their order.
+ * Evaluates expressions over rows that are not stored anywhere: each value is cast to its column's type and named like
+ * its column. `OFFSET 0` keeps the planner from flattening the subquery, which would cast once per use of a column.
+ * @returns one answer per row, in their order.
  */
 async function overValues(
   database: Database,
@@ -156,6 +160,12 @@ async function overValues(
   return answers;
 }
 
+/** The two 32-bit words of a hash, as an `IdentitySet` takes them. */
+export function halves(hash: bigint): readonly [number, number] {
+  return [Number(BigInt.asUintN(32, hash >> 32n)), Number(BigInt.asUintN(32, hash))];
+}
+
+/** Splits items into chunks that one statement can take. @param size Characters of an item. */
 export function* chunks<T>(items: readonly T[], size: (item: T) => number): Generator<readonly T[]> {
   let chunk: T[] = [];
   let characters = 0;

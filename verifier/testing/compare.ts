@@ -1,4 +1,5 @@
-import { scanTable, settleTables, type TableComparison } from '../compare/table-comparison.ts';
+import { scanTable } from '../compare/scan-table.ts';
+import { settleTables, type TableComparison } from '../compare/table-comparison.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import type { DatabasePair } from './databases.ts';
 

@@ -9,7 +9,7 @@ export interface ReaderRole extends AsyncDisposable {
 }
 
 /** What a report says where the role lacks REPLICATION; the second is PostgreSQL's wording before 16. */
-export const NO_SLOT = /no slot of its own.*(permission denied|must be superuser or replication role)/;
+export const NO_SLOT = /could not create its slot.*(permission denied|must be superuser or replication role)/;
 
 /** A role with what docs/verify.md grants for the fences `quiesce` and `none`, on the tables that there are. */
 export async function readerRole(pair: DatabasePair): Promise<ReaderRole> {

@@ -1,11 +1,7 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
+import { type ScannedTable, scanTable } from '../compare/scan-table.ts';
 import type { WrongClass, WrongRow } from '../compare/settle.ts';
-import {
-  type ScannedTable,
-  scanTable,
-  settleTables,
-  type TableComparison,
-} from '../compare/table-comparison.ts';
+import { settleTables, type TableComparison } from '../compare/table-comparison.ts';
 import { keyOf } from '../compare/table-pair.ts';
 import type { VerifierConfig } from '../config.ts';
 import { compareByFence } from '../exact/by-fence.ts';
