@@ -3,28 +3,28 @@ import { type LifeRecord, placeOf, type RowLife } from './row-life.ts';
 
 /** What became of a record at the sink. */
 export type Fate =
-  /** The row, or the tombstone, that stands has its position: seen, not inferred. */
+  /** The sink's row or tombstone has this record's position: seen, not inferred. */
   | { readonly tag: 'standing' }
-  /** Applied when it came, by the rule that an older position never wins; a later record has taken its place. */
+  /** It was applied, by the rule that an older position never wins, and a later record has replaced it since. */
   | { readonly tag: 'replaced'; readonly by: string }
   | { readonly tag: 'suppressed'; readonly why: string }
-  /** A tombstone behind its delete: it is there for log compaction, and has nothing to do. */
+  /** The tombstone after a delete: it exists for log compaction and changes nothing. */
   | { readonly tag: 'repeats-delete' }
   | { readonly tag: 'waiting' }
   | { readonly tag: 'dead-letter' }
-  /** The sink has done the offset, and what stands is not what this record says. */
+  /** The sink committed the offset, but it does not have this record's change. */
   | { readonly tag: 'no-effect' }
-  /** The sink keeps no positions: which record it applied cannot be told. */
+  /** The sink keeps no positions, so it is unknown which records it applied. */
   | { readonly tag: 'unknown' };
 
 export interface FatedRecord {
   readonly record: LifeRecord;
   readonly fate: Fate;
-  /** The record of this key that had the same position first; null where this one is the first. */
+  /** The earlier record of this key with the same position; null if this one is the first. */
   readonly again: LifeRecord | null;
 }
 
-/** Says of each record what a sink that compares positions made of it, checked against what stands there. */
+/** Works out what a sink that compares positions did with each record, and checks it against what the sink has. */
 export function fatesOf(life: RowLife): readonly FatedRecord[] {
   const records = life.records ?? [];
   const deliveries = deliveriesOf(records);
@@ -38,7 +38,10 @@ export function fatesOf(life: RowLife): readonly FatedRecord[] {
   return fates.map((one) => (one.fate.tag === 'standing' ? checked(one, applied, life) : one));
 }
 
-/** Of each record the first one that has its position and is of its kind, and how many of these came before. */
+/**
+ * For each record: the first record with its position, and how many such records came before it. A tombstone has the
+ * position of its delete, so tombstones are counted separately.
+ */
 function deliveriesOf(records: readonly LifeRecord[]): { first: LifeRecord | null; nth: number }[] {
   const known = new Map<string, { readonly first: LifeRecord; count: number }>();
   return records.map((record) => {
@@ -54,13 +57,13 @@ function deliveriesOf(records: readonly LifeRecord[]): { first: LifeRecord | nul
 interface Seen {
   readonly life: RowLife;
   readonly again: LifeRecord | null;
-  /** Deliveries of the same position before this one. */
+  /** Repetitions of the same position before this one. */
   readonly nth: number;
   /** The last record that was applied. */
   readonly last: LifeRecord | undefined;
 }
 
-/** `standing` means here: applied when it came. What is seen to stand needs no rule to say so. */
+/** Fate of a record on arrival; `standing` then means that it was applied. A row that has its position proves it. */
 function fateOf(record: LifeRecord, seen: Seen): Fate {
   const { life, again, last } = seen;
   const next = life.sinkOffsets.get(`${record.topic}/${record.partition}`);
@@ -72,19 +75,22 @@ function fateOf(record: LifeRecord, seen: Seen): Fate {
   if (rowsOf(record, life) > seen.nth) return { tag: 'standing' };
   if (again !== null) {
     if (record.op === null) return { tag: 'repeats-delete' };
-    return { tag: 'suppressed', why: `the same position came before, at ${placeOf(again)}` };
+    return { tag: 'suppressed', why: `the sink had its position already, from ${placeOf(again)}` };
   }
   const { truncate } = life.sink;
   if (truncate !== null && isOlder(record.position, truncate.position)) {
-    return { tag: 'suppressed', why: "below the table's TRUNCATE watermark: emptied with it, or not let in" };
+    return {
+      tag: 'suppressed',
+      why: "it is older than the table's last TRUNCATE, which removed its row or kept it out",
+    };
   }
   if (last !== undefined && isOlder(record.position, last.position)) {
-    return { tag: 'suppressed', why: `older position than what stood, ${placeOf(last)}` };
+    return { tag: 'suppressed', why: `it is older than ${placeOf(last)}, which was applied before` };
   }
   return { tag: 'standing' };
 }
 
-/** A record that was applied when it came: does it still stand, and if not, what took its place? */
+/** Whether a record that was applied on arrival is what the sink still has; if not, what replaced it. */
 function checked(own: FatedRecord, applied: readonly LifeRecord[], life: RowLife): FatedRecord {
   const { record } = own;
   if (stands(record, life)) return own;
@@ -97,11 +103,11 @@ function stands(record: LifeRecord, life: RowLife): boolean {
   const { sink } = life;
   if (sink === undefined) return false;
   if (record.op !== 'd' && record.op !== null) return rowsOf(record, life) > 0;
-  // A tombstone is forgotten when its topic can no longer bring the row back.
+  // The sink drops its note of a delete once the topic can no longer bring the row back.
   return sink.rows.length === 0 && (sink.tombstone === null || sink.tombstone.position === record.position);
 }
 
-/** Rows of the sink that this record wrote, by its position; by its LSN where it has no position of its own. */
+/** How many rows of the sink this record wrote, by its position, or by its LSN if it carries no position. */
 function rowsOf(record: LifeRecord, { sink }: RowLife): number {
   if (record.op === 'd' || record.op === null) return 0;
   const own = sink?.rows.filter(({ metadata }) =>
@@ -116,7 +122,7 @@ function sameOrUnplaced(record: LifeRecord, last: LifeRecord): boolean {
   return record.position === null || record.position === last.position;
 }
 
-/** False where the two cannot be compared: one has none, or they are of different kinds. */
+/** False also if the two cannot be compared: one is absent, or they are of different kinds. */
 export function isOlder(position: string | null, than: string | null): boolean {
   if (position === null || than === null || position.length !== than.length) return false;
   return position < than;

@@ -26,7 +26,7 @@ async function commitsOf(entries: readonly LedgerEntry[], max = 10) {
   return await readCommits(file, { table: 'public.items', key: { id: 'a' } }, max);
 }
 
-test('only the writes of that row are kept, each with its outcome', async () => {
+test('only the writes of the row are kept, each with its outcome', async () => {
   const { commits } = await commitsOf([
     intent(1, 'a', 2),
     intent(2, 'b', 2),
@@ -46,7 +46,7 @@ test('only the writes of that row are kept, each with its outcome', async () => 
   ]);
 });
 
-test('of more than are wanted the last are kept, and the others counted', async () => {
+test('only the last writes are kept, and the earlier ones are counted', async () => {
   const entries = [1, 2, 3, 4].flatMap((tx) => [intent(tx, 'a', tx), outcome(tx, 'ok')]);
   const { commits, leftOut } = await commitsOf(entries, 2);
   expect(commits.map(({ version }) => version)).toEqual([3, 4]);

@@ -1,16 +1,16 @@
 import { type LedgerIntent, readLedgerEntries } from '../observe/ledger/ledger.ts';
 import type { LedgerCommit } from './row-life.ts';
 
-/** A row's writes in a ledger: the last `max` of them, and how many more there were before. */
+/** A row's writes in a ledger: the last `max` of them, and the number of earlier ones. */
 export interface LedgerHistory {
   readonly commits: readonly LedgerCommit[];
   readonly leftOut: number;
 }
 
 /**
- * Reads a ledger once, in bounded memory, for the writes of one key, oldest first. The order of intents is the order of
- * commits of one key: an intent is written while the transaction holds the row's lock.
- * @throws LabError CDC-4101 for a file that is no ledger.
+ * Reads the writes of one key from a ledger, oldest first, in one pass and bounded memory. For one key, the order of
+ * intents is the order of commits, because an intent is written while the transaction holds the row's lock.
+ * @throws LabError CDC-4101 for a file that is not a ledger.
  */
 export async function readCommits(
   path: string,
@@ -18,7 +18,7 @@ export async function readCommits(
   max: number,
 ): Promise<LedgerHistory> {
   const commits: LedgerCommit[] = [];
-  /** Where in `commits` the writes of a transaction are that has no certain outcome yet. */
+  /** The writes of transactions without a certain outcome so far. */
   const open = new Map<number, LedgerCommit[]>();
   let leftOut = 0;
   for await (const entry of readLedgerEntries(path)) {

@@ -31,12 +31,12 @@ const tables = new Map(
   ['public.customers', 'public.orders', 'old.orders'].map((id) => [id, table(id, ['id'])] as const),
 );
 
-test('a table is found by its name, and by schema and name', () => {
+test('a table is found by its name, or by schema and name', () => {
   expect(tableNamed('customers', tables).id).toBe('public.customers');
   expect(tableNamed('old.orders', tables).id).toBe('old.orders');
 });
 
-test('a name that no table or several tables have is refused, with the nearest', () => {
+test('a name that no table has, or several have, is refused, and the nearest name is suggested', () => {
   expect(() => tableNamed('custmers', tables)).toThrow(
     'There is no table "custmers". Did you mean "customers"?',
   );
@@ -56,10 +56,10 @@ test.each([
 });
 
 test.each([
-  ['name=x', ['id'], '"name" is not the primary key of public.t.'],
-  ['1', ['a', 'b'], '"1" is no column of the key of public.t.'],
+  ['name=x', ['id'], '"name" is not the key column of public.t.'],
+  ['1', ['a', 'b'], '"1" is not a key column of public.t.'],
   ['a=1', ['a', 'b'], 'The key of public.t lacks b.'],
   ['1', [], 'public.t has no primary key.'],
-])('%s is no key of %j', (text, key, said) => {
+])('%s is not a key of %j', (text, key, said) => {
   expect(() => parseKey(text, table('public.t', key))).toThrow(said);
 });

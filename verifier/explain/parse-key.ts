@@ -2,7 +2,7 @@ import { LabError } from '../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 
-/** The table or the key that was named is none: the caller's to mend. */
+/** The caller named a table or key that does not exist. */
 export class NoSuchRowError extends LabError {
   constructor(message: string, remedy: string) {
     super('CDC-4070', message, { remedy });
@@ -11,7 +11,7 @@ export class NoSuchRowError extends LabError {
 }
 
 /**
- * The table of that name: `public.customers`, or `customers` where only one schema has it.
+ * Finds a table by name: `public.customers`, or `customers` if only one schema has it.
  * @throws NoSuchRowError naming the nearest.
  */
 export function tableNamed(name: string, tables: ReadonlyMap<string, Table>): Table {
@@ -29,23 +29,23 @@ export function tableNamed(name: string, tables: ReadonlyMap<string, Table>): Ta
 }
 
 /**
- * A key as it is given on the command line: the value of a key of one column, or `a=1,b=x`. A comma or a backslash
- * inside a value is written `\,` or `\\`.
- * @returns Each column of the primary key with its text.
- * @throws NoSuchRowError for a column that is not of the key, or one that is left out.
+ * Parses a key as given on the command line: the value of a single-column key, or `a=1,b=x`. A comma or backslash inside
+ * a value is escaped by a backslash.
+ * @returns the text of each primary key column.
+ * @throws NoSuchRowError for a column that is not part of the key, or one that is absent.
  */
 export function parseKey(text: string, table: Table): Readonly<Record<string, string>> {
   const names = table.key.map(({ name }) => name);
   const [only, ...more] = names;
   if (only === undefined) {
-    throw new NoSuchRowError(`${table.id} has no primary key.`, 'Its rows cannot be told apart.');
+    throw new NoSuchRowError(`${table.id} has no primary key.`, 'Its rows cannot be identified.');
   }
   const asked = `Give ${names.map((name) => `${name}=…`).join(',')}.`;
   if (more.length === 0 && !text.startsWith(`${only}=`)) {
     const named = /^([A-Za-z_]\w*)=/.exec(text)?.[1];
     const isColumn = table.columns.some(({ name }) => name === named);
     if (named !== undefined && isColumn) {
-      throw new NoSuchRowError(`"${named}" is not the primary key of ${table.id}.`, asked);
+      throw new NoSuchRowError(`"${named}" is not the key column of ${table.id}.`, asked);
     }
     return { [only]: text };
   }
@@ -57,7 +57,7 @@ export function parseKey(text: string, table: Table): Readonly<Record<string, st
     if (!names.includes(name)) {
       const said = at < 0 ? part : name;
       throw new NoSuchRowError(
-        `"${said}" is no column of the key of ${table.id}.${didYouMean(said, names)}`,
+        `"${said}" is not a key column of ${table.id}.${didYouMean(said, names)}`,
         asked,
       );
     }
@@ -69,7 +69,7 @@ export function parseKey(text: string, table: Table): Readonly<Record<string, st
 }
 
 function splitAtCommas(text: string): string[] {
-  // A comma that a backslash stands before is a part of the value.
+  // A comma after a backslash is part of the value.
   const parts = text.match(/(?:\\[\s\S]|[^,\\])+/g) ?? [];
   return parts.map((part) => part.replaceAll(/\\([,\\])/g, '$1'));
 }

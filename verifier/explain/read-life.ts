@@ -28,27 +28,27 @@ export interface ExplainRequest {
   readonly config: VerifierConfig;
   /** `customers` or `public.customers`. */
   readonly table: string;
-  /** As {@link parseKey} takes it. */
+  /** In the syntax of {@link parseKey}. */
   readonly key: string;
-  /** Commits and records that are kept: the last ones. */
+  /** The number of commits, and of records, to keep: the last ones. */
   readonly max: number;
-  /** Keep the values of the other columns. */
+  /** Keep the values of columns other than the key and the version. */
   readonly values: boolean;
-  /** How long to wait for the pipeline to carry what was committed before. */
+  /** How long to wait for the pipeline to carry everything that was committed before. */
   readonly deadlineMs: number;
   readonly faults: readonly FaultInterval[];
   readonly signal: AbortSignal;
 }
 
 const STATEMENT_TIMEOUT_MS = 30_000;
-/** A row that comes, goes or changes while it is looked at is looked at again, so often at most. */
-const LOOKS = 3;
+/** Attempts to read a row that appears, disappears or changes while it is read. */
+const ATTEMPTS = 3;
 
 /**
- * Reads all that there is to see of one row: ledger and source first, then behind a fence the topic and the sink, so
- * that what the source had must have arrived. Nothing is written but, where the configuration allows it, a logical
- * message to the source's WAL.
- * @throws NoSuchRowError for a table or key that cannot be; LabError where the source or Kafka cannot be reached.
+ * Reads everything that can be seen of one row: ledger and source first; then, after the progress fence, the topic and
+ * the sink. So what the source had must have arrived. It writes nothing, except a logical message to the source's WAL if
+ * the configuration allows that.
+ * @throws NoSuchRowError for a table or key that cannot exist; LabError if a database or Kafka cannot be reached.
  */
 export async function readLife(request: ExplainRequest): Promise<RowLife> {
   await using stack = new AsyncDisposableStack();
@@ -58,9 +58,9 @@ export async function readLife(request: ExplainRequest): Promise<RowLife> {
   const key = await canonicalKey(source, table, parseKey(request.key, table));
   const sink = stack.use(await Database.connect('sink', config.sink.url, STATEMENT_TIMEOUT_MS));
   const kafka = config.kafka === null ? null : stack.use(await KafkaView.connect(config.kafka));
-  for (let look = 1; ; look++) {
+  for (let attempt = 1; ; attempt++) {
     const life = await new Reading(request, { table, key }, { source, sink, kafka }).read();
-    if (!life.isMoving || look === LOOKS) return life;
+    if (!life.isMoving || attempt === ATTEMPTS) return life;
   }
 }
 
@@ -70,7 +70,7 @@ interface Opened {
   readonly kafka: KafkaView | null;
 }
 
-/** One look at one row. */
+/** One attempt to read the row. */
 class Reading {
   readonly #request: ExplainRequest;
   readonly #row: { readonly table: Table; readonly key: Readonly<Record<string, string>> };
@@ -107,7 +107,7 @@ class Reading {
     if (sinkTable === undefined) this.#unseen.push(`the sink has no table for ${table.id}`);
     else if (!marks.keepsPositions) {
       this.#unseen.push(
-        'the sink keeps no positions: which record wrote its row, and which it suppressed, is not known',
+        'the sink keeps no positions, so it is unknown which record wrote its row and which ones it suppressed',
       );
     }
     return {
@@ -136,7 +136,7 @@ class Reading {
     const { config, max } = this.#request;
     const { table, key } = this.#row;
     if (config.ledger === null || !existsSync(config.ledger)) {
-      this.#unseen.push('there is no ledger: what was committed is seen only as far as it reached the topic');
+      this.#unseen.push('there is no ledger, so a commit is seen only if it reached the topic');
       return { commits: null, leftOut: 0 };
     }
     const history = await readCommits(config.ledger, { table: table.id, key }, max);
@@ -150,7 +150,7 @@ class Reading {
     return { commits, leftOut: history.leftOut };
   }
 
-  /** More of the row has come into the ledger than there was: a row that is not there may have been deleted since. */
+  /** Whether the ledger has further writes of the row by now: a row that is absent may have been deleted since. */
   async #isWritten(before: { commits: readonly LedgerCommit[] | null; leftOut: number }): Promise<boolean> {
     const { config, max } = this.#request;
     const { table, key } = this.#row;
@@ -159,7 +159,7 @@ class Reading {
     return commits.length + leftOut > before.commits.length + before.leftOut;
   }
 
-  /** As the check of the ledger settles it, by this row's write alone. */
+  /** Settles an unknown outcome as the ledger check does, from this row's write alone. */
   async #settled(commit: LedgerCommit): Promise<LedgerCommit> {
     const { table, key } = this.#row;
     const { source } = this.#opened;
@@ -201,7 +201,7 @@ class Reading {
     const { config, max, values, signal } = this.#request;
     const { table, key } = this.#row;
     if (kafka === null) {
-      this.#unseen.push('there is no Kafka in the configuration: the topic was not read');
+      this.#unseen.push('the configuration has no Kafka, so the topic was not read');
       return { book: null, gap: 'not read' };
     }
     const { firsts, ends } = await kafka.offsets(topics);
@@ -217,15 +217,15 @@ class Reading {
     let gap = problem;
     if (gap === '' && ends.size === 0) gap = 'the topic does not exist';
     if (gap === '' && isCut) gap = 'older records are gone from the topic';
-    if (gap === '' && book.isBlind) gap = "a type of the key's columns that is not read";
-    if (gap !== '') this.#unseen.push(`of the topic not all could be seen: ${gap}`);
+    if (gap === '' && book.isBlind) gap = 'a key column has a type that this reader does not know';
+    if (gap !== '') this.#unseen.push(`the topic could not be read completely: ${gap}`);
     const letters = await readDeadLetters({ config, signal }, kafka).catch((error: unknown) => {
       this.#unseen.push(`dead letters could not be read: ${messageOf(error)}`);
       return NO_LETTERS;
     });
     const marked = book.records.map((record): LifeRecord => {
-      const asked = { ...record, event: null, content: '' };
-      return letters.has(asked) ? { ...record, deadLetter: true } : record;
+      const isDeadLetter = letters.has({ ...record, event: null, content: '' });
+      return isDeadLetter ? { ...record, deadLetter: true } : record;
     });
     book.records.splice(0, book.records.length, ...marked);
     return { book, gap };

@@ -11,20 +11,20 @@ export interface Wanted {
   readonly columns: readonly Column[];
   readonly key: Readonly<Record<string, string>>;
   readonly versionColumn: string;
-  /** Keep `after`. */
+  /** Keep the values of `after`. */
   readonly values: boolean;
-  /** Records kept: the last ones. */
+  /** The number of records to keep: the last ones. */
   readonly max: number;
 }
 
 const TRUNCATES_KEPT = 10;
 
-/** Keeps, of all records of a topic, those of one key and the TRUNCATEs of the table. */
+/** Keeps the records of one key, of all records of a topic, and the TRUNCATEs of the table. */
 export class RecordBook {
   readonly records: LifeRecord[] = [];
   readonly truncates: LifeRecord[] = [];
   leftOut = 0;
-  /** A key was met of which this reader does not know the type. */
+  /** A key had a column of a type that this reader does not know. */
   isBlind = false;
   readonly #wanted: Wanted;
 
@@ -32,7 +32,7 @@ export class RecordBook {
     this.#wanted = wanted;
   }
 
-  /** Values are parsed only of the wanted key: a topic may hold millions of others. */
+  /** Parses the values of the wanted key only: a topic may hold millions of other records. */
   add(record: RawRecord): void {
     if (record.key !== null && !this.#isWanted(record.key)) return;
     const read = lifeRecordOf(record, this.#wanted);
@@ -60,7 +60,7 @@ function keep(list: LifeRecord[], record: LifeRecord, max: number): number {
   return 1;
 }
 
-/** Undefined for a value that is no change event. */
+/** Undefined for a value that is not a change event. */
 export function lifeRecordOf(
   record: RawRecord,
   { versionColumn, values }: Pick<Wanted, 'versionColumn' | 'values'>,
@@ -94,7 +94,7 @@ export function lifeRecordOf(
   };
 }
 
-/** The `source` block, and with it the event's own time. */
+/** The event's `source` block, together with the event's `ts_ms`. */
 function sourceOf(value: Buffer): Record<string, unknown> {
   const json = JSON.parse(value.toString('utf8')) as Record<string, unknown>;
   const body = ('schema' in json ? json.payload : json) as {

@@ -6,7 +6,7 @@ const reading = (version: number | null, name: string): RowReading => ({
   texts: { name, version: version === null ? null : String(version) },
 });
 
-test('the sink is held against that look at the source whose version it has', () => {
+test('the sink is compared with the reading of the source whose version it has', () => {
   const [before, after] = [reading(5, 'a'), reading(6, 'b')];
   const differing = (...sink: readonly RowReading[]) => differingColumns({ before, after }, sink);
   expect(differing(reading(6, 'b'))).toEqual([]);
@@ -16,7 +16,7 @@ test('the sink is held against that look at the source whose version it has', ()
   expect(differing()).toEqual([]);
 });
 
-test('without versions the first look at the source counts', () => {
+test('without versions, the first reading of the source counts', () => {
   const [before, after] = [reading(null, 'a'), reading(null, 'b')];
   expect(differingColumns({ before, after }, [reading(null, 'b')])).toEqual(['name']);
 });

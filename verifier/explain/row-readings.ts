@@ -4,16 +4,16 @@ import { pairTables } from '../compare/table-pair.ts';
 import { type Database, ident, type Row } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { NoSuchRowError } from './parse-key.ts';
-import { isOfSecondReading, type SinkState, type StandingRow } from './row-life.ts';
+import { isOfSecondReading, type SinkState, type StoredRow } from './row-life.ts';
 
 type Key = Readonly<Record<string, string>>;
 
-/** Rows of one key that are read at most: a sink without primary key may hold many. */
+/** The most rows of one key that are read: a sink without primary key may hold many. */
 const MAX_ROWS = 20;
 
 /**
- * The key as PostgreSQL prints it: `A0EE…` and `a0ee…` are one uuid.
- * @throws NoSuchRowError where a value is none of its column's type.
+ * The key as PostgreSQL prints it: `A0EE…` and `a0ee…` are the same uuid.
+ * @throws NoSuchRowError if a value is not valid for its column's type.
  */
 export async function canonicalKey(source: Database, table: Table, key: Key): Promise<Key> {
   const canonical: Record<string, string> = {};
@@ -25,8 +25,8 @@ export async function canonicalKey(source: Database, table: Table, key: Key): Pr
       const why = messageOf(cause);
       if (!source.isOpen || !/invalid|out of range|too long/.test(why)) throw cause;
       throw new NoSuchRowError(
-        `"${key[name]}" is no ${cast}, which ${name} is.`,
-        'Give a key that the table can have.',
+        `"${key[name]}" is not a valid ${cast}, which is the type of ${name}.`,
+        'Give a key that the table can contain.',
       );
     }
   }
@@ -34,8 +34,8 @@ export async function canonicalKey(source: Database, table: Table, key: Key): Pr
 }
 
 export interface RowReading {
-  readonly row: StandingRow;
-  /** Text of each column of the source's table, for telling which differ. */
+  readonly row: StoredRow;
+  /** Canonical text of each column, by the source's name, to find the columns that differ. */
   readonly texts: Readonly<Record<string, string | null>>;
 }
 
@@ -44,7 +44,7 @@ export interface RowOptions {
   readonly values: boolean;
 }
 
-/** Rows of that key on one side, their values as the text in which the two sides can be compared. */
+/** Reads the rows of a key on one side, with values as the canonical text in which the two sides can be compared. */
 export async function readRows(
   database: Database,
   tables: { readonly source: Table; readonly sink: Table | undefined },
@@ -80,7 +80,7 @@ function standing(
   texts: RowReading['texts'],
   metadata: Record<string, string | null>,
   { versionColumn, values }: RowOptions,
-): StandingRow {
+): StoredRow {
   const version = Number(texts[versionColumn] ?? Number.NaN);
   const own = { version: Number.isSafeInteger(version) ? version : null, metadata };
   return values ? { ...own, values: texts } : own;
@@ -91,8 +91,8 @@ function picked(row: Row, names: readonly string[]): Record<string, string | nul
 }
 
 /**
- * Columns of the source whose values the sink's row does not have; of none where a side has no row, or several. Which
- * reading of the source counts, {@link isOfSecondReading} says.
+ * Columns whose values differ between source and sink; empty if a side has no row, or several.
+ * {@link isOfSecondReading} decides which reading of the source counts.
  */
 export function differingColumns(
   { before, after }: { readonly before: RowReading | undefined; readonly after: RowReading | undefined },
@@ -101,11 +101,14 @@ export function differingColumns(
   const [theirs] = sink;
   const ours = isOfSecondReading(theirs?.row, after?.row) ? after : before;
   if (ours === undefined || theirs === undefined || sink.length > 1) return [];
-  // A column that the sink lacks has lost every value but NULL.
+  // In a column that the sink lacks, every value but NULL is lost.
   return Object.keys(ours.texts).filter((name) => (theirs.texts[name] ?? null) !== ours.texts[name]);
 }
 
-/** Whether the row changed between two readings so that what lies between them cannot be held against either. */
+/**
+ * Whether the row changed between two readings in such a way that the sink, read in between, cannot be compared with
+ * either. A version that only increased is no such change.
+ */
 export function hasMoved(before: RowReading | undefined, after: RowReading | undefined): boolean {
   if (before === undefined || after === undefined) return before !== after;
   const [earlier, later] = [before.row.version, after.row.version];
@@ -113,7 +116,7 @@ export function hasMoved(before: RowReading | undefined, after: RowReading | und
   return Object.keys(before.texts).some((name) => before.texts[name] !== after.texts[name]);
 }
 
-/** What the sink keeps beside its rows. */
+/** Reads what the sink records besides its rows: the delete of the key and the TRUNCATE of the table. */
 export async function readSinkMarks(
   sink: Database,
   table: Table | undefined,
@@ -129,7 +132,7 @@ export async function readSinkMarks(
     const [row] = await sink.query(sql.replace('FROM _', `FROM ${whole}`), values);
     return row === undefined ? null : { position: row.position ?? '', at: isoOf(row.at ?? '') };
   };
-  // As the sink writes a key: its value, or the JSON array of several.
+  // As the sink writes a key: the value of a single column, or a JSON array of several.
   const [only, ...more] = place.keyTexts;
   const keyText = only !== undefined && more.length === 0 ? only : JSON.stringify(place.keyTexts);
   return {
@@ -147,7 +150,7 @@ export async function readSinkMarks(
   };
 }
 
-/** `2026-11-21 15:48:26.12+00`, as PostgreSQL prints it in UTC, in ISO 8601. */
+/** Converts a UTC time as PostgreSQL prints it, `2026-11-21 15:48:26.12+00`, to ISO 8601. */
 export function isoOf(text: string): string {
   const date = new Date(text.replace(' ', 'T').replace(/([+-]\d\d)$/, '$1:00'));
   return Number.isNaN(date.getTime()) ? text : date.toISOString();

@@ -11,19 +11,19 @@ export interface TimelineEntry {
   /** What it is about: `topic 2@1234`, `sink row`, … */
   readonly what: string;
   readonly text: string;
-  /** More about it, each a line of its own. */
+  /** Details, one line each. */
   readonly notes: readonly string[];
 }
 
-/** At one time: a commit comes before the fault that hits it, and that before what travels then. */
+/** Order at equal times: a commit precedes the fault that hits it, and the fault what it affects. */
 const ORDER: readonly TimelineEntry['kind'][] = ['commit', 'fault', 'record', 'truncate', 'sink'];
 
-/** The row's life in the order of time, as each place's own clock had it. */
+/** The row's life in order of time. Each time is from the clock of the place that recorded it. */
 export function timelineOf(life: RowLife, fates: readonly FatedRecord[]): readonly TimelineEntry[] {
   const entries = [
     ...(life.commits ?? []).map(commitEntry),
     ...activeFaults(life, fates).flatMap(faultEntries),
-    ...fates.map(recordEntry),
+    ...fates.map((fated) => recordEntry(fated, life)),
     ...life.truncates.map((record): TimelineEntry => {
       const text = `TRUNCATE of the table · LSN ${record.lsn ?? '?'}`;
       return { at: record.capturedAt, kind: 'truncate', what: `topic ${placeOf(record)}`, text, notes: [] };
@@ -54,7 +54,7 @@ function commitEntry({ at, op, version, xid, outcome }: LedgerCommit): TimelineE
   };
 }
 
-function recordEntry({ record, fate, again }: FatedRecord): TimelineEntry {
+function recordEntry({ record, fate, again }: FatedRecord, { sink }: RowLife): TimelineEntry {
   const parts = [
     record.op === null ? 'tombstone' : `op ${record.op}`,
     ...(record.version === null ? [] : [`version ${record.version}`]),
@@ -66,8 +66,8 @@ function recordEntry({ record, fate, again }: FatedRecord): TimelineEntry {
   const notes = [
     ...(record.newKey === null ? [] : [`the key became ${record.newKey}`]),
     ...(record.oldKey === null ? [] : [`the key was ${record.oldKey}`]),
-    ...(again === null ? [] : [`travelled again: the same position as ${placeOf(again)}`]),
-    ...sayFate(fate),
+    ...(again === null ? [] : [`resent: it has the same position as ${placeOf(again)}`]),
+    ...fateNotes(fate, { isRowAbsent: sink?.rows.length === 0 && record.op !== 'd' }),
     ...(record.values === undefined || record.values === null
       ? []
       : [`values ${JSON.stringify(record.values)}`]),
@@ -81,10 +81,10 @@ function recordEntry({ record, fate, again }: FatedRecord): TimelineEntry {
   };
 }
 
-function sayFate(fate: Fate): string[] {
+function fateNotes(fate: Fate, { isRowAbsent }: { readonly isRowAbsent: boolean }): string[] {
   switch (fate.tag) {
     case 'standing':
-      return ['applied: what the sink holds is from this record'];
+      return ['applied: what the sink has now is from this record'];
     case 'replaced':
       return [`applied, then replaced by ${fate.by}`];
     case 'suppressed':
@@ -92,11 +92,15 @@ function sayFate(fate: Fate): string[] {
     case 'repeats-delete':
       return [];
     case 'waiting':
-      return ['not applied yet: the sink has not got to this offset'];
+      return ['not applied yet: the sink has not reached this offset'];
     case 'dead-letter':
       return ['set aside in a dead-letter topic'];
     case 'no-effect':
-      return ['the sink has done this offset, and nothing of it stands'];
+      return [
+        isRowAbsent
+          ? 'the sink committed this offset, but the row is not there'
+          : 'the sink committed this offset, but does not have this change',
+      ];
     case 'unknown':
       return [];
     default:
@@ -130,9 +134,7 @@ function sinkEntries({ sink }: RowLife): TimelineEntry[] {
 function faultEntries({ fault, scenario, begunAt, provenAt, healedAt }: FaultInterval): TimelineEntry[] {
   const of = scenario === null ? '' : ` (${scenario})`;
   const proof =
-    provenAt === null
-      ? 'was tried, and not shown to have taken effect'
-      : 'begins; it was shown to take effect';
+    provenAt === null ? 'was injected, but not shown to take effect' : 'begins; it was shown to take effect';
   const begun: TimelineEntry = {
     at: begunAt,
     kind: 'fault',
@@ -144,10 +146,10 @@ function faultEntries({ fault, scenario, begunAt, provenAt, healedAt }: FaultInt
   return [begun, { at: healedAt, kind: 'fault', what: 'fault', text: `${fault}${of} is healed`, notes: [] }];
 }
 
-/** A commit of which no record came is held against the faults of so long after it. */
+/** A commit without a record is related to the faults during this time after it. */
 const LOST_WINDOW_MS = 60_000;
 
-/** Faults in whose time something of the row was on its way. */
+/** Faults during which a change of the row was in flight. */
 export function activeFaults(life: RowLife, fates: readonly FatedRecord[]): readonly FaultInterval[] {
   const windows: [string, string][] = [];
   for (const { record, again } of fates) {

@@ -1,5 +1,5 @@
 import { explain } from '../explain/explain.ts';
-import type { LedgerCommit, LifeRecord, RowLife, SinkState, StandingRow } from '../explain/row-life.ts';
+import type { LedgerCommit, LifeRecord, RowLife, SinkState, StoredRow } from '../explain/row-life.ts';
 
 export const at = (second: number): string => new Date(Date.UTC(2026, 0, 2, 3, 4, second)).toISOString();
 export const position = (n: number): string =>
@@ -32,7 +32,7 @@ export function record(version: number, own: Partial<LifeRecord> = {}): Omit<Lif
 export const deletion = (n: number) => record(n, { op: 'd', version: null });
 const tombstone = (n: number) => record(n, { op: null, version: null, lsn: null });
 
-export function row(version: number, own: Readonly<Record<string, string>> = {}): StandingRow {
+export function row(version: number, own: Readonly<Record<string, string>> = {}): StoredRow {
   return { version, metadata: { _cdc_position: position(version), _cdc_received_at: at(version), ...own } };
 }
 

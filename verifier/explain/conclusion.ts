@@ -1,0 +1,34 @@
+import type { Hop } from '../report.ts';
+import type { Verdict } from '../verdict.ts';
+import type { LedgerCommit } from './row-life.ts';
+
+/** What became of the row, in one sentence. */
+export interface Conclusion {
+  readonly verdict: Verdict;
+  readonly class: 'right' | 'missing' | 'extra' | 'stale' | 'corrupted' | 'duplicate' | 'pending' | 'unknown';
+  /** Who lost it; null if nothing is lost. */
+  readonly hop: Hop | 'source' | null;
+  readonly sentence: string;
+}
+
+export function right(sentence: string): Conclusion {
+  return { verdict: 'PASS', class: 'right', hop: null, sentence };
+}
+
+export function failed(name: Conclusion['class'], hop: Conclusion['hop'], sentence: string): Conclusion {
+  return { verdict: 'FAIL', class: name, hop, sentence };
+}
+
+/** The pipeline may still deliver what is absent. */
+export function pending(sentence: string): Conclusion {
+  return { verdict: 'SYNC_IN_PROGRESS', class: 'pending', hop: null, sentence };
+}
+
+export function undecided(sentence: string): Conclusion {
+  return { verdict: 'INCONCLUSIVE', class: 'unknown', hop: null, sentence };
+}
+
+/** `was committed at 03:04:02.000`. */
+export function wasCommitted({ at }: LedgerCommit): string {
+  return `was committed at ${at.slice(11, 23)}`;
+}
