@@ -4,27 +4,27 @@ import type { Logger } from '../contract/connector.ts';
 
 const RETRY_MS = 1_000;
 
-/** Kafka's cluster id, asked for in the background until the broker answers. */
+/** Kafka's cluster id. It is requested in the background until a broker answers. */
 export class ClusterId {
   #id: string | null = null;
   readonly #abort = new AbortController();
-  readonly #asking: Promise<void>;
+  readonly #requesting: Promise<void>;
 
   constructor(bootstrapServers: readonly string[], log: Logger) {
-    this.#asking = this.#ask([...bootstrapServers], log);
+    this.#requesting = this.#request([...bootstrapServers], log);
   }
 
-  /** Null until it is known. */
+  /** Null until a broker has answered. */
   get value(): string | null {
     return this.#id;
   }
 
   async close(): Promise<void> {
     this.#abort.abort();
-    await this.#asking;
+    await this.#requesting;
   }
 
-  async #ask(bootstrapBrokers: string[], log: Logger): Promise<void> {
+  async #request(bootstrapBrokers: string[], log: Logger): Promise<void> {
     const { signal } = this.#abort;
     for (let warned = false; this.#id === null && !signal.aborted; ) {
       const admin = new Admin({
@@ -38,7 +38,7 @@ export class ClusterId {
       } catch (error) {
         if (!warned) log.warn('Kafka does not answer yet', { error });
         warned = true;
-        // Aborted only by close(), and then the loop ends.
+        // Only close() aborts the signal, and then the loop ends.
         await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
       } finally {
         await admin.close();

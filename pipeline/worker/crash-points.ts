@@ -7,14 +7,15 @@ export function isCrashPoint(name: string): name is CrashPoint {
 }
 
 interface Armed {
-  /** Arrivals that still pass. */
+  /** Arrivals that still pass without waiting. */
   skip: number;
   arrivals: number;
-  /** ISO 8601, of the first that waits; null while none does. */
+  /** When the first waiting task arrived (ISO 8601); null while none waits. */
   since: string | null;
   readonly released: PromiseWithResolvers<void>;
 }
 
+/** Answer of `GET /lab/crash-points`. */
 export interface CrashPointReport {
   readonly armed: readonly { readonly name: CrashPoint; readonly skip: number }[];
   readonly waiting: readonly {
@@ -25,19 +26,19 @@ export interface CrashPointReport {
 }
 
 /**
- * Crash points that can be armed from outside. Once the skipped arrivals are over, everyone who arrives waits until
- * the point is disarmed, or the process is killed.
+ * Crash points that are armed over the REST API. After the arrivals to skip, every task that reaches an armed point waits
+ * there until the point is disarmed or the process is killed.
  */
 export class ControlledCrashPoints implements CrashPoints {
   readonly #armed = new Map<CrashPoint, Armed>();
 
-  /** Arms a point anew: who waits at it is released first. */
+  /** Arms a point. If it is armed already, the tasks that wait there are released first. */
   arm(name: CrashPoint, skip: number): void {
     this.disarm(name);
     this.#armed.set(name, { skip, arrivals: 0, since: null, released: Promise.withResolvers() });
   }
 
-  /** @returns false where the point was not armed. */
+  /** Releases the tasks that wait at the point. @returns false if it was not armed. */
   disarm(name: CrashPoint): boolean {
     const point = this.#armed.get(name);
     point?.released.resolve();
@@ -71,5 +72,5 @@ export class ControlledCrashPoints implements CrashPoints {
   }
 }
 
-/** For a worker that was started without `--crash-points`. */
+/** The crash points of a worker that was started without `--crash-points`: none is ever armed. */
 export const NO_CRASH_POINTS: CrashPoints = { reach: () => undefined, holds: () => false };

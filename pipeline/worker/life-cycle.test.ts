@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { TARGETS, type Target } from './connector-store.ts';
 import { nextStep, type Phase, type Step } from './life-cycle.ts';
-import { TARGETS, type Target } from './store.ts';
 
 const calm = (target: Target) => ({ target, restart: false });
 
@@ -18,7 +18,7 @@ describe('the life cycle of a connector', () => {
     ['failed', 'STARTED', 'rest'],
     ['failed', 'PAUSED', 'rest'],
     ['failed', 'STOPPED', 'clear'],
-  ])('from %s, where %s is wished, is to %s', (phase, target, step) => {
+  ])('in phase %s with target %s the next step is %s', (phase, target, step) => {
     expect(nextStep(phase, calm(target))).toBe(step);
   });
 
@@ -26,14 +26,17 @@ describe('the life cycle of a connector', () => {
     ['running', 'stop'],
     ['paused', 'stop'],
     ['failed', 'clear'],
-  ])('restarts from %s by way of %s, whatever the target', (phase, step) => {
+  ])('a restart in phase %s begins with %s, whatever the target', (phase, step) => {
     for (const target of TARGETS) expect(nextStep(phase, { target, restart: true })).toBe(step);
   });
 
-  it.each<Phase>(['starting', 'pausing', 'resuming', 'stopping'])('leaves %s to who is at it', (phase) => {
-    for (const target of TARGETS) {
-      expect(nextStep(phase, { target, restart: true })).toBe('rest');
-      expect(nextStep(phase, calm(target))).toBe('rest');
-    }
-  });
+  it.each<Phase>(['starting', 'pausing', 'resuming', 'stopping'])(
+    'takes no step while %s is in progress',
+    (phase) => {
+      for (const target of TARGETS) {
+        expect(nextStep(phase, { target, restart: true })).toBe('rest');
+        expect(nextStep(phase, calm(target))).toBe('rest');
+      }
+    },
+  );
 });

@@ -1,7 +1,8 @@
+import type { ConnectorState } from '../contract/connector.ts';
 import { unreachable } from '../contract/unreachable.ts';
-import type { Target } from './store.ts';
+import type { Target } from './connector-store.ts';
 
-/** Where a connector's task is. Only one of these carries a task: see {@link ManagedConnector}. */
+/** What a connector's task is doing. */
 export type Phase =
   | 'idle'
   | 'starting'
@@ -12,18 +13,19 @@ export type Phase =
   | 'stopping'
   | 'failed';
 
+/** What the connector should be doing. */
 export interface Wish {
   readonly target: Target;
-  /** The task is to be stopped and started anew: new configuration, or a restart asked for. */
+  /** The task should be stopped and started again: its configuration has changed, or a restart was requested. */
   readonly restart: boolean;
 }
 
-/** What brings a phase at rest nearer to what is wished; `rest` where nothing is to be done. */
+/** The action that brings a connector nearer to its {@link Wish}; `rest` if there is nothing to do. */
 export type Step = 'start' | 'pause' | 'resume' | 'stop' | 'clear' | 'rest';
 
 /**
- * The life cycle of a connector, as Kafka Connect has it: a failed task stays failed until somebody restarts it or
- * changes its configuration; pause and resume leave it alone; a stop releases it.
+ * The life cycle of a connector, as in Kafka Connect. A failed task stays failed until it is restarted or its configuration
+ * changes. Pausing and resuming do not affect it; stopping clears it.
  */
 export function nextStep(phase: Phase, wish: Wish): Step {
   switch (phase) {
@@ -41,8 +43,34 @@ export function nextStep(phase: Phase, wish: Wish): Step {
     case 'pausing':
     case 'resuming':
     case 'stopping':
-      // On the way: whoever is at it looks again when it is done.
+      // A step is in progress. The next one is decided when it ends.
       return 'rest';
+    default:
+      return unreachable(phase, 'phase');
+  }
+}
+
+/**
+ * The state of the task in the connector's status; null if there is no task, because the connector is stopped.
+ * @param restarting A stop is in progress after which the task starts again.
+ */
+export function taskState(phase: Phase, target: Target, restarting: boolean): ConnectorState | null {
+  switch (phase) {
+    case 'idle':
+      if (target === 'STOPPED') return null;
+      return target === 'PAUSED' ? 'PAUSED' : 'UNASSIGNED';
+    case 'starting':
+      return 'UNASSIGNED';
+    case 'stopping':
+      return restarting ? 'RESTARTING' : 'UNASSIGNED';
+    case 'running':
+    case 'pausing':
+      return 'RUNNING';
+    case 'paused':
+    case 'resuming':
+      return 'PAUSED';
+    case 'failed':
+      return 'FAILED';
     default:
       return unreachable(phase, 'phase');
   }

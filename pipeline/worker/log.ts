@@ -5,12 +5,12 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 
 export interface LogOptions {
   readonly level: LogLevel;
-  /** Takes secrets out of a line before it is written. */
+  /** Removes secrets from a line before it is written. */
   readonly redact: (line: string) => string;
   readonly write: (line: string) => void;
 }
 
-/** One JSON object a line: `at`, `level`, `message`, then the fields. */
+/** Writes one JSON object per line: `at`, `level`, `message`, then the fixed fields and those of the call. */
 export function createLogger(options: LogOptions, fixed: Readonly<Record<string, unknown>> = {}): Logger {
   const least = LOG_LEVELS.indexOf(options.level);
   const log = (level: LogLevel) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
@@ -21,14 +21,14 @@ export function createLogger(options: LogOptions, fixed: Readonly<Record<string,
   return { debug: log('debug'), info: log('info'), warn: log('warn'), error: log('error') };
 }
 
-/** What JSON cannot hold by itself: LSNs are bigints, errors have no own enumerable message. */
+/** Converts what JSON cannot hold: LSNs are bigints, and an error's message is not enumerable. */
 function plain(_key: string, value: unknown): unknown {
   if (typeof value === 'bigint') return value.toString();
   if (value instanceof Error) return traceOf(value);
   return value;
 }
 
-/** An error and its causes as one text, as Connect's `trace`. A stack only for what nobody foresaw. */
+/** An error and its causes as one text, like Connect's `trace`. Only unexpected errors have their stack in it. */
 export function traceOf(error: unknown): string {
   const seen = new Set<unknown>();
   const parts: string[] = [];

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 
-// Each test starts a process or two, which a busy machine may take its time for.
+// Each test starts a process or two, which takes long on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
 
 const MAIN = new URL('main.ts', import.meta.url).pathname;
@@ -49,7 +49,7 @@ function run(...args: string[]): Run {
 
 async function configFile(changes: object = {}): Promise<string> {
   const path = join(folder, 'worker.json');
-  // Nothing listens on port 1: a worker answers while Kafka is down.
+  // Nothing listens on port 1, because the worker must answer while Kafka is down.
   const file = {
     workerId: 'w',
     host: '127.0.0.1',
@@ -67,7 +67,7 @@ async function readyUrl({ output }: Run): Promise<string> {
 }
 
 describe('the worker process', () => {
-  it('keeps its connectors through a SIGKILL, and no secret in its files or its output', async () => {
+  it('keeps its connectors through a SIGKILL, and writes no secret to its files or its output', async () => {
     const config = await configFile();
     const first = run('--config', config);
     const created = await fetch(`${await readyUrl(first)}/connectors`, {
@@ -89,7 +89,7 @@ describe('the worker process', () => {
     expect(stored + first.output() + second.output()).not.toContain('correct horse');
   });
 
-  it('ends with 0 on SIGTERM', async () => {
+  it('exits with 0 on SIGTERM', async () => {
     const worker = run('--config', await configFile());
     await readyUrl(worker);
     worker.child.kill('SIGTERM');
@@ -97,20 +97,20 @@ describe('the worker process', () => {
     expect(worker.output()).toContain('worker has stopped');
   });
 
-  it('has the crash points and the planted defects that it was started with', async () => {
+  it('has the crash points and the planted defects of its command line', async () => {
     const config = await configFile();
     const worker = run('--config', config, '--crash-points', '--defect', 'pause-drops-fetched');
     expect((await fetch(`${await readyUrl(worker)}/lab/crash-points`)).status).toBe(200);
     expect(worker.output()).toContain('"defect":"pause-drops-fetched"');
   });
 
-  it('ends with 64 and one sentence where a flag is wrong', async () => {
+  it('exits with 64 and one sentence if a flag is wrong', async () => {
     const worker = run('--confg', 'x');
     expect(await worker.ended).toBe(64);
     expect(worker.output()).toMatch(/^CDC-3001: .*--confg.*\n$/);
   });
 
-  it('ends with 69 where its port is taken', async () => {
+  it('exits with 69 if its port is taken', async () => {
     const server = createServer();
     const port = await new Promise<number>((resolve, reject) => {
       server.listen(0, '127.0.0.1', () => {

@@ -3,20 +3,20 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { LabError } from '../contract/errors.ts';
 import { ClusterId } from './cluster-id.ts';
+import { createConnectorClasses } from './connector-classes.ts';
+import { ConnectorStore } from './connector-store.ts';
 import { ControlledCrashPoints, NO_CRASH_POINTS } from './crash-points.ts';
-import { loadDefects } from './defects.ts';
 import { createLogger } from './log.ts';
 import { WorkerMetrics } from './metrics.ts';
 import { readArguments } from './options.ts';
-import { createPlugins } from './plugins.ts';
+import { loadDefects } from './planted-defects.ts';
 import { Secrets } from './secrets.ts';
 import { createServer } from './server.ts';
-import { ConnectorStore } from './store.ts';
 import { Worker } from './worker.ts';
 
 const EXIT = { usage: 64, unavailable: 69, internal: 70 } as const;
 const DEFECTS = new URL('../../fixtures/defects/', import.meta.url);
-/** After SIGTERM: a connection that somebody keeps open does not keep the process alive. */
+/** After SIGTERM the process exits within this time, even if a client keeps its connection open. */
 const CLOSE_DEADLINE_MS = 15_000;
 
 async function main(): Promise<void> {
@@ -48,7 +48,7 @@ async function main(): Promise<void> {
     offsetsTopic: file.offsetsTopic,
     tasks: file.tasks,
     healthBounds: file.health,
-    plugins: createPlugins(),
+    plugins: createConnectorClasses(),
     store: new ConnectorStore(join(file.stateDir, 'connectors.json')),
     secrets,
     metrics: new WorkerMetrics(),
@@ -73,7 +73,7 @@ async function main(): Promise<void> {
   const startStored = await worker.open();
   const url = new URL(await listen(app, file));
   port = Number(url.port);
-  // Only now: a worker that gets no port has started nothing.
+  // After the server listens, so that a worker that gets no port has started no connector.
   startStored();
   log.info('worker is ready', { url: url.origin });
 
@@ -102,7 +102,7 @@ async function listen(
     return await app.listen({ host, port });
   } catch (cause) {
     throw new LabError('CDC-3007', `The worker cannot listen on ${host}:${port}.`, {
-      remedy: 'Choose a free port, or stop what listens there.',
+      remedy: 'Choose a free port, or stop the process that listens there.',
       cause,
     });
   }

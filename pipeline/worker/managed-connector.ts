@@ -1,8 +1,8 @@
+import assert from 'node:assert/strict';
 import type {
   ComponentHealth,
   ConnectorConfig,
   ConnectorPlugin,
-  ConnectorState,
   ConnectorStatus,
   Logger,
   Task,
@@ -10,10 +10,11 @@ import type {
 } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
 import { unreachable } from '../contract/unreachable.ts';
-import { nextStep, type Phase, type Step } from './life-cycle.ts';
+import type { Target } from './connector-store.ts';
+import { nextStep, type Phase, type Step, taskState } from './life-cycle.ts';
 import { traceOf } from './log.ts';
 import type { Secrets } from './secrets.ts';
-import type { Target } from './store.ts';
+import { PendingStart, stopWithin } from './task-deadlines.ts';
 
 export interface ManagedConnectorOptions {
   readonly name: string;
@@ -23,13 +24,13 @@ export interface ManagedConnectorOptions {
   readonly context: TaskContext;
   readonly secrets: Secrets;
   readonly log: Logger;
-  /** How long a task may take to stop before it is given up. */
+  /** Milliseconds that a task may take to stop. After that it counts as failed. */
   readonly stopDeadlineMs: number;
 }
 
 /**
- * One connector and its task. Wishes (target, restart, configuration) are noted at once and carried out one after the
- * other; `status` says how far that has come.
+ * One connector and its task. Requests (target, restart, configuration) are recorded at once and carried out one after the
+ * other in the background. `status` says how far they have come.
  */
 export class ManagedConnector {
   readonly name: string;
@@ -39,16 +40,15 @@ export class ManagedConnector {
   #target: Target;
   #closing = false;
   #restart = false;
-  /** True from the moment a restart is under way until the task is gone. */
+  /** True while the task is being stopped in order to start again. */
   #restarting = false;
   #phase: Phase = 'idle';
   #task: Task | null = null;
   #trace: string | null = null;
   #settling: Promise<void> | null = null;
-  /** A failed task on its way out. */
-  #leaving: Promise<void> = Promise.resolve();
-  /** Ends the wait for a start that is no longer wanted. */
-  #giveUp: (() => void) | null = null;
+  /** Settles when the last task that was released has stopped. */
+  #released: Promise<void> = Promise.resolve();
+  #starting: PendingStart | null = null;
 
   constructor(options: ManagedConnectorOptions) {
     this.#options = options;
@@ -58,7 +58,7 @@ export class ManagedConnector {
     this.#target = options.target;
   }
 
-  /** As it was given, placeholders and all. */
+  /** The configuration as it was given: placeholders are not resolved. */
   get config(): ConnectorConfig {
     return this.#config;
   }
@@ -68,28 +68,28 @@ export class ManagedConnector {
   get failed(): boolean {
     return this.#phase === 'failed';
   }
-  /** No task, and none wished for. */
+  /** True if there is no task, and none is wanted. */
   get stopped(): boolean {
     return this.#phase === 'idle' && this.#target === 'STOPPED';
   }
 
-  /** Stops the task for the end of the worker; the target is not touched. */
+  /** Stops the task because the worker ends. The target does not change. */
   close(): Promise<void> {
     this.#closing = true;
-    this.#giveUp?.();
+    this.#starting?.giveUp();
     return this.settle();
   }
 
   setTarget(target: Target): Promise<void> {
     this.#target = target;
-    if (target === 'STOPPED') this.#giveUp?.();
+    if (target === 'STOPPED') this.#starting?.giveUp();
     return this.settle();
   }
 
-  /** Stops the task if there is one and starts it anew, failed or not, as far as the target allows. */
+  /** Stops the task, if there is one, and starts another if the target allows it. Restarts a failed task too. */
   restart(): Promise<void> {
     this.#restart = this.#phase !== 'idle';
-    this.#giveUp?.();
+    this.#starting?.giveUp();
     return this.settle();
   }
 
@@ -98,7 +98,7 @@ export class ManagedConnector {
     return this.restart();
   }
 
-  /** Carries out what is wished. Resolves when nothing is left to be done; never rejects. */
+  /** Carries out what was requested. Resolves when nothing is left to do. Never rejects. */
   settle(): Promise<void> {
     if (this.#settling === null && this.#nextStep() === 'rest') return Promise.resolve();
     this.#settling ??= this.#carryOut();
@@ -106,28 +106,16 @@ export class ManagedConnector {
   }
 
   status(): ConnectorStatus {
-    const worker_id = this.#options.context.workerId;
-    const state = this.#taskState();
-    const connectorState = this.#target === 'STARTED' ? 'RUNNING' : this.#target;
-    const trace = this.#trace === null ? {} : { trace: this.#options.secrets.redact(this.#trace) };
+    const { context, secrets } = this.#options;
+    const { workerId: worker_id, taskId: id = 0 } = context;
+    const state = taskState(this.#phase, this.#target, this.#restarting);
+    const wanted = this.#target === 'STARTED' ? 'RUNNING' : this.#target;
+    const failure = state === 'FAILED' && this.#trace !== null ? { trace: secrets.redact(this.#trace) } : {};
     return {
       name: this.name,
-      // STOPPED is said when it is true: until then the task is there.
-      connector: {
-        state: connectorState === 'STOPPED' && state !== null ? 'RUNNING' : connectorState,
-        worker_id,
-      },
-      tasks:
-        state === null
-          ? []
-          : [
-              {
-                id: this.#options.context.taskId ?? 0,
-                state,
-                worker_id,
-                ...(state === 'FAILED' ? trace : {}),
-              },
-            ],
+      // A connector is STOPPED only once its task is gone.
+      connector: { state: wanted === 'STOPPED' && state !== null ? 'RUNNING' : wanted, worker_id },
+      tasks: state === null ? [] : [{ id, state, worker_id, ...failure }],
       type: this.plugin.type,
     };
   }
@@ -139,28 +127,6 @@ export class ManagedConnector {
     }
     const own: ComponentHealth = { component: 'task', health: 'ok', detail: this.#phase };
     return [own, ...(this.#task?.health() ?? [])];
-  }
-
-  #taskState(): ConnectorState | null {
-    switch (this.#phase) {
-      case 'idle':
-        if (this.#target === 'STOPPED') return null;
-        return this.#target === 'PAUSED' ? 'PAUSED' : 'UNASSIGNED';
-      case 'starting':
-        return 'UNASSIGNED';
-      case 'stopping':
-        return this.#restarting ? 'RESTARTING' : 'UNASSIGNED';
-      case 'running':
-      case 'pausing':
-        return 'RUNNING';
-      case 'paused':
-      case 'resuming':
-        return 'PAUSED';
-      case 'failed':
-        return 'FAILED';
-      default:
-        return unreachable(this.#phase, 'phase');
-    }
   }
 
   #nextStep(): Step {
@@ -177,7 +143,7 @@ export class ManagedConnector {
         this.#fail(error);
       }
     }
-    // In the same turn as the last look at what is wished: a wish that comes now begins anew.
+    // In the same turn of the event loop as the last `#nextStep()`, so that no request is lost in between.
     this.#settling = null;
   }
 
@@ -203,8 +169,8 @@ export class ManagedConnector {
         this.#restart = false;
         const task = this.#task;
         this.#task = null;
-        await this.#leaving;
-        await this.#stop(task);
+        await this.#released;
+        if (task !== null) await stopWithin(this.#options.stopDeadlineMs, task);
         this.#restarting = false;
         this.#trace = null;
         this.#phase = 'idle';
@@ -221,10 +187,12 @@ export class ManagedConnector {
     const all = [...problems, ...plugin.validate(config)];
     if (all.length > 0) {
       throw new LabError('CDC-3003', all.map(({ message }) => message).join('; '), {
-        remedy: 'Correct the configuration, or set what it refers to, and restart the connector.',
+        remedy:
+          'Correct the configuration, or set the variables that it refers to, and restart the connector.',
       });
     }
-    const task = await this.#unlessGivenUp(plugin.start(config, this.#options.context));
+    assert(this.#task === null, 'a connector has at most one task');
+    const task = await this.#startedTask(plugin.start(config, this.#options.context));
     this.#task = task;
     task.done.then(
       () => this.#ended(task, new Error('The task ended by itself.')),
@@ -234,36 +202,24 @@ export class ManagedConnector {
     this.#options.log.info('task is running');
   }
 
-  /** Waits for a start; once it is no longer wanted, only until the deadline for a stop is over. */
-  async #unlessGivenUp(starting: Promise<Task>): Promise<Task> {
-    const { stopDeadlineMs } = this.#options;
-    const late = Promise.withResolvers<'late'>();
-    let timer: NodeJS.Timeout | undefined;
-    this.#giveUp = () => {
-      timer ??= setTimeout(() => late.resolve('late'), stopDeadlineMs);
-    };
+  async #startedTask(starting: Promise<Task>): Promise<Task> {
+    this.#starting = new PendingStart(starting, this.#options.stopDeadlineMs);
     try {
-      const task = await Promise.race([starting, late.promise]);
-      if (task !== 'late') return task;
+      return await this.#starting.task(
+        (late) => this.#release(late),
+        (error) => this.#options.log.warn('a start that was given up has failed', { error }),
+      );
     } finally {
-      this.#giveUp = null;
-      clearTimeout(timer);
+      this.#starting = null;
     }
-    starting.then(
-      (task) => this.#leave(task),
-      (error: unknown) => this.#options.log.warn('a start that was given up failed', { error }),
-    );
-    throw new LabError('CDC-3005', `The task was still starting ${stopDeadlineMs} ms after it was to stop.`, {
-      remedy: 'See the log for what it waits for.',
-    });
   }
 
-  /** The phase at the end of a way, unless the task has failed meanwhile. */
+  /** Ends a step in its phase, unless the task has failed meanwhile. */
   #arrive(from: Phase, to: Phase): void {
     if (this.#phase === from) this.#phase = to;
   }
 
-  /** A task's end that nobody asked for. */
+  /** Called when a task ends without being stopped. */
   #ended(task: Task, error: unknown): void {
     if (this.#task !== task) return;
     this.#fail(error);
@@ -274,31 +230,16 @@ export class ManagedConnector {
     this.#phase = 'failed';
     this.#restarting = false;
     this.#options.log.error('task has failed', { trace: this.#trace });
-    // It lets go of its slot or its group membership at once, as in Connect.
+    // Releases the slot or the group membership at once, as Connect does.
     const task = this.#task;
     this.#task = null;
-    if (task !== null) this.#leave(task);
+    if (task !== null) this.#release(task);
   }
 
-  /** Lets a task go that is of no more use. What goes wrong is logged: its own failure is the one to report. */
-  #leave(task: Task): void {
-    this.#leaving = this.#stop(task).catch((error: unknown) => {
-      this.#options.log.warn('a task that was let go did not stop well', { error });
-    });
-  }
-
-  async #stop(task: Task | null): Promise<void> {
-    if (task === null) return;
-    const deadlineMs = this.#options.stopDeadlineMs;
-    const late = Promise.withResolvers<'late'>();
-    const timer = setTimeout(() => late.resolve('late'), deadlineMs);
-    try {
-      if ((await Promise.race([task.stop(), late.promise])) !== 'late') return;
-    } finally {
-      clearTimeout(timer);
-    }
-    throw new LabError('CDC-3004', `The task did not stop within ${deadlineMs} ms.`, {
-      remedy: 'It may still hold its slot or its group membership: restart the worker.',
+  /** Stops a task that is no longer used. An error is only logged: the reason why it is not used is the one to report. */
+  #release(task: Task): void {
+    this.#released = stopWithin(this.#options.stopDeadlineMs, task).catch((error: unknown) => {
+      this.#options.log.warn('a task that is no longer used did not stop well', { error });
     });
   }
 }

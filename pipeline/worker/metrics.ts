@@ -1,5 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { TaskMetrics } from '../contract/connector.ts';
+import type { ComponentHealth, TaskMetrics } from '../contract/connector.ts';
 
 type Counted = Parameters<TaskMetrics['count']>[0];
 const LABELS = ['connector', 'table'] as const;
@@ -8,9 +8,9 @@ const COUNTERS: Readonly<Record<Counted, readonly [name: string, help: string]>>
   published: ['cdc_events_published_total', 'Change events that Kafka has acknowledged.'],
   consumed: ['cdc_events_consumed_total', 'Records fetched from Kafka.'],
   applied: ['cdc_events_applied_total', 'Records whose effect is committed in the sink.'],
-  suppressed: ['cdc_events_suppressed_total', 'Records delivered again or overtaken, and left out.'],
+  suppressed: ['cdc_events_suppressed_total', 'Records that came again or too late, and were not applied.'],
   dead_lettered: ['cdc_events_dead_lettered_total', 'Records sent to the dead-letter topic.'],
-  error: ['cdc_errors_total', 'Records that failed.'],
+  error: ['cdc_errors_total', 'Records that could not be published or applied.'],
 };
 
 /** Metrics of one worker, in Prometheus' text format. */
@@ -19,10 +19,11 @@ export class WorkerMetrics {
   readonly #counters: Readonly<Record<Counted, Counter<'connector' | 'table'>>>;
   readonly #lag: Gauge<'connector' | 'table'>;
   readonly #latency: Histogram<'connector' | 'table'>;
-  readonly #up: Gauge<'connector' | 'state'>;
+  readonly #taskState: Gauge<'connector' | 'state'>;
+  readonly #health: Gauge<'component' | 'health'>;
   /** Values of the `table` label, per connector. */
   readonly #tables = new Map<string, Set<string>>();
-  /** Those of them that something was counted for: a lag may be of all tables together. */
+  /** The tables with a count. A lag may be of all tables together. */
   readonly #counted = new Map<string, Set<string>>();
 
   constructor() {
@@ -42,21 +43,27 @@ export class WorkerMetrics {
     };
     this.#lag = new Gauge({
       name: 'cdc_lag',
-      help: 'Still to be done: bytes of WAL (source connector) or records (sink connector).',
+      help: 'What waits: bytes of WAL (source connector) or records (sink connector).',
       labelNames: LABELS,
       registers,
     });
     this.#latency = new Histogram({
       name: 'cdc_latency_seconds',
-      help: "From the database's commit time until the connector was done with the change.",
+      help: 'From the commit at the source until the connector was done with the change.',
       labelNames: LABELS,
       buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300],
       registers,
     });
-    this.#up = new Gauge({
+    this.#taskState = new Gauge({
       name: 'cdc_task_state',
       help: '1 for the state that the task is in.',
       labelNames: ['connector', 'state'],
+      registers,
+    });
+    this.#health = new Gauge({
+      name: 'cdc_health',
+      help: '1 for the health (ok, degraded, failed) that /health reports of the component.',
+      labelNames: ['component', 'health'],
       registers,
     });
   }
@@ -65,18 +72,25 @@ export class WorkerMetrics {
     return this.#registry.contentType;
   }
 
-  /** @param states each connector's task state now. */
-  async text(states: ReadonlyMap<string, string>): Promise<string> {
-    this.#up.reset();
-    for (const [connector, state] of states) this.#up.set({ connector, state }, 1);
+  /**
+   * The answer of `GET /metrics`.
+   * @param states The state of each connector's task now.
+   * @param components The components of `/health` now.
+   */
+  async text(states: ReadonlyMap<string, string>, components: readonly ComponentHealth[]): Promise<string> {
+    this.#taskState.reset();
+    for (const [connector, state] of states) this.#taskState.set({ connector, state }, 1);
+    this.#health.reset();
+    for (const { component, health } of components) this.#health.set({ component, health }, 1);
     return await this.#registry.metrics();
   }
 
-  /** Tables (or topics) that the connector has counted anything for. */
+  /** Tables (or topics) with a count of the connector, sorted. */
   tables(connector: string): readonly string[] {
     return [...(this.#counted.get(connector) ?? [])].sort();
   }
 
+  /** What a task of the connector counts with. */
   forConnector(connector: string): TaskMetrics {
     const tables = setOf(this.#tables, connector);
     const counted = setOf(this.#counted, connector);
@@ -97,7 +111,7 @@ export class WorkerMetrics {
     };
   }
 
-  /** Forgets a connector that was deleted. */
+  /** Removes the metrics of a deleted connector. */
   remove(connector: string): void {
     for (const table of setOf(this.#tables, connector)) {
       for (const counter of Object.values(this.#counters)) counter.remove({ connector, table });

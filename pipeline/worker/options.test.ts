@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadDefects } from './defects.ts';
 import { readArguments } from './options.ts';
+import { loadDefects } from './planted-defects.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -19,7 +19,7 @@ async function configFile(changes: object = {}): Promise<string> {
 }
 
 describe("the worker's arguments", () => {
-  it('are read with their defaults', async () => {
+  it('have defaults', async () => {
     expect(await readArguments(['--config', await configFile(), '--defect', 'a', '--defect', 'b'])).toEqual({
       file: {
         ...good,
@@ -41,7 +41,7 @@ describe("the worker's arguments", () => {
     [['--config', '/nowhere/worker.json'], 'cannot be read as JSON'],
     [['--config', '@', '--log-level', 'loud'], '--log-level takes debug, info, warn, error'],
     [['--config', '@', 'more'], 'more'],
-  ])('are refused where they are %j', async (args, sentence) => {
+  ])('are refused if they are %j', async (args, sentence) => {
     const path = await configFile();
     const reading = readArguments(args.map((arg) => (arg === '@' ? path : arg)));
     await expect(reading).rejects.toMatchObject({
@@ -50,7 +50,7 @@ describe("the worker's arguments", () => {
     });
   });
 
-  it('may listen on all addresses of a container that says its names', async () => {
+  it('allow to listen on all addresses if the file has the host names of requests', async () => {
     const inContainer = { host: '0.0.0.0', names: ['capture'] };
     const { file } = await readArguments(['--config', await configFile(inContainer)]);
     expect(file).toMatchObject(inContainer);
@@ -64,7 +64,7 @@ describe("the worker's arguments", () => {
     { bootstrapServers: ['x'] },
     { workerId: '' },
     { prot: 1 },
-  ])('are refused where the file has %j, and the key is named', async (change) => {
+  ])('are refused by the name of the key if the file has %j', async (change) => {
     const reading = readArguments(['--config', await configFile(change)]);
     await expect(reading).rejects.toThrow(Object.keys(change)[0]);
   });
@@ -82,7 +82,7 @@ describe('planted defects', () => {
   });
 
   it.each(['nothing', '../there', 'there.ts', '', './there'])(
-    'are refused where there is no file %j',
+    'are refused if there is no file %j',
     async (name) => {
       await expect(load(name)).rejects.toMatchObject({
         code: 'CDC-3006',
@@ -96,7 +96,7 @@ describe('planted defects', () => {
     'export default 17;',
     'export default { name: "there" };',
     'export default { name: "there", description: "Wrong.", admit: 3 };',
-  ])('are refused where the file holds %j', async (text) => {
-    await expect(load('there', text)).rejects.toThrow('fixtures/defects/there.ts is no planted defect.');
+  ])('are refused if the file holds %j', async (text) => {
+    await expect(load('there', text)).rejects.toThrow('fixtures/defects/there.ts is not a planted defect.');
   });
 });

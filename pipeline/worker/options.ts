@@ -5,34 +5,35 @@ import { DEFAULT_HEALTH_BOUNDS } from '../contract/connector.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
-/** The file that `--config` names. */
+/** The configuration file that `--config` names. Unknown keys are refused. */
 export type WorkerFile = z.infer<typeof workerFile>;
 
 const keys = {
-  /** As `worker_id` in every status. */
+  /** `worker_id` in every status. */
   workerId: z.string().min(1),
-  /** `0.0.0.0` only inside a container, whose port its engine publishes on the host's loopback. */
+  /** Address to listen on. `0.0.0.0` is for containers: the engine publishes the port on the host's loopback. */
   host: z.enum(['127.0.0.1', 'localhost', '0.0.0.0']),
-  /** Host names that requests may carry beside its own loopback address, in lower case and without a port. */
+  /** Host names that requests may use besides the loopback address: lower case, without a port. */
   names: z.array(z.string().regex(/^[a-z0-9.-]+$/)).default([]),
-  /** 0: any free port; the log says which. */
+  /** Port to listen on. 0: any free port; the log says which. */
   port: z.int().min(0).max(65_535),
+  /** Kafka brokers to connect to first, each `HOST:PORT`. */
   bootstrapServers: z.array(z.string().regex(/^[^\s:]+:\d+$|^\[[^\]]+\]:\d+$/, 'must be HOST:PORT')).min(1),
-  /** Where the connectors' configurations are kept. */
+  /** Folder of `connectors.json`, which holds configurations and target states. */
   stateDir: z.string().min(1),
   /** Compacted topic with the positions of source connectors. */
   offsetsTopic: z.string().min(1).default('connect-offsets'),
   /**
-   * Which task of each sink connector this process runs, and how many processes there are that run one each. They
-   * share the connector's consumer group, and Kafka gives each its partitions.
+   * Which task of each sink connector this process runs, and how many processes run one each. They share the connector's
+   * consumer group, and Kafka assigns each its partitions.
    */
   tasks: z
     .strictObject({ id: z.int().min(0), of: z.int().min(1) })
     .refine(({ id, of }) => id < of, { path: ['id'], message: 'must be less than `of`' })
     .default({ id: 0, of: 1 }),
-  /** How long a task may take to stop. */
+  /** Milliseconds that a task may take to stop. After that it is FAILED. */
   stopDeadlineMs: z.int().positive().default(10_000),
-  /** From where on `/health` calls a task degraded. */
+  /** Bounds beyond which `/health` reports a task as degraded. */
   health: z
     .strictObject({
       lagEvents: z.int().positive().default(DEFAULT_HEALTH_BOUNDS.lagEvents),
@@ -44,11 +45,13 @@ const keys = {
 
 const workerFile = z.strictObject(keys).refine(({ host, names }) => host !== '0.0.0.0' || names.length > 0, {
   path: ['host'],
-  message: 'on all addresses the worker listens only where `names` says by which names it is asked',
+  message: '0.0.0.0 needs `names`: the host names by which requests reach the worker',
 });
 
+/** The command line, with the file that it names. */
 export interface WorkerArguments {
   readonly file: WorkerFile;
+  /** Names of planted defects. */
   readonly defects: readonly string[];
   readonly crashPoints: boolean;
   readonly logLevel: LogLevel;
@@ -56,7 +59,7 @@ export interface WorkerArguments {
 
 const USAGE = 'main.ts --config FILE [--defect NAME]… [--crash-points] [--log-level debug|info|warn|error]';
 
-/** @throws LabError CDC-3001 for a flag, a file or a value in it that is wrong. */
+/** Reads the command line and the file that it names. @throws LabError CDC-3001 if a flag, the file or a value is wrong. */
 export async function readArguments(argv: readonly string[]): Promise<WorkerArguments> {
   const values = parseFlags(argv);
   if (values.config === undefined) throw usage('--config FILE is missing.');
@@ -92,7 +95,7 @@ async function readFileOf(path: string): Promise<WorkerFile> {
     json = JSON.parse(await readFile(path, 'utf8'));
   } catch (cause) {
     throw new LabError('CDC-3001', `The worker's file ${path} cannot be read as JSON.`, {
-      remedy: `It is called as ${USAGE}.`,
+      remedy: `Usage: ${USAGE}.`,
       cause,
     });
   }
@@ -107,5 +110,5 @@ async function readFileOf(path: string): Promise<WorkerFile> {
 }
 
 function usage(message: string): LabError {
-  return new LabError('CDC-3001', message, { remedy: `It is called as ${USAGE}.` });
+  return new LabError('CDC-3001', message, { remedy: `Usage: ${USAGE}.` });
 }

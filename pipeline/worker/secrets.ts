@@ -2,14 +2,14 @@ import type { ConfigProblem, ConnectorConfig } from '../contract/connector.ts';
 
 const PLACEHOLDER = /\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g;
 const SECRET_KEY = /password|secret|token|credential|jaas/i;
-/** Passwords inside of a URL: in its query, or before its host. */
+/** Passwords in a URL: in its query, or before its host. */
 const URL_SECRETS = [/[?&]password=([^&#]*)/gi, /:\/\/[^/?#@]*?:([^/?#]*)@/g];
-/** A shorter value is too likely to be a part of ordinary words. */
+/** Shorter values are not redacted, because they are often parts of ordinary words. */
 const SHORTEST_SECRET = 4;
 
 /**
- * Resolves `${env:NAME}` as Kafka's `EnvVarConfigProvider` does, and keeps what it resolved out of logs and traces.
- * A resolved configuration goes to a connector and nowhere else.
+ * Resolves `${env:NAME}` as Kafka's `EnvVarConfigProvider` does, and redacts resolved secrets in logs and traces.
+ * A resolved configuration is given to a connector and to nothing else.
  */
 export class Secrets {
   readonly #env: Readonly<Record<string, string | undefined>>;
@@ -19,7 +19,7 @@ export class Secrets {
     this.#env = env;
   }
 
-  /** The configuration with its placeholders filled in, and a problem for each variable that is not set. */
+  /** The configuration with its placeholders resolved, and a problem for each variable that is not set. */
   resolve(config: ConnectorConfig): { config: ConnectorConfig; problems: ConfigProblem[] } {
     const problems: ConfigProblem[] = [];
     const resolved: Record<string, string> = {};
@@ -33,11 +33,11 @@ export class Secrets {
         });
         return placeholder;
       });
-      if (SECRET_KEY.test(key)) this.#keep(value);
+      if (SECRET_KEY.test(key)) this.#remember(value);
       for (const pattern of URL_SECRETS) {
         for (const [, secret = ''] of value.matchAll(pattern)) {
-          this.#keep(secret);
-          this.#keep(decoded(secret));
+          this.#remember(secret);
+          this.#remember(decoded(secret));
         }
       }
       resolved[key] = value;
@@ -45,11 +45,11 @@ export class Secrets {
     return { config: resolved, problems };
   }
 
-  #keep(secret: string): void {
+  #remember(secret: string): void {
     if (secret.length >= SHORTEST_SECRET) this.#values.add(secret);
   }
 
-  /** The text without any secret that was resolved so far, as it stands or as JSON escapes it. */
+  /** The text with `***` for every secret that was resolved so far, also for a secret in JSON's escaped form. */
   redact(text: string): string {
     let redacted = text;
     for (const value of this.#values) {
@@ -59,7 +59,7 @@ export class Secrets {
   }
 }
 
-/** As pgjdbc decodes a URL: `+` is a space. */
+/** Decodes part of a URL as pgjdbc does: `+` is a space. */
 function decoded(text: string): string {
   try {
     return decodeURIComponent(text.replaceAll('+', ' '));

@@ -21,7 +21,7 @@ const state = async (name = 'a') => {
 };
 
 describe('the REST API', () => {
-  it('says who it is at the root', async () => {
+  it('reports its version and the cluster at the root', async () => {
     expect(await lab.ask('GET', '/')).toMatchObject({
       status: 200,
       body: { version: '9.9.9', commit: 'abc', kafka_cluster_id: 'cluster' },
@@ -55,7 +55,7 @@ describe('the REST API', () => {
     expect((await lab.ask('GET', '/connectors?expand=status')).body).not.toHaveProperty('a.info');
   });
 
-  it('refuses a name that is taken', async () => {
+  it('refuses a name that exists already', async () => {
     await create();
     expect(await create()).toMatchObject({
       status: 409,
@@ -63,14 +63,14 @@ describe('the REST API', () => {
     });
   });
 
-  it('creates a connector that is paused or stopped, where that is asked for', async () => {
+  it('creates a connector that is paused or stopped if the request says so', async () => {
     await lab.ask('POST', '/connectors', { name: 'p', config: SOURCE, initial_state: 'PAUSED' });
     await lab.ask('POST', '/connectors', { name: 's', config: SOURCE, initial_state: 'STOPPED' });
     expect([await state('p'), await state('s')]).toEqual(['PAUSED PAUSED', 'STOPPED']);
     expect(lab.source.tasks).toEqual([]);
   });
 
-  it('lists what is wrong with a configuration, with the nearest key', async () => {
+  it('lists the problems of a configuration, with the nearest known key', async () => {
     const { status, body } = await lab.ask('POST', '/connectors', {
       name: 'a',
       config: { ...SOURCE, topisc: 'x' },
@@ -122,7 +122,7 @@ describe('the REST API', () => {
     expect(await lab.ask(method, url)).toMatchObject({ status: 404, body: { error_code: 404 } });
   });
 
-  it('replaces a configuration and starts the task anew with it', async () => {
+  it('replaces a configuration and starts another task with it', async () => {
     await create();
     const { status } = await lab.ask('PUT', '/connectors/a/config', { ...SOURCE, topics: 'x' });
     await lab.settled('a');
@@ -131,13 +131,13 @@ describe('the REST API', () => {
     expect(lab.source.task.config).toMatchObject({ topics: 'x' });
   });
 
-  it('creates a connector by PUT where there is none', async () => {
+  it('creates a connector by PUT if there is none', async () => {
     expect((await lab.ask('PUT', '/connectors/a/config', SOURCE)).status).toBe(201);
     await lab.settled('a');
     expect(await state()).toBe('RUNNING RUNNING');
   });
 
-  it('merges a PATCH into the configuration, null taking a key away', async () => {
+  it('merges a PATCH into the configuration, where null removes a key', async () => {
     await create('a', { ...SOURCE, topics: 'x' });
     const { status } = await lab.ask('PATCH', '/connectors/a/config', { topics: null, 'tasks.max': '1' });
     expect(status).toBe(200);
@@ -165,7 +165,7 @@ describe('the REST API', () => {
     expect(lab.source.tasks.map(({ asked }) => asked)).toEqual([['pause', 'resume', 'stop'], []]);
   });
 
-  it('loses no wish that comes just when the one before is done', async () => {
+  it('loses no request that comes just when the one before is carried out', async () => {
     await create();
     for (const [target, seen] of [
       ['PAUSED', 'PAUSED PAUSED'],
@@ -173,7 +173,7 @@ describe('the REST API', () => {
       ['STOPPED', 'STOPPED'],
       ['STARTED', 'RUNNING RUNNING'],
     ] as const) {
-      // No turn of the event loop in between.
+      // Without a turn of the event loop in between.
       await lab.worker.connector('a').setTarget(target);
       expect(await state()).toBe(seen);
     }
@@ -226,7 +226,7 @@ describe('the REST API', () => {
     expect(lab.source.tasks).toHaveLength(2);
   });
 
-  it('says FAILED of a task that does not stop, and starts no second one beside it', async () => {
+  it('reports a task that does not stop as FAILED, and starts no second one beside it', async () => {
     await create();
     lab.source.task.stopping = new Promise(() => {});
     await lab.ask('POST', '/connectors/a/tasks/0/restart');
@@ -235,7 +235,7 @@ describe('the REST API', () => {
     expect(lab.source.tasks).toHaveLength(1);
   });
 
-  it('gives up a start that hangs once the connector is to be deleted, and stops what comes of it', async () => {
+  it('gives up a start that hangs when the connector is deleted, and stops the task if it still comes', async () => {
     const hang = Promise.withResolvers<void>();
     lab.source.starting = () => hang.promise;
     await lab.ask('POST', '/connectors', { name: 'a', config: SOURCE });
@@ -245,14 +245,14 @@ describe('the REST API', () => {
     await expect.poll(() => lab.source.tasks.at(-1)?.asked).toEqual(['stop']);
   });
 
-  it('stops the task before a DELETE is answered', async () => {
+  it('stops the task before it answers a DELETE', async () => {
     await create();
     expect((await lab.ask('DELETE', '/connectors/a')).status).toBe(204);
     expect(lab.source.task.asked).toEqual(['stop']);
     expect((await lab.ask('GET', '/connectors')).body).toEqual([]);
   });
 
-  it('shows offsets always, and changes them only where the connector is stopped', async () => {
+  it('always shows offsets, and changes them only while the connector is stopped', async () => {
     await create();
     lab.source.stored = [{ partition: { server: 'lab' }, offset: { lsn: 1 } }];
     const change = { offsets: [{ partition: { server: 'lab' }, offset: { lsn: 2 } }] };
@@ -267,7 +267,7 @@ describe('the REST API', () => {
     expect(lab.source.stored).toEqual([]);
   });
 
-  it('names tasks and topics', async () => {
+  it('lists tasks and topics', async () => {
     await create();
     lab.source.task.context.metrics.count('published', 'public.orders', 3);
     expect((await lab.ask('GET', '/connectors/a/tasks')).body).toMatchObject([
@@ -278,7 +278,7 @@ describe('the REST API', () => {
     });
   });
 
-  it('names its plugins, and validates for them without creating anything', async () => {
+  it('lists its connector classes, and validates configurations without creating anything', async () => {
     expect((await lab.ask('GET', '/connector-plugins')).body).toEqual([
       { class: 'com.example.FakeSourceConnector', type: 'source', version: '1.2.3' },
       { class: 'com.example.FakeSinkConnector', type: 'sink', version: '1.2.3' },
@@ -290,7 +290,7 @@ describe('the REST API', () => {
     expect((await lab.ask('PUT', '/connector-plugins/None/config/validate', {})).status).toBe(404);
   });
 
-  it('resolves the environment for the task alone', async () => {
+  it('resolves environment variables for the task only', async () => {
     await create('a', { ...SOURCE, 'database.password': '${' + 'env:FAKE_PASSWORD}' });
     expect(lab.source.task.config['database.password']).toBe(SECRET);
     lab.source.task.context.log.info(`connecting with ${SECRET}`, { config: lab.source.task.config });
@@ -319,7 +319,7 @@ describe('the REST API', () => {
     });
   });
 
-  it('is 200 while healthy, 503 once a task has failed', async () => {
+  it('answers /health with 200 while everything is ok, and with 503 once a task has failed', async () => {
     await create();
     expect(await lab.ask('GET', '/health')).toMatchObject({
       status: 200,
@@ -330,6 +330,30 @@ describe('the REST API', () => {
     });
     lab.source.task.fail(new Error('gone'));
     await expect.poll(async () => (await lab.ask('GET', '/health')).status).toBe(503);
+  });
+
+  it('reports a task that lags or makes no progress as degraded, with 200, and in the metrics', async () => {
+    await create();
+    lab.source.task.components = [
+      { component: 'lag', health: 'degraded', detail: 'the oldest change has waited 400 s' },
+      { component: 'progress', health: 'ok', detail: 'nothing to do' },
+    ];
+    const { status, body } = await lab.ask('GET', '/health');
+    expect(status).toBe(200);
+    expect(body).toMatchObject({
+      status: 'degraded',
+      components: expect.arrayContaining([
+        { component: 'a/lag', health: 'degraded', detail: 'the oldest change has waited 400 s' },
+        { component: 'a/progress', health: 'ok', detail: 'nothing to do' },
+      ]),
+    });
+    const metrics = async () =>
+      (await lab.app.inject({ url: '/metrics', headers: { host: `127.0.0.1:${PORT}` } })).body;
+    expect(await metrics()).toContain('cdc_health{component="a/lag",health="degraded"} 1');
+    lab.source.task.components = [{ component: 'lag', health: 'ok', detail: '0 s' }];
+    expect(await metrics()).toContain('cdc_health{component="a/lag",health="ok"} 1');
+    expect(await metrics()).not.toContain('health="degraded"');
+    expect(await metrics()).not.toContain('a/progress');
   });
 
   it('exports what tasks count, by connector and table', async () => {
@@ -361,29 +385,29 @@ describe('the REST API', () => {
     for (const url of urls) expect((await lab.app.inject({ url, headers })).statusCode).toBe(403);
   });
 
-  it('answers a page of its own', async () => {
+  it('answers a page of its own origin', async () => {
     const headers = { host: `localhost:${PORT}`, origin: `http://localhost:${PORT}` };
     expect((await lab.app.inject({ url: '/', headers })).statusCode).toBe(200);
   });
 
-  it('answers a body that is no JSON with 400', async () => {
+  it('answers a body that is not JSON with 400', async () => {
     const headers = { host: `127.0.0.1:${PORT}`, 'content-type': 'application/json' };
     const answer = await lab.app.inject({ method: 'POST', url: '/connectors', headers, payload: '{' });
     expect([answer.statusCode, answer.json()]).toEqual([
       400,
-      { error_code: 400, message: 'The request body is no JSON' },
+      { error_code: 400, message: 'The request body is not JSON' },
     ]);
   });
 });
 
-describe('a worker that is started again', () => {
-  it('starts what was running, and leaves paused what was paused', async () => {
+describe('a worker that starts again', () => {
+  it('starts the connectors that were running, and leaves the others paused or stopped', async () => {
     await create('runs');
     await create('paused');
     await create('stopped');
     await lab.ask('PUT', '/connectors/paused/pause');
     await lab.ask('PUT', '/connectors/stopped/stop');
-    // No shutdown: as after a kill.
+    // Without a shutdown, as after a kill.
     await using next = await LabWorker.start(lab.stateDir);
     await next.settled('runs');
     const all = (await next.ask('GET', '/connectors?expand=status')).body;
@@ -395,7 +419,7 @@ describe('a worker that is started again', () => {
     expect(next.source.tasks).toHaveLength(1);
   });
 
-  it('remembers what ran through a graceful stop, which stops every task', async () => {
+  it('starts the connectors again that a graceful stop has stopped', async () => {
     await create();
     await lab.worker.close();
     expect(lab.source.task.asked).toEqual(['stop']);
@@ -405,7 +429,7 @@ describe('a worker that is started again', () => {
     expect(next.source.tasks).toHaveLength(1);
   });
 
-  it('does not start with a file that it cannot read or host', async () => {
+  it('does not start if connectors.json is not valid or names an unknown class', async () => {
     await using broken = await LabWorker.start();
     const other = {
       version: 1,
@@ -419,7 +443,7 @@ describe('a worker that is started again', () => {
 });
 
 describe('crash points', () => {
-  it('let so many pass, then hold who arrives until they are released', async () => {
+  it('let the arrivals to skip pass, then hold every arrival until they are released', async () => {
     expect((await lab.ask('PUT', '/lab/crash-points/capture.after-read', { skip: 2 })).status).toBe(204);
     expect(lab.crashPoints.reach('capture.after-read')).toBeUndefined();
     expect(lab.crashPoints.reach('capture.after-read')).toBeUndefined();
@@ -438,7 +462,7 @@ describe('crash points', () => {
     expect(lab.crashPoints.reach('capture.after-read')).toBeUndefined();
   });
 
-  it('are refused by name where there is no such point', async () => {
+  it('are refused by name if there is no such point', async () => {
     expect(await lab.ask('PUT', '/lab/crash-points/nowhere', {})).toMatchObject({
       status: 404,
       body: { message: expect.stringContaining('capture.after-read') },

@@ -1,28 +1,30 @@
 import Fastify, { type FastifyInstance } from 'fastify';
 import type { Logger } from '../contract/connector.ts';
 import type { ControlledCrashPoints } from './crash-points.ts';
-import { RestError } from './errors.ts';
-import { refuseStrangers } from './guard.ts';
+import { refuseForeignRequests } from './request-guard.ts';
+import { RestError } from './rest-error.ts';
+import { pluginRoutes } from './routes/connector-plugins.ts';
 import { connectorRoutes } from './routes/connectors.ts';
 import { crashPointRoutes } from './routes/crash-points.ts';
-import { observeRoutes } from './routes/observe.ts';
+import { monitoringRoutes } from './routes/health-and-metrics.ts';
 import { offsetRoutes } from './routes/offsets.ts';
-import { pluginRoutes } from './routes/plugins.ts';
 import { taskRoutes } from './routes/tasks.ts';
 import type { Worker } from './worker.ts';
 
 export interface ServerOptions {
   readonly worker: Worker;
-  /** Null: the routes are not there. */
+  /** Null: there are no routes for crash points. */
   readonly crashPoints: ControlledCrashPoints | null;
-  /** Of `GET /`. */
+  /** In the answer of `GET /`, like `commit` and `clusterId`. */
   readonly version: string;
   readonly commit: string;
+  /** Null while it is not known. */
   readonly clusterId: () => string | null;
   readonly redact: (text: string) => string;
   readonly log: Logger;
+  /** The port that requests must name, once the server listens. */
   readonly port: () => number;
-  /** Host names that it answers to beside its loopback address. */
+  /** Host names that requests may use besides the loopback address. */
   readonly names?: readonly string[];
 }
 
@@ -30,14 +32,14 @@ export interface ServerOptions {
 export function createServer(options: ServerOptions): FastifyInstance {
   const { worker, log, redact } = options;
   const app = Fastify({ bodyLimit: 1024 * 1024, routerOptions: { maxParamLength: 600 } });
-  refuseStrangers(app, options.port, options.names);
-  // `PUT /pause` and others come with a JSON content type and nothing in the body.
+  refuseForeignRequests(app, options.port, options.names);
+  // Clients send `PUT /pause` and others with a JSON content type and an empty body.
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser('application/json', { parseAs: 'string' }, (_request, body, done) => {
     try {
       done(null, body.length === 0 ? undefined : JSON.parse(String(body)));
     } catch {
-      done(new RestError(400, 'The request body is no JSON'));
+      done(new RestError(400, 'The request body is not JSON'));
     }
   });
   app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
@@ -57,7 +59,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
   taskRoutes(app, worker);
   offsetRoutes(app, worker);
   pluginRoutes(app, worker);
-  observeRoutes(app, worker);
+  monitoringRoutes(app, worker);
   if (options.crashPoints !== null) crashPointRoutes(app, options.crashPoints);
   return app;
 }

@@ -6,11 +6,13 @@ export interface TaskShare {
   readonly of: number;
 }
 
+/** The share of a worker that runs the only task. */
 export const ALONE: TaskShare = { id: 0, of: 1 };
 
 /**
- * What is wrong with a sink connector's `tasks.max` here: with more tasks than processes nobody would run the rest,
- * and with fewer this process would have none. Empty where it fits, or is no number: that is said elsewhere.
+ * What is wrong with a sink connector's `tasks.max` for this worker. With more tasks than workers no worker would run the
+ * rest, and with fewer this worker might have none. Empty if it fits, or if it is not a number, which the connector class
+ * reports.
  */
 export function taskProblems(config: ConnectorConfig, { id, of }: TaskShare): readonly ConfigProblem[] {
   const key = 'tasks.max';
@@ -18,12 +20,15 @@ export function taskProblems(config: ConnectorConfig, { id, of }: TaskShare): re
   if (max > of) {
     const message =
       of === 1
-        ? `${key} is ${max}, and this worker runs one task: start further workers of the same sink beside it`
-        : `${key} is ${max}, and there are ${of} workers, each of which runs one task`;
+        ? `${key} is ${max}, but this worker runs one task: start further workers for the same sink`
+        : `${key} is ${max}, but there are only ${of} workers, and each runs one task`;
     return [{ key, message }];
   }
   if (max > id) return [];
   return [
-    { key, message: `${key} is ${max}, and this worker would run task ${id} of ${of}, counted from 0` },
+    {
+      key,
+      message: `${key} is ${max}, so there is no task for this worker, which runs number ${id} (from 0) of ${of}`,
+    },
   ];
 }

@@ -1,11 +1,17 @@
+/**
+ * `pipeline/worker`: a Kafka Connect worker: one process that runs connectors and is controlled over Connect's REST API.
+ * In: `main.ts --config FILE`, REST requests, and the connectors' stored configurations.
+ * Out: running tasks, their status, health, offsets and metrics.
+ * Promises: the API has Connect's paths and JSON; a connector has at most one task here; a request that was answered survives
+ * a kill; no secret reaches a log, a trace or an answer.
+ */
+
 import type {
-  ComponentHealth,
   ConfigProblem,
   ConnectorConfig,
   ConnectorOffset,
   ConnectorPlugin,
   ConnectorStatus,
-  Health,
   HealthBounds,
   Logger,
   TaskContext,
@@ -13,18 +19,20 @@ import type {
 import type { CrashPoints } from '../contract/crash-points.ts';
 import { LabError } from '../contract/errors.ts';
 import type { Defect } from '../contract/stages.ts';
-import { alreadyExists, invalidConfig, notFound, RestError } from './errors.ts';
+import { ConfigCheck } from './config-check.ts';
+import type { ConnectorStore, StoredConnector, Target } from './connector-store.ts';
+import { type WorkerHealth, workerHealth } from './health.ts';
 import { ManagedConnector } from './managed-connector.ts';
 import type { WorkerMetrics } from './metrics.ts';
+import { alreadyExists, invalidConfig, notFound, RestError } from './rest-error.ts';
 import type { Secrets } from './secrets.ts';
-import type { ConnectorStore, StoredConnector, Target } from './store.ts';
-import { ALONE, type TaskShare, taskProblems } from './task-share.ts';
+import { ALONE, type TaskShare } from './task-share.ts';
 
 export interface WorkerOptions {
   readonly workerId: string;
   readonly bootstrapServers: readonly string[];
   readonly offsetsTopic: string;
-  /** Which task of each sink connector is run here, of how many. */
+  /** Which task of each sink connector runs here; the only one if undefined. */
   readonly tasks?: TaskShare;
   readonly plugins: readonly ConnectorPlugin[];
   readonly store: ConnectorStore;
@@ -32,22 +40,26 @@ export interface WorkerOptions {
   readonly metrics: WorkerMetrics;
   readonly crashPoints: CrashPoints;
   readonly defects: readonly Defect[];
+  /** Makes a logger whose lines all have these fields. */
   readonly logOf: (fields: Readonly<Record<string, unknown>>) => Logger;
+  /** Milliseconds that a task may take to stop. */
   readonly stopDeadlineMs: number;
-  /** From where on a task is degraded; the contract's own bounds where it is left out. */
+  /** Bounds beyond which a task is degraded; the contract's default bounds if undefined. */
   readonly healthBounds?: HealthBounds;
 }
 
-/** Hosts connectors: what Kafka Connect's herder does, for one worker. */
+/** Hosts connectors, like Kafka Connect's herder, but for one worker. */
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #connectors = new Map<string, ManagedConnector>();
   readonly #share: TaskShare;
+  readonly #check: ConfigCheck;
   #closing = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
     this.#share = options.tasks ?? ALONE;
+    this.#check = new ConfigCheck(options.plugins, options.secrets, this.#share);
   }
 
   get plugins(): readonly ConnectorPlugin[] {
@@ -58,17 +70,17 @@ export class Worker {
   }
 
   /**
-   * Reads what was there when the worker last ended.
-   * @throws LabError CDC-3002 where that cannot be hosted.
-   * @returns starts it again; what was paused or stopped stays so.
+   * Reads the connectors that the worker had when it last ended.
+   * @returns a function that starts them again. Those that were paused or stopped stay so.
+   * @throws LabError CDC-3002 if they cannot be read, or a class is unknown.
    */
   async open(): Promise<() => void> {
     const stored = await this.#options.store.load();
     const known = [...stored].map(([name, { config, target }]) => {
-      const plugin = this.plugin(config['connector.class'] ?? '');
+      const plugin = this.#check.plugin(config['connector.class'] ?? '');
       if (plugin !== undefined) return { name, config, target, plugin };
-      throw new LabError('CDC-3002', `Connector ${name} is of a class that this worker does not have.`, {
-        remedy: `Take it out of connectors.json. ${this.#available()}`,
+      throw new LabError('CDC-3002', `This worker does not have the class of connector ${name}.`, {
+        remedy: `Remove the connector from connectors.json. ${this.#check.available()}`,
       });
     });
     return () => {
@@ -80,7 +92,7 @@ export class Worker {
     return [...this.#connectors.keys()];
   }
 
-  /** @throws RestError 404 */
+  /** @throws RestError 404 if there is no such connector. */
   connector(name: string): ManagedConnector {
     const connector = this.#connectors.get(name);
     if (connector === undefined) throw notFound(name);
@@ -90,13 +102,13 @@ export class Worker {
   /** @throws RestError 400 for an invalid configuration, 409 for a name that is taken. */
   async create(name: string, given: ConnectorConfig, target: Target): Promise<ManagedConnector> {
     if (this.#connectors.has(name)) throw alreadyExists(name);
-    const { config, plugin } = this.#check(name, given);
+    const { config, plugin } = this.#accept(name, given);
     const connector = this.#host(name, plugin, config, target);
     await this.#save();
     return connector;
   }
 
-  /** Replaces the configuration, or creates the connector. */
+  /** Replaces the configuration, or creates the connector. @throws RestError 400 for an invalid configuration. */
   async configure(
     name: string,
     given: ConnectorConfig,
@@ -104,7 +116,7 @@ export class Worker {
     const existing = this.#connectors.get(name);
     if (existing === undefined)
       return { connector: await this.create(name, given, 'STARTED'), created: true };
-    const { config, plugin } = this.#check(name, given);
+    const { config, plugin } = this.#accept(name, given);
     if (plugin !== existing.plugin) {
       throw new RestError(
         400,
@@ -116,20 +128,21 @@ export class Worker {
     return { connector: existing, created: false };
   }
 
+  /** Starts, pauses or stops the connector, in the background. @throws RestError 404 if there is no such connector. */
   async setTarget(name: string, target: Target): Promise<void> {
     this.#refuseWhileClosing();
     this.#inBackground(this.connector(name).setTarget(target));
     await this.#save();
   }
 
-  /** Restarts the task; with `onlyFailed` only where it has failed. */
+  /** Restarts the task, in the background; with `onlyFailed` only if it has failed. */
   restartTask(name: string, onlyFailed: boolean): void {
     this.#refuseWhileClosing();
     const connector = this.connector(name);
     if (!onlyFailed || connector.failed) this.#inBackground(connector.restart());
   }
 
-  /** Resolves when the task has let go of what it held. */
+  /** Removes the connector. Resolves when its task has stopped. */
   async delete(name: string): Promise<void> {
     this.#refuseWhileClosing();
     const connector = this.connector(name);
@@ -144,7 +157,7 @@ export class Worker {
     return await plugin.offsets(config, context);
   }
 
-  /** @param offsets null removes all. @throws RestError 400 unless the connector is stopped. */
+  /** @param offsets Null removes all. @throws RestError 400 unless the connector is stopped and they are valid. */
   async alterOffsets(name: string, offsets: readonly ConnectorOffset[] | null): Promise<void> {
     this.#refuseWhileClosing();
     const { plugin, config, context } = this.#resolved(name);
@@ -167,35 +180,25 @@ export class Worker {
     return [...this.#connectors.values()].map((connector) => connector.status());
   }
 
-  health(): { readonly status: Health; readonly components: readonly ComponentHealth[] } {
-    const components: ComponentHealth[] = [
-      { component: 'worker', health: this.#closing ? 'degraded' : 'ok', detail: this.#options.workerId },
-    ];
-    for (const connector of this.#connectors.values()) {
-      for (const part of connector.health()) {
-        components.push({ ...part, component: `${connector.name}/${part.component}` });
-      }
-    }
-    const has = (health: Health) => components.some((component) => component.health === health);
-    return { status: has('failed') ? 'failed' : has('degraded') ? 'degraded' : 'ok', components };
+  health(): WorkerHealth {
+    const health = this.#closing ? 'degraded' : 'ok';
+    return workerHealth(
+      { component: 'worker', health, detail: this.#options.workerId },
+      [...this.#connectors.values()].map((connector) => [connector.name, connector.health()]),
+    );
   }
 
-  /** Everything wrong with a configuration, variables that are not set included. */
+  /** Every problem of the configuration, including environment variables that are not set. */
   validate(plugin: ConnectorPlugin, given: ConnectorConfig): readonly ConfigProblem[] {
-    const { config, problems } = this.#options.secrets.resolve(given);
-    const tasks = plugin.type === 'sink' ? taskProblems(config, this.#share) : [];
-    return [...problems, ...plugin.validate(config), ...tasks];
+    return this.#check.validate(plugin, given);
   }
 
-  /** The plugin of that class: the full name, or as Connect allows its last part, with or without `Connector`. */
+  /** The connector class of that name, in any form that Connect accepts. */
   plugin(className: string): ConnectorPlugin | undefined {
-    return this.plugins.find((plugin) => {
-      const simple = plugin.className.slice(plugin.className.lastIndexOf('.') + 1);
-      return [plugin.className, simple, simple.replace(/Connector$/, '')].includes(className);
-    });
+    return this.#check.plugin(className);
   }
 
-  /** Stops every task, gracefully; the targets stay as they are on disk. */
+  /** Stops every task gracefully. The targets on disk stay as they are, so that {@link open} starts them again. */
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all([...this.#connectors.values()].map((connector) => connector.close()));
@@ -239,36 +242,9 @@ export class Worker {
     return { plugin, config, context: this.#contextOf(name, plugin.type) };
   }
 
-  #check(name: string, given: ConnectorConfig): { config: ConnectorConfig; plugin: ConnectorPlugin } {
+  #accept(name: string, given: ConnectorConfig): { config: ConnectorConfig; plugin: ConnectorPlugin } {
     this.#refuseWhileClosing();
-    if (given.name !== undefined && given.name !== name) {
-      throw new RestError(
-        400,
-        `Connector name configuration (${given.name}) doesn't match connector name in the URL (${name})`,
-      );
-    }
-    const config = { ...given, name };
-    const plugin = this.#pluginOf(config);
-    const problems = this.validate(plugin, config);
-    if (problems.length > 0) throw invalidConfig(problems);
-    return { config, plugin };
-  }
-
-  #pluginOf(config: ConnectorConfig): ConnectorPlugin {
-    const className = config['connector.class'];
-    if (className === undefined) {
-      throw new RestError(400, `Connector config has no connector.class. ${this.#available()}`);
-    }
-    const plugin = this.plugin(className);
-    if (plugin !== undefined) return plugin;
-    throw new RestError(
-      400,
-      `Failed to find any class that implements Connector and which name matches ${className}. ${this.#available()}`,
-    );
-  }
-
-  #available(): string {
-    return `Available connectors are: ${this.plugins.map(({ className }) => className).join(', ')}`;
+    return this.#check.accept(name, given);
   }
 
   #refuseWhileClosing(): void {
@@ -282,10 +258,10 @@ export class Worker {
     await this.#options.store.save(all);
   }
 
-  /** A life cycle goes on by itself and reports through the status; its promise never rejects. */
+  /** Does not wait for a life cycle, which reports through the connector's status. Its promise should never reject. */
   #inBackground(work: Promise<void>): void {
     work.catch((error: unknown) => {
-      this.#options.logOf({}).error('a life cycle ended in an error', { error });
+      this.#options.logOf({}).error('the life cycle of a connector has failed', { error });
     });
   }
 }

@@ -1,25 +1,33 @@
+/**
+ * `pipeline/worker/routes`: the REST API's routes, one file for each kind of resource.
+ * In: HTTP requests with Kafka Connect's paths and bodies; `/health`, `/metrics` and `/lab/crash-points` besides them.
+ * Out: calls of the worker, and answers in Connect's JSON.
+ * Promises: a route keeps no state; an invalid request is answered with 400 and changes nothing.
+ */
+
 import type { FastifyInstance } from 'fastify';
 import type { ConnectorConfig } from '../../contract/connector.ts';
-import { configBody, createBody, parseBody, patchBody } from '../bodies.ts';
-import { noStatus, RestError } from '../errors.ts';
+import type { Target } from '../connector-store.ts';
 import type { ManagedConnector } from '../managed-connector.ts';
-import type { Target } from '../store.ts';
+import { configBody, createBody, parseBody, patchBody } from '../request-bodies.ts';
+import { noStatus, RestError } from '../rest-error.ts';
 import type { Worker } from '../worker.ts';
 
+/** A route with the name of a connector in its path. */
 export interface Named {
   Params: { name: string };
 }
 
 const TARGET_OF = { RUNNING: 'STARTED', PAUSED: 'PAUSED', STOPPED: 'STOPPED' } as const;
 
-/** `GET /connectors/NAME`, in Connect's shape. */
+/** Answer of `GET /connectors/NAME`, in Connect's shape. */
 function view(connector: ManagedConnector) {
   const { name, config, plugin } = connector;
   const tasks = connector.status().tasks.map(({ id }) => ({ connector: name, task: id }));
   return { name, config, tasks, type: plugin.type };
 }
 
-/** Creating, reading, changing, moving and removing connectors. */
+/** Creating, reading, changing, pausing, resuming, stopping, restarting and removing connectors. */
 export function connectorRoutes(app: FastifyInstance, worker: Worker): void {
   app.get<{ Querystring: { expand?: string | string[] } }>('/connectors', (request) => {
     const expand = [request.query.expand ?? []].flat();
@@ -91,7 +99,7 @@ export function connectorRoutes(app: FastifyInstance, worker: Worker): void {
       const includeTasks = flag('includeTasks', request.query.includeTasks);
       const onlyFailed = flag('onlyFailed', request.query.onlyFailed);
       const connector = worker.connector(request.params.name);
-      // KIP-745: without either it is the connector alone, which here has nothing of its own to restart.
+      // KIP-745: without both flags only the connector restarts, not its tasks. Here that is nothing.
       if (!includeTasks && !onlyFailed) return reply.code(204).send();
       if (includeTasks) worker.restartTask(connector.name, onlyFailed);
       return reply.code(202).send(connector.status());

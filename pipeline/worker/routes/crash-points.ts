@@ -1,14 +1,14 @@
 import type { FastifyInstance } from 'fastify';
 import { CRASH_POINTS } from '../../contract/crash-points.ts';
-import { crashPointBody, parseBody } from '../bodies.ts';
 import { type ControlledCrashPoints, isCrashPoint } from '../crash-points.ts';
-import { RestError } from '../errors.ts';
+import { crashPointBody, parseBody } from '../request-bodies.ts';
+import { RestError } from '../rest-error.ts';
 
 interface NamedPoint {
   Params: { point: string };
 }
 
-/** Arming and releasing crash points, and seeing who waits. */
+/** Arming and releasing crash points, and listing those where a task waits. */
 export function crashPointRoutes(app: FastifyInstance, points: ControlledCrashPoints): void {
   app.get('/lab/crash-points', () => points.report());
 
@@ -27,6 +27,6 @@ function known(name: string) {
   if (isCrashPoint(name)) return name;
   throw new RestError(
     404,
-    `There is no crash point ${name}; there are ${Object.values(CRASH_POINTS).join(', ')}`,
+    `There is no crash point ${name}. Known crash points: ${Object.values(CRASH_POINTS).join(', ')}`,
   );
 }

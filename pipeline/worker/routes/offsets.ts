@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { offsetsBody, parseBody } from '../bodies.ts';
+import { offsetsBody, parseBody } from '../request-bodies.ts';
 import type { Worker } from '../worker.ts';
 import type { Named } from './connectors.ts';
 
@@ -28,13 +28,13 @@ export function offsetRoutes(app: FastifyInstance, worker: Worker): void {
   });
 }
 
-/** Topics that a source has written: `PREFIX.SCHEMA.TABLE` of each table that it counted. */
+/** Topics that a source has written to: `PREFIX.SCHEMA.TABLE` of each table in its metrics. */
 function sourceTopics(config: Readonly<Record<string, string>>, tables: readonly string[]): string[] {
   const prefix = config['topic.prefix'] ?? '';
   return tables.map((table) => (table.startsWith(`${prefix}.`) ? table : `${prefix}.${table}`));
 }
 
-/** Topics that a sink has read: it counts by topic, or by a table that its topic ends in. */
+/** Topics that a sink has read from. Its metrics are by topic, or by the table with which the topic's name ends. */
 function sinkTopics(config: Readonly<Record<string, string>>, seen: readonly string[]): string[] {
   const configured = (config.topics ?? '').split(',').map((topic) => topic.trim());
   return seen.map(

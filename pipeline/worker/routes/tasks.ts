@@ -1,5 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { RestError } from '../errors.ts';
+import { RestError } from '../rest-error.ts';
 import type { Worker } from '../worker.ts';
 import type { Named } from './connectors.ts';
 
@@ -7,7 +7,7 @@ interface NamedTask {
   Params: { name: string; task: string };
 }
 
-/** Tasks: each connector has one here, unless it is stopped. Those of its sisters are asked of them. */
+/** Tasks. A connector has one here unless it is stopped; other workers answer for the tasks that they run. */
 export function taskRoutes(app: FastifyInstance, worker: Worker): void {
   app.get<Named>('/connectors/:name/tasks', (request) => {
     const { name, config, plugin } = worker.connector(request.params.name);

@@ -1,4 +1,5 @@
 import type {
+  ComponentHealth,
   ConfigProblem,
   ConnectorConfig,
   ConnectorOffset,
@@ -7,13 +8,14 @@ import type {
   TaskContext,
 } from '../../contract/connector.ts';
 
-/** A task that does nothing, and notes what is asked of it. */
+/** A task that does nothing and records its calls. */
 export class FakeTask implements Task {
   readonly config: ConnectorConfig;
   readonly context: TaskContext;
   readonly asked: string[] = [];
   readonly #done = Promise.withResolvers<void>();
-  /** What `stop` waits for. */
+  components: readonly ComponentHealth[] = [{ component: 'database', health: 'ok', detail: 'connected' }];
+  /** `stop` waits for this promise. */
   stopping: Promise<void> = Promise.resolve();
 
   constructor(config: ConnectorConfig, context: TaskContext) {
@@ -38,20 +40,20 @@ export class FakeTask implements Task {
   fail(error: Error): void {
     this.#done.reject(error);
   }
-  health() {
-    return [{ component: 'database', health: 'ok', detail: 'connected' }] as const;
+  health(): readonly ComponentHealth[] {
+    return this.components;
   }
 }
 
 const KEYS = ['name', 'connector.class', 'tasks.max', 'database.password', 'topic.prefix', 'topics'];
 
-/** A connector class with four keys, whose tasks a test holds in its hand. */
+/** A connector class that accepts {@link KEYS} and gives tests access to its tasks. */
 export class FakePlugin implements ConnectorPlugin {
   readonly className: string;
   readonly type: 'source' | 'sink';
   readonly version = '1.2.3';
   readonly tasks: FakeTask[] = [];
-  /** What the next `start` waits for, or fails with. */
+  /** The next `start` waits for this, and fails if it rejects. */
   starting: () => Promise<void> = async () => {};
   stored: readonly ConnectorOffset[] = [];
 
@@ -60,6 +62,7 @@ export class FakePlugin implements ConnectorPlugin {
     this.type = type;
   }
 
+  /** The last task that was started. */
   get task(): FakeTask {
     const last = this.tasks.at(-1);
     if (last === undefined) throw new Error('no task was started');

@@ -2,19 +2,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, InjectOptions } from 'fastify';
+import { ConnectorStore } from '../connector-store.ts';
 import { ControlledCrashPoints } from '../crash-points.ts';
 import { createLogger } from '../log.ts';
 import { WorkerMetrics } from '../metrics.ts';
 import { Secrets } from '../secrets.ts';
 import { createServer } from '../server.ts';
-import { ConnectorStore } from '../store.ts';
 import { Worker } from '../worker.ts';
 import { FakePlugin } from './fake-plugin.ts';
 
 export const PORT = 8083;
 export const SECRET = 'hunter2-hunter2';
 
-/** A worker with two fake plugins and its REST API, without a socket. */
+/** A worker with two fake connector classes and its REST API, without a socket. */
 export class LabWorker implements AsyncDisposable {
   readonly source = new FakePlugin('com.example.FakeSourceConnector', 'source');
   readonly sink = new FakePlugin('com.example.FakeSinkConnector', 'sink');
@@ -59,7 +59,7 @@ export class LabWorker implements AsyncDisposable {
     });
   }
 
-  /** @param stateDir of a worker that was there before; else a new one. */
+  /** @param stateDir The folder of an earlier worker; a new folder if undefined. */
   static async start(stateDir?: string): Promise<LabWorker> {
     const lab = new LabWorker(stateDir ?? (await mkdtemp(join(tmpdir(), 'worker-'))));
     const startStored = await lab.worker.open();
@@ -67,7 +67,7 @@ export class LabWorker implements AsyncDisposable {
     return lab;
   }
 
-  /** Serves the REST API on a free port. @returns its base URL. */
+  /** Serves the REST API on a free port. @returns the base URL. */
   async listen(): Promise<string> {
     const url = await this.app.listen({ host: '127.0.0.1', port: 0 });
     this.#port = Number(new URL(url).port);
@@ -84,7 +84,7 @@ export class LabWorker implements AsyncDisposable {
     };
   }
 
-  /** Waits until what was asked for is carried out. */
+  /** Waits until all requests to the connector are carried out. */
   settled(name: string): Promise<void> {
     return this.worker.connector(name).settle();
   }

@@ -1,20 +1,20 @@
 import { z } from 'zod';
-import { RestError } from './errors.ts';
+import { RestError } from './rest-error.ts';
 
-/** Connect takes numbers and booleans for the strings that they print as. */
+/** As Connect does, takes a number or a boolean as the text that it prints as. */
 const text = z.union([z.string(), z.number(), z.boolean()]).transform(String);
 
 export const configBody = z.record(z.string(), text);
-/** KIP-477: null takes a key away. */
+/** KIP-477: null removes a key. */
 export const patchBody = z.record(z.string(), z.union([text, z.null()]));
 
 export const createBody = z.strictObject({
-  // No control characters: the name goes into paths, logs and topic names.
+  // No control characters, because the name becomes part of paths, logs and topic names.
   name: z
     .string()
-    .regex(/^[^\p{Cc}\s/\\](?:[^\p{Cc}/\\]{0,198}[^\p{Cc}\s/\\])?$/u, 'is no name of a connector'),
+    .regex(/^[^\p{Cc}\s/\\](?:[^\p{Cc}/\\]{0,198}[^\p{Cc}\s/\\])?$/u, 'is not a valid name of a connector'),
   config: configBody,
-  /** KIP-980. */
+  /** KIP-980: the target state of a new connector. */
   initial_state: z.enum(['RUNNING', 'PAUSED', 'STOPPED']).optional(),
 });
 
@@ -31,7 +31,7 @@ export const offsetsBody = z.strictObject({
 
 export const crashPointBody = z.strictObject({ skip: z.int().nonnegative().default(0) });
 
-/** @throws RestError 400, which names the place and what is wrong there. */
+/** The body as `schema` describes it. @throws RestError 400 that names each wrong place and what is wrong there. */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;

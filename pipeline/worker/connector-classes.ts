@@ -5,8 +5,8 @@ import { decodePgOutput } from '../pgoutput/decode.ts';
 import { readFastChange } from '../pgoutput/raw.ts';
 import { createJdbcSink } from '../sink/connector.ts';
 
-/** The connector classes that a worker hosts. The only place where the pipeline's stages meet. */
-export function createPlugins(): readonly ConnectorPlugin[] {
+/** The connector classes that a worker hosts. Only here are the pipeline's stages put together. */
+export function createConnectorClasses(): readonly ConnectorPlugin[] {
   return [
     createPostgresSource({
       decode: decodePgOutput,

@@ -1,6 +1,6 @@
 import type { ConfigProblem } from '../contract/connector.ts';
 
-/** An answer of the REST API other than success: Connect's `{error_code, message}`. */
+/** An error that the REST API answers with this status, as Connect's `{error_code, message}`. */
 export class RestError extends Error {
   readonly status: number;
   constructor(status: number, message: string) {
@@ -14,7 +14,7 @@ export const notFound = (name: string) => new RestError(404, `Connector ${name} 
 export const noStatus = (name: string) => new RestError(404, `No status found for connector ${name}`);
 export const alreadyExists = (name: string) => new RestError(409, `Connector ${name} already exists`);
 
-/** Connect's own sentence, with the nearest known key where one was perhaps meant. */
+/** Connect's message for an invalid configuration, with the nearest known key for an unknown one. */
 export function invalidConfig(problems: readonly ConfigProblem[]): RestError {
   const lines = problems.map(problemText);
   return new RestError(
@@ -25,7 +25,7 @@ export function invalidConfig(problems: readonly ConfigProblem[]): RestError {
   );
 }
 
-/** A problem as one line. The nearest key is added where the plugin's message has not named it. */
+/** A problem as one line. The nearest key is added unless the message names it already. */
 export function problemText({ message, nearest }: ConfigProblem): string {
   return nearest === undefined || message.includes(nearest)
     ? message

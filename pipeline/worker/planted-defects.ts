@@ -5,8 +5,8 @@ import type { Defect } from '../contract/stages.ts';
 const STAGES = ['publish', 'offsets', 'admit', 'apply'] as const satisfies readonly (keyof Defect)[];
 
 /**
- * Loads planted defects by name, at run time: no module of the pipeline depends on one.
- * @throws LabError CDC-3006 for a name without a file, and for a file that is no defect.
+ * Loads planted defects by name. This happens at run time, so that no module of the pipeline depends on one.
+ * @throws LabError CDC-3006 if a name has no file, or the file is not a defect.
  */
 export async function loadDefects(names: readonly string[], folder: URL): Promise<readonly Defect[]> {
   if (names.length === 0) return [];
@@ -20,8 +20,9 @@ export async function loadDefects(names: readonly string[], folder: URL): Promis
     }
     const module: { default?: unknown } = await import(new URL(`${name}.ts`, folder).href);
     if (!isDefect(module.default)) {
-      throw new LabError('CDC-3006', `fixtures/defects/${name}.ts is no planted defect.`, {
-        remedy: 'Its default export needs a name, a description, and functions for the stages that it wraps.',
+      throw new LabError('CDC-3006', `fixtures/defects/${name}.ts is not a planted defect.`, {
+        remedy:
+          'Its default export needs a name, a description, and a function for each stage that it wraps.',
       });
     }
     loaded.push(module.default);

@@ -3,12 +3,13 @@ import { dirname } from 'node:path';
 import { z } from 'zod';
 import { LabError } from '../contract/errors.ts';
 
-/** What a connector ought to be doing, as Connect's target states. */
+/** What a connector should be doing: Connect's target states. */
 export const TARGETS = ['STARTED', 'PAUSED', 'STOPPED'] as const;
 export type Target = (typeof TARGETS)[number];
 
+/** What the worker stores of a connector. */
 export interface StoredConnector {
-  /** Placeholders and all: no secret is resolved here. */
+  /** The configuration as it was given: placeholders are not resolved, so the file holds no secret. */
   readonly config: Readonly<Record<string, string>>;
   readonly target: Target;
 }
@@ -21,7 +22,7 @@ const schema = z.object({
   ),
 });
 
-/** Configurations and target states in one file, which is replaced as a whole: a kill leaves the old or the new. */
+/** Configurations and target states in one file. It is replaced atomically: a kill leaves the old file or the new one. */
 export class ConnectorStore {
   readonly #path: string;
   #last: Promise<void> = Promise.resolve();
@@ -30,7 +31,7 @@ export class ConnectorStore {
     this.#path = path;
   }
 
-  /** @throws LabError CDC-3002 for a file that cannot be read as one. */
+  /** Empty if there is no file. @throws LabError CDC-3002 if the file is not readable or not valid. */
   async load(): Promise<Map<string, StoredConnector>> {
     let text: string;
     try {
@@ -46,18 +47,18 @@ export class ConnectorStore {
     }
   }
 
-  /** Resolves when the file is on disk. Calls are carried out one after the other. */
+  /** Resolves when the file is on disk. Concurrent calls are carried out one after the other. */
   save(connectors: ReadonlyMap<string, StoredConnector>): Promise<void> {
     const text = `${JSON.stringify({ version: 1, connectors: Object.fromEntries(connectors) }, null, 2)}\n`;
     const saved = this.#last.then(() => replaceFile(this.#path, text));
-    // The chain goes on after a failure, which is the caller's to handle.
+    // The next call goes on after a failure. The caller handles it.
     this.#last = saved.catch(() => undefined);
     return saved;
   }
 
   #unreadable(cause: unknown): LabError {
     return new LabError('CDC-3002', `The connector configurations in ${this.#path} cannot be read.`, {
-      remedy: 'Repair the file or remove it; the connectors are then to be created again.',
+      remedy: 'Repair the file, or remove it and create the connectors again.',
       cause,
     });
   }

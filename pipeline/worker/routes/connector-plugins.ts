@@ -1,10 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import type { ConfigProblem } from '../../contract/connector.ts';
-import { configBody, parseBody } from '../bodies.ts';
-import { problemText, RestError } from '../errors.ts';
+import { configBody, parseBody } from '../request-bodies.ts';
+import { problemText, RestError } from '../rest-error.ts';
 import type { Worker } from '../worker.ts';
 
-/** Which connector classes there are, and what they say of a configuration. */
+/** Listing the connector classes, and validating a configuration for one. */
 export function pluginRoutes(app: FastifyInstance, worker: Worker): void {
   app.get('/connector-plugins', () =>
     worker.plugins.map(({ className, type, version }) => ({ class: className, type, version })),
@@ -33,7 +33,7 @@ export function pluginRoutes(app: FastifyInstance, worker: Worker): void {
   });
 }
 
-/** Connect's `configs`: one entry for each key that is given or wrong. */
+/** Connect's `configs`: one entry for each key that is given or has a problem. */
 function configInfos(config: Readonly<Record<string, string>>, problems: readonly ConfigProblem[]) {
   const keys = new Set([...Object.keys(config), ...problems.map(({ key }) => key)]);
   return [...keys].map((name) => ({
