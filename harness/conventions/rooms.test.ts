@@ -83,8 +83,6 @@ const PENDING: readonly string[] = [
   'pipeline/capture/start',
   'pipeline/capture/stream',
   'pipeline/pgoutput',
-  'pipeline/worker',
-  'pipeline/worker/routes',
   'scenarios',
   'verifier',
   'verifier/checks',

@@ -15,7 +15,9 @@ export class ConfigCheck {
     this.#share = share;
   }
 
-  /** The connector class of that name: the full name, or (as in Connect) its last part, with or without `Connector`. */
+  /**
+   * The connector class of that name: the full name, or (as in Connect) its last part, with or without `Connector`.
+   */
   plugin(className: string): ConnectorPlugin | undefined {
     return this.#plugins.find((plugin) => {
       const simple = plugin.className.slice(plugin.className.lastIndexOf('.') + 1);

@@ -22,7 +22,9 @@ const schema = z.object({
   ),
 });
 
-/** Configurations and target states in one file. It is replaced atomically: a kill leaves the old file or the new one. */
+/**
+ * Configurations and target states in one file. It is replaced atomically: a kill leaves the old file or the new one.
+ */
 export class ConnectorStore {
   readonly #path: string;
   #last: Promise<void> = Promise.resolve();

@@ -26,8 +26,8 @@ export interface CrashPointReport {
 }
 
 /**
- * Crash points that are armed over the REST API. After the arrivals to skip, every task that reaches an armed point waits
- * there until the point is disarmed or the process is killed.
+ * Crash points that are armed over the REST API. After the arrivals to skip, every task that reaches an armed point
+ * waits there until the point is disarmed or the process is killed.
  */
 export class ControlledCrashPoints implements CrashPoints {
   readonly #armed = new Map<CrashPoint, Armed>();

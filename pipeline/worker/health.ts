@@ -7,7 +7,9 @@ export interface WorkerHealth {
   readonly components: readonly ComponentHealth[];
 }
 
-/** Health of a worker, from its own part and those of its connectors by name. Theirs are listed as `CONNECTOR/PART`. */
+/**
+ * Health of a worker, from its own part and those of its connectors by name. Theirs are listed as `CONNECTOR/PART`.
+ */
 export function workerHealth(
   own: ComponentHealth,
   parts: Iterable<readonly [connector: string, parts: readonly ComponentHealth[]]>,

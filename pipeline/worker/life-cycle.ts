@@ -24,8 +24,8 @@ export interface Wish {
 export type Step = 'start' | 'pause' | 'resume' | 'stop' | 'clear' | 'rest';
 
 /**
- * The life cycle of a connector, as in Kafka Connect. A failed task stays failed until it is restarted or its configuration
- * changes. Pausing and resuming do not affect it; stopping clears it.
+ * The life cycle of a connector, as in Kafka Connect. A failed task stays failed until it is restarted or its
+ * configuration changes. Pausing and resuming do not affect it; stopping clears it.
  */
 export function nextStep(phase: Phase, wish: Wish): Step {
   switch (phase) {

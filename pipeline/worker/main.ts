@@ -1,14 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { LabError } from '../contract/errors.ts';
 import { ClusterId } from './cluster-id.ts';
 import { createConnectorClasses } from './connector-classes.ts';
-import { ConnectorStore } from './connector-store.ts';
 import { ControlledCrashPoints, NO_CRASH_POINTS } from './crash-points.ts';
 import { createLogger } from './log.ts';
 import { WorkerMetrics } from './metrics.ts';
-import { readArguments } from './options.ts';
+import { readArguments, workerSettings } from './options.ts';
 import { loadDefects } from './planted-defects.ts';
 import { Secrets } from './secrets.ts';
 import { createServer } from './server.ts';
@@ -43,19 +41,13 @@ async function main(): Promise<void> {
   for (const { name, description } of defects) log.warn('planted defect', { defect: name, description });
   const crashPoints = withCrashPoints ? new ControlledCrashPoints() : null;
   const worker = new Worker({
-    workerId: file.workerId,
-    bootstrapServers: file.bootstrapServers,
-    offsetsTopic: file.offsetsTopic,
-    tasks: file.tasks,
-    healthBounds: file.health,
+    ...workerSettings(file),
     plugins: createConnectorClasses(),
-    store: new ConnectorStore(join(file.stateDir, 'connectors.json')),
     secrets,
     metrics: new WorkerMetrics(),
     crashPoints: crashPoints ?? NO_CRASH_POINTS,
     defects,
     logOf,
-    stopDeadlineMs: file.stopDeadlineMs,
   });
   const clusterId = new ClusterId(file.bootstrapServers, log);
   let port = file.port;

@@ -29,8 +29,8 @@ export interface ManagedConnectorOptions {
 }
 
 /**
- * One connector and its task. Requests (target, restart, configuration) are recorded at once and carried out one after the
- * other in the background. `status` says how far they have come.
+ * One connector and its task. Requests (target, restart, configuration) are recorded at once and carried out one
+ * after the other in the background. `status` says how far they have come.
  */
 export class ManagedConnector {
   readonly name: string;
@@ -236,7 +236,9 @@ export class ManagedConnector {
     if (task !== null) this.#release(task);
   }
 
-  /** Stops a task that is no longer used. An error is only logged: the reason why it is not used is the one to report. */
+  /**
+   * Stops a task that is no longer used. An error is only logged: the reason why it is not used is the one to report.
+   */
   #release(task: Task): void {
     this.#released = stopWithin(this.#options.stopDeadlineMs, task).catch((error: unknown) => {
       this.#options.log.warn('a task that is no longer used did not stop well', { error });

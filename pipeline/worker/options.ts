@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { DEFAULT_HEALTH_BOUNDS } from '../contract/connector.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
+import { ConnectorStore } from './connector-store.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
 /** The configuration file that `--config` names. Unknown keys are refused. */
@@ -24,8 +26,8 @@ const keys = {
   /** Compacted topic with the positions of source connectors. */
   offsetsTopic: z.string().min(1).default('connect-offsets'),
   /**
-   * Which task of each sink connector this process runs, and how many processes run one each. They share the connector's
-   * consumer group, and Kafka assigns each its partitions.
+   * Which task of each sink connector this process runs, and how many processes run one each. They share the
+   * connector's consumer group, and Kafka assigns each its partitions.
    */
   tasks: z
     .strictObject({ id: z.int().min(0), of: z.int().min(1) })
@@ -48,6 +50,13 @@ const workerFile = z.strictObject(keys).refine(({ host, names }) => host !== '0.
   message: '0.0.0.0 needs `names`: the host names by which requests reach the worker',
 });
 
+/** The worker's options that come from the file. The server takes the others: `host`, `port` and `names`. */
+export function workerSettings(file: WorkerFile) {
+  const { workerId, bootstrapServers, offsetsTopic, tasks, stopDeadlineMs, health: healthBounds } = file;
+  const store = new ConnectorStore(join(file.stateDir, 'connectors.json'));
+  return { workerId, bootstrapServers, offsetsTopic, tasks, stopDeadlineMs, healthBounds, store };
+}
+
 /** The command line, with the file that it names. */
 export interface WorkerArguments {
   readonly file: WorkerFile;
@@ -59,7 +68,10 @@ export interface WorkerArguments {
 
 const USAGE = 'main.ts --config FILE [--defect NAME]… [--crash-points] [--log-level debug|info|warn|error]';
 
-/** Reads the command line and the file that it names. @throws LabError CDC-3001 if a flag, the file or a value is wrong. */
+/**
+ * Reads the command line and the file that it names.
+ * @throws LabError CDC-3001 if a flag, the file or a value is wrong.
+ */
 export async function readArguments(argv: readonly string[]): Promise<WorkerArguments> {
   const values = parseFlags(argv);
   if (values.config === undefined) throw usage('--config FILE is missing.');

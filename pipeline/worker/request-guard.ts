@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { RestError } from './rest-error.ts';
 
 /**
- * Refuses requests that a page of another site could send from a browser on this machine: the Host header must name this
- * loopback server (against DNS rebinding), and so must the Origin header if there is one.
+ * Refuses requests that a page of another site could send from a browser on this machine: the Host header must name
+ * this loopback server (against DNS rebinding), and so must the Origin header if there is one.
  * @param port Called at each request, because the port is known only once the server listens.
  * @param names Further host names, accepted with any port: a container does not know its published port.
  */

@@ -408,7 +408,7 @@ describe('a worker that starts again', () => {
     await lab.ask('PUT', '/connectors/paused/pause');
     await lab.ask('PUT', '/connectors/stopped/stop');
     // Without a shutdown, as after a kill.
-    await using next = await LabWorker.start(lab.stateDir);
+    await using next = await LabWorker.start({ stateDir: lab.stateDir });
     await next.settled('runs');
     const all = (await next.ask('GET', '/connectors?expand=status')).body;
     expect(all).toMatchObject({
@@ -424,7 +424,7 @@ describe('a worker that starts again', () => {
     await lab.worker.close();
     expect(lab.source.task.asked).toEqual(['stop']);
     expect((await lab.ask('PUT', '/connectors/a/pause')).status).toBe(409);
-    await using next = await LabWorker.start(lab.stateDir);
+    await using next = await LabWorker.start({ stateDir: lab.stateDir });
     await next.settled('a');
     expect(next.source.tasks).toHaveLength(1);
   });
@@ -437,7 +437,9 @@ describe('a worker that starts again', () => {
     };
     for (const text of ['{"version":1,', JSON.stringify(other)]) {
       await writeFile(`${broken.stateDir}/connectors.json`, text);
-      await expect(LabWorker.start(broken.stateDir)).rejects.toMatchObject({ code: 'CDC-3002' });
+      await expect(LabWorker.start({ stateDir: broken.stateDir })).rejects.toMatchObject({
+        code: 'CDC-3002',
+      });
     }
   });
 });

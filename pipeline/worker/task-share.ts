@@ -10,9 +10,9 @@ export interface TaskShare {
 export const ALONE: TaskShare = { id: 0, of: 1 };
 
 /**
- * What is wrong with a sink connector's `tasks.max` for this worker. With more tasks than workers no worker would run the
- * rest, and with fewer this worker might have none. Empty if it fits, or if it is not a number, which the connector class
- * reports.
+ * What is wrong with a sink connector's `tasks.max` for this worker. With more tasks than workers no worker would run
+ * the rest, and with fewer this worker might have none. Empty if it fits, or if it is not a number, which the
+ * connector class reports.
  */
 export function taskProblems(config: ConnectorConfig, { id, of }: TaskShare): readonly ConfigProblem[] {
   const key = 'tasks.max';

@@ -1,9 +1,10 @@
 /**
- * `pipeline/worker`: a Kafka Connect worker: one process that runs connectors and is controlled over Connect's REST API.
+ * `pipeline/worker`: a Kafka Connect worker: one process that runs connectors and is controlled over Connect's REST
+ * API.
  * In: `main.ts --config FILE`, REST requests, and the connectors' stored configurations.
  * Out: running tasks, their status, health, offsets and metrics.
- * Promises: the API has Connect's paths and JSON; a connector has at most one task here; a request that was answered survives
- * a kill; no secret reaches a log, a trace or an answer.
+ * Promises: the API has Connect's paths and JSON; a connector has at most one task here; a request that was answered
+ * survives a kill; no secret reaches a log, a trace or an answer.
  */
 
 import type {
@@ -128,7 +129,10 @@ export class Worker {
     return { connector: existing, created: false };
   }
 
-  /** Starts, pauses or stops the connector, in the background. @throws RestError 404 if there is no such connector. */
+  /**
+   * Starts, pauses or stops the connector, in the background.
+   * @throws RestError 404 if there is no such connector.
+   */
   async setTarget(name: string, target: Target): Promise<void> {
     this.#refuseWhileClosing();
     this.#inBackground(this.connector(name).setTarget(target));
@@ -258,7 +262,9 @@ export class Worker {
     await this.#options.store.save(all);
   }
 
-  /** Does not wait for a life cycle, which reports through the connector's status. Its promise should never reject. */
+  /**
+   * Does not wait for a life cycle, which reports through the connector's status. Its promise should never reject.
+   */
   #inBackground(work: Promise<void>): void {
     work.catch((error: unknown) => {
       this.#options.logOf({}).error('the life cycle of a connector has failed', { error });

@@ -1,6 +1,7 @@
 /**
  * `pipeline/worker/routes`: the REST API's routes, one file for each kind of resource.
- * In: HTTP requests with Kafka Connect's paths and bodies; `/health`, `/metrics` and `/lab/crash-points` besides them.
+ * In: HTTP requests with Kafka Connect's paths and bodies; `/health`, `/metrics` and `/lab/crash-points` besides
+ * them.
  * Out: calls of the worker, and answers in Connect's JSON.
  * Promises: a route keeps no state; an invalid request is answered with 400 and changes nothing.
  */

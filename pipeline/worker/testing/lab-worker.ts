@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, InjectOptions } from 'fastify';
-import { ConnectorStore } from '../connector-store.ts';
+import { DEFAULT_HEALTH_BOUNDS } from '../../contract/connector.ts';
 import { ControlledCrashPoints } from '../crash-points.ts';
 import { createLogger } from '../log.ts';
 import { WorkerMetrics } from '../metrics.ts';
+import { type WorkerFile, workerSettings } from '../options.ts';
 import { Secrets } from '../secrets.ts';
 import { createServer } from '../server.ts';
 import { Worker } from '../worker.ts';
@@ -14,19 +15,32 @@ import { FakePlugin } from './fake-plugin.ts';
 export const PORT = 8083;
 export const SECRET = 'hunter2-hunter2';
 
+const FILE: WorkerFile = {
+  workerId: 'worker@test',
+  host: '127.0.0.1',
+  port: 0,
+  names: [],
+  bootstrapServers: ['127.0.0.1:9092'],
+  stateDir: '',
+  offsetsTopic: 'offsets',
+  tasks: { id: 0, of: 1 },
+  stopDeadlineMs: 100,
+  health: DEFAULT_HEALTH_BOUNDS,
+};
+
 /** A worker with two fake connector classes and its REST API, without a socket. */
 export class LabWorker implements AsyncDisposable {
   readonly source = new FakePlugin('com.example.FakeSourceConnector', 'source');
   readonly sink = new FakePlugin('com.example.FakeSinkConnector', 'sink');
   readonly crashPoints = new ControlledCrashPoints();
   readonly log: string[] = [];
-  readonly stateDir: string;
+  readonly file: WorkerFile;
   readonly app: FastifyInstance;
   readonly worker: Worker;
   #port = PORT;
 
-  private constructor(stateDir: string) {
-    this.stateDir = stateDir;
+  private constructor(file: WorkerFile) {
+    this.file = file;
     const secrets = new Secrets({ FAKE_PASSWORD: SECRET });
     const redact = (text: string) => secrets.redact(text);
     const write = (line: string) => {
@@ -35,17 +49,13 @@ export class LabWorker implements AsyncDisposable {
     const logOf = (fields: Readonly<Record<string, unknown>>) =>
       createLogger({ level: 'debug', redact, write }, fields);
     this.worker = new Worker({
-      workerId: 'worker@test',
-      bootstrapServers: ['127.0.0.1:9092'],
-      offsetsTopic: 'offsets',
+      ...workerSettings(file),
       plugins: [this.source, this.sink],
-      store: new ConnectorStore(join(stateDir, 'connectors.json')),
       secrets,
       metrics: new WorkerMetrics(),
       crashPoints: this.crashPoints,
       defects: [],
       logOf,
-      stopDeadlineMs: 100,
     });
     this.app = createServer({
       worker: this.worker,
@@ -56,20 +66,26 @@ export class LabWorker implements AsyncDisposable {
       redact,
       log: logOf({}),
       port: () => this.#port,
+      names: file.names,
     });
   }
 
-  /** @param stateDir The folder of an earlier worker; a new folder if undefined. */
-  static async start(stateDir?: string): Promise<LabWorker> {
-    const lab = new LabWorker(stateDir ?? (await mkdtemp(join(tmpdir(), 'worker-'))));
+  get stateDir(): string {
+    return this.file.stateDir;
+  }
+
+  /** @param changes Keys of the worker's file; `stateDir` may be the folder of an earlier worker. */
+  static async start(changes: Partial<WorkerFile> = {}): Promise<LabWorker> {
+    const stateDir = changes.stateDir ?? (await mkdtemp(join(tmpdir(), 'worker-')));
+    const lab = new LabWorker({ ...FILE, ...changes, stateDir });
     const startStored = await lab.worker.open();
     startStored();
     return lab;
   }
 
-  /** Serves the REST API on a free port. @returns the base URL. */
+  /** Serves the REST API where the file says, on a free port unless it names one. @returns the base URL. */
   async listen(): Promise<string> {
-    const url = await this.app.listen({ host: '127.0.0.1', port: 0 });
+    const url = await this.app.listen({ host: this.file.host, port: this.file.port });
     this.#port = Number(new URL(url).port);
     return url;
   }
