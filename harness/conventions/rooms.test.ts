@@ -87,13 +87,11 @@ const PENDING: readonly string[] = [
   'verifier',
   'verifier/checks',
   'verifier/connection',
-  'verifier/explain',
   'verifier/observe',
   'verifier/observe/ledger',
   'verifier/observe/sink',
   'verifier/observe/source',
   'verifier/observe/topic',
-  'verifier/service',
   'verifier/standalone',
   'verifier/verification',
 ];

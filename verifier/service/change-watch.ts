@@ -1,74 +1,66 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../pipeline/contract/errors.ts';
-import { settle, type WrongClass, type WrongRow } from '../compare/settle.ts';
-import { keyOf, pairTables, type TablePair } from '../compare/table-pair.ts';
 import type { VerifierConfig } from '../config.ts';
 import { OwnSlot } from '../exact/own-slot.ts';
-import { carriesKey, type Relation, readRelations } from '../exact/relations.ts';
-import { Touched } from '../exact/touched.ts';
-import { resolveKeys } from '../exact/versions.ts';
-import type { Catalogues } from '../observe/catalogues.ts';
-import { readCatalogues, settledCatalogues, topicsOf } from '../observe/catalogues.ts';
+import type { Touched } from '../exact/touched.ts';
 import { OpenConnections } from '../observe/connections.ts';
-import type { PassFence } from '../observe/fence.ts';
-import { passFence } from '../observe/fence.ts';
-import { PipelineProgress } from '../observe/pipeline-progress.ts';
-import { type Finding, finding } from '../report.ts';
-
-const CHECK_OF: Readonly<Record<WrongClass, string>> = {
-  missing: 'missing-rows',
-  extra: 'extra-rows',
-  stale: 'stale-rows',
-  corrupted: 'corrupted-rows',
-  duplicate: 'duplicates',
-};
+import type { Finding } from '../report.ts';
+import { judgeChanges } from './judge-changes.ts';
+import { areSameTables, collectorFor, readWatchedTables, type WatchedTables } from './watched-tables.ts';
 
 /** How the watch is doing. */
 export interface WatchState {
-  /** `watching`: every change is seen. `blind`: none is, for the reason given. */
+  /** `watching`: every change is seen. `blind`: no change is seen, for the given reason. */
   state: 'starting' | 'watching' | 'blind' | 'stopped';
   reason: string | null;
-  /** Looks at what had changed, and keys that these have judged. */
+  /** How often changed keys were judged. */
   rounds: number;
+  /** Keys that were judged. */
   keys: number;
-  /** Keys that changed and could not be judged by themselves, for there were too many at once. */
+  /** Keys that changed but were left to the full verification, because there were too many at once. */
   keysLeft: number;
 }
 
 export interface WatchHandlers {
-  /** Rows that are wrong though their source stood still while a fence was passed. */
+  /** Called with rows that are wrong although their source did not change while a fence was passed. */
   readonly onWrong: (findings: readonly Finding[]) => void;
-  /** Every change is seen again, and some went by before: all must be looked at once. */
+  /** Called when the watch works again after changes may have gone by unseen: everything must be verified once. */
   readonly onGap: () => void;
 }
 
-const FENCE_MS = 15_000;
 const SLOT_CREATION_MS = 30_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
-const ROUNDS = 3;
-const EXAMPLES = 5;
 
-/** At most so often the tables are read anew because something was written that is none of them. */
+/** The minimum time between two readings of the tables because something unknown was written. */
 const RECHECK_MS = 5_000;
 
-type Pending = { touched: Touched };
+/** The changed keys that are to be judged next. */
+class PendingChanges {
+  readonly #collector: () => Touched;
+  #touched: Touched;
 
-/** What is verified, as it was when the watch began. */
-interface Watched {
-  readonly catalogues: Catalogues;
-  readonly relations: ReadonlyMap<string, Relation>;
-}
+  constructor(collector: () => Touched) {
+    this.#collector = collector;
+    this.#touched = collector();
+  }
 
-/** A table's keys that are looked at, by the comparison's text: each as the stream gives it. */
-interface Looked {
-  readonly pair: TablePair;
-  readonly keys: ReadonlyMap<string, string>;
+  get touched(): Touched {
+    return this.#touched;
+  }
+
+  /** Hands over what was collected; new changes go into an empty collection. */
+  take(): Touched {
+    const taken = this.#touched;
+    this.#touched = this.#collector();
+    this.#touched.sawUnknown = taken.sawUnknown;
+    return taken;
+  }
 }
 
 /**
- * Follows the source by a temporary slot of its own, and looks at every key that was written, soon afterwards: behind a
- * fence, at that key only. So a wrong row that was just written is found in a moment, whatever the size of its table.
+ * Follows the source by a separate temporary slot, and judges every key that was written soon afterwards: behind a fence,
+ * reading that key only. So it finds a wrong row that was just written within moments, whatever the size of its table.
  */
 export class ChangeWatch {
   readonly state: WatchState = { state: 'starting', reason: null, rounds: 0, keys: 0, keysLeft: 0 };
@@ -92,7 +84,7 @@ export class ChangeWatch {
     this.state.state = 'stopped';
   }
 
-  /** Begins anew, with back-off, after whatever broke it. */
+  /** Restarts the watch, with backoff, after any failure. */
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     for (let waitMs = FIRST_RETRY_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
@@ -121,9 +113,9 @@ export class ChangeWatch {
       signal,
       cancel,
     });
-    const watched = await this.#read(connections);
-    const fresh = this.#collector(watched);
-    const pending: Pending = { touched: fresh() };
+    const watched = await readWatchedTables(this.#config, connections);
+    const { touchedKeys: keys, touchedBytes: bytes } = this.#config.thresholds;
+    const pending = new PendingChanges(() => collectorFor(watched, { keys, bytes }));
     const ended = slot.stream({
       onMessage: (message, _, bytes) => {
         pending.touched.add(message, bytes);
@@ -134,38 +126,18 @@ export class ChangeWatch {
     const { reason } = this.state;
     this.state.state = 'watching';
     this.state.reason = null;
-    // What went by before this slot was there is behind its snapshot: a verification that begins now sees it.
+    // Changes before this slot existed are in its snapshot, so a verification that begins now sees them.
     if (reason !== null) this.#handlers.onGap();
-    const looking = this.#look(connections, watched, pending, fresh);
-    // Whichever breaks first; the other ends with the connections.
-    looking.catch(() => undefined);
-    await Promise.race([ended, looking]);
+    const judging = this.#judge(connections, watched, pending);
+    // Whichever fails first ends the watch; the other ends with the connections.
+    judging.catch(() => undefined);
+    await Promise.race([ended, judging]);
   }
 
-  async #read(connections: OpenConnections): Promise<Watched> {
-    const catalogues = await readCatalogues(this.#config, connections);
-    const ids = catalogues.expected.map(({ id }) => id);
-    return { catalogues, relations: await readRelations(await connections.source(), ids) };
-  }
-
-  /** Makes what gathers keys. Tables of whose writes no key can be told are left to the full verification. */
-  #collector({ catalogues, relations }: Watched): () => Touched {
-    const { touchedKeys: keys, touchedBytes: bytes } = this.#config.thresholds;
-    const tables = catalogues.expected.filter(({ id, key }) => {
-      const names = key.map(({ name }) => name);
-      const leaves = relations.get(id)?.leaves ?? [];
-      return names.length > 0 && leaves.every((leaf) => carriesKey(leaf, names));
-    });
-    return () => new Touched(tables, relations, { keys, bytes });
-  }
-
-  async #look(
-    connections: OpenConnections,
-    watched: Watched,
-    pending: Pending,
-    fresh: () => Touched,
-  ): Promise<void> {
+  /** Judges what is pending again and again. @throws if the watch must be restarted. */
+  async #judge(connections: OpenConnections, watched: WatchedTables, pending: PendingChanges): Promise<void> {
     const { signal } = this.#stop;
+    const { catalogues } = watched;
     const everyMs = this.#config.adaptive?.touchedEveryMs ?? 1_000;
     let recheckAtMs = 0;
     while (!signal.aborted) {
@@ -174,113 +146,25 @@ export class ChangeWatch {
       const [problem] = touched.problems;
       if (problem !== undefined) throw new Error(`${problem[0]}: ${problem[1]}`);
       if (touched.sawUnknown && performance.now() >= recheckAtMs) {
-        // Before they are read: what is written from now on may be newer.
+        // Reset it before the tables are read: what is written from now on may be newer than the reading.
         touched.sawUnknown = false;
-        await this.#mustBeAsBefore(connections, watched);
+        await this.#mustBeUnchanged(connections, watched);
         recheckAtMs = performance.now() + RECHECK_MS;
       }
       if (touched.keys === 0) continue;
-      pending.touched = fresh();
-      pending.touched.sawUnknown = touched.sawUnknown;
-      const wrong = await this.#judge(connections, watched.catalogues, touched, pending);
+      const options = { config: this.#config, connections, catalogues, signal };
+      const judged = await judgeChanges(pending.take(), options);
+      for (const { table, key } of judged.inFlight) pending.touched.again(table, key);
+      this.state.keys += judged.keys;
+      this.state.keysLeft += judged.keysLeft;
       this.state.rounds++;
-      if (wrong.length > 0) this.#handlers.onWrong(wrong);
+      if (judged.findings.length > 0) this.#handlers.onWrong(judged.findings);
     }
   }
 
-  /** @throws where what is verified is not what it was: then the watch begins anew. What is not verified may be written. */
-  async #mustBeAsBefore(connections: OpenConnections, before: Watched): Promise<void> {
-    const now = await this.#read(connections);
-    if (printOf(now) !== printOf(before)) throw new Error('tables were made or altered');
+  /** @throws if the verified tables have changed: then the watch is restarted. Other tables may change. */
+  async #mustBeUnchanged(connections: OpenConnections, before: WatchedTables): Promise<void> {
+    const now = await readWatchedTables(this.#config, connections);
+    if (!areSameTables(now, before)) throw new Error('tables were created or altered');
   }
-
-  /** What stays in flight is put back, to be looked at with what is written next. */
-  async #judge(
-    connections: OpenConnections,
-    catalogues: Catalogues,
-    touched: Touched,
-    pending: Pending,
-  ): Promise<readonly Finding[]> {
-    const [source, sink] = [await connections.source(), await connections.sink()];
-    const passFence = () => this.#passFence(connections, catalogues);
-    const looked = await this.#chosen(connections, catalogues, touched, passFence);
-    const suspected = looked.map(({ pair, keys }) => ({ pair, suspects: [...keys.keys()] }));
-    const answers = await settle(source, sink, suspected, {
-      rounds: ROUNDS,
-      versionColumn: this.#config.versionColumn,
-      passFence,
-    });
-    return looked.flatMap(({ pair, keys }, i) => {
-      const answer = answers[i] ?? new Error(`${pair.source.id} was not settled`);
-      if (answer instanceof Error) throw answer;
-      for (const text of answer.inFlight) pending.touched.again(pair.source.id, keys.get(text) ?? '');
-      this.state.keys += keys.size - answer.inFlight.length;
-      return findingsOf(pair, answer.wrong);
-    });
-  }
-
-  /** As many keys as a round may have. A copy that lacks something may have been made since: it is read anew. */
-  async #chosen(
-    connections: OpenConnections,
-    catalogues: Catalogues,
-    touched: Touched,
-    passFence: PassFence,
-  ): Promise<readonly Looked[]> {
-    const source = await connections.source();
-    const expected = catalogues.expected.filter(({ id }) => touched.tables.has(id));
-    const { copies } = await settledCatalogues(this.#config, connections, passFence, {
-      ...catalogues,
-      expected,
-    });
-    let left = this.#config.adaptive?.keysPerRound ?? 0;
-    const looked: Looked[] = [];
-    for (const table of expected) {
-      const all = [...(touched.tables.get(table.id)?.keys() ?? [])];
-      const keys = all.slice(0, left);
-      left -= keys.length;
-      this.state.keysLeft += all.length - keys.length;
-      if (keys.length === 0) continue;
-      const pair = pairTables(table, copies.get(table.id));
-      const resolved = await resolveKeys(source, pair, keys);
-      looked.push({ pair, keys: new Map(resolved.map(({ text }, i) => [text, keys[i] ?? ''])) });
-    }
-    return looked;
-  }
-
-  async #passFence(
-    connections: OpenConnections,
-    catalogues: Catalogues,
-  ): Promise<'passed' | 'sync-in-progress' | 'no-evidence'> {
-    const topics = [...topicsOf(this.#config, catalogues).values()];
-    const view = new PipelineProgress(this.#config, connections, async () => topics);
-    const deadlineAtMs = performance.now() + FENCE_MS;
-    const { tag } = await passFence(view, { deadlineAtMs, signal: this.#stop.signal });
-    return tag === 'passed' ? 'passed' : tag === 'in-progress' ? 'sync-in-progress' : 'no-evidence';
-  }
-}
-
-/** Changes when a table comes or goes, and with its columns, its key and its partitions. */
-function printOf({ catalogues, relations }: Watched): string {
-  const tables = catalogues.expected.map(({ id, key }) => [
-    id,
-    key.map(({ name }) => name),
-    relations.get(id)?.fingerprint,
-  ]);
-  return JSON.stringify(tables);
-}
-
-/** The hop is not sought: the full verification that follows names it. */
-function findingsOf(pair: TablePair, wrong: readonly WrongRow[]): Finding[] {
-  return [...Map.groupBy(wrong, (row) => row.class)].map(([name, rows]) => {
-    const examples = rows.slice(0, EXAMPLES).map((row) => ({
-      key: keyOf(pair, row.keyText),
-      columns: [...row.columns],
-    }));
-    const count = rows.reduce((n, row) => n + row.count, 0);
-    return finding({
-      ...{ check: CHECK_OF[name], class: name, verdict: 'FAIL', table: pair.source.id, count },
-      ...{ first: examples[0] ?? null, examples },
-      detail: `${count} ${name} in ${pair.source.id}, among the rows that were just written`,
-    });
-  });
 }

@@ -21,7 +21,7 @@ async function serviceOf(pair: DatabasePair, stateDir: string, own: Partial<Veri
 }
 const watching = (service: VerifierService) =>
   expect.poll(() => service.watch?.state, { timeout: 30_000 }).toBe('watching');
-/** A service that sees every change from now on. */
+/** Starts a service, and waits until it sees every change. */
 async function watchingService(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}) {
   const service = await serviceOf(pair, makeTestFolder(), { adaptive: { touchedEveryMs: 100 }, ...own });
   service.start();
@@ -31,7 +31,7 @@ async function watchingService(pair: DatabasePair, own: Partial<VerifierConfigIn
 const lives = (service: VerifierService) =>
   service.findings.list().map(({ check, state, rounds, first }) => [check, state, rounds, first?.key.id]);
 
-test('a row that is corrupted, and mended after one comparison, stays in the history across restarts', async () => {
+test('a row that is corrupted, and repaired after one comparison, stays in the history across restarts', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const dir = makeTestFolder();
@@ -49,7 +49,7 @@ test('a row that is corrupted, and mended after one comparison, stays in the his
   await using service = await serviceOf(pair, dir);
   expect(lives(service)).toEqual([['corrupted-rows', 'healed', 1, '7']]);
   expect(service.history.list().map(({ verdict }) => verdict)).toEqual(['FAIL', 'PASS']);
-  // It comes back: another finding, confirmed by the second look.
+  // It comes back: this is another finding, which the second verification confirms.
   await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 8`);
   await service.verify();
   await service.verify();
@@ -59,7 +59,7 @@ test('a row that is corrupted, and mended after one comparison, stays in the his
   ]);
 });
 
-test('a row that was corrupted for one comparison is in the history, also while another row is wrong all along', async () => {
+test('a row that was corrupted for one comparison is in the history, even while another row stays wrong', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await using service = await serviceOf(pair, makeTestFolder());
@@ -79,22 +79,22 @@ test('a row that was corrupted for one comparison is in the history, also while 
   ]);
 });
 
-test('a changed key is looked at at once, long before the next full verification, which then confirms it', async () => {
+test('a changed key is judged at once, long before the next full verification, which then confirms it', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const adaptive = { touchedEveryMs: 100, share: 0.5 };
   await using service = await watchingService(pair, { everyMs: 3_600_000, adaptive });
-  // Right in the sink before it is written at the source: nothing to find.
+  // The sink has the row before the source does: nothing is wrong.
   await pair.onSink(`INSERT INTO items VALUES (200, 'new', 1)`);
   await pair.onSource(`INSERT INTO items VALUES (200, 'new', 1)`);
   await expect.poll(() => service.watch?.keys, { timeout: 30_000 }).toBe(1);
   expect([lives(service), service.history.list()]).toEqual([[], []]);
-  // A row that nobody writes is not looked at: it is for the full verification.
+  // A row that nobody writes to is not judged at once: it is left to the full verification.
   await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 1`);
   await pair.onSource(`UPDATE items SET name = 'lost', version = 2 WHERE id = 7`);
   await expect.poll(() => lives(service).length, { timeout: 30_000 }).toBeGreaterThan(0);
   expect(lives(service)[0]).toMatchObject(['stale-rows', expect.any(String), expect.any(Number), '7']);
-  // It asks for a full verification by itself, which sees both.
+  // The watch requests a full verification, which sees both.
   await expect.poll(() => service.history.last?.verdict, { timeout: 30_000 }).toBe('FAIL');
   expect(
     lives(service)
@@ -106,7 +106,7 @@ test('a changed key is looked at at once, long before the next full verification
   ]);
 });
 
-test('where the watch breaks, a full verification makes up for what went by unseen; and its slot does not outlive it', async () => {
+test('if the watch breaks, a full verification makes up for unseen changes; its slot does not outlive the watch', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const slots = async () => {
@@ -132,7 +132,7 @@ const wrongIn = (service: VerifierService, table: string) =>
       one.table === table && one.state !== 'healed' ? [`${one.check} ${one.first?.key.id}`] : [],
     );
 
-test('a TRUNCATE, or a table that was made since, begins the watch anew', async () => {
+test('a TRUNCATE, or a new table, restarts the watch', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await using service = await watchingService(pair);
@@ -145,7 +145,7 @@ test('a TRUNCATE, or a table that was made since, begins the watch anew', async 
   await pair.onSource('CREATE TABLE later (id int PRIMARY KEY, name text); INSERT INTO later VALUES (1)');
   await expect.poll(() => wrongIn(service, 'public.later'), { timeout: 30_000 }).toEqual(['missing-rows 1']);
   await watching(service);
-  // The copy comes after the watch has looked for it: what is right in it is not taken for missing.
+  // The copy is created after the watch has looked for it: rows that are right in it are not reported as missing.
   await pair.onSink('CREATE TABLE later (id int PRIMARY KEY, name text); INSERT INTO later VALUES (1)');
   await service.verify();
   await pair.onSink('INSERT INTO later VALUES (2)');
@@ -157,7 +157,7 @@ test('a TRUNCATE, or a table that was made since, begins the watch anew', async 
   await expect.poll(() => wrongIn(service, 'public.later'), { timeout: 30_000 }).toEqual(['missing-rows 3']);
 });
 
-test('a column that was added since begins the watch anew, and is compared', async () => {
+test('a new column restarts the watch, and is compared', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await using service = await watchingService(pair);
@@ -168,7 +168,7 @@ test('a column that was added since begins the watch anew, and is compared', asy
     .toEqual(['corrupted-rows 7']);
 });
 
-test('tables that are not verified, generated columns, and tables without a key do not begin the watch anew', async () => {
+test('tables that are not verified, generated columns, and tables without a key do not restart the watch', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`${ITEMS}; CREATE TABLE left_out (id int PRIMARY KEY); CREATE TABLE keyless (id int);
     CREATE TABLE sums (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED)`);
@@ -181,13 +181,13 @@ test('tables that are not verified, generated columns, and tables without a key 
   await expect.poll(() => service.watch?.keys, { timeout: 30_000 }).toBe(2);
   expect(service.watch).toMatchObject({ state: 'watching', reason: null });
   expect(service.history.list()).toEqual([]);
-  // Soon after the tables were read for nothing; other keys are looked at before they are read again.
+  // Shortly before, the tables were read without need; other keys are judged before they are read again.
   await pair.onSource('CREATE TABLE later (id int PRIMARY KEY); INSERT INTO later VALUES (1)');
   await pair.onBoth(`INSERT INTO items VALUES (201, 'new', 1)`);
   await expect.poll(() => wrongIn(service, 'public.later'), { timeout: 30_000 }).toEqual(['missing-rows 1']);
 });
 
-/** A sink connector's REST API, of which the state can be set. */
+/** A sink connector's REST API whose state can be set. */
 async function sinkConnector(state: string) {
   const now = { state };
   const server = createServer((_, response) => {
@@ -202,12 +202,12 @@ async function sinkConnector(state: string) {
   return Object.assign(now, { connectors, [Symbol.asyncDispose]: async () => void server.close() });
 }
 
-test('keys whose fence is not passed are looked at again, as many as fit; what does not is counted', async () => {
+test('keys whose fence is not passed are judged again, as many as fit; the others are counted', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   const slot = new URL(pair.sourceUrl).pathname.slice(1);
   await pair.onSource(`SELECT pg_create_logical_replication_slot('${slot}', 'test_decoding')`);
-  // Not waited for longer than a moment.
+  // A failed connector ends the wait for the fence at once.
   await using connector = await sinkConnector('FAILED');
   await using service = await serviceOf(pair, makeTestFolder(), {
     ...{ adaptive: { touchedEveryMs: 100, keysPerRound: 2 }, connectors: connector.connectors },
@@ -229,7 +229,7 @@ test('keys whose fence is not passed are looked at again, as many as fit; what d
   expect(service.watch?.keysLeft).toBe(1);
 });
 
-test('the slot of the watch holds back no WAL: it follows what is written', async () => {
+test('the slot of the watch holds back no WAL: it advances with the writes', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await using _service = await watchingService(pair);

@@ -5,7 +5,8 @@ import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import type { Finding, TableReport } from '../report.ts';
 import { finding } from '../report.ts';
 import type { Verdict } from '../verdict.ts';
-import { FindingStore, type Round } from './finding-store.ts';
+import { FindingStore } from './finding-store.ts';
+import type { Round } from './kept-finding.ts';
 
 const LIMITS = { keepMs: 1_000_000, keep: 100 };
 const timeOf = (second: number): string => new Date(1_800_000_000_000 + second * 1000).toISOString();
@@ -24,7 +25,7 @@ const lost = (own: Partial<Finding> = {}): Finding =>
     ...own,
   });
 
-/** A verification at that second, in which the check of missing rows came to `verdict`, and what it saw of its table. */
+/** A verification at that second, with the verdict of the check for missing rows, and what it saw of the table. */
 const round = (
   second: number,
   findings: readonly Finding[],
@@ -62,10 +63,10 @@ const unread = { checksumEqual: null };
 const moving = { checksumEqual: false, inFlight: 1 };
 
 test.each<[string, Verdict, Verdict, Partial<TableReport>?]>([
-  ['a check that came to no verdict', 'INCONCLUSIVE', 'PASS'],
+  ['a check without a verdict', 'INCONCLUSIVE', 'PASS'],
   ['a fence that was not passed', 'SYNC_IN_PROGRESS', 'PASS'],
   ['a table that was not compared', 'PASS', 'INCONCLUSIVE', unread],
-  ['a table that was not compared, and fails by another check', 'PASS', 'FAIL', unread],
+  ['a table that was not compared, and fails another check', 'PASS', 'FAIL', unread],
   ['a table with keys in flight', 'PASS', 'INCONCLUSIVE', moving],
   ['a table with keys in flight, and a wrong row of another class', 'PASS', 'FAIL', moving],
 ])('%s heals nothing', (_, verdict, table, seen) => {
@@ -75,14 +76,14 @@ test.each<[string, Verdict, Verdict, Partial<TableReport>?]>([
   expect(life(store)).toEqual([['open', 1, 3, 3]]);
 });
 
-test('a table that was compared heals what its check no longer finds, though it fails by another', () => {
+test('a table that was compared heals what its check no longer finds, even if it fails another check', () => {
   const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
   store.note(round(2, [], 'PASS', 'FAIL'));
   expect(life(store)).toEqual([['healed', 1, 3, 3]]);
 });
 
-test('a check that fails, and says that it lacks evidence for the rest, heals nothing', () => {
+test('a check that fails, and lacks evidence for the rest, heals nothing', () => {
   const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
   const rest = lost({ class: 'evidence-missing', verdict: 'INCONCLUSIVE', table: null });
@@ -90,7 +91,7 @@ test('a check that fails, and says that it lacks evidence for the rest, heals no
   expect(store.list().map(({ state, table }) => [state, table])).toContainEqual(['open', 'public.a']);
 });
 
-/** Wrong rows by their ids, all of them named. */
+/** A finding that names all of its wrong rows. */
 const wrong = (...ids: string[]): Finding => {
   const examples = ids.map((id) => ({ key: { id }, columns: ['name'] }));
   return lost({ count: ids.length, first: examples[0] ?? null, examples });
@@ -103,7 +104,7 @@ const rows = (store: FindingStore) =>
     ...[firstSeenAt, lastSeenAt, healedAt].map(secondOf),
   ]);
 
-test('each row has its own times: one that was wrong for a round is on record beside one that is wrong for good', () => {
+test('each row has its own times: a row that was wrong for one round is kept beside one that stays wrong', () => {
   const dir = makeTestFolder();
   const store = new FindingStore(dir, LIMITS);
   store.note(round(1, [wrong('1')], 'FAIL', 'FAIL'));
@@ -121,7 +122,7 @@ test('each row has its own times: one that was wrong for a round is on record be
   expect(rows(new FindingStore(dir, LIMITS))).toEqual([...before, ['3', 4, 5, 6], ['1', 5, 5, 6]]);
 });
 
-test('a row is not healed by a look at a part, nor where not all rows were named or judged', () => {
+test('a row is not healed by a look at some rows, or if not all rows were named or judged', () => {
   const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [wrong('1')], 'FAIL', 'FAIL'));
   store.seen({ at: timeOf(2), findings: [wrong('2')] });
@@ -133,14 +134,14 @@ test('a row is not healed by a look at a part, nor where not all rows were named
   ]);
 });
 
-test('columns that are wrong are told apart where there is no key', () => {
+test('without a key, examples are distinguished by their columns', () => {
   const store = new FindingStore(makeTestFolder(), LIMITS);
   const examples = ['a', 'b'].map((column) => ({ key: {}, columns: [column] }));
   store.note(round(1, [lost({ count: 2, examples })], 'FAIL', 'FAIL'));
   expect(store.list()[0]?.examples.map(({ columns }) => columns)).toEqual([['a'], ['b']]);
 });
 
-test('rows are bounded: of more, the first that have healed go, and those that are wrong stay', () => {
+test('the number of rows is bounded: the first that healed are dropped, and rows that are wrong stay', () => {
   const store = new FindingStore(makeTestFolder(), LIMITS);
   const ids = Array.from({ length: 150 }, (_, i) => `${i}`);
   store.note(round(1, [wrong(...ids)], 'FAIL', 'FAIL'));
@@ -150,7 +151,7 @@ test('rows are bounded: of more, the first that have healed go, and those that a
   expect(rows(store).map(([id]) => id)).toEqual([...ids.slice(1, 100), 'x']);
 });
 
-test('a file from before rows had times is read, and goes on with them', () => {
+test('a file from before rows had times is read, and new rows get times', () => {
   const dir = makeTestFolder();
   new FindingStore(dir, LIMITS).note(round(1, [wrong('1')], 'FAIL', 'FAIL'));
   const path = join(dir, 'findings.ndjson');
@@ -162,7 +163,7 @@ test('a file from before rows had times is read, and goes on with them', () => {
   expect([store.list()[0]?.first?.key, rows(store)]).toEqual([{ id: '1' }, [['2', 2, 2, null]]]);
 });
 
-test('a check that did not run at all, or looked at a part only, heals nothing', () => {
+test('a check that did not run, or looked at some rows only, heals nothing', () => {
   const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
   store.note({ ...round(2, [], 'PASS'), checks: [] });
@@ -170,7 +171,7 @@ test('a check that did not run at all, or looked at a part only, heals nothing',
   expect(life(store)).toEqual([['open', 1, 3, 3]]);
 });
 
-test('what comes back after it healed is a new finding, and the old one stays in the history', () => {
+test('a finding that comes back after it healed is a new one, and the old one stays in the history', () => {
   const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
   store.note(round(2, [], 'PASS'));
@@ -182,7 +183,7 @@ test('what comes back after it healed is a new finding, and the old one stays in
   expect(store.count('open')).toBe(1);
 });
 
-test('a life goes on across a restart, and a line that a kill has torn is left out', () => {
+test('a life continues across a restart, and a line torn by a kill is left out', () => {
   const dir = makeTestFolder();
   new FindingStore(dir, LIMITS).note(round(1, [lost()], 'FAIL', 'FAIL'));
   appendFileSync(join(dir, 'findings.ndjson'), '{"id":"torn');
@@ -194,7 +195,7 @@ test('a life goes on across a restart, and a line that a kill has torn is left o
   expect(life(new FindingStore(dir, LIMITS))).toEqual([['healed', 2, 3, 3]]);
 });
 
-test('healed findings are dropped by age and number, others never; the file is kept small', () => {
+test('healed findings are dropped by age and number, others never, and the file stays small', () => {
   const dir = makeTestFolder();
   const store = new FindingStore(dir, { keepMs: 50_000, keep: 2 });
   for (let i = 0; i < 10; i++) {
@@ -209,7 +210,7 @@ test('healed findings are dropped by age and number, others never; the file is k
   expect(new FindingStore(dir, LIMITS).list().map(({ state }) => state)).toEqual(['confirmed']);
 });
 
-test('evidence that is missing is no finding of the pipeline', () => {
+test('missing evidence is not a finding about the pipeline', () => {
   const store = new FindingStore(makeTestFolder(), LIMITS);
   const blind = lost({ class: 'evidence-missing', verdict: 'INCONCLUSIVE' });
   store.note(round(1, [blind], 'INCONCLUSIVE'));

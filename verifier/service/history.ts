@@ -1,24 +1,20 @@
-import { appendFileSync, existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Report, reportSchema } from '../report.ts';
+import { NdjsonFile } from './ndjson-file.ts';
 
-/** The last reports, on disk as NDJSON, so that they outlive the verifier. */
+/** The last reports, kept in a file, so that they outlive the verifier. */
 export class History {
-  readonly #path: string;
+  readonly #file: NdjsonFile<Report>;
   readonly #limit: number;
-  #reports: Report[];
-  #lines: number;
+  #reports: readonly Report[];
 
-  /** Reads what is there; a line torn by a kill, or of another schema version, is left out. */
+  /** Reads the file. A report that is torn, or of another schema version, is left out. */
   constructor(stateDir: string, limit: number) {
-    mkdirSync(stateDir, { recursive: true });
-    this.#path = join(stateDir, 'reports.ndjson');
+    this.#file = new NdjsonFile(join(stateDir, 'reports.ndjson'), reportSchema);
     this.#limit = limit;
-    const lines = existsSync(this.#path) ? readFileSync(this.#path, 'utf8').split('\n').filter(Boolean) : [];
-    this.#reports = lines.flatMap(parseLine).slice(-limit);
-    this.#lines = lines.length;
-    // A torn last line must not swallow the next report.
-    if (lines.length > 0) this.#rewrite();
+    this.#reports = this.#file.read().slice(-limit);
+    // Appending to a torn last line would lose the next report.
+    if (this.#file.lines > 0) this.#file.rewrite(this.#reports);
   }
 
   get last(): Report | undefined {
@@ -31,29 +27,8 @@ export class History {
   }
 
   add(report: Report): void {
-    this.#reports.push(report);
-    if (this.#reports.length > this.#limit) this.#reports = this.#reports.slice(-this.#limit);
-    if (this.#lines >= this.#limit * 2) {
-      this.#rewrite();
-      return;
-    }
-    appendFileSync(this.#path, `${JSON.stringify(report)}\n`);
-    this.#lines++;
-  }
-
-  #rewrite(): void {
-    const next = `${this.#path}.next`;
-    writeFileSync(next, this.#reports.map((report) => `${JSON.stringify(report)}\n`).join(''));
-    renameSync(next, this.#path);
-    this.#lines = this.#reports.length;
-  }
-}
-
-function parseLine(line: string): Report[] {
-  try {
-    const parsed = reportSchema.safeParse(JSON.parse(line));
-    return parsed.success ? [parsed.data] : [];
-  } catch {
-    return [];
+    this.#reports = [...this.#reports, report].slice(-this.#limit);
+    if (this.#file.lines >= this.#limit * 2) this.#file.rewrite(this.#reports);
+    else this.#file.append(report);
   }
 }

@@ -1,34 +1,36 @@
 import { Counter, Gauge, type OpenMetricsContentType, Registry } from 'prom-client';
 import { FINDING_CLASSES, type Report } from '../report.ts';
 import { VERDICTS } from '../verdict.ts';
-import { FINDING_STATES, type FindingState } from './finding-store.ts';
+import { FINDING_STATES, type FindingState } from './kept-finding.ts';
 
-/** The verifier's metrics for Prometheus, drawn from its reports. */
+/** The verifier's metrics for Prometheus. Most come from the last report. */
 export class VerifierMetrics {
   /** Prometheus' own text format. */
   readonly registry = new Registry();
   /** The same metrics in OpenMetrics' format. */
   readonly openMetrics = new Registry<OpenMetricsContentType>();
-  readonly #verdict = this.#gauge('cdc_verifier_verdict', 'Last verdict: 1 for the one that holds.', [
-    'verdict',
-  ]);
-  readonly #findings = this.#gauge('cdc_verifier_findings', 'Rows or things wrong, by class.', ['class']);
-  readonly #behind = this.#gauge('cdc_verifier_events_behind', 'Events between sink and topics.', []);
-  readonly #wal = this.#gauge('cdc_verifier_wal_behind_bytes', 'WAL that the slot has not confirmed.', []);
-  readonly #coverage = this.#gauge('cdc_verifier_coverage', 'Share of tables compared in full.', []);
-  readonly #at = this.#gauge(
-    'cdc_verifier_last_report_timestamp_seconds',
-    'When the last report was made.',
+  readonly #verdict = this.#gauge(
+    'cdc_verifier_verdict',
+    'Last verdict: 1 for the current one, 0 for the others.',
+    ['verdict'],
+  );
+  readonly #findings = this.#gauge('cdc_verifier_findings', 'Wrong rows or things, by class.', ['class']);
+  readonly #behind = this.#gauge(
+    'cdc_verifier_events_behind',
+    'Events in the topics that the sink has not processed.',
     [],
   );
-  readonly #duration = this.#gauge('cdc_verifier_duration_seconds', 'What the last verification took.', []);
+  readonly #wal = this.#gauge('cdc_verifier_wal_behind_bytes', 'WAL that the slot has not confirmed.', []);
+  readonly #coverage = this.#gauge('cdc_verifier_coverage', 'Share of tables compared in full.', []);
+  readonly #at = this.#gauge('cdc_verifier_last_report_timestamp_seconds', 'Time of the last report.', []);
+  readonly #duration = this.#gauge('cdc_verifier_duration_seconds', 'Duration of the last verification.', []);
   readonly #suppressed = this.#gauge(
     'cdc_verifier_suppressed_deliveries',
     'Duplicates that the sink suppressed.',
     [],
   );
   readonly #rows = this.#gauge('cdc_verifier_table_rows', 'Rows per table and side.', ['table', 'side']);
-  /** One for each format: the library takes `_total` off a counter's name for good when it prints OpenMetrics. */
+  /** One per format: when prom-client prints OpenMetrics, it removes `_total` from a counter's name permanently. */
   readonly #totals = [this.registry, this.openMetrics].map(
     (registry) =>
       new Counter({
@@ -38,30 +40,30 @@ export class VerifierMetrics {
         registers: [registry as Registry],
       }),
   );
-  readonly #kept = this.#gauge('cdc_verifier_kept_findings', 'Findings by the state of their life.', [
-    'state',
-  ]);
-  readonly #webhook = this.#gauge('cdc_verifier_webhook_notices', 'Changes of the verdict told, or not.', [
-    'result',
-  ]);
-  readonly #watched = this.#gauge(
-    'cdc_verifier_watched_keys',
-    'Changed keys that were looked at at once.',
-    [],
+  readonly #kept = this.#gauge(
+    'cdc_verifier_kept_findings',
+    'Findings by state: open, confirmed or healed.',
+    ['state'],
   );
+  readonly #webhook = this.#gauge(
+    'cdc_verifier_webhook_notices',
+    'Notices of a changed verdict, sent or failed.',
+    ['result'],
+  );
+  readonly #watched = this.#gauge('cdc_verifier_watched_keys', 'Changed keys that the watch has judged.', []);
 
   constructor() {
     this.openMetrics.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
   }
 
-  /** In the format that the scraper asks for by its Accept header. */
+  /** Prints the metrics in the format that the scraper's Accept header requests. */
   async expose(accept: string | undefined): Promise<{ contentType: string; body: string }> {
     const isOpen = accept?.includes('application/openmetrics-text') === true;
     const registry = isOpen ? this.openMetrics : this.registry;
     return { contentType: registry.contentType, body: await registry.metrics() };
   }
 
-  /** What lives longer than a report. */
+  /** Sets the metrics that do not come from a report. */
   service(own: {
     readonly findings: Readonly<Record<FindingState, number>>;
     readonly webhook: { readonly sent: number; readonly failed: number } | null;

@@ -1,13 +1,13 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { FINDING_STATES } from './finding-store.ts';
+import { FINDING_STATES } from './kept-finding.ts';
 import type { VerifierService } from './service.ts';
 
 const verifyBody = z.strictObject({
   deadlineMs: z.int().positive().max(3_600_000).optional(),
-  /** The source is known to stand still. Accepted, not needed: a key is judged only where it does. */
+  /** Nobody writes to the source. Accepted for compatibility, and not needed: only unchanged keys are judged anyway. */
   quiet: z.boolean().optional(),
-  /** All of the ledger, not only what has come since the last verification. */
+  /** Check the whole ledger, not only what was added since the last verification. */
   whole: z.boolean().optional(),
 });
 const historyQuery = z.object({ limit: z.coerce.number().int().positive().max(10_000).optional() });
@@ -17,7 +17,10 @@ const findingsQuery = z.object({
   limit: z.coerce.number().int().positive().max(10_000).optional(),
 });
 
-/** The verifier's HTTP interface. Answers to requests that name its loopback address, or one of `names` at any port. */
+/**
+ * The verifier's HTTP interface. It answers requests whose Host header names its loopback address, or one of `names` at
+ * any port. Other hosts and origins are refused, so that no web page can reach it by DNS rebinding.
+ */
 export function createServer(service: VerifierService, names: readonly string[] = []): FastifyInstance {
   const server = fastify({ logger: false, bodyLimit: 64 * 1024 });
   server.addHook('onRequest', async (request, reply) => {
@@ -28,7 +31,7 @@ export function createServer(service: VerifierService, names: readonly string[] 
     const known = host !== undefined && allowed.includes(host);
     const same = origin === undefined || allowed.some((name) => origin === `http://${name}`);
     if (!known || !same)
-      await reply.code(403).send({ error: 'This server answers only to its own loopback address.' });
+      await reply.code(403).send({ error: 'This server answers only requests to its loopback address.' });
   });
   server.get('/report', async (_, reply) => {
     const { last } = service.history;
@@ -59,13 +62,13 @@ export function createServer(service: VerifierService, names: readonly string[] 
   server.get('/metrics', async (request, reply) => {
     service.measure();
     const { contentType, body } = await service.metrics.expose(request.headers.accept);
-    // As it is: fastify would write the version's parameter anew.
+    // Set it as a raw header: reply.type() would rewrite its parameters.
     return await reply.header('content-type', contentType).send(body);
   });
   return server;
 }
 
-/** The port that the server listens on; undefined before it does. */
+/** The port that the server listens on; undefined while it does not listen. */
 export function portOf(server: FastifyInstance): number | undefined {
   const address = server.server.address();
   return typeof address === 'object' && address !== null ? address.port : undefined;

@@ -21,7 +21,7 @@ const report = (n: number): Report => ({
   ...{ progress: null, ledger: null, deliveries: null, connectors: [] },
 });
 
-test('an unknown key is refused by its path, with the nearest known one', () => {
+test('an unknown key is refused by its path, and the nearest key is suggested', () => {
   const wrong = { ...raw('x'), everyMS: 1, source: { url: NOWHERE, slot: null, publicatoin: 'p' } };
   expect(() => parseConfig(wrong, 'f.json')).toThrow(/everyMS is not known; did you mean everyMs\?/);
   expect(() => parseConfig(wrong, 'f.json')).toThrow(
@@ -29,7 +29,7 @@ test('an unknown key is refused by its path, with the nearest known one', () => 
   );
 });
 
-test('a password that would go to another machine as it is is refused', () => {
+test('a password that would cross a network unencrypted is refused', () => {
   const auth = { username: 'lab', password: '${env:SECRET}' };
   const at =
     (url: string, otherUrls: string[] = []) =>
@@ -42,7 +42,7 @@ test('a password that would go to another machine as it is is refused', () => {
   expect(at('https://connect:8083', ['http://127.0.0.1:8084'])).not.toThrow();
 });
 
-test('the history outlives the verifier, keeps the newest, and leaves out a line that a kill has torn', () => {
+test('the history outlives the verifier, keeps the newest reports, and leaves out a line torn by a kill', () => {
   const dir = makeTestFolder();
   const first = new History(dir, 3);
   for (let n = 1; n <= 8; n++) first.add(report(n));
@@ -53,7 +53,7 @@ test('the history outlives the verifier, keeps the newest, and leaves out a line
   expect(new History(dir, 3).list().map(({ durationMs }) => durationMs)).toEqual([7, 8, 9]);
 });
 
-test('the service reports over HTTP, and only to its own loopback address', async () => {
+test('the service answers over HTTP, and only requests to its loopback address', async () => {
   const service = new VerifierService(parseConfig(raw(makeTestFolder()), 'test'), await loadChecks());
   const server = createServer(service);
   await server.listen({ host: '127.0.0.1', port: 0 });
@@ -91,17 +91,17 @@ test('the service reports over HTTP, and only to its own loopback address', asyn
   }
 });
 
-test('a full verification takes no more than its share of the time, and none comes before its interval', () => {
+test('full verifications take no more than their share of the time, and none comes before the interval has passed', () => {
   expect(pauseAfter(100, 5_000, 0.1)).toBe(5_000);
   expect(pauseAfter(10_000, 5_000, 0.1)).toBe(90_000);
   expect(pauseAfter(10_000, 5_000, 1)).toBe(5_000);
 });
 
-/** One line of OpenMetrics text but its comments: name, labels, value. */
+/** A line of OpenMetrics text other than a comment: name, labels, value. */
 const SAMPLE =
   /^[a-zA-Z_:][a-zA-Z0-9_:]*(\{[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*"(,[a-zA-Z_][a-zA-Z0-9_]*="[^"\\\n]*")*\})? -?[0-9.e+-]+$/;
 
-test('a scraper gets the format that it asks for; OpenMetrics ends in its end, and counters are named as it wants', async () => {
+test('a scraper gets the format that it requests; OpenMetrics ends with # EOF and names counters without _total', async () => {
   const service = new VerifierService(parseConfig(raw(makeTestFolder()), 'test'), []);
   await service.verify(50);
   const server = createServer(service);
@@ -131,7 +131,7 @@ test('a scraper gets the format that it asks for; OpenMetrics ends in its end, a
   }
 });
 
-test('an unknown key of the webhook is refused by name, and an address that is none', () => {
+test('an unknown key of the webhook is refused by name, and so is an invalid address', () => {
   const url = 'http://127.0.0.1:1/x';
   expect(() => parseConfig({ ...raw('x'), webhook: { url, header: {} } }, 'f')).toThrow(
     /webhook.header is not known; did you mean headers\?/,

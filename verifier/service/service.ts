@@ -1,3 +1,11 @@
+/**
+ * `verifier/service`: verifies again and again, and keeps what was found.
+ * In: the verifier's configuration and its checks; requests over HTTP on the loopback address.
+ * Out: reports, findings with their lives, metrics, and a notice to a webhook when the verdict changes.
+ * Promises: verifications run one at a time; listeners are notified before a report is stored, so that a full disk
+ *   suppresses no notice; findings and reports survive a restart; a finding that has not healed is never dropped.
+ */
+
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Check } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
@@ -5,12 +13,13 @@ import type { Report } from '../report.ts';
 import { VerifierMemory } from '../verification/verifier-memory.ts';
 import { verify } from '../verification/verify.ts';
 import { ChangeWatch, type WatchHandlers, type WatchState } from './change-watch.ts';
-import { type FindingState, FindingStore } from './finding-store.ts';
+import { FindingStore } from './finding-store.ts';
 import { History } from './history.ts';
+import type { FindingState } from './kept-finding.ts';
 import { VerifierMetrics } from './metrics.ts';
 import { Webhook } from './webhook.ts';
 
-/** Verifications one after another, on request and by interval; each report is kept. */
+/** Runs verifications one after another, on request and at an interval, and keeps each report. */
 export class VerifierService {
   readonly history: History;
   readonly metrics = new VerifierMetrics();
@@ -24,8 +33,8 @@ export class VerifierService {
   #queue: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #running = 0;
-  /** A full verification is asked for that has not begun. */
-  #hurried = false;
+  /** A full verification was requested because of a change, and has not begun. */
+  #isHurried = false;
 
   constructor(config: VerifierConfig, checks: readonly Check[]) {
     this.#config = config;
@@ -38,12 +47,12 @@ export class VerifierService {
     if (this.history.last !== undefined) this.metrics.record(this.history.last);
   }
 
-  /** Null where changed rows are not watched. */
+  /** Null if changed rows are not watched. */
   get watch(): WatchState | null {
     return this.#watch?.state ?? null;
   }
 
-  /** Brings what lives longer than a report into the metrics. */
+  /** Updates the metrics that do not come from a report. */
   measure(): void {
     const count = (state: FindingState) => this.findings.count(state);
     this.metrics.service({
@@ -57,25 +66,25 @@ export class VerifierService {
     return this.#running > 0;
   }
 
-  /** Starts the interval and the watch, where these are configured. */
+  /** Starts the interval and the watch, if they are configured. */
   start(): void {
     this.#watch?.start();
     this.#schedule();
   }
 
-  /** The next verification begins so long after the last ended; later where it may take no more than its share. */
+  /** Schedules the next verification, see {@link pauseAfter}. Its deadline is the interval, if that is shorter. */
   #schedule(): void {
     const { everyMs, deadlineMs, adaptive } = this.#config;
     if (everyMs === null || this.#stop.signal.aborted) return;
     const pauseMs = pauseAfter(this.history.last?.durationMs ?? 0, everyMs, adaptive?.share ?? 1);
     this.#timer = setTimeout(() => {
       this.verify(Math.min(deadlineMs, Math.max(everyMs, 5_000)))
-        .catch(tell)
+        .catch(logFailure)
         .finally(() => this.#schedule());
     }, pauseMs);
   }
 
-  /** What was just written and is wrong is on record at once; the full verification confirms it and names the hop. */
+  /** Records wrong rows that were just written at once. The full verification confirms them and names the hop. */
   #onChange(): WatchHandlers {
     return {
       onWrong: (findings) => {
@@ -87,19 +96,19 @@ export class VerifierService {
   }
 
   #hurry(): void {
-    if (this.#hurried || this.#stop.signal.aborted) return;
-    this.#hurried = true;
-    this.verify().catch(tell);
+    if (this.#isHurried || this.#stop.signal.aborted) return;
+    this.#isHurried = true;
+    this.verify().catch(logFailure);
   }
 
   /**
-   * Runs after those that are already asked for.
-   * @param whole Also what an earlier verification has found right is looked at again.
-   * @throws where the report could not be stored.
+   * Verifies once, after the verifications that were requested before.
+   * @param whole Whether to check the whole ledger again, including what an earlier verification found right.
+   * @throws if the report could not be stored.
    */
   async verify(deadlineMs = this.#config.deadlineMs, whole = false): Promise<Report> {
     const run = this.#queue.then(() => {
-      this.#hurried = false;
+      this.#isHurried = false;
       if (whole) this.#memory.ledger.forget();
       return this.#verify(deadlineMs);
     });
@@ -125,7 +134,7 @@ export class VerifierService {
         signal: this.#stop.signal,
         memory: this.#memory,
       });
-      // First who listens: a disk that is full keeps nobody from hearing of it.
+      // Notify before storing: a full disk must not suppress an alert.
       this.metrics.record(report);
       this.#webhook?.notify(report);
       this.history.add(report);
@@ -137,12 +146,15 @@ export class VerifierService {
   }
 }
 
-/** Nobody waits for the answer of what was not asked for. */
-function tell(error: unknown): void {
+/** Logs the failure of a verification that no caller waits for. */
+function logFailure(error: unknown): void {
   process.stderr.write(`the report could not be stored: ${messageOf(error)}\n`);
 }
 
-/** Between two full verifications: at least `everyMs`, and so long that they take no more than their share of the time. */
+/**
+ * The pause between two full verifications: at least `everyMs`, and long enough that verifications take no more than
+ * `share` of the time, if they all take `lastMs`.
+ */
 export function pauseAfter(lastMs: number, everyMs: number, share: number): number {
   return Math.max(everyMs, lastMs * (1 / share - 1));
 }

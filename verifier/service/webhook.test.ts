@@ -8,12 +8,13 @@ import { parseConfig } from '../config.ts';
 import type { Report } from '../report.ts';
 import type { Verdict } from '../verdict.ts';
 import { VerifierService } from './service.ts';
-import { type Notice, Webhook, type WebhookOptions } from './webhook.ts';
+import { Webhook } from './webhook.ts';
+import type { Notice, WebhookOptions } from './webhook-delivery.ts';
 
 const report = (verdict: Verdict): Report =>
   ({ verdict, at: '2026-01-01T00:00:00.000Z', findings: [] }) as unknown as Report;
 
-/** A receiver on loopback that answers with these, one after another, then 200. */
+/** A receiver on the loopback address that gives these answers in turn, and then 200. */
 async function receiver(...answers: number[]) {
   const got: { notice: Notice; token: string | undefined }[] = [];
   const server = createServer((request, response) => {
@@ -43,75 +44,85 @@ const options = (url: string, own: Partial<WebhookOptions> = {}): WebhookOptions
   ...own,
 });
 
-async function tell(webhook: Webhook, ...verdicts: Verdict[]): Promise<void> {
+async function notify(webhook: Webhook, ...verdicts: Verdict[]): Promise<void> {
   for (const verdict of verdicts) {
     webhook.notify(report(verdict));
     await webhook.settled();
   }
 }
 
-test('each change of the verdict is told once; a first PASS and a sync in progress are none', async () => {
+test('each change of the verdict is sent once; a first PASS and SYNC_IN_PROGRESS are not changes', async () => {
   await using own = await receiver();
   const webhook = new Webhook(options(own.url), makeTestFolder());
-  await tell(webhook, 'PASS', 'PASS', 'SYNC_IN_PROGRESS', 'FAIL', 'FAIL', 'SYNC_IN_PROGRESS', 'FAIL', 'PASS');
+  await notify(
+    webhook,
+    'PASS',
+    'PASS',
+    'SYNC_IN_PROGRESS',
+    'FAIL',
+    'FAIL',
+    'SYNC_IN_PROGRESS',
+    'FAIL',
+    'PASS',
+  );
   expect(own.changes()).toEqual([
     ['PASS', 'FAIL'],
     ['FAIL', 'PASS'],
   ]);
 });
 
-test('a receiver that fails is asked again, so many times and no more; the next report makes up for it', async () => {
+test('a failed notice is retried a bounded number of times, and the next report makes up for it', async () => {
   await using own = await receiver(500, 503, 500, 429);
   const lines: string[] = [];
   const webhook = new Webhook(options(own.url), makeTestFolder(), (line) => void lines.push(line));
-  await tell(webhook, 'FAIL');
+  await notify(webhook, 'FAIL');
   expect(own.got).toHaveLength(3);
   expect(webhook.counts).toEqual({ sent: 0, failed: 1 });
-  await tell(webhook, 'FAIL');
+  await notify(webhook, 'FAIL');
   expect(own.got).toHaveLength(5);
   expect(webhook.counts).toEqual({ sent: 1, failed: 1 });
   expect(lines).toHaveLength(4);
 });
 
-test('a refusal that no second attempt mends has none', async () => {
+test('a permanent refusal is not retried', async () => {
   await using own = await receiver(400);
   const webhook = new Webhook(options(own.url), makeTestFolder(), () => undefined);
-  await tell(webhook, 'FAIL');
+  await notify(webhook, 'FAIL');
   expect(own.got).toHaveLength(1);
 });
 
-test('what was told last outlives the verifier', async () => {
+test('the last notified verdict outlives the verifier', async () => {
   await using own = await receiver();
   const dir = makeTestFolder();
-  await tell(new Webhook(options(own.url), dir), 'FAIL');
-  await tell(new Webhook(options(own.url), dir), 'FAIL', 'PASS');
+  await notify(new Webhook(options(own.url), dir), 'FAIL');
+  await notify(new Webhook(options(own.url), dir), 'FAIL', 'PASS');
   expect(own.changes()).toEqual([
     [null, 'FAIL'],
     ['FAIL', 'PASS'],
   ]);
 });
 
-test('secrets come from the environment, reach the receiver, and no log; nor does the path', async () => {
+test('secrets come from the environment and reach the receiver, but no log; neither does the path of the address', async () => {
   await using own = await receiver(500);
   process.env.WEBHOOK_TEST_TOKEN = 'canary-token';
   const lines: string[] = [];
   const given = options(own.url, { headers: { authorization: 'Bearer ${env:WEBHOOK_TEST_TOKEN}' } });
   const webhook = new Webhook(given, makeTestFolder(), (line) => void lines.push(line));
-  await tell(webhook, 'FAIL');
+  await notify(webhook, 'FAIL');
   expect(own.got.map(({ token }) => token)).toEqual(['Bearer canary-token', 'Bearer canary-token']);
   const nowhere = new Webhook(
     { ...given, url: 'http://127.0.0.1:9/canary-path' },
     makeTestFolder(),
     (line) => void lines.push(line),
   );
-  await tell(nowhere, 'FAIL');
+  await notify(nowhere, 'FAIL');
   expect(lines).toHaveLength(4);
   expect(lines.join('\n')).not.toContain('canary');
   delete process.env.WEBHOOK_TEST_TOKEN;
   expect(() => new Webhook(given, makeTestFolder())).toThrow('WEBHOOK_TEST_TOKEN, which is not set');
 });
 
-test('a verifier that is stopped waits for no receiver', async () => {
+test('a verifier that is stopped does not wait for a receiver', async () => {
   await using own = await receiver(500, 500, 500);
   const webhook = new Webhook(options(own.url, { firstRetryMs: 60_000 }), makeTestFolder(), () => undefined);
   webhook.notify(report('FAIL'));
@@ -135,14 +146,14 @@ test.each<[string, string, string]>([
   delete process.env.WEBHOOK_TEST_TOKEN;
 });
 
-test('where the disk takes nothing the receiver is told all the same, once; it is written down when that can be', async () => {
+test('a full disk does not suppress a notice; the verdict is stored once the disk accepts it', async () => {
   await using own = await receiver();
   const dir = makeTestFolder();
   const lines: string[] = [];
   const webhook = new Webhook(options(own.url), dir, (line) => void lines.push(line));
-  // A folder in the file's place.
+  // A folder where the file should be.
   mkdirSync(join(dir, 'webhook.json.next'));
-  await tell(webhook, 'PASS', 'FAIL', 'FAIL', 'WARN');
+  await notify(webhook, 'PASS', 'FAIL', 'FAIL', 'WARN');
   expect(own.changes()).toEqual([
     ['PASS', 'FAIL'],
     ['FAIL', 'WARN'],
@@ -150,24 +161,24 @@ test('where the disk takes nothing the receiver is told all the same, once; it i
   expect(lines[0]).toMatch(/^webhook: .* EISDIR/);
   expect(lines.join('\n')).not.toContain('canary');
   rmdirSync(join(dir, 'webhook.json.next'));
-  await tell(webhook, 'WARN');
-  await tell(new Webhook(options(own.url), dir), 'WARN', 'PASS');
+  await notify(webhook, 'WARN');
+  await notify(new Webhook(options(own.url), dir), 'WARN', 'PASS');
   expect(own.changes().at(-1)).toEqual(['WARN', 'PASS']);
   expect(own.got).toHaveLength(3);
 });
 
-test('what goes wrong with one notice ends neither the verifier nor the next one', async () => {
+test('an error in one notice affects neither the verifier nor the next notice', async () => {
   await using own = await receiver();
   const lines: string[] = [];
   const webhook = new Webhook(options(own.url), makeTestFolder(), (line) => void lines.push(line));
   webhook.notify({ verdict: 'FAIL' } as unknown as Report);
   await webhook.settled();
   expect(lines).toEqual(['webhook: TypeError']);
-  await tell(webhook, 'FAIL');
+  await notify(webhook, 'FAIL');
   expect(own.changes()).toEqual([[null, 'FAIL']]);
 });
 
-test('where the reports cannot be stored, the receiver hears of the verdict all the same', async () => {
+test('if reports cannot be stored, the receiver is still notified', async () => {
   await using own = await receiver();
   const stateDir = makeTestFolder();
   const nowhere = 'postgres://postgres@127.0.0.1:9/none';
