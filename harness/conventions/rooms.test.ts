@@ -86,13 +86,11 @@ const PENDING: readonly string[] = [
   'scenarios',
   'verifier',
   'verifier/checks',
-  'verifier/connection',
   'verifier/observe',
   'verifier/observe/ledger',
   'verifier/observe/sink',
   'verifier/observe/source',
   'verifier/observe/topic',
-  'verifier/standalone',
   'verifier/verification',
 ];
 

@@ -15,9 +15,9 @@ export interface HttpAnswer {
 }
 
 /**
- * One HTTP request. Redirects are not followed: what is sent may hold a password.
+ * Sends an HTTP request. It follows no redirect, because the request may contain a password.
  * @param ca PEM file of the authorities that may have signed the server's certificate; null: those that Node.js trusts.
- *   `fetch` takes none.
+ *   `fetch` does not support such a file, so `https.request` is used with it.
  */
 export async function send(url: URL, given: HttpRequest, ca: string | null): Promise<HttpAnswer> {
   if (ca === null || url.protocol !== 'https:') {
@@ -41,21 +41,21 @@ export async function send(url: URL, given: HttpRequest, ca: string | null): Pro
   return await promise;
 }
 
-/** What was wrong with a request: `fetch failed` says nothing, its cause does. */
+/** Why a request failed: the message of `fetch` is only `fetch failed`, so its cause is returned. */
 export function reasonOf(error: unknown): unknown {
   return error instanceof Error && error.cause instanceof Error ? error.cause : error;
 }
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;
 
-/** Why a secret may not be sent there: it would cross a network as it is. Null where it may. */
+/** Why a secret must not be sent to that URL: it would cross a network unencrypted. Null if it may be sent. */
 export function plainTextProblem(url: string, secret = 'the password'): string | null {
   const parsed = URL.parse(url);
   if (parsed?.protocol !== 'http:' || LOOPBACK.test(parsed.hostname)) return null;
-  return `http sends ${secret} as it is: it needs https`;
+  return `http sends ${secret} unencrypted: use https`;
 }
 
-/** `Authorization` of RFC 7617. */
+/** Value of the header `Authorization`, RFC 7617. */
 export function basicAuth(username: string, password: string): string {
   return `Basic ${Buffer.from(`${username}:${password}`).toString('base64')}`;
 }

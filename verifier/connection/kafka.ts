@@ -4,18 +4,18 @@ import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import { unreachable } from '../../pipeline/contract/unreachable.ts';
 import { plainTextProblem } from './http.ts';
 import { pemFile } from './pem.ts';
-import { lookAtPort } from './refusal.ts';
+import { probePort } from './refusal.ts';
 import { type Sasl, saslSchema } from './sasl.ts';
 import { withSecrets } from './secret.ts';
 import { bearerToken } from './token.ts';
 
 const fileSchema = z.string().min(1);
 
-/** Certificates as PEM files. `{}`: TLS, with the authorities that Node.js trusts. */
+/** Certificates as PEM files. An empty object means TLS with the authorities that Node.js trusts. */
 export const tlsSchema = z.strictObject({
   /** Authorities that may have signed the broker's certificate; null: those that Node.js trusts. */
   ca: fileSchema.nullable().default(null),
-  /** Of the client, for mutual TLS. */
+  /** Certificate and key of the client, for mutual TLS. */
   cert: fileSchema.nullable().default(null),
   key: fileSchema.nullable().default(null),
 });
@@ -23,7 +23,7 @@ export const tlsSchema = z.strictObject({
 export const kafkaSchema = z
   .strictObject({
     bootstrapServers: z.array(z.string().min(1)).min(1),
-    /** Null: plain text. */
+    /** Null: unencrypted. */
     tls: tlsSchema.nullable().default(null),
     sasl: saslSchema.nullable().default(null),
   })
@@ -35,26 +35,26 @@ export const kafkaSchema = z
     }
     if (sasl === null) return;
     if (tls === null && !sasl.mechanism.startsWith('SCRAM')) {
-      refuse(['sasl'], `${sasl.mechanism} sends the secret as it is: it needs tls`);
+      refuse(['sasl'], `${sasl.mechanism} sends the secret unencrypted: configure tls`);
     }
     if (sasl.mechanism !== 'OAUTHBEARER') return;
-    const asked = sasl.tokenUrl !== null && sasl.clientId !== null && sasl.clientSecret !== null;
-    if ((sasl.token === null) !== asked) {
+    const hasEndpoint = sasl.tokenUrl !== null && sasl.clientId !== null && sasl.clientSecret !== null;
+    if ((sasl.token === null) !== hasEndpoint) {
       refuse(['sasl'], 'OAUTHBEARER needs either token, or tokenUrl with clientId and clientSecret');
     }
-    const problem = asked ? plainTextProblem(sasl.tokenUrl ?? '', 'clientSecret') : null;
+    const problem = hasEndpoint ? plainTextProblem(sasl.tokenUrl ?? '', 'clientSecret') : null;
     if (problem !== null) refuse(['sasl', 'tokenUrl'], problem);
   });
 export type KafkaConnection = z.infer<typeof kafkaSchema>;
 
-/** Where to find a cluster, and nothing else: plain text, nobody asked who he is. */
+/** A connection without TLS and without a login. */
 export function plainKafka(bootstrapServers: readonly string[]): KafkaConnection {
   return { bootstrapServers: [...bootstrapServers], tls: null, sasl: null };
 }
 
 /**
- * What kafkajs needs to reach the cluster.
- * @throws LabError where a certificate cannot be read, or a secret is not there.
+ * The options of kafkajs for a connection.
+ * @throws LabError if a certificate cannot be read, or a secret is absent.
  */
 export function kafkaOptions(
   connection: KafkaConnection,
@@ -67,7 +67,7 @@ export function kafkaOptions(
   };
 }
 
-/** Contents of the files, as `tls.connect` takes them. The server's name is always checked. */
+/** Contents of the files, as `tls.connect` takes them. The server's name is always verified. */
 export function tlsFiles(tls: z.infer<typeof tlsSchema>): { ca?: string; cert?: string; key?: string } {
   const { ca, cert, key } = tls;
   return {
@@ -96,7 +96,10 @@ function saslOptions(sasl: Sasl): SASLOptions {
   }
 }
 
-/** CDC-4020 with the reason, as far as it can be found out: kafkajs tells of many refusals only that a connection closed. */
+/**
+ * CDC-4020 with the reason. For many refusals kafkajs says only that a connection was closed: then the broker's port is
+ * probed for the reason.
+ */
 export async function kafkaRefused(
   { bootstrapServers, tls, sasl }: KafkaConnection,
   cause: unknown,
@@ -104,16 +107,16 @@ export async function kafkaRefused(
   if (cause instanceof LabError) return cause;
   const [address = ''] = bootstrapServers;
   const said = messageOf(cause);
-  const look = await lookAtPort(address, tls === null ? null : tlsFiles(tls));
-  const isLogin = sasl !== null && (look === 'answers' || /SASL|authentication/i.test(said));
+  const probed = await probePort(address, tls === null ? null : tlsFiles(tls));
+  const isLogin = sasl !== null && (probed === 'answers' || /SASL|authentication/i.test(said));
   const login = {
     why: `it refuses the login by ${sasl?.mechanism} (${said})`,
     remedy: 'Correct mechanism, name and password in kafka.sasl.',
   };
   const unknown = {
     why: said,
-    remedy: 'See whether the broker is running and may be reached from here, then try again.',
+    remedy: 'Check that the broker is running and reachable from this machine, then try again.',
   };
-  const { why, remedy } = typeof look === 'object' ? look : isLogin ? login : unknown;
+  const { why, remedy } = typeof probed === 'object' ? probed : isLogin ? login : unknown;
   return new LabError('CDC-4020', `Kafka at ${address} cannot be reached: ${why}.`, { remedy, cause });
 }

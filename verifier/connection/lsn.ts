@@ -1,9 +1,6 @@
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 
-/**
- * Reads an LSN as PostgreSQL prints one, `16/B374D848`.
- * @throws where the text is none.
- */
+/** Parses an LSN as PostgreSQL prints it, `16/B374D848`. @throws if the text is not an LSN. */
 export function readLsn(text: string): Lsn {
   const match = /^([0-9A-F]{1,8})\/([0-9A-F]{1,8})$/i.exec(text);
   if (match === null) throw new Error(`not an LSN: ${JSON.stringify(text)}`);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 
-/** A file of certificates, or a key. @throws LabError CDC-4021 where it cannot be read, or holds neither. */
+/** Reads a PEM file of certificates or a key. @throws LabError CDC-4021 if it cannot be read, or is not a PEM file. */
 export function pemFile(path: string): string {
   let text: string;
   try {
@@ -13,8 +13,8 @@ export function pemFile(path: string): string {
     });
   }
   if (text.includes('-----BEGIN ')) return text;
-  throw new LabError('CDC-4021', `${path} is no PEM file.`, {
+  throw new LabError('CDC-4021', `${path} is not a PEM file.`, {
     remedy:
-      'Name one that begins with -----BEGIN …; openssl converts others (`openssl pkcs12`, `openssl x509`).',
+      'Name a file that begins with -----BEGIN …; openssl converts other formats (`openssl pkcs12`, `openssl x509`).',
   });
 }

@@ -1,6 +1,6 @@
 import { didYouMean } from '../../pipeline/contract/nearest.ts';
 
-/** Parameters of a PostgreSQL URL that `pg` follows. It passes over every other without a word. */
+/** Parameters of a PostgreSQL URL that `pg` honours. It silently ignores every other. */
 const PARAMETERS: readonly string[] = [
   'sslmode',
   'sslrootcert',
@@ -17,14 +17,14 @@ const PARAMETERS: readonly string[] = [
 ];
 const SSL_MODES: readonly string[] = ['disable', 'require', 'verify-ca', 'verify-full'];
 
-/** A base URL, to which paths are appended: a query part or a fragment would be dropped on the way. */
+/** Whether paths can be appended to a URL: it has no query part and no fragment, which would be dropped. */
 export function isBaseUrl(text: string): boolean {
   return !/[?#]/.test(text);
 }
 
 /**
- * What of a PostgreSQL URL's query part would be ignored, or fall back to plain text, as one sentence; null where nothing
- * would. A URL that is none is left to others.
+ * Says, in one sentence, which parameter of a PostgreSQL URL would be ignored or would fall back to plain text; null if
+ * none would. A text that is not a URL is not judged.
  */
 export function queryProblem(text: string): string | null {
   const query = URL.parse(text)?.searchParams;
@@ -43,7 +43,7 @@ export function queryProblem(text: string): string | null {
   if (mode !== null && !SSL_MODES.includes(mode))
     return `sslmode is one of ${SSL_MODES.join(', ')}, not "${mode}".`;
   const file = ['sslrootcert', 'sslcert', 'sslkey'].find((name) => query.has(name));
-  // Without any sslmode, `pg` takes a file as the wish for verify-full.
+  // Without an sslmode, `pg` treats a file as a request for verify-full.
   if (file !== undefined && mode === 'disable')
     return `sslmode=disable would ignore ${file}: leave one of them out.`;
   return null;

@@ -1,3 +1,11 @@
+/**
+ * `verifier/connection`: reaches databases, Kafka and HTTP services, and keeps secrets out of configurations.
+ * In: URLs, logins and certificates as a configuration gives them, with references in place of secrets.
+ * Out: a connection whose values are text, the options of kafkajs, an answer over HTTP, or an error with a remedy.
+ * Promises: databases are opened read-only; every wait has a timeout or a signal; a secret is read only when it is used
+ *   and appears in no error; a configuration in which HTTP or Kafka would send it unencrypted is refused.
+ */
+
 import type { Socket } from 'node:net';
 import pg from 'pg';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
@@ -5,7 +13,7 @@ import { tlsRefusal } from '../../pipeline/contract/tls-refusal.ts';
 import { loginRefusal } from './refusal.ts';
 import { urlWithSecrets } from './secret.ts';
 
-/** Text form of every value is the same on both sides only under these. */
+/** Both sides print a value as the same text only under the same settings. */
 export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   DateStyle: 'ISO, MDY',
   TimeZone: 'UTC',
@@ -15,28 +23,28 @@ export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   xmlbinary: 'base64',
   lc_monetary: 'C',
   search_path: 'pg_catalog',
-  // Rows that a policy would hide are an error, not absent.
+  // Rows that a policy would hide cause an error instead of being left out.
   row_security: 'off',
-  // A verifier reads: what it does must neither wait for long nor hold anything for long.
+  // A verifier only reads: it must neither wait for a lock nor hold a snapshot for long.
   lock_timeout: '10s',
   idle_in_transaction_session_timeout: '120s',
 };
 
-/** A server that does not take its leave within this is left. */
-const GOODBYE_MS = 2_000;
+/** Give up on a graceful close after this. */
+const CLOSE_TIMEOUT_MS = 2_000;
 
-/** Type parser that leaves every value as PostgreSQL's text. */
+/** Type parser that keeps every value as PostgreSQL's text. */
 const asText = { getTypeParser: () => (value: string | Buffer) => value };
 
 export type Row = Readonly<Record<string, string | null>>;
 
-/** One connection of the verifier. All values come back as text, null as null. */
+/** A connection of the verifier. Every value is returned as text, NULL as null. */
 export class Database implements AsyncDisposable {
   readonly side: 'source' | 'sink';
   readonly #client: pg.Client;
   readonly #limitMs: number;
   #ended = false;
-  #underWay = 0;
+  #inFlight = 0;
 
   private constructor(side: 'source' | 'sink', client: pg.Client, statementTimeoutMs: number) {
     this.side = side;
@@ -45,8 +53,8 @@ export class Database implements AsyncDisposable {
   }
 
   /**
-   * Connects with the settings of an oracle pinned: read-only by default, every statement under a time-out.
-   * @throws LabError CDC-4010 where the database cannot be reached.
+   * Connects with {@link PINNED_SETTINGS}, read-only by default, and with a timeout for every statement.
+   * @throws LabError CDC-4010 if the database cannot be reached.
    */
   static async connect(side: 'source' | 'sink', url: string, statementTimeoutMs: number): Promise<Database> {
     const client = new pg.Client({
@@ -58,7 +66,7 @@ export class Database implements AsyncDisposable {
       types: asText,
     });
     const database = new Database(side, client, statementTimeoutMs);
-    // A connection that breaks between queries is reported by the next query; without a listener Node would exit.
+    // If the connection breaks between queries, the next query reports it. Without a listener, Node would exit.
     for (const event of ['error', 'end'] as const) {
       client.on(event, () => {
         database.#ended = true;
@@ -75,7 +83,7 @@ export class Database implements AsyncDisposable {
       const { why, remedy } = tlsRefusal(cause) ??
         loginRefusal(cause) ?? {
           why: messageOf(cause),
-          remedy: `See whether the ${side} PostgreSQL is running, then verify again.`,
+          remedy: `Check that the ${side} PostgreSQL is running, then verify again.`,
         };
       throw new LabError('CDC-4010', `The ${side} database cannot be reached: ${why}.`, { remedy, cause });
     }
@@ -87,14 +95,15 @@ export class Database implements AsyncDisposable {
     return !this.#ended;
   }
 
-  /** True while a query waits for its answer. */
+  /** True while a query is in flight. */
   get isBusy(): boolean {
-    return this.#underWay > 0;
+    return this.#inFlight > 0;
   }
 
   /**
-   * @param limitMs The connection is given up when no answer comes within it: a stopped server does not even
-   * run into its own statement time-out.
+   * Runs a query.
+   * @param limitMs Give up on the connection if there is no answer within this time: a server that hangs does not enforce
+   *   its statement timeout.
    */
   async query(
     sql: string,
@@ -107,22 +116,22 @@ export class Database implements AsyncDisposable {
       this.#abandon();
       late.reject(new Error(`no answer within ${limitMs} ms`));
     }, limitMs);
-    this.#underWay++;
+    this.#inFlight++;
     try {
       const query = this.#client.query<Record<string, string | null>>(sql, [...values]);
       return (await Promise.race([query, late.promise])).rows;
     } catch (cause) {
       throw new Error(`${this.side}: ${messageOf(cause)}`, { cause });
     } finally {
-      this.#underWay--;
+      this.#inFlight--;
       clearTimeout(timer);
     }
   }
 
-  /** The first row. @throws where there is none. */
+  /** Runs a query that returns a row. @throws if it returns none. */
   async one(sql: string, values: readonly unknown[] = [], limitMs = this.#limitMs): Promise<Row> {
     const [row] = await this.query(sql, values, limitMs);
-    if (row === undefined) throw new Error(`${this.side}: a query that must give a row gave none`);
+    if (row === undefined) throw new Error(`${this.side}: a query that must return a row returned none`);
     return row;
   }
 
@@ -132,12 +141,12 @@ export class Database implements AsyncDisposable {
     try {
       return await work();
     } finally {
-      // Read-only: nothing to keep. A broken connection has no transaction left.
+      // The transaction is read-only, so there is nothing to keep. A broken connection has no transaction left.
       await this.query('ROLLBACK').catch(() => undefined);
     }
   }
 
-  /** Rows of a query, `batch` at a time, through a cursor; needs a {@link snapshot}. */
+  /** Yields the rows of a query through a cursor, fetching `batch` rows at a time; requires a {@link snapshot}. */
   async *stream(name: string, sql: string, values: readonly unknown[], batch = 2_000): AsyncGenerator<Row> {
     await this.query(`DECLARE ${name} NO SCROLL CURSOR FOR ${sql}`, values);
     try {
@@ -154,12 +163,12 @@ export class Database implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended) return;
     this.#ended = true;
-    const timer = setTimeout(() => this.#abandon(), GOODBYE_MS);
+    const timer = setTimeout(() => this.#abandon(), CLOSE_TIMEOUT_MS);
     await this.#client.end().catch(() => undefined);
     clearTimeout(timer);
   }
 
-  /** Closes the socket without a word; a query under way is rejected. */
+  /** Closes the socket at once. A query in flight is rejected. */
   #abandon(): void {
     this.#ended = true;
     (this.#client as unknown as { connection: { stream: Socket } }).connection.stream.destroy();

@@ -3,7 +3,7 @@ import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import { codeOf, type Refusal, SPEAKS_PLAIN, tlsRefusal } from '../../pipeline/contract/tls-refusal.ts';
 
-/** What PostgreSQL's refusal of a login comes to; null for any other error. */
+/** Explains PostgreSQL's refusal of a login; null for any other error. */
 export function loginRefusal(error: unknown): Refusal | null {
   const code = codeOf(error);
   if (code === '28P01' || code === '28000') {
@@ -12,38 +12,38 @@ export function loginRefusal(error: unknown): Refusal | null {
     return {
       why: said,
       remedy: noTls
-        ? 'The server wants TLS: sslmode verify-full, with its authority as sslrootcert.'
-        : 'Correct user and password; pg_hba.conf of the server says who may come, and how.',
+        ? 'The server requires TLS: set sslmode=verify-full, and sslrootcert to the file of its authority.'
+        : 'Correct user and password. The server’s pg_hba.conf lists who may log in, and how.',
     };
   }
   if (code === '3D000') return { why: messageOf(error), remedy: 'Correct the name of the database.' };
   if (/password must be a (non-empty )?string|no password supplied/i.test(messageOf(error))) {
     return {
-      why: 'it asks for a password, and there is none',
+      why: 'it requires a password, and none is configured',
       remedy: 'Give the password as ${env:NAME} or ${file:PATH}.',
     };
   }
   return null;
 }
 
-const LOOK_MS = 3_000;
+const PROBE_TIMEOUT_MS = 3_000;
 
-/** What was seen of a port: it answers as it was asked, it refuses, or there is nothing to be said. */
-export type PortLook = 'answers' | 'silent' | Refusal;
+/** What a probe found: the port answers as configured, it refuses, or nothing can be said about it. */
+export type ProbedPort = 'answers' | 'silent' | Refusal;
 
 const SPEAKS_TLS: Refusal = {
   why: 'it speaks TLS at this port',
-  remedy: 'Say so in the configuration: kafka.tls, with its authority as ca.',
+  remedy: 'Configure kafka.tls, with the file of its authority as ca.',
 };
 
 /**
- * Looks at a broker's port that did not answer as it was asked to.
- * @param tls As it is to be connected to; null: in plain text, and then only TLS is recognised.
+ * Probes the port of a broker that could not be reached.
+ * @param tls Certificates to connect with. Null if the connection is unencrypted: then the probe recognises only TLS.
  */
-export async function lookAtPort(
+export async function probePort(
   address: string,
   tls: { ca?: string; cert?: string; key?: string } | null,
-): Promise<PortLook> {
+): Promise<ProbedPort> {
   const at = address.lastIndexOf(':');
   const place = { host: address.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(address.slice(at + 1)) };
   const servername = isIP(place.host) === 0 ? { servername: place.host } : {};
@@ -55,24 +55,24 @@ export async function lookAtPort(
   return tlsRefusal(error) ?? (hungUp ? SPEAKS_PLAIN : 'silent');
 }
 
-/** `ApiVersions` 0, which a broker answers to whoever asks, before it wants to know who that is. */
-const ANYBODY_THERE = Buffer.from('0000000a0012000000000001ffff', 'hex');
+/** Kafka request `ApiVersions` 0, which a broker answers before authentication. */
+const API_VERSIONS = Buffer.from('0000000a0012000000000001ffff', 'hex');
 
 /**
- * A handshake and one question: with TLS 1.3 a client's certificate is refused only after the handshake.
- * `error` is null where an answer came.
+ * Performs a TLS handshake and sends one request, because in TLS 1.3 a client's certificate is refused only after the
+ * handshake. @returns `error` is null if there was an answer.
  */
 async function handshake(open: () => TLSSocket): Promise<{ secured: boolean; error: unknown }> {
   const { promise, resolve } = Promise.withResolvers<unknown>();
   const socket = open();
   let secured = false;
-  socket.setTimeout(LOOK_MS, () => resolve(new Error('no answer')));
+  socket.setTimeout(PROBE_TIMEOUT_MS, () => resolve(new Error('no answer')));
   socket.on('error', resolve);
   socket.once('close', () => resolve(new Error('the connection was closed')));
   socket.once('data', () => resolve(null));
   socket.once('secureConnect', () => {
     secured = true;
-    socket.write(ANYBODY_THERE);
+    socket.write(API_VERSIONS);
   });
   const error = await promise;
   socket.destroy();

@@ -11,7 +11,7 @@ export const saslSchema = z.discriminatedUnion('mechanism', [
   z.strictObject({ mechanism: z.literal('SCRAM-SHA-512'), ...password }),
   z.strictObject({
     mechanism: z.literal('OAUTHBEARER'),
-    /** A token that is there already. Else one is asked for: RFC 6749 §4.4, client credentials. */
+    /** A token to use. Without it, one is requested from `tokenUrl`: RFC 6749 §4.4, client credentials. */
     token: secretSchema.nullable().default(null),
     tokenUrl: z
       .url({ protocol: /^https?$/ })
@@ -20,7 +20,7 @@ export const saslSchema = z.discriminatedUnion('mechanism', [
     clientId: z.string().min(1).nullable().default(null),
     clientSecret: secretSchema.nullable().default(null),
     scope: z.string().min(1).nullable().default(null),
-    /** Authorities for {@link tokenUrl}. */
+    /** PEM file of the authorities that may have signed the certificate of `tokenUrl`. */
     ca: fileSchema.nullable().default(null),
   }),
 ]);

@@ -9,18 +9,18 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const AWKWARD = 'p@ss:w/rd?#%7B ${env:HOME} ü';
 
-test('a reference to the environment is followed once: what it gives is not read again', () => {
+test('a reference to the environment is replaced once: its value is not searched for references', () => {
   process.env.SECRET_TEST = AWKWARD;
   expect(withSecrets('Bearer ${env:SECRET_TEST}', 'it')).toBe(`Bearer ${AWKWARD}`);
 });
 
-test('a file is read without the end of its line', () => {
+test('a file is read without its final line break', () => {
   const path = join(folder, 'password');
   writeFileSync(path, `${AWKWARD}\r\n`);
   expect(withSecrets(`\${file:${path}}`, 'it')).toBe(AWKWARD);
 });
 
-test('what is referred to and not there is named, with whose it is', () => {
+test('the error for an absent variable or file names it, and the key that needs it', () => {
   delete process.env.SECRET_TEST_UNSET;
   expect(() => withSecrets('${env:SECRET_TEST_UNSET}', 'sink.password')).toThrow(
     'sink.password needs the environment variable SECRET_TEST_UNSET, which is not set',
@@ -31,7 +31,7 @@ test('what is referred to and not there is named, with whose it is', () => {
   );
 });
 
-test("a URL's password is followed, and survives every character", () => {
+test("a reference in a URL's password is replaced, whatever characters the password has", () => {
   process.env.SECRET_TEST = AWKWARD;
   const url = new URL('postgres://lab@db.test:5432/shop?sslmode=verify-full');
   url.password = encodeURIComponent('${env:SECRET_TEST}');
@@ -45,10 +45,10 @@ test.each([
   'postgres://lab:plain%40word@db.test/shop',
   'postgres://lab@db.test/shop',
   '/var/run/postgresql shop',
-])('%s has nothing to follow, and stays as it is', (url) => {
+])('%s contains no reference, and stays unchanged', (url) => {
   expect(urlWithSecrets(url, 'it')).toBe(url);
 });
 
-test.each(['hunter2', '', '${env:}', '${env:1X}', 'x${env:X}', '$X'])('%j is no reference', (text) => {
+test.each(['hunter2', '', '${env:}', '${env:1X}', 'x${env:X}', '$X'])('%j is not a reference', (text) => {
   expect(secretSchema.safeParse(text).success).toBe(false);
 });

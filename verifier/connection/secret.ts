@@ -5,18 +5,19 @@ import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 const REFERENCE = /\$\{(env|file):([^}]+)\}/g;
 const ONLY_REFERENCE = /^\$\{(?:env:[A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\}$/;
 
-/** A secret in a configuration: where it is, never what it is. */
+/** A secret in a configuration: a reference to its place, never the secret itself. */
 export const secretSchema = z
   .string()
   .regex(
     ONLY_REFERENCE,
-    'a secret stands in no configuration: write ${env:NAME} and set that variable, or ${file:PATH}',
+    'a configuration must not contain a secret: write ${env:NAME} and set that variable, or ${file:PATH}',
   );
 
 /**
- * The text with its `${env:NAME}` and `${file:PATH}` replaced by what they refer to; of a file, without the line's end.
- * @param whose Names the configuration's place, for the error.
- * @throws LabError CDC-4001 where the variable is not set, or the file cannot be read.
+ * Replaces each `${env:NAME}` and `${file:PATH}` of a text by the variable's value or the file's content without its final
+ * line break. What is inserted is not searched for further references.
+ * @param whose Place in the configuration, which the error names.
+ * @throws LabError CDC-4001 if the variable is not set, or the file cannot be read.
  */
 export function withSecrets(text: string, whose: string): string {
   return text.replaceAll(REFERENCE, (_, kind: string, name: string) =>
@@ -25,7 +26,7 @@ export function withSecrets(text: string, whose: string): string {
 }
 
 /**
- * A PostgreSQL URL with what its password refers to. `URL` writes the braces of a reference as `%7B` and `%7D`.
+ * Replaces the reference in a PostgreSQL URL's password, in which `URL` writes braces as `%7B` and `%7D`.
  * @throws LabError CDC-4001, as {@link withSecrets}.
  */
 export function urlWithSecrets(text: string, whose: string): string {
@@ -50,7 +51,7 @@ function fromFile(path: string, whose: string): string {
     return readFileSync(path, 'utf8').replace(/\r?\n$/, '');
   } catch (cause) {
     throw new LabError('CDC-4001', `${whose} needs the file ${path}: ${messageOf(cause)}.`, {
-      remedy: 'Make the file, readable by you alone, or name another.',
+      remedy: 'Create the file, readable by you only, or name another.',
       cause,
     });
   }

@@ -5,12 +5,12 @@ import type { Sasl } from './sasl.ts';
 import { withSecrets } from './secret.ts';
 
 const TIMEOUT_MS = 10_000;
-/** RFC 6749 §5.1. */
+/** Access token response, RFC 6749 §5.1. */
 const answerSchema = z.object({ access_token: z.string().min(1) });
 
 /**
- * The token for one connection: the one that is given, or a fresh one for the client's credentials.
- * @throws LabError CDC-4022 where the endpoint gives none. What it answered may hold a secret, and is not told.
+ * The token for one connection: the configured one, or a new one for the client's credentials.
+ * @throws LabError CDC-4022 if the endpoint returns none. The error omits the answer, which may contain a secret.
  */
 export async function bearerToken(sasl: Extract<Sasl, { mechanism: 'OAUTHBEARER' }>): Promise<string> {
   const { token, tokenUrl, clientId, clientSecret, scope, ca } = sasl;
@@ -34,12 +34,12 @@ export async function bearerToken(sasl: Extract<Sasl, { mechanism: 'OAUTHBEARER'
   try {
     return answerSchema.parse(JSON.parse(answer.text)).access_token;
   } catch {
-    throw refused(url, 'its answer holds no access_token');
+    throw refused(url, 'its answer contains no access_token');
   }
 }
 
 function refused(url: URL, why: string, cause?: unknown): LabError {
-  return new LabError('CDC-4022', `${url.origin} gives no token for Kafka: ${why}.`, {
+  return new LabError('CDC-4022', `${url.origin} returned no token for Kafka: ${why}.`, {
     remedy: 'Correct tokenUrl, clientId and clientSecret in kafka.sasl.',
     ...(cause === undefined ? {} : { cause }),
   });

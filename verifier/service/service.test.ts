@@ -35,7 +35,7 @@ test('a password that would cross a network unencrypted is refused', () => {
     (url: string, otherUrls: string[] = []) =>
     () =>
       parseConfig({ ...raw('x'), connectors: [{ name: 's', type: 'sink', url, otherUrls, auth }] }, 'f.json');
-  expect(at('http://connect:8083')).toThrow(/connectors\.0\.url: http sends the password as it is/);
+  expect(at('http://connect:8083')).toThrow(/connectors\.0\.url: http sends the password unencrypted/);
   expect(at('https://connect:8083', ['http://connect:8084'])).toThrow(
     /connectors\.0\.otherUrls\.0: http sends/,
   );

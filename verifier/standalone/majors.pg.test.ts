@@ -13,7 +13,7 @@ async function verified(pair: DatabasePair, own: Partial<VerifyRequest>): Promis
   return (await (await openPair(requestFor(pair, own))).verify(AbortSignal.timeout(50_000))).report;
 }
 
-// Of every type whose text or hash might be another's in another version.
+// Every type whose text or hash might differ between versions: name, type, value.
 const TYPES: [string, string, string][] = [
   ['n', 'numeric', `(i * 1.10)::numeric`],
   ['f', 'float8', `CASE i WHEN 1 THEN 'NaN' WHEN 2 THEN '-0' ELSE i / 3.0::float8 END`],
@@ -44,7 +44,7 @@ const TYPES: [string, string, string][] = [
   ['i8', 'bigint', `(150 - i) * 4294967297`],
   ['ts', 'timestamp', `'0100-01-01'::timestamp - i * interval '1 year 1.000001 s'`],
   ['ti', 'time', `'12:00'::time + i * interval '1.000001 s'`],
-  // The one whose text is another since 15: `\303` for what was a lone byte.
+  // The only type whose text has changed: since 15, `\303` instead of a lone byte.
   ['h', '"char"', `CASE WHEN i < 150 THEN 'é' ELSE 'e' END::"char"`],
 ];
 
@@ -58,7 +58,7 @@ describe.each(OTHER_MAJORS)('PostgreSQL %i', (major) => {
     await server?.[Symbol.asyncDispose]();
   });
 
-  /** It as the sink of the lab's own source, or as the source of the lab's own sink. */
+  /** This server as the sink of the lab's source, or as the source of the lab's sink. */
   async function pairOf(as: 'source' | 'sink', { skip }: TestContext): Promise<DatabasePair> {
     if (server === undefined) {
       return skip(`PostgreSQL ${major} is not installed: sh harness/setup/other-postgres.sh`);
@@ -67,7 +67,7 @@ describe.each(OTHER_MAJORS)('PostgreSQL %i', (major) => {
   }
 
   test.for(['source', 'sink'] as const)(
-    'as %s: with SELECT alone, values are compared alike, and each wrong one is named',
+    'as %s: with SELECT only, equal values are equal, and each wrong column is named',
     async (as, context) => {
       await using pair = await pairOf(as, context);
       const declared = TYPES.map(([name, type]) => `${name} ${type}`).join(', ');
@@ -79,7 +79,7 @@ describe.each(OTHER_MAJORS)('PostgreSQL %i', (major) => {
       await using role = await readerRole(pair);
       const passed = await verified(pair, { ...role.login, fence: 'none' });
       expect(passed).toMatchObject({ verdict: 'PASS', coverage: 1 });
-      // A column each, in a row of its own: the value of another row, where that is another one.
+      // In each row another column gets the value of another row, which differs for most types.
       const swaps = TYPES.map(
         ([name], i) =>
           `UPDATE items SET ${name} = (SELECT o.${name} FROM items o WHERE o.id = ${200 + i}) WHERE id = ${100 + i}`,
@@ -97,12 +97,12 @@ describe.each(OTHER_MAJORS)('PostgreSQL %i', (major) => {
   );
 
   test.for(['source', 'sink'] as const)(
-    'as %s: a byte beyond ASCII in a "char" is mended to the same byte',
+    'as %s: a byte beyond ASCII in a "char" is repaired to the same byte',
     async (as, context) => {
       await using pair = await pairOf(as, context);
       await pair.onBoth(`CREATE TABLE bytes (id int PRIMARY KEY, h "char")`);
       await pair.onSource(`INSERT INTO bytes SELECT i + 128, i::"char" FROM generate_series(-128, 127) i`);
-      // One in three is missing, one in three is another.
+      // A third of the rows is missing, and a third is wrong.
       await pair.onSink(`INSERT INTO bytes SELECT i + 128, CASE i % 3 WHEN 0 THEN i ELSE 65 END::"char"
         FROM generate_series(-128, 127) i WHERE i % 3 <> 1`);
       const open = await openPair(requestFor(pair, { fence: 'none' }));
@@ -118,7 +118,7 @@ describe.each(OTHER_MAJORS)('PostgreSQL %i', (major) => {
   );
 
   test.for(['source', 'sink'] as const)(
-    'as %s of its own replication under writes: PASS with REPLICATION, a row corrupted by hand FAIL, mended PASS',
+    'as %s of logical replication under writes: PASS with REPLICATION, FAIL for a row corrupted by hand, PASS after its repair',
     async (as, context) => {
       await using pair = await pairOf(as, context);
       await using _ = await replicateOrders(pair);

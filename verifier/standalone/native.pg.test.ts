@@ -20,7 +20,7 @@ async function verified(request: VerifyRequest): Promise<Report> {
   return (await (await openPair(request)).verify(AbortSignal.timeout(50_000))).report;
 }
 
-test('a subscription under live writes is a PASS; a row corrupted by hand a FAIL with key and column, until it is mended', async () => {
+test('a subscription under live writes is a PASS; a row corrupted by hand is a FAIL with key and column, until it is repaired', async () => {
   await using pair = await databasePair();
   await using _ = await replicateOrders(pair);
   await using writer = writeOrders(pair.sourceUrl);
@@ -56,7 +56,7 @@ test('a subscription under live writes is a PASS; a row corrupted by hand a FAIL
   expect(writer.written()).toBeGreaterThan(50);
 });
 
-test('a subscription that is disabled is waited for, and never a PASS', async () => {
+test('a disabled subscription is waited for, and is never a PASS', async () => {
   await using pair = await databasePair();
   await using _ = await replicateOrders(pair);
   const request = watched(pair, { deadlineMs: 15_000 });
@@ -70,7 +70,7 @@ test('a subscription that is disabled is waited for, and never a PASS', async ()
   expect(await verified(request)).toMatchObject({ verdict: 'PASS' });
 });
 
-test('a table that the subscription does not carry is missing, and one that fell out of the publication goes stale', async () => {
+test('rows of a table that the subscription does not carry are missing, and rows of a table that left the publication go stale', async () => {
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE others (id int PRIMARY KEY)');
   await using _ = await replicateOrders(pair);
@@ -89,7 +89,7 @@ test('a table that the subscription does not carry is missing, and one that fell
   expect(await verified(watched(pair, { tables: ['public.others'] }))).toMatchObject({ verdict: 'FAIL' });
 });
 
-test('the grants of the manual are enough, and no more than these', async () => {
+test('the documented grants are sufficient, and each is necessary', async () => {
   await using pair = await databasePair();
   await using _ = await replicateOrders(pair);
   await using role = await readerRole(pair);
@@ -113,7 +113,7 @@ test('the grants of the manual are enough, and no more than these', async () => 
   expect(JSON.stringify(blind.checks)).toMatch(/SELECT privilege on public.orders/);
 });
 
-test('a quiet pair is compared by two equal reads; one that is written meanwhile is not judged', async () => {
+test('a quiet pair is compared by two equal reads; a pair that is written to meanwhile is not judged', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`${ORDERS}; ${FILLED}`);
   const request = watched(pair, { fence: 'quiesce', subscription: undefined, deadlineMs: 1_000 });
@@ -130,7 +130,7 @@ test('a quiet pair is compared by two equal reads; one that is written meanwhile
   expect(JSON.stringify(report.checks)).toMatch(/was written to between two reads/);
 });
 
-test('tables of other names and schemas are found by the map', async () => {
+test('tables with other names and schemas are found by --map', async () => {
   await using pair = await databasePair();
   await pair.onSource(`CREATE SCHEMA sales; ${ORDERS.replace('orders', 'sales.orders')};
                        INSERT INTO sales.orders VALUES (1, 'new', 1, 1)`);
@@ -143,7 +143,7 @@ test('tables of other names and schemas are found by the map', async () => {
   expect(await verified(request)).toMatchObject({ verdict: 'FAIL' });
 });
 
-test('columns of other names and rows that are only marked as deleted are compared as what they stand for', async () => {
+test('renamed columns, and rows that are only marked as deleted, are compared by their meaning', async () => {
   await using pair = await databasePair();
   await pair.onSource(`${ORDERS}; ${FILLED}; DELETE FROM orders WHERE id = 3`);
   await pair.onSink(`CREATE TABLE orders (id int PRIMARY KEY, status text, total numeric, version bigint, __deleted text);
@@ -168,7 +168,7 @@ test('columns of other names and rows that are only marked as deleted are compar
   await expect(slip).rejects.toMatchObject({ code: 'CDC-4064', message: expect.stringMatching(/no_such/) });
 });
 
-test('one database under two names is refused before anything is compared', async () => {
+test('the same database under two names is refused before anything is compared', async () => {
   await using pair = await databasePair();
   const other = Object.assign(new URL(pair.sourceUrl), { hostname: 'localhost', search: '?sslmode=disable' });
   const twice = { sourceUrl: pair.sourceUrl, sinkUrl: other.href };
@@ -179,7 +179,7 @@ test('one database under two names is refused before anything is compared', asyn
   });
 });
 
-test('what cannot be followed is refused before anything is compared', async () => {
+test('a slot or subscription that does not exist is refused before anything is compared', async () => {
   await using pair = await databasePair();
   await pair.onBoth(ORDERS);
   const nothing = { subscription: undefined, progressSlot: 'no_such_slot' };

@@ -1,3 +1,11 @@
+/**
+ * `verifier/standalone`: verifies any two PostgreSQL databases, without a lab and without Kafka (`cdc-lab verify`).
+ * In: a request as the command's options give it.
+ * Out: the report, and SQL that would repair the sink or make Debezium republish the wrong rows.
+ * Promises: it writes to neither database and runs none of that SQL; an invalid request is refused before anything is
+ *   compared; a password in a URL is refused.
+ */
+
 import { setFlagsFromString } from 'node:v8';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Check } from '../check.ts';
@@ -15,25 +23,25 @@ import { repairSql } from './repair.ts';
 import { republishSql } from './republish.ts';
 import { configOf, type VerifyRequest } from './request.ts';
 
-/** A question that is answered at once, or not at all. */
-const QUICK_MS = 10_000;
+/** Timeout of a catalogue query. */
+const QUERY_TIMEOUT_MS = 10_000;
 
-/** Two PostgreSQL databases, made ready to be verified again and again. */
+/** Two PostgreSQL databases that can be verified repeatedly. */
 export interface Pair extends AsyncDisposable {
   verify(signal: AbortSignal): Promise<Verified>;
 }
 
 export interface Verified {
   readonly report: Report;
-  /** SQL that would mend the sink; null where there is nothing to mend. */
+  /** SQL that would repair the sink; null if there is nothing to repair. */
   readonly repair: string | null;
-  /** SQL of signals by which the wrong rows would be published anew; null where there are none. */
+  /** SQL of signals that would make Debezium republish the wrong rows; null if there are none. */
   readonly republish: string | null;
 }
 
 /**
  * Opens a pair for verification without a lab and without Kafka.
- * @throws LabError CDC-4064 for a request that cannot be; CDC-4010 where a database cannot be reached.
+ * @throws LabError CDC-4064 for an invalid request; CDC-4010 if a database cannot be reached.
  */
 export async function openPair(request: VerifyRequest): Promise<Pair> {
   const config = configOf(request);
@@ -48,15 +56,15 @@ export async function openPair(request: VerifyRequest): Promise<Pair> {
 }
 
 /**
- * From now on the old generation is collected when it has grown by half. By V8's default it may grow to four times what
- * is alive, and a million rows that differ leave much that is not. Not from the start: what Node and its compile cache
- * hold ready is of no use under other flags.
+ * Makes V8 collect the old generation when it has grown by half. By default it may grow to four times the live data, and
+ * a million differing rows leave much garbage. The flag is not set at the start of the process, because Node's
+ * startup snapshot and compile cache cannot be used under other V8 flags.
  */
 function boundHeap(): void {
   setFlagsFromString('--heap-growing-percent=50');
 }
 
-/** As {@link openPair}, for a configuration that is there already. */
+/** Opens a pair, like {@link openPair}, for an existing configuration. */
 export async function pairOf(config: VerifierConfig): Promise<Pair> {
   return new ReadyPair(config, await loadChecks());
 }
@@ -64,7 +72,7 @@ export async function pairOf(config: VerifierConfig): Promise<Pair> {
 class ReadyPair implements Pair {
   readonly #config: VerifierConfig;
   readonly #checks: readonly Check[];
-  /** For the first verification, which closes them: another may be a long while later. */
+  /** Used by the first verification, which closes them: the next one may come much later. */
   #connections: OpenConnections | undefined;
 
   constructor(config: VerifierConfig, checks: readonly Check[], connections?: OpenConnections) {
@@ -93,10 +101,10 @@ class ReadyPair implements Pair {
   }
 }
 
-/** The slot by which the pipeline confirms: the one that was named, or that of the sink's subscription. */
+/** The slot on which the pipeline confirms its progress: the named one, or that of the sink's subscription. */
 async function progressSlot(config: VerifierConfig, connections: OpenConnections): Promise<string | null> {
   const { source, sink } = config;
-  // Both are opened first: what cannot be reached is said before anything is compared, the source before the sink.
+  // Open both first, so that an unreachable database is reported before anything is compared, the source before the sink.
   const sinkOpens = connections.sink();
   sinkOpens.catch(() => undefined);
   const [ours, theirs] = [await connections.source(), await sinkOpens];
@@ -107,15 +115,15 @@ async function progressSlot(config: VerifierConfig, connections: OpenConnections
   const found = await ours.query(
     'SELECT 1 FROM pg_replication_slots WHERE slot_name = $1 AND database = current_database()',
     [slot],
-    QUICK_MS,
+    QUERY_TIMEOUT_MS,
   );
   if (found.length > 0) return slot;
   throw new LabError('CDC-4064', `The source database has no logical replication slot ${slot}.`, {
-    remedy: 'SELECT slot_name, database FROM pg_replication_slots lists those that there are.',
+    remedy: 'SELECT slot_name, database FROM pg_replication_slots lists the slots.',
   });
 }
 
-/** A mapping to a column that is not there is a slip, to be told before anything is waited for. */
+/** @throws LabError CDC-4064 if a column is mapped to one that the sink lacks: report it before waiting for anything. */
 async function mustHaveColumns(config: VerifierConfig, sink: Database): Promise<void> {
   const mapped = Object.keys(config.columnMap);
   const copies = mapped.length === 0 ? new Map<string, Table>() : await readCatalogue(sink);
@@ -131,7 +139,7 @@ async function slotOf(sink: Database, subscription: string): Promise<string> {
       `SELECT s.subslotname AS slot FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
        WHERE s.subname = $1 AND d.datname = current_database()`,
       [subscription],
-      QUICK_MS,
+      QUERY_TIMEOUT_MS,
     )
     .catch((cause: unknown) => {
       throw new LabError('CDC-4064', `The sink's subscriptions cannot be read: ${messageOf(cause)}.`, {
@@ -143,6 +151,6 @@ async function slotOf(sink: Database, subscription: string): Promise<string> {
   if (slot !== undefined && slot !== null) return slot;
   const why = rows.length === 0 ? `has no subscription ${subscription}` : `has no slot for ${subscription}`;
   throw new LabError('CDC-4064', `The sink database ${why}.`, {
-    remedy: 'SELECT subname, subslotname FROM pg_subscription lists those that there are.',
+    remedy: 'SELECT subname, subslotname FROM pg_subscription lists the subscriptions.',
   });
 }

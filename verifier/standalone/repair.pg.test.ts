@@ -7,7 +7,7 @@ const COLUMNS = `k text, n int, v text, j json, f float8, t timestamptz, version
 const ROWS = `INSERT INTO items SELECT 'it''s "' || i, i, E'line\\n\\\\' || i, '{"a": 1.0}', 0.1 * i,
   '2026-01-01Z', 1 FROM generate_series(1, 50) i`;
 
-test('the SQL mends every kind of wrong row, and leaves alone what has changed since', async () => {
+test('the SQL repairs every kind of wrong row, and does not touch rows that have changed since', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (${COLUMNS}); ${ROWS}`);
   await pair.onSource(`UPDATE items SET v = 'newer', version = 2 WHERE n = 4`);
@@ -30,7 +30,7 @@ test('the SQL mends every kind of wrong row, and leaves alone what has changed s
   expect(mended).toMatchObject({ report: { verdict: 'PASS' }, repair: null });
 });
 
-test('a row whose other columns have changed since is left alone', async () => {
+test('a row whose other columns have changed since is not touched', async () => {
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE items (id int PRIMARY KEY, note text, version bigint)');
   await pair.onSource("INSERT INTO items VALUES (1, 'x', 1)");

@@ -4,14 +4,14 @@ import type { TablePair } from '../compare/table-pair.ts';
 import { ident, literal, PINNED_SETTINGS } from '../connection/postgres.ts';
 import type { Content } from '../verification/comparison.ts';
 
-/** The source's `schema.table` to names of columns: the source's to the sink's, where these differ. */
+/** Column names that differ, by the source's `schema.table`: from the source's name to the sink's. */
 type ColumnMap = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 /**
- * The SQL that would mend the sink, one transaction; nothing runs it but a person. Each statement applies only where
- * the sink's row still is, in every column that was compared, the wrong one: what the pipeline has written since is left
- * alone. It holds the rows' values.
- * @returns null where nothing is wrong that a statement could mend.
+ * Writes SQL that would repair the sink, as one transaction. Only a person runs it. Each statement applies only if the
+ * sink's row is still the wrong one in every column that was compared, so it does not overwrite what the pipeline has
+ * written since. The SQL contains the rows' values.
+ * @returns null if nothing is wrong that a statement could repair.
  */
 export function repairSql({ tables }: Content, columnMap: ColumnMap): string | null {
   const lines: string[] = [];
@@ -26,15 +26,16 @@ export function repairSql({ tables }: Content, columnMap: ColumnMap): string | n
   const settings = Object.entries(PINNED_SETTINGS)
     .filter(([name]) => name !== 'idle_in_transaction_session_timeout')
     .map(([name, value]) => `SELECT set_config('${name}', '${value}', true);`);
-  const head = '-- Mends the sink. Look at it first; then run it there, while the pipeline is at rest.';
+  const head = '-- Repairs the sink. Review it, then run it there while the pipeline is idle.';
   return `${[head, 'BEGIN;', ...settings, ...lines, 'COMMIT;'].join('\n')}\n`;
 }
 
 function statementFor(pair: TablePair, row: WrongRow, names: Readonly<Record<string, string>>): string {
   const { sink, sides, key } = pair;
   const why = sink === undefined ? 'the sink has no such table' : 'its table has no primary key';
-  if (sink === undefined || sides.sink === null || key.length === 0) return `-- not mended: ${why}`;
-  if (row.class === 'duplicate') return `-- not mended: ${row.sink.rows} rows of key ${oneLine(row.keyText)}`;
+  if (sink === undefined || sides.sink === null || key.length === 0) return `-- not repaired: ${why}`;
+  if (row.class === 'duplicate')
+    return `-- not repaired: ${row.sink.rows} rows of key ${oneLine(row.keyText)}`;
   const real = (column: ColumnPair): string => ident(names[column.source.name] ?? column.source.name);
   const target = `${ident(sink.schema)}.${ident(sink.name)}`;
   const values = JSON.parse(row.keyText) as (string | null)[];
@@ -52,7 +53,7 @@ function statementFor(pair: TablePair, row: WrongRow, names: Readonly<Record<str
     return `INSERT INTO ${target} (${columns}) VALUES (${row}) ON CONFLICT DO NOTHING;`;
   }
   const wrong = row.class === 'extra' ? writable : writable.filter(({ ours, theirs }) => ours !== theirs);
-  if (wrong.length === 0) return `-- not mended: the sink lacks the column, key ${oneLine(row.keyText)}`;
+  if (wrong.length === 0) return `-- not repaired: the sink lacks the column, key ${oneLine(row.keyText)}`;
   const same = writable.map(
     ({ column, theirs }) =>
       `${column.sinkText} IS NOT DISTINCT FROM ${theirs === null ? 'NULL' : literal(theirs)}`,
@@ -67,12 +68,12 @@ function statementFor(pair: TablePair, row: WrongRow, names: Readonly<Record<str
 function typed({ source, sink }: ColumnPair, text: string | null): string {
   const { type, cast } = sink ?? source;
   const beyondAscii = type === 'char' ? /^\\([0-7]{3})$/.exec(text ?? '') : null;
-  // Before 15, "char" reads `\303` as a backslash; from an integer, every version makes the byte of that number, signed.
+  // Before 15, "char" reads `\303` as a backslash. A cast from a signed integer yields that byte in every version.
   if (beyondAscii !== null) return `(${Number.parseInt(beyondAscii[1] ?? '', 8) - 256})::${cast}`;
   return `${text === null ? 'NULL' : literal(text)}::${cast}`;
 }
 
-/** A comment ends with its line. */
+/** For use in a comment, which ends with its line. */
 function oneLine(text: string): string {
   return text.replaceAll(/[\r\n]+/g, ' ');
 }

@@ -6,7 +6,7 @@ import { openPair } from './pair.ts';
 
 const SCHEMAS = { 'key.converter.schemas.enable': 'true', 'value.converter.schemas.enable': 'true' };
 
-test("run as it stands at the source, the list has the lab's own pipeline mend exactly the rows that were wrong", async () => {
+test("the signals, run unchanged at the source, make the lab's own pipeline repair exactly the wrong rows", async () => {
   await using lab = await Bench.create(inject('sourceUrl'), inject('bootstrapServers'));
   await lab.sql.query(`CREATE TYPE mood AS ENUM ('sad', 'glad');
     CREATE TABLE item (k text, n int, v text, m mood, version bigint, PRIMARY KEY (k, n));
@@ -34,7 +34,7 @@ test("run as it stands at the source, the list has the lab's own pipeline mend e
     await until(40_000, 'the rows again', async () => (await rows()) === 900);
     expect((await differing()).wrong).toEqual([[0, 0]]);
     const [applied] = await db.rows('SELECT sum(applied)::int AS n FROM _cdc_stats');
-    // The first snapshot, and those rows once more: no others.
+    // The first snapshot, and then the wrong rows only.
     expect(applied?.n).toBe(900 + 602);
   } finally {
     await sink.stop();

@@ -6,7 +6,7 @@ import { openPair } from './pair.ts';
 const TABLE = `CREATE TABLE items (k text, "N" int, v text, version bigint, PRIMARY KEY (k, "N"));
   INSERT INTO items SELECT 'it''s "' || i % 2, i, 'secret value', 1 FROM generate_series(1, 900) i`;
 
-test('the signals name the keys that a record can mend, as their filters find them at the source, and no values', async () => {
+test('the signals name the keys that a record can repair, in filters that find them at the source, and no values', async () => {
   await using pair = await databasePair();
   await pair.onBoth(TABLE);
   await pair.onSource('CREATE TABLE debezium_signal (id text PRIMARY KEY, type text, data text)');

@@ -3,14 +3,15 @@ import type { TableComparison } from '../compare/table-comparison.ts';
 import { ident, literal } from '../connection/postgres.ts';
 import type { Content } from '../verification/comparison.ts';
 
-/** Keys that one signal names. */
+/** The most keys that one signal names. */
 const KEYS_PER_SIGNAL = 500;
 
 /**
- * SQL for the source's signalling table, by which Debezium would publish the wrong rows anew: incremental snapshots of
- * type `execute-snapshot`, whose `additional-conditions` name the keys. It holds keys, and no other values. Nothing
- * runs it but a person. Rows that the sink has too many are not at the source to be published: a comment counts them.
- * @returns null where nothing is wrong that a record could mend.
+ * Writes SQL for the source's signalling table that would make Debezium republish the wrong rows: signals of type
+ * `execute-snapshot` that start incremental snapshots, with the keys in `additional-conditions`
+ * (https://debezium.io/documentation/reference/stable/configuration/signalling.html). It contains keys and no other values.
+ * Only a person runs it. Surplus rows of the sink do not exist at the source: a comment counts them.
+ * @returns null if nothing is wrong that a record could repair.
  */
 export function republishSql({ tables }: Content, now: Date = new Date()): string | null {
   const lines: string[] = [];
@@ -22,7 +23,7 @@ export function republishSql({ tables }: Content, now: Date = new Date()): strin
     const rest = comparison.wrong.length - keys.length;
     const counted = Object.values(comparison.counts).reduce((sum, count) => sum + count, 0);
     lines.push(`-- ${id}: ${keys.length} keys, of ${counted} wrong rows counted`);
-    if (rest > 0) lines.push(`-- ${rest} of them are rows too many, or have no key: see --repair`);
+    if (rest > 0) lines.push(`-- ${rest} of them are surplus rows of the sink, or have no key: see --repair`);
     for (let at = 0; at < keys.length; at += KEYS_PER_SIGNAL) {
       const filter = filterOf(comparison.pair.key, keys.slice(at, at + KEYS_PER_SIGNAL));
       const data = {
@@ -39,13 +40,13 @@ export function republishSql({ tables }: Content, now: Date = new Date()): strin
   }
   if (signals === 0) return null;
   const head = [
-    '-- Has the wrong rows published anew. Look at it first; then run it at the source. It is written for the signal',
-    "-- table of Debezium's source channel, public.debezium_signal (signal.data.collection).",
+    '-- Republishes the wrong rows. Review it, then run it at the source. It writes to the signalling table of',
+    "-- Debezium's source channel, public.debezium_signal (signal.data.collection).",
   ];
   return `${[...head, ...lines].join('\n')}\n`;
 }
 
-/** Keys that the source has a row of. */
+/** Keys of wrong rows that exist at the source. */
 function republished({ wrong, pair }: TableComparison): readonly (readonly string[])[] {
   if (pair.key.length === 0) return [];
   return wrong

@@ -26,7 +26,7 @@ function reason(own: Partial<VerifyRequest>): string {
   throw new Error('it was accepted');
 }
 
-test('a request becomes a configuration without Kafka, in which nothing is written to the source', () => {
+test('a request becomes a configuration without Kafka, which writes nothing to the source', () => {
   const config = configOf({
     ...REQUEST,
     tables: ['orders', 'sales.items'],
@@ -43,7 +43,7 @@ test('a request becomes a configuration without Kafka, in which nothing is writt
   });
 });
 
-test('a password is taken from elsewhere than the URL, whatever is in it', () => {
+test('a password from outside the URL is used, whatever characters it has', () => {
   const config = configOf({ ...REQUEST, passwords: { source: 'p@ss/w:rd %', sink: undefined } });
   expect(decodeURIComponent(new URL(config.source.url).password)).toBe('p@ss/w:rd %');
   expect(new URL(config.sink.url).password).toBe('');
@@ -56,9 +56,9 @@ test('a password in a URL is refused and not repeated', () => {
 
 test.each<[string, Partial<VerifyRequest>, RegExp]>([
   ['no source', { source: undefined }, /no source/],
-  ['a sink that is no URL', { sink: 'host=x dbname=y' }, /no URL/],
-  ['a URL of another database', { sink: 'mysql://two.example/app' }, /no URL/],
-  ['a URL without database', { sink: 'postgres://two.example' }, /no URL/],
+  ['a sink that is not a URL', { sink: 'host=x dbname=y' }, /not the URL/],
+  ['a URL of another database', { sink: 'mysql://two.example/app' }, /not the URL/],
+  ['a URL without database', { sink: 'postgres://two.example' }, /not the URL/],
   ['a misspelt sslmode', { source: 'postgres://one.example/app?sslmod=require' }, /mean "sslmode"/],
   [
     'an sslmode that may be plain text',
@@ -66,10 +66,10 @@ test.each<[string, Partial<VerifyRequest>, RegExp]>([
     /falls back to plain/,
   ],
   ['a slot fence without a pipeline to follow', { progressSlot: undefined }, /carried a position/],
-  ['two pipelines to follow', { subscription: 'sub' }, /only one/],
-  ['a mapping to nowhere', { map: ['orders'] }, /no pair/],
-  ['a column mapped to a table', { map: ['public.orders.total=archive.orders'] }, /no pair/],
-  ['a table of three parts', { tables: ['a.b.c'] }, /names no table/],
+  ['two pipelines to follow', { subscription: 'sub' }, /cannot be combined/],
+  ['a mapping to nowhere', { map: ['orders'] }, /not a pair/],
+  ['a column mapped to a table', { map: ['public.orders.total=archive.orders'] }, /not a pair/],
+  ['a table of three parts', { tables: ['a.b.c'] }, /not a table's name/],
 ])('%s is refused, with a remedy', (_, own, message) => {
   expect(reason(own)).toMatch(message);
 });

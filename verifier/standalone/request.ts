@@ -2,48 +2,48 @@ import { LabError } from '../../pipeline/contract/errors.ts';
 import { parseConfig, type VerifierConfig } from '../config.ts';
 import { queryProblem } from '../connection/postgres-url.ts';
 
-/** What `cdc-lab verify` was asked for, as its options give it. */
+/** The options of `cdc-lab verify`. */
 export interface VerifyRequest {
   readonly source: string | undefined;
   readonly sink: string | undefined;
-  /** `schema.table` of the source; empty: all of its tables. */
+  /** `schema.table` of the source; empty means all of its tables. */
   readonly tables: readonly string[];
   readonly excludeTables: readonly string[];
   /** `source=sink`: each a `schema.table`, or `schema.table.column=column`. */
   readonly map: readonly string[];
-  /** Column by which the sink marks a row as deleted. */
+  /** Column in which the sink marks a row as deleted. */
   readonly softDelete: string | undefined;
   readonly fence: 'slot' | 'quiesce' | 'none';
   readonly progressSlot: string | undefined;
   readonly subscription: string | undefined;
   readonly deadlineMs: number;
   readonly versionColumn: string;
-  /** No snapshot lives longer; undefined: as the configuration's default. */
+  /** No snapshot lives longer; undefined means the configuration's default. */
   readonly snapshotBoundMs?: number | undefined;
-  /** From a source that no process list shows; undefined: PostgreSQL's own ways, PGPASSWORD and the pgpass file. */
+  /** From stdin or the environment; undefined means PGPASSWORD or the pgpass file. */
   readonly passwords: { readonly source: string | undefined; readonly sink: string | undefined };
 }
 
-/** Wrong rows of a table that are kept by key, with their values; so many fit into the memory that the verifier may use. */
+/** Wrong rows of a table that are listed, with their values. This many fit into the verifier's memory. */
 const LISTED_ROWS = 5_000;
 
-/** Of an error that the caller's options are the reason of. */
+/** Code of errors that are caused by the caller's options. */
 export const BAD_REQUEST = 'CDC-4064';
 
 /**
  * The verifier's configuration for two databases and no Kafka.
- * @throws LabError CDC-4064 where an option is missing, contradicts another, or would show a password.
+ * @throws LabError CDC-4064 if an option is missing, contradicts another, or would expose a password.
  */
 export function configOf(request: VerifyRequest): VerifierConfig {
   const source = urlOf('source', request.source, request.passwords.source);
   const sink = urlOf('sink', request.sink, request.passwords.sink);
   const { fence, progressSlot, subscription } = request;
   if (progressSlot !== undefined && subscription !== undefined) {
-    throw bad('Of --progress-slot and --subscription only one can be followed.', 'Leave one out.');
+    throw bad('--progress-slot and --subscription cannot be combined.', 'Leave one of them out.');
   }
   if (fence === 'slot' && progressSlot === undefined && subscription === undefined) {
     throw bad(
-      'With --fence slot it must be known when the pipeline has carried a position.',
+      'With --fence slot, the verifier must know when the pipeline has carried a position.',
       "Name the pipeline's slot with --progress-slot or the sink's subscription with --subscription, " +
         'or stop all writes and use --fence quiesce.',
     );
@@ -79,13 +79,13 @@ function urlOf(side: 'source' | 'sink', text: string | undefined, password: stri
   const url = URL.canParse(text) ? new URL(text) : null;
   if (url === null || !['postgres:', 'postgresql:'].includes(url.protocol) || url.pathname.length < 2) {
     throw bad(
-      `The ${side} is no URL of a PostgreSQL database.`,
+      `The ${side} is not the URL of a PostgreSQL database.`,
       `Write it as --${side} postgres://user@host:5432/database.`,
     );
   }
   if (url.password !== '' || url.searchParams.has('password')) {
     throw bad(
-      `The URL of the ${side} holds a password, which the process list and the shell's history would show.`,
+      `The URL of the ${side} contains a password, which the process list and the shell's history would show.`,
       `Leave it out, and give it as CDC_LAB_${side.toUpperCase()}_PASSWORD, PGPASSWORD, in the pgpass file, ` +
         'or with --password-stdin.',
     );
@@ -105,7 +105,7 @@ function mapsOf(pairs: readonly string[]): Pick<VerifierConfig, 'tableMap' | 'co
     const column = from.split('.')[2];
     if (from === '' || to === '' || rest.length > 0 || (column !== undefined && to.includes('.'))) {
       const remedy = 'Write it as --map public.orders=archive.orders or --map public.orders.total=amount.';
-      throw bad(`--map ${pair} is no pair.`, remedy);
+      throw bad(`--map ${pair} is not a pair of names.`, remedy);
     }
     if (column === undefined) tableMap[tableId('--map', from)] = tableId('--map', to);
     else {
@@ -119,7 +119,10 @@ function mapsOf(pairs: readonly string[]): Pick<VerifierConfig, 'tableMap' | 'co
 function tableId(option: string, name: string): string {
   const [first, second, ...rest] = name.trim().split('.');
   if (first === undefined || first === '' || second === '' || rest.length > 0) {
-    throw bad(`${option} ${name} names no table.`, 'Write schema.table; without a schema it is public.');
+    throw bad(
+      `${option} ${name} is not a table's name.`,
+      'Write schema.table; without a schema it is public.',
+    );
   }
   return second === undefined ? `public.${first}` : `${first}.${second}`;
 }

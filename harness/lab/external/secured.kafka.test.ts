@@ -140,7 +140,7 @@ test('an expired token is refused, and so is an endpoint that gives none', async
     clientSecret: '${env:SECURED_TEST_TOKEN}',
   };
   const said = await outcome(kafka.secure, { sasl: { mechanism: 'OAUTHBEARER', ...nowhere } });
-  expect(said).toMatch(/127\.0\.0\.1:1 gives no token for Kafka/);
+  expect(said).toMatch(/127\.0\.0\.1:1 returned no token for Kafka/);
 });
 
 test('a login that would show its secret to the network is refused before it is tried', async () => {

@@ -65,16 +65,20 @@ test.each([
   ['tables', ['orders'], 'tables.0: a table is written as schema.table'],
   ['connect.url', 'https://lab:secret@connect.test', 'connect.url: a URL holds no login here'],
   ['connect.url', 'nonsense', 'connect.url: must be a URL of http or https'],
-  ['connect.url', 'http://connect.test', 'connect.url: http sends the password as it is: it needs https'],
-  ['connect.url', 'http://127.0.0.1.test', 'connect.url: http sends the password as it is'],
+  ['connect.url', 'http://connect.test', 'connect.url: http sends the password unencrypted: use https'],
+  ['connect.url', 'http://127.0.0.1.test', 'connect.url: http sends the password unencrypted'],
   ['connect.url', 'http://127.0.0.1:8083', ''],
   ['connect.url', 'http://localhost:8083', ''],
   ['connect.url', 'http://[::1]:8083', ''],
-  ['connectors.sink.url', 'http://other.test', 'connectors.sink.url: http sends the password as it is'],
+  ['connectors.sink.url', 'http://other.test', 'connectors.sink.url: http sends the password unencrypted'],
   ['connectors.source.url', 'http://127.0.0.1:8084', ''],
   ['connect', { url: 'http://connect.test' }, ''],
   ['registry', { url: 'http://registry.test' }, ''],
-  ['registry', { ...LOGIN, url: 'http://registry.test' }, 'registry.url: http sends the password as it is'],
+  [
+    'registry',
+    { ...LOGIN, url: 'http://registry.test' },
+    'registry.url: http sends the password unencrypted',
+  ],
   ['connect.password', null, 'connect.password: username and password go together'],
 ])('%s = %j is refused with its path, where it is a mistake', (path, value, said) => {
   if (said === '') expect(() => parse(changed(path, value))).not.toThrow();
@@ -90,16 +94,16 @@ test.each(['source.password', 'kafka.sasl.password', 'connect.password'])(
     } catch (error) {
       said = String(error);
     }
-    expect(said).toContain(`${path}: a secret stands in no configuration: write \${env:NAME}`);
+    expect(said).toContain(`${path}: a configuration must not contain a secret: write \${env:NAME}`);
     expect(said).not.toContain('hunter2');
   },
 );
 
-test('PLAIN and OAUTHBEARER without TLS are refused: they send the secret as it is', () => {
+test('PLAIN and OAUTHBEARER without TLS are refused: they send the secret unencrypted', () => {
   const sasl = { mechanism: 'PLAIN', username: 'lab', password: '${env:X}' };
   const kafka = { bootstrapServers: ['b:9092'], sasl };
   expect(() => parse(changed('kafka', kafka))).toThrow(
-    'kafka.sasl: PLAIN sends the secret as it is: it needs tls',
+    'kafka.sasl: PLAIN sends the secret unencrypted: configure tls',
   );
 });
 
@@ -107,7 +111,7 @@ test('a client secret is not sent to a token endpoint over HTTP', () => {
   const asked = { clientId: 'lab', clientSecret: '${env:X}' };
   const sasl = (tokenUrl: string) => ({ mechanism: 'OAUTHBEARER', tokenUrl, ...asked });
   expect(() => parse(changed('kafka.sasl', sasl('http://login.test/token')))).toThrow(
-    'kafka.sasl.tokenUrl: http sends clientSecret as it is: it needs https',
+    'kafka.sasl.tokenUrl: http sends clientSecret unencrypted: use https',
   );
   for (const url of ['https://login.test/token', 'http://127.0.0.1:9000/token'])
     expect(() => parse(changed('kafka.sasl', sasl(url)))).not.toThrow();
