@@ -1,17 +1,17 @@
 import { expect, test } from 'vitest';
-import { at, commit, deleted, position, record, row, told, truncate } from '../testing/told.ts';
+import { at, commit, deleted, explained, position, record, row, truncate } from '../testing/explained.ts';
 import { explanationJson } from './explain.ts';
 import type { FaultInterval, LedgerCommit, StoredRow } from './row-life.ts';
 
 test('a row that arrived names the record that wrote it, and what it replaced', () => {
-  const { said, sentence, fates } = told();
+  const { said, sentence, fates } = explained();
   expect(said).toEqual(['PASS', 'right', null]);
   expect(sentence).toBe('the sink has the latest version (2), written by record 2@1');
   expect(fates).toEqual(['replaced', 'standing']);
 });
 
 test('a record that was resent is suppressed, and the first one wrote the row', () => {
-  const { sentence, fates, explanation } = told({
+  const { sentence, fates, explanation } = explained({
     records: [record(1), record(2), record(2, { capturedAt: at(9) })],
   });
   expect(fates).toEqual(['replaced', 'standing', 'suppressed']);
@@ -25,7 +25,7 @@ test('a record that was resent is suppressed, and the first one wrote the row', 
 });
 
 test('an older image that comes late is suppressed, and distinguished from a repeated one', () => {
-  const { said, fates, explanation } = told({ records: [record(2), record(1)] });
+  const { said, fates, explanation } = explained({ records: [record(2), record(1)] });
   expect(said).toEqual(['PASS', 'right', null]);
   expect(fates).toEqual(['standing', 'suppressed']);
   expect(explanation.records[1]?.fate).toMatchObject({
@@ -34,13 +34,13 @@ test('an older image that comes late is suppressed, and distinguished from a rep
 });
 
 test('an older image that the sink applied nevertheless is recognised, and the row is stale', () => {
-  const { said, fates } = told({ records: [record(2), record(1)], sink: { rows: [row(1)] } });
+  const { said, fates } = explained({ records: [record(2), record(1)], sink: { rows: [row(1)] } });
   expect(said).toEqual(['FAIL', 'stale', 'sink']);
   expect(fates).toEqual(['replaced', 'standing']);
 });
 
 test('a version that is in the topic and not in the sink was lost by the sink', () => {
-  const { said, sentence, fates } = told({ sink: { rows: [row(1)] } });
+  const { said, sentence, fates } = explained({ sink: { rows: [row(1)] } });
   expect(said).toEqual(['FAIL', 'stale', 'sink']);
   expect(sentence).toBe(
     'version 2 was committed at 03:04:02.000 and is in the topic at 2@1, but the sink has version 1: lost by the sink',
@@ -49,13 +49,13 @@ test('a version that is in the topic and not in the sink was lost by the sink', 
 });
 
 test('a row that is in the topic and not in the sink was lost by the sink', () => {
-  const { said, sentence } = told({ sink: { rows: [] } });
+  const { said, sentence } = explained({ sink: { rows: [] } });
   expect(said).toEqual(['FAIL', 'missing', 'sink']);
   expect(sentence).toContain('is in the topic at 2@1, but the row is not in the sink: lost by the sink');
 });
 
 test('a commit without a record was lost by the capture, if the fence was passed', () => {
-  const { said, sentence } = told({ records: [record(1)], sink: { rows: [row(1)] } });
+  const { said, sentence } = explained({ records: [record(1)], sink: { rows: [row(1)] } });
   expect(said).toEqual(['FAIL', 'stale', 'capture']);
   expect(sentence).toBe(
     'version 2 was committed at 03:04:02.000 but has no record in the topic, and the sink has version 1: ' +
@@ -65,18 +65,18 @@ test('a commit without a record was lost by the capture, if the fence was passed
 
 test('nothing is called lost before the fence is passed, or before the sink has reached the record', () => {
   const fence = { passed: false, waitingFor: 'still waiting for the slot' };
-  expect(told({ records: [record(1)], sink: { rows: [row(1)] }, fence }).said).toEqual([
+  expect(explained({ records: [record(1)], sink: { rows: [row(1)] }, fence }).said).toEqual([
     'SYNC_IN_PROGRESS',
     'pending',
     null,
   ]);
-  const behind = told({ done: 1, sink: { rows: [row(1)] } });
+  const behind = explained({ done: 1, sink: { rows: [row(1)] } });
   expect(behind.said).toEqual(['SYNC_IN_PROGRESS', 'pending', null]);
   expect(behind.fates).toEqual(['standing', 'waiting']);
 });
 
 test('nothing is called lost by the capture if older records are gone from the topic', () => {
-  const { said } = told({
+  const { said } = explained({
     records: [],
     sink: { rows: [] },
     topicGap: 'older records are gone from the topic',
@@ -85,7 +85,7 @@ test('nothing is called lost by the capture if older records are gone from the t
 });
 
 test('nothing is called lost by the capture if records of the row were left out', () => {
-  const { said } = told({
+  const { said } = explained({
     records: [record(1)],
     sink: { rows: [row(1)] },
     leftOut: { commits: 0, records: 1 },
@@ -94,7 +94,7 @@ test('nothing is called lost by the capture if records of the row were left out'
 });
 
 test('a record in a dead-letter topic waits there, and is not lost', () => {
-  const { said, sentence } = told({
+  const { said, sentence } = explained({
     records: [record(1), record(2, { deadLetter: true })],
     sink: { rows: [row(1)] },
   });
@@ -103,7 +103,7 @@ test('a record in a dead-letter topic waits there, and is not lost', () => {
 });
 
 test('a delete is seen by its tombstone in the sink, and the record for log compaction has no effect', () => {
-  const { said, sentence, fates } = told({
+  const { said, sentence, fates } = explained({
     ...deleted,
     sink: { rows: [], tombstone: { position: position(3), at: at(3) } },
   });
@@ -113,7 +113,7 @@ test('a delete is seen by its tombstone in the sink, and the record for log comp
 });
 
 test('a replay after a delete is suppressed by the remembered position', () => {
-  const { said, fates } = told({
+  const { said, fates } = explained({
     ...deleted,
     records: [...deleted.records, record(1), record(2)],
     sink: { rows: [], tombstone: { position: position(3), at: at(3) } },
@@ -123,7 +123,7 @@ test('a replay after a delete is suppressed by the remembered position', () => {
 });
 
 test('a replay that brought a deleted row back is named as the cause', () => {
-  const { said, sentence } = told({
+  const { said, sentence } = explained({
     ...deleted,
     records: [...deleted.records, record(2)],
     sink: { rows: [row(2)], tombstone: { position: position(3), at: at(3) } },
@@ -135,41 +135,41 @@ test('a replay that brought a deleted row back is named as the cause', () => {
 });
 
 test('a delete without a record was lost by the capture', () => {
-  const { said } = told({ ...deleted, records: [record(1), record(2)] });
+  const { said } = explained({ ...deleted, records: [record(1), record(2)] });
   expect(said).toEqual(['FAIL', 'extra', 'capture']);
 });
 
 test('a row that was inserted again is not mistaken for its earlier life', () => {
   const again = record(4, { op: 'c', version: 1 });
   const given = { ...deleted, commits: [...deleted.commits, commit(1)], source: row(1) };
-  const right = told({
+  const right = explained({
     ...given,
     records: [...deleted.records, again],
     sink: { rows: [row(1, { _cdc_position: position(4) })] },
   });
   expect(right.sentence).toBe('the sink has the latest version (1), written by record 2@4');
-  const stuck = told({ ...given, records: [...deleted.records, again], sink: { rows: [row(2)] } });
+  const stuck = explained({ ...given, records: [...deleted.records, again], sink: { rows: [row(2)] } });
   expect(stuck.said).toEqual(['FAIL', 'stale', 'sink']);
   expect(stuck.sentence).toContain('the sink has version 2, which the source does not have');
-  expect(told({ ...given, sink: { rows: [] } }).said).toEqual(['FAIL', 'missing', 'capture']);
+  expect(explained({ ...given, sink: { rows: [] } }).said).toEqual(['FAIL', 'missing', 'capture']);
 });
 
 test('rows that a TRUNCATE removed are gone on both sides, and their records are older than it', () => {
   const sink = { rows: [], truncate: { position: position(3), at: at(3) } };
-  const { said, sentence, fates } = told({ source: null, truncates: [truncate], sink });
+  const { said, sentence, fates } = explained({ source: null, truncates: [truncate], sink });
   expect(said).toEqual(['PASS', 'right', null]);
   expect(sentence).toContain('because its table was truncated');
   expect(fates).toEqual(['suppressed', 'suppressed']);
 });
 
 test('a TRUNCATE that the sink did not apply is the sink’s fault', () => {
-  const { said, sentence } = told({ source: null, truncates: [truncate] });
+  const { said, sentence } = explained({ source: null, truncates: [truncate] });
   expect(said).toEqual(['FAIL', 'extra', 'sink']);
   expect(sentence).toContain('a TRUNCATE emptied the table (0@7)');
 });
 
 test('two rows with the same key are duplicates, and each record is seen to have written one', () => {
-  const { said, sentence, fates } = told({
+  const { said, sentence, fates } = explained({
     records: [record(2), record(2)],
     sink: { rows: [row(2), row(2)] },
   });
@@ -179,27 +179,27 @@ test('two rows with the same key are duplicates, and each record is seen to have
 });
 
 test('the latest version with another value is corrupted, and the column is named', () => {
-  const { said, sentence } = told({ differing: ['price'] });
+  const { said, sentence } = explained({ differing: ['price'] });
   expect(said).toEqual(['FAIL', 'corrupted', 'unknown']);
   expect(sentence).toContain('price');
 });
 
 test('a source that is older than the ledger has lost a commit itself', () => {
-  const { said, sentence } = told({ source: row(1) });
+  const { said, sentence } = explained({ source: row(1) });
   expect(said).toEqual(['FAIL', 'missing', 'source']);
   expect(sentence).toContain('lost by the source');
 });
 
 test('a write that was rolled back is not expected in the sink', () => {
   const failed: LedgerCommit = { ...commit(3), outcome: 'fail' };
-  const { said, explanation } = told({ commits: [commit(1), commit(2), failed] });
+  const { said, explanation } = explained({ commits: [commit(1), commit(2), failed] });
   expect(said).toEqual(['PASS', 'right', null]);
   expect(explanation.timeline.map(({ text }) => text)).toContain('update, version 3 · xid 703 · rolled back');
 });
 
 test('without a ledger, the source’s row is what must have arrived', () => {
-  expect(told({ commits: null }).said).toEqual(['PASS', 'right', null]);
-  const lost = told({ commits: null, records: [record(1)], sink: { rows: [] } });
+  expect(explained({ commits: null }).said).toEqual(['PASS', 'right', null]);
+  const lost = explained({ commits: null, records: [record(1)], sink: { rows: [] } });
   expect(lost.said).toEqual(['FAIL', 'missing', 'capture']);
   expect(lost.sentence).toBe(
     'version 2 has no record in the topic, and the row is not in the sink: lost by the capture',
@@ -207,19 +207,19 @@ test('without a ledger, the source’s row is what must have arrived', () => {
 });
 
 test('a row that nothing explains is extra, and a key without a trace is inconclusive', () => {
-  const foreign = told({ commits: [], records: [], source: null, sink: { rows: [row(1)] } });
+  const foreign = explained({ commits: [], records: [], source: null, sink: { rows: [row(1)] } });
   expect(foreign.said).toEqual(['FAIL', 'extra', 'sink']);
-  const none = told({ commits: [], records: [], source: null, sink: { rows: [] } });
+  const none = explained({ commits: [], records: [], source: null, sink: { rows: [] } });
   expect(none.said).toEqual(['INCONCLUSIVE', 'unknown', null]);
 });
 
 test('a row that kept changing is not judged', () => {
-  expect(told({ isMoving: true, sink: { rows: [] } }).said).toEqual(['INCONCLUSIVE', 'unknown', null]);
+  expect(explained({ isMoving: true, sink: { rows: [] } }).said).toEqual(['INCONCLUSIVE', 'unknown', null]);
 });
 
 test('a sink without positions is judged by versions, and no record is called suppressed', () => {
   const bare = { version: 2, metadata: {} };
-  const { said, fates } = told({
+  const { said, fates } = explained({
     records: [record(1), record(2), record(2)],
     sink: { rows: [bare], keepsPositions: false },
   });
@@ -231,13 +231,13 @@ test('a table without version column is judged by position and values', () => {
   const bare = (n: number): StoredRow => ({ version: null, metadata: { _cdc_position: position(n) } });
   const records = [record(1, { version: null }), record(2, { version: null })];
   const given = { source: bare(2), records };
-  expect(told({ ...given, sink: { rows: [bare(2)] } }).said).toEqual(['PASS', 'right', null]);
-  expect(told({ ...given, sink: { rows: [bare(1)] }, differing: ['name'] }).said).toEqual([
+  expect(explained({ ...given, sink: { rows: [bare(2)] } }).said).toEqual(['PASS', 'right', null]);
+  expect(explained({ ...given, sink: { rows: [bare(1)] }, differing: ['name'] }).said).toEqual([
     'FAIL',
     'stale',
     'sink',
   ]);
-  expect(told({ ...given, sink: { rows: [bare(2)] }, differing: ['name'] }).said).toEqual([
+  expect(explained({ ...given, sink: { rows: [bare(2)] }, differing: ['name'] }).said).toEqual([
     'FAIL',
     'corrupted',
     'unknown',
@@ -246,7 +246,7 @@ test('a table without version column is judged by position and values', () => {
 
 test('a change of the key is shown from its headers', () => {
   const renamed = record(2, { op: 'd', version: null, newKey: '{"id":2}' });
-  const { explanation } = told({ records: [record(1), renamed], source: null, sink: { rows: [] } });
+  const { explanation } = explained({ records: [record(1), renamed], source: null, sink: { rows: [] } });
   expect(explanation.timeline.flatMap(({ notes }) => notes)).toContain('the key became {"id":2}');
 });
 
@@ -261,7 +261,7 @@ const fault = (begun: number, healed: number | null): FaultInterval => ({
 
 test('the timeline shows the faults during which a change was in flight', () => {
   const records = [record(1), record(2), record(2, { capturedAt: at(20) })];
-  const { explanation } = told({ records, faults: [fault(3, 10), fault(21, 30), fault(15, null)] });
+  const { explanation } = explained({ records, faults: [fault(3, 10), fault(21, 30), fault(15, null)] });
   const faults = explanation.timeline.filter(({ kind }) => kind === 'fault');
   expect(faults.map((entry) => [entry.at, entry.text, entry.notes.length])).toEqual([
     [at(3), 'kill-service (restart) begins; it was shown to take effect', 0],
@@ -271,7 +271,7 @@ test('the timeline shows the faults during which a change was in flight', () => 
 });
 
 test('the JSON has a schema version, and values only on request', () => {
-  const json = JSON.parse(JSON.stringify(explanationJson(told().explanation)));
+  const json = JSON.parse(JSON.stringify(explanationJson(explained().explanation)));
   expect(json).toMatchObject({ schemaVersion: 1, verdict: 'PASS', key: { id: '1' } });
   expect(json.records[1]).toMatchObject({ offset: '1', fate: { tag: 'standing' }, travelledAgain: null });
   expect(JSON.stringify(json)).not.toContain('"values"');

@@ -93,13 +93,13 @@ function fateOf(record: LifeRecord, seen: Seen): Fate {
 /** Whether a record that was applied on arrival is what the sink still has; if not, what replaced it. */
 function checked(own: FatedRecord, applied: readonly LifeRecord[], life: RowLife): FatedRecord {
   const { record } = own;
-  if (stands(record, life)) return own;
+  if (isCurrent(record, life)) return own;
   const following = applied[applied.indexOf(record) + 1];
   if (following !== undefined) return { ...own, fate: { tag: 'replaced', by: placeOf(following) } };
   return { ...own, fate: { tag: record.isPlaced ? 'no-effect' : 'unknown' } };
 }
 
-function stands(record: LifeRecord, life: RowLife): boolean {
+function isCurrent(record: LifeRecord, life: RowLife): boolean {
   const { sink } = life;
   if (sink === undefined) return false;
   if (record.op !== 'd' && record.op !== null) return rowsOf(record, life) > 0;

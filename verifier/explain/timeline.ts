@@ -5,7 +5,7 @@ import { type FaultInterval, type LedgerCommit, placeOf, type RowLife } from './
 
 /** One line of the row's life. */
 export interface TimelineEntry {
-  /** ISO 8601; null where it is not known. */
+  /** ISO 8601; null if it is unknown. */
   readonly at: string | null;
   readonly kind: 'commit' | 'fault' | 'record' | 'truncate' | 'sink';
   /** What it is about: `topic 2@1234`, `sink row`, … */

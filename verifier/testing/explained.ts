@@ -39,12 +39,12 @@ export function row(version: number, own: Readonly<Record<string, string>> = {})
 interface Given extends Partial<Omit<RowLife, 'records' | 'sink'>> {
   readonly records?: readonly Omit<LifeRecord, 'offset'>[];
   readonly sink?: Partial<SinkState>;
-  /** Offsets that the sink has done; all by default. */
+  /** Number of offsets that the sink has processed; all by default. */
   readonly done?: number;
 }
 
-/** Versions 1 and 2 committed, published and applied, unless something else is given. */
-export function told({ records = [record(1), record(2)], sink, done, ...own }: Given = {}) {
+/** Explains a row whose versions 1 and 2 were committed, published and applied, unless something else is given. */
+export function explained({ records = [record(1), record(2)], sink, done, ...own }: Given = {}) {
   const source = own.source === undefined ? row(2) : own.source;
   const life: RowLife = {
     table: 'public.items',
