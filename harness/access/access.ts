@@ -1,3 +1,11 @@
+/**
+ * `harness/access`: what runner and faults ask of a pipeline, over its own protocols: SQL, Kafka, Connect's REST API.
+ * In: the addresses of an instance.
+ * Out: rows, offsets, states of connectors and crash points, the verifier's reports.
+ * Promises: several workers of one half are asked as if they were one; a request that nobody
+ * answers is an error with the address.
+ */
+
 import type { CrashPoint } from '../../pipeline/contract/crash-points.ts';
 import type { Report } from '../../verifier/report.ts';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';

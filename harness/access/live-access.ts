@@ -8,11 +8,11 @@ import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
 import { listTopics } from '../lab/instance/list-topics.ts';
 import type { Instance } from '../lab/lab.ts';
 import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
+import { SIGNAL_TABLE } from './captured-tables.ts';
 import { requestJson } from './http-json.ts';
 import { countRedelivered } from './redelivered.ts';
-import { SIGNAL_TABLE } from './snapshots.ts';
 import type { VerifierHere } from './verify-here.ts';
-import { Workers } from './workers.ts';
+import { WorkerGroup } from './worker-group.ts';
 
 /** kafkajs prints retries by itself; here an error is thrown to the caller, who says it once. */
 export function kafkaClient({
@@ -207,8 +207,8 @@ class LiveAccess implements Access {
     return tableTopics(await listTopics(admin), this.#instance.topicPrefix);
   }
 
-  #workers(role: WorkerRole): Workers {
-    return new Workers(this.#instance, role);
+  #workers(role: WorkerRole): WorkerGroup {
+    return new WorkerGroup(this.#instance, role);
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, test } from 'vitest';
 import { CRASH_POINTS, type CrashPoint } from '../../pipeline/contract/crash-points.ts';
-import { requestSnapshot } from '../access/snapshots.ts';
+import { requestSnapshot } from '../access/captured-tables.ts';
 import { type Drill, type DrillLab, startDrillLab } from './testing/drill.ts';
 
 /** Kills at each point; the soak tier takes 20. */

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { CRASH_POINTS } from '../../pipeline/contract/crash-points.ts';
-import { requestSnapshot } from '../access/snapshots.ts';
+import { requestSnapshot } from '../access/captured-tables.ts';
 import { until } from '../wait.ts';
 import { type Drill, type DrillLab, startDrillLab } from './testing/drill.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { CRASH_POINTS } from '../../pipeline/contract/crash-points.ts';
-import { requestSnapshot } from '../access/snapshots.ts';
+import { requestSnapshot } from '../access/captured-tables.ts';
 import { defineFault } from '../plugins/fault.ts';
 import { until } from '../wait.ts';
 

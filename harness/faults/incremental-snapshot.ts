@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { requestSnapshot, SIGNAL_TABLE } from '../access/snapshots.ts';
+import { requestSnapshot, SIGNAL_TABLE } from '../access/captured-tables.ts';
 import { defineFault } from '../plugins/fault.ts';
 import { until } from '../wait.ts';
 

@@ -1,3 +1,11 @@
+/**
+ * `harness/faults`: the faults, one file each; a file's name is the fault's name.
+ * In: a lab, one of its pipelines, the fault's parameters.
+ * Out: observations, from before the fault and after it.
+ * Promises: each fault proves that it took effect, and heals what it broke, also in another process than the one that
+ * injected it.
+ */
+
 import { z } from 'zod';
 import { infoOf, isRunning, serviceName, startIfDown } from '../access/instance-services.ts';
 import { defineFault } from '../plugins/fault.ts';

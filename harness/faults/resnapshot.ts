@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { countRows, requestSnapshot, signalTables } from '../access/snapshots.ts';
+import { capturedTables, countRows, requestSnapshot } from '../access/captured-tables.ts';
 import { defineFault } from '../plugins/fault.ts';
 import { until } from '../wait.ts';
 
@@ -14,14 +14,14 @@ export default defineFault({
   needs: [],
 
   async observe({ access, instance }) {
-    const tables = await signalTables(access, instance);
+    const tables = await capturedTables(access, instance);
     const ends = await access.endOffsets();
     return { tables, rows: await countRows(access, 'source', tables), records: total(ends) };
   },
 
   async inject({ access, instance }, { type }) {
     const id = randomUUID();
-    await requestSnapshot(access, id, type, await signalTables(access, instance));
+    await requestSnapshot(access, id, type, await capturedTables(access, instance));
     return { signal: id, type };
   },
 

@@ -1,3 +1,11 @@
+/**
+ * `harness/plugins`: what a fault and a scenario are, and how they are found: one file each, by its name.
+ * In: the files in `scenarios/` and `harness/faults/`.
+ * Out: scenarios and faults whose shape has been checked, adapted to the engines that carry the events.
+ * Promises: a key that the runner would ignore, a parameter that a fault does not take, and an unknown name are refused
+ * before anything is injected.
+ */
+
 import { z } from 'zod';
 import { LabError } from '../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../pipeline/contract/nearest.ts';

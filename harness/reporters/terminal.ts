@@ -1,3 +1,10 @@
+/**
+ * `harness/reporters`: what becomes of a run's journal, one file for each form.
+ * In: the lines of the journal as they are written, and the result at the end.
+ * Out: text on a terminal, JSON, JUnit XML, Markdown.
+ * Promises: a reporter only reads; one that throws fails the run at its end, and hinders no other.
+ */
+
 import { Chalk } from 'chalk';
 import type { Verdict } from '../../verifier/verdict.ts';
 import { describeFinding } from '../runner/expectation.ts';

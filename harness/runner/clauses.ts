@@ -1,6 +1,6 @@
 import { unreachable } from '../../pipeline/contract/unreachable.ts';
 import type { Access } from '../access/access.ts';
-import { countRows, signalTables } from '../access/snapshots.ts';
+import { capturedTables, countRows } from '../access/captured-tables.ts';
 import type { Instance } from '../lab/lab.ts';
 import type { Clause, Scenario, Tunables } from '../plugins/scenario.ts';
 import type { Journal } from './journal.ts';
@@ -15,7 +15,7 @@ export async function takeBaseline(
   instance: Instance,
 ): Promise<Baseline | null> {
   if (!scenario.contract.clauses.some((clause) => clause.kind === 'same-rows')) return null;
-  return countRows(access, 'sink', await signalTables(access, instance));
+  return countRows(access, 'sink', await capturedTables(access, instance));
 }
 
 /** Null where every clause holds, else what the first broken one comes to. Each is written to the journal. */
@@ -43,7 +43,7 @@ async function check(
 ): Promise<{ holds: boolean; detail: Record<string, unknown> }> {
   switch (clause.kind) {
     case 'same-rows': {
-      const after = await countRows(access, 'sink', await signalTables(access, instance));
+      const after = await countRows(access, 'sink', await capturedTables(access, instance));
       const before = baseline ?? {};
       const holds =
         baseline !== null && Object.entries(after).every(([table, rows]) => before[table] === rows);

@@ -1,3 +1,11 @@
+/**
+ * `harness/runner`: runs scenarios, each variant on a pipeline made for it, and holds the verdicts against the expected ones.
+ * In: a plan of scenarios and variants, a lab, the faults by name.
+ * Out: a journal line for everything that happens, and one result for each variant.
+ * Promises: what was injected is healed, also after an interrupt; a fault without a proof, and whatever fails, is
+ * INCONCLUSIVE and never a PASS.
+ */
+
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';

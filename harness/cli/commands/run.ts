@@ -1,3 +1,10 @@
+/**
+ * `harness/cli/commands`: the commands, one file for each, loaded when it is called.
+ * In: the context, the command's typed options, its arguments.
+ * Out: an exit code; text, or with `--json` one document, on stdout.
+ * Promises: data is on stdout, everything else on stderr; a usage error is thrown before anything is started.
+ */
+
 import { appendFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { loadPipeline, pipelineFile } from '../../../fixtures/pipelines/load.ts';

@@ -21,10 +21,11 @@ type Hosted = Pick<
 >;
 
 /**
- * The workers of one half of the pipeline, asked as if they were one. Each of ours knows its own task only: what is asked
- * of a connector goes to all. Any of a Connect cluster answers for all: the next is asked where one does not answer.
+ * The workers of one half of the pipeline, asked as if they were one. Each of the lab's own workers knows its own task
+ * only, so a request about a connector goes to all of them. Any worker of a Connect cluster answers for all: where one
+ * does not answer, the next one is asked.
  */
-export class Workers {
+export class WorkerGroup {
   readonly #instance: Hosted;
   readonly #role: WorkerRole;
 
@@ -53,7 +54,7 @@ export class Workers {
     return new ConnectClient(this.#instance.reach?.connect[this.#role] ?? { baseUrl: url });
   }
 
-  /** The next that comes to the point waits, whichever worker it is in. */
+  /** The next task that reaches the point waits there, in whichever worker it runs. */
   async arm(point: string, skip: number): Promise<void> {
     for (const host of this.#hosts) await this.#crashPoint('PUT', host, `/${point}`, { skip });
   }
@@ -75,14 +76,15 @@ export class Workers {
     };
   }
 
-  /** Offsets are the connector's, not a worker's: the first that answers has them all. */
+  /** Offsets belong to the connector, not to a worker: the first worker that answers has them all. */
   offsets(): Promise<readonly OffsetAnswer[]> {
     return this.#firstThatAnswers((client) => client.offsets(this.#connector));
   }
 
   /**
-   * All tasks. In workers of ours, that of a worker which does not answer is UNASSIGNED, as Connect says of one whose worker is gone.
-   * @throws where none answers.
+   * The connector with all its tasks. The task of a worker of ours that does not answer is UNASSIGNED, as Connect says of
+   * a task whose worker is gone.
+   * @throws ConnectUnreachable where no worker answers.
    */
   async status(): Promise<StatusAnswer> {
     if (this.#isCluster) return this.#firstThatAnswers((client) => client.status(this.#connector));
@@ -110,7 +112,7 @@ export class Workers {
     for (const host of this.#hosts) await what(this.#client(host));
   }
 
-  /** @throws ConnectUnreachable with the address of each; what the first that answers says, where that is an error. */
+  /** @throws ConnectUnreachable with all addresses where none answers; the first answer, where that is an error. */
   async #firstThatAnswers<T>(ask: (client: ConnectClient) => Promise<T>): Promise<T> {
     const silent: ConnectUnreachable[] = [];
     for (const host of this.#hosts) {

@@ -2,7 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { expect, onTestFinished, test } from 'vitest';
 import { type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
-import { Workers } from './workers.ts';
+import { WorkerGroup } from './worker-group.ts';
 
 /** A worker of the sink that runs one task of the connector `s`, and writes down what it is asked. */
 async function fakeWorker(id: number, asked: string[]): Promise<{ url: string; stop: () => void }> {
@@ -36,7 +36,7 @@ async function fakeWorker(id: number, asked: string[]): Promise<{ url: string; s
 async function twoSinks(engines: EnginePair = OWN_ENGINES) {
   const asked: string[] = [];
   const [first, second] = [await fakeWorker(0, asked), await fakeWorker(1, asked)];
-  const workers = new Workers(
+  const workers = new WorkerGroup(
     {
       captureUrl: '',
       sinkWorkerUrl: first.url,

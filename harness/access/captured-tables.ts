@@ -1,11 +1,11 @@
 import type { Instance } from '../lab/lab.ts';
 import type { Access, Side } from './access.ts';
 
-/** Debezium's signalling table in the fixture schema; in the publication, but not a captured table. */
+/** Debezium's signal table in the fixture schema: in the publication, but not captured. */
 export const SIGNAL_TABLE = 'debezium_signal';
 
-/** Tables of the instance's publication, as `schema.table`, in the order of their names. */
-export async function signalTables(access: Access, instance: Instance): Promise<string[]> {
+/** Captured tables of the instance's publication, as `schema.table`, in the order of their names. */
+export async function capturedTables(access: Access, instance: Instance): Promise<string[]> {
   const rows = await access.query(
     'source',
     `SELECT schemaname || '.' || tablename AS name FROM pg_publication_tables
@@ -30,7 +30,7 @@ export async function requestSnapshot(
   ]);
 }
 
-/** Rows of each `schema.table`; in the sink every table is in schema public. */
+/** Row counts by `schema.table`; in the sink, every table is in the schema `public`. */
 export async function countRows(
   access: Access,
   side: Side,
