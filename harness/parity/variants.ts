@@ -50,8 +50,12 @@ export const VARIANTS: readonly Variant[] = [
     config: { 'time.precision.mode': 'isostring', 'binary.handling.mode': 'base64-url-safe' },
     tables: [...TIMES, 't_scalar', 't_toast'],
   },
-  { name: 'microseconds', config: { 'time.precision.mode': 'microseconds' }, tables: TIMES },
-  { name: 'nanoseconds', config: { 'time.precision.mode': 'nanoseconds' }, tables: TIMES },
+  {
+    name: 'microseconds',
+    config: { 'time.precision.mode': 'microseconds' },
+    tables: [...TIMES, 't_infinite'],
+  },
+  { name: 'nanoseconds', config: { 'time.precision.mode': 'nanoseconds' }, tables: [...TIMES, 't_infinite'] },
   { name: 'extreme dates', config: {}, tables: ['t_extreme'] },
   {
     name: 'extreme dates, Connect times',

@@ -10,22 +10,25 @@ export const BEFORE: readonly string[] = [
   `CREATE TYPE mood AS ENUM ('sad', 'o''k', 'happy');
    CREATE DOMAIN price AS numeric(10, 2) CHECK (value >= 0);
    CREATE DOMAIN short_text AS varchar(8);
-   CREATE TYPE pair AS (a int, b text)`,
+   CREATE TYPE pair AS (a int, b text);
+   CREATE SCHEMA other; CREATE TYPE other.mood AS ENUM ('calm', 'wild'); ALTER TYPE other.mood ADD VALUE 'numb' BEFORE 'calm'`,
   `CREATE TABLE t_scalar (
      id int PRIMARY KEY, c_bool bool, c_i2 int2, c_i4 int4, c_i8 int8, c_oid oid, c_f4 float4, c_f8 float8,
      c_num numeric(12, 2), c_num0 numeric(20), c_free numeric, c_text text, c_varchar varchar(20), c_char char(10),
      c_uuid uuid, c_json json, c_jsonb jsonb, c_bytea bytea, c_xml xml, c_inet inet, c_cidr cidr, c_mac macaddr,
      c_mac8 macaddr8, c_i4range int4range, c_i8range int8range, c_numrange numrange, c_tsrange tsrange,
-     c_tstzrange tstzrange, c_daterange daterange, c_tsvector tsvector, c_mood mood, c_price price, c_short short_text, c_name name)`,
+     c_tstzrange tstzrange, c_daterange daterange, c_tsvector tsvector, c_mood mood, c_price price, c_short short_text, c_name name,
+     c_other other.mood)`,
   `CREATE TABLE t_more (
      id int PRIMARY KEY, c_money money, c_bit bit, c_bit1 bit(1), c_bit8 bit(8), c_bit33 bit(33), c_varbit varbit,
      c_varbit5 varbit(5), c_point point, c_hstore hstore, c_ltree ltree, c_citext citext, c_isbn isbn,
-     c_citexts citext[], c_hstores hstore[], c_ltrees ltree[])`,
+     c_citexts citext[], c_hstores hstore[], c_ltrees ltree[], c_varbit1 varbit(1))`,
   `CREATE TABLE t_time (
      id int PRIMARY KEY, c_date date, c_time time, c_time0 time(0), c_time3 time(3), c_timetz timetz, c_ts timestamp,
      c_ts0 timestamp(0), c_ts3 timestamp(3), c_tstz timestamptz, c_tstz0 timestamptz(0), c_tstz3 timestamptz(3),
      c_interval interval)`,
   'CREATE TABLE t_extreme (id int PRIMARY KEY, c_date date, c_ts timestamp, c_ts3 timestamp(3), c_tstz timestamptz)',
+  'CREATE TABLE t_infinite (id int PRIMARY KEY, c_ts timestamp, c_ts3 timestamp(3), c_tstz timestamptz)',
   `CREATE TABLE t_special (id int PRIMARY KEY, c_num numeric, c_num2 numeric(12, 2), c_money money)`,
   `CREATE TABLE t_array (
      id int PRIMARY KEY, c_bools bool[], c_i2s int2[], c_i4s int4[], c_i8s int8[], c_oids oid[], c_f4s float4[],
@@ -37,7 +40,7 @@ export const BEFORE: readonly string[] = [
      id int PRIMARY KEY DEFAULT 7, c_text text NOT NULL DEFAULT 'it is', c_int int NOT NULL DEFAULT 42,
      c_num numeric(8, 2) DEFAULT 1.5, c_bool bool DEFAULT true, c_mood mood NOT NULL DEFAULT 'happy',
      c_now timestamptz NOT NULL DEFAULT now(), c_date date NOT NULL DEFAULT '2024-02-29', c_json jsonb DEFAULT '{}',
-     c_none text)`,
+     c_none text, c_other other.mood NOT NULL DEFAULT 'wild')`,
   `CREATE TABLE t_toast (id int PRIMARY KEY, note text, body text, data bytea, doc jsonb, words text[], numbers int[]);
    ALTER TABLE t_toast ALTER body SET STORAGE EXTERNAL, ALTER data SET STORAGE EXTERNAL,
      ALTER doc SET STORAGE EXTERNAL, ALTER words SET STORAGE EXTERNAL, ALTER numbers SET STORAGE EXTERNAL`,
@@ -61,6 +64,10 @@ export const BEFORE: readonly string[] = [
   `INSERT INTO t_keys VALUES ('x', 1, 'snapshot'), ('a', 2, 'snapshot')`,
   "INSERT INTO t_include VALUES (1, 'snapshot'), (2, 'snapshot')",
   "INSERT INTO t_nokey VALUES (1, 'snapshot')",
+  `INSERT INTO t_extreme (id, c_ts, c_ts3, c_tstz) VALUES (101, 'infinity', '-infinity', 'infinity'),
+     (102, '0044-03-15 01:02:03.4 BC', '0044-03-15 BC', '0044-03-15 00:00+00 BC'),
+     (103, '1582-10-10', '1582-10-10', '1582-10-10 00:00+00'), (104, '1500-02-28 12:00', '1500-02-28', '1500-02-28 00:00+00')`,
+  "INSERT INTO t_infinite VALUES (1, 'infinity', '-infinity', 'infinity')",
   "INSERT INTO t_mode SELECT i, 'snapshot ' || i FROM generate_series(1, 3) i",
   "INSERT INTO t_ddl VALUES (1, 'snapshot', 1)",
   "INSERT INTO t_more (id, c_hstore, c_money, c_bit8, c_point) VALUES (1, 'a=>1', 1.5, B'00000101', '(1,2)')",
@@ -76,7 +83,7 @@ export const LIVE: readonly string[] = [
      'varchar', 'char', '76019d1a-ad2e-4b22-96e9-1a6d6543c818', '{"a": [1, 2.50]}', '{"b": {"c": null}}', '\\x00ff10',
      '<a>x</a>', '10.1.2.3/24', '10.1.0.0/16', '08:00:2b:01:02:03', '08:00:2b:01:02:03:04:05', '[1,5)', '(,7]',
      '[1.5,2.5]', '[2024-01-01 00:00,2024-01-02 00:00)', '[2024-01-01 00:00+00,)', '[2024-01-01,2024-02-01)',
-     'a fat cat'::tsvector, 'o''k', 12.5, 'short', 'name')`,
+     'a fat cat'::tsvector, 'o''k', 12.5, 'short', 'name', 'numb')`,
   'INSERT INTO t_scalar (id) VALUES (3)',
   `INSERT INTO t_scalar (id, c_bool, c_f4, c_f8, c_num, c_num0, c_free, c_text, c_varchar, c_char, c_bytea, c_i4range)
      VALUES (4, false, 'NaN', '-Infinity', 0, 0, 0, '', '', '', '', 'empty'),
@@ -88,10 +95,10 @@ export const LIVE: readonly string[] = [
 
   `INSERT INTO t_more VALUES (2, -1234.56, B'1', B'0', B'10000001', B'100000000000000000000000000000001', B'101',
      B'0000', '(1.5,-2.25)', 'b=>1, a=>NULL, "k \\"q\\""=>"v, =>"', 'top.science', 'MiXed', '978-0-393-04002-9',
-     '{A,b}', '{"a=>1","b=>NULL"}', '{a.b,c}')`,
+     '{A,b}', '{"a=>1","b=>NULL"}', '{a.b,c}', B'1')`,
   'INSERT INTO t_more (id) VALUES (3)',
   `INSERT INTO t_more VALUES (4, 0, B'0', B'1', B'00000000', B'000000000000000000000000000000000', B'', B'11111',
-     '(0,0)', '', '', '', NULL, '{}', '{}', '{}')`,
+     '(0,0)', '', '', '', NULL, '{}', '{}', '{}', B'0')`,
   `INSERT INTO t_more (id, c_hstore) SELECT 5, hstore(array_agg('key' || i), array_agg(i::text))
      FROM generate_series(1, 40) i`,
   'UPDATE t_more SET c_money = 92233720368547.58 WHERE id = 2',
@@ -114,6 +121,7 @@ export const LIVE: readonly string[] = [
      (6, '9999-12-31', '9999-12-31 23:59:59.999999', '9999-12-31', '9999-12-31 23:59:59.999999+00'),
      (7, '12024-02-29', '12024-02-29 01:00', '12024-02-29', '12024-02-29 00:00+00'),
      (8, '5874897-12-31', '2024-01-01', '2024-01-01', '2024-01-01 00:00+00')`,
+  "INSERT INTO t_infinite VALUES (2, 'infinity', 'infinity', 'infinity'), (3, '-infinity', '-infinity', '-infinity')",
   `INSERT INTO t_special VALUES (1, 'NaN', 'NaN', 1.5), (2, 'Infinity', 1.5, -0.01), (3, '-Infinity', -0.01, 1000)`,
 
   `INSERT INTO t_array VALUES (2, '{t,f,NULL}', '{1,-2}', '{1,NULL,3}', '{9007199254740993}', '{1}', '{1.5,NaN}',

@@ -247,15 +247,15 @@ describe('snapshots', () => {
 
   test('reads every value as the stream sends it', async () => {
     await using lab = await bench();
-    await lab.sql.query(`CREATE TYPE mood AS ENUM ('sad', 'glad');
+    await lab.sql.query(`CREATE TYPE mood AS ENUM ('sad', 'glad'); CREATE DOMAIN low_mood AS mood CHECK (value = 'sad');
       CREATE TABLE item (id int PRIMARY KEY, n int, b bool, i2 int2, i8 int8, f4 float4, f8 float8, d numeric(12, 2),
         t text, v varchar(9), c char(5), u uuid, da date, ti time, ts timestamp, tz timestamptz, iv interval, j json,
-        jb jsonb, by bytea, m mood, ia int[], ta text[], ma mood[], g int GENERATED ALWAYS AS (id * 2) STORED);
+        jb jsonb, by bytea, m mood, ia int[], ta text[], ma mood[], lm low_mood, g int GENERATED ALWAYS AS (id * 2) STORED);
       INSERT INTO item VALUES (1, 0, true, 2, 3, 1.1, 0.1, 12345.60, 'ä''"', 'v', 'c',
         '00000000-0000-0000-0000-00000000000a', '2024-02-29', '12:34:56.789012', '2024-02-29 12:34:56.789012',
         '2024-02-29 12:34:56.7+05', '1 year 2 mons 3 days 04:05:06.7', '{"a": 1}', '{"b":[1,2]}', '\\x00ff', 'glad',
-        '{1,NULL,3}', '{"a,b","c\\"d"}', '{sad,glad}'),
-        (2, 0, ${Array.from({ length: 22 }, () => 'NULL').join(', ')})`);
+        '{1,NULL,3}', '{"a,b","c\\"d"}', '{sad,glad}', 'sad'),
+        (2, 0, ${Array.from({ length: 23 }, () => 'NULL').join(', ')})`);
     await lab.sql.query(`ALTER DATABASE ${lab.id} SET DateStyle = 'German'`);
     await lab.sql.query(`ALTER DATABASE ${lab.id} SET TimeZone = 'Asia/Tokyo'`);
     await lab.sql.query(`ALTER DATABASE ${lab.id} SET IntervalStyle = 'iso_8601'`);
@@ -270,6 +270,7 @@ describe('snapshots', () => {
     expect(images('r')).toHaveLength(2);
     expect(images('u')).toEqual(images('r'));
     expect(images('r')[0]).not.toHaveProperty('g');
+    expect(images('r')[0]).toMatchObject({ m: 'glad', lm: 'sad' });
   });
 
   test('stops an incremental snapshot when a signal says so', async () => {

@@ -7,6 +7,8 @@ const DATE_INFINITY = { infinity: '-2147472692', '-infinity': '-2147472691' } as
 const TIMESTAMP_INFINITY_MS = { infinity: '9223372036825200', '-infinity': '-9223372036832400' } as const;
 
 const MAX_INT64 = 9_223_372_036_854_775_807n;
+/** Infinite timestamps in nanoseconds, from Debezium 3.6 on. */
+const NANOS_INFINITY = { infinity: String(MAX_INT64), '-infinity': String(-MAX_INT64 - 1n) } as const;
 const SECONDS_PER_DAY = 86_400;
 
 /** A point on the proleptic Gregorian calendar. */
@@ -91,6 +93,8 @@ export function timestampMicros(text: string): string {
  * @throws RangeError outside of the years 1677 to 2262: 64 bits hold no more.
  */
 export function timestampNanos(text: string): string {
+  const infinite = infinity(text, NANOS_INFINITY);
+  if (infinite !== null) return infinite;
   const nanos = BigInt(timestampMicros(text)) * 1000n;
   if (BigInt.asIntN(64, nanos) !== nanos)
     throw new RangeError(`the timestamp ${text} does not fit in 64 bits of nanoseconds`);

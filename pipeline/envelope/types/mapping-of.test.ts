@@ -156,6 +156,8 @@ describe('a type beyond the SQL standard’s', () => {
     ['timestamp', -1, { time: 'isostring' }, '2024-02-29 23:59:59.120000', '"2024-02-29T23:59:59.12Z"'],
     ['timestamp', 3, { time: 'microseconds' }, '1969-12-31 23:59:59.999', '-1000'],
     ['timestamp', -1, { time: 'nanoseconds' }, '1969-12-31 23:59:59.999999', '-1000'],
+    ['timestamp', -1, { time: 'nanoseconds' }, 'infinity', '9223372036854775807'],
+    ['timestamp', -1, { time: 'nanoseconds' }, '-infinity', '-9223372036854775808'],
   ] as const)('%s(%i) under %j: %s', (type, typeModifier, config, text, json) => {
     expect(mapping(type, typeModifier, config).encode(text)).toBe(json);
   });

@@ -5,6 +5,7 @@ import { RecordError } from '../decode/record-error.ts';
 // is in milliseconds, but Debezium does not scale it.)
 const POSITIVE_INFINITY = 9_223_372_036_825_200_000n;
 const NEGATIVE_INFINITY = -9_223_372_036_832_400_000n;
+const MAX_INT64 = 9_223_372_036_854_775_807n;
 const MAX_DATE = 2_147_483_647n;
 const MIN_DATE = -2_147_483_648n;
 
@@ -93,9 +94,11 @@ export function timestamp(microsPerUnit: bigint): (value: unknown) => string {
   };
 }
 
-/** A timestamp from nanoseconds since the epoch; PostgreSQL keeps microseconds. */
+/** A timestamp from nanoseconds since the epoch; PostgreSQL keeps microseconds. The ends of 64 bits are infinite. */
 export function nanoTimestamp(value: unknown): string {
-  return timestampText(whole(value) / 1_000n);
+  const nanos = whole(value);
+  if (nanos === MAX_INT64) return 'infinity';
+  return nanos === -MAX_INT64 - 1n ? '-infinity' : timestampText(nanos / 1_000n);
 }
 
 /** A time of day in units of `microsPerUnit`; PostgreSQL has a time 24:00:00. */
