@@ -194,6 +194,37 @@ describe('the sink task', () => {
     expect(await ids()).toBe('1 2 3');
   });
 
+  test('its health is degraded while the lag is high or nothing moves, and ok again when it has caught up', async () => {
+    await createTopic();
+    await send([insert(1)]);
+    const healthBounds = { lagEvents: 1, lagMs: 600_000, stalledAfterMs: 500 };
+    await using running = await start({}, testContext(id, brokers, { healthBounds }));
+    const health = (): string =>
+      running.task
+        .health()
+        .filter(({ component }) => ['lag', 'progress'].includes(component))
+        .map((part) => `${part.component} ${part.health} (${part.detail.split(/[,:]/)[0]})`)
+        .join(', ');
+    const caughtUp = 'lag ok (caught up), progress ok (caught up)';
+    await until('it has caught up', () => health() === caughtUp);
+
+    await running.task.pause();
+    await send([insert(2), insert(3)]);
+    const paused = 'lag degraded (2 records behind), progress ok (paused)';
+    await until('the lag of the paused sink is too high', () => health() === paused);
+    await running.task.resume();
+    await until('it has caught up after the pause', () => health() === caughtUp);
+
+    await db.rows('BEGIN');
+    await db.rows('LOCK TABLE customers IN ACCESS EXCLUSIVE MODE');
+    await send([insert(4)]);
+    const stalled = 'lag ok (1 records behind), progress degraded (1 records behind)';
+    await until('nothing moves behind the lock', () => health() === stalled);
+    await db.rows('COMMIT');
+    await until('it has caught up after the lock', () => health() === caughtUp);
+    expect(await ids()).toBe('1 2 3 4');
+  });
+
   test('a planted pause that skips loses what was fetched, with the offset moved past it', async () => {
     await createTopic();
     await send([insert(1)]);

@@ -1,31 +1,32 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ComponentHealth, Health, Logger } from '../../contract/connector.ts';
 import { LabError, messageOf } from '../../contract/errors.ts';
+import { toWaitFor } from './db-errors.ts';
 
 type Component = 'database' | 'broker';
 const REMEDY: Readonly<Record<Component, string>> = {
-  database: 'Check that the sink database is up and that connection.url, username and password are right.',
+  database: 'Check that the sink database is up, and that connection.url, username and password are correct.',
   broker: 'Check that the broker is up and reachable.',
 };
 const MAX_DELAY_MS = 5_000;
 
 export interface BackoffOptions {
-  /** -1: for as long as it takes. */
+  /** -1: without limit. */
   readonly maxRetries: number;
   readonly retryDelayMs: number;
   readonly log: Logger;
   readonly signal: AbortSignal;
-  /** Injectable: uniform in [0, 1). */
+  /** Injectable; uniform in [0, 1). */
   readonly random?: () => number;
 }
 
-/** Milliseconds before the attempt after `attempt` failures: doubling, bounded, half of it at random. */
+/** The delay in milliseconds after `attempt` failed retries: it doubles up to a bound, and half of it is random. */
 export function delayOf(attempt: number, baseMs: number, random: number): number {
   const ceiling = Math.min(MAX_DELAY_MS, baseMs * 2 ** Math.min(attempt, 12));
   return ceiling / 2 + (ceiling / 2) * random;
 }
 
-/** Waits between attempts, and remembers what is wrong meanwhile, so that health can tell. */
+/** Waits between attempts, and reports as health which component does not answer. */
 export class Backoff {
   readonly #options: BackoffOptions;
   readonly #health = new Map<Component, { health: Health; detail: string; retries: number }>();
@@ -34,7 +35,25 @@ export class Backoff {
     this.#options = options;
   }
 
-  /** @throws LabError where the retries are used up; the signal's reason when the task stops. */
+  /**
+   * Runs the work until it succeeds. After an error that will pass it waits for the component that did not answer.
+   * @throws the work's error if it will not pass; otherwise as {@link wait}.
+   */
+  async retry<T>(component: Component, work: () => Promise<T>): Promise<T> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const result = await work();
+        this.succeeded(component);
+        return result;
+      } catch (error) {
+        const culprit = toWaitFor(component, error);
+        if (culprit === null || this.#options.signal.aborted) throw error;
+        await this.wait(culprit, attempt, error);
+      }
+    }
+  }
+
+  /** @throws LabError CDC-2020 if the retries are used up; the signal's reason if the task stops. */
   async wait(component: Component, attempt: number, error: unknown): Promise<void> {
     const { maxRetries, retryDelayMs, log, signal, random } = this.#options;
     if (maxRetries >= 0 && attempt >= maxRetries) {
@@ -54,13 +73,14 @@ export class Backoff {
       detail: `${messageOf(error)}; retry ${retries}`,
       retries,
     });
-    log.warn(`the ${component} does not answer; waiting`, { retries, error: messageOf(error) });
+    log.warn(`the ${component} does not answer; retrying`, { retries, error: messageOf(error) });
     const base = Math.min(retryDelayMs, 250);
     await sleep(Math.min(retryDelayMs, delayOf(attempt, base, (random ?? Math.random)())), undefined, {
       signal,
     });
   }
 
+  /** The component answered. */
   succeeded(component: Component): void {
     if (this.#health.get(component)?.health === 'ok') return;
     this.#health.set(component, { health: 'ok', detail: 'answers', retries: 0 });

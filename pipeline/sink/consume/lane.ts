@@ -64,6 +64,11 @@ export class Lane {
     return this.#bufferedBytes;
   }
 
+  /** Kafka's timestamp of the oldest record that is not applied; null if none is queued. */
+  get oldestFetchedMs(): number | null {
+    return this.#queue[0]?.timestampMs ?? null;
+  }
+
   /** Queues what a fetch returned. */
   push(fetched: FetchedPartition): void {
     if (this.#cancelled) return;

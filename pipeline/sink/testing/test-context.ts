@@ -1,8 +1,8 @@
-// What a task needs around it, for tests: a context that remembers counts, and a database of the test's own.
+// What a task needs around it in a test: a context that remembers what it was given, and a separate database.
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { DeadlineError, poll } from '../../../harness/wait.ts';
-import type { TaskContext } from '../../contract/connector.ts';
+import type { HealthBounds, TaskContext } from '../../contract/connector.ts';
 import type { CrashPoint } from '../../contract/crash-points.ts';
 import type { Defect } from '../../contract/stages.ts';
 
@@ -11,14 +11,14 @@ export interface TestContext extends TaskContext {
   readonly counts: Map<string, number>;
   readonly lags: Map<string, number>;
   readonly logged: string[];
-  /** Holds whoever arrives at the point; `release` lets go. */
+  /** Makes the task wait at the point until `release`. */
   arm(point: CrashPoint): { readonly arrived: Promise<void>; release(): void };
 }
 
 export function testContext(
   connector: string,
   bootstrapServers: readonly string[],
-  options: { workerId?: string; defects?: readonly Defect[] } = {},
+  options: { workerId?: string; defects?: readonly Defect[]; healthBounds?: HealthBounds } = {},
 ): TestContext {
   const counts = new Map<string, number>();
   const lags = new Map<string, number>();
@@ -51,6 +51,7 @@ export function testContext(
       holds: (point) => armed.has(point),
     },
     defects: options.defects ?? [],
+    ...(options.healthBounds === undefined ? {} : { healthBounds: options.healthBounds }),
     counts,
     lags,
     logged,
@@ -77,7 +78,7 @@ export interface TestDatabase extends AsyncDisposable {
   rows(sql: string, values?: unknown[]): Promise<Record<string, unknown>[]>;
 }
 
-/** A database of the test's own on the sink server; dropped when disposed of. */
+/** Creates a database on the sink server; disposing of it drops it. */
 export async function testDatabase(serverUrl: string): Promise<TestDatabase> {
   const name = `sink_${randomBytes(6).toString('hex')}`;
   const admin = new pg.Client({ connectionString: serverUrl });
