@@ -21,6 +21,7 @@ const bench: Bench = {
     const source = { file: 'source', overrides: { 'producer.override.compression.type': 'lz4' } };
     return withPipeline(workDir, size.rows, { source, sink: { file: 'sink' } }, async (instance) => {
       const capture = new ConnectClient({ baseUrl: instance.captureUrl });
+      const sink = new ConnectClient({ baseUrl: instance.sinkWorkerUrl });
       await using topic = await TopicEnd.open(instance);
       await using access = await openAccess(instance);
       const figures: Figure[] = [];
@@ -41,6 +42,7 @@ const bench: Bench = {
         await measure('updates with schema blocks', { atLeast: 60_000 });
         // The table is there now, so it need not be made from the records.
         await capture.patchConfig(instance.connectors.source, WITHOUT_SCHEMAS);
+        await sink.patchConfig(instance.connectors.sink, WITHOUT_SCHEMAS);
         await measure('updates without', null);
       });
       return figures;

@@ -45,7 +45,7 @@ beforeEach(async () => {
 const createTopic = (partitions = 1): Promise<void> => makeTopic(admin, topic, partitions);
 
 async function send(records: readonly RawRecord[], partition = 0): Promise<void> {
-  // A client of its own each time: kafkajs goes on asking for every topic it ever wrote to, deleted ones too.
+  // A separate client each time: kafkajs keeps asking for every topic that it ever wrote to, also deleted ones.
   const producer = new Kafka({ brokers, logLevel: logLevel.NOTHING }).producer();
   await producer.connect();
   try {
@@ -125,7 +125,7 @@ async function storedOffset(): Promise<number> {
 }
 
 describe('the sink task', () => {
-  test('applies a topic from its start, and stores where it is', async () => {
+  test('applies a topic from its start, and stores the offset', async () => {
     await createTopic();
     await send([
       insert(1),
@@ -142,7 +142,7 @@ describe('the sink task', () => {
     expect(running.context.counts.get('suppressed public.customers')).toBeUndefined();
   });
 
-  test('goes on from the database after a stop, whatever the group has in Kafka', async () => {
+  test('continues from the database’s offset after a stop, whatever the group has committed to Kafka', async () => {
     await createTopic();
     await send([insert(1), insert(2)]);
     {
@@ -154,9 +154,9 @@ describe('the sink task', () => {
     await using second = await start();
     await until('3 records are stored', async () => (await storedOffset()) === 3);
     expect(await ids()).toBe('1 2 3');
-    // The second record came again, and the guard knew it.
+    // The second record was delivered again, and the guard suppressed it.
     expect(second.context.counts.get('suppressed public.customers')).toBe(1);
-    await until('the group was told', async () => (await groupOffset()) === '3');
+    await until('the offset is committed to the group', async () => (await groupOffset()) === '3');
   });
 
   test('two members share the partitions, and every record is applied once', async () => {
@@ -179,7 +179,7 @@ describe('the sink task', () => {
     expect(applied(second.context)).toBe(2);
   });
 
-  test('while paused it applies nothing, its lag grows, and it catches up on resume', async () => {
+  test('while paused it applies nothing and its lag grows; after resume it catches up', async () => {
     await createTopic();
     await send([insert(1)]);
     await using running = await start();
@@ -245,7 +245,7 @@ describe('the sink task', () => {
     expect(await ids()).toBe('1 3');
   });
 
-  test('a planted stage that swallows a batch moves on all the same', async () => {
+  test('a planted stage that drops a record moves the offset past it all the same', async () => {
     await createTopic();
     await send([insert(1), insert(2)]);
     const defects: Defect[] = [
@@ -264,7 +264,7 @@ describe('the sink task', () => {
 
   test('sets a poison record aside with the headers of Kafka Connect, and applies the others', async () => {
     await createTopic();
-    const poison = { key: '{"id":9}', value: 'no json', headers: { 'cdc.position': 'p' } };
+    const poison = { ...insert(9), value: 'no json', headers: { 'cdc.position': 'p' } };
     const nul = rawEvent({ op: 'c', id: 8, after: { id: 8, name: '\0', amount: null }, at: [8, 1] });
     await send([insert(1), poison, nul, insert(2)]);
     const dlq = `${id}.dlq`;
@@ -277,7 +277,7 @@ describe('the sink task', () => {
     expect(running.context.counts.get('dead_lettered public.customers')).toBe(2);
     const letters = await read(dlq, 2);
     expect(letters.map(({ headers }) => headers['__connect.errors.offset'])).toEqual(['1', '2']);
-    expect(letters[0]).toMatchObject({ key: '{"id":9}', value: 'no json' });
+    expect(letters[0]).toMatchObject({ key: poison.key, value: 'no json' });
     expect(letters[0]?.headers).toMatchObject({
       'cdc.position': 'p',
       '__connect.errors.topic': topic,
@@ -286,7 +286,7 @@ describe('the sink task', () => {
     });
   });
 
-  test('without a dead-letter topic a poison record ends the task at its offset', async () => {
+  test('without a dead-letter topic a poison record stops the task at its offset', async () => {
     await createTopic();
     await send([insert(1), { key: null, value: 'no json', headers: {} }]);
     await using running = await start();
@@ -297,7 +297,7 @@ describe('the sink task', () => {
     );
   });
 
-  test('finds a topic that is made later', async () => {
+  test('finds a topic that is created later', async () => {
     await using _running = await start({ topics: `${topic},${id}.public.none` });
     await createTopic();
     await send([insert(1)]);
@@ -319,13 +319,13 @@ describe('the sink task', () => {
     ['of a topic that was recreated', `UPDATE _cdc_offsets SET topic_id = 'other'`, 'CDC-2002'],
     ['beyond the end of the log', 'UPDATE _cdc_offsets SET next_offset = 99', 'CDC-2004'],
     ['that the database has lost', 'DELETE FROM _cdc_offsets', 'CDC-2005'],
-  ])('an offset %s is a loud stop, with the remedy named', async (_what, sql, code) => {
+  ])('an offset %s stops the task with a remedy', async (_what, sql, code) => {
     await createTopic();
     await send([insert(1)]);
     {
       await using _first = await start();
       await until('it is stored', async () => (await storedOffset()) === 1);
-      await until('the group was told', async () => (await groupOffset()) === '1');
+      await until('the offset is committed to the group', async () => (await groupOffset()) === '1');
     }
     await db.rows(sql);
     await using second = await start();
@@ -335,7 +335,7 @@ describe('the sink task', () => {
     });
   });
 
-  test('records that retention deleted before the sink had them are a loud stop', async () => {
+  test('records that retention deleted before the sink applied them stop the task', async () => {
     await createTopic();
     await send([insert(1)]);
     {
@@ -367,11 +367,11 @@ describe('the sink task', () => {
     await sink.alterOffsets(config, context, null);
     expect([await sink.offsets(config, context), await groupOffset()]).toEqual([[], '-1']);
     await using again = await start();
-    await until('the topic was read anew', async () => (await storedOffset()) === 2);
+    await until('the topic was read again', async () => (await storedOffset()) === 2);
     expect(again.context.counts.get('suppressed public.customers')).toBe(2);
   });
 
-  test('a sink database that does not answer is waited for, in state RUNNING and degraded', async () => {
+  test('a sink database that does not answer is retried: the task keeps running, and is degraded', async () => {
     await createTopic();
     await send([insert(1)]);
     await using running = await start({ 'connection.url': 'jdbc:postgresql://127.0.0.1:9/none' });

@@ -23,7 +23,7 @@ import {
 } from '../testing/test-context.ts';
 import { Applier } from './applier.ts';
 import { Backoff } from './backoff.ts';
-import { ensureBookkeeping } from './bookkeeping.ts';
+import { ensureBookkeeping, pruneBookkeeping } from './bookkeeping.ts';
 import { Claim } from './claim.ts';
 import { OffsetStore, ZombieError } from './offset-store.ts';
 import { connectPool } from './pool.ts';
@@ -53,7 +53,7 @@ interface Sink {
   apply(...records: readonly RawRecord[]): Promise<ApplyOutcome>;
 }
 
-/** An applier that owns partition 0, from where the database says. */
+/** An applier that owns partition 0, from the offset that the database has. */
 async function open(extra: Record<string, string> = {}): Promise<Sink> {
   const config = parseSinkConfig({ ...db.config, topics: TOPIC, 'flush.retry.delay.ms': '20', ...extra });
   const context = testContext('c', []);
@@ -98,8 +98,11 @@ const names = async (): Promise<string> =>
 const nextOffset = async (): Promise<unknown> =>
   (await db.rows('SELECT next_offset::int AS n FROM _cdc_offsets'))[0]?.n;
 
+/** Records without schema blocks. */
+const BARE = { 'key.converter.schemas.enable': 'false', 'value.converter.schemas.enable': 'false' };
+
 describe('the position guard', () => {
-  test('makes the table, fills in the metadata, and stores the offset with the rows', async () => {
+  test('creates the table, fills in the metadata, and stores the offset with the rows', async () => {
     const sink = await open();
     expect(await sink.apply(put(1, 'a', [5, 2], 'c'))).toEqual({
       applied: 1,
@@ -144,7 +147,7 @@ describe('the position guard', () => {
     expect(await names()).toBe('1:new 2:b');
   });
 
-  test('counts what comes twice as suppressed, event by event, also inside of a collapsed batch', async () => {
+  test('counts duplicates as suppressed, event by event, also in a batch that is folded by key', async () => {
     const sink = await open();
     await sink.apply(put(1, 'a', [1, 1]), put(1, 'b', [2, 1]));
     const outcome = await sink.apply(
@@ -159,7 +162,7 @@ describe('the position guard', () => {
     expect(stats).toEqual({ applied: 3, suppressed: 3, table_name: 'public.customers' });
   });
 
-  test('a replay does not bring a deleted row back', async () => {
+  test('a replay does not bring back a deleted row', async () => {
     const sink = await open();
     await sink.apply(put(1, 'a', [1, 1]), del(1, [2, 1]), rawTombstone(1, [2, 1]));
     expect(await sink.apply(put(1, 'a', [1, 1]), del(1, [2, 1]), rawTombstone(1, [2, 1]))).toEqual({
@@ -173,7 +176,7 @@ describe('the position guard', () => {
     expect(await names()).toBe('1:back');
   });
 
-  test('a delete that is older than the row leaves the row', async () => {
+  test('a delete that is older than the row does not delete it', async () => {
     const sink = await open();
     await sink.apply(put(1, 'new', [9, 1]));
     await sink.apply(del(1, [5, 1]));
@@ -191,7 +194,7 @@ describe('the position guard', () => {
     expect(await names()).toBe('2:b 3:c');
   });
 
-  test('without it (dedup.mode=none) the last delivered wins', async () => {
+  test('without it (dedup.mode=none) the last delivered event wins', async () => {
     const sink = await open({ 'dedup.mode': 'none' });
     await sink.apply(put(1, 'new', [9, 1]));
     await sink.apply(put(1, 'old', [3, 1], 'r'));
@@ -224,7 +227,70 @@ describe('dedup.mode and insert.mode', () => {
     );
   });
 
-  test('an inserting sink without key multiplies what comes twice', async () => {
+  test('use.reduction.buffer=false writes every event, so that a trigger sees each of them', async () => {
+    const seen = async (): Promise<unknown> => {
+      const [count] = await db.rows('SELECT count(*)::int AS n FROM audit');
+      return count?.n;
+    };
+    const reducing = await open();
+    await reducing.apply(put(1, 'a', [1, 1]));
+    await db.rows(`CREATE TABLE audit (name text);
+      CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO audit VALUES (NEW.name); RETURN NEW; END $$;
+      CREATE TRIGGER note AFTER UPDATE ON customers FOR EACH ROW EXECUTE FUNCTION note()`);
+    await reducing.apply(put(1, 'b', [2, 1]), put(1, 'c', [3, 1]));
+    expect(await seen()).toBe(1);
+    const each = await open({ 'use.reduction.buffer': 'false' });
+    const outcome = await each.apply(put(1, 'd', [4, 1]), put(1, 'e', [5, 1]), put(1, 'old', [1, 1]));
+    expect(outcome).toEqual({ applied: 2, suppressed: 1, deadLettered: 0 });
+    expect([await names(), await seen()]).toEqual(['1:e', 3]);
+  });
+
+  test('errors.log.enable names a record that cannot be applied, and its values only if asked to', async () => {
+    const bad = put(7, 'hunter2\0', [1, 1]);
+    const logged = async (extra: Record<string, string>): Promise<string> => {
+      const sink = await open(extra);
+      await expect(sink.apply(bad)).rejects.toMatchObject({ code: 'CDC-2010' });
+      offset--;
+      return sink.context.logged.filter((line) => line.startsWith('a record cannot be applied')).join();
+    };
+    expect(await logged({})).toBe('');
+    const brief = await logged({ 'errors.log.enable': 'true' });
+    expect(brief).toContain(`"topic":"${TOPIC}","partition":0,"offset":"0"`);
+    expect(brief).not.toMatch(/message|hunter2/);
+    const full = await logged({ 'errors.log.enable': 'true', 'errors.log.include.messages': 'true' });
+    expect(full).toMatch(/"message":".*(0x00|invalid byte)/);
+  });
+
+  test('with dedup.mode=table an event that is resent under another offset has no effect on an upsert either', async () => {
+    const sink = await open({ 'dedup.mode': 'table' });
+    await sink.apply(put(1, 'a', [1, 1]), put(1, 'b', [2, 1]), del(1, [3, 1]), rawTombstone(1, [3, 1]));
+    expect(await sink.apply(put(1, 'a', [1, 1]), put(1, 'b', [2, 1]), del(1, [3, 1]))).toMatchObject({
+      applied: 0,
+      suppressed: 3,
+    });
+    expect(await names()).toBe('');
+    expect(await db.rows('SELECT topic, partition, "offset"::int FROM _cdc_dedup ORDER BY "offset"')).toEqual(
+      [0, 1, 2].map((at) => ({ topic: TOPIC, partition: 0, offset: at })),
+    );
+  });
+
+  test('pruning removes dedup entries and tombstones that are older than the retention, and no others', async () => {
+    const sink = await open({ 'dedup.mode': 'table' });
+    await sink.apply(put(1, 'a', [1, 1]), put(2, 'b', [1, 2]), del(2, [1, 3]));
+    await db.rows(`UPDATE _cdc_dedup SET seen_at = now() - interval '2 hours' WHERE "offset" = 0`);
+    await db.rows(`UPDATE _cdc_tombstones SET deleted_at = now() - interval '2 hours'`);
+    await pruneBookkeeping(db.client, 'another connector', 3_600_000);
+    expect(await db.rows('SELECT * FROM _cdc_dedup')).toHaveLength(3);
+    await pruneBookkeeping(db.client, 'c', 3_600_000);
+    expect(await db.rows('SELECT "offset"::int FROM _cdc_dedup ORDER BY 1')).toEqual([
+      { offset: 1 },
+      { offset: 2 },
+    ]);
+    expect(await db.rows('SELECT * FROM _cdc_tombstones')).toEqual([]);
+  });
+
+  test('an inserting sink without a key multiplies what is delivered twice', async () => {
     const sink = await open({
       'insert.mode': 'insert',
       'primary.key.mode': 'none',
@@ -267,7 +333,7 @@ describe('unchanged TOAST values', () => {
     ]);
   });
 
-  test('of a row that the sink does not have end the task, and the placeholder is written nowhere', async () => {
+  test('of a row that the sink does not have stop the task, and the placeholder is never written', async () => {
     const sink = await open();
     await sink.apply(put(2, 'other', [1, 1]));
     await expect(sink.apply(partial('200', [2, 1]))).rejects.toMatchObject({
@@ -277,7 +343,7 @@ describe('unchanged TOAST values', () => {
     expect(await names()).toBe('2:other');
   });
 
-  test('of a row that was deleted since are suppressed', async () => {
+  test('of a row that was deleted later are suppressed', async () => {
     const sink = await open();
     await sink.apply(put(1, 'a', [1, 1]), del(1, [9, 1]));
     expect(await sink.apply(partial('200', [2, 1]))).toMatchObject({ applied: 0, suppressed: 1 });
@@ -305,12 +371,12 @@ describe('exactly-once effects', () => {
     await db.rows(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                     WHERE datname = current_database() AND pid <> pg_backend_pid()`);
     point.release();
-    // The connection is gone, so the batch is applied anew on another.
+    // The connection broke, so the batch is retried on another one.
     expect(await applying).toMatchObject({ applied: 1 });
     expect([await names(), await nextOffset()]).toEqual(['1:b', 2]);
   });
 
-  test('a lock in the way is waited out with retries, and nothing is lost', async () => {
+  test('a batch behind a lock is retried until it succeeds, and nothing is lost', async () => {
     const sink = await open({ 'statement.timeout.ms': '200' });
     await sink.apply(put(1, 'a', [1, 1]));
     await db.client.query('BEGIN');
@@ -322,7 +388,7 @@ describe('exactly-once effects', () => {
     expect(await names()).toBe('1:b');
   });
 
-  test('an offset moves over what is skipped, without applying it', async () => {
+  test('an offset moves over skipped records, without applying them', async () => {
     const sink = await open();
     await sink.applier.skipTo(TOPIC, 0, 7n);
     expect(await nextOffset()).toBe(7);
@@ -334,7 +400,7 @@ describe('schema.evolution', () => {
   const tiered = (id: number, value: string, at: EventSpec['at']): RawRecord =>
     rawEvent({ op: 'u', id, after: { ...row(id, 'n'), tier: value }, fields: tier, at });
 
-  test("basic: a new column gets the source's default, also in the rows that are there", async () => {
+  test("basic: a new column gets the source's default, also in existing rows", async () => {
     const sink = await open();
     await sink.apply(put(1, 'a', [1, 1]), put(2, 'b', [1, 2]), tiered(2, 'gold', [2, 1]));
     expect(await db.rows('SELECT id, tier FROM customers ORDER BY id')).toEqual([
@@ -343,7 +409,7 @@ describe('schema.evolution', () => {
     ]);
   });
 
-  test('basic: a column that the source dropped does not refuse new rows', async () => {
+  test('basic: a column that the source dropped accepts new rows without it', async () => {
     const sink = await open();
     const required: Fields = { ...CUSTOMER, must: { type: 'string', optional: false } };
     await sink.apply(
@@ -356,7 +422,7 @@ describe('schema.evolution', () => {
     ]);
   });
 
-  test('none: a record that does not fit ends the task with what to do, after those before it are applied', async () => {
+  test('none: a record that does not fit stops the task with a remedy, after the records before it are applied', async () => {
     await (await open()).apply(put(1, 'a', [1, 1]));
     const sink = await open({ 'schema.evolution': 'none' });
     await expect(
@@ -368,14 +434,14 @@ describe('schema.evolution', () => {
     expect([await names(), await nextOffset()]).toEqual(['1:b', 2]);
   });
 
-  test('a column list drops what it does not name, silently', async () => {
+  test('a column list silently drops the columns that it does not name', async () => {
     const sink = await open({ 'field.include.list': 'id,name' });
     await sink.apply(tiered(1, 'gold', [1, 1]));
     expect(await db.rows('SELECT * FROM customers')).toEqual([expect.not.objectContaining({ tier: 'gold' })]);
   });
 
-  test('a table cannot be made from records without a schema, and the error says what to do', async () => {
-    const sink = await open();
+  test('a table cannot be created from records without a schema, and the error names the remedy', async () => {
+    const sink = await open(BARE);
     const bare = rawEvent({ op: 'c', id: 1, after: row(1, 'a'), fields: null, at: [1, 1] });
     await expect(sink.apply(bare)).rejects.toThrow(/value.converter.schemas.enable=true/);
   });
@@ -384,7 +450,7 @@ describe('schema.evolution', () => {
     await db.rows(`CREATE TYPE mood AS ENUM ('ok', 'bad');
       CREATE TABLE customers (id bigint PRIMARY KEY, name varchar(5), amount numeric(12,2), mood mood, tags text[],
                               at timestamp, day date, doc jsonb, raw bytea)`);
-    const sink = await open();
+    const sink = await open(BARE);
     const after = {
       ...row(7, 'x', -5),
       mood: 'bad',

@@ -19,6 +19,7 @@ import type { Claim } from './claim.ts';
 import { NOTHING, sum } from './counts.ts';
 import { isDataError, isStructureError, isTransient } from './db-errors.ts';
 import type { DeadLetters } from './dead-letters.ts';
+import { logErrors } from './error-log.ts';
 import { ZombieError } from './offset-store.ts';
 import { Permits } from './permits.ts';
 import { withClient } from './pool.ts';
@@ -108,7 +109,8 @@ export class Applier implements ApplyStage {
 
   /** Sends poison records to the dead-letter topic and applies the others; without one, stops at the first of them. */
   async #setAside(batch: Batch, poison: readonly Poison[]): Promise<ApplyOutcome> {
-    const { deadLetters, context } = this.#deps;
+    const { config, deadLetters, context } = this.#deps;
+    logErrors(context.log, config, poison);
     for (const { record } of poison) context.metrics.count('error', labelOf(record.topic), 1);
     const bad = new Set(poison.map(({ record }) => record));
     const good = batch.records.filter((record) => !bad.has(record));

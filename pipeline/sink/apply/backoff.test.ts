@@ -9,14 +9,14 @@ const quiet = {
   error: () => undefined,
 };
 
-test('the delay doubles, stays under its bound, and at least half of it is certain', () => {
+test('the delay doubles up to its bound, and at most half of it is random', () => {
   expect(delayOf(0, 100, 0)).toBe(50);
   expect(delayOf(0, 100, 0.999)).toBeLessThan(100);
   expect(delayOf(3, 100, 0)).toBe(400);
   expect(delayOf(1_000, 100, 0.999)).toBeLessThanOrEqual(5_000);
 });
 
-test('while it waits the component is degraded, and says how often it was tried', async () => {
+test('a component that is waited for is degraded, with the number of retries', async () => {
   const { signal } = new AbortController();
   const backoff = new Backoff({ maxRetries: -1, retryDelayMs: 1, log: quiet, signal });
   await backoff.wait('database', 4, new Error('down'));
@@ -25,13 +25,13 @@ test('while it waits the component is degraded, and says how often it was tried'
   expect(backoff.health()[0]?.health).toBe('ok');
 });
 
-test('with the retries used up it fails and names the remedy', async () => {
+test('after the last retry it fails with a remedy', async () => {
   const { signal } = new AbortController();
   const backoff = new Backoff({ maxRetries: 2, retryDelayMs: 1, log: quiet, signal });
   await expect(backoff.wait('database', 2, new Error('down'))).rejects.toMatchObject({ code: 'CDC-2020' });
 });
 
-test('a task that stops does not wait to the end', async () => {
+test('a task that stops does not finish the wait', async () => {
   const abort = new AbortController();
   const backoff = new Backoff({ maxRetries: -1, retryDelayMs: 60_000, log: quiet, signal: abort.signal });
   const waiting = backoff.wait('broker', 20, new Error('down'));
@@ -39,7 +39,7 @@ test('a task that stops does not wait to the end', async () => {
   await expect(waiting).rejects.toThrow();
 });
 
-test('permits let so many in at a time, and the next one when one is done', async () => {
+test('permits limit how many run at a time, and pass on when one is done', async () => {
   const permits = new Permits(2);
   let inside = 0;
   let most = 0;

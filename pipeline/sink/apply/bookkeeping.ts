@@ -35,9 +35,9 @@ const TABLES = `
     PRIMARY KEY (connector, table_name, topic, partition)) WITH (fillfactor = 50);`;
 
 /**
- * Makes the sink's own tables where they are missing.
- * @param schema The one that they must be in: the first of the connection's `search_path`.
- * @throws LabError CDC-2025 where there is no such schema: PostgreSQL would silently take the next one.
+ * Creates the sink's own tables if they are missing.
+ * @param schema the schema that they must be in: the first of the connection's `search_path`.
+ * @throws LabError CDC-2025 if that schema does not exist: PostgreSQL would silently use the next one.
  */
 export async function ensureBookkeeping(client: ClientBase, schema = 'public'): Promise<void> {
   const { rows } = await client.query<{ current_schema: string | null }>('SELECT current_schema()');
@@ -57,7 +57,10 @@ export async function ensureBookkeeping(client: ClientBase, schema = 'public'): 
   }
 }
 
-/** Removes what no record that is still in its topic can need, of the tables that this connector writes. */
+/**
+ * Removes tombstones of this connector's tables and its dedup entries that are older than `retentionMs`: the longest time
+ * that a topic keeps its records, or more. No record that could still be read needs them.
+ */
 export async function pruneBookkeeping(
   client: ClientBase,
   connector: string,

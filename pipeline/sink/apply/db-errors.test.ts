@@ -4,14 +4,14 @@ import { explain, toWaitFor } from './db-errors.ts';
 
 const withCode = (code: string): Error => Object.assign(new Error('no'), { code });
 
-test('a database that restarts is waited for, a broker that does not answer likewise, whatever was being done', () => {
+test('the component that does not answer is waited for, database or broker, whatever the work was', () => {
   expect(toWaitFor('database', withCode('57P01'))).toBe('database');
   expect(toWaitFor('database', withCode('ECONNREFUSED'))).toBe('database');
   expect(toWaitFor('database', withCode('PLT_KFK_NETWORK'))).toBe('broker');
   expect(toWaitFor('broker', new Error('a-0 has no leader'))).toBe('broker');
 });
 
-test('what will not pass by itself is waited for by nobody', () => {
+test('an error that will not pass is not waited for', () => {
   expect(toWaitFor('database', withCode('42501'))).toBeNull();
   const refusal = new LabError('CDC-2002', 'another topic', { remedy: 'start over' });
   expect(toWaitFor('database', refusal)).toBeNull();
@@ -19,7 +19,7 @@ test('what will not pass by itself is waited for by nobody', () => {
 });
 
 test.each(['ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED', 'SELF_SIGNED_CERT_IN_CHAIN'])(
-  'a certificate that is refused (%s) is an error at once, not a database to wait for',
+  'a refused certificate (%s) is an error at once and is not waited for',
   (code) => {
     expect(toWaitFor('database', withCode(code))).toBeNull();
     expect(explain(withCode(code))).toMatchObject({ code: 'CDC-2024' });

@@ -1,7 +1,7 @@
 import { LabError } from '../../contract/errors.ts';
 import { tlsRefusal } from '../../contract/tls-refusal.ts';
 
-/** SQLSTATE classes and codes that pass: the same statement may succeed later. */
+/** SQLSTATE classes of errors that pass: the same statement may succeed later. */
 const TRANSIENT_CLASSES = ['08', '53', '57', '58', '40', '55', '25'];
 
 function sqlState(error: unknown): string | undefined {
@@ -9,7 +9,7 @@ function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
-/** The database is down, restarting, full, or somebody holds a lock. */
+/** True if the database is down, restarting or full, or a lock is held. */
 export function isTransient(error: unknown): boolean {
   // Node's codes of TLS begin with E, too.
   if (tlsRefusal(error) !== null) return false;
@@ -24,8 +24,8 @@ export function isTransient(error: unknown): boolean {
 }
 
 /**
- * Who is to be waited for after an error; null where it will not pass by itself. What takes a partition over works on
- * the database and asks the broker, too: that one's errors are the client library's.
+ * The component to wait for after an error; null if the error will not pass by itself. Work on the database can ask the
+ * broker too (taking a partition over does): the codes of the Kafka client library tell the two apart.
  */
 export function toWaitFor(work: 'database' | 'broker', error: unknown): 'database' | 'broker' | null {
   if (error instanceof LabError) return null;
@@ -35,21 +35,21 @@ export function toWaitFor(work: 'database' | 'broker', error: unknown): 'databas
   return isTransient(error) ? 'database' : null;
 }
 
-/** A value that does not fit, or breaks a constraint: one of the records is to blame, and would be again. */
+/** True for a value that does not fit or violates a constraint: one of the records is poison, now and on a retry. */
 export function isDataError(error: unknown): boolean {
   const state = sqlState(error);
   if (state === undefined) return false;
-  // 42804, 42846: a value's type cannot become the column's. 54000: an index row or a tuple is too large.
+  // 42804, 42846: no cast from the value's type to the column's. 54000: an index row or a tuple is too large.
   return ['22', '23', '21', '54'].includes(state.slice(0, 2)) || ['42804', '42846', '0A000'].includes(state);
 }
 
-/** The table is not as the sink remembers it. */
+/** True if the table's structure is not what the sink remembers. */
 export function isStructureError(error: unknown): boolean {
   const state = sqlState(error);
   return state !== undefined && ['42P01', '42703', '42P10', '42704', '3F000'].includes(state);
 }
 
-/** The error to fail with: what PostgreSQL says, with the next step where a person has to take it. */
+/** The error that the task fails with: PostgreSQL's, with a remedy if a person has to act. */
 export function explain(error: unknown): unknown {
   if (!(error instanceof Error) || error instanceof LabError) return error;
   const cause = error;
@@ -66,18 +66,19 @@ export function explain(error: unknown): unknown {
     case '28000':
       return new LabError('CDC-2021', `The sink database refuses the login: ${error.message}.`, {
         remedy: /no encryption|SSL off/.test(error.message)
-          ? 'The server wants TLS: give connection.url sslmode=verify-full.'
-          : 'Look at connection.username, connection.password and pg_hba.conf.',
+          ? 'The server requires TLS: add sslmode=verify-full to connection.url.'
+          : 'Check connection.username, connection.password and pg_hba.conf.',
         cause,
       });
     case '3D000':
       return new LabError('CDC-2022', `There is no such sink database: ${error.message}.`, {
-        remedy: 'Look at connection.url.',
+        remedy: 'Check connection.url.',
         cause,
       });
     case '42501':
-      return new LabError('CDC-2023', `The sink database refuses it: ${error.message}.`, {
-        remedy: 'The user needs CREATE on the schema, and to own the tables or be granted writes to them.',
+      return new LabError('CDC-2023', `The sink database refuses a statement: ${error.message}.`, {
+        remedy:
+          'The user needs CREATE on the schema, and must own the tables or have the right to write to them.',
         cause,
       });
     default:

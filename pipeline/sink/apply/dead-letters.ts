@@ -18,7 +18,7 @@ export interface DeadLetterOptions {
 
 const PREFIX = '__connect.errors.';
 
-/** Headers as Kafka Connect's DeadLetterQueueReporter writes them. */
+/** The headers that Kafka Connect's DeadLetterQueueReporter writes. */
 export function errorHeaders(
   record: ConsumedRecord,
   error: Error,
@@ -38,11 +38,11 @@ export function errorHeaders(
   ]);
 }
 
-/** Sets records aside in a topic of their own, before their offset moves. */
+/** Sends records to the dead-letter topic, before their offset is stored. */
 export class DeadLetters {
   readonly #options: DeadLetterOptions;
   readonly #producer: Producer<Buffer, Buffer, string, Buffer>;
-  /** What this task has sent already: a batch that is tried again must not send it twice. */
+  /** What this task has sent already: the retry of a batch must not send it twice. */
   readonly #sent = new Set<string>();
   #topicExists = false;
 
@@ -57,6 +57,7 @@ export class DeadLetters {
     });
   }
 
+  /** @throws LabError CDC-2020 if the broker did not answer and the retries are used up. */
   async send(poison: readonly Poison[]): Promise<void> {
     const fresh = poison.filter(({ record }) => !this.#sent.has(idOf(record)));
     if (fresh.length === 0) return;
@@ -117,7 +118,7 @@ function idOf(record: ConsumedRecord): string {
   return `${record.topic}-${record.partition}@${record.offset}`;
 }
 
-/** As the configuration wants them; null where a record that cannot be applied ends the task. */
+/** Null unless `errors.tolerance=all`: a record that cannot be applied then stops the task. */
 export function deadLettersOf(
   config: SinkConfig,
   { connector, taskId = 0, bootstrapServers }: TaskContext,

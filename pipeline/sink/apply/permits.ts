@@ -1,4 +1,4 @@
-/** At most so many at a time; the others wait in line, for as long as it takes. */
+/** A semaphore: at most `count` run at a time, the others wait in line. */
 export class Permits {
   #free: number;
   readonly #line: (() => void)[] = [];
@@ -14,7 +14,7 @@ export class Permits {
       return await work();
     } finally {
       const next = this.#line.shift();
-      // The permit goes straight on to whoever is first in line.
+      // The first in line takes over the permit.
       if (next === undefined) this.#free++;
       else next();
     }

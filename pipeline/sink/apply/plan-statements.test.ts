@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { type Change, shapeOf } from '../bind/change.ts';
 import { planStatements, type Step } from './plan-statements.ts';
 
-const GUARDED = { guard: true, collapse: true };
+const GUARDED = { guard: true, byKey: true, reduce: true };
 
 let index = 0;
 function change(
@@ -62,10 +62,19 @@ describe('planStatements', () => {
   test('without the guard the last delivered wins, however old', () => {
     const plan = planStatements([put('a', '3', 'new'), put('a', '1', 'old')], {
       guard: false,
-      collapse: true,
+      byKey: true,
+      reduce: true,
     });
     expect(brief(plan.steps[0])).toEqual(['put a old']);
     expect(plan.suppressed).toBe(0);
+  });
+
+  test('without reduction every event is written, in the order of delivery', () => {
+    const options = { ...GUARDED, reduce: false };
+    const changes = [put('a', '1', 'x'), put('b', '2', 'y'), put('a', '3', 'z'), del('a', '4')];
+    const { steps, suppressed } = planStatements([...changes, change('tombstone', 'a', '4')], options);
+    expect(steps.map(brief)).toEqual([['put a x', 'put b y'], ['put a z'], ['del a']]);
+    expect(suppressed).toBe(0);
   });
 
   test('a delete and a re-insert in one batch leave the row, an insert and a delete leave none', () => {
@@ -120,7 +129,8 @@ describe('planStatements', () => {
   test('in insert mode every event becomes a row', () => {
     const plan = planStatements([put('', '1', 'x'), put('', '1', 'x'), put('', '2', 'y')], {
       guard: false,
-      collapse: false,
+      byKey: false,
+      reduce: false,
     });
     expect(brief(plan.steps[0])).toEqual(['put  x', 'put  x', 'put  y']);
   });
@@ -128,7 +138,8 @@ describe('planStatements', () => {
   test('in insert mode a delete removes the rows before it and not the one after it', () => {
     const plan = planStatements([put('a', '1', 'x'), del('a', '2'), put('a', '3', 'y')], {
       guard: false,
-      collapse: false,
+      byKey: false,
+      reduce: false,
     });
     expect(plan.steps.map(brief)).toEqual([['put a x'], ['put a y', 'del a']]);
   });
@@ -153,8 +164,8 @@ test('a plan accounts for every event of any batch: folded into a row, a TRUNCAT
       ];
       return kinds[below(kinds.length)]?.() ?? del(key, position);
     });
-    for (const guard of [true, false]) {
-      const { steps, suppressed } = planStatements(changes, { guard, collapse: true });
+    for (const options of [GUARDED, { ...GUARDED, reduce: false }, { ...GUARDED, guard: false }]) {
+      const { steps, suppressed } = planStatements(changes, options);
       const folded = steps.map((step) => {
         if (step.tag === 'truncate') return 1;
         return [...step.upserts, ...step.partials, ...step.deletes].reduce(

@@ -27,8 +27,10 @@ export interface Plan {
 export interface PlanOptions {
   /** True: the newest position wins. False: the last delivered event wins. */
   readonly guard: boolean;
-  /** True: changes to one row are folded. False in insert mode: every event becomes a separate row. */
-  readonly collapse: boolean;
+  /** False in insert mode: every event becomes a separate row. */
+  readonly byKey: boolean;
+  /** `use.reduction.buffer`. True: the changes to one row are folded. False: each of them is written, in its own step. */
+  readonly reduce: boolean;
 }
 
 /** Takes the values that `later` was not sent from `earlier`. */
@@ -60,8 +62,8 @@ class Planner {
       this.#steps.push({ tag: 'truncate', change });
       return;
     }
-    const key = this.#options.collapse || change.kind !== 'upsert' ? change.key : `#${change.index}`;
-    if (!this.#options.collapse && change.kind !== 'upsert') this.#flush();
+    const key = this.#options.byKey || change.kind !== 'upsert' ? change.key : `#${change.index}`;
+    if (!this.#options.byKey && change.kind !== 'upsert') this.#flush();
     const earlier = this.#open.get(key);
     if (earlier === undefined) {
       this.#open.set(key, { change, positions: positionsOf(change) });
@@ -76,6 +78,11 @@ class Planner {
     // A tombstone repeats the delete before it, for log compaction.
     if (isTombstone && before.kind !== 'upsert' && (change.position ?? before.position) === before.position)
       return;
+    if (!this.#options.reduce) {
+      this.#flush();
+      this.#open.set(key, { change, positions: positionsOf(change) });
+      return;
+    }
     if (this.#options.guard && change.position !== null && before.position !== null) {
       if (change.position <= before.position) {
         if (!isTombstone) this.#suppressed++;

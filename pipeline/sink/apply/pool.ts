@@ -5,15 +5,15 @@ import type { SinkConfig } from '../config/sink-config.ts';
 import { tlsOptions } from '../config/tls-files.ts';
 import { isTransient } from './db-errors.ts';
 
-/** Longer than the server may take, so that it is the server that ends a statement, unless it is gone. */
+/** The client waits longer than the server, so that the server ends a statement unless it is gone. */
 const GRACE_MS = 5_000;
 
-/** Escapes what parts the words of the `options` of a start-up message. */
+/** Escapes what separates the words in the `options` of a start-up message. */
 const escaped = (setting: string): string => setting.replace(/[\\\s]/g, '\\$&');
 
 /**
- * Connections to the sink database, with every setting pinned that changes how a value's text is read.
- * @throws Error where a certificate or key cannot be read.
+ * Connections to the sink database. Every setting that changes how the text of a value is read is pinned.
+ * @throws Error if a certificate or key cannot be read.
  */
 export function connectPool(config: SinkConfig, connector: string, log: Logger): pg.Pool {
   const { statementTimeoutMs, connection } = config;
@@ -33,7 +33,7 @@ export function connectPool(config: SinkConfig, connector: string, log: Logger):
     user,
     password,
     ...(tls === null ? {} : { ssl: tls === 'disable' ? false : tlsOptions(tls, host) }),
-    // One more than apply batches at a time, so that taking a partition over never waits for them.
+    // One more than the batches that run at a time, so that taking a partition over never waits for them.
     max: config.poolSize + 1,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,
@@ -42,7 +42,7 @@ export function connectPool(config: SinkConfig, connector: string, log: Logger):
     options: settings.map((setting) => `-c ${escaped(setting)}`).join(' '),
     ...(statementTimeoutMs === 0 ? {} : { query_timeout: statementTimeoutMs + GRACE_MS }),
   });
-  // A connection that breaks is reported by the statement on it too; without these the process would end.
+  // The statement on a broken connection reports it too; without these handlers the process would exit.
   pool.on('error', (error) => log.debug('an idle connection broke', { error: error.message }));
   pool.on('connect', (client) => {
     client.on('error', (error) => log.debug('a connection broke', { error: error.message }));
@@ -50,7 +50,7 @@ export function connectPool(config: SinkConfig, connector: string, log: Logger):
   return pool;
 }
 
-/** Lends a connection; one that broke meanwhile does not go back to the pool. */
+/** Runs the work with a connection of the pool. A connection that broke is not returned to the pool. */
 export async function withClient<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
   const client = await pool.connect();
   let broken: Error | undefined;

@@ -12,7 +12,7 @@ import type { PreparedStatements } from './prepared-statements.ts';
 import { keyParameters, rowParameters, tombstoneParameters } from './row-parameters.ts';
 import { deleteSql, partialSql, plainDeleteSql, positionsSql, upsertSql } from './statements.ts';
 
-export interface WriteOptions extends Pick<SinkConfig, 'insertMode' | 'dedup'> {
+export interface WriteOptions extends Pick<SinkConfig, 'insertMode' | 'dedup' | 'reduce'> {
   readonly connector: string;
 }
 
@@ -59,7 +59,8 @@ export class TableWriter {
     }
     const plan = planStatements(changes, {
       guard: this.#guard,
-      collapse: this.#options.insertMode === 'upsert',
+      byKey: this.#options.insertMode === 'upsert',
+      reduce: this.#options.reduce,
     });
     this.#suppressed += plan.suppressed;
     if (this.#guard) await this.#readMarks(plan.steps.some((step) => step.tag === 'truncate'));

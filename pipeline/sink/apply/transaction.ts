@@ -33,7 +33,7 @@ export class BatchTransaction {
     const { claim, end } = batch;
     const { config, context, offsets } = this.#deps;
     const { connector } = context;
-    const { insertMode, dedup } = config;
+    const { insertMode, dedup, reduce } = config;
     claim.assertGrowsTo(end);
     const counts = new BatchCounts();
     await client.query('BEGIN');
@@ -43,7 +43,12 @@ export class BatchTransaction {
       for (const name of [...bound.tables.keys()].sort()) {
         const group = bound.tables.get(name);
         if (group === undefined) continue;
-        const writer = new TableWriter(client, this.#statements, group, { connector, insertMode, dedup });
+        const writer = new TableWriter(client, this.#statements, group, {
+          connector,
+          insertMode,
+          dedup,
+          reduce,
+        });
         counts.add(name, await writer.write(batch), group.events);
       }
       counts.addDeadLettered(claim.topic, batch.deadLettered);

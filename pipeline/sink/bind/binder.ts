@@ -47,7 +47,7 @@ interface ReadAhead {
 /** Records → changes of sink tables. Keeps what it learned of tables and schemas; {@link forget} drops it. */
 export class Binder {
   readonly #config: SinkConfig;
-  readonly #parser = new RecordParser();
+  readonly #parser: RecordParser;
   readonly #events: EventBinder;
   readonly #fastPath: FastPathReader;
   /** By topic and partition; at most one batch of each. */
@@ -55,6 +55,7 @@ export class Binder {
 
   constructor(config: SinkConfig) {
     this.#config = config;
+    this.#parser = new RecordParser(config.schemas);
     const isUnavailable = placeholderTest(config.placeholder);
     this.#events = new EventBinder(config, isUnavailable);
     this.#fastPath = new FastPathReader(isUnavailable);

@@ -18,12 +18,15 @@ import { FastPathReader } from './fast-path-reader.ts';
 import type { SinkTable } from './sink-table.ts';
 
 const PLACEHOLDER = '__debezium_unavailable_value';
-const CONFIG = parseSinkConfig({
-  topics: 't',
-  'connection.url': 'jdbc:postgresql://localhost/sink',
-  'connection.username': 'u',
-  'collection.name.format': '${source.table}',
-});
+const configOf = (schemas: boolean) =>
+  parseSinkConfig({
+    topics: 't',
+    'key.converter.schemas.enable': String(schemas),
+    'value.converter.schemas.enable': String(schemas),
+    'connection.url': 'jdbc:postgresql://localhost/sink',
+    'connection.username': 'u',
+    'collection.name.format': '${source.table}',
+  });
 
 const column = (name: string, castType: string, typeName: string) => {
   return { name, typeName, castType, isArray: false, typeModifier: -1, notNull: false, hasDefault: false };
@@ -48,9 +51,9 @@ const event = (extra: Partial<EventSpec> = {}, offset = 0): ConsumedRecord => {
   return consumed(rawEvent({ op: 'u', id: 7, after, at: [9, 3], ...extra }), offset);
 };
 
-/** A reader that has seen this record. */
-function readerAfter(record: ConsumedRecord): FastPathReader {
-  const parser = new RecordParser();
+/** A reader that has learned this record's form. */
+function readerAfter(record: ConsumedRecord, schemas = true): FastPathReader {
+  const parser = new RecordParser({ key: schemas, value: schemas });
   const parsed = parser.parse(record);
   const reader = new FastPathReader(placeholderTest(PLACEHOLDER));
   reader.learn({
@@ -63,8 +66,8 @@ function readerAfter(record: ConsumedRecord): FastPathReader {
   return reader;
 }
 
-/** What the long way makes of it. */
-async function byParser(record: ConsumedRecord): Promise<Change | undefined> {
+/** What the slow path makes of it. */
+async function byParser(record: ConsumedRecord, schemas: boolean): Promise<Change | undefined> {
   const answers = [
     TABLE.columns.map((c) => ({
       attname: c.name,
@@ -76,8 +79,8 @@ async function byParser(record: ConsumedRecord): Promise<Change | undefined> {
     [{ names: ['id'] }],
   ];
   const client = { query: async () => ({ rows: answers.shift() ?? [] }) } as unknown as ClientBase;
-  // A binder that has seen nothing reads its first record the long way.
-  const { tables } = await new Binder(CONFIG).bind(client, [record]);
+  // A new binder reads its first record on the slow path.
+  const { tables } = await new Binder(configOf(schemas)).bind(client, [record]);
   return tables.get('public.customers')?.changes[0];
 }
 
@@ -91,12 +94,12 @@ test.each<[string, Partial<EventSpec>]>([
   ['no position in the header', { at: null, source: { sequence: '["400","600"]' } }],
   ['no LSN', { source: { lsn: null } }],
   ['no time at the source', { source: { ts_us: null, ts_ms: null } }],
-])('reads %s as the long way does', async (_what, spec) => {
+])('reads %s as the slow path does', async (_what, spec) => {
   for (const fields of [CUSTOMER, null]) {
     const record = event({ fields, ...spec }, 5);
-    const read = readerAfter(event({ fields })).read(record, 0);
+    const read = readerAfter(event({ fields }), fields !== null).read(record, 0);
     expect(read).toMatchObject({ table: TABLE, keys: ['id'] });
-    const expected = await byParser(record);
+    const expected = await byParser(record, fields !== null);
     expect(expected).toMatchObject({ kind: 'upsert', key: '7' });
     expect(read?.change).toEqual(expected);
   }
@@ -116,32 +119,32 @@ test.each<[string, ConsumedRecord]>([
   ['a tombstone', { ...event(), value: null }],
   ['a record without key', { ...event(), key: null }],
   ['another schema block', event({ fields: { ...CUSTOMER, tier: { type: 'string', optional: true } } })],
-  ['a column more', event({ after: { id: 7, name: 'x', amount: null, tier: 'gold' } })],
-  ['a column less', event({ after: { id: 7, name: 'x' } })],
+  ['one more column', event({ after: { id: 7, name: 'x', amount: null, tier: 'gold' } })],
+  ['one column less', event({ after: { id: 7, name: 'x' } })],
   ['other columns', event({ after: { id: 7, nom: 'x', amount: null } })],
   ['columns in another order', event({ after: { name: 'x', id: 7, amount: null } })],
   ['another table', event({ source: { table: 'orders' } })],
-  ['a field of the source block more', event({ source: { more: 1 } })],
+  ['one more field in the source block', event({ source: { more: 1 } })],
   [
     'a key that is NULL',
     { ...event(), key: bytes(event().key?.toString().replace('"id":7', '"id":null') ?? '') },
   ],
   ['a value of the wrong type', event({ after: { id: 'seven', name: 'x', amount: null } })],
-  ['a number that no double holds', edited('"id":7,', '"id":9007199254740993,')],
+  ['a number that a double cannot hold', edited('"id":7,', '"id":9007199254740993,')],
   ['white space', edited('"op":"u"', '"op": "u"')],
-  ['an operation that is unknown', edited('"op":"u"', '"op":"x"')],
-  ['what is no JSON', edited('"transaction":null', '"transaction":nul')],
-  ['a value that is cut off', { ...event(), value: event().value?.subarray(0, -1) ?? null }],
+  ['an unknown operation', edited('"op":"u"', '"op":"x"')],
+  ['invalid JSON', edited('"transaction":null', '"transaction":nul')],
+  ['a truncated value', { ...event(), value: event().value?.subarray(0, -1) ?? null }],
   ['more after the end', { ...event(), value: Buffer.concat([event().value ?? bytes(''), bytes('}')]) }],
-  ['a topic that it has not met', { ...event(), topic: 'other' }],
-])('leaves %s to the long way', (_what, record) => {
+  ['an unknown topic', { ...event(), topic: 'other' }],
+])('leaves %s to the slow path', (_what, record) => {
   const reader = readerAfter(event());
   expect(reader.read(record, 0)).toBeUndefined();
-  // And is none the worse for it.
+  // And still reads the next record.
   expect(reader.read(event(), 0)?.change).toMatchObject({ position: positionAt(9, 3) });
 });
 
-test('knows nothing more after a change of structure', () => {
+test('reads nothing after it was told to forget', () => {
   const reader = readerAfter(event());
   reader.forget();
   expect(reader.read(event(), 0)).toBeUndefined();

@@ -78,7 +78,13 @@ test.each(CASES)('$typeName ($typeModifier): $text arrives as it left', (sent) =
   const [record] = encoder.update(1, null, 'none', ['7', text, UNCHANGED_TOAST], CONTEXT);
   if (record === undefined) throw new Error('no record');
   const headers = new Map([...record.headers].map(([name, value]) => [name, Buffer.from(value)]));
-  const event = new RecordParser().parse({ ...record, headers, partition: 0, offset: 0n, timestampMs: 0 });
+  const event = new RecordParser({ key: true, value: true }).parse({
+    ...record,
+    headers,
+    partition: 0,
+    offset: 0n,
+    timestampMs: 0,
+  });
   expect(event).toMatchObject({ kind: 'upsert', key: { id: 7 }, position: CONTEXT.position });
   const schema = event.rowSchema?.fields.find((field) => field.field === 'v');
   if (schema === undefined) throw new Error('no schema');

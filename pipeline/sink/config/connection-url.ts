@@ -1,5 +1,6 @@
-// The sink's `connection.url`, read as pgjdbc reads it (org.postgresql.Driver.parseURL). What this sink does not do is
-// refused by name. Problems are ends of a sentence that starts with `connection.url`; none quotes what may be a password.
+// The sink's `connection.url`, read as pgjdbc reads it (org.postgresql.Driver.parseURL). What this sink does
+// not support is refused by name. A problem is the rest of a sentence that starts with `connection.url`, and never quotes
+// what may be a password.
 import { isIPv6 } from 'node:net';
 import { nearest } from '../../contract/nearest.ts';
 
@@ -16,7 +17,7 @@ export const PARAMETERS = [
 ] as const;
 export type Parameter = (typeof PARAMETERS)[number];
 
-/** Names that others use, and that no distance of spelling leads from. */
+/** Names that other drivers use, too far from ours for a spelling check. */
 const OTHER_NAMES: Readonly<Record<string, Parameter>> = {
   ssl: 'sslmode',
   username: 'user',
@@ -40,12 +41,13 @@ export interface JdbcUrl {
   readonly parameters: ReadonlyMap<Parameter, string>;
 }
 
-/** The URL's parts; to be used only where there is no problem. */
+/** The parts of a URL; valid only if there is no problem. */
 export interface ReadUrl {
   readonly url: JdbcUrl;
   readonly problems: readonly UrlProblem[];
 }
 
+/** Reads a `connection.url`. */
 export function readJdbcUrl(text: string): ReadUrl {
   const problems: UrlProblem[] = [];
   const refuse = (message: string): void => void problems.push({ message });
@@ -63,7 +65,7 @@ function readServer(server: string, refuse: (message: string) => void): Omit<Jdb
     refuse(`must look like ${FORM}`);
     return place;
   }
-  // Before anything is quoted: what precedes the @ may be a password.
+  // Check this before quoting anything: the text before the @ may be a password.
   if (server.includes('@')) {
     refuse(
       'holds a login before the host, which pgjdbc does not read: write connection.username and connection.password',
@@ -92,11 +94,11 @@ function readAuthority(authority: string, refuse: (message: string) => void): { 
   const host = hasPort ? authority.slice(0, colon) : authority;
   const digits = hasPort ? authority.slice(colon + 1) : String(DEFAULT_PORT);
   const port = /^\d{1,5}$/.test(digits) ? Number(digits) : 0;
-  if (port < 1 || port > 65_535) refuse(`has the port '${digits}', which is no number from 1 to 65535`);
+  if (port < 1 || port > 65_535) refuse(`has the port '${digits}', which is not a number from 1 to 65535`);
   const isBracketed = host.startsWith('[') && host.endsWith(']');
   const bare = isBracketed ? host.slice(1, -1) : host;
   if (isBracketed ? !isIPv6(bare) : !/^[A-Za-z0-9._-]*$/.test(host)) {
-    refuse(`has the host '${host}', which is no host name, IPv4 address or [IPv6 address]`);
+    refuse(`has the host '${host}', which is not a host name, an IPv4 address or an [IPv6 address]`);
   }
   return { host: bare === '' ? 'localhost' : bare, port };
 }
@@ -104,11 +106,11 @@ function readAuthority(authority: string, refuse: (message: string) => void): { 
 function readParameters(query: string, problems: UrlProblem[]): Map<Parameter, string> {
   const parameters = new Map<Parameter, string>();
   for (const token of query.split('&')) {
-    // pgjdbc skips the empty ones, too.
+    // pgjdbc skips empty ones too.
     if (token === '') continue;
     const equals = token.indexOf('=');
     if (equals === -1) {
-      // It could be the rest of a password with an & in it: its name is not quoted.
+      // This may be the rest of a password with an & in it, so it is not quoted.
       problems.push({
         message: 'has a parameter without = and a value (an & inside a value is written %26)',
       });
@@ -144,7 +146,7 @@ function unknownParameter(name: string): UrlProblem {
 
 const BADLY_ENCODED = 'is not percent-encoded correctly (a percent sign itself is written %25)';
 
-/** As java.net.URLDecoder: `+` is a space. Null where it is malformed, or holds a NUL, which PostgreSQL cannot take. */
+/** Decodes as java.net.URLDecoder: `+` is a space. Null if malformed or with a NUL, which PostgreSQL cannot hold. */
 function decode(text: string): string | null {
   try {
     const decoded = decodeURIComponent(text.replaceAll('+', ' '));

@@ -56,7 +56,7 @@ describe('sslmode', () => {
       /sslrootcert names the file '\/no\/such.pem', .*\(ENOENT\)/,
     ],
     [`sslmode=verify-full&sslrootcert=${folder}`, /sslrootcert names the file .*\(EISDIR\)/],
-    [`sslmode=verify-full&sslrootcert=${noPem}`, /store.p12' is no certificate/],
+    [`sslmode=verify-full&sslrootcert=${noPem}`, /store.p12' is not a certificate/],
   ])('?%s is refused in one sentence', (query, sentence) => {
     const found = problems(`?${query}`);
     expect(found).toHaveLength(1);
@@ -97,7 +97,7 @@ test('ApplicationName and currentSchema are taken', () => {
     applicationName: 'my app',
     schemas: ['My Schema', 'other'],
   });
-  expect(problems('?currentSchema=a,,b')[0]).toMatch(/currentSchema that is no list of schemas/);
+  expect(problems('?currentSchema=a,,b')[0]).toMatch(/currentSchema that is not a list of schemas/);
 });
 
 test.each([

@@ -1,5 +1,4 @@
-// Where the sink connects to, and as whom: `connection.url` with its parameters, `connection.username` and
-// `connection.password`.
+// The sink's connection: `connection.url` with its parameters, `connection.username` and `connection.password`.
 import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts';
 import { messageOf } from '../../contract/errors.ts';
 import { isTlsMode, type TlsFiles, type TlsSettings, tlsContradiction } from '../../contract/postgres-tls.ts';
@@ -13,18 +12,18 @@ export interface Connection {
   readonly database: string;
   readonly user: string;
   readonly password: string;
-  /** Null: the URL has no sslmode, and the connection is plain text, unless the worker's PGSSLMODE says otherwise. */
+  /** Null if the URL has no sslmode: the connection is then plain text, unless the worker's PGSSLMODE says otherwise. */
   readonly tls: TlsSettings | 'disable' | null;
-  /** Null: the sink's own. */
+  /** Null for the default, which names the connector. */
   readonly applicationName: string | null;
-  /** `search_path`. The first holds the sink's own tables, and each table whose name has no schema. */
+  /** The `search_path`. The first schema holds the sink's own tables, and every table whose name has no schema. */
   readonly schemas: readonly [string, ...string[]];
 }
 
 const URL_KEY = 'connection.url';
 const DEFAULT_SCHEMA = 'public';
 
-/** Everything wrong with the keys of the connection. */
+/** All problems with the keys of the connection. */
 export function connectionProblems(config: ConnectorConfig): ConfigProblem[] {
   const { url, problems } = readJdbcUrl(config[URL_KEY] ?? '');
   if (problems.length > 0) {
@@ -73,7 +72,7 @@ function loginProblems({ parameters }: JdbcUrl, config: ConnectorConfig): string
 function tlsProblem(url: JdbcUrl): string | null {
   const mode = modeOf(url);
   if (mode === 'prefer' || mode === 'allow') {
-    return `has sslmode=${mode}, which falls back to plain text: take require, verify-ca or verify-full`;
+    return `has sslmode=${mode}, which falls back to plain text: use require, verify-ca or verify-full`;
   }
   if (mode !== null && mode !== 'disable' && !isTlsMode(mode)) {
     return `has sslmode=${mode}, which must be disable, require, verify-ca or verify-full`;
@@ -94,7 +93,7 @@ function schemaProblem({ parameters }: JdbcUrl): string | null {
   return problem === null ? null : `has a currentSchema that ${problem}`;
 }
 
-/** As pgjdbc, in whatever case it is written. */
+/** In any case, as pgjdbc reads it. */
 function modeOf({ parameters }: JdbcUrl): string | null {
   return parameters.get('sslmode')?.toLowerCase() ?? null;
 }

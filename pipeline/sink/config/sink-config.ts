@@ -11,11 +11,13 @@ import { type Connection, connectionProblems, parseConnection } from './connecti
 import { readJdbcUrl } from './connection-url.ts';
 import { KEYS, UNSUPPORTED_KEYS } from './sink-keys.ts';
 
-/** The sink's configuration, once, at the edge. */
+/** The sink's configuration, parsed. */
 export interface SinkConfig {
   readonly topics: readonly string[];
   readonly topicsRegex: RegExp | null;
   readonly connection: Connection;
+  /** `key.converter.schemas.enable` and `value.converter.schemas.enable`: records carry a schema block. */
+  readonly schemas: { readonly key: boolean; readonly value: boolean };
   readonly poolSize: number;
   readonly insertMode: 'upsert' | 'insert';
   readonly deleteEnabled: boolean;
@@ -27,9 +29,13 @@ export interface SinkConfig {
   readonly includeFields: readonly string[];
   readonly excludeFields: readonly string[];
   readonly batchSize: number;
-  /** -1: for as long as it takes. */
+  /** `use.reduction.buffer`: the changes of a batch to one row are written as one. */
+  readonly reduce: boolean;
+  /** -1: without limit. */
   readonly maxRetries: number;
   readonly retryDelayMs: number;
+  readonly logErrors: boolean;
+  readonly logErrorMessages: boolean;
   readonly deadLetterTopic: string | null;
   readonly deadLetterReplicationFactor: number;
   readonly deadLetterContextHeaders: boolean;
@@ -45,7 +51,7 @@ export interface SinkConfig {
   };
   readonly dedup: 'lsn' | 'table' | 'none';
   readonly statementTimeoutMs: number;
-  /** -1: kept for ever. */
+  /** How long tombstones and dedup entries are kept, at least; -1: for ever. */
   readonly retentionMs: number;
 }
 
@@ -56,12 +62,12 @@ function unknownKey(key: string): ConfigProblem {
   const near = nearest(key, Object.keys(KEYS));
   return {
     key,
-    message: `${key} is no key of this sink${near === undefined ? '' : `; did you mean ${near}?`}`,
+    message: `${key} is not a key of this sink${near === undefined ? '' : `; did you mean ${near}?`}`,
     ...(near === undefined ? {} : { nearest: near }),
   };
 }
 
-/** A reference such as ${env:PGPASSWORD} is resolved just before the start, and checked then. */
+/** True for a reference such as `${env:PGPASSWORD}`, which the worker resolves, and checks, at the start. */
 function isReference(value: string): boolean {
   return /^\$\{\w+:[^}]*\}$/.test(value);
 }
@@ -73,7 +79,7 @@ function crossChecks(config: ConnectorConfig): ConfigProblem[] {
     problems.push({ key, message: `${key} ${message}` });
   };
   if ((config.topics === undefined) === (config['topics.regex'] === undefined)) {
-    wrong('topics', 'or topics.regex must be given, and only one of them');
+    wrong('topics', 'or topics.regex must be given, but not both');
   }
   const url = config['connection.url'];
   if (url === undefined) wrong('connection.url', 'is missing');
@@ -82,28 +88,40 @@ function crossChecks(config: ConnectorConfig): ConfigProblem[] {
   if (config['connection.username'] === undefined && !namesUser) wrong('connection.username', 'is missing');
   const keyMode = get('primary.key.mode');
   if (get('insert.mode') === 'upsert' && keyMode === 'none') {
-    wrong('primary.key.mode', 'must be record_key or record_value where insert.mode is upsert');
+    wrong('primary.key.mode', 'must be record_key or record_value if insert.mode is upsert');
   }
   if (keyMode === 'record_value' && get('primary.key.fields') === '') {
-    wrong('primary.key.fields', 'must name the key columns where primary.key.mode is record_value');
+    wrong('primary.key.fields', 'must name the key columns if primary.key.mode is record_value');
+  }
+  if (keyMode === 'none' && get('primary.key.fields') !== '') {
+    wrong('primary.key.fields', 'is used only if primary.key.mode is record_key or record_value');
   }
   if (get('delete.enabled') === 'true' && keyMode !== 'record_key') {
     wrong('delete.enabled', 'needs primary.key.mode record_key');
   }
   if (get('insert.mode') === 'insert' && config['dedup.mode'] === 'lsn') {
-    wrong('dedup.mode', 'lsn guards upserts; where insert.mode is insert take table or none');
+    wrong('dedup.mode', 'must be table or none if insert.mode is insert: lsn guards upserts');
   }
   if (get('errors.tolerance') === 'all' && get('errors.deadletterqueue.topic.name') === '') {
     wrong(
       'errors.deadletterqueue.topic.name',
-      'must be set where errors.tolerance is all: no record is dropped silently',
+      'must be set if errors.tolerance is all: no record is dropped silently',
     );
   }
   if (get('errors.tolerance') === 'none' && get('errors.deadletterqueue.topic.name') !== '') {
-    wrong('errors.deadletterqueue.topic.name', 'is used only where errors.tolerance is all');
+    wrong('errors.deadletterqueue.topic.name', 'is used only if errors.tolerance is all');
   }
   if (get('field.include.list') !== '' && get('field.exclude.list') !== '') {
     wrong('field.exclude.list', 'cannot be combined with field.include.list');
+  }
+  if (config['collection.name.format'] !== undefined && config['table.name.format'] !== undefined) {
+    wrong('table.name.format', 'cannot be combined with collection.name.format, its newer name');
+  }
+  if (get('insert.mode') === 'insert' && config['use.reduction.buffer'] === 'true') {
+    wrong(
+      'use.reduction.buffer',
+      'cannot be true if insert.mode is insert, which writes a row for every event',
+    );
   }
   return problems;
 }
@@ -141,6 +159,10 @@ export function parseSinkConfig(config: ConnectorConfig): SinkConfig {
     topics: list(get('topics')),
     topicsRegex: regex === undefined ? null : new RegExp(`^(?:${regex})$`),
     connection: parseConnection(config),
+    schemas: {
+      key: get('key.converter.schemas.enable') === 'true',
+      value: get('value.converter.schemas.enable') === 'true',
+    },
     poolSize: Number(get('connection.pool.max_size')),
     insertMode,
     deleteEnabled: get('delete.enabled') === 'true',
@@ -152,8 +174,11 @@ export function parseSinkConfig(config: ConnectorConfig): SinkConfig {
     includeFields: list(get('field.include.list')),
     excludeFields: list(get('field.exclude.list')),
     batchSize: Number(get('batch.size')),
+    reduce: insertMode === 'upsert' && get('use.reduction.buffer') === 'true',
     maxRetries: Number(get('flush.max.retries')),
     retryDelayMs: Number(get('flush.retry.delay.ms')),
+    logErrors: get('errors.log.enable') === 'true',
+    logErrorMessages: get('errors.log.include.messages') === 'true',
     deadLetterTopic: get('errors.tolerance') === 'all' ? get('errors.deadletterqueue.topic.name') : null,
     deadLetterReplicationFactor: Number(get('errors.deadletterqueue.topic.replication.factor')),
     deadLetterContextHeaders: get('errors.deadletterqueue.context.headers.enable') === 'true',

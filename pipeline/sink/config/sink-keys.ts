@@ -1,8 +1,10 @@
-/** One key of the sink's configuration: what it may hold, and what it is when absent. */
 import { messageOf } from '../../contract/errors.ts';
+
+/** One key of the sink's configuration. */
 export interface ConfigKey {
+  /** The value if the key is absent. */
   readonly default: string | null;
-  /** Null when the value is fine; else what is wrong with it, as the end of a sentence that starts with the key. */
+  /** Null if the value is valid; otherwise the rest of a sentence that starts with the key. */
   readonly check: (value: string) => string | null;
 }
 
@@ -24,7 +26,7 @@ function regex(value: string): string | null {
     new RegExp(value);
     return null;
   } catch (cause) {
-    return `is no regular expression: ${messageOf(cause)}`;
+    return `is not a regular expression: ${messageOf(cause)}`;
   }
 }
 
@@ -38,14 +40,14 @@ const key = (fallback: string | null, check: ConfigKey['check'] = any): ConfigKe
   check,
 });
 
-/** Class name that the sink answers to. */
+/** The class name of the sink, Debezium's. */
 export const CLASS_NAME = 'io.debezium.connector.jdbc.JdbcSinkConnector';
 const JSON_CONVERTER = 'org.apache.kafka.connect.json.JsonConverter';
 
-/** Every key that the sink takes, with Debezium's JDBC sink's or Kafka Connect's name where those have one. */
+/** Every key that the sink accepts. Names are those of Debezium's JDBC sink or of Kafka Connect, if they have the key. */
 export const KEYS: Readonly<Record<string, ConfigKey>> = {
   name: key(null, nonEmpty),
-  'connector.class': key(CLASS_NAME),
+  'connector.class': key(CLASS_NAME, oneOf(CLASS_NAME)),
   'tasks.max': key('1', integer(1, 1_000)),
   topics: key(null, nonEmpty),
   'topics.regex': key(null, regex),
@@ -53,7 +55,7 @@ export const KEYS: Readonly<Record<string, ConfigKey>> = {
   'value.converter': key(JSON_CONVERTER, oneOf(JSON_CONVERTER)),
   'key.converter.schemas.enable': key('true', boolean),
   'value.converter.schemas.enable': key('true', boolean),
-  // Checked with its parameters, and against the login: connection.ts.
+  // connection.ts checks it, with its parameters and against the login.
   'connection.url': key(null),
   'connection.username': key(null, nonEmpty),
   'connection.password': key(''),
@@ -72,12 +74,15 @@ export const KEYS: Readonly<Record<string, ConfigKey>> = {
   'field.exclude.list': key(''),
   'batch.size': key('5000', integer(1, 50_000)),
   'use.time.zone': key('UTC', oneOf('UTC')),
+  // The name of use.time.zone before Debezium 2.7.
+  'database.time_zone': key('UTC', oneOf('UTC')),
   'dialect.postgres.unnest.insert.enabled': key('true', oneOf('true')),
   'use.reduction.buffer': key('true', boolean),
   'flush.max.retries': key('-1', integer(-1, 1_000_000)),
   'flush.retry.delay.ms': key('1000', integer(1, 600_000)),
   'errors.tolerance': key('none', oneOf('none', 'all')),
-  'errors.log.enable': key('true', boolean),
+  'errors.log.enable': key('false', boolean),
+  'errors.log.include.messages': key('false', boolean),
   'errors.deadletterqueue.topic.name': key(''),
   'errors.deadletterqueue.topic.replication.factor': key('-1', integer(-1, 100)),
   'errors.deadletterqueue.context.headers.enable': key('true', boolean),
@@ -96,7 +101,7 @@ export const KEYS: Readonly<Record<string, ConfigKey>> = {
   'bookkeeping.retention.ms': key('691200000', integer(-1, 315_360_000_000)),
 };
 
-/** Keys of Debezium's JDBC sink or of Connect that are known, and not done here. */
+/** Keys of Debezium's JDBC sink or of Connect that this sink knows and does not support. */
 export const UNSUPPORTED_KEYS: readonly string[] = [
   'connection.provider',
   'connection.pool.min_size',
@@ -110,7 +115,6 @@ export const UNSUPPORTED_KEYS: readonly string[] = [
   'column.naming.strategy',
   'table.naming.strategy',
   'collection.naming.strategy',
-  'database.time_zone',
   'transforms',
   'predicates',
   'header.converter',

@@ -8,8 +8,8 @@ import { codeOf } from '../../contract/tls-refusal.ts';
 /**
  * Options for `tls.connect`. `require` encrypts; with an authority it also verifies, as `verify-ca` does (libpq's rule).
  * Without an authority, `verify-full` trusts those that Node.js trusts.
- * @param host The name or address that the certificate must carry under `verify-full`.
- * @throws Error with one sentence that names the setting and the path, where a file cannot be used.
+ * @param host the name or address that the certificate must carry under `verify-full`.
+ * @throws Error with one sentence that names the setting and the path, if a file cannot be used.
  */
 export function tlsOptions(settings: TlsSettings, host: string): ConnectionOptions {
   const { sslmode } = settings;
@@ -51,18 +51,18 @@ function readFile(name: string, path: string): Buffer {
 
 const isPem = (bytes: Buffer): boolean => bytes.includes('-----BEGIN ');
 
-/** PEM, which may hold several certificates, or one certificate in DER. */
+/** Reads PEM, which may hold several certificates, or one certificate in DER. */
 function certificateFile(name: string, path: string): { pem: string; first: X509Certificate } {
   const bytes = readFile(name, path);
   try {
     const first = new X509Certificate(bytes);
     return { pem: isPem(bytes) ? bytes.toString() : first.toString(), first };
   } catch (cause) {
-    throw new Error(`${name} '${path}' is no certificate in PEM or DER`, { cause });
+    throw new Error(`${name} '${path}' is not a certificate in PEM or DER`, { cause });
   }
 }
 
-/** PEM, or PKCS-8 in DER, which is pgjdbc's own format. */
+/** Reads PEM, or PKCS-8 in DER, which is pgjdbc's own format. */
 function keyFile(name: string, path: string): { pem: string; object: KeyObject } {
   const bytes = readFile(name, path);
   if (isPem(bytes) && bytes.includes('ENCRYPTED')) {

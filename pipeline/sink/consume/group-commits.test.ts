@@ -10,7 +10,7 @@ const log = {
   error: () => undefined,
 };
 
-/** A group whose answers the test gives. */
+/** A group that answers as the test says. */
 function group(options: { answerWithinMs?: number } = {}) {
   const state = {
     member: true,
@@ -36,7 +36,7 @@ function group(options: { answerWithinMs?: number } = {}) {
   return { state, commits };
 }
 
-test('an offset noted while the task is no member goes out with the next one noted as a member', async () => {
+test('an offset noted while the task is not a member is committed with the next one noted as a member', async () => {
   const { state, commits } = group();
   state.member = false;
   commits.note(part, 1n);
@@ -48,7 +48,7 @@ test('an offset noted while the task is no member goes out with the next one not
   expect(state.sent).toEqual(['t-0@1 u-3@7']);
 });
 
-test('of what is noted while a request is under way only the newest goes, and after it', async () => {
+test('of the offsets noted while a request is in flight only the newest is committed, after it', async () => {
   const { state, commits } = group();
   const answered = Promise.withResolvers<void>();
   state.answer = () => answered.promise;
@@ -60,7 +60,7 @@ test('of what is noted while a request is under way only the newest goes, and af
   expect(state.sent).toEqual(['t-0@1', 't-0@3']);
 });
 
-test('a request that never answers holds up no other for longer than its time', async () => {
+test('a request that is never answered blocks the next one only until it times out', async () => {
   const { state, commits } = group({ answerWithinMs: 20 });
   state.answer = () => new Promise(() => undefined);
   commits.note(part, 1n);
@@ -72,7 +72,7 @@ test('a request that never answers holds up no other for longer than its time', 
   expect(state.stuck).toBe(0);
 });
 
-test('failures without a break for long enough ask for another client, one success in between does not', async () => {
+test('failures for long enough ask for another client, unless a success comes between them', async () => {
   const { state, commits } = group();
   const commitAt = async (nowMs: number, works: boolean): Promise<void> => {
     state.nowMs = nowMs;
@@ -89,7 +89,7 @@ test('failures without a break for long enough ask for another client, one succe
   expect(state.stuck).toBe(1);
 });
 
-test('what is forgotten is not committed: the partition may be somebody else’s by then', async () => {
+test('a forgotten offset is not committed: another member may own the partition by then', async () => {
   const { state, commits } = group();
   state.member = false;
   commits.note(part, 1n);

@@ -5,12 +5,12 @@ import { within } from './within.ts';
 
 export interface GroupCommitsOptions {
   readonly commit: (offsets: readonly (TopicPartition & { readonly offset: bigint })[]) => Promise<void>;
-  /** No commit is begun while the task is not a member, or joins: its generation would be the wrong one. */
+  /** No commit begins while the task is not a member, or is joining: its generation would be wrong. */
   readonly isMember: () => boolean;
-  /** Commits have failed for `stuckAfterMs`: the client will not do it any more, and another one is needed. */
+  /** Commits have failed for `stuckAfterMs`: the client must be replaced. */
   readonly onStuck: () => void;
   readonly log: Logger;
-  /** How long one request may take. */
+  /** The time-out of one request. */
   readonly answerWithinMs: number;
   readonly stuckAfterMs: number;
   /** Injectable clock, in milliseconds. */
@@ -18,10 +18,10 @@ export interface GroupCommitsOptions {
 }
 
 /**
- * Tells the consumer group where the sink is.
+ * Commits the sink's offsets to the consumer group, in the background.
  *
- * The sink database has the truth; the group's offsets are what tools show lag by. So nothing waits for them, and
- * nothing is lost when a commit fails, but every offset noted here gets there in the end, or a newer one does.
+ * The sink database is authoritative; tools compute lag from the group's offsets. So nothing waits for a commit and
+ * nothing is lost if one fails, but every offset noted here, or a newer one, is committed eventually.
  */
 export class GroupCommits {
   readonly #options: GroupCommitsOptions;
@@ -35,31 +35,31 @@ export class GroupCommits {
     this.#now = options.now ?? Date.now;
   }
 
-  /** Begins a commit, where none is under way. */
+  /** Notes an offset, and begins a commit unless one is in flight. */
   note({ topic, partition }: TopicPartition, offset: bigint): void {
     this.#pending.set(`${topic}:${partition}`, { topic, partition, offset });
     this.#begin();
   }
 
-  /** Drops what is not committed yet: another member may own it from now on. */
+  /** Drops what is not committed yet: another member may own the partitions from now on. */
   forget(): void {
     this.#pending.clear();
   }
 
-  /** Resolves when no request is under way; never rejects. */
+  /** Resolves when no request is in flight; never rejects. */
   async settled(): Promise<void> {
     await this.#running;
   }
 
   #begin(): void {
     if (this.#running !== null || !this.#options.isMember()) return;
-    // Set back only in a later turn of the event loop, so never before it is set.
+    // `finally` runs in a later turn of the event loop, so it never resets this before it is set.
     this.#running = this.#run().finally(() => {
       this.#running = null;
     });
   }
 
-  /** One request at a time; what is noted meanwhile goes with the next. */
+  /** One request at a time; offsets noted meanwhile go with the next one. */
   async #run(): Promise<void> {
     const { answerWithinMs, commit, isMember, log, onStuck, stuckAfterMs } = this.#options;
     while (this.#pending.size > 0 && isMember()) {
@@ -70,8 +70,8 @@ export class GroupCommits {
         await within(answerWithinMs, commit(offsets));
         this.#failingSince = null;
       } catch (error) {
-        log.debug('the group was not told the offsets', { error: messageOf(error) });
-        // With the next note they go again; the task makes one at least every few seconds.
+        log.debug('the offsets were not committed to the group', { error: messageOf(error) });
+        // The next note commits again; the task notes every partition every few seconds.
         this.#failingSince ??= this.#now();
         if (this.#now() - this.#failingSince < stuckAfterMs) return;
         this.#failingSince = null;

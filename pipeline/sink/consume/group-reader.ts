@@ -12,27 +12,25 @@ export interface TopicPartition {
 
 export interface ReaderOptions {
   readonly groupId: string;
-  /** The same after a restart of the same worker, and of no other: by it a dead predecessor is known. */
+  /** Unique to a worker and the same after its restart: it identifies the member that a crashed process left behind. */
   readonly clientId: string;
   readonly bootstrapServers: readonly string[];
   readonly settings: SinkConfig['consumer'];
   readonly log: Logger;
   readonly onAssigned: (partitions: readonly TopicPartition[]) => void;
-  /** The membership is gone, and the library will not win it back by itself. */
+  /** The membership is lost, and the client library will not join again by itself. */
   readonly onLost: (error: unknown) => void;
 }
 
 const READ_COMMITTED = 1;
 const EARLIEST = -2n;
-/** The request's own time is up before. */
+/** Longer than the request's own time-out. */
 const JOIN_GRACE_MS = 10_000;
 const CLOSE_WITHIN_MS = 5_000;
 
 /**
- * A member of a consumer group that fetches by itself.
- *
- * The group gives the assignment and the heartbeats; where to read from is the sink database's to say, so the fetches
- * are made with explicit offsets instead of through the library's stream.
+ * A member of a consumer group that fetches with explicit offsets instead of through the library's stream: the group
+ * provides assignment and heartbeats, but only the sink database says where to read from.
  */
 export class GroupReader {
   readonly #options: ReaderOptions;
@@ -60,7 +58,7 @@ export class GroupReader {
       sessionTimeout: settings.sessionTimeoutMs,
       heartbeatInterval: settings.heartbeatIntervalMs,
       rebalanceTimeout: settings.rebalanceTimeoutMs,
-      // A JoinGroup waits for the other members as long as a rebalance may take.
+      // A JoinGroup waits for the other members for as long as a rebalance may take.
       timeout: settings.rebalanceTimeoutMs + 5_000,
       maxWaitTime: settings.maxWaitMs,
       minBytes: 1,
@@ -76,15 +74,15 @@ export class GroupReader {
     const lost = (error: unknown): void => {
       if (consumer === this.#consumer) onLost(error);
     };
-    // A rejoin that fails is reported as a bare 'error', and no heartbeat follows it.
+    // A failed rejoin is reported as a bare 'error', and no heartbeat follows it.
     consumer.on('error' as 'consumer:heartbeat:stalled', lost);
     consumer.on('consumer:heartbeat:stalled', ({ lastError }) => lost(lastError));
     return consumer;
   }
 
   /**
-   * Goes on with another client: the library answers calls for one operation together, so that one call that is
-   * never answered takes with it all that come later. The member that the old one was leaves the group.
+   * Replaces the client. The library shares one answer among concurrent calls of an operation, so one call that is never
+   * answered blocks all later ones. The old client's member leaves the group.
    */
   async renew(): Promise<void> {
     const old = this.#consumer;
@@ -110,19 +108,19 @@ export class GroupReader {
     }
   }
 
-  /** Grows with each rebalance of the group; 0 before it is joined. */
+  /** Grows with each rebalance of the group; 0 before the first join. */
   get generation(): number {
     return this.#consumer.generationId;
   }
 
-  /** Topics that exist now. */
+  /** The topics that exist now. */
   topics(): Promise<string[]> {
     return this.#withAdmin((admin) => admin.listTopics());
   }
 
   /**
-   * Takes dead members with this worker's client id out of the group, or the group would wait for their session to
-   * end. A living one would be a zombie of the same worker: it joins anew, and its transactions cannot commit.
+   * Removes members with this worker's client id: a crashed process left them behind, and the group would wait until
+   * their session times out. If one is alive, it is a zombie: it joins again, and its transactions cannot commit.
    */
   async removePredecessors(): Promise<void> {
     try {
@@ -133,7 +131,7 @@ export class GroupReader {
         if (old.length === 0) return;
         await admin.removeMembersFromConsumerGroup({
           groupId: this.#options.groupId,
-          members: old.map((member) => ({ memberId: member.id, reason: 'its process was started again' })),
+          members: old.map((member) => ({ memberId: member.id, reason: 'its process was restarted' })),
         });
         this.#options.log.info('removed members that an earlier process left behind', {
           members: old.length,
@@ -141,11 +139,13 @@ export class GroupReader {
       });
     } catch (error) {
       if (findErrorBy(error instanceof Error ? error : null, 'apiId', 'GROUP_ID_NOT_FOUND') !== null) return;
-      this.#options.log.debug('earlier members stay until their session ends', { error: messageOf(error) });
+      this.#options.log.debug('could not remove earlier members; they stay until their session times out', {
+        error: messageOf(error),
+      });
     }
   }
 
-  /** Joins, or joins again with other topics; the assignment comes through `onAssigned`. */
+  /** Joins, also again with other topics; the assignment comes through `onAssigned`. */
   async join(topics: readonly string[]): Promise<void> {
     const { settings } = this.#options;
     for (const topic of [...this.#consumer.topics.current]) {
@@ -157,23 +157,24 @@ export class GroupReader {
     await within(settings.rebalanceTimeoutMs + JOIN_GRACE_MS, this.#consumer.joinGroup({}));
   }
 
+  /** The cluster's metadata, read now. */
   metadata(topics: readonly string[]): Promise<ClusterMetadata> {
     return this.#consumer.metadata({ topics: [...topics], forceUpdate: true });
   }
 
-  /** First offset of the log and the end of what is committed, per partition number. */
+  /** The first offset of the log and the end of what is committed, per partition number. */
   async bounds(topic: string): Promise<{ start: readonly bigint[]; end: readonly bigint[] }> {
     const start = await this.#consumer.listOffsets({ topics: [topic], timestamp: EARLIEST });
     const end = await this.#consumer.listOffsets({ topics: [topic], isolationLevel: READ_COMMITTED });
     return { start: start.get(topic) ?? [], end: end.get(topic) ?? [] };
   }
 
-  /** End of what is committed, per topic and partition number. */
+  /** The end of what is committed, per topic and partition number. */
   ends(topics: readonly string[]): Promise<Map<string, bigint[]>> {
     return this.#consumer.listOffsets({ topics: [...topics], isolationLevel: READ_COMMITTED });
   }
 
-  /** What the group has committed to Kafka; undefined where nothing. */
+  /** The offset that the group has committed to Kafka; undefined if there is none. */
   async committed({ topic, partition }: TopicPartition): Promise<bigint | undefined> {
     const offsets = await this.#consumer.listCommittedOffsets({
       topics: [{ topic, partitions: [partition] }],
@@ -182,7 +183,7 @@ export class GroupReader {
     return offset === undefined || offset < 0n ? undefined : offset;
   }
 
-  /** Milliseconds that a topic keeps its records; -1: for ever. */
+  /** The longest time in milliseconds that one of the topics keeps its records; -1: for ever. */
   async retentionMs(topics: readonly string[]): Promise<number> {
     const described = await this.#withAdmin((admin) =>
       admin.describeConfigs({
@@ -201,7 +202,7 @@ export class GroupReader {
 
   /**
    * One fetch from each broker that leads some of the partitions.
-   * @throws LabError CDC-2003 where an offset is out of the log's range.
+   * @throws LabError CDC-2003 if an offset is out of the log's range.
    */
   async fetch(
     metadata: ClusterMetadata,
@@ -250,7 +251,7 @@ export class GroupReader {
         throw error;
       throw new LabError('CDC-2003', `an offset that the sink stored is out of the log's range`, {
         remedy:
-          'Records were deleted before the sink had them. Take a new snapshot of the tables, then remove the stored ' +
+          'Records were deleted before the sink applied them. Take a new snapshot of the tables, then remove the stored ' +
           'offsets (PUT /connectors/NAME/stop, DELETE /connectors/NAME/offsets).',
         cause: error,
       });
@@ -260,17 +261,18 @@ export class GroupReader {
       if (topic === undefined) return [];
       return ofTopic.partitions.flatMap((ofPartition) => {
         const asked = parts.find((p) => p.topic === topic && p.partition === ofPartition.partitionIndex);
-        // A fetch session can answer for a partition that is no longer asked for.
+        // A fetch session can answer for a partition that this request does not name.
         return asked === undefined ? [] : [readCommitted(topic, ofPartition, asked.offset)];
       });
     });
   }
 
-  /** Tells the group where the sink is. For tools that show lag; the sink itself never reads it to start from. */
+  /** Commits offsets to the group, for tools that show lag; the sink never starts from them. */
   commit(offsets: readonly (TopicPartition & { readonly offset: bigint })[]): Promise<void> {
     return this.#consumer.commit({ offsets: offsets.map((offset) => ({ ...offset, leaderEpoch: -1 })) });
   }
 
+  /** Leaves the group. */
   async close(): Promise<void> {
     await this.#end(this.#consumer);
   }

@@ -15,8 +15,8 @@ const admin = kafka.admin();
 const sink = createJdbcSink();
 
 /**
- * A join that the coordinator never answers, for it threw the member out in the middle of it, is given up after twenty
- * seconds (`group-reader.ts`: the time of a rebalance and as long again); then another client joins.
+ * A join that the coordinator never answers, because it removed the member meanwhile, times out after twenty seconds
+ * (`group-reader.ts`: twice the time of a rebalance); then another client joins.
  */
 const REJOINS_WITHIN_MS = 45_000;
 const ROUNDS = 5;
@@ -53,7 +53,7 @@ async function start(topics: readonly string[], workerId = 'sink@test'): Promise
   return Object.assign(task, { [Symbol.asyncDispose]: () => task.stop() });
 }
 
-/** Writes to whatever is in `topics`, round after round, until it is disposed of. */
+/** Writes to all of `topics`, round after round, until it is disposed of. */
 async function writeTo(topics: readonly string[], partitions = 1): Promise<AsyncDisposable> {
   const producer = new Kafka({ brokers, logLevel: logLevel.NOTHING }).producer();
   await producer.connect();
@@ -83,7 +83,7 @@ async function writeTo(topics: readonly string[], partitions = 1): Promise<Async
   };
 }
 
-/** Ends of the log less the group's offsets, over all partitions that have records. */
+/** The ends of the log minus the group's offsets, over all partitions. */
 async function groupLag(topics: readonly string[]): Promise<number> {
   const of = await admin.fetchOffsets({ groupId: `connect-${id}`, topics: [...topics] });
   let lag = 0;
@@ -111,8 +111,8 @@ async function removeMembers(): Promise<number> {
   }
 }
 
-describe('the group’s offsets become those of the sink', () => {
-  test('where topics appear one by one while the sink joins and applies', async () => {
+describe('the group’s offsets reach those of the sink', () => {
+  test('if topics appear one by one while the sink joins and applies', async () => {
     const topics = ['a', 'b', 'c', 'd'].map((name) => `${id}.public.${name}`);
     await using _running = await start(topics);
     const live: string[] = [];
@@ -127,7 +127,7 @@ describe('the group’s offsets become those of the sink', () => {
     await until('the group has no lag', async () => (await groupLag(topics)) === 0);
   });
 
-  test('where the coordinator throws the member out in the middle of its commits', {
+  test('if the coordinator removes the member in the middle of its commits', {
     timeout: ROUNDS * REJOINS_WITHIN_MS + 60_000,
   }, async () => {
     const topic = `${id}.public.a`;
@@ -145,7 +145,7 @@ describe('the group’s offsets become those of the sink', () => {
     await until('the group has no lag', async () => (await groupLag([topic])) === 0, 30_000);
   });
 
-  test('where other members come and go', async () => {
+  test('if other members come and go', async () => {
     const topic = `${id}.public.a`;
     await createTopic(admin, topic, 4);
     await using _running = await start([topic]);
@@ -160,10 +160,10 @@ describe('the group’s offsets become those of the sink', () => {
   });
 });
 
-test('a member is given partitions of a topic that it has not found yet, and reads them', async () => {
+test('a member reads assigned partitions of a topic that it has not found yet', async () => {
   const [early, late] = [`${id}.public.a`, `${id}.public.b`];
   for (const topic of [early, late]) await createTopic(admin, topic, 2);
-  // The first to join assigns, and knows both.
+  // The first member assigns the partitions, and knows both topics.
   await using _knowing = await start([early, late], 'knows-both');
   await until('the first owns both topics', async () => (await ownersOf(late)).has('knows-both'));
   await using learning = await start([early], 'knows-one');
@@ -176,7 +176,7 @@ test('a member is given partitions of a topic that it has not found yet, and rea
   expect(await db.rows(`SELECT topic FROM _cdc_offsets WHERE topic_id = ''`)).toEqual([]);
 });
 
-test('another client takes the place of one that lost touch: it joins, and its commits count', async () => {
+test('a client that replaces a stuck one joins, and its commits count', async () => {
   const topic = `${id}.public.a`;
   await createTopic(admin, topic, 2);
   let assigned: readonly TopicPartition[] = [];

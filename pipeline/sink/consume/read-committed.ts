@@ -7,18 +7,18 @@ type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
 export type PartitionResponse = FetchResponse['responses'][number]['partitions'][number];
 type RecordsBatch = NonNullable<PartitionResponse['records']>[number];
 
-/** What one fetch brought of one partition. */
+/** What one fetch returned for one partition. */
 export interface FetchedPartition {
   readonly topic: string;
   readonly partition: number;
   readonly records: readonly ConsumedRecord[];
-  /** Where to fetch next: after everything here, control records and aborted transactions included. */
+  /** Where to fetch next: after everything in the response, including control records and aborted transactions. */
   readonly nextOffset: bigint;
 }
 
 const CONTROL = 0x20;
 const TRANSACTIONAL = 0x10;
-/** Type of a control record that ends a transaction by aborting it; the key is version (int16), type (int16). */
+/** The type of a control record that aborts its transaction; its key is a version (int16) and a type (int16). */
 const ABORT = 0;
 
 function isAbort(batch: RecordsBatch): boolean {
@@ -29,9 +29,8 @@ function isAbort(batch: RecordsBatch): boolean {
 /**
  * The records that a consumer with `isolation.level=read_committed` may see, from one partition of a fetch response.
  *
- * As Kafka's CompletedFetch does it: a transaction listed as aborted is left out from its first offset up to its
- * marker, also where the marker comes only in a later response. (The client library leaves it out only where the
- * marker is in the same response.)
+ * As in Kafka's CompletedFetch, a transaction listed as aborted is left out from its first offset up to its marker, even
+ * if the marker is in a later response. (The client library leaves it out only if the marker is in the same response.)
  */
 export function readCommitted(
   topic: string,
@@ -71,7 +70,7 @@ function appendRecords(
 ): void {
   for (const record of batch.records) {
     const offset = batch.firstOffset + BigInt(record.offsetDelta);
-    // The broker answers with whole batches: the first may begin before the offset that was asked for.
+    // The broker returns whole batches: the first one may begin before the requested offset.
     if (offset < fetchOffset) continue;
     into.push({
       topic,

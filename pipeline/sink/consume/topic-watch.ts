@@ -6,19 +6,19 @@ import type { GroupReader } from './group-reader.ts';
 export interface TopicWatchOptions {
   readonly config: Pick<SinkConfig, 'topics' | 'topicsRegex'>;
   readonly reader: Pick<GroupReader, 'topics' | 'metadata'>;
-  /** Topics that partitions are owned of: these must stay the ones they are. */
+  /** Topics of the owned partitions: none of them may be deleted and created again. */
   readonly inUse: () => readonly string[];
 }
 
-/** What a look at the topics found. */
+/** What {@link TopicWatch.look} found. */
 export interface TopicsFound {
   /** A topic or a partition is new, or a topic is gone: the group must be joined again. */
   readonly changed: boolean;
-  /** A topic of the list is not there yet: the source connector makes it when it first writes to it. */
+  /** A topic of the list does not exist yet: the source connector creates it with its first record. */
   readonly isMissing: boolean;
 }
 
-/** The topics that the sink reads, and what the cluster says of them. */
+/** The topics that the sink reads, and the cluster's metadata of them. */
 export class TopicWatch {
   readonly #options: TopicWatchOptions;
   #topics: readonly string[] = [];
@@ -28,21 +28,21 @@ export class TopicWatch {
     this.#options = options;
   }
 
-  /** Those of the configuration that exist. */
+  /** The topics of the configuration that exist. */
   get topics(): readonly string[] {
     return this.#topics;
   }
 
-  /** As of the last look; null before the first that found a topic. */
+  /** As of the last look; null before the first one that found a topic. */
   get metadata(): ClusterMetadata | null {
     return this.#metadata;
   }
 
-  /** @throws LabError CDC-2002 where a topic in use is another one by the same name. */
+  /** Looks for topics and partitions. @throws LabError CDC-2002 if a topic in use was deleted and created again. */
   async look(): Promise<TopicsFound> {
     const { config, reader } = this.#options;
     const { topics, topicsRegex } = config;
-    // With every topic of a fixed list at hand there is nothing to look for but new partitions.
+    // If every topic of a fixed list is known, only new partitions can appear.
     const isComplete = topicsRegex === null && topics.every((topic) => this.#topics.includes(topic));
     const existing = isComplete ? topics : await reader.topics();
     const matching = existing.filter((name) => topics.includes(name) || topicsRegex?.test(name)).sort();
@@ -61,9 +61,10 @@ export class TopicWatch {
   }
 
   /**
-   * @param assigned topics that the group has given to this member. The member that assigns may have found one that
-   * this one has not: it is read all the same, and {@link look} then joins with it.
-   * @throws LabError CDC-2002 where a topic in use is another one by the same name.
+   * Reads the metadata again.
+   * @param assigned topics of this member's assignment. The group's leader may know a topic that this member has not
+   * found yet: it is read all the same, and {@link look} finds it later.
+   * @throws LabError CDC-2002 if a topic in use was deleted and created again.
    */
   async refresh(assigned: readonly string[] = []): Promise<ClusterMetadata> {
     const topics = new Set([...this.#topics, ...this.#options.inUse(), ...assigned]);
@@ -78,7 +79,8 @@ export class TopicWatch {
       const newId = now.topics.get(topic)?.id;
       if (id !== undefined && newId !== undefined && id !== newId) {
         throw new LabError('CDC-2002', `topic ${topic} was deleted and created again under a running sink`, {
-          remedy: 'Take a new snapshot, then remove the stored offsets (DELETE /connectors/NAME/offsets).',
+          remedy:
+            'Take a new snapshot of the tables, then remove the stored offsets (DELETE /connectors/NAME/offsets).',
         });
       }
     }

@@ -1,4 +1,4 @@
-/** @throws where the work has not ended after so many milliseconds; it is left to itself then. */
+/** @throws Error if the work takes longer than `ms` milliseconds; the work itself goes on. */
 export async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);

@@ -2,16 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { FastPathScanner } from './fast-path-scanner.ts';
 import { parseJson } from './json.ts';
 
-/** The value that is all there is. */
+/** Reads one value, which must be all of the text. */
 function scan(text: string): unknown {
   const scanner = new FastPathScanner();
   scanner.start(Buffer.from(text), 0);
   const value = scanner.value();
-  if (!scanner.isAtEnd) throw new Error('more comes after it');
+  if (!scanner.isAtEnd) throw new Error('text follows the value');
   return value;
 }
 
-/** Its end, without its value. */
+/** Whether skipping reads exactly one value. */
 function skips(text: string): boolean {
   const scanner = new FastPathScanner();
   scanner.start(Buffer.from(text), 0);
@@ -91,21 +91,21 @@ describe('FastPathScanner', () => {
       ',',
     ],
     ...["'a'", '[1}', '{"a":1]', '"a"x', '{"a":tru}', '[01]', '["\t"]'],
-  ])('never takes %j for a value, nor does it skip it', (text) => {
+  ])('neither reads nor skips %j, which is not JSON', (text) => {
     expect(() => JSON.parse(text)).toThrow();
     expect(() => scan(text)).toThrow();
     expect(skips(text)).toBe(false);
   });
 
   test.each(['9007199254740993', '-123456789012345678901', '1e20', ' 1', '1 ', '{"a": 1}', '"\\u00e9"'])(
-    'leaves %j, which it could read wrongly, to JSON.parse',
+    'leaves %j to JSON.parse, which reads it correctly',
     (text) => {
       expect(() => JSON.parse(text)).not.toThrow();
       expect(() => scan(text)).toThrow();
     },
   );
 
-  test('agrees with JSON.parse on what is no JSON, whichever byte is wrong', () => {
+  test('skips nothing that JSON.parse refuses, whichever byte is wrong', () => {
     const good = '{"a":[1,-2.5e3,"x\\"y\\\\",true,null],"b":{"c":"ü"},"d":""}';
     expect(skips(good)).toBe(true);
     for (let at = 0; at < good.length; at++) {

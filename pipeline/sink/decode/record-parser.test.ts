@@ -6,13 +6,14 @@ import { derivePosition, formatLsn } from './derived-position.ts';
 import { RecordError } from './record-error.ts';
 import { RecordParser } from './record-parser.ts';
 
+const SCHEMAS = { key: true, value: true };
 const after = { id: 1, name: '}"payload":{', amount: decimal(1234) };
 const event = (extra: Partial<Parameters<typeof rawEvent>[0]> = {}) =>
   rawEvent({ op: 'c', id: 1, after, at: [1, 1], ...extra });
 
 describe('RecordParser', () => {
-  test('reads an envelope with its schema block, the first time and from then on', () => {
-    const parser = new RecordParser();
+  test('reads an envelope with its schema block, the first time and later', () => {
+    const parser = new RecordParser(SCHEMAS);
     const first = parser.parse(consumed(event(), 0));
     const second = parser.parse(consumed(event({ at: [2, 1] }), 1));
     for (const parsed of [first, second]) {
@@ -23,8 +24,8 @@ describe('RecordParser', () => {
     expect(second.position).toBe(positionAt(2, 1));
   });
 
-  test('notices that the schema block changed', () => {
-    const parser = new RecordParser();
+  test('notices a changed schema block', () => {
+    const parser = new RecordParser(SCHEMAS);
     parser.parse(consumed(event(), 0));
     const tier = { ...CUSTOMER, tier: { type: 'string', optional: false, default: 'standard' } };
     const grown = parser.parse(consumed(event({ fields: tier, after: { ...after, tier: 'gold' } }), 1));
@@ -37,12 +38,44 @@ describe('RecordParser', () => {
   });
 
   test('reads an envelope without a schema block', () => {
-    const parsed = new RecordParser().parse(consumed(event({ fields: null }), 0));
+    const parsed = new RecordParser({ key: false, value: false }).parse(consumed(event({ fields: null }), 0));
     expect(parsed).toMatchObject({ kind: 'upsert', key: { id: 1 }, row: after, rowSchema: null });
   });
 
+  test('reads a bare key beside a value with its schema block, as Debezium’s tutorials set the converters', () => {
+    const [bare, wrapped] = [event({ fields: null }), event()];
+    const parser = new RecordParser({ key: false, value: true });
+    const parsed = parser.parse(consumed({ ...wrapped, key: bare.key }, 0));
+    expect(parsed).toMatchObject({ key: { id: 1 }, keySchema: null, row: after });
+    expect(parsed.rowSchema).not.toBeNull();
+  });
+
+  test.each([
+    [
+      'key',
+      { key: false, value: true },
+      /the key has a schema block, and key.converter.schemas.enable is false/,
+    ],
+    [
+      'value',
+      { key: true, value: false },
+      /the value has a schema block, and value.converter.schemas.enable/,
+    ],
+  ] as const)(
+    'refuses a schema block in the %s that schemas.enable=false excludes',
+    (_what, schemas, message) => {
+      expect(() => new RecordParser(schemas).parse(consumed(event(), 0))).toThrow(message);
+    },
+  );
+
+  test.each(['key', 'value'] as const)('refuses a bare %s that schemas.enable=true excludes', (what) => {
+    const raw = { ...event(), [what]: event({ fields: null })[what] };
+    const parse = () => new RecordParser(SCHEMAS).parse(consumed(raw, 0));
+    expect(parse).toThrow(`the ${what} has no schema block, and ${what}.converter.schemas.enable is true`);
+  });
+
   test('a record without value is a tombstone, with or without a position', () => {
-    const parser = new RecordParser();
+    const parser = new RecordParser(SCHEMAS);
     expect(parser.parse(consumed(rawTombstone(1, [3, 1]), 0))).toMatchObject({
       kind: 'tombstone',
       key: { id: 1 },
@@ -54,13 +87,14 @@ describe('RecordParser', () => {
   test.each([
     ['', /not JSON/],
     ['{"schema":{"type":"struct"},"payload":{"op":"c"', /not JSON|missing/],
-    ['{"a":1}', /not a Debezium envelope/],
-    ['null', /not a Debezium envelope/],
-    ['{"op":"x","source":{}}', /operation 'x'/],
-    ['{"op":"c","source":{},"after":null}', /no 'after'/],
+    ['{"a":1}', /no schema block/],
+    ['{"schema":null,"payload":{"a":1}}', /not a Debezium envelope/],
+    ['{"schema":null,"payload":null}', /not a Debezium envelope/],
+    ['{"schema":null,"payload":{"op":"x","source":{}}}', /operation 'x'/],
+    ['{"schema":null,"payload":{"op":"c","source":{},"after":null}}', /no 'after'/],
     ['{"schema":7,"payload":{}}', /schema block/],
   ])('%j is a bad record, and says why', (value, message) => {
-    const parser = new RecordParser();
+    const parser = new RecordParser(SCHEMAS);
     parser.parse(consumed(event(), 0));
     const bad = () => parser.parse(consumed({ ...event(), value }, 1));
     expect(bad).toThrow(RecordError);
@@ -80,11 +114,11 @@ describe('derivePosition, for events of Debezium', () => {
   test('orders by offset within a transaction', () => {
     expect(at('["400","600"]', 600, 1n) < at('["400","600"]', 600, 2n)).toBe(true);
   });
-  test('a snapshot row is older than what the stream says at the same place', () => {
+  test('a snapshot row is older than a streamed event at the same LSN', () => {
     expect(at('[null,"400"]', 400, 9n, 'true') < at('["400","410"]', 410, 1n)).toBe(true);
   });
-  test('what is streamed after a snapshot that was taken in between is newer than its rows', () => {
-    // The last commit that was streamed lies before the snapshot, and others have written to the log since.
+  test('an event streamed after a snapshot is newer than the rows of that snapshot', () => {
+    // The last streamed commit is before the snapshot, and other transactions have written to the log since.
     expect(at('[null,"1000"]', 1000, 8n, 'true') < at('["900","1100"]', 1100, 9n)).toBe(true);
     expect(at('["900","1100"]', 1100, 9n) < at('["1150","1120"]', 1120, 10n)).toBe(true);
   });
@@ -97,7 +131,7 @@ describe('derivePosition, for events of Debezium', () => {
   });
 });
 
-test('the placeholder of an unchanged TOAST value is told in every form it takes', () => {
+test('the placeholder of an unchanged TOAST value is recognised in every form', () => {
   const placeholder = '__debezium_unavailable_value';
   const isUnavailable = placeholderTest(placeholder);
   for (const value of [
@@ -171,12 +205,12 @@ describe('readCommitted', () => {
     expect(seen(r)).toEqual(['b,c', 4n]);
   });
 
-  test('leaves it out also where its marker is not in this response', () => {
+  test('leaves it out even if its marker is not in this response', () => {
     const r = response([batch(0n, DATA, 7n, [key('a')])], [{ producerId: 7n, firstOffset: 0n }]);
     expect(seen(r)).toEqual(['', 1n]);
   });
 
-  test('goes on after control records, and leaves out what lies before the offset asked for', () => {
+  test('fetches on after control records, and leaves out records before the requested offset', () => {
     const r = response([batch(0n, DATA, 7n, [key('a'), key('b')]), batch(2n, CONTROL, 7n, [marker(1)])], []);
     expect(seen(r, 1n)).toEqual(['b', 3n]);
   });

@@ -31,6 +31,12 @@ export interface SinkEvent {
   readonly capturedUs: number | null;
 }
 
+/** Which parts of a record carry a schema block: JsonConverter's `schemas.enable`. */
+export interface RecordSchemas {
+  readonly key: boolean;
+  readonly value: boolean;
+}
+
 /** The schema block that the records of a topic begin with, and the schemas in it. */
 interface Prefix {
   readonly bytes: Buffer;
@@ -53,8 +59,13 @@ const NO_SOURCE: JsonObject = {};
  * always the same, and comparing bytes is far cheaper than parsing them.
  */
 export class RecordParser {
+  readonly #schemas: RecordSchemas;
   readonly #values = new Map<string, Prefix>();
   readonly #keys = new Map<string, Prefix>();
+
+  constructor(schemas: RecordSchemas) {
+    this.#schemas = schemas;
+  }
 
   /** @throws RecordError if the record is not a change event. */
   parse(record: ConsumedRecord): SinkEvent {
@@ -115,6 +126,7 @@ export class RecordParser {
     exact: readonly string[] | 'all',
     what: 'key' | 'value',
   ): Parsed {
+    if (!this.#schemas[what]) return withoutSchema(bytes, exact, what);
     const known = cache.get(topic);
     const length = known?.bytes.length ?? 0;
     if (
@@ -149,11 +161,24 @@ function payloadText(bytes: Buffer, start: number): string {
   return bytes.toString('utf8', start, end);
 }
 
-/** Reads a record that does not begin with a schema block: it has none, or its members are in another order. */
-function wrapped(bytes: Buffer, exact: readonly string[] | 'all', what: string): Parsed {
+/** `schemas.enable=false`: all of it is payload. */
+function withoutSchema(bytes: Buffer, exact: readonly string[] | 'all', what: 'key' | 'value'): Parsed {
+  const payload = parseJson(bytes.toString('utf8'), exact);
+  if (isObject(payload) && isObject(payload.schema) && Object.hasOwn(payload, 'payload')) {
+    throw new RecordError(
+      `the ${what} has a schema block, and ${what}.converter.schemas.enable is false: set it to true`,
+    );
+  }
+  return { payload, prefix: null };
+}
+
+/** Reads a record that does not begin with its schema block, although it has one: its members are in another order. */
+function wrapped(bytes: Buffer, exact: readonly string[] | 'all', what: 'key' | 'value'): Parsed {
   const json = parseJson(bytes.toString('utf8'), exact);
   if (!isObject(json) || !Object.hasOwn(json, 'schema') || !Object.hasOwn(json, 'payload')) {
-    return { payload: json, prefix: null };
+    throw new RecordError(
+      `the ${what} has no schema block, and ${what}.converter.schemas.enable is true: set it to false, or to true at the source connector`,
+    );
   }
   const whole = parseJson(bytes.toString('utf8'), 'all');
   if (!isObject(whole)) throw new RecordError(`the ${what} is not an object`);
