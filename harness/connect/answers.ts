@@ -47,6 +47,7 @@ export const offsetsAnswer = z.object({ offsets: z.array(offset) });
 export const pluginsAnswer = z.array(
   z.object({ class: z.string(), type: z.string(), version: z.string().nullish() }),
 );
+export const keysAnswer = z.array(z.object({ name: z.string(), default_value: z.string().nullish() }));
 export const validationAnswer = z.object({
   name: z.string(),
   error_count: z.int(),

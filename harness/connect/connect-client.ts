@@ -127,6 +127,10 @@ export class ConnectClient {
   plugins() {
     return this.#ask('GET', '/connector-plugins', answers.pluginsAnswer);
   }
+  /** Keys that a plug-in names, each with its default. */
+  keys(className: string) {
+    return this.#ask('GET', `/connector-plugins/${encodeURIComponent(className)}/config`, answers.keysAnswer);
+  }
   /** What is wrong with a configuration, by key. */
   async validate(className: string, config: Config): Promise<ReadonlyMap<string, readonly string[]>> {
     const url = `/connector-plugins/${encodeURIComponent(className)}/config/validate`;
