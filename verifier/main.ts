@@ -1,3 +1,11 @@
+/**
+ * `verifier`: an independent oracle for a CDC pipeline, run as a separate process.
+ * In: a configuration file; the two databases, Kafka and the Connect workers that it names.
+ * Out: a report, once on stdout (`--once`) or continuously over HTTP, and the exit code of its verdict.
+ * Promises: no evidence, no PASS. It shares no code with the pipeline but `pipeline/contract`, and an unreadable source,
+ * a check that fails or a fence that is not passed is never reported as PASS.
+ */
+
 import { parseArgs } from 'node:util';
 import { LabError, messageOf } from '../pipeline/contract/errors.ts';
 import { loadConfig } from './config.ts';
@@ -8,7 +16,7 @@ import { exitCodeOf } from './verdict.ts';
 
 const USAGE = 'usage: node verifier/main.ts --config FILE [--once] [--strict]';
 
-/** Ends with the verdict's exit code under `--once`; otherwise runs until SIGTERM or SIGINT. */
+/** With `--once`, returns the verdict's exit code; otherwise runs until SIGTERM or SIGINT. */
 async function main(): Promise<number> {
   quietKafkajs();
   const options = readArguments();
@@ -61,7 +69,7 @@ function readArguments(): { config: string; once: boolean; strict: boolean } | n
   }
 }
 
-/** kafkajs 2.2 sets timers with negative delays, of which Node 24 warns each time; nothing can be done about it. */
+/** kafkajs 2.2 sets timers with negative delays. Node 24 warns each time, and nothing can be done about it. */
 function quietKafkajs(): void {
   process.removeAllListeners('warning');
   process.on('warning', (warning) => {

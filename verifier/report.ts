@@ -46,6 +46,8 @@ export const exampleSchema = z.object({
   detail: z.string().optional(),
 });
 export type Example = z.infer<typeof exampleSchema>;
+/** Examples in one finding. */
+export const MAX_EXAMPLES = 5;
 
 export const findingSchema = z.object({
   check: z.string(),

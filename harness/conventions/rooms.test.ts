@@ -10,7 +10,6 @@ const PLUG_IN_FOLDERS = [
   'scenarios',
   'harness/faults',
   'harness/cli/commands',
-  'verifier/checks',
   'fixtures/defects',
   'fixtures/pipelines',
   'bench',
@@ -68,14 +67,6 @@ const PENDING: readonly string[] = [
   'pipeline/capture/start',
   'pipeline/capture/stream',
   'pipeline/pgoutput',
-  'verifier',
-  'verifier/checks',
-  'verifier/observe',
-  'verifier/observe/ledger',
-  'verifier/observe/sink',
-  'verifier/observe/source',
-  'verifier/observe/topic',
-  'verifier/verification',
 ];
 
 /** A folder's entry file opens with its path, and one line each: what comes in, what goes out, what it promises. */

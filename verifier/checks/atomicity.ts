@@ -1,46 +1,53 @@
 import { existsSync } from 'node:fs';
-import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckResult, pass } from '../check.ts';
+import type { Database } from '../connection/postgres.ts';
+import type { Catalogues } from '../observe/catalogues.ts';
 import type { LedgerIntent, LedgerWrite } from '../observe/ledger/ledger.ts';
 import { readTail } from '../observe/ledger/ledger-tail.ts';
 import { keyText, readVersions } from '../observe/ledger/settlement.ts';
 import type { Table } from '../observe/source/catalogue.ts';
-import type { Example } from '../report.ts';
-import { finding } from '../report.ts';
+import { type Example, finding, MAX_EXAMPLES } from '../report.ts';
 
 const name = 'atomicity';
-/** Of the last transactions with several rows, so many are looked for. */
+/** The last transactions of the ledger that are looked for in the sink. */
 const TRANSACTIONS = 500;
-const EXAMPLES = 5;
 
 /**
- * In one snapshot of the sink, of each transaction all rows or none: seen by the ledger, while writes go on. A pipeline
- * that applies each topic by itself does not promise it; then how much is torn is told, and is no fault.
+ * In one snapshot of the sink, each transaction must show all of its rows or none. The ledger says which rows belong to
+ * one transaction; writes may continue. A pipeline that applies each topic separately does not promise this: then the
+ * number of torn transactions is only reported.
  */
 export default {
   name,
-  describe: 'The sink shows each transaction as a whole or not at all, where the pipeline promises it.',
+  describe: 'If the pipeline promises it, the sink shows each transaction as a whole or not at all.',
   needsFence: false,
-  async run(context): Promise<CheckResult> {
-    const { atomic, subscription } = context.config.sink;
+  async run({ config, databases, evidence }): Promise<CheckResult> {
+    const { atomic, subscription } = config.sink;
     const isPromised = atomic ?? subscription !== null;
-    const path = context.config.ledger;
+    const path = config.ledger;
     if (path === null || !existsSync(path)) {
-      const blind = 'no ledger: which rows are of one transaction is not known';
-      // Where the promise is only inferred, nobody asked for it to be judged.
+      const blind = 'there is no ledger, so it is not known which rows belong to one transaction';
+      // If the promise is only inferred from the kind of pipeline, missing evidence is not held against it.
       return atomic === true ? { verdict: 'INCONCLUSIVE', detail: blind, findings: [] } : pass(blind);
     }
-    const { seen, torn } = await look(context, readTail(path));
-    const told = `${torn.length} of ${seen} transactions in part at one snapshot of the sink`;
-    if (!isPromised) return pass(`the pipeline does not promise it; ${told}`);
+    const catalogues = await evidence.catalogues();
+    const sink = await databases.sink();
+    const { seen, torn } = await look(sink, catalogues, readTail(path), config.versionColumn);
+    const detail = `one snapshot of the sink showed ${torn.length} of ${seen} transactions only in part`;
+    if (!isPromised) return pass(`the pipeline does not promise atomicity; ${detail}`);
     if (seen === 0)
-      return { verdict: 'INCONCLUSIVE', detail: 'the ledger has no such transaction', findings: [] };
-    if (torn.length === 0) return pass(told);
-    const examples = torn.slice(0, EXAMPLES);
-    const about = { check: name, class: 'torn', verdict: 'FAIL', hop: 'sink', detail: told } as const;
+      return {
+        verdict: 'INCONCLUSIVE',
+        detail: 'the ledger has no transaction with several rows',
+        findings: [],
+      };
+    if (torn.length === 0) return pass(detail);
+    const examples = torn.slice(0, MAX_EXAMPLES);
+    const about = { check: name, class: 'torn', verdict: 'FAIL', hop: 'sink', detail } as const;
     const first = examples[0] ?? null;
     return {
       verdict: 'FAIL',
-      detail: told,
+      detail,
       findings: [finding({ ...about, count: torn.length, first, examples })],
     };
   },
@@ -48,14 +55,15 @@ export default {
 
 type Versions = ReadonlyMap<string, ReadonlyMap<string, string | null>>;
 
-/** What one snapshot of the sink shows of the ledger's last transactions. */
+/** Which of the ledger's last transactions one snapshot of the sink shows only in part. */
 async function look(
-  context: CheckContext,
+  sink: Database,
+  { copies, source }: Catalogues,
   intents: readonly LedgerIntent[],
+  versionColumn: string,
 ): Promise<{ seen: number; torn: readonly Example[] }> {
-  const { copies, source } = await context.catalogues();
   const last = intents.slice(-TRANSACTIONS);
-  // What a later transaction wrote again, or deleted, says nothing of an earlier one.
+  // A row that a later transaction wrote again says nothing about an earlier one.
   const writes = new Map<string, { write: LedgerWrite; tx: number }[]>();
   for (const { tx, writes: own } of last) {
     for (const write of own) {
@@ -69,21 +77,20 @@ async function look(
     [...writes.values()].flatMap((all) => all.slice(-1)),
     ({ write }) => write.table,
   );
-  const sink = await context.sink();
   const versions: Versions = await sink.snapshot(async () => {
     const read = new Map<string, ReadonlyMap<string, string | null>>();
     for (const [id, own] of wanted) {
       const copy = keyed(copies.get(id), source.get(id));
       if (copy === undefined) continue;
       const keys = own.map(({ write }) => write);
-      read.set(id, await readVersions(sink, copy, keys, context.config.versionColumn));
+      read.set(id, await readVersions(sink, copy, keys, versionColumn));
     }
     return read;
   });
   return tornAmong(last, writes, versions, source);
 }
 
-/** The copy with the source's key: an inserting sink's has none of its own. */
+/** The copy with the source's key columns: the copy of an insert-only sink has no key. */
 function keyed(copy: Table | undefined, table: Table | undefined): Table | undefined {
   if (copy === undefined || table === undefined || table.key.length === 0) return undefined;
   const has = (name: string): boolean => copy.columns.some((column) => column.name === name);
@@ -119,7 +126,7 @@ function tornAmong(
     torn.push({
       key: { xid },
       columns: [],
-      detail: `${there} of ${shown.length} rows of it are in the sink`,
+      detail: `${there} of its ${shown.length} rows are in the sink`,
     });
   }
   return { seen, torn };

@@ -2,13 +2,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
-import type { Check, TopicLogView } from '../check.ts';
+import type { Check } from '../check.ts';
 import { formatLedgerEntry, type LedgerWrite } from '../observe/ledger/ledger.ts';
 import { readCatalogue } from '../observe/source/catalogue.ts';
 import type { Report } from '../report.ts';
 import { contextOf } from '../testing/context.ts';
 import { databasePair } from '../testing/databases.ts';
 import { insert, type Played, play, position, row } from '../testing/played.ts';
+import type { TopicLogView } from '../verification/topic-log-view.ts';
 import { VerifierMemory } from '../verification/verifier-memory.ts';
 import atomicity from './atomicity.ts';
 import foreignWriters from './foreign-writers.ts';
@@ -68,7 +69,7 @@ test('a sink that has dealt with every change once, in order, gives these checks
   expect(detailOf(first, 'processing-log')).toBe('6 changes, each accounted for');
   expect(detailOf(first, 'order')).toMatch(/^6 changes in order; 2 rows watched/);
   expect(detailOf(first, 'foreign-writers')).toBe('2 rows, each written by an event');
-  expect(detailOf(first, 'resurrected-rows')).toContain("1 by the sink's marks");
+  expect(detailOf(first, 'resurrected-rows')).toContain("1 checked by the sink's tombstones");
   // And once more, where only what has come since is read.
   await played.pair.onBoth(insert(1, 'c', 3));
   await played.pair.onSink(at(1, 3));
@@ -194,13 +195,14 @@ test.each([order, processingLog, foreignWriters] satisfies Check[])(
     const items = await readCatalogue(pair.sink);
     const catalogues = { source: items, copies: items, expected: [...items.values()], unknown: [] };
     const log = { problem: 'reading the topics stalled', processed: [] } as unknown as TopicLogView;
-    const given = {
-      catalogues: async () => catalogues,
-      topics: async () => new Map([['public.items', 't']]),
-      sink: async () => pair.sink,
-    };
-    await expect(check.run(contextOf({ ...given, topicLog: async () => log }))).rejects.toThrow('stalled');
-    const failing = contextOf({ ...given, topicLog: () => Promise.reject(new Error('no broker')) });
+    const contextWith = (topicLog: () => Promise<TopicLogView>) =>
+      contextOf({
+        databases: { sink: async () => pair.sink },
+        pipeline: { topics: async () => new Map([['public.items', 't']]) },
+        evidence: { catalogues: async () => catalogues, topicLog },
+      });
+    await expect(check.run(contextWith(async () => log))).rejects.toThrow('stalled');
+    const failing = contextWith(() => Promise.reject(new Error('no broker')));
     await expect(check.run(failing)).rejects.toThrow('no broker');
   },
 );
@@ -214,9 +216,16 @@ test('resurrected-rows gives no verdict where a table was not compared', async (
   }));
   const result = await resurrectedRows.run(
     contextOf({
-      catalogues: async () => ({ source: items, copies: items, expected: [...items.values()], unknown: [] }),
-      content: async () => ({ tables, coverage: 0, comparison: null }),
-      sink: async () => pair.sink,
+      databases: { sink: async () => pair.sink },
+      evidence: {
+        catalogues: async () => ({
+          source: items,
+          copies: items,
+          expected: [...items.values()],
+          unknown: [],
+        }),
+        content: async () => ({ tables, coverage: 0, comparison: null }),
+      },
     }),
   );
   expect(result).toMatchObject({ verdict: 'INCONCLUSIVE', findings: [] });
@@ -248,8 +257,10 @@ test('a transaction of which the sink shows a part is torn where the pipeline pr
     await atomicity.run(
       contextOf({
         config: { sink: { url: pair.sinkUrl, atomic }, ledger: ledgerOf(transactions) },
-        catalogues: async () => ({ source, copies, expected: [...source.values()], unknown: [] }),
-        sink: async () => pair.sink,
+        databases: { sink: async () => pair.sink },
+        evidence: {
+          catalogues: async () => ({ source, copies, expected: [...source.values()], unknown: [] }),
+        },
       }),
     );
   await pair.onSink('INSERT INTO items VALUES (1, 1), (2, 3)');
@@ -266,11 +277,11 @@ test('a transaction of which the sink shows a part is torn where the pipeline pr
   expect(judged).toMatchObject({ verdict: 'FAIL', findings: [{ class: 'torn', hop: 'sink', count: 1 }] });
   expect(judged.findings[0]?.first).toMatchObject({
     key: { xid: '4' },
-    detail: '1 of 3 rows of it are in the sink',
+    detail: '1 of its 3 rows are in the sink',
   });
   const told = await look(torn, null);
   expect(told).toMatchObject({ verdict: 'PASS', findings: [] });
-  expect(told.detail).toContain('does not promise it; 1 of');
+  expect(told.detail).toContain('does not promise atomicity; one snapshot of the sink showed 1 of');
   // Asked to judge, and nothing to judge by.
   expect((await look([[write(1, 1)]])).verdict).toBe('INCONCLUSIVE');
   const without = contextOf({ config: { sink: { url: pair.sinkUrl, atomic: true } } });

@@ -34,7 +34,7 @@ async function judge(states: States, own: { fence?: 'passed'; names?: readonly s
     connectorView({ name, url: worker.url, type: name.startsWith('source') ? 'source' : 'sink' }),
   );
   const fence = own.fence === 'passed' ? passed() : underWay();
-  return await check.run(contextOf({ connectors: await Promise.all(views), fence }));
+  return await check.run(contextOf({ pipeline: { connectors: await Promise.all(views), fence } }));
 }
 
 const classes = ({ findings }: CheckResult) => findings.map((one) => [one.class, one.hop, one.verdict]);

@@ -1,17 +1,16 @@
 import type { Check } from '../check.ts';
 import type { ConnectorView } from '../observe/fence.ts';
-import type { Finding } from '../report.ts';
-import { finding } from '../report.ts';
+import { type Finding, finding } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
 
 const name = 'connector-state';
 
-/** Both connectors and their tasks, as the Connect REST API tells. */
+/** The state of the connectors and their tasks, as the Connect REST API reports it. */
 export default {
   name,
-  describe: 'Every connector and task runs.',
+  describe: 'Every connector and every task is running.',
   needsFence: false,
-  async run({ connectors, fence }) {
+  async run({ pipeline: { connectors, fence } }) {
     const judged = connectors.map((connector) => ({
       connector,
       ...judge(connector, fence.tag === 'passed'),
@@ -19,16 +18,17 @@ export default {
     const findings = judged.flatMap(({ connector, verdict }): Finding[] => {
       if (verdict === 'PASS') return [];
       const hop = connector.type === 'source' ? 'capture' : 'sink';
-      const own = { check: name, hop, verdict, detail: tell(connector) } as const;
+      const own = { check: name, hop, verdict, detail: describe(connector) } as const;
       if (verdict === 'FAIL') return [finding({ ...own, class: 'connector-failed' })];
       return [finding({ ...own, class: verdict === 'INCONCLUSIVE' ? 'evidence-missing' : 'alert' })];
     });
-    const detail = connectors.length === 0 ? 'no connector is watched' : connectors.map(tell).join('; ');
+    const detail =
+      connectors.length === 0 ? 'no connector is configured' : connectors.map(describe).join('; ');
     return { verdict: worst(['PASS', ...judged.map(({ verdict }) => verdict)]), detail, findings };
   },
 } satisfies Check;
 
-/** Paused with something left to do is a pipeline under way; paused with nothing left waits for a person. */
+/** A paused connector with work left is in progress; behind the fence, with nothing left to do, it needs an operator. */
 function judge(connector: ConnectorView, fencePassed: boolean): { verdict: Verdict } {
   const states = [connector.state, ...connector.tasks];
   if (states.includes('FAILED')) return { verdict: 'FAIL' };
@@ -37,7 +37,7 @@ function judge(connector: ConnectorView, fencePassed: boolean): { verdict: Verdi
   return { verdict: fencePassed ? 'WARN' : 'SYNC_IN_PROGRESS' };
 }
 
-function tell({ name, state, tasks, detail }: ConnectorView): string {
+function describe({ name, state, tasks, detail }: ConnectorView): string {
   const own =
     tasks.length === 0 || tasks.every((task) => task === state) ? '' : ` (tasks: ${tasks.join(', ')})`;
   return `${name} is ${state}${own}${detail === '' ? '' : `: ${detail}`}`;

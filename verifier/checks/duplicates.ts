@@ -1,25 +1,27 @@
 import { DEDUP_TABLE, STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
-import type { Check, CheckContext, CheckResult } from '../check.ts';
-import { ident } from '../connection/postgres.ts';
-import type { Finding } from '../report.ts';
-import { finding } from '../report.ts';
+import type { Check, CheckResult } from '../check.ts';
+import { type Database, ident } from '../connection/postgres.ts';
+import { type Finding, finding } from '../report.ts';
 import { worst } from '../verdict.ts';
 import { contentCheck } from '../verification/content-check.ts';
 
 const name = 'duplicates';
 const rows = contentCheck(name, 'duplicate', 'No row of the source is in the sink more than once.');
 
-/** Rows that are in the sink twice; what was delivered twice and suppressed is a count, not a fault. */
+/** Rows that are in the sink twice. A change that was delivered twice and suppressed is counted, and is no fault. */
 export default {
   ...rows,
   async run(context) {
+    const { config, databases, pipeline, evidence } = context;
     const result = await rows.run(context);
-    const suppressed = await suppressedCount(context);
-    // Where Kafka fails in between, the rows are judged all the same: this is a count.
-    const log = await context.topicLog().catch(() => null);
+    const sink = await databases.sink();
+    const own = { schema: config.sink.schema, topics: [...(await pipeline.topics()).values()] };
+    const suppressed = await suppressedCount(sink, own);
+    // The rows are judged even if Kafka fails meanwhile: this is only a count.
+    const log = await evidence.topicLog().catch(() => null);
     const delivered = log?.repeated ?? null;
-    const dedup = await examineDedup(context);
-    const told = [
+    const dedup = await examineDedup(sink, own);
+    const parts = [
       result.detail,
       delivered === null ? '' : `${delivered} delivered again`,
       suppressed === null ? '' : `${suppressed} deliveries suppressed`,
@@ -29,7 +31,7 @@ export default {
     return {
       ...result,
       verdict: worst([result.verdict, ...findings.map(({ verdict }) => verdict)]),
-      detail: told.filter(Boolean).join('; '),
+      detail: parts.filter(Boolean).join('; '),
       findings,
       deliveries: {
         duplicatesDelivered: delivered,
@@ -40,15 +42,18 @@ export default {
   },
 } satisfies Check;
 
-/** Null where the sink keeps no totals: a pipeline that is not this lab's. */
-async function suppressedCount(context: CheckContext): Promise<number | null> {
-  const table = await ownTable(context, STATS_TABLE);
+interface OwnTables {
+  /** Schema of the sink's own tables. */
+  readonly schema: string;
+  readonly topics: readonly string[];
+}
+
+/** Null if the sink keeps no totals, because it is not this lab's. */
+async function suppressedCount(sink: Database, { schema, topics }: OwnTables): Promise<number | null> {
+  const table = await ownTable(sink, schema, STATS_TABLE);
   if (table === null) return null;
-  const row = await (await context.sink()).one(
-    `SELECT coalesce(sum(suppressed), 0)::text AS n FROM ${table} WHERE topic = ANY ($1)`,
-    [[...(await context.topics()).values()]],
-  );
-  return Number(row.n);
+  const sql = `SELECT coalesce(sum(suppressed), 0)::text AS n FROM ${table} WHERE topic = ANY ($1)`;
+  return Number((await sink.one(sql, [topics])).n);
 }
 
 interface Examined {
@@ -58,24 +63,25 @@ interface Examined {
 }
 
 /**
- * The table of what was applied: no record twice, no event under two records. Its own key should see to that; a table
- * that was made without it, or is written beside it, is found here. Neither may it hold more than the sink has counted.
+ * The sink's table of applied records must hold no record twice, and no event under two records. Its primary key should
+ * guarantee that; a table that was created without it, or is written by somebody else, is found here. The table must
+ * not hold more records than the sink has counted either.
  */
-async function examineDedup(context: CheckContext): Promise<Examined | null> {
-  const table = await ownTable(context, DEDUP_TABLE);
+async function examineDedup(sink: Database, { schema, topics }: OwnTables): Promise<Examined | null> {
+  const table = await ownTable(sink, schema, DEDUP_TABLE);
   if (table === null) return null;
-  const stats = await ownTable(context, STATS_TABLE);
+  const stats = await ownTable(sink, schema, STATS_TABLE);
   const total = (column: string): string =>
     stats === null
       ? 'NULL'
       : `(SELECT coalesce(sum(${column}), 0)::text FROM ${stats} WHERE topic = ANY ($1))`;
-  const row = await (await context.sink()).one(
+  const row = await sink.one(
     `SELECT count(*)::text AS total,
             (count(*) - count(DISTINCT (connector, identity)))::text AS events,
             (count(*) - count(DISTINCT (connector, topic, partition, "offset")))::text AS records,
             ${total('applied')} AS applied, ${total('suppressed')} AS suppressed, ${total('dead_lettered')} AS dead
      FROM ${table} WHERE topic = ANY ($1)`,
-    [[...(await context.topics()).values()]],
+    [topics],
   );
   const rows = Number(row.total);
   const [events, records] = [Number(row.events), Number(row.records)];
@@ -90,7 +96,7 @@ async function examineDedup(context: CheckContext): Promise<Examined | null> {
   return againstTotals(each, rows, [Number(row.applied), Number(row.suppressed), Number(row.dead)]);
 }
 
-/** Each delivery that the sink applied is in the table, and so may be those that it suppressed by position. */
+/** The table holds every delivery that the sink applied, and may hold those that it suppressed by position. */
 function againstTotals(
   each: string,
   rows: number,
@@ -101,17 +107,18 @@ function againstTotals(
   const counts = { rows, applied, suppressed, agrees };
   if (agrees === true) {
     const totals = `${applied} applied and ${suppressed} suppressed`;
-    return { detail: `${each}, which agrees with ${totals}`, findings: [], counts };
+    return { detail: `${each}, in agreement with ${totals}`, findings: [], counts };
   }
-  if (agrees === null) return { detail: `${each}, not all of ${applied} applied`, findings: [], counts };
-  const detail = `${DEDUP_TABLE} holds ${surplus} deliveries that the sink has neither applied nor suppressed`;
+  if (agrees === null)
+    return { detail: `${each}, but fewer than the ${applied} applied`, findings: [], counts };
+  const detail = `${DEDUP_TABLE} holds ${surplus} deliveries that the sink neither applied nor suppressed`;
   const about = { check: name, class: 'alert', verdict: 'WARN', hop: 'sink', detail } as const;
   return { detail, findings: [finding({ ...about, count: surplus })], counts };
 }
 
-/** Quoted name of one of the sink's own tables; null where the sink has none. */
-async function ownTable(context: CheckContext, table: string): Promise<string | null> {
-  const quoted = `${ident(context.config.sink.schema)}.${ident(table)}`;
-  const { name: there } = await (await context.sink()).one('SELECT to_regclass($1)::text AS name', [quoted]);
+/** Quoted name of one of the sink's own tables; null if the sink has none of that name. */
+async function ownTable(sink: Database, schema: string, table: string): Promise<string | null> {
+  const quoted = `${ident(schema)}.${ident(table)}`;
+  const { name: there } = await sink.one('SELECT to_regclass($1)::text AS name', [quoted]);
   return there === null ? null : quoted;
 }

@@ -1,34 +1,30 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckResult, pass } from '../check.ts';
-import type { Database } from '../connection/postgres.ts';
-import { ident } from '../connection/postgres.ts';
+import { type Database, ident } from '../connection/postgres.ts';
 import { keepsPositions } from '../observe/sink/sink-sums.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import type { KnownPositions } from '../observe/topic/topic-log.ts';
-import type { Example, Finding } from '../report.ts';
-import { finding } from '../report.ts';
+import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 
 const name = 'foreign-writers';
-/** Tables above this are sampled. */
+/** Larger tables are sampled. */
 const SAMPLED_ABOVE_ROWS = 50_000;
-const EXAMPLES = 5;
 
 /**
- * Rows of the sink that no event explains: without the position of the event that wrote them, or with one that no
- * record of the topic has. Whoever wrote them, it was not the pipeline; that their values are right today is luck, as
- * where an application writes to both databases by itself.
+ * Rows of the sink that the pipeline did not write: they have no position of an event, or one that no record of the
+ * topic has. If their values are right, that is luck, as when an application writes to both databases.
  */
 export default {
   name,
   describe: 'Every row of the sink was written by an event of its topic.',
   needsFence: true,
-  async run(context): Promise<CheckResult> {
-    const { copies, source } = await context.catalogues();
+  async run({ databases, pipeline, evidence }): Promise<CheckResult> {
+    const { copies, source } = await evidence.catalogues();
     const kept = [...copies].filter(([, copy]) => keepsPositions(copy));
     if (kept.length === 0) return pass('the sink keeps no positions');
-    const log = await context.topicLog();
+    const log = await evidence.topicLog();
     if (log !== null && log.problem !== '') throw new Error(log.problem);
-    const topics = await context.topics();
+    const topics = await pipeline.topics();
     const suspects = new Map<string, readonly Suspect[]>();
     const unknown: string[] = [];
     let rows = 0;
@@ -36,11 +32,11 @@ export default {
       const known = log?.positions.get(topics.get(id) ?? '') ?? null;
       if (known === null) unknown.push(id);
       const key = (source.get(id)?.key ?? []).map((column) => column.name);
-      const seen = await unexplained(await context.sink(), copy, key, known);
+      const seen = await unexplained(await databases.sink(), copy, key, known);
       rows += seen.rows;
       if (seen.suspects.length > 0) suspects.set(id, seen.suspects);
     }
-    // What was written since the topics were read has its event there by now.
+    // A row that was written since the topics were read has its event in the topic by now.
     const later = suspects.size === 0 || log === null ? null : await log.again();
     if (later !== null && later.problem !== '') throw new Error(later.problem);
     const findings = [...suspects].flatMap(([id, own]): Finding[] => {
@@ -51,12 +47,12 @@ export default {
     if (findings.length > 0) {
       return { verdict: 'FAIL', detail: findings.map((one) => one.detail).join('; '), findings };
     }
-    const part = unknown.length === 0 ? '' : `; not all events are known of ${unknown.join(', ')}`;
+    const part = unknown.length === 0 ? '' : `; the events of ${unknown.join(', ')} are not all known`;
     return pass(`${rows} rows, each written by an event${part}`);
   },
 } satisfies Check;
 
-/** A row of which nothing explains the position. */
+/** A row whose position no record explains. */
 interface Suspect {
   readonly position: string | null;
   readonly key: Example['key'];
@@ -90,14 +86,14 @@ async function unexplained(
   return { rows, suspects };
 }
 
-/** Where not all is known, or the row is older than what the topic holds, there is nothing to hold against it. */
+/** A row also counts as explained if not all positions are known, or if it is older than the topic's records. */
 function isExplained(position: string, known: KnownPositions | null): boolean {
   if (known === null || known.oldest === null || position < known.oldest) return true;
   return known.has(position) !== false;
 }
 
 function report(table: string, rows: readonly Suspect[]): Finding {
-  const examples = rows.slice(0, EXAMPLES).map(({ position, key }): Example => {
+  const examples = rows.slice(0, MAX_EXAMPLES).map(({ position, key }): Example => {
     const detail =
       position === null ? 'it has no position' : `no record of the topic has the position ${position}`;
     return { key, columns: [], detail };

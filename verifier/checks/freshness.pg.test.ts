@@ -16,7 +16,9 @@ async function run(pair: DatabasePair, freshnessP99Ms: number | null): Promise<C
   const copies = await readCatalogue(pair.sink);
   const catalogues = async () => ({ source: new Map(), copies, expected: [], unknown: [] });
   const config = { thresholds: { freshnessP99Ms } };
-  return await check.run(contextOf({ config, catalogues, sink: async () => pair.sink }));
+  return await check.run(
+    contextOf({ config, databases: { sink: async () => pair.sink }, evidence: { catalogues } }),
+  );
 }
 
 test('changes within the objective are a PASS, with their percentiles', async () => {
@@ -50,7 +52,7 @@ test('rows of a snapshot, and those that came in long ago, say nothing about fre
   await pair.onSink(`${ITEMS}; ${rows(1, 10, 3_600_000, 'r')}; ${rows(50, 10, 3_600_000, 'u', 60)}`);
   expect(await run(pair, 1_000)).toMatchObject({
     verdict: 'PASS',
-    detail: 'no change came in the last 10 minutes',
+    detail: 'no change arrived in the last 10 minutes',
   });
 });
 
@@ -60,5 +62,5 @@ test('a table without times of its own is left out, and where there is an object
   expect(await run(pair, null)).toMatchObject({ verdict: 'PASS', findings: [] });
   const blind = await run(pair, 1_000);
   expect(blind.verdict).toBe('INCONCLUSIVE');
-  expect(blind.detail).toContain('public.plain in the sink says nothing of when');
+  expect(blind.detail).toContain('the sink does not record when rows of public.plain');
 });

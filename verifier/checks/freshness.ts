@@ -1,26 +1,24 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import type { Check, CheckResult } from '../check.ts';
-import type { Database } from '../connection/postgres.ts';
-import { ident } from '../connection/postgres.ts';
+import { type Database, ident } from '../connection/postgres.ts';
 import type { Table } from '../observe/source/catalogue.ts';
-import type { Finding } from '../report.ts';
-import { finding } from '../report.ts';
+import { type Finding, finding } from '../report.ts';
 
 const name = 'freshness';
-/** Rows that came in this long ago, or later, are what freshness is told from. */
+/** Freshness is computed from rows that arrived within this time. */
 const WINDOW = '10 minutes';
-/** Tables above this are sampled. */
+/** Larger tables are sampled. */
 const SAMPLED_ABOVE_ROWS = 200_000;
 
-/** From the commit at the source to the row in the sink; rows of a snapshot are left out. */
+/** Time from the commit at the source to the row in the sink. Rows of a snapshot are left out. */
 export default {
   name,
-  describe: 'Changes reach the sink within the objective, from commit time.',
+  describe: 'Changes reach the sink within the configured time after their commit.',
   needsFence: false,
-  async run({ config, catalogues, sink }): Promise<CheckResult> {
-    const { copies } = await catalogues();
+  async run({ config, databases, evidence }): Promise<CheckResult> {
+    const { copies } = await evidence.catalogues();
     const objective = config.thresholds.freshnessP99Ms;
-    const told: string[] = [];
+    const details: string[] = [];
     const blind: string[] = [];
     const findings: Finding[] = [];
     for (const [id, copy] of copies) {
@@ -28,32 +26,32 @@ export default {
         blind.push(id);
         continue;
       }
-      const figures = await percentiles(await sink(), copy);
+      const figures = await percentiles(await databases.sink(), copy);
       if (figures === null) continue;
-      told.push(`${id} p50 ${figures.p50} ms, p95 ${figures.p95} ms, p99 ${figures.p99} ms`);
+      details.push(`${id} p50 ${figures.p50} ms, p95 ${figures.p95} ms, p99 ${figures.p99} ms`);
       if (objective === null || figures.p99 <= objective) continue;
-      const detail = `${id}: p99 ${figures.p99} ms, the objective is ${objective} ms`;
+      const detail = `${id}: p99 is ${figures.p99} ms, the objective is ${objective} ms`;
       findings.push(
         finding({ check: name, class: 'alert', verdict: 'WARN', table: id, hop: 'unknown', detail }),
       );
     }
-    if (told.length === 0) told.push(`no change came in the last ${WINDOW}`);
-    // An objective that cannot be held against anything is not met.
+    if (details.length === 0) details.push(`no change arrived in the last ${WINDOW}`);
+    // If a table's freshness cannot be measured, the objective is not shown to be met.
     const unseen = objective !== null && blind.length > 0;
     if (unseen)
-      told.push(`${blind.join(', ')} in the sink says nothing of when its rows were committed or came`);
+      details.push(`the sink does not record when rows of ${blind.join(', ')} were committed or arrived`);
     const verdict = unseen ? 'INCONCLUSIVE' : findings.length > 0 ? 'WARN' : 'PASS';
-    return { verdict, detail: told.join('; '), findings };
+    return { verdict, detail: details.join('; '), findings };
   },
 } satisfies Check;
 
-/** Times at the source and at the sink, and by which event: without these nothing is known of a row's way. */
+/** Whether each row carries its times at the source and at the sink, and the kind of its event. */
 function keepsTimes(table: Table): boolean {
   const { receivedAt, sourceTs, op } = METADATA_COLUMNS;
   return [receivedAt, sourceTs, op].every((column) => table.columns.some((own) => own.name === column));
 }
 
-/** Milliseconds from commit to sink; null where no change came lately. */
+/** Milliseconds from commit to sink; null if no change arrived lately. */
 async function percentiles(
   sink: Database,
   table: Table,

@@ -2,12 +2,12 @@ import { appendFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
-import type { Check, CheckContext, CheckResult } from '../check.ts';
-import { parseConfig } from '../config.ts';
+import type { Check, CheckResult } from '../check.ts';
 import { Database } from '../connection/postgres.ts';
-import { compareLedger } from '../observe/ledger/compare-ledger.ts';
+import { compareLedger, type LedgerComparison, type LedgerLimits } from '../observe/ledger/compare-ledger.ts';
 import { formatLedgerEntry, type LedgerEntry, type LedgerWrite } from '../observe/ledger/ledger.ts';
 import { readCatalogue } from '../observe/source/catalogue.ts';
+import { contextOf } from '../testing/context.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { VerifierMemory } from '../verification/verifier-memory.ts';
 import effects from './effects.ts';
@@ -35,24 +35,16 @@ function ledgerOf(
   return path;
 }
 
-async function contextOf(pair: DatabasePair, ledger: string, memory?: VerifierMemory): Promise<CheckContext> {
-  const url = pair.sourceUrl;
-  const raw = {
-    port: 0,
-    stateDir: 'unused',
-    source: { url, slot: null },
-    sink: { url },
-    kafka: null,
-    ledger,
-  };
-  const source = await readCatalogue(pair.source);
-  return {
-    config: parseConfig(raw, 'test'),
-    ...{ signal: AbortSignal.timeout(30_000), memory },
-    source: async () => pair.source,
-    catalogues: async () => ({ source, copies: new Map(), expected: [...source.values()], unknown: [] }),
-    topicLog: async () => null,
-  } as unknown as CheckContext;
+async function compared(
+  pair: DatabasePair,
+  path: string,
+  own: { memory?: VerifierMemory | undefined; limits?: Partial<LedgerLimits> } = {},
+): Promise<LedgerComparison> {
+  const expected = [...(await readCatalogue(pair.source)).values()];
+  const signal = AbortSignal.timeout(30_000);
+  const memory = own.memory?.ledger;
+  const inputs = { path, source: pair.source, expected, versionColumn: 'version', signal, memory };
+  return await compareLedger(inputs, own.limits);
 }
 
 async function run(
@@ -61,7 +53,8 @@ async function run(
   memory?: VerifierMemory,
   of: Check = check,
 ): Promise<CheckResult> {
-  return await of.run(await contextOf(pair, ledger, memory));
+  const evidence = { ledger: () => compared(pair, ledger, { memory }) };
+  return await of.run(contextOf({ config: { ledger }, evidence }));
 }
 
 const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, version bigint)`;
@@ -153,7 +146,7 @@ test('a transaction of which only a part is there, and whose id may be anotherâ€
       ledger: { settledCommitted: 0, settledAborted: 0 },
     });
     expect(result.findings).toMatchObject([{ class: 'evidence-missing', hop: 'source', count: 1 }]);
-    expect(result.detail).toMatch(/may be another's .* 1 of its rows are at the source, 1 are not/);
+    expect(result.detail).toMatch(/may have reused its id: 1 of its rows are at the source, 1 are not/);
   }
   expect((await run(pair, path, memory, effects)).verdict).toBe('INCONCLUSIVE');
 });
@@ -218,7 +211,7 @@ test('effects without a ledger claims nothing, and one that cannot be read is an
   await pair.onSource(ITEMS);
   const path = ledgerOf([]);
   writeFileSync(path, '{"t":"nonsense"}\n');
-  await expect(run(pair, path, undefined, effects)).rejects.toThrow('is no ledger entry');
+  await expect(run(pair, path, undefined, effects)).rejects.toThrow('is not a ledger entry');
 });
 
 const intent = (tx: number, writes: LedgerWrite[], xid = '99999999999') =>
@@ -246,7 +239,7 @@ test('a ledger that is read in parts says what the whole says', async () => {
   for (const partBytes of [1, 150, 400, 1e9]) {
     for (const suspects of [6, 1e6]) {
       const limits = { partBytes, suspects };
-      const { wrong, counts, cut } = await compareLedger(await contextOf(pair, path), path, limits);
+      const { wrong, counts, cut } = await compared(pair, path, { limits });
       const told = wrong.flatMap((own) => own.examples.map(({ key }) => `${key.id} ${own.class}`)).sort();
       expect(told, JSON.stringify(limits)).toEqual(['4 stale', '5 missing', '8 not-committed']);
       expect(counts).toMatchObject({ transactions: 7, committed: 5, failed: 1, unknown: 1 });
@@ -265,7 +258,7 @@ test('what a part of the ledger suspects is explained by a later one, however fe
   appendFileSync(path, ledger('c', 1) + ledger('u', 2));
   for (const suspects of [20, 1e6]) {
     const limits = { partBytes: 1_000, suspects };
-    const { wrong, cut } = await compareLedger(await contextOf(pair, path), path, limits);
+    const { wrong, cut } = await compared(pair, path, { limits });
     expect(wrong).toMatchObject([{ class: 'missing', count: 1, examples: [{ key: { id: '7' } }] }]);
     expect(cut).toBe(false);
   }
@@ -276,13 +269,14 @@ test('where nearly all is wrong, what was found is told, and that the rest was n
   await pair.onSource(ITEMS);
   const path = ledgerOf([]);
   for (let id = 1; id <= 300; id++) appendFileSync(path, intent(id, [write(id, 'c', 1)]) + outcome(id, 'ok'));
-  const context = await contextOf(pair, path);
-  const { wrong, cut } = await compareLedger(context, path, { partBytes: 1_000, suspects: 50 });
+  const comparison = await compared(pair, path, { limits: { partBytes: 1_000, suspects: 50 } });
+  const { wrong, cut } = comparison;
   expect(wrong).toMatchObject([{ class: 'missing', table: 'public.items' }]);
   expect(wrong[0]?.count).toBeGreaterThan(50);
   expect(wrong[0]?.count).toBeLessThan(300);
   expect(cut).toBe(true);
-  expect((await check.run(context)).detail).toContain('those after them were not looked at');
+  const context = contextOf({ config: { ledger: path }, evidence: { ledger: async () => comparison } });
+  expect((await check.run(context)).detail).toContain('the transactions after these were not checked');
 });
 
 test('a verifier that goes on checks what has come since, and counts all', async () => {
@@ -299,7 +293,7 @@ test('a verifier that goes on checks what has come since, and counts all', async
   await pair.onSource('UPDATE items SET version = 2 WHERE id = 1');
   const mended = await run(pair, path, memory);
   expect(mended).toMatchObject({ verdict: 'PASS', ledger: { transactions: 2, committed: 2, unknown: 0 } });
-  expect(mended.detail).toContain('those after the first 1 checked now');
+  expect(mended.detail).toContain('those after the first 1 were checked now');
 });
 
 test('what an earlier verification found right is looked at again on demand', async () => {

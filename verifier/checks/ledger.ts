@@ -1,21 +1,20 @@
 import { existsSync } from 'node:fs';
 import { type Check, type CheckResult, pass } from '../check.ts';
-import { compareLedger } from '../observe/ledger/compare-ledger.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import { finding } from '../report.ts';
 
 const name = 'ledger';
 
-/** What clients were told is committed, against what the source holds: the hop before the pipeline. */
+/** Compares what clients saw committed with the rows of the source: the hop before the pipeline. */
 export default {
   name,
-  describe: 'Everything that a client saw committed is at the source.',
+  describe: 'The source has everything that a client saw committed.',
   needsFence: true,
-  async run(context): Promise<CheckResult> {
-    const path = context.config.ledger;
-    if (path === null) return pass('no ledger: what clients saw committed is not known');
-    if (!existsSync(path)) return pass('the ledger is empty: no workload has run');
-    const { wrong, cut, undecided, before, counts } = await compareLedger(context, path);
+  async run({ config, evidence }): Promise<CheckResult> {
+    if (config.ledger === null)
+      return pass('there is no ledger, so it is not known what clients saw committed');
+    if (!existsSync(config.ledger)) return pass('the ledger is empty: no workload has run');
+    const { wrong, cut, undecided, before, counts } = await evidence.ledger();
     const findings = sourceFindings(
       name,
       wrong.filter((row) => row.class !== 'not-committed'),
@@ -30,11 +29,16 @@ export default {
       } as const;
       findings.push(finding({ ...about, count: undecided.length, detail: reason }));
     }
-    const told = `${counts.transactions} transactions, ${counts.committed} committed, ${counts.unknown} unknown`;
-    const part = before === 0 ? '' : `; those after the first ${before} checked now, those before earlier`;
-    const rest = cut ? '; so much is wrong that those after them were not looked at' : '';
+    const totals = `${counts.transactions} transactions, ${counts.committed} committed, ${counts.unknown} unknown`;
+    const part = before === 0 ? '' : `; those after the first ${before} were checked now, the others earlier`;
+    const rest = cut ? '; so much is wrong that the transactions after these were not checked' : '';
     const lost = findings.some(({ verdict }) => verdict === 'FAIL');
     const verdict = lost ? 'FAIL' : reason === undefined ? 'PASS' : 'INCONCLUSIVE';
-    return { verdict, detail: [`${told}${part}${rest}`, ...undecided].join('; '), findings, ledger: counts };
+    return {
+      verdict,
+      detail: [`${totals}${part}${rest}`, ...undecided].join('; '),
+      findings,
+      ledger: counts,
+    };
   },
 } satisfies Check;

@@ -1,50 +1,53 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
-import { ident } from '../connection/postgres.ts';
+import { type Database, ident } from '../connection/postgres.ts';
+import type { Catalogues } from '../observe/catalogues.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
-import type { Example, Finding } from '../report.ts';
-import { finding } from '../report.ts';
+import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { worst } from '../verdict.ts';
 
 const name = 'order';
-/** Rows of each table whose position is watched from one verification to the next. */
+/** Rows per table whose position is watched from one verification to the next. */
 const WATCHED_ROWS = 1_000;
-const EXAMPLES = 5;
 
 /**
- * Changes of one key in the order of their commits: on their way, by the positions of the topic's records; and in the
- * sink, where the position of a row may only grow. A guarded sink hides an inversion by suppressing the older change;
- * another sink behind the same topic would not.
+ * The changes of each key must be in the order of their commits: in the topic, by the positions of the records, and in
+ * the sink, where a row's position may only grow. A guarded sink hides an inversion in the topic by suppressing the older
+ * change; another sink on the same topic would not.
  */
 export default {
   name,
-  describe: 'The changes of each key travel in the order of their commits, and no row of the sink goes back.',
+  describe:
+    'The changes of each key arrive in the order of their commits, and no row of the sink goes back in time.',
   needsFence: true,
-  async run(context): Promise<CheckResult> {
-    const log = await context.topicLog();
+  async run({ databases, pipeline, evidence, memory }): Promise<CheckResult> {
+    const log = await evidence.topicLog();
     if (log !== null && log.problem !== '') throw new Error(log.problem);
     const findings: Finding[] = [];
-    for (const [table, topic] of await context.topics()) {
+    for (const [table, topic] of await pipeline.topics()) {
       const order = log?.order.get(topic);
       if (order !== undefined && order.inverted > 0) {
-        const detail = `${order.inverted} changes came behind a newer one of their key in ${topic}`;
+        const detail = `${order.inverted} changes in ${topic} arrived after a newer change of their key`;
         findings.push(found(table, 'capture', order.inverted, order.invertedExamples, detail));
       }
       if (order !== undefined && order.moved > 0) {
-        const detail = `${order.moved} records of ${topic} are in another partition than their key was before`;
+        const detail = `${order.moved} records of ${topic} are in another partition than earlier records of their key`;
         findings.push(found(table, 'capture', order.moved, order.movedExamples, detail));
       }
     }
-    const watched = await watch(context, findings);
+    const watched = await watch(await databases.sink(), await evidence.catalogues(), memory?.positions);
+    findings.push(...watched.findings);
     const changes = log?.ordered.changes ?? 0;
-    const told = [`${changes} changes in order`, `${watched} rows watched in the sink`];
-    if (log?.ordered.keysLeftOut === true) told.push('there are more keys than can be remembered');
-    if (log !== null && !log.complete) told.push('the topics hold more than was read so far');
-    if (findings.length === 0) return pass(told.join('; '));
+    const details = [`${changes} changes in order`, `${watched.rows} rows watched in the sink`];
+    if (log?.ordered.keysLeftOut === true) details.push('there are too many keys to remember all of them');
+    if (log !== null && !log.complete) details.push('the topics hold records that have not been read yet');
+    if (findings.length === 0) return pass(details.join('; '));
     const detail = findings.map((one) => one.detail).join('; ');
     return { verdict: worst(findings.map(({ verdict }) => verdict)), detail, findings };
   },
 } satisfies Check;
+
+type Positions = NonNullable<CheckContext['memory']>['positions'];
 
 function found(
   table: string,
@@ -57,20 +60,27 @@ function found(
   return finding({ ...about, first: examples[0] ?? null, examples: [...examples] });
 }
 
-/** Looks again at the rows that an earlier verification has seen, and at some more; returns how many there are. */
-async function watch(context: CheckContext, findings: Finding[]): Promise<number> {
-  const { copies, source } = await context.catalogues();
+/**
+ * Reads the positions of rows that an earlier verification has seen, and of some more.
+ * @param positions What is remembered, by table and key; is updated. Undefined: nothing is remembered.
+ */
+async function watch(
+  sink: Database,
+  { copies, source }: Catalogues,
+  positions: Positions | undefined,
+): Promise<{ readonly rows: number; readonly findings: readonly Finding[] }> {
+  const findings: Finding[] = [];
   let rows = 0;
   for (const [id, copy] of copies) {
     const key = (source.get(id)?.key ?? []).map((column) => column.name);
-    const known = context.memory?.positions.get(id) ?? new Map<string, string>();
-    const now = await positionsOf(context, copy, key, [...known.keys()]);
+    const known = positions?.get(id) ?? new Map<string, string>();
+    const now = await positionsOf(sink, copy, key, [...known.keys()]);
     if (now === null) continue;
     const back = [...now].filter(([text, position]) => position < (known.get(text) ?? ''));
     if (back.length > 0) {
-      const examples = back.slice(0, EXAMPLES).map(([text, position]): Example => {
+      const examples = back.slice(0, MAX_EXAMPLES).map(([text, position]): Example => {
         const values = JSON.parse(text) as string[];
-        const detail = `${position}, and ${known.get(text)} before`;
+        const detail = `its position is ${position}, and was ${known.get(text)} before`;
         return {
           key: Object.fromEntries(key.map((column, i) => [column, values[i] ?? null])),
           columns: [],
@@ -80,20 +90,20 @@ async function watch(context: CheckContext, findings: Finding[]): Promise<number
       const detail = `${back.length} rows of ${id} went back to an older position`;
       findings.push(found(id, 'sink', back.length, examples, detail));
     }
-    // A row that went back stays known by what it has shown: the finding lasts until it is mended.
+    // The newest position of a row is remembered, so that the finding lasts until the row is repaired.
     const kept = [...now].map(([text, position]): [string, string] => {
       const before = known.get(text) ?? '';
       return [text, position > before ? position : before];
     });
-    context.memory?.positions.set(id, new Map(kept.slice(0, WATCHED_ROWS)));
+    positions?.set(id, new Map(kept.slice(0, WATCHED_ROWS)));
     rows += now.size;
   }
-  return rows;
+  return { rows, findings };
 }
 
-/** By key text: rows known before, and as many others as there is room for. Null where the sink keeps no positions. */
+/** Positions by key text, of the known rows and of as many others as fit. Null if the sink keeps no positions. */
 async function positionsOf(
-  context: CheckContext,
+  sink: Database,
   copy: Table,
   key: readonly string[],
   known: readonly string[],
@@ -103,7 +113,6 @@ async function positionsOf(
     return null;
   const text = `jsonb_build_array(${key.map((column) => `${ident(column)}::text`).join(', ')})::text`;
   const select = `SELECT ${text} AS key, ${ident(METADATA_COLUMNS.position)} AS position FROM ${relationOf(copy)} AS t`;
-  const sink = await context.sink();
   const columns = copy.columns.filter((column) => key.includes(column.name));
   const typed = key.map((column, i) => {
     const cast = columns.find((own) => own.name === column)?.cast ?? 'text';

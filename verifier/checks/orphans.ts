@@ -1,35 +1,32 @@
-import type { Check, CheckContext, CheckResult } from '../check.ts';
+import type { Check, CheckResult } from '../check.ts';
 import { keyOf } from '../compare/table-pair.ts';
-import type { Database } from '../connection/postgres.ts';
-import { ident } from '../connection/postgres.ts';
+import { type Database, ident } from '../connection/postgres.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
-import type { ForeignKey, Table } from '../observe/source/catalogue.ts';
-import { readForeignKeys, relationOf } from '../observe/source/catalogue.ts';
-import type { Finding } from '../report.ts';
-import { finding } from '../report.ts';
-import { accountedRows } from '../verification/comparison.ts';
+import { type ForeignKey, readForeignKeys, relationOf, type Table } from '../observe/source/catalogue.ts';
+import { type Finding, finding, MAX_EXAMPLES } from '../report.ts';
+import type { Content } from '../verification/comparison.ts';
+import { accountedRows } from '../verification/row-findings.ts';
 
 const name = 'orphans';
-const EXAMPLES = 5;
-/** Topics arrive each at its own pace, so an orphan is one that still is one behind another fence. */
+/** Topics arrive at different speeds, so a row is an orphan only if it still is one behind a further fence. */
 const ROUNDS = 1;
-/** Rows looked at again, by key; of more than these their number is compared alone. */
+/** Orphans that are looked at again by key. If there are more, only their number is compared. */
 const CANDIDATES = 10_000;
 
-/** The source's foreign keys, held against the sink, which has none of its own. */
+/** Checks the source's foreign keys in the sink, which has no foreign keys itself. */
 export default {
   name,
-  describe: 'Every reference that the source enforces holds in the sink.',
+  describe: 'Every foreign key of the source holds in the sink.',
   needsFence: true,
-  async run(context): Promise<CheckResult> {
-    const { copies, source } = await context.catalogues();
-    const sink = await context.sink();
-    const keys = (await readForeignKeys(await context.source())).filter((key) => copies.has(key.table));
-    const accounted = await accountedKeys(context, keys);
+  async run({ databases, pipeline, evidence }): Promise<CheckResult> {
+    const { copies, source } = await evidence.catalogues();
+    const sink = await databases.sink();
+    const keys = (await readForeignKeys(await databases.source())).filter((key) => copies.has(key.table));
+    const accounted = accountedKeys(await evidence.content(), keys);
     const seen = { copies, source, accounted };
     let found = await look(sink, keys, seen);
     for (let round = 0; round < ROUNDS && found.size > 0; round++) {
-      if ((await context.passFence()) !== 'passed') return underWay(found);
+      if ((await pipeline.passFence()) !== 'passed') return inProgress(found);
       found = settled(found, await look(sink, [...found.keys()], seen, found));
     }
     const orphans = new Map<string, number>();
@@ -37,7 +34,7 @@ export default {
     const total = [...orphans.values()].reduce((a, b) => a + b, 0);
     return {
       verdict: total > 0 ? 'FAIL' : 'PASS',
-      detail: `${total} orphans by ${keys.length} foreign keys`,
+      detail: `${total} orphans among ${keys.length} foreign keys`,
       findings: [...found].map(([key, own]) => report(key, own)),
       orphans,
     };
@@ -46,9 +43,8 @@ export default {
 
 type Accounted = ReadonlyMap<ForeignKey, readonly string[]>;
 
-/** Rows that wait in a dead-letter topic: what refers to them is whole once they are applied. */
-async function accountedKeys(context: CheckContext, keys: readonly ForeignKey[]): Promise<Accounted> {
-  const { tables } = await context.content();
+/** Keys of rows that wait in a dead-letter topic: a reference to them is valid once they are applied. */
+function accountedKeys({ tables }: Content, keys: readonly ForeignKey[]): Accounted {
   const accounted = new Map<ForeignKey, readonly string[]>();
   for (const key of keys) {
     const parent = tables.find(({ table }) => table.id === key.referenced);
@@ -56,7 +52,7 @@ async function accountedKeys(context: CheckContext, keys: readonly ForeignKey[])
     if (parent === undefined || pair === undefined) continue;
     const texts = accountedRows(parent).map((row) => {
       const own = keyOf(pair, row.keyText);
-      // As PostgreSQL prints a jsonb array.
+      // Formatted as PostgreSQL prints a jsonb array.
       return `[${key.referencedColumns.map((column) => JSON.stringify(own[column] ?? null)).join(', ')}]`;
     });
     if (texts.length > 0) accounted.set(key, texts);
@@ -64,12 +60,12 @@ async function accountedKeys(context: CheckContext, keys: readonly ForeignKey[])
   return accounted;
 }
 
-function underWay(found: ReadonlyMap<ForeignKey, Found>): CheckResult {
+function inProgress(found: ReadonlyMap<ForeignKey, Found>): CheckResult {
   const names = [...found.keys()].map((key) => key.name).join(', ');
-  return { verdict: 'SYNC_IN_PROGRESS', detail: `still under way: ${names}`, findings: [] };
+  return { verdict: 'SYNC_IN_PROGRESS', detail: `rows are still on their way for ${names}`, findings: [] };
 }
 
-/** Where there were too many to name, others may be among them by now: never more than each time. */
+/** If there were too many to name, other rows may be among them by now: the smaller of the two numbers counts. */
 function settled(before: Orphans, again: Orphans): Orphans {
   return new Map(
     [...again].map(([key, own]) => [
@@ -83,11 +79,11 @@ type Orphans = ReadonlyMap<ForeignKey, Found>;
 interface Found {
   readonly count: number;
   readonly examples: readonly Record<string, string | null>[];
-  /** Primary keys as JSON arrays, where all could be named; null: too many, or no primary key. */
+  /** Primary keys as JSON arrays; null if there are too many orphans, or no primary key. */
   readonly identities: readonly string[] | null;
 }
 
-/** Foreign keys with orphans in the sink; with `among`, only those rows that were orphans then. */
+/** Foreign keys with orphans in the sink. With `among`, only rows that were orphans then count. */
 async function look(
   sink: Database,
   keys: readonly ForeignKey[],
@@ -97,21 +93,21 @@ async function look(
   const found = new Map<ForeignKey, Found>();
   for (const key of keys) {
     const child = copies.get(key.table);
-    // By the source's primary key: the copy of an inserting sink has none.
+    // By the source's primary key: the copy of an insert-only sink has none.
     const identity = (source.get(key.table)?.key ?? []).map((column) => column.name);
     const sql = child === undefined ? null : orphanSql(key, identity, child, copies.get(key.referenced));
     if (sql === null) continue;
     const rows = await sink.query(sql, [among?.get(key)?.identities ?? null, accounted.get(key) ?? []]);
     const count = Number(rows[0]?.total ?? 0);
     if (count === 0) continue;
-    const examples = rows.slice(0, EXAMPLES).map(({ total: _, identity: __, ...reference }) => reference);
+    const examples = rows.slice(0, MAX_EXAMPLES).map(({ total: _, identity: __, ...reference }) => reference);
     const isNamed = identity.length > 0 && count <= CANDIDATES;
     found.set(key, { count, examples, identities: isNamed ? rows.map((row) => String(row.identity)) : null });
   }
   return found;
 }
 
-/** Null where the copies lack a column that the key needs: another check's business. */
+/** Null if a copy lacks a column of the foreign key, which another check reports. */
 function orphanSql(
   key: ForeignKey,
   identityColumns: readonly string[],

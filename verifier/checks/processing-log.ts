@@ -1,23 +1,24 @@
 import { type Check, type CheckResult, pass } from '../check.ts';
+import type { TopicsByTable } from '../observe/pipeline.ts';
 import type { Processed } from '../observe/sink/processed.ts';
-import type { Finding } from '../report.ts';
-import { finding } from '../report.ts';
+import { partsOf } from '../observe/topic/topic-reader.ts';
+import { type Finding, finding } from '../report.ts';
 
 const name = 'processing-log';
 
 /**
- * The sink's own totals against the topics: every change before its offset was applied, suppressed as a repetition, or
- * set aside. One that is none of these was skipped: even where a later change of the same row hides it from every
+ * Compares the sink's totals with the topics: every change before the sink's offset was applied, suppressed as a
+ * repetition, or dead-lettered. Any other change was skipped, even if a later change of the same row hides that from a
  * comparison of rows.
  */
 export default {
   name,
-  describe: 'The sink has dealt with every change before its offset: applied, suppressed, or set aside.',
+  describe: 'The sink has applied, suppressed or dead-lettered every change before its offset.',
   needsFence: true,
-  async run(context): Promise<CheckResult> {
-    const log = await context.topicLog();
-    if (log === null) return pass('no Kafka is watched');
-    if (log.processed === null) return pass('the sink keeps no totals of what it has processed');
+  async run({ pipeline, evidence }): Promise<CheckResult> {
+    const log = await evidence.topicLog();
+    if (log === null) return pass('no Kafka is configured');
+    if (log.processed === null) return pass('the sink keeps no totals of the changes that it has processed');
     if (log.problem !== '') throw new Error(log.problem);
     const findings: Finding[] = [];
     const open: string[] = [];
@@ -26,19 +27,23 @@ export default {
       const before = log.changesBefore(own.partition, own.nextOffset);
       if (before === null) open.push(own.partition);
       else changes += before;
-      if (before !== null && accounted(own) < before) findings.push(report(own, before, await tableOf(own)));
+      if (before !== null && accounted(own) < before)
+        findings.push(report(own, before, tableOf(own, await pipeline.topics())));
     }
     if (findings.length > 0)
       return { verdict: 'FAIL', detail: findings.map(({ detail }) => detail).join('; '), findings };
-    const left = open.length === 0 ? '' : `; not all of ${open.join(', ')} is known, so it was not counted`;
+    const left =
+      open.length === 0
+        ? ''
+        : `; ${open.join(', ')} was not counted, because not all of its records are known`;
     return pass(`${changes} changes, each accounted for${left}`);
-
-    async function tableOf({ partition }: Processed): Promise<string | null> {
-      const topic = partition.slice(0, partition.lastIndexOf('/'));
-      return [...(await context.topics())].find(([, known]) => known === topic)?.[0] ?? null;
-    }
   },
 } satisfies Check;
+
+function tableOf({ partition }: Processed, topics: TopicsByTable): string | null {
+  const { topic } = partsOf(partition);
+  return [...topics].find(([, known]) => known === topic)?.[0] ?? null;
+}
 
 function accounted({ applied, suppressed, deadLettered }: Processed): number {
   return applied + suppressed + deadLettered;
@@ -48,7 +53,7 @@ function report(own: Processed, changes: number, table: string | null): Finding 
   const count = changes - accounted(own);
   const { partition, connector, nextOffset, applied, suppressed, deadLettered } = own;
   const detail =
-    `${connector} stands at offset ${nextOffset} of ${partition} and skipped ${count} of ${changes} changes ` +
-    `(${applied} applied, ${suppressed} suppressed, ${deadLettered} set aside)`;
+    `${connector} is at offset ${nextOffset} of ${partition} and skipped ${count} of ${changes} changes ` +
+    `(${applied} applied, ${suppressed} suppressed, ${deadLettered} dead-lettered)`;
   return finding({ check: name, class: 'skipped', verdict: 'FAIL', hop: 'sink', table, count, detail });
 }

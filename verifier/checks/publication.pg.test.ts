@@ -21,7 +21,9 @@ async function run(pair: DatabasePair, publication: string | null = 'p'): Promis
   const source = await readCatalogue(pair.source);
   const catalogues = async () => ({ source, copies: new Map(), expected: [...source.values()], unknown: [] });
   const config = { source: { url: pair.sourceUrl, slot: null, publication } };
-  return await check.run(contextOf({ config, catalogues, source: async () => pair.source }));
+  return await check.run(
+    contextOf({ config, databases: { source: async () => pair.source }, evidence: { catalogues } }),
+  );
 }
 
 test.each(['ALL TABLES', 'TABLE customers, orders, events', 'TABLE customers, orders, events_1'])(

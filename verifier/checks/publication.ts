@@ -6,10 +6,10 @@ import { finding } from '../report.ts';
 const name = 'publication';
 const OPERATIONS = ['insert', 'update', 'delete', 'truncate'] as const;
 
-/** Rows of the view as JSON: `attnames` and `rowfilter` came with PostgreSQL 15. */
+/** Rows of the view as JSON, because `attnames` and `rowfilter` exist only from PostgreSQL 15 on. */
 const TABLES_SQL = `SELECT to_jsonb(t)::text AS published FROM pg_publication_tables t WHERE pubname = $1`;
 
-/** A partitioned table is in a publication by itself, or leaf by leaf. */
+/** A publication lists a partitioned table itself, or each of its leaves. */
 const LEAVES_SQL = `
   SELECT coalesce(bool_and(EXISTS (SELECT FROM pg_publication_tables t
     WHERE t.pubname = $1 AND t.schemaname = n.nspname AND t.tablename = c.relname)), false)::text AS published
@@ -24,16 +24,16 @@ interface Published {
   readonly rowfilter?: string | null;
 }
 
-/** What the source publishes: a table that fell out of it may still be equal, until the next write to it. */
+/** A table that was dropped from the publication may still be equal, until the next write to it. */
 export default {
   name,
-  describe: 'Every table is published whole: all of its columns, rows and operations.',
+  describe: 'The publication contains every table with all of its columns, rows and operations.',
   needsFence: true,
-  async run({ config, source, catalogues }): Promise<CheckResult> {
+  async run({ config, databases, evidence }): Promise<CheckResult> {
     const { publication } = config.source;
-    if (publication === null) return pass('no publication is watched');
-    const database = await source();
-    const [own] = await database.query(
+    if (publication === null) return pass('no publication is configured');
+    const source = await databases.source();
+    const [own] = await source.query(
       `SELECT pubinsert::text AS insert, pubupdate::text AS update, pubdelete::text AS delete,
               pubtruncate::text AS truncate FROM pg_publication WHERE pubname = $1`,
       [publication],
@@ -42,18 +42,18 @@ export default {
     const problems: [string | null, string][] = OPERATIONS.filter(
       (operation) => own[operation] !== 'true',
     ).map((operation) => [null, `${publication} does not publish ${operation.toUpperCase()}`]);
-    const rows = await database.query(TABLES_SQL, [publication]);
+    const rows = await source.query(TABLES_SQL, [publication]);
     const published = new Map(
       rows.map(({ published: json }) => {
         const row = JSON.parse(json ?? '{}') as Published;
         return [`${row.schemaname}.${row.tablename}`, row];
       }),
     );
-    for (const table of (await catalogues()).expected) {
-      const problem = await problemOf(database, publication, table, published.get(table.id));
+    for (const table of (await evidence.catalogues()).expected) {
+      const problem = await problemOf(source, publication, table, published.get(table.id));
       if (problem !== null) problems.push([table.id, problem]);
     }
-    if (problems.length === 0) return pass(`${publication} publishes all of them`);
+    if (problems.length === 0) return pass(`${publication} publishes every table whole`);
     const findings = problems.map(([table, detail]) => {
       const blind = {
         check: name,
@@ -76,7 +76,7 @@ async function problemOf(
   if (row === undefined) {
     const leaves = await source.one(LEAVES_SQL, [publication, table.schema, table.name]);
     if (leaves.published === 'true') return null;
-    return `${table.id} is not in ${publication}: what is written to it is not captured`;
+    return `${table.id} is not in ${publication}: writes to it are not captured`;
   }
   const names = row.attnames ?? null;
   const left = names === null ? [] : table.columns.filter((column) => !names.includes(column.name));

@@ -1,34 +1,34 @@
 import { METADATA_COLUMNS, TOMBSTONES_TABLE } from '../../pipeline/contract/sink-tables.ts';
-import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
-import { ident } from '../connection/postgres.ts';
+import { type Check, type CheckResult, pass } from '../check.ts';
+import { type Database, ident } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
-import type { Example, Finding } from '../report.ts';
-import { finding } from '../report.ts';
-import { exampleOf, type TableContent } from '../verification/comparison.ts';
+import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
+import type { TableContent } from '../verification/comparison.ts';
+import { exampleOf } from '../verification/row-findings.ts';
 
 const name = 'resurrected-rows';
-const EXAMPLES = 5;
 
 /**
- * Rows that were deleted and came back: the sink's own mark says that the key was deleted behind the row's position, or
- * the topic has an older change of the key again behind its delete, and the row is there. `extra-rows` sees those that
- * the source lacks; only here is it told that they had been gone.
+ * Rows that were deleted and came back. Either the sink's tombstone says that the key was deleted at a later position
+ * than the row's, or the topic repeats an older change of the key after its delete, and the row is there. `extra-rows`
+ * reports rows that the source lacks; only this check says that they had been deleted.
  */
 export default {
   name,
-  describe: 'No row that was deleted is back because an older change came again.',
+  describe: 'No deleted row is back because an older change was applied again.',
   needsFence: true,
-  async run(context): Promise<CheckResult> {
-    const { copies, source } = await context.catalogues();
-    const marks = await marksTable(context);
-    const { tables } = await context.content();
+  async run({ config, databases, evidence }): Promise<CheckResult> {
+    const { copies, source } = await evidence.catalogues();
+    const sink = await databases.sink();
+    const tombstones = await tombstonesTable(sink, config.sink.schema);
+    const { tables } = await evidence.content();
     const blind = tables.filter(({ comparison }) => comparison === null);
     const findings: Finding[] = [];
     let looked = 0;
     for (const [id, copy] of copies) {
       const key = source.get(id)?.key ?? [];
-      const sql = marks === null ? null : markedSql(marks, copy, key);
-      const marked = sql === null ? null : await markedRows(context, sql, copy.id, key);
+      const sql = tombstones === null ? null : markedSql(tombstones, copy, key);
+      const marked = sql === null ? null : await markedRows(sink, sql, copy.id, key);
       const own =
         marked !== null && marked.count > 0 ? marked : fromTopic(tables.find(({ table }) => table.id === id));
       if (marked !== null) looked++;
@@ -36,10 +36,12 @@ export default {
     }
     const unread = blind.map(({ table }) => table.id).join(', ');
     const detail = [
-      ...(findings.length > 0 ? findings.map((one) => one.detail) : [`none in ${copies.size} tables`]),
-      ...(marks === null
-        ? ['the sink keeps no marks of what it has deleted']
-        : [`${looked} by the sink's marks`]),
+      ...(findings.length > 0
+        ? findings.map((one) => one.detail)
+        : [`no deleted row is back in ${copies.size} tables`]),
+      ...(tombstones === null
+        ? ['the sink keeps no tombstones of deleted rows']
+        : [`${looked} checked by the sink's tombstones`]),
       ...(blind.length === 0 ? [] : [`not compared: ${unread}`]),
     ].join('; ');
     if (findings.length > 0) return { verdict: 'FAIL', detail, findings };
@@ -52,42 +54,37 @@ interface Back {
   readonly examples: readonly Example[];
 }
 
-async function marksTable({ config, sink }: CheckContext): Promise<string | null> {
-  const table = `${ident(config.sink.schema)}.${ident(TOMBSTONES_TABLE)}`;
-  return (await (await sink()).one('SELECT to_regclass($1)::text AS name', [table])).name ?? null;
+async function tombstonesTable(sink: Database, schema: string): Promise<string | null> {
+  const table = `${ident(schema)}.${ident(TOMBSTONES_TABLE)}`;
+  return (await sink.one('SELECT to_regclass($1)::text AS name', [table])).name ?? null;
 }
 
-/** Null where the copy keeps no positions or has no key by which it could have been deleted. */
-function markedSql(marks: string, copy: Table, key: Table['key']): string | null {
+/** Null if the copy keeps no positions, or lacks a column of the key by which rows are deleted. */
+function markedSql(tombstones: string, copy: Table, key: Table['key']): string | null {
   const has = (column: string): boolean => copy.columns.some((own) => own.name === column);
   const names = key.map((column) => column.name);
   if (names.length === 0 || ![...names, METADATA_COLUMNS.position].every(has)) return null;
   const [only, ...more] = names.map((column) => `t.${ident(column)}::text`);
-  // As the sink writes a key: its value, or the JSON array of several.
+  // The sink writes a key of one column as its value, and one of several columns as a JSON array.
   const text = more.length === 0 ? only : `json_build_array(${[only, ...more].join(', ')})::text`;
   const same = more.length === 0 ? `d.key = ${text}` : `d.key::jsonb = (${text})::jsonb`;
   const shown = names.map((column, i) => `t.${ident(column)}::text AS "k${i}"`).join(', ');
   return `SELECT count(*) OVER ()::text AS total, d.position AS deleted, ${shown}
-          FROM ${marks} d JOIN ${relationOf(copy)} AS t ON ${same}
+          FROM ${tombstones} d JOIN ${relationOf(copy)} AS t ON ${same}
           WHERE d.table_name = $1
-            AND coalesce(t.${ident(METADATA_COLUMNS.position)}, '') COLLATE "C" <= d.position LIMIT ${EXAMPLES}`;
+            AND coalesce(t.${ident(METADATA_COLUMNS.position)}, '') COLLATE "C" <= d.position LIMIT ${MAX_EXAMPLES}`;
 }
 
-async function markedRows(
-  context: CheckContext,
-  sql: string,
-  table: string,
-  key: Table['key'],
-): Promise<Back> {
-  const rows = await (await context.sink()).query(sql, [table]);
+async function markedRows(sink: Database, sql: string, table: string, key: Table['key']): Promise<Back> {
+  const rows = await sink.query(sql, [table]);
   const examples = rows.map((row): Example => {
     const values = Object.fromEntries(key.map((column, i) => [column.name, row[`k${i}`] ?? null]));
-    return { key: values, columns: [], detail: `the sink deleted it at ${row.deleted}` };
+    return { key: values, columns: [], detail: `the sink deleted it at position ${row.deleted}` };
   });
   return { count: Number(rows[0]?.total ?? 0), examples };
 }
 
-/** Extra rows whose last record, by position, deletes them, and which an older one came behind. */
+/** Extra rows whose newest record deletes them, if the topic has an older change of the key behind that delete. */
 function fromTopic(content: TableContent | undefined): Back {
   const { comparison, history } = content ?? {};
   if (content === undefined || comparison == null || history == null) return { count: 0, examples: [] };
@@ -105,9 +102,9 @@ function fromTopic(content: TableContent | undefined): Back {
         offset > last.offset,
     );
   });
-  const examples = rows.slice(0, EXAMPLES).map((row) => ({
+  const examples = rows.slice(0, MAX_EXAMPLES).map((row) => ({
     ...exampleOf(comparison, row),
-    detail: 'an older change of it came again behind its delete',
+    detail: 'the topic repeats an older change of it after its delete',
   }));
   return { count: rows.length, examples };
 }

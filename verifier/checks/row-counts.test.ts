@@ -36,8 +36,10 @@ async function run(tables: readonly TableContent[], unknown: readonly string[] =
   const coverage = compared / (tables.length + unknown.length);
   return await check.run(
     contextOf({
-      content: async () => ({ tables, coverage, comparison: null }) satisfies Content,
-      catalogues: async () => ({ unknown }) as unknown as Catalogues,
+      evidence: {
+        content: async () => ({ tables, coverage, comparison: null }) satisfies Content,
+        catalogues: async () => ({ unknown }) as unknown as Catalogues,
+      },
     }),
   );
 }
@@ -48,13 +50,13 @@ test('equal counts of every table are a PASS', async () => {
 });
 
 test.each([
-  ['fewer rows', { sinkRows: 7, counts: { missing: 3 } }, '10 rows, 7 in the sink'],
-  ['more rows', { sinkRows: 11, counts: { extra: 1 } }, '10 rows, 11 in the sink'],
-  ['rows twice', { sinkRows: 20, counts: { duplicate: 10 } }, '10 rows, 20 in the sink'],
+  ['fewer rows', { sinkRows: 7, counts: { missing: 3 } }, '10 rows at the source, 7 in the sink'],
+  ['more rows', { sinkRows: 11, counts: { extra: 1 } }, '10 rows at the source, 11 in the sink'],
+  ['rows twice', { sinkRows: 20, counts: { duplicate: 10 } }, '10 rows at the source, 20 in the sink'],
   [
     'as many rows, one missing and one extra',
     { counts: { missing: 1, extra: 1 } },
-    '10 rows, 10 in the sink',
+    '10 rows at the source, 10 in the sink',
   ],
 ])('%s in the sink are a FAIL that names the table and both counts', async (_, planted, told) => {
   const result = await run([counted('public.a', {}), counted('public.b', planted)]);

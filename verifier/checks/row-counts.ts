@@ -1,15 +1,15 @@
 import type { Check } from '../check.ts';
 import { worst } from '../verdict.ts';
-import { countOf } from '../verification/comparison.ts';
+import { countOf } from '../verification/row-findings.ts';
 
-/** Counts from the grouped scan; a difference is wrong only where no key explains it as in flight. */
+/** Row counts from the comparison. A difference is wrong only if keys that are in flight do not explain it. */
 export default {
   name: 'row-counts',
-  describe: 'Each table has as many rows in the sink as at the source, and every table was counted.',
+  describe: 'Every table was counted, and has as many rows in the sink as at the source.',
   needsFence: true,
-  async run(context) {
-    const { tables, coverage } = await context.content();
-    const { unknown } = await context.catalogues();
+  async run({ evidence }) {
+    const { tables, coverage } = await evidence.content();
+    const { unknown } = await evidence.catalogues();
     const blind = tables.filter(({ comparison }) => comparison === null);
     const wrong = tables.filter(
       (table) => countOf(table, 'missing') + countOf(table, 'extra') + countOf(table, 'duplicate') > 0,
@@ -17,7 +17,8 @@ export default {
     const moving = tables.filter(({ comparison }) => (comparison?.inFlight.length ?? 0) > 0);
     const parts = [
       ...wrong.map(
-        (t) => `${t.table.id}: ${t.comparison?.sourceRows} rows, ${t.comparison?.sinkRows} in the sink`,
+        (t) =>
+          `${t.table.id}: ${t.comparison?.sourceRows} rows at the source, ${t.comparison?.sinkRows} in the sink`,
       ),
       ...blind.map((t) => `${t.table.id} was not compared: ${t.problem}`),
       ...unknown.map((id) => `${id} is not in the source's catalogue`),

@@ -1,26 +1,24 @@
+import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import type { Check, CheckResult } from '../check.ts';
-import type { ColumnPair } from '../compare/column-pair.ts';
-import { pairColumns } from '../compare/column-pair.ts';
-import { isBookkeeping } from '../observe/pipeline-progress.ts';
+import { type ColumnPair, pairColumns } from '../compare/column-pair.ts';
 import type { Table } from '../observe/source/catalogue.ts';
-import type { Finding } from '../report.ts';
-import { finding } from '../report.ts';
+import { type Finding, finding } from '../report.ts';
 import { worst } from '../verdict.ts';
 import type { TableContent } from '../verification/comparison.ts';
 
 const name = 'schema-compatibility';
 
 /**
- * Columns, types and nullability of each copy. A breaking drift is one that loses values: a FAIL where it has lost some,
- * a WARN where it will. A compatible one holds every value of the source, and is told.
+ * Columns, types and nullability of each copy. A breaking difference loses values: it is a FAIL if values have been
+ * lost, and a WARN if they may be. A compatible difference can hold every value of the source, and is only reported.
  */
 export default {
   name,
-  describe: 'The sink has every column of the source, of a type that holds its values.',
+  describe: 'The sink has every column of the source, with a type that can hold all of its values.',
   needsFence: true,
-  async run(context): Promise<CheckResult> {
-    const { expected, copies } = await context.catalogues();
-    const { tables } = await context.content();
+  async run({ evidence }): Promise<CheckResult> {
+    const { expected, copies } = await evidence.catalogues();
+    const { tables } = await evidence.content();
     const findings: Finding[] = [];
     const compatible: string[] = [];
     for (const table of expected) {
@@ -30,14 +28,16 @@ export default {
       const content = tables.find((one) => one.table.id === table.id);
       findings.push(...absentColumns(table, copy, content), ...drifts(table, copy));
     }
-    const told =
-      findings.length === 0 ? [`${expected.length} tables fit`] : findings.map((one) => one.detail);
-    const detail = [...told, ...compatible.map((drift) => `compatible: ${drift}`)].join('; ');
+    const judged =
+      findings.length === 0
+        ? [`the columns of ${expected.length} tables fit`]
+        : findings.map((one) => one.detail);
+    const detail = [...judged, ...compatible.map((drift) => `compatible: ${drift}`)].join('; ');
     return { verdict: worst(['PASS', ...findings.map(({ verdict }) => verdict)]), detail, findings };
   },
 } satisfies Check;
 
-/** A column that the sink lacks: corrupted where the source holds values in it, else a drift. */
+/** Columns that the sink lacks: `corrupted` if the source has values in them, else a difference of the schema. */
 function absentColumns(table: Table, copy: Table, content: TableContent | undefined): Finding[] {
   const absent = pairColumns(table.columns, copy.columns).filter((pair) => pair.types === 'absent');
   return absent.map(({ source }) => {
@@ -52,7 +52,7 @@ function absentColumns(table: Table, copy: Table, content: TableContent | undefi
       hop,
       first: { key: {}, columns: [source.name] },
       examples: [{ key: {}, columns: [source.name] }],
-      detail: `breaking: ${table.id} has column ${source.name}, its copy in the sink has not`,
+      detail: `breaking: ${table.id} has column ${source.name}, its copy in the sink does not`,
     });
   });
 }
@@ -62,7 +62,7 @@ function drifts(table: Table, copy: Table): Finding[] {
     .filter((column) => holds(copy, column))
     .map((column): [string, string] => [
       column,
-      'is generated at the source, and was not compared with what the sink holds',
+      'is generated at the source, and was not compared with the values in the sink',
     ]);
   for (const pair of pairColumns(table.columns, copy.columns)) {
     const problem = driftOf(pair);
@@ -72,7 +72,10 @@ function drifts(table: Table, copy: Table): Finding[] {
   for (const column of copy.columns) {
     const foreign = !own.has(column.name) && !isBookkeeping(column.name);
     if (!foreign || !column.notNull || column.hasDefault) continue;
-    problems.push([column.name, 'is NOT NULL without a default, and the source does not have it']);
+    problems.push([
+      column.name,
+      'is NOT NULL without a default in the sink, and does not exist at the source',
+    ]);
   }
   return problems.map(([column, problem]) =>
     finding({
@@ -96,7 +99,7 @@ function namesOf({ columns, generated }: Table): ReadonlySet<string> {
   return new Set([...columns.map(({ name: column }) => column), ...generated]);
 }
 
-/** Other types that hold every value; columns that the sink has more, and that need no value. */
+/** Types that can hold every value, and additional columns of the sink that need no value. */
 function compatibleDrifts(table: Table, copy: Table): string[] {
   const own = namesOf(table);
   const wider = pairColumns(table.columns, copy.columns).flatMap(({ source, sink, types }) =>
@@ -108,10 +111,10 @@ function compatibleDrifts(table: Table, copy: Table): string[] {
     .filter(({ name: column, notNull, hasDefault }) => {
       return !own.has(column) && !isBookkeeping(column) && (!notNull || hasDefault);
     })
-    .map(({ name: column }) => `the copy of ${table.id} has column ${column}, the source has not`);
+    .map(({ name: column }) => `the copy of ${table.id} has column ${column}, the source does not`);
   const generated = table.generated
     .filter((column) => !holds(copy, column))
-    .map((column) => `column ${column} of ${table.id} is generated at the source, and not compared`);
+    .map((column) => `column ${column} of ${table.id} is generated at the source, and is not compared`);
   return [...wider, ...more, ...generated];
 }
 
@@ -120,4 +123,9 @@ function driftOf({ source, sink, types }: ColumnPair): string | undefined {
   if (types === 'lossy') return `is ${source.cast} at the source and ${sink.cast} in the sink`;
   if (sink.notNull && !source.notNull) return 'may be NULL at the source and not in the sink';
   return undefined;
+}
+
+/** Columns that the sink keeps for itself are not part of the copy. */
+function isBookkeeping(column: string): boolean {
+  return column.startsWith('_cdc_') || Object.values<string>(METADATA_COLUMNS).includes(column);
 }

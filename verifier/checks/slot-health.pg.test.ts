@@ -25,7 +25,7 @@ async function run(
   thresholds: VerifierConfigInput['thresholds'] = {},
 ): Promise<CheckResult> {
   const config = { source: { url: pair.sourceUrl, slot }, thresholds };
-  return await check.run(contextOf({ config, source: async () => pair.source }));
+  return await check.run(contextOf({ config, databases: { source: async () => pair.source } }));
 }
 
 const classes = ({ findings }: CheckResult) => findings.map((one) => [one.class, one.hop, one.verdict]);
@@ -89,7 +89,7 @@ test('a slot of which the WAL is gone is a FAIL, with the reason that the server
   const row = { active: 'false', wal_status: 'lost', reason: 'wal_removed', retained: null, bound: '-1' };
   const source = { query: async () => [row] } as unknown as Database;
   const config = { source: { url: pair.sourceUrl, slot: 'planted' } };
-  const result = await check.run(contextOf({ config, source: async () => source }));
+  const result = await check.run(contextOf({ config, databases: { source: async () => source } }));
   expect(classes(result)).toEqual([['slot-lost', 'capture', 'FAIL']]);
   expect(result).toMatchObject({ verdict: 'FAIL', detail: expect.stringContaining('wal_removed') });
 });
@@ -98,6 +98,6 @@ test('the bound of the server outranks the configured budget', async () => {
   const row = { active: 'true', wal_status: 'extended', reason: null, retained: '900', bound: '1000' };
   const source = { query: async () => [row] } as unknown as Database;
   const config = { source: { url: 'unused', slot: 'planted' } };
-  const result = await check.run(contextOf({ config, source: async () => source }));
+  const result = await check.run(contextOf({ config, databases: { source: async () => source } }));
   expect(result).toMatchObject({ verdict: 'WARN', detail: expect.stringContaining('900 of 1000 bytes') });
 });

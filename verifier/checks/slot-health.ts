@@ -5,22 +5,22 @@ const name = 'slot-health';
 
 const SLOT_SQL = `
   SELECT active::text AS active, wal_status,
-         -- A column since PostgreSQL 17.
+         -- The column exists from PostgreSQL 17 on.
          to_jsonb(s) ->> 'invalidation_reason' AS reason,
          (pg_current_wal_lsn() - restart_lsn)::text AS retained,
          (SELECT CASE WHEN setting::bigint < 0 THEN -1 ELSE setting::bigint * 1024 * 1024 END
           FROM pg_settings WHERE name = 'max_slot_wal_keep_size')::text AS bound
   FROM pg_replication_slots s WHERE slot_name = $1`;
 
-/** The pipeline's replication slot: there, alive, and retaining no more WAL than it may. */
+/** The pipeline's replication slot must exist, be alive, and retain no more WAL than it may. */
 export default {
   name,
-  describe: 'The replication slot exists, is not lost, and retains less WAL than its budget.',
+  describe: 'The replication slot exists, is in use, is not lost, and retains less WAL than its budget.',
   needsFence: false,
-  async run({ config, source }): Promise<CheckResult> {
+  async run({ config, databases }): Promise<CheckResult> {
     const slot = config.source.slot;
-    if (slot === null) return pass('no slot is watched');
-    const [row] = await (await source()).query(SLOT_SQL, [slot]);
+    if (slot === null) return pass('no slot is configured');
+    const [row] = await (await databases.source()).query(SLOT_SQL, [slot]);
     const { walBudgetBytes, walBudgetShare } = config.thresholds;
     if (row === undefined) {
       const detail = `the replication slot ${slot} does not exist`;
@@ -34,7 +34,7 @@ export default {
       return { verdict: 'INCONCLUSIVE', detail, findings: [missing] };
     }
     if (row.wal_status === 'lost') {
-      const detail = `the replication slot ${slot} is lost (${row.reason ?? 'WAL removed'}): what it had not sent is gone`;
+      const detail = `the replication slot ${slot} is lost (${row.reason ?? 'WAL removed'}): changes that it had not sent yet are gone`;
       const lost = finding({ check: name, class: 'slot-lost', verdict: 'FAIL', hop: 'capture', detail });
       return { verdict: 'FAIL', detail, findings: [lost] };
     }

@@ -3,5 +3,5 @@ import { contentCheck } from '../verification/content-check.ts';
 export default contentCheck(
   'stale-rows',
   'stale',
-  'No row of the sink shows an older version than the source.',
+  'No row of the sink has an older version than the source.',
 );

@@ -6,7 +6,9 @@ import { databasePair } from '../testing/databases.ts';
 import check from './subscription-state.ts';
 
 const run = async (sink: Database, subscription: string | null): Promise<CheckResult> =>
-  await check.run(contextOf({ config: { sink: { url: 'unused', subscription } }, sink: async () => sink }));
+  await check.run(
+    contextOf({ config: { sink: { url: 'unused', subscription } }, databases: { sink: async () => sink } }),
+  );
 
 /** A sink with an enabled subscription, so many of whose tables are in their initial copy. */
 function copying(tables: number): Database {

@@ -10,8 +10,8 @@ import type { TableComparison } from '../compare/table-comparison.ts';
 import type { VerifierConfig } from '../config.ts';
 import { printLsn } from '../connection/lsn.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
+import type { Databases } from '../observe/connections.ts';
 import type { PassFence } from '../observe/fence.ts';
-import type { Connections } from '../observe/pipeline-progress.ts';
 import { shapeOf } from '../observe/sink/copy-shape.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { ComparisonReport } from '../report.ts';
@@ -26,7 +26,7 @@ export interface FencedAnswers {
   readonly report: ComparisonReport;
 }
 
-interface Context extends Pick<Connections, 'source' | 'sink'> {
+interface Context extends Databases {
   readonly config: VerifierConfig;
   readonly catalogues: Catalogues;
   readonly passFence: PassFence;

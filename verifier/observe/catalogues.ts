@@ -1,33 +1,35 @@
 import type { VerifierConfig } from '../config.ts';
+import type { Databases } from './connections.ts';
 import type { PassFence } from './fence.ts';
-import type { Connections } from './pipeline-progress.ts';
+import type { TopicsByTable } from './pipeline.ts';
 import { reshaped, shapeOf } from './sink/copy-shape.ts';
 import { readCatalogue, type Table } from './source/catalogue.ts';
 import { topicOf } from './topic/kafka-view.ts';
 
-/** The two catalogues, and what of the source's must be in the sink. */
+/** The tables of both databases, and which of the source's must be in the sink. */
 export interface Catalogues {
   readonly source: ReadonlyMap<string, Table>;
-  /** By the id of the source's table, names mapped. */
+  /** The sink's tables by the id of the source's table, with mapped names resolved. */
   readonly copies: ReadonlyMap<string, Table>;
-  /** Tables that must be compared; one that the source lacks is in `unknown`. */
+  /** Tables that must be compared. */
   readonly expected: readonly Table[];
+  /** Configured tables that the source does not have. */
   readonly unknown: readonly string[];
 }
 
 /** Topic of each expected table. */
-export function topicsOf(config: VerifierConfig, { expected }: Catalogues): ReadonlyMap<string, string> {
+export function topicsOf(config: VerifierConfig, { expected }: Catalogues): TopicsByTable {
   return new Map(expected.map(({ id }) => [id, topicOf(config.topicPrefix, id)]));
 }
 
 /**
- * What must be in the sink is told by the source's catalogue, never by what was read or by what the publication holds:
- * a table that fell out of the publication is still expected.
+ * Reads both catalogues. The source's catalogue decides what must be in the sink, not the publication: a table that was
+ * dropped from the publication is still expected.
  */
-export async function readCatalogues(config: VerifierConfig, connections: Connections): Promise<Catalogues> {
+export async function readCatalogues(config: VerifierConfig, databases: Databases): Promise<Catalogues> {
   const [source, theirs] = await Promise.all([
-    connections.source().then(readCatalogue),
-    connections.sink().then(readCatalogue),
+    databases.source().then(readCatalogue),
+    databases.sink().then(readCatalogue),
   ]);
   const excluded = new Set(config.excludeTables);
   const wanted = config.tables ?? [...source.keys()].filter((id) => !excluded.has(id));
@@ -48,24 +50,25 @@ export async function readCatalogues(config: VerifierConfig, connections: Connec
 }
 
 /**
- * A column or table that the copy lacks may have been made at the source a moment ago: it is held against the sink
- * only behind another fence. @throws where that one is not passed.
- * @param known What was read before and cannot have changed; undefined: it is read anew.
+ * Catalogues that are fair to judge by. A column or table that the sink lacks may have been created at the source a
+ * moment ago, so the sink is read again behind a further fence.
+ * @param known Catalogues that cannot have changed since they were read; undefined: they are read again.
+ * @throws if that fence is not passed.
  */
 export async function settledCatalogues(
   config: VerifierConfig,
-  connections: Connections,
+  databases: Databases,
   passFence: PassFence,
   known?: Catalogues,
 ): Promise<Catalogues> {
-  const before = known ?? (await readCatalogues(config, connections));
+  const before = known ?? (await readCatalogues(config, databases));
   const lacking = before.expected.filter((table) => lacksColumns(table, before.copies.get(table.id)));
   if (lacking.length === 0) return before;
   if ((await passFence()) !== 'passed') {
     const names = lacking.map(({ id }) => id).join(', ');
-    throw new Error(`the copy of ${names} lacks columns, and no fence behind that was passed`);
+    throw new Error(`the copy of ${names} lacks columns, and no further fence was passed`);
   }
-  return { ...before, copies: (await readCatalogues(config, connections)).copies };
+  return { ...before, copies: (await readCatalogues(config, databases)).copies };
 }
 
 function lacksColumns(table: Table, copy: Table | undefined): boolean {

@@ -18,7 +18,7 @@ export type ConnectorRef = Pick<Configured, 'name' | 'url' | 'type'> & Partial<C
 
 const TIMEOUT_MS = 3_000;
 
-/** State of a connector and its tasks; `UNREACHABLE` with the cause where its worker gives none. Never throws. */
+/** State of a connector and its tasks; `UNREACHABLE`, with the cause, if no worker answers. Never throws. */
 export async function connectorView(ref: ConnectorRef): Promise<ConnectorView> {
   const own = { name: ref.name, type: ref.type };
   try {
@@ -32,10 +32,10 @@ export async function connectorView(ref: ConnectorRef): Promise<ConnectorView> {
 }
 
 /**
- * Whether a source connector is inside a snapshot, from its offsets: Debezium's `snapshot` without
- * `snapshot_completed`, or a list of collections that an incremental snapshot still has to read.
- * A connector without an offset has not got through its first snapshot yet.
- * @throws where the worker does not answer.
+ * Whether a source connector is in a snapshot. Its offsets say so: Debezium's `snapshot` without `snapshot_completed`,
+ * or a list of collections that an incremental snapshot has yet to read. A connector without an offset has not
+ * completed its first snapshot.
+ * @throws if no worker answers.
  */
 export async function snapshotRunning(ref: ConnectorRef): Promise<boolean> {
   const { offsets } = offsetsSchema.parse(await get(ref, 'offsets'));
@@ -49,18 +49,18 @@ export function offsetInSnapshot(offset: Readonly<Record<string, unknown>>): boo
   const completed = offset.snapshot_completed === true || offset.last_snapshot_record === true;
   const collections = offset.incremental_snapshot_collections;
   const pending = typeof collections === 'string' && collections !== '' && collections !== '[]';
-  // The TypeScript engine lists its jobs, and removes each when its last row is in Kafka.
+  // The TypeScript capture lists its snapshot jobs, and removes each once its last row is in Kafka.
   const jobs = Array.isArray(offset.snapshots) && offset.snapshots.length > 0;
   return (marked && !completed) || pending || jobs;
 }
 
-/** A connector's configuration: what it calls its dead-letter topic. Undefined where it names none. */
+/** The dead-letter topic that a connector's configuration names; undefined if it names none. */
 export async function deadLetterTopic(ref: ConnectorRef): Promise<string | undefined> {
   const config = z.record(z.string(), z.string().nullable()).parse(await get(ref, 'config'));
   return config['errors.deadletterqueue.topic.name'] ?? undefined;
 }
 
-/** From the first worker that answers. @throws what was wrong with the first one, where none does. */
+/** Asks one worker after the other until one answers. @throws the first worker's error if none does. */
 async function get(ref: ConnectorRef, what: string): Promise<unknown> {
   const failures: unknown[] = [];
   for (const worker of [ref.url, ...(ref.otherUrls ?? [])]) {

@@ -1,9 +1,20 @@
 import type { VerifierConfig } from '../config.ts';
 import { Database } from '../connection/postgres.ts';
-import type { Connections } from './pipeline-progress.ts';
 import { KafkaView } from './topic/kafka-view.ts';
 
-/** Connections made when first asked for, and made again where one broke: a server may come back. */
+/** The two databases. Each call returns an open connection, or throws with the reason why there is none. */
+export interface Databases {
+  source(): Promise<Database>;
+  sink(): Promise<Database>;
+}
+
+/** Everything that the verifier reads from, apart from the Connect REST API. */
+export interface Connections extends Databases {
+  /** Null where no Kafka is configured. */
+  kafka(): Promise<KafkaView | null>;
+}
+
+/** Opens connections lazily, and opens a broken one again: the server may have come back. */
 export class OpenConnections implements Connections, AsyncDisposable {
   readonly #config: VerifierConfig;
   #source: Promise<Database> | null = null;

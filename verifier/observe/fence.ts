@@ -1,38 +1,47 @@
+/**
+ * `verifier/observe`: reads a pipeline from outside, and waits until it has carried everything.
+ * In: the two databases, Kafka, the Connect REST API, and the ledger of a workload.
+ * Out: the fence's outcome, catalogues, the state of connectors, and how far the pipeline is.
+ * Promises: shares no code with the pipeline but `contract/`, writes to the databases nothing but a logical
+ * message, and never takes missing evidence for progress.
+ */
+
+import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { printLsn } from '../connection/lsn.ts';
 import type { Progress } from '../report.ts';
 
-/** Offsets by `topic/partition`: the next one to be read, or to be written. */
+/** Offsets by `topic/partition`: the next one to read, or to write. */
 export type Offsets = ReadonlyMap<string, bigint>;
 
 export interface ConnectorView {
   readonly name: string;
   readonly type: 'source' | 'sink';
-  /** As Connect prints it, or `UNREACHABLE`. */
+  /** The state as Connect prints it, or `UNREACHABLE`. */
   readonly state: string;
   readonly tasks: readonly string[];
-  /** Trace or cause of a failure. */
+  /** Trace or cause of a failure; else empty. */
   readonly detail: string;
 }
 
-/** What the fence looks at. Every method throws where the evidence cannot be had. */
+/** What the fence looks at. Every method throws if the evidence is not available. */
 export interface FenceInputs {
-  /** A WAL position behind everything that is committed now, and that an idle slot can still reach. */
+  /** A WAL position behind everything that is committed now. An idle slot must be able to reach it. */
   position(): Promise<Lsn>;
-  /** `confirmed_flush_lsn` of the pipeline's slot. Null: there is no slot to look at, by configuration. */
+  /** `confirmed_flush_lsn` of the pipeline's slot; null if no slot is configured. */
   slotConfirmed(): Promise<Lsn | null>;
   endOffsets(): Promise<Offsets>;
-  /** What the sink says that it has done. A partition that is not in it has not been begun. */
+  /** The offset up to which the sink says it is done. The sink has not begun a partition that is missing. */
   sinkOffsets(): Promise<Offsets>;
-  /** First offset that the topic still holds: what a sink without an offset has to read from. */
+  /** The first offset that each partition still holds, from which a sink without an offset has to read. */
   firstOffsets(): Promise<Offsets>;
   /**
-   * The ends without what carries no data behind `done`: with a transactional producer a topic ends in a marker, which
-   * a sink that stores "last record + 1" never counts. Left out: topics have no such.
+   * The ends without the records behind `done` that carry no data. After a transactional producer a topic ends in a
+   * marker, which a sink that stores "last record + 1" never counts. Left out if topics have no such records.
    */
   dataEnds?(ends: Offsets, done: Offsets): Promise<Offsets>;
-  /** A snapshot, initial or ad hoc, is under way. */
+  /** Whether a snapshot, initial or ad hoc, is running. */
   snapshotRunning(): Promise<boolean>;
   connectors(): Promise<readonly ConnectorView[]>;
 }
@@ -56,34 +65,36 @@ export interface FenceOptions {
 
 const FIRST_POLL_MS = 25;
 const MAX_POLL_MS = 250;
-/** A FAILED connector is waited for no longer than this: it does not come back by itself. */
+/** Give up on a FAILED connector after this: it does not recover by itself. */
 const FAILED_GRACE_MS = 2_000;
 const LAST_LOOK_MS = 3_000;
 const SNAPSHOT_POLL_MS = 500;
-/** A sink that has not moved for so long is behind by what it will not count, or stands still. */
-const STANDS_MS = 750;
-/** What could not be read then may be read later. */
-const STANDS_AGAIN_MS = 5_000;
+/** A sink that has not moved for this long is stuck, or is behind only by records that carry no data. */
+const STALL_MS = 750;
+/** Ask again after this whether the remaining records carry data: the last answer may have been a failure. */
+const STALL_RETRY_MS = 5_000;
 
-/** Passes a new progress fence: everything committed at the source before the call is in the sink afterwards. */
+/** Passes a new progress fence: if it is passed, everything committed before the call is in the sink. */
 export type PassFence = () => Promise<'passed' | 'sync-in-progress' | 'no-evidence'>;
 
 /**
- * Waits until the pipeline has carried everything that was committed before the call: the slot confirms the source's
- * position, no snapshot runs, and the sink's offsets reach the topics' ends as they were then. Passed, or at the
- * deadline: `in-progress` where something moved (or is paused), `no-evidence` where it did not or could not be seen.
+ * Waits until the pipeline has carried everything that was committed before the call: the slot has confirmed the
+ * source's position, no snapshot runs, and the sink's offsets have reached the ends that the topics had then.
+ * @returns `passed`; `connector-failed`; or, at the deadline, `in-progress` if something moved or is paused, and
+ * `no-evidence` if nothing moved or it could not be seen.
  */
 export async function passFence(inputs: FenceInputs, options: FenceOptions): Promise<FenceOutcome> {
   const clock = options.clock ?? realClock;
   const watch = new Watch(inputs, clock.now());
-  // A look that began in time is let end, for a moment; one that hangs is not waited for.
+  // A look that began in time gets a moment to end; give up on one that hangs.
   const late = Promise.withResolvers<'no answer'>();
   const leftAtStartMs = Math.max(0, options.deadlineAtMs - clock.now());
   const timer = setTimeout(() => late.resolve('no answer'), leftAtStartMs + LAST_LOOK_MS);
   try {
     for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(MAX_POLL_MS, pollMs * 1.5)) {
       const outcome = await Promise.race([watch.look(clock.now()), late.promise]);
-      if (outcome === 'no answer') return watch.giveUp(clock.now(), 'the evidence did not come in time');
+      if (outcome === 'no answer')
+        return watch.giveUp(clock.now(), 'the source, the sink or Kafka did not answer in time');
       if (outcome !== undefined) return outcome;
       const leftMs = options.deadlineAtMs - clock.now();
       if (leftMs <= 0 || options.signal.aborted) return watch.giveUp(clock.now());
@@ -94,7 +105,7 @@ export async function passFence(inputs: FenceInputs, options: FenceOptions): Pro
   }
 }
 
-/** One wait for the fence: what has been seen so far. */
+/** What has been seen so far while waiting for one fence. */
 class Watch {
   readonly #inputs: FenceInputs;
   readonly #startedMs: number;
@@ -108,7 +119,7 @@ class Watch {
   #paused = false;
   #snapshot = false;
   #snapshotAtMs = 0;
-  #stood: { readonly at: bigint; askMs: number } | null = null;
+  #stalled: { readonly at: bigint; askMs: number } | null = null;
   #waitingFor: readonly string[] = ['the source'];
 
   constructor(inputs: FenceInputs, nowMs: number) {
@@ -116,7 +127,7 @@ class Watch {
     this.#startedMs = nowMs;
   }
 
-  /** Looks once. A problem is remembered, not thrown: what is down now may be back before the deadline. */
+  /** Looks once. A problem is remembered, not thrown: a server that is down may be back before the deadline. */
   async look(nowMs: number): Promise<FenceOutcome | undefined> {
     const failing = this.#hasFailed(nowMs);
     try {
@@ -151,7 +162,7 @@ class Watch {
   }
 
   async #hasFailed(nowMs: number): Promise<boolean> {
-    // Not reaching a worker is for the check of its state to report; here it only means that nothing is known.
+    // The check `connector-state` reports an unreachable worker; here its state is just unknown.
     const connectors = await this.#inputs.connectors().catch(() => []);
     this.#paused = connectors.some((c) =>
       [c.state, ...c.tasks].some((s) => s === 'PAUSED' || s === 'STOPPED'),
@@ -178,7 +189,7 @@ class Watch {
       const sink = total(sample.done) > total(before.done);
       const capture =
         (sample.confirmed ?? 0n) > (before.confirmed ?? 0n) || total(sample.ends) > total(before.ends);
-      // Once the topics hold everything, only the sink is waited for.
+      // Once the topics hold everything, only progress of the sink counts.
       this.#moved = sink || (this.#ends === null && capture);
     }
     this.#last = sample;
@@ -191,27 +202,27 @@ class Watch {
         obstacles.push(`the slot to confirm ${printLsn(lsn)} (it is at ${printLsn(sample.confirmed)})`);
       } else if (await this.#inSnapshot(sample.atMs)) obstacles.push('a snapshot to complete');
       if (obstacles.length > 0) return obstacles;
-      // Read after the slot has confirmed: what it confirmed is in the topics by now.
+      // Read after the slot has confirmed: everything that it confirmed is in the topics by now.
       this.#ends = await this.#inputs.endOffsets();
     }
     let behind = distance(this.#ends, sample.done);
-    if (behind > 0n && this.#stands(sample)) {
+    if (behind > 0n && this.#isStalled(sample)) {
       this.#ends = (await this.#inputs.dataEnds?.(this.#ends, sample.done)) ?? this.#ends;
       behind = distance(this.#ends, sample.done);
     }
     return behind > 0n ? [`the sink to apply ${behind} more events`] : [];
   }
 
-  /** True now and then where the sink stands still for a while: its last records may carry no data. */
-  #stands({ atMs, done }: Sample): boolean {
+  /** True, every few seconds, while the sink does not move: the remaining records may carry no data. */
+  #isStalled({ atMs, done }: Sample): boolean {
     const at = total(done);
-    if (this.#stood?.at !== at) this.#stood = { at, askMs: atMs + STANDS_MS };
-    if (atMs < this.#stood.askMs) return false;
-    this.#stood.askMs = atMs + STANDS_AGAIN_MS;
+    if (this.#stalled?.at !== at) this.#stalled = { at, askMs: atMs + STALL_MS };
+    if (atMs < this.#stalled.askMs) return false;
+    this.#stalled.askMs = atMs + STALL_RETRY_MS;
     return true;
   }
 
-  /** Asked only once the slot is there, and not at every look: the answer may cost the worker a read of a topic. */
+  /** Asked only once the slot has confirmed, and not at every look: to answer, a worker may have to read a topic. */
   async #inSnapshot(nowMs: number): Promise<boolean> {
     if (this.#snapshot && nowMs - this.#snapshotAtMs < SNAPSHOT_POLL_MS) return true;
     this.#snapshotAtMs = nowMs;
@@ -245,7 +256,7 @@ interface Sample {
   readonly done: Offsets;
 }
 
-/** The sink's offsets; a partition not begun stands at the first offset that there is to read. */
+/** The sink's offsets; a partition that it has not begun counts from its first offset. */
 function begunAt(done: Offsets, firsts: Offsets): Offsets {
   const all = new Map(done);
   for (const [partition, first] of firsts) {
@@ -255,7 +266,7 @@ function begunAt(done: Offsets, firsts: Offsets): Offsets {
   return all;
 }
 
-/** Records between what is done and the ends. */
+/** Number of records between `done` and `ends`. */
 export function distance(ends: Offsets, done: Offsets): bigint {
   let behind = 0n;
   for (const [partition, end] of ends) {
@@ -273,14 +284,6 @@ function total(offsets: Offsets): bigint {
 
 const realClock = {
   now: () => performance.now(),
-  wait: (ms: number, signal: AbortSignal) =>
-    new Promise<void>((resolve) => {
-      const timer = setTimeout(done, ms);
-      signal.addEventListener('abort', done, { once: true });
-      function done(): void {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', done);
-        resolve();
-      }
-    }),
+  // An abort ends the wait early.
+  wait: (ms: number, signal: AbortSignal) => sleep(ms, undefined, { signal }).catch(() => undefined),
 };

@@ -4,10 +4,15 @@ import { parseConfig, type VerifierConfigInput } from '../config.ts';
 import type { FenceOutcome } from '../observe/fence.ts';
 import type { Progress } from '../report.ts';
 
-type Given = Partial<Omit<CheckContext, 'config'>> & { readonly config?: Partial<VerifierConfigInput> };
+interface Given extends Pick<Partial<CheckContext>, 'memory'> {
+  readonly config?: Partial<VerifierConfigInput>;
+  readonly databases?: Partial<CheckContext['databases']>;
+  readonly pipeline?: Partial<CheckContext['pipeline']>;
+  readonly evidence?: Partial<CheckContext['evidence']>;
+}
 
-/** What a check is given: evidence that the test does not plant cannot be had. */
-export function contextOf({ config = {}, ...given }: Given = {}): CheckContext {
+/** A check's context. Evidence that the test does not plant throws when a check asks for it. */
+export function contextOf({ config = {}, databases, pipeline, evidence, memory }: Given = {}): CheckContext {
   const absent = (what: string) => async (): Promise<never> => {
     throw new Error(`the test gives no ${what}`);
   };
@@ -24,17 +29,23 @@ export function contextOf({ config = {}, ...given }: Given = {}): CheckContext {
       'test',
     ),
     signal: AbortSignal.timeout(60_000),
-    fence: passed(),
-    connectors: [],
-    topics: absent('topics'),
-    catalogues: absent('catalogues'),
-    content: absent('content'),
-    passFence: absent('fence'),
-    topicLog: async () => null,
-    source: absent('source'),
-    sink: absent('sink'),
-    kafka: absent('Kafka'),
-    ...given,
+    databases: { source: absent('source'), sink: absent('sink'), ...databases },
+    pipeline: {
+      fence: passed(),
+      connectors: [],
+      topics: absent('topics'),
+      kafka: absent('Kafka'),
+      passFence: absent('fence'),
+      ...pipeline,
+    },
+    evidence: {
+      catalogues: absent('catalogues'),
+      content: absent('content'),
+      topicLog: async () => null,
+      ledger: absent('ledger'),
+      ...evidence,
+    },
+    memory,
   };
 }
 

@@ -1,61 +1,77 @@
 import type { CheckContext } from '../check.ts';
 import type { Processed } from '../observe/sink/processed.ts';
 import { readSinkSums, type SinkSums, type TableSums } from '../observe/sink/sink-sums.ts';
-import type { AdditiveColumn, SumsView } from '../observe/topic/additive-sums.ts';
-import { additiveColumns } from '../observe/topic/additive-sums.ts';
-import { countOf } from './comparison.ts';
+import { type AdditiveColumn, additiveColumns, type SumsView } from '../observe/topic/additive-sums.ts';
+import { partsOf } from '../observe/topic/topic-reader.ts';
+import type { Content } from './comparison.ts';
+import { countOf } from './row-findings.ts';
+import type { TopicLogView } from './topic-log-view.ts';
 
-/** A column that adds up to something else in the sink than the events make. */
+/** A column whose sum in the sink differs from the sum of its events. */
 export interface WrongSum {
   readonly table: string;
   readonly column: string;
-  /** Sink less events, as a decimal; null where the sink's sum is no number of the column's scale. */
+  /** The sink's sum minus the events' sum, as a decimal; null if the sink's sum is not a number of the column's scale. */
   readonly excess: string | null;
 }
 
-/** The sink's sums held against the events. */
-export interface AddedUp {
+/** The sink's sums compared with the events. */
+export interface SumComparison {
   readonly wrong: readonly WrongSum[];
-  /** Columns that were held against the events. */
+  /** Number of columns that were compared. */
   readonly columns: number;
-  /** What could not be, and why, one sentence each. */
+  /** What could not be compared, and why, one sentence each. */
   readonly left: readonly string[];
 }
 
+/** The parts of a check's context that the comparison needs. */
+type SumInputs = Pick<CheckContext, 'config' | 'databases' | 'pipeline' | 'evidence'>;
+
 /**
- * What each column of numbers adds up to in the sink, against what the events before the sink's offsets make of it. A
- * change that took effect twice is in the sum, and so is one that took none, with the rows and their versions right.
- * Tables of which rows are missing, extra, stale or double are left to the checks that say so.
- * @returns null where there is nothing to hold against each other: no Kafka, or a sink that keeps no offsets.
+ * Compares what each column of numbers adds up to in the sink with what the events before the sink's offsets make of it.
+ * The sum shows a change that took effect twice or not at all, even if every row has its last version. Tables with
+ * missing, extra, stale or duplicate rows are left to the checks for those.
+ * @returns null if there is nothing to compare: no Kafka, or a sink that keeps no offsets.
  */
-export async function addUpEffects(context: CheckContext): Promise<AddedUp | null> {
-  const log = await context.topicLog();
+export async function compareSums(inputs: SumInputs): Promise<SumComparison | null> {
+  const log = await inputs.evidence.topicLog();
   if (log === null || log.processed === null) return null;
   if (log.problem !== '') throw new Error(log.problem);
-  const first = await look(context);
+  const first = await look(inputs, log);
   if (first === null || first.wrong.length === 0) return first;
-  // A sink without a guard shows older rows for as long as changes come again.
-  await context.passFence();
-  const second = await look(context);
+  // An unguarded sink shows older rows while it applies repeated changes, so only what persists is wrong.
+  await inputs.pipeline.passFence();
+  const second = await look(inputs, log);
   const isLasting = ({ table, column }: WrongSum): boolean =>
     first.wrong.some((was) => was.table === table && was.column === column);
   return second === null ? null : { ...second, wrong: second.wrong.filter(isLasting) };
 }
 
-async function look(context: CheckContext): Promise<AddedUp | null> {
-  const columns = additiveColumns(await context.catalogues());
-  const sums = await readSinkSums(context, columns);
-  // Read behind the snapshot: all that the sink had processed in it is there by now.
-  const view = await (await context.topicLog())?.again();
-  if (sums === null || view === undefined) return null;
+async function look(
+  { config, databases, pipeline, evidence }: SumInputs,
+  log: TopicLogView,
+): Promise<SumComparison | null> {
+  const catalogues = await evidence.catalogues();
+  const columns = additiveColumns(catalogues);
+  const topics = await pipeline.topics();
+  const sums = await readSinkSums(await databases.sink(), {
+    schema: config.sink.schema,
+    topics: [...topics.values()],
+    copies: catalogues.copies,
+    columns,
+  });
+  // Read after the snapshot, so that it has everything that the sink had processed in the snapshot.
+  const view = await log.again();
+  if (sums === null) return null;
   if (view.problem !== '') throw new Error(view.problem);
-  const topics = await context.topics();
-  const judged: AddedUp[] = [];
+  const judged: SumComparison[] = [];
   for (const [table, own] of columns) {
     const topic = topics.get(table) ?? '';
-    const otherwise = await whyNotJudged(context, table, topic, sums);
+    const reason = whyNotJudged(await evidence.content(), table, ofTopic(sums.processed, topic));
     const events = view.sums.get(topic);
-    judged.push(otherwise ?? holdAgainst(table, own, { sums, topic, events }));
+    judged.push(
+      reason === null ? compareTable(table, own, { sums, topic, events }) : notJudged(`${table}: ${reason}`),
+    );
   }
   return {
     wrong: judged.flatMap(({ wrong }) => wrong),
@@ -64,46 +80,41 @@ async function look(context: CheckContext): Promise<AddedUp | null> {
   };
 }
 
-async function whyNotJudged(
-  context: CheckContext,
-  table: string,
-  topic: string,
-  { processed }: SinkSums,
-): Promise<AddedUp | null> {
-  const notJudged = (why: string): AddedUp => ({ wrong: [], columns: 0, left: [`${table}: ${why}`] });
-  const { tables } = await context.content();
+function notJudged(why: string): SumComparison {
+  return { wrong: [], columns: 0, left: [why] };
+}
+
+function whyNotJudged({ tables }: Content, table: string, processed: readonly Processed[]): string | null {
   const compared = tables.find((own) => own.table.id === table);
-  if (compared?.comparison == null) return notJudged('it was not compared');
+  if (compared?.comparison == null) return 'it was not compared';
   const otherwise = (['missing', 'extra', 'stale', 'duplicate'] as const).filter(
     (name) => countOf(compared, name) > 0,
   );
-  if (otherwise.length > 0) return notJudged(`its rows are ${otherwise.join(' and ')}`);
-  const own = ofTopic(processed, topic);
-  if (new Set(own.map(({ connector }) => connector)).size > 1)
-    return notJudged('several connectors write it');
-  return own.some(({ deadLettered }) => deadLettered > 0)
-    ? notJudged('some of its events are set aside')
+  if (otherwise.length > 0) return `its rows are ${otherwise.join(' and ')}`;
+  if (new Set(processed.map(({ connector }) => connector)).size > 1) return 'several connectors write it';
+  return processed.some(({ deadLettered }) => deadLettered > 0)
+    ? 'some of its events are dead letters'
     : null;
 }
 
-function holdAgainst(
+function compareTable(
   table: string,
   columns: readonly AdditiveColumn[],
   { sums, topic, events }: { sums: SinkSums; topic: string; events: SumsView | undefined },
-): AddedUp {
+): SumComparison {
   const ours = sums.tables.get(table);
-  if (ours === undefined) return { wrong: [], columns: 0, left: [`${table}: its copy keeps no positions`] };
+  if (ours === undefined) return notJudged(`${table}: its copy keeps no positions`);
   const problem = problemOf(ours, events);
   const theirs = problem === null ? (events?.at(offsetsOf(sums.processed, topic)) ?? null) : null;
   if (theirs === null || events === undefined)
-    return { wrong: [], columns: 0, left: [`${table}: ${problem ?? 'not all of its events were read'}`] };
+    return notJudged(`${table}: ${problem ?? 'not all of its events were read'}`);
   const wrong: WrongSum[] = [];
   const left: string[] = [];
   let count = 0;
   for (const [i, { name, scale, problem: own }] of events.columns.entries()) {
     const at = columns.findIndex((column) => column.name === name);
     if (own !== null || at < 0) {
-      left.push(`${table}.${name}: ${own ?? 'it is gone'}`);
+      left.push(`${table}.${name}: ${own ?? 'the column is gone'}`);
       continue;
     }
     count++;
@@ -116,8 +127,8 @@ function holdAgainst(
 }
 
 function problemOf({ foreignRows }: TableSums, events: SumsView | undefined): string | null {
-  if (foreignRows > 0) return `${foreignRows} rows of it were written by no event`;
-  return events === undefined ? 'its events were not followed from the first on' : events.problem;
+  if (foreignRows > 0) return `${foreignRows} of its rows were written by no event`;
+  return events === undefined ? 'its events were not followed from the first one' : events.problem;
 }
 
 function offsetsOf(processed: readonly Processed[], topic: string): ReadonlyMap<string, bigint> {
@@ -125,7 +136,7 @@ function offsetsOf(processed: readonly Processed[], topic: string): ReadonlyMap<
 }
 
 function ofTopic(processed: readonly Processed[], topic: string): readonly Processed[] {
-  return processed.filter(({ partition }) => partition.startsWith(`${topic}/`));
+  return processed.filter(({ partition }) => partsOf(partition).topic === topic);
 }
 
 function decimal(units: bigint, scale: number): string {

@@ -5,16 +5,16 @@ import { asPostgresText, type Event } from '../observe/topic/envelope.ts';
 import type { TopicHistory, TopicRecord } from '../observe/topic/topic-history.ts';
 import type { Hop } from '../report.ts';
 
-/** Where a row went wrong, and by what that is known. */
+/** Where a row went wrong, and what shows it. */
 export interface Attribution {
   readonly class: WrongClass;
   readonly hop: Hop;
   readonly detail: string;
-  /** The last change that the topic holds of the key; null where it is not known. */
+  /** The last change of the key in the topic; null if it is not known. */
   readonly last: TopicRecord | null;
 }
 
-/** Names the hop that lost a row: what the topic last said of the key, against what the source holds. */
+/** Names the hop that lost a row, by comparing the topic's last record of the key with the source. */
 export function attribute(pair: TablePair, row: WrongRow, history: TopicHistory | null): Attribution {
   const last = lastChange(history?.records.get(row.keyText) ?? []) ?? null;
   return { ...hopOf(pair, row, history), last };
@@ -22,7 +22,7 @@ export function attribute(pair: TablePair, row: WrongRow, history: TopicHistory 
 
 function hopOf(pair: TablePair, row: WrongRow, history: TopicHistory | null): Omit<Attribution, 'last'> {
   if (row.class === 'duplicate') {
-    const rows = `the source holds ${row.source.rows} rows of this key, the sink ${row.sink.rows}`;
+    const rows = `the source has ${row.source.rows} rows with this key, the sink has ${row.sink.rows}`;
     return { class: row.class, hop: 'sink', detail: rows };
   }
   if (history === null || pair.key.length === 0) return { class: row.class, hop: 'unknown', detail: '' };
@@ -32,7 +32,7 @@ function hopOf(pair: TablePair, row: WrongRow, history: TopicHistory | null): Om
   if (row.class === 'extra') return extra(last, history, known);
   if (last === undefined) {
     const hop = history.complete ? 'capture' : 'unknown';
-    return { class: row.class, hop, detail: `the topic holds no record of this key${known}` };
+    return { class: row.class, hop, detail: `the topic has no record of this key${known}` };
   }
   const at = `partition ${last.partition}, offset ${last.offset}`;
   const name = refine(pair, row, records);
@@ -42,11 +42,15 @@ function hopOf(pair: TablePair, row: WrongRow, history: TopicHistory | null): Om
   if (isTruncatedAfter(last, history)) {
     return { class: name, hop: 'capture', detail: `the topic truncates the table after this row (${at})` };
   }
-  // A column in which the two sides agree is not what was lost, whether or not the event has it.
+  // A column in which both sides agree was not lost, whether or not the event has it.
   const all = row.columns.length === 0 ? [] : pair.columns.map((column) => column.source.name);
   const agreed = all.filter((column) => !row.columns.includes(column));
   if (holds(pair, last.event, row.source, new Set([...history.columns, ...agreed]))) {
-    return { class: name, hop: 'sink', detail: `the topic holds the source's values (${at})` };
+    return {
+      class: name,
+      hop: 'sink',
+      detail: `the topic's last record of this key has the source's values (${at})`,
+    };
   }
   return {
     class: name,
@@ -62,22 +66,22 @@ function extra(
 ): Omit<Attribution, 'last'> {
   if (last === undefined) {
     const hop = history.complete ? 'sink' : 'unknown';
-    return { class: 'extra', hop, detail: `no record of the topic explains this row${known}` };
+    return { class: 'extra', hop, detail: `the topic has no record of this key${known}` };
   }
   const at = `partition ${last.partition}, offset ${last.offset}`;
   if (isTruncatedAfter(last, history))
-    return { class: 'extra', hop: 'sink', detail: `the topic truncates the table after ${at}` };
+    return { class: 'extra', hop: 'sink', detail: `the topic truncates the table after this row (${at})` };
   return last.event === null || last.event.op === 'd'
-    ? { class: 'extra', hop: 'sink', detail: `the topic deletes this key (${at})` }
+    ? { class: 'extra', hop: 'sink', detail: `the topic's last record of this key deletes it (${at})` }
     : { class: 'extra', hop: 'capture', detail: `the topic never deletes this key (last record: ${at})` };
 }
 
-/** Whether a TRUNCATE stands behind the record, by position. */
+/** Whether the topic has a TRUNCATE with a newer position than the record's. */
 function isTruncatedAfter({ position: own }: TopicRecord, history: TopicHistory): boolean {
   return history.truncates.some(({ position }) => position !== null && own !== null && position > own);
 }
 
-/** The last change by position, where the records have one: a record that came twice is not newer for that. */
+/** The last change, by position if the records have one: a repeated record is not newer because it came again. */
 function lastChange(records: readonly TopicRecord[]): TopicRecord | undefined {
   const changes = records.filter((record) => record.event !== null);
   const list = changes.length > 0 ? changes : records;
@@ -87,7 +91,7 @@ function lastChange(records: readonly TopicRecord[]): TopicRecord | undefined {
   }, undefined);
 }
 
-/** A wrong row that shows an earlier image of the topic, or an older position, is stale and not corrupted. */
+/** A corrupted row is reclassified as stale if it shows an earlier image from the topic. */
 function refine(pair: TablePair, row: WrongRow, records: readonly TopicRecord[]): WrongClass {
   if (row.class !== 'corrupted') return row.class;
   const absent = pair.columns.filter((column) => column.types === 'absent').map((c) => c.source.name);
@@ -101,8 +105,9 @@ function refine(pair: TablePair, row: WrongRow, records: readonly TopicRecord[])
 }
 
 /**
- * Whether an event carries the values of a row, as far as this reader knows the types. A column that others carry and
- * this one does not was added after it: the row has the column's DEFAULT, which no event of its own will bring.
+ * Whether an event carries the values of a row, in all columns whose types this reader knows.
+ * @param carried Columns that other events carry. If this event lacks such a column, the column was added later, and the
+ * row has the column's DEFAULT, for which there is no event.
  */
 function holds(
   pair: TablePair,

@@ -175,7 +175,7 @@ test('a sink behind its thresholds is an alert; what retention has dropped befor
     ['alert', 'WARN', 3],
   ]);
   expect(detailOf(behind, 'consumer-lag')).toMatch(
-    /wait for more than 1 ms.*being dropped.*3 events behind, more than 2/,
+    /waiting for more than 1 ms.*will soon drop.*3 events behind, more than the limit of 2/,
   );
   await played.admin.deleteTopicRecords({ topic: played.topic, partitions: [{ partition: 0, offset: '3' }] });
   const lost = (await played.report(2_500)).findings.find((one) => one.class === 'lost-to-retention');

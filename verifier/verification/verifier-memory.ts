@@ -1,11 +1,11 @@
 import { LedgerMemory } from '../observe/ledger/ledger-memory.ts';
 import { TopicLog } from '../observe/topic/topic-log.ts';
 
-/** What a verifier remembers from one verification to the next, so that each looks only at what is new. */
+/** What a verifier remembers from one verification to the next, so that each reads only what is new. */
 export class VerifierMemory {
   readonly ledger: LedgerMemory;
   readonly topics = new TopicLog();
-  /** Position that each watched row of the sink has shown, by table and key. */
+  /** Newest position that each watched row of the sink has shown, by table and key. */
   readonly positions = new Map<string, Map<string, string>>();
 
   constructor(nowMs: () => number = () => performance.now()) {

@@ -1,153 +1,187 @@
+/**
+ * `verifier/verification`: runs one verification of a pipeline, from the progress fence to the report.
+ * In: a configuration, the checks, a deadline, and what earlier verifications have seen.
+ * Out: a report; the compared content, with the rows' values, goes only to `onContent`.
+ * Promises: never throws, and never reports PASS without evidence: what fails, hangs or cannot be read is INCONCLUSIVE
+ * with the reason, and the worst verdict wins.
+ */
+
 import { messageOf } from '../../pipeline/contract/errors.ts';
-import {
-  type Check,
-  type CheckContext,
-  type CheckResult,
-  checkResultSchema,
-  type TopicLogView,
-} from '../check.ts';
+import type { Check, CheckContext } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
-import { printLsn } from '../connection/lsn.ts';
-import { type Catalogues, readCatalogues, settledCatalogues, topicsOf } from '../observe/catalogues.ts';
-import { OpenConnections } from '../observe/connections.ts';
-import { type FenceOutcome, passFence } from '../observe/fence.ts';
-import { type Connections, PipelineProgress } from '../observe/pipeline-progress.ts';
+import { readCatalogues, settledCatalogues, topicsOf } from '../observe/catalogues.ts';
+import { type Connections, type Databases, OpenConnections } from '../observe/connections.ts';
+import { type FenceInputs, type FenceOutcome, type PassFence, passFence } from '../observe/fence.ts';
+import { compareLedger } from '../observe/ledger/compare-ledger.ts';
+import type { Pipeline, TopicsByTable } from '../observe/pipeline.ts';
+import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import { type Processed, readProcessed } from '../observe/sink/processed.ts';
-import { type AdditiveColumn, additiveColumns } from '../observe/topic/additive-sums.ts';
-import { TopicLog, type TopicView } from '../observe/topic/topic-log.ts';
-import type { CheckReport, Finding, Report, TableReport } from '../report.ts';
-import { type Verdict, worst } from '../verdict.ts';
-import { type Content, compareContent, countOf } from './comparison.ts';
+import { TopicLog } from '../observe/topic/topic-log.ts';
+import type { Report } from '../report.ts';
+import { buildReport, type CheckOutcome } from './build-report.ts';
+import { type Content, compareContent } from './comparison.ts';
+import { once, onceSucceeded } from './once.ts';
+import { runCheck } from './run-check.ts';
+import { readTopicLog } from './topic-log-view.ts';
 import type { VerifierMemory } from './verifier-memory.ts';
 
 export interface VerifyOptions {
   readonly config: VerifierConfig;
   readonly checks: readonly Check[];
+  /** Time for the fence; the checks have `compareTimeoutMs` of the configuration in addition. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
-  /** Open already, and closed in the end; undefined: opened when first asked for. */
+  /** Connections that are open already. They are closed at the end, as those are that the verification opens. */
   readonly connections?: OpenConnections | undefined;
   /** Kept by a service from one verification to the next. */
   readonly memory?: VerifierMemory;
-  /** Is given what the comparison found, with the rows' values, which no report has. */
+  /** Receives what the comparison found, with the rows' values, which no report contains. */
   readonly onContent?: (content: Content) => void;
 }
 
-/** A further fence gets at least so long, whatever is left of the deadline. */
-const SETTLE_FENCE_MS = 15_000;
-/** A check that asks only for states must not take longer. */
-const QUICK_CHECK_MS = 30_000;
+/** A further fence gets at least this long, however little is left until the deadline. */
+const FURTHER_FENCE_MS = 15_000;
 
-/** One verification, from the fence to the report. Never throws: what goes wrong is INCONCLUSIVE, with the reason. */
+/** Runs one verification, from the fence to the report. Never throws: a failure is INCONCLUSIVE, with the reason. */
 export async function verify(options: VerifyOptions): Promise<Report> {
   const startedMs = performance.now();
   const { config, checks } = options;
   const timeout = AbortSignal.timeout(options.deadlineMs + config.compareTimeoutMs);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   await using connections = options.connections ?? new OpenConnections(config);
-  const catalogues = onceRead(() => readCatalogues(config, connections));
-  const topics = async (): Promise<ReadonlyMap<string, string>> => topicsOf(config, await catalogues());
-  const view = new PipelineProgress(config, connections, async () => [...(await topics()).values()]);
-  const fence = await guarded(() =>
-    passFence(view, { deadlineAtMs: startedMs + options.deadlineMs, signal }),
-  );
-  let hasFailed = false;
-  const settleFence = async (): Promise<'passed' | 'sync-in-progress' | 'no-evidence'> => {
-    const deadlineAtMs = Math.max(startedMs + options.deadlineMs, performance.now() + SETTLE_FENCE_MS);
-    const { tag } = await passFence(view, { deadlineAtMs, signal });
-    hasFailed ||= tag === 'connector-failed';
-    return tag === 'passed' ? 'passed' : tag === 'in-progress' ? 'sync-in-progress' : 'no-evidence';
-  };
-  // Anew behind the fence: what it waited for may have made the sink's tables, or a column of them.
-  const settled = onceRead(async () =>
-    settledCatalogues(config, connections, settleFence, waitsFor(config) ? undefined : await catalogues()),
-  );
-  // Before the topics are read, and before a check has a snapshot open that a refusal would abort.
+  const catalogues = onceSucceeded(() => readCatalogues(config, connections));
+  const topics = async (): Promise<TopicsByTable> => topicsOf(config, await catalogues());
+  const progress = new PipelineProgress(config, connections, async () => [...(await topics()).values()]);
+  const deadlineAtMs = startedMs + options.deadlineMs;
+  const fence = await firstFence(progress, deadlineAtMs, signal);
+  const further = new FurtherFences(progress, deadlineAtMs, signal);
+  // The sink's totals are read before the topics, so that all records that they count are among those read.
   const processed = fence.tag === 'passed' ? await processedBy(config, connections, topics) : null;
+  const pipeline: Pipeline = {
+    fence,
+    connectors: await progress.connectors(),
+    topics,
+    kafka: () => connections.kafka(),
+    passFence: further.pass,
+  };
+  const databases: Databases = { source: () => connections.source(), sink: () => connections.sink() };
+  const { memory } = options;
+  // Read again behind the fence: the pipeline may have created the sink's tables, or a column, while it caught up.
+  const settled = onceSucceeded(async () =>
+    settledCatalogues(
+      config,
+      connections,
+      further.pass,
+      followsPipeline(config) ? undefined : await catalogues(),
+    ),
+  );
   const context: CheckContext = {
     config,
     signal,
-    fence,
-    topics,
-    catalogues: settled,
-    connectors: await view.connectors(),
-    source: () => connections.source(),
-    sink: () => connections.sink(),
-    kafka: () => connections.kafka(),
-    passFence: settleFence,
-    memory: options.memory,
-    topicLog: once(async () => {
-      // Sums are held against what the sink says that it has processed: without that they are of no use.
-      const additive = processed === null ? new Map() : await additiveTopics(await catalogues(), topics);
-      const log = options.memory?.topics ?? new TopicLog();
-      return await readTopicLog(connections, { log, topics, additive, signal, processed });
-    }),
-    content: once(async () => await compareContent(context, await settled(), settleFence)),
+    databases,
+    pipeline,
+    evidence: {
+      catalogues: settled,
+      content: once(async () => compareContent({ config, signal, databases, pipeline }, await settled())),
+      topicLog: once(() =>
+        readTopicLog(memory?.topics ?? new TopicLog(), { processed, pipeline, catalogues, signal }),
+      ),
+      ledger: once(async () => {
+        if (config.ledger === null) throw new Error('no ledger is configured');
+        const source = await databases.source();
+        const { expected } = await settled();
+        const { ledger: path, versionColumn } = config;
+        return await compareLedger({ path, source, expected, versionColumn, signal, memory: memory?.ledger });
+      }),
+    },
+    memory,
   };
-  // Read while the databases scan: its failure is told by the check that asks.
-  if (fence.tag === 'passed') context.topicLog().catch(() => undefined);
-  const outcomes: { readonly check: Check; result: CheckResult; readonly durationMs: number }[] = [];
+  // The topics are read while the databases scan. A failure is reported by the check that asks for them.
+  if (fence.tag === 'passed') context.evidence.topicLog().catch(() => undefined);
+  const outcomes = await runChecks(checks, context);
+  const last = further.hasFailed ? await progress.connectors() : pipeline.connectors;
+  const final = further.hasFailed
+    ? await rerunQuickChecks(outcomes, { ...context, pipeline: { ...pipeline, connectors: last } })
+    : outcomes;
+  const content = fence.tag === 'passed' ? await context.evidence.content().catch(() => null) : null;
+  if (content !== null) options.onContent?.(content);
+  const toLsn = await currentLsn(connections);
+  const durationMs = performance.now() - startedMs;
+  return buildReport({ fence, checks: final, content, connectors: last, toLsn, durationMs });
+}
+
+async function firstFence(
+  progress: FenceInputs,
+  deadlineAtMs: number,
+  signal: AbortSignal,
+): Promise<FenceOutcome> {
+  try {
+    return await passFence(progress, { deadlineAtMs, signal });
+  } catch (error) {
+    return { tag: 'no-evidence', reason: messageOf(error), lsn: null, progress: null };
+  }
+}
+
+/** Passes the fences that follow the first one, and remembers whether a connector failed meanwhile. */
+class FurtherFences {
+  hasFailed = false;
+  readonly #progress: FenceInputs;
+  readonly #deadlineAtMs: number;
+  readonly #signal: AbortSignal;
+
+  constructor(progress: FenceInputs, deadlineAtMs: number, signal: AbortSignal) {
+    this.#progress = progress;
+    this.#deadlineAtMs = deadlineAtMs;
+    this.#signal = signal;
+  }
+
+  readonly pass: PassFence = async () => {
+    const deadlineAtMs = Math.max(this.#deadlineAtMs, performance.now() + FURTHER_FENCE_MS);
+    const { tag } = await passFence(this.#progress, { deadlineAtMs, signal: this.#signal });
+    this.hasFailed ||= tag === 'connector-failed';
+    return tag === 'passed' ? 'passed' : tag === 'in-progress' ? 'sync-in-progress' : 'no-evidence';
+  };
+}
+
+async function runChecks(checks: readonly Check[], context: CheckContext): Promise<CheckOutcome[]> {
+  const outcomes: CheckOutcome[] = [];
   for (const check of checks) {
     const before = performance.now();
     const result = await runCheck(check, context);
     outcomes.push({ check, result, durationMs: Math.round(performance.now() - before) });
   }
-  // A connector that failed while tables were compared: how it was before is no longer how it is.
-  const last = hasFailed ? { ...context, connectors: await view.connectors() } : context;
-  if (hasFailed) {
-    for (const own of outcomes) if (!own.check.needsFence) own.result = await runCheck(own.check, last);
-  }
-  const content = fence.tag === 'passed' ? await context.content().catch(() => null) : null;
-  if (content !== null) options.onContent?.(content);
-  const toLsn = await currentLsn(connections);
-  const durationMs = performance.now() - startedMs;
-  return buildReport({ fence, outcomes, content, context: last, toLsn, durationMs });
+  return outcomes;
 }
 
-/** Without a pipeline to follow, the fence is passed at once: nothing can have changed behind it. */
-function waitsFor({ kafka, source, sink, connectors }: VerifierConfig): boolean {
+/** A connector failed while tables were compared: checks that judge its state have to look at it again. */
+async function rerunQuickChecks(
+  outcomes: readonly CheckOutcome[],
+  context: CheckContext,
+): Promise<CheckOutcome[]> {
+  const again: CheckOutcome[] = [];
+  for (const outcome of outcomes) {
+    const { check } = outcome;
+    again.push(check.needsFence ? outcome : { ...outcome, result: await runCheck(check, context) });
+  }
+  return again;
+}
+
+/** Without a pipeline to follow, the fence is passed at once, and nothing can have changed behind it. */
+function followsPipeline({ kafka, source, sink, connectors }: VerifierConfig): boolean {
   return kafka !== null || source.slot !== null || sink.subscription !== null || connectors.length > 0;
 }
 
+/** Returns an error instead of throwing it: only the checks that need these totals fail. */
 async function processedBy(
   config: VerifierConfig,
-  connections: Connections,
-  topics: CheckContext['topics'],
+  { sink }: Pick<Databases, 'sink'>,
+  topics: () => Promise<TopicsByTable>,
 ): Promise<readonly Processed[] | null | Error> {
   try {
-    return await readProcessed(await connections.sink(), config.sink.schema, [...(await topics()).values()]);
+    return await readProcessed(await sink(), config.sink.schema, [...(await topics()).values()]);
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
-}
-
-/** Columns whose sums are followed, by topic. */
-async function additiveTopics(
-  catalogues: Catalogues,
-  topics: CheckContext['topics'],
-): Promise<ReadonlyMap<string, readonly AdditiveColumn[]>> {
-  const columns = additiveColumns(catalogues);
-  return new Map([...(await topics())].map(([id, topic]) => [topic, columns.get(id) ?? []]));
-}
-
-interface TopicLogRequest {
-  readonly log: TopicLog;
-  readonly topics: CheckContext['topics'];
-  readonly additive: ReadonlyMap<string, readonly AdditiveColumn[]>;
-  readonly signal: AbortSignal;
-  readonly processed: readonly Processed[] | null | Error;
-}
-
-async function readTopicLog(
-  connections: Connections,
-  { log, topics, additive, signal, processed }: TopicLogRequest,
-): Promise<TopicLogView | null> {
-  if (processed instanceof Error) throw processed;
-  const kafka = await connections.kafka();
-  if (kafka === null) return null;
-  const names = [...(await topics()).values()];
-  const again = async (): Promise<TopicView> => await log.read(kafka, names, signal, additive);
-  return { ...(await again()), processed, again };
 }
 
 async function currentLsn(connections: Connections): Promise<string | null> {
@@ -156,161 +190,4 @@ async function currentLsn(connections: Connections): Promise<string | null> {
     async (source) => (await source.one(sql, [], 5_000).catch(() => ({ lsn: null }))).lsn ?? null,
     () => null,
   );
-}
-
-/** A thrown, unfinished or empty answer is INCONCLUSIVE, never PASS. */
-export async function runCheck(check: Check, context: CheckContext): Promise<CheckResult> {
-  const { fence } = context;
-  if (check.needsFence && fence.tag !== 'passed') {
-    const verdict = fence.tag === 'in-progress' ? 'SYNC_IN_PROGRESS' : 'INCONCLUSIVE';
-    return { verdict, detail: 'not run: the fence is not passed', findings: [] };
-  }
-  const limitMs = check.needsFence ? context.config.compareTimeoutMs : QUICK_CHECK_MS;
-  const limit = Promise.withResolvers<never>();
-  const timer = setTimeout(() => limit.reject(new Error(`it did not end within ${limitMs} ms`)), limitMs);
-  try {
-    const result: unknown = await Promise.race([check.run(context), limit.promise]);
-    return checkResultSchema.parse(result);
-  } catch (error) {
-    const detail = `no result: ${messageOf(error).slice(0, 500)}`;
-    return { verdict: 'INCONCLUSIVE', detail, findings: [] };
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function guarded(pass: () => Promise<FenceOutcome>): Promise<FenceOutcome> {
-  try {
-    return await pass();
-  } catch (error) {
-    return { tag: 'no-evidence', reason: messageOf(error), lsn: null, progress: null };
-  }
-}
-
-/** Reads once; after a failure it is read anew, for a server may come back. */
-function onceRead<T>(read: () => Promise<T>): () => Promise<T> {
-  let known: Promise<T> | undefined;
-  return () => {
-    known ??= read().catch((error: unknown) => {
-      known = undefined;
-      throw error;
-    });
-    return known;
-  };
-}
-
-/** Runs once, at the first call; a failure is remembered too. */
-function once<T>(make: () => Promise<T>): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  return () => {
-    made ??= make();
-    return made;
-  };
-}
-
-interface Parts {
-  readonly fence: FenceOutcome;
-  readonly outcomes: readonly { check: Check; result: CheckResult; durationMs: number }[];
-  readonly content: Content | null;
-  readonly context: CheckContext;
-  readonly toLsn: string | null;
-  readonly durationMs: number;
-}
-
-export function buildReport({ fence, outcomes, content, context, toLsn, durationMs }: Parts): Report {
-  const checks: CheckReport[] = [
-    fenceReport(fence),
-    ...outcomes.map(({ check, result, durationMs: own }) => ({
-      check: check.name,
-      verdict: result.verdict,
-      detail: result.detail,
-      durationMs: own,
-    })),
-  ];
-  const findings = outcomes.flatMap(({ result }) => result.findings);
-  const coverage = content?.coverage ?? 0;
-  const complete: Verdict = fence.tag === 'passed' && coverage < 1 ? 'INCONCLUSIVE' : 'PASS';
-  const nothing: Verdict = outcomes.length === 0 ? 'INCONCLUSIVE' : 'PASS';
-  const last = <T>(pick: (result: CheckResult) => T | undefined): T | null =>
-    outcomes.map(({ result }) => pick(result)).find((value) => value !== undefined) ?? null;
-  return {
-    schemaVersion: 1,
-    verdict: worst([
-      complete,
-      nothing,
-      ...checks.map(({ verdict }) => verdict),
-      ...findings.map((f) => f.verdict),
-    ]),
-    at: new Date().toISOString(),
-    durationMs: Math.round(durationMs),
-    window: windowOf(fence, content, toLsn),
-    coverage,
-    comparison: content?.comparison ?? null,
-    tables: tableReports(content, last((result) => result.orphans) ?? new Map(), findings),
-    checks,
-    findings,
-    progress: fence.progress,
-    ledger: last((result) => result.ledger),
-    deliveries: last((result) => result.deliveries),
-    connectors: context.connectors.map(({ name, type, state, tasks }) => ({
-      name,
-      type,
-      state,
-      tasks: [...tasks],
-    })),
-  };
-}
-
-/** Of the exact comparison where there was one; else from the fence to where the source was in the end. */
-function windowOf(fence: FenceOutcome, content: Content | null, toLsn: string | null): Report['window'] {
-  const { fromLsn = null, toLsn: last = null } = content?.comparison ?? {};
-  if (fromLsn !== null && last !== null) return { fromLsn, toLsn: last };
-  return { fromLsn: fence.lsn === null ? null : printLsn(fence.lsn), toLsn };
-}
-
-function fenceReport(fence: FenceOutcome): CheckReport {
-  const check = 'fence';
-  const at = fence.lsn === null ? 'the source' : printLsn(fence.lsn);
-  switch (fence.tag) {
-    case 'passed':
-      return { check, verdict: 'PASS', detail: `the pipeline has carried everything up to ${at}` };
-    case 'in-progress': {
-      const { eventsBehind, waitingFor, rateEventsPerSecond } = fence.progress;
-      const rate = rateEventsPerSecond.toFixed(0);
-      const detail = `${eventsBehind} events behind at ${rate}/s, waiting for ${waitingFor.join(' and ')}`;
-      return { check, verdict: 'SYNC_IN_PROGRESS', detail };
-    }
-    case 'connector-failed':
-      return { check, verdict: 'INCONCLUSIVE', detail: 'not passed: a connector has failed' };
-    case 'no-evidence':
-      return { check, verdict: 'INCONCLUSIVE', detail: fence.reason };
-  }
-}
-
-function tableReports(
-  content: Content | null,
-  orphans: ReadonlyMap<string, number>,
-  findings: readonly Finding[],
-): TableReport[] {
-  return (content?.tables ?? []).map((table) => {
-    const { comparison } = table;
-    const own = findings.filter((finding) => finding.table === table.table.id).map(({ verdict }) => verdict);
-    const inFlight = comparison?.inFlight.length ?? 0;
-    const moving: Verdict = comparison?.stopped === 'sync-in-progress' ? 'SYNC_IN_PROGRESS' : 'INCONCLUSIVE';
-    const seen: Verdict = comparison === null ? 'INCONCLUSIVE' : inFlight > 0 ? moving : 'PASS';
-    return {
-      table: table.table.id,
-      verdict: worst([seen, ...own]),
-      sourceRows: comparison?.sourceRows ?? null,
-      sinkRows: comparison?.sinkRows ?? null,
-      checksumEqual: comparison?.equal ?? null,
-      missing: countOf(table, 'missing'),
-      extra: countOf(table, 'extra'),
-      stale: countOf(table, 'stale'),
-      corrupted: countOf(table, 'corrupted'),
-      duplicates: countOf(table, 'duplicate'),
-      orphans: orphans.get(table.table.id) ?? 0,
-      inFlight,
-    };
-  });
 }

@@ -1,9 +1,6 @@
 import { statSync } from 'node:fs';
-import type { VerifierConfig } from '../../config.ts';
 import type { Database } from '../../connection/postgres.ts';
 import type { Report } from '../../report.ts';
-import type { Catalogues } from '../catalogues.ts';
-import type { Connections } from '../pipeline-progress.ts';
 import type { Table } from '../source/catalogue.ts';
 import { LedgerMemory } from './ledger-memory.ts';
 import {
@@ -20,72 +17,70 @@ import { keyText, readVersions, type Settlement, settlement } from './settlement
 import { type Shown, Suspects } from './suspects.ts';
 import { judge, WrongBook, type WrongWrites } from './wrong-writes.ts';
 
-/** The ledger held against the source. */
+/** The ledger compared with the source. */
 export interface LedgerComparison {
   readonly wrong: readonly WrongWrites[];
-  /** So much is wrong that the rest of the ledger was not looked at. */
+  /** True if so much is wrong that the rest of the ledger was not compared. */
   readonly cut: boolean;
   /** Why transactions could not be settled, one sentence each. */
   readonly undecided: readonly string[];
-  /** Keys that were looked at now, each once for every part of the ledger that writes it. */
+  /** Keys compared now; a key counts once for each part of the ledger that writes it. */
   readonly keys: number;
-  /** Transactions that an earlier verification has looked at. */
+  /** Transactions that an earlier verification has compared. */
   readonly before: number;
   readonly counts: NonNullable<Report['ledger']>;
 }
 
 const KEYS_PER_QUERY = 5_000;
 
-/** What bounds the memory, and changes nothing else. */
-export interface HoldLimits {
-  /** Of the ledger at once. */
+/** Limits of memory. They do not change what is found. */
+export interface LedgerLimits {
+  /** Bytes of the ledger that are read at once. */
   readonly partBytes: number;
-  /** Keys that are held because a later part of the ledger may explain them; where many more are wrong, that is enough. */
+  /** Keys held because a later part of the ledger may explain them. If many more are wrong, the comparison stops. */
   readonly suspects: number;
 }
 
-/** 20,000 writes or so, and 12 MB of memory; 50 MB for the suspects. */
-const LIMITS: HoldLimits = { partBytes: 4 * 1024 * 1024, suspects: 1_500_000 };
+/** A part is some 20,000 writes and takes 12 MB of memory; the suspects take 50 MB. */
+const LIMITS: LedgerLimits = { partBytes: 4 * 1024 * 1024, suspects: 1_500_000 };
 
-/** What is read, and what the verification before has seen. */
-export interface LedgerInputs extends Pick<Connections, 'source'> {
-  readonly config: VerifierConfig;
+export interface LedgerInputs {
+  /** Path of the ledger. */
+  readonly path: string;
+  readonly source: Database;
+  /** Tables whose rows can be compared. */
+  readonly expected: readonly Table[];
+  readonly versionColumn: string;
   readonly signal: AbortSignal;
-  readonly catalogues: () => Promise<Catalogues>;
-  readonly memory?: { readonly ledger: LedgerMemory } | undefined;
+  /** What the last verification has found right; undefined: all of the ledger is read. */
+  readonly memory?: LedgerMemory | undefined;
 }
 
-const held = new WeakMap<LedgerInputs, Promise<LedgerComparison>>();
-
-/** Reads ledger and source once in a verification, whichever check asks first. */
-export function compareLedger(
-  context: LedgerInputs,
-  path: string,
-  limits: Partial<HoldLimits> = {},
+/**
+ * Compares the last committed write of each key with the row at the source, one part of the ledger after the other.
+ * @throws LabError CDC-4101 if the ledger is damaged; an error if the source does not answer or `signal` is aborted.
+ */
+export async function compareLedger(
+  inputs: LedgerInputs,
+  own: Partial<LedgerLimits> = {},
 ): Promise<LedgerComparison> {
-  const known = held.get(context) ?? hold(context, path, { ...LIMITS, ...limits });
-  held.set(context, known);
-  return known;
-}
-
-async function hold(context: LedgerInputs, path: string, limits: HoldLimits): Promise<LedgerComparison> {
-  const source = await context.source();
-  const memory = context.memory?.ledger ?? new LedgerMemory();
+  const limits = { ...LIMITS, ...own };
+  const { path, source, versionColumn } = inputs;
+  const memory = inputs.memory ?? new LedgerMemory();
   const { before, endOffset, commit } = memory.begin(path, await incarnationOf(source));
-  const { expected } = await context.catalogues();
-  const tables = new Map(expected.map((table) => [table.id, table]));
-  const own = await settlement(source, tables, context.config.versionColumn);
+  const tables = new Map(inputs.expected.map((table) => [table.id, table]));
+  const settling = await settlement(source, tables, versionColumn);
   const suspects = new Suspects();
   let [state, keys, room, cut] = [before, 0, limits.suspects, false];
   let settled: ReadonlyMap<string, 'ok' | 'fail'> = new Map();
   for (const end of partEnds(before.cursor.byteOffset, endOffset, limits.partBytes)) {
-    const settle = end === endOffset ? own.settle : leaveOpen;
+    const settle = end === endOffset ? settling.settle : leaveOpen;
     const part = await readPart(path, { before: state, endOffset: end }, settle);
     ({ after: state, settled } = part);
     keys += part.last.size;
-    for await (const { batch, shown } of shownFor(source, tables, part.last, context)) {
+    for await (const { batch, shown } of shownFor(inputs, tables, part.last)) {
       for (const [i, [id, write]] of batch.entries()) {
-        // A later part knows better: what an earlier one last says of a key may have been overwritten since.
+        // A later part overrides an earlier one, which may hold a write that has been overwritten since.
         if (judge(write, shown[i]) === undefined) suspects.clear(id, write.sequence + 1);
         else suspects.add(id, write.sequence, shown[i]);
       }
@@ -96,18 +91,18 @@ async function hold(context: LedgerInputs, path: string, limits: HoldLimits): Pr
     cut = suspects.size > limits.suspects / 2;
     if (cut) break;
   }
-  const wrong = await confirmed(suspects, path, state, own);
-  // What is wrong, or not settled, is looked at again each time, until it is mended.
-  const undecided = [...own.undecided.values()];
+  const wrong = await confirmed(suspects, path, state, settling);
+  // As long as something is wrong or not settled, the next verification compares it again.
+  const undecided = [...settling.undecided.values()];
   if (wrong.length + undecided.length === 0) commit(state);
   const counts = { ...state.counts, ...outcomesOf(settled) };
   return { wrong, cut, undecided, keys, before: before.counts.transactions, counts };
 }
 
-/** What is open at the end of a part that is not the last may be closed in the next. */
+/** A transaction that is open at the end of a part other than the last may be closed in the next one. */
 const leaveOpen: SettleIntents = async () => new Map();
 
-/** Clears those that a later transaction wrote, as the ledger says that is behind `before`, up to its end of now. */
+/** Clears suspects that a later transaction wrote, according to the ledger from `before` to its present end. */
 async function clearOverwritten(
   suspects: Suspects,
   path: string,
@@ -116,15 +111,15 @@ async function clearOverwritten(
 ): Promise<void> {
   const book: Book = {
     committed: (id, _, sequence) => suspects.clear(id, sequence),
-    // Left to the end: it may be settled by then.
+    // While parts are read, an unsettled write clears nothing: it may be settled by the end.
     unsettled: (id) => settle !== leaveOpen && suspects.clear(id, Number.POSITIVE_INFINITY),
   };
   await readInto(book, path, { before, endOffset: statSync(path).size }, settle);
 }
 
 /**
- * A later write may have come since the ledger was read, and an earlier part may hold what an outcome that came late
- * does not: only a key whose last write in all of the ledger is still that one is wrong.
+ * The suspects whose suspected write is still the last one of its key in the whole ledger. Writes may have come since
+ * the ledger was read, and an outcome that arrived late may belong to an intent in an earlier part.
  */
 async function confirmed(
   suspects: Suspects,
@@ -132,7 +127,7 @@ async function confirmed(
   after: LedgerState,
   own: Settlement,
 ): Promise<readonly WrongWrites[]> {
-  // Under writes nearly all are cleared by what has come since, which is little to read.
+  // Under writes, the little that has come since clears nearly all of them.
   if (suspects.size > 0) await clearOverwritten(suspects, path, after, own);
   if (suspects.size > 0) await clearOverwritten(suspects, path, unreadLedger(), own);
   if (suspects.size === 0) return [];
@@ -141,7 +136,7 @@ async function confirmed(
   return book.groups;
 }
 
-/** Changes with every start of the server: what was committed before it may be gone. */
+/** Changes with every start of the server: a crash may have lost what was committed before. */
 async function incarnationOf(source: Database): Promise<string> {
   const { started } = await source.one('SELECT pg_postmaster_start_time()::text AS started');
   return started ?? '';
@@ -155,25 +150,24 @@ function outcomesOf(settled: ReadonlyMap<string, 'ok' | 'fail'>) {
   };
 }
 
-/** What the source shows of each write of which it can be asked. */
+/** What the source shows for each write that is certain and whose table has a key. */
 async function* shownFor(
-  source: Database,
+  { source, versionColumn, signal }: LedgerInputs,
   tables: ReadonlyMap<string, Table>,
   writes: ReadonlyMap<string, Sequenced>,
-  context: LedgerInputs,
 ): AsyncGenerator<{ batch: readonly (readonly [string, Sequenced])[]; shown: readonly Shown[] }, void, void> {
   const certain = [...writes]
     .filter(([, { unsettled }]) => unsettled.length === 0)
-    // Neighbours share the pages of an index: where it does not fit into memory, each would be read many times.
+    // Neighbouring keys share index pages: if the index does not fit into memory, random order reads each page many times.
     .sort(([a], [b]) => (a < b ? -1 : 1));
   for (const [name, own] of Map.groupBy(certain, ([, write]) => write.table)) {
     const table = tables.get(name);
     if (table === undefined || table.key.length === 0) continue;
     for (let i = 0; i < own.length; i += KEYS_PER_QUERY) {
-      context.signal.throwIfAborted();
+      signal.throwIfAborted();
       const batch = own.slice(i, i + KEYS_PER_QUERY);
       const keys = batch.map(([, write]) => write);
-      const versions = await readVersions(source, table, keys, context.config.versionColumn);
+      const versions = await readVersions(source, table, keys, versionColumn);
       yield { batch, shown: keys.map((write) => versions.get(keyText(table, write))) };
     }
   }

@@ -1,10 +1,10 @@
 import { statSync } from 'node:fs';
 import { type LedgerState, unreadLedger } from './ledger-parts.ts';
 
-/** All of the ledger is held against the source again after so long. */
+/** The whole ledger is compared with the source again after this time. */
 const WHOLE_EVERY_MS = 10 * 60_000;
 
-/** How far the ledger has been held against the source, and found right. */
+/** How far the ledger has been compared with the source and found right. */
 export class LedgerMemory {
   readonly #nowMs: () => number;
   #known: { readonly file: string; readonly incarnation: string; readonly wholeAtMs: number } | null = null;
@@ -15,9 +15,10 @@ export class LedgerMemory {
   }
 
   /**
-   * What to read now: all of it at first, after ten minutes, where the file is another one or has become shorter, and
-   * where the source has been started anew; else what has come since.
-   * @returns with `commit`, to be called with the new state where all was right.
+   * Decides what to read: what has been appended since the last call. The whole ledger is read at first, every ten
+   * minutes, if the file was replaced or truncated, and if the source was restarted.
+   * @param incarnation Changes with every start of the source.
+   * @returns with `commit`, to be called with the new state if everything was right.
    */
   begin(
     path: string,
@@ -27,21 +28,21 @@ export class LedgerMemory {
     const file = `${dev}/${ino}`;
     const known = this.#known;
     const nowMs = this.#nowMs();
-    const goesOn =
+    const continues =
       known !== null &&
       known.file === file &&
       known.incarnation === incarnation &&
       nowMs - known.wholeAtMs < WHOLE_EVERY_MS &&
       this.#state.cursor.byteOffset <= endOffset;
-    const before = goesOn ? this.#state : unreadLedger();
+    const before = continues ? this.#state : unreadLedger();
     const commit = (after: LedgerState): void => {
       this.#state = after;
-      this.#known = { file, incarnation, wholeAtMs: goesOn ? known.wholeAtMs : nowMs };
+      this.#known = { file, incarnation, wholeAtMs: continues ? known.wholeAtMs : nowMs };
     };
     return { before, endOffset, commit };
   }
 
-  /** The next verification reads all of it. */
+  /** Makes the next verification read the whole ledger. */
   forget(): void {
     this.#known = null;
   }

@@ -6,13 +6,13 @@ import {
   startOfLedger,
 } from './ledger.ts';
 
-/** What the ledger last says of one key. */
+/** The last write of one key in the ledger. */
 export interface LastWrite {
   readonly table: string;
   readonly key: Readonly<Record<string, string>>;
   readonly op: LedgerWrite['op'];
   readonly version: number;
-  /** Xids of unsettled transactions that touched the key; empty where all is known. */
+  /** Xids of unsettled transactions that wrote the key; empty if the write is certain. */
   readonly unsettled: readonly string[];
 }
 
@@ -23,18 +23,18 @@ export interface LedgerCounts {
   unknown: number;
 }
 
-/** Outcomes by xid of those transactions whose outcome can be told. */
+/** Outcomes by xid. A transaction whose outcome cannot be determined is left out. */
 export type SettleIntents = (intents: readonly LedgerIntent[]) => Promise<ReadonlyMap<string, 'ok' | 'fail'>>;
 
 export type Sequenced = LastWrite & { readonly sequence: number };
 
-/** What is known of a ledger up to a byte. */
+/** What is known of a ledger up to one byte. */
 export interface LedgerState {
   readonly cursor: LedgerCursor;
-  /** Transactions without a certain outcome, by their number. */
+  /** Transactions without a certain outcome, by their id in the ledger. */
   readonly open: ReadonlyMap<number, { readonly sequence: number; readonly intent: LedgerIntent }>;
   readonly counts: Readonly<LedgerCounts>;
-  /** Writes that could not be judged because an open transaction may have touched their key. */
+  /** Writes that could not be judged because an open transaction may have written their key. */
   readonly unjudged: ReadonlyMap<string, Sequenced>;
 }
 
@@ -43,38 +43,38 @@ export function unreadLedger(): LedgerState {
   return { cursor: startOfLedger(), open: new Map(), counts, unjudged: new Map() };
 }
 
-/** Where the parts of a ledger end; the last is its end. A part that ends within a line leaves it to the next. */
+/** Where each part of a ledger ends. A line that crosses the end of a part belongs to the next part. */
 export function* partEnds(from: number, to: number, partBytes: number): Generator<number, void, void> {
   for (let end = from + partBytes; end < to; end += partBytes) yield end;
   yield to;
 }
 
-/** Takes in what a ledger says. */
+/** Receives the writes of a ledger. */
 export interface Book {
-  /** Transactions come in the order of their outcomes; `sequence` is the order of their commits per key. */
+  /** Called in the order of the outcomes; `sequence` gives the order of the commits of one key. */
   committed(id: string, write: LedgerWrite, sequence: number): void;
-  /** The transaction may have committed. */
+  /** The transaction may have committed or not. */
   unsettled(id: string, write: LedgerWrite, xid: string): void;
 }
 
 export interface LedgerPart {
   readonly last: ReadonlyMap<string, Sequenced>;
-  /** What is known when the part is read: what the next one goes on from. */
+  /** What is known after the part: the next part continues from it. */
   readonly after: LedgerState;
-  /** Outcomes of transactions that the ledger leaves open, as far as they could be told. */
+  /** Outcomes of transactions that the ledger leaves open, as far as they could be settled. */
   readonly settled: ReadonlyMap<string, 'ok' | 'fail'>;
 }
 
-/** Where to read a ledger: from what is known of it to a byte. */
+/** The stretch of a ledger to read. */
 export interface LedgerRange {
   readonly before: LedgerState;
   readonly endOffset: number;
 }
 
 /**
- * The last committed write of each key that one part of the ledger writes, the part behind `before`; with what `before`
- * left unjudged.
- * @param settle Tells the outcome of transactions that the part leaves open; leaves out what cannot be told.
+ * The last committed write of each key in the part of the ledger behind `before`, and of the keys that `before` left
+ * unjudged.
+ * @param settle Determines the outcome of transactions that the part leaves open.
  */
 export async function readPart(path: string, range: LedgerRange, settle: SettleIntents): Promise<LedgerPart> {
   const book = new LastWrites();
@@ -86,8 +86,8 @@ export async function readPart(path: string, range: LedgerRange, settle: SettleI
 }
 
 /**
- * Enters one part of the ledger into a book. The order of intents is the order of commits per key: a transaction writes
- * its intent while it holds the locks of its rows.
+ * Enters one part of the ledger into a book. For each key, intents are in the order of the commits, because a
+ * transaction writes its intent while it holds the locks on its rows.
  */
 export async function readInto(
   book: Book,
@@ -104,7 +104,7 @@ export async function readInto(
   const cursor = { ...before.cursor };
   for await (const entry of readLedgerEntries(path, { cursor, endOffset })) {
     if (entry.t === 'intent') {
-      // A transaction whose id was given to another was in no WAL when the server crashed.
+      // The server reused the id, so the first transaction was not in the WAL when the server crashed.
       if (open.has(entry.tx)) counts.failed++;
       open.set(entry.tx, { sequence: counts.transactions++, intent: entry });
     } else if (entry.t === 'outcome' && entry.result !== 'unknown') {
@@ -131,7 +131,7 @@ export async function readInto(
 
 const SETTLED: readonly string[] = [];
 
-/** The last write of each key. */
+/** Keeps the last write of each key. */
 class LastWrites implements Book {
   readonly last = new Map<string, Sequenced>();
 

@@ -1,10 +1,10 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { type LedgerIntent, parseLedgerLine } from './ledger.ts';
 
-/** Of a ledger's end that is read. */
+/** Bytes read from the end of a ledger. */
 const TAIL_BYTES = 512 * 1024;
 
-/** Intents at the end of a ledger, oldest first, in bounded memory; those that are known to have failed left out. */
+/** Intents at the end of a ledger, oldest first, without those that are known to have failed. Memory is bounded. */
 export function readTail(path: string): readonly LedgerIntent[] {
   const file = openSync(path, 'r');
   try {
@@ -13,7 +13,7 @@ export function readTail(path: string): readonly LedgerIntent[] {
     const bytes = Buffer.alloc(size - start);
     const read = readSync(file, bytes, 0, bytes.length, start);
     const lines = bytes.toString('utf8', 0, read).split('\n');
-    // The first may be the end of a longer one, the last is not whole.
+    // The first line may be cut at its beginning, and the last one at its end.
     const whole = lines.slice(start > 0 ? 1 : 0, -1);
     const intents = new Map<number, LedgerIntent>();
     for (const [i, line] of whole.entries()) {

@@ -119,7 +119,7 @@ describe('the ledger', () => {
     '17',
     'null',
   ])('refuses JSON that is no entry: %s', (line) => {
-    expect(() => parseLedgerLine(line, 9)).toThrow('Line 9 of the ledger is no ledger entry.');
+    expect(() => parseLedgerLine(line, 9)).toThrow('Line 9 of the ledger is not a ledger entry.');
   });
 
   it('can be left after any transaction', async () => {

@@ -1,14 +1,22 @@
+/**
+ * `verifier/observe/ledger`: reads the ledger of a workload and compares it with the source.
+ * In: the ledger file, which a workload appends to while it commits, and the source database.
+ * Out: committed writes that the source does not show, and the outcomes of the ledger's transactions.
+ * Promises: only a write that is still the last one of its key in the whole ledger is reported, memory is bounded, and
+ * an outcome that cannot be determined stays unknown.
+ */
+
 import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 
 /**
- * The ledger: what a workload committed, as the client saw it. NDJSON, one entry a line, appended.
+ * The ledger records what a workload committed, as the client saw it. It is NDJSON: entries are appended, one per line.
  *
- * - `start` when a workload opens the file.
+ * - `start` is written when a workload opens the file.
  * - `intent` is on disk (fdatasync) before COMMIT is sent. A transaction without an intent was never committed.
- * - `outcome` follows the COMMIT: `ok`, `fail` (rolled back), or `unknown` where the connection broke in between.
- *   An unknown is settled by `pg_xact_status(xid)`: a second outcome, with `settled`.
+ * - `outcome` follows the COMMIT: `ok`, `fail` (rolled back), or `unknown` if the connection broke in between. An
+ *   unknown outcome is settled by `pg_xact_status(xid)`: a second outcome, with `settled`, follows.
  */
 export type LedgerEntry = z.infer<typeof ledgerEntry>;
 export type LedgerStart = z.infer<typeof start>;
@@ -22,7 +30,7 @@ const write = z.object({
   /** Primary key, by column. */
   key: z.record(z.string(), z.string()),
   op: z.enum(['c', 'u', 'd']),
-  /** The row's version after the write; of a delete the version that was deleted. */
+  /** The row's version after the write; for a delete, the version that was deleted. */
   version: z.int().positive(),
 });
 
@@ -30,14 +38,14 @@ const start = z.object({
   t: z.literal('start'),
   kind: z.string(),
   seed: z.int(),
-  /** How often a workload of this kind and seed opened the file before. */
+  /** How many times a workload of this kind and seed had opened the file before. */
   incarnation: z.int().nonnegative(),
   at: z.iso.datetime(),
 });
 
 const intent = z.object({
   t: z.literal('intent'),
-  /** Unique in the ledger; the workload uses the xid, so that two of them may write one file. */
+  /** Unique in the ledger. Workloads use the xid, so that two of them can write to one file. */
   tx: z.int().nonnegative(),
   /** `pg_current_xact_id()`: 64 bits, with the epoch. */
   xid: z.string().regex(/^\d+$/),
@@ -49,37 +57,37 @@ const outcome = z.object({
   t: z.literal('outcome'),
   tx: z.int().nonnegative(),
   result: z.enum(['ok', 'fail', 'unknown']),
-  /** True where `pg_xact_status` said so, after an `unknown` or after the workload was killed. */
+  /** True if `pg_xact_status` gave the outcome, after an `unknown` or after the workload was killed. */
   settled: z.boolean().optional(),
   at: z.iso.datetime(),
 });
 
 const ledgerEntry = z.discriminatedUnion('t', [start, intent, outcome]);
 
-/** An intent with the last that is known of its outcome. */
+/** An intent with the latest known outcome. */
 export interface LedgerTransaction {
   readonly tx: number;
   readonly xid: string;
   readonly writes: readonly LedgerWrite[];
-  /** `unknown`: no outcome was written, or the connection broke and nobody settled it. */
+  /** `unknown`: no outcome was written, or the connection broke and the outcome was never settled. */
   readonly result: 'ok' | 'fail' | 'unknown';
   readonly settled: boolean;
   /** ISO 8601, time of the intent. */
   readonly at: string;
 }
 
-/** No line is longer: 16 MiB, some 150,000 writes in one transaction. */
+/** Longest legal line: some 150,000 writes in one transaction. */
 const MAX_LINE_BYTES = 16 * 1024 * 1024;
 
-/** A line as it stands in the file, with its line feed. */
+/** One entry as a line of the file, with its line feed. */
 export function formatLedgerEntry(entry: LedgerEntry): string {
   return `${JSON.stringify(entry)}\n`;
 }
 
 /**
- * One line, without its line feed.
- * @returns null for a line that is no JSON: torn by a kill.
- * @throws LabError CDC-4101 for JSON that is no ledger entry.
+ * Parses one line, without its line feed.
+ * @returns null for a line that is not JSON: a kill has torn it.
+ * @throws LabError CDC-4101 for JSON that is not a ledger entry.
  */
 export function parseLedgerLine(line: string, lineNumber: number): LedgerEntry | null {
   let json: unknown;
@@ -90,27 +98,27 @@ export function parseLedgerLine(line: string, lineNumber: number): LedgerEntry |
   }
   const parsed = ledgerEntry.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw damaged(lineNumber, 'is no ledger entry', parsed.error);
+  throw damaged(lineNumber, 'is not a ledger entry', parsed.error);
 }
 
 /** How far a ledger has been read. */
 export interface LedgerCursor {
-  /** Bytes of whole lines. */
+  /** Bytes of complete lines. */
   byteOffset: number;
   lineNumber: number;
-  /** The line before was torn: number of that line. */
+  /** Number of the last line, if it was torn. */
   torn: number | null;
 }
 
 export const startOfLedger = (): LedgerCursor => ({ byteOffset: 0, lineNumber: 0, torn: null });
 
 /**
- * The entries in the order of the file, in bounded memory. A torn line is legal where a kill can have left it: last,
- * or before a `start`. It is left out: an intent that is torn was never synced, so its COMMIT was never sent; an
- * outcome that is torn leaves its intent unknown.
- * @param part Where to go on, moved along with every line; and the byte to stop before: a line that is not whole there
- * is left for later. Without it, all of the file.
- * @throws LabError CDC-4101 for a torn line elsewhere, for a line that is no entry, for one longer than 16 MiB.
+ * The entries in the order of the file, in bounded memory. A torn line is legal only where a kill can leave one: at the
+ * end, or before a `start`. It is skipped. A torn intent was never synced, so its COMMIT was never sent; a torn outcome
+ * leaves its intent unknown.
+ * @param part `cursor` is where to continue, and moves with every line. `endOffset` is the byte to stop before; a line
+ * that is incomplete there is left for later. Without `part`, the whole file is read.
+ * @throws LabError CDC-4101 for a torn line elsewhere, a line that is not an entry, or a line longer than 16 MiB.
  */
 export async function* readLedgerEntries(
   path: string,
@@ -130,9 +138,9 @@ export async function* readLedgerEntries(
 }
 
 /**
- * Each transaction once, as soon as its outcome is certain; those that stay unknown come last. Memory holds only
- * the transactions that are still open.
- * @throws LabError CDC-4101 as {@link readLedgerEntries}; CDC-4102 for an outcome without its intent.
+ * Yields each transaction once, as soon as its outcome is certain, and those that stay unknown at the end. Memory holds
+ * only open transactions.
+ * @throws LabError CDC-4101 as {@link readLedgerEntries} does; CDC-4102 for an outcome without an intent.
  */
 export async function* readLedgerTransactions(path: string): AsyncGenerator<LedgerTransaction, void, void> {
   const open = new Map<number, LedgerIntent>();
@@ -141,14 +149,14 @@ export async function* readLedgerTransactions(path: string): AsyncGenerator<Ledg
       open.set(entry.tx, entry);
     } else if (entry.t === 'outcome') {
       const opened = open.get(entry.tx);
-      // A workload that starts beside another may settle what the other settles, or finishes, itself.
+      // Of two workloads on one file, one may settle a transaction that the other settles or finishes too.
       if (opened === undefined && entry.settled === true) continue;
       if (opened === undefined) {
         throw new LabError(
           'CDC-4102',
           `The ledger has an outcome without an intent: transaction ${entry.tx}.`,
           {
-            remedy: 'The file is not whole: restore it, or verify without a ledger.',
+            remedy: 'The file is incomplete: restore it, or verify without a ledger.',
           },
         );
       }
@@ -172,11 +180,11 @@ interface Line {
   readonly text: string;
   /** Without its line feed. */
   readonly bytes: number;
-  /** False for what follows the last line feed. */
+  /** False for a last line without a line feed. */
   readonly whole: boolean;
 }
 
-/** Lines of a file between two bytes; never holds more than one line and one chunk. */
+/** Lines of a file between two bytes. Memory holds at most one line and one chunk. */
 async function* lines(path: string, start: number, endOffset?: number): AsyncGenerator<Line, void, void> {
   if (endOffset !== undefined && endOffset <= start) return;
   const range = endOffset === undefined ? { start } : { start, end: endOffset - 1 };
@@ -205,7 +213,7 @@ async function* lines(path: string, start: number, endOffset?: number): AsyncGen
 
 function damaged(lineNumber: number, what: string, cause?: unknown): LabError {
   return new LabError('CDC-4101', `Line ${lineNumber} of the ledger ${what}.`, {
-    remedy: 'The file is damaged or is no ledger: restore it, or verify without a ledger.',
+    remedy: 'The file is damaged or is not a ledger: restore it, or verify without a ledger.',
     cause,
   });
 }

@@ -4,27 +4,27 @@ import { relationOf, type Table } from '../source/catalogue.ts';
 import type { LedgerIntent, LedgerWrite } from './ledger.ts';
 import type { SettleIntents } from './ledger-parts.ts';
 
-/** What is known of transactions that the ledger leaves open. */
+/** Determines the outcome of transactions that the ledger leaves open. */
 export interface Settlement {
   readonly settle: SettleIntents;
-  /** Why some could not be settled, by xid: precisely those whose id may be another's and whose rows contradict. */
+  /** Why a transaction could not be settled, by xid: its id may have been reused, and its rows are contradictory. */
   readonly undecided: ReadonlyMap<string, string>;
 }
 
-/** The ledger's clock and the server's need not be one. */
+/** The clocks of the workload's machine and of the server may differ by this much. */
 const CLOCK_SKEW_MS = 2_000;
 
-/** Changes with every recovery, also from the crash of a single backend, which the postmaster survives. */
+/** Changes with every recovery, including one after the crash of a single backend, which the postmaster survives. */
 const SERVER_START_SQL = `
   SELECT extract(epoch FROM backend_start)::text AS started FROM pg_stat_activity
   WHERE backend_type = 'checkpointer'`;
 
 /**
- * Settles by `pg_xact_status`, not by reading rows: with one exception. An id that no WAL on disk held when the server
- * crashed is given to another transaction afterwards, and `committed` is then said of that one. So where the server has
- * been started since the intent, `committed` must be borne out by what the transaction wrote: all of it as it was left
- * or newer (it committed), or none of it (it did not: recovery would have brought it back). Anything in between is not
- * settled. An xid too old, in progress, or of the future, stays unknown.
+ * Settles transactions by `pg_xact_status`, not by reading rows, with one exception. If a crash lost the WAL of a
+ * transaction, the server gives its id to another transaction, and `committed` then speaks of that other one. So if the
+ * server was started since the intent, the rows must confirm `committed`: all of them are as the transaction left them,
+ * or newer (it committed), or none of them is (it did not: recovery would have restored them). Anything in between stays
+ * undecided. An xid that is too old, in progress or in the future stays unknown.
  */
 export async function settlement(
   source: Database,
@@ -32,7 +32,7 @@ export async function settlement(
   versionColumn: string,
 ): Promise<Settlement> {
   const undecided = new Map<string, string>();
-  // Null where the role may not see it: then any id may be another's.
+  // Null if the role may not see it: then any id may have been reused.
   const [row] = await source.query(SERVER_START_SQL);
   const startedMs =
     row?.started == null ? Number.POSITIVE_INFINITY : Math.floor(Number(row.started) * 1000) + CLOCK_SKEW_MS;
@@ -46,7 +46,7 @@ export async function settlement(
         outcomes.set(intent.xid, 'ok');
         continue;
       }
-      const { there, absent } = await borneOut(source, tables, versionColumn, intent);
+      const { there, absent } = await rowsShown(source, tables, versionColumn, intent);
       if (there === 0 || absent === 0) outcomes.set(intent.xid, absent === 0 ? 'ok' : 'fail');
       else undecided.set(intent.xid, contradiction(intent, there, absent));
     }
@@ -57,7 +57,7 @@ export async function settlement(
 
 function contradiction({ xid }: LedgerIntent, there: number, absent: number): string {
   return (
-    `transaction ${xid} has no known outcome, and its id may be another's since the server was started: ` +
+    `the outcome of transaction ${xid} is unknown, and the server, which was started since, may have reused its id: ` +
     `${there} of its rows are at the source, ${absent} are not`
   );
 }
@@ -67,8 +67,8 @@ async function statusOf(source: Database, xid: string): Promise<string | null> {
   return (await source.one(sql, [xid]).catch(() => ({ status: null }))).status ?? null;
 }
 
-/** How many of its rows are as a transaction left them, or newer, and how many are not. */
-async function borneOut(
+/** How many rows of a transaction are as it left them or newer (`there`), and how many are not (`absent`). */
+async function rowsShown(
   source: Database,
   tables: ReadonlyMap<string, Table>,
   versionColumn: string,
@@ -78,7 +78,7 @@ async function borneOut(
   for (const [id, own] of Map.groupBy(writes, (write) => write.table)) {
     const table = tables.get(id);
     if (table === undefined || table.key.length === 0) continue;
-    // Of several writes to one row the last one counts.
+    // If a transaction wrote a row several times, its last write counts.
     const last = new Map(own.map((write) => [keyText(table, write), write]));
     const versions = await readVersions(source, table, [...last.values()], versionColumn);
     for (const [key, { op, version }] of last) {
@@ -91,7 +91,7 @@ async function borneOut(
   return { there, absent };
 }
 
-/** Version of each row that is there, by {@link keyText}; null where the table has no version column. */
+/** Version of each row that exists, by {@link keyText}; null if the table has no version column. */
 export async function readVersions(
   source: Database,
   table: Table,
@@ -116,7 +116,7 @@ export async function readVersions(
   return new Map(rows.map((row) => [JSON.stringify(JSON.parse(row.key ?? '[]')), row.version ?? null]));
 }
 
-/** A key of the ledger as the JSON array of its values, in the order of the table's key. */
+/** A ledger key as a JSON array of its values, in the order of the table's key columns. */
 export function keyText(table: Table, write: Pick<LedgerWrite, 'key'>): string {
   return JSON.stringify(table.key.map((column) => write.key[column.name] ?? null));
 }

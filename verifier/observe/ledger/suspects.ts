@@ -1,7 +1,7 @@
-/** What the source showed of a row: its version, null where the table has none, undefined where there is no row. */
+/** What the source showed of a row: its version, null if the table has no versions, undefined if there is no row. */
 export type Shown = string | null | undefined;
 
-/** Two words of the key's hash, the number of the transaction, what was shown, and of a version its two words. */
+/** Words of an entry: two of the key's hash, the transaction's sequence, what was shown, and two of the version. */
 const WORDS = 6;
 const FIRST_SLOTS = 1024;
 const NO_ROW = 0;
@@ -9,14 +9,14 @@ const NO_VERSION = 1;
 const VERSION = 2;
 
 /**
- * Keys of which the source does not show what a transaction of the ledger wrote, by their hash: 24 bytes each and a
- * third as much room again, where a Map of objects takes a thousand.
+ * Keys for which the source does not show what a transaction of the ledger wrote. An open-addressing hash table: 24
+ * bytes per key, at most three quarters full, where a Map of objects would take 1,000 bytes per key.
  */
 export class Suspects {
   #words = new Uint32Array(WORDS * FIRST_SLOTS);
   size = 0;
 
-  /** @param sequence Of the transaction that wrote the key. One before the one that is known already changes nothing. */
+  /** @param sequence Sequence of the transaction that wrote the key; an older one than the known one changes nothing. */
   add(id: string, sequence: number, shown: Shown): void {
     if (this.size * WORDS * 4 >= this.#words.length * 3) this.#grow();
     const [high, low] = hashOf(id);
@@ -29,7 +29,7 @@ export class Suspects {
     this.#words.set([high, low, sequence, kind, ...halves], at);
   }
 
-  /** Clears the key where it is suspected for a transaction before that one. */
+  /** Clears the key if it is suspected because of a transaction before `before`. */
   clear(id: string, before: number): void {
     if (this.size === 0) return;
     const at = seek(this.#words, ...hashOf(id));
@@ -38,7 +38,7 @@ export class Suspects {
     this.size--;
   }
 
-  /** What was shown, where the key is suspected for that transaction; `null` where it is not. */
+  /** What was shown, if the key is suspected because of that transaction; else null. */
   of(id: string, sequence: number): { readonly shown: Shown } | null {
     const at = seek(this.#words, ...hashOf(id));
     if (this.#words[at + 1] === 0 || this.#words[at + 2] !== sequence) return null;
@@ -57,7 +57,7 @@ export class Suspects {
     this.#words = wider;
   }
 
-  /** Moves up what stands behind an emptied slot only because that one was taken. */
+  /** Closes the gap of an emptied slot: entries that were pushed behind it move up (deletion under linear probing). */
   #remove(emptied: number): void {
     const words = this.#words;
     let hole = emptied;
@@ -71,7 +71,7 @@ export class Suspects {
   }
 }
 
-/** 64 bits: two lanes of MurmurHash's mixing, each with all of the text. Cheaper than a call of OpenSSL for each write. */
+/** 64 bits: two lanes of MurmurHash's mixing, each over the whole text. Cheaper than an OpenSSL call per write. */
 function hashOf(id: string): readonly [high: number, low: number] {
   let [high, low] = [0x9e3779b1, 0x85ebca6b];
   for (let i = 0; i < id.length; i++) {
@@ -97,7 +97,7 @@ function next(words: Uint32Array, at: number): number {
   return at + WORDS === words.length ? 0 : at + WORDS;
 }
 
-/** Where the two words stand, or would. */
+/** The slot that holds the two words, or the free slot where they belong. */
 function seek(words: Uint32Array, high: number, low: number): number {
   const mask = words.length / WORDS - 1;
   for (let slot = low & mask; ; slot = (slot + 1) & mask) {

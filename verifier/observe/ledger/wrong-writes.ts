@@ -1,10 +1,9 @@
-import type { Example, Finding, FindingClass } from '../../report.ts';
-import { finding } from '../../report.ts';
+import { type Example, type Finding, type FindingClass, finding, MAX_EXAMPLES } from '../../report.ts';
 import type { LedgerWrite } from './ledger.ts';
 import type { Book } from './ledger-parts.ts';
 import type { Shown, Suspects } from './suspects.ts';
 
-/** Keys of one table of which the source does not show what the ledger last says. */
+/** Keys of one table for which the source does not show the last write of the ledger. */
 export interface WrongWrites {
   readonly table: string;
   readonly class: FindingClass;
@@ -13,9 +12,7 @@ export interface WrongWrites {
   readonly examples: Example[];
 }
 
-const EXAMPLES = 5;
-
-/** What is wrong with what the source showed of a write; undefined where nothing is. */
+/** What is wrong with what the source showed for a write; undefined if it is right. */
 export function judge(
   { op, version }: LedgerWrite,
   shown: Shown,
@@ -23,24 +20,25 @@ export function judge(
   const there = shown !== undefined;
   if (op === 'd') {
     return there
-      ? { class: 'extra', detail: 'deleted by a committed transaction, and still there' }
+      ? { class: 'extra', detail: 'a committed transaction deleted it, but it is still there' }
       : undefined;
   }
-  if (!there) return { class: 'missing', detail: `version ${version} was committed, the row is not there` };
-  // Nearly all are right: not worth two big integers each.
+  if (!there)
+    return { class: 'missing', detail: `version ${version} was committed, but the row is not there` };
+  // Fast path: nearly all writes are right, and two BigInts for each would be slow.
   if (shown === null || shown === String(version)) return undefined;
   const ahead = BigInt(shown) - BigInt(version);
   if (ahead < 0n)
-    return { class: 'stale', detail: `version ${version} was committed, the source shows ${shown}` };
+    return { class: 'stale', detail: `version ${version} was committed, but the source shows ${shown}` };
   return ahead > 0n
     ? {
         class: 'not-committed',
-        detail: `the ledger's last commit is version ${version}, the source shows ${shown}`,
+        detail: `the last commit in the ledger is version ${version}, but the source shows ${shown}`,
       }
     : undefined;
 }
 
-/** Tells what is wrong with each suspect, from the writes that it is suspected for; then it is none any more. */
+/** Says what is wrong with each suspect, from the write that it is suspected for, and clears it. */
 export class WrongBook implements Book {
   readonly #groups = new Map<string, WrongWrites>();
   readonly #suspects: Suspects;
@@ -63,14 +61,14 @@ export class WrongBook implements Book {
     const own = this.#groups.get(name) ?? { table, class: problem.class, count: 0, examples: [] };
     this.#groups.set(name, own);
     own.count++;
-    if (own.examples.length < EXAMPLES)
+    if (own.examples.length < MAX_EXAMPLES)
       own.examples.push({ key: { ...key }, columns: [], detail: problem.detail });
   }
 
   unsettled(): void {}
 }
 
-/** One finding for each table and class, at hop source. */
+/** One finding per table and class, at the hop `source`. */
 export function sourceFindings(check: string, wrong: readonly WrongWrites[]): Finding[] {
   return wrong.map(({ table, class: name, count, examples }) => {
     const first = examples[0] ?? null;

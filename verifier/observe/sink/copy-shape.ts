@@ -3,22 +3,22 @@ import type { VerifierConfig } from '../../config.ts';
 import { ident } from '../../connection/postgres.ts';
 import { type Column, relationOf, type Table } from '../source/catalogue.ts';
 
-/** How a copy differs from its table by intention. */
+/** How a copy differs from its table on purpose. */
 export interface CopyShape {
-  /** The source's column to the copy's, where these have other names. */
+  /** Name of a source column to its name in the copy, where the names differ. */
   readonly columns: Readonly<Record<string, string>>;
-  /** Column by which the copy marks a row as deleted instead of deleting it; ignored where a copy lacks it. */
+  /** Column by which the copy marks a row as deleted instead of deleting it; ignored if the copy lacks it. */
   readonly softDelete: string | null;
 }
 
-/** As the configuration says of the table with that id at the source. */
+/** The shape that the configuration gives to the copy of a table, by the table's id at the source. */
 export function shapeOf({ columnMap, softDelete }: VerifierConfig, id: string): CopyShape {
   return { columns: columnMap[id] ?? {}, softDelete };
 }
 
 /**
- * The copy as the comparison is to see it: columns under the source's names, without rows that are marked as deleted.
- * @throws LabError CDC-4064 where a column that is mapped is not there.
+ * The copy as the comparison sees it: columns have the source's names, and rows marked as deleted are left out.
+ * @throws LabError CDC-4064 if the copy lacks a mapped column.
  */
 export function reshaped(copy: Table, { columns, softDelete }: CopyShape): Table {
   const mark = softDelete === null ? undefined : copy.columns.find(({ name }) => name === softDelete);
@@ -28,10 +28,10 @@ export function reshaped(copy: Table, { columns, softDelete }: CopyShape): Table
   for (const name of renamed.keys()) {
     if (known.has(name)) continue;
     throw new LabError('CDC-4064', `The copy ${copy.id} has no column ${name}.`, {
-      remedy: 'Correct --map: it names the column of the source first, then that of the sink.',
+      remedy: 'Correct --map: it names the source column first, then the sink column.',
     });
   }
-  // What the source's name meant in the copy before is hidden by the mapping.
+  // The mapping hides a column of the copy that already has the source column's name.
   const taken = new Set(renamed.values());
   const shown = copy.columns.filter(
     ({ name }) => name !== mark?.name && (renamed.has(name) || !taken.has(name)),
@@ -47,7 +47,7 @@ export function reshaped(copy: Table, { columns, softDelete }: CopyShape): Table
   };
 }
 
-/** A flag (Debezium's `__deleted` is one in text), or the time of the deletion. */
+/** The mark is a flag (a text in Debezium's `__deleted`), or the time of the deletion. */
 function alive({ name, type }: Column): string {
   if (type === 'bool') return `${ident(name)} IS NOT TRUE`;
   if (['text', 'varchar', 'bpchar'].includes(type)) {

@@ -1,8 +1,14 @@
-import { OFFSETS_TABLE, STATS_TABLE } from '../../../pipeline/contract/sink-tables.ts';
-import type { Database } from '../../connection/postgres.ts';
-import { ident } from '../../connection/postgres.ts';
+/**
+ * `verifier/observe/sink`: reads what the sink database says about itself, apart from the rows that are compared.
+ * In: a connection to the sink, and the catalogue and configuration that say which tables are copies.
+ * Out: offsets and totals of its connectors, sums of columns, the state of a subscription, the shape of each copy.
+ * Promises: only reads, and reads in one snapshot what the sink writes in one transaction.
+ */
 
-/** How far a connector of the sink says that it is in one partition, and how many changes it has dealt with there. */
+import { OFFSETS_TABLE, STATS_TABLE } from '../../../pipeline/contract/sink-tables.ts';
+import { type Database, ident } from '../../connection/postgres.ts';
+
+/** The next offset of a sink connector in one partition, and the number of changes it has handled there. */
 export interface Processed {
   readonly connector: string;
   /** `topic/partition`. */
@@ -13,7 +19,11 @@ export interface Processed {
   readonly deadLettered: number;
 }
 
-/** Offsets and totals in one snapshot: the sink writes both in the transaction that they tell of. */
+/**
+ * Offsets and totals of the sink's connectors, in one snapshot: the sink writes both in the transaction that applies the
+ * changes.
+ * @returns null if the sink does not keep both.
+ */
 export async function readProcessed(
   sink: Database,
   schema: string,

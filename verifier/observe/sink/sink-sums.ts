@@ -1,47 +1,42 @@
 import { METADATA_COLUMNS } from '../../../pipeline/contract/sink-tables.ts';
-import type { VerifierConfig } from '../../config.ts';
-import { ident } from '../../connection/postgres.ts';
-import type { Catalogues } from '../catalogues.ts';
-import type { Connections } from '../pipeline-progress.ts';
+import { type Database, ident } from '../../connection/postgres.ts';
 import { relationOf, type Table } from '../source/catalogue.ts';
 import type { AdditiveColumn } from '../topic/additive-sums.ts';
 import { type Processed, readProcessed } from './processed.ts';
 
-/** Sums of the sink's rows, and how far the sink was when they were as they are. */
+/** Sums over the sink's rows, and the sink's offsets, in one snapshot. */
 export interface SinkSums {
-  /** By the source's table. */
+  /** By the id of the source's table. */
   readonly tables: ReadonlyMap<string, TableSums>;
   readonly processed: readonly Processed[];
 }
 
 export interface TableSums {
-  /** Each column's sum, in units of its last digit. Null: no number. */
+  /** Each column's sum, in units of its last digit; null if the sum is not such a number. */
   readonly sums: readonly (bigint | null)[];
-  /** Rows that were written by no event, so that the events do not make the sum. */
+  /** Rows that no event wrote: with them, the sums are not those of the events. */
   readonly foreignRows: number;
 }
 
-/** Where the sums are read. */
-export interface SumsInputs extends Pick<Connections, 'sink'> {
-  readonly config: VerifierConfig;
-  readonly catalogues: () => Promise<Catalogues>;
-  /** Topic of each expected table. */
-  readonly topics: () => Promise<ReadonlyMap<string, string>>;
+interface SumsInputs {
+  /** Schema of the sink's own tables. */
+  readonly schema: string;
+  readonly topics: readonly string[];
+  readonly copies: ReadonlyMap<string, Table>;
+  readonly columns: ReadonlyMap<string, readonly AdditiveColumn[]>;
 }
 
 /**
- * Adds up the rows of each copy in the snapshot in which the offsets are read: the sink moves both together.
- * Null where the sink keeps no offsets. A copy that keeps no positions is left out.
+ * Sums the rows of each copy in the same snapshot in which it reads the offsets: the sink updates both in one
+ * transaction. A copy that keeps no positions is left out.
+ * @returns null if the sink keeps no offsets.
  */
 export async function readSinkSums(
-  context: SumsInputs,
-  columns: ReadonlyMap<string, readonly AdditiveColumn[]>,
+  sink: Database,
+  { schema, topics, copies, columns }: SumsInputs,
 ): Promise<SinkSums | null> {
-  const { copies } = await context.catalogues();
-  const topics = [...(await context.topics()).values()];
-  const sink = await context.sink();
   return await sink.snapshot(async () => {
-    const processed = await readProcessed(sink, context.config.sink.schema, topics);
+    const processed = await readProcessed(sink, schema, topics);
     if (processed === null) return null;
     const tables = new Map<string, TableSums>();
     for (const [id, own] of columns) {
@@ -57,12 +52,12 @@ export async function readSinkSums(
   });
 }
 
-/** Whether a table of the sink says of each row which event wrote it. */
+/** Whether each row of a sink table carries the position of the event that wrote it. */
 export function keepsPositions({ columns }: Table): boolean {
   return columns.some(({ name }) => name === METADATA_COLUMNS.position);
 }
 
-/** `12.5` with a scale of 2 is 1250. Null where it is no number, or one with more digits behind the point. */
+/** `12.5` with a scale of 2 is 1250. Null if the text is not a number, or has more fraction digits than the scale. */
 function unscaled(text: string, scale: number): bigint | null {
   const match = /^(-?)(\d+)(?:\.(\d*?)0*)?$/.exec(text);
   const [, sign = '', whole = '', fraction = ''] = match ?? [];

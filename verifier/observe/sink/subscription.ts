@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '../../connection/postgres.ts';
 
-// By the view: before PostgreSQL 14 an ordinary role may not read pg_subscription.oid. The states are of this database's
-// subscriptions only, whatever the view lists.
+// The view gives the subscription's oid: before PostgreSQL 14 an ordinary role may not read pg_subscription.oid. The view
+// lists all databases, pg_subscription_rel only the subscriptions of this one.
 const COPYING_SQL = `
   SELECT count(*)::text AS tables FROM pg_subscription_rel WHERE srsubstate <> 'r'
   AND srsubid IN (SELECT subid FROM pg_stat_subscription WHERE subname = $1)`;
 
-/** How many tables of the sink's subscription are in their initial copy: its own slot does not carry them yet. */
+/** Number of tables of the sink's subscription that are in their initial copy: its slot does not carry them yet. */
 export async function tablesInCopy(sink: Database, subscription: string, limitMs?: number): Promise<number> {
   return Number((await sink.one(COPYING_SQL, [subscription], limitMs)).tables);
 }
@@ -20,9 +20,9 @@ const WORKER_SQL = `
          (SELECT sum(apply_error_count) FROM pg_stat_subscription_stats t WHERE t.subname = $1)::text AS errors`;
 
 /**
- * Errors by which the worker that applies has ended, where it does not run; 0 where it does. One that fails at the same
- * change is started every few seconds and lives for a moment: it runs where it is seen in most of some looks. PostgreSQL
- * counts errors from version 15 on.
+ * Number of errors with which the apply worker has ended, if it is not running; 0 if it is. A worker that fails at the
+ * same change is restarted every few seconds and lives for a moment, so it counts as running only if most of several
+ * looks see it. Always 0 before PostgreSQL 15, which does not count these errors.
  */
 export async function applyErrors(sink: Database, subscription: string): Promise<number> {
   const counts = await sink.one(`SELECT to_regclass('pg_stat_subscription_stats') IS NOT NULL AS there`);

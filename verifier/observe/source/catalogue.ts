@@ -1,19 +1,26 @@
+/**
+ * `verifier/observe/source`: reads what PostgreSQL says of its tables, its WAL and the pipeline's slot.
+ * In: a connection to the source; `catalogue.ts` reads the sink's tables in the same way.
+ * Out: tables with columns, keys and foreign keys; the position behind all commits; the slot's confirmed position.
+ * Promises: reads no rows of user tables, and writes nothing but a logical message, if the configuration allows it.
+ */
+
 import { type Database, ident, type Row } from '../../connection/postgres.ts';
 
-/** What the catalogue says of a column. */
+/** A column, as the catalogue describes it. */
 export interface Column {
   readonly name: string;
-  /** Base type's name, domains resolved: `int4`, `timestamptz`, `_text`, `mood`. */
+  /** Name of the base type, with domains resolved: `int4`, `timestamptz`, `_text`, `mood`. */
   readonly type: string;
-  /** `b` base, `e` enum, …: `pg_type.typtype`. */
+  /** `pg_type.typtype`: `b` for a base type, `e` for an enum, and so on. */
   readonly kind: string;
-  /** Type as a cast would name it, schema-qualified where it must be. */
+  /** The type as a cast names it, schema-qualified where needed. */
   readonly cast: string;
   readonly notNull: boolean;
   readonly hasDefault: boolean;
-  /** 1-based rank in the primary key; 0 where it is no part of it. */
+  /** 1-based rank in the primary key; 0 if the column is not part of it. */
   readonly keyRank: number;
-  /** Whether its server can hash a `bytea`, as PostgreSQL does since 18. */
+  /** Whether the server can hash a `bytea`, which it can from PostgreSQL 18 on. */
   readonly hashesBytes: boolean;
 }
 
@@ -23,16 +30,16 @@ export interface Table {
   /** `schema.table`. */
   readonly id: string;
   readonly columns: readonly Column[];
-  /** Primary key's columns in order; empty where there is none. */
+  /** Columns of the primary key in order; empty if there is none. */
   readonly key: readonly Column[];
-  /** Planner's estimate of rows, -1 where it has none. */
+  /** The planner's estimate of the number of rows; -1 if it has none. */
   readonly estimatedRows: number;
   readonly canSelect: boolean;
-  /** Others inherit from it, and are compared by themselves, as they are published: only its own rows count. */
+  /** Other tables inherit from this one. They are published and compared separately, so only its own rows count. */
   readonly only: boolean;
-  /** Generated columns, which the stream leaves out unless told otherwise (PostgreSQL 18). They are not compared. */
+  /** Generated columns. They are not compared: replication omits them unless configured otherwise (PostgreSQL 18). */
   readonly generated: readonly string[];
-  /** A subquery to be read in its place, where its rows or columns stand for others (`copy-shape.ts`). */
+  /** A subquery to read instead of the table, if it differs from the original on purpose (`copy-shape.ts`). */
   readonly view?: string;
 }
 
@@ -58,7 +65,7 @@ const COLUMNS_SQL = `
          coalesce(base.typname, t.typname) AS type, coalesce(base.typtype, t.typtype)::text AS kind,
          format_type(coalesce(base.oid, t.oid), CASE WHEN base.oid IS NULL THEN a.atttypmod END) AS cast,
          a.atthasdef::text AS has_default, (a.attgenerated <> '')::text AS is_generated,
-         -- Without what the index only includes; a slice is counted from 1.
+         -- Without columns that the index only includes. A slice is numbered from 1.
          coalesce(array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum), 0)::text AS key_rank,
          (to_regproc('pg_catalog.hashbyteaextended') IS NOT NULL)::text AS hashes_bytes
   FROM pg_attribute a
@@ -89,12 +96,12 @@ const FOREIGN_KEYS_SQL = `
   WHERE k.contype = 'f' AND k.conparentid = 0
   ORDER BY 2, 1`;
 
-/** What stands behind FROM to read the table; it takes an alias. */
+/** The table as it follows FROM in a query; an alias may follow. */
 export function relationOf({ view, only, schema, name }: Table): string {
   return view ?? `${only ? 'ONLY ' : ''}${ident(schema)}.${ident(name)}`;
 }
 
-/** Every ordinary and partitioned table of the database, by `schema.table`; partitions count as their root. */
+/** Every ordinary and partitioned table of the database, by `schema.table`. Partitions belong to their root table. */
 export async function readCatalogue(database: Database): Promise<ReadonlyMap<string, Table>> {
   const columns = Map.groupBy(await database.query(COLUMNS_SQL), (row) => `${row.schema}.${row.table}`);
   const tables = new Map<string, Table>();
@@ -117,6 +124,7 @@ export async function readCatalogue(database: Database): Promise<ReadonlyMap<str
   return tables;
 }
 
+/** Foreign keys of all tables, those of partitions left out. */
 export async function readForeignKeys(database: Database): Promise<readonly ForeignKey[]> {
   return (await database.query(FOREIGN_KEYS_SQL)).map((row) => ({
     name: row.name ?? '',

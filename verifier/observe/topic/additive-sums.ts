@@ -6,17 +6,17 @@ import { KeySlots } from './key-slots.ts';
 import { comparePositions, type ParsedPosition, positionIn, storePosition } from './parsed-position.ts';
 import type { RawRecord } from './topic-reader.ts';
 
-/** A column of numbers that can be added up without a loss. */
+/** A column of numbers that can be summed exactly. */
 export interface AdditiveColumn {
   readonly name: string;
-  /** Digits behind the point. */
+  /** Digits after the decimal point. */
   readonly scale: number;
 }
 
-/** Columns of one table that are followed: each takes two words for every key. */
+/** Columns of one table that are summed at most: each takes two words per key. */
 const MAX_COLUMNS = 6;
 
-/** Columns of the source that the copy has too, by the source's table: integers, and decimals of a declared scale. */
+/** Columns that source and copy share and that are integers or decimals with a declared scale, by the source's table. */
 export function additiveColumns({
   expected,
   copies,
@@ -41,38 +41,39 @@ function scaleOf({ type, cast }: Column): number | null {
   return declared === null ? null : Number(declared[1]);
 }
 
-/** What the events of one topic make, column by column, in units of the column's last digit. */
+/** Sums of the events of one topic, column by column, in units of the column's last digit. */
 export interface SumsView {
-  /** Why nothing can be said of any column; null where it can. */
+  /** Why no column can be summed; null if they can. */
   readonly problem: string | null;
   readonly columns: readonly {
     readonly name: string;
     readonly scale: number;
+    /** Why this column cannot be summed; null if it can. */
     readonly problem: string | null;
   }[];
   /**
-   * Sums over the rows as they are when all records before these offsets have taken effect once. Null where that was
-   * not read so far, or cannot be told any more.
+   * Sums over the rows after each record before these offsets has taken effect exactly once. Null if the records have
+   * not all been read, or if the offsets are older than those of an earlier call.
    */
   at(offsets: Offsets): readonly bigint[] | null;
 }
 
-/** Keys of one topic that are remembered; a topic with more is not judged. */
+/** Keys of one topic that are remembered; a topic with more keys is not judged. */
 const MAX_KEYS = 200_000;
-/** Changes kept of one partition that lie behind the last offset that was asked about. */
+/** Changes kept per partition behind the last requested offset. */
 const MAX_LATER = 500_000;
-/** Of each key: the place of its last change, then the columns' values. */
+/** For each key: the position of its last change, then the columns' values. */
 const POSITION_WORDS = 4;
 
 /**
- * Adds up, record by record, what a column must come to where every change takes effect exactly once: a change that
- * comes again, or behind a newer one of its key, adds nothing; others add what they make of the row's value.
+ * Sums, record by record, what each column must add up to if every change takes effect exactly once. A repeated change,
+ * or one that arrives after a newer change of its key, adds nothing; others add the difference that they make.
  */
 export class AdditiveSums implements SumsView {
   readonly columns: { readonly name: string; readonly scale: number; problem: string | null }[];
   problem: string | null = null;
   readonly #keys: KeySlots;
-  readonly #bodies = new FastEventReader();
+  readonly #events = new FastEventReader();
   readonly #partitions = new Map<string, Partition>();
 
   constructor(columns: readonly AdditiveColumn[]) {
@@ -80,7 +81,7 @@ export class AdditiveSums implements SumsView {
     this.#keys = new KeySlots(POSITION_WORDS + 2 * columns.length, MAX_KEYS);
   }
 
-  /** A column of which the scale has changed means something else from now on. */
+  /** A column whose scale has changed can no longer be summed. */
   expect(columns: readonly AdditiveColumn[]): void {
     for (const own of this.columns) {
       const same = columns.some(({ name, scale }) => name === own.name && scale === own.scale);
@@ -88,11 +89,11 @@ export class AdditiveSums implements SumsView {
     }
   }
 
-  add(record: RawRecord, place: ParsedPosition | undefined): void {
+  add(record: RawRecord, position: ParsedPosition | undefined): void {
     if (this.problem !== null || record.value === null) return;
-    const event = this.#bodies.open(record.value);
-    if (event === undefined || record.key === null || place === undefined) {
-      this.problem = 'a record has no key, no position, or is no change';
+    const event = this.#events.open(record.value);
+    if (event === undefined || record.key === null || position === undefined) {
+      this.problem = 'a record has no key or no position, or is not a change';
       if (event?.body.op === 't') this.problem = 'the table was truncated';
       return;
     }
@@ -101,8 +102,8 @@ export class AdditiveSums implements SumsView {
       this.problem = `there are more than ${MAX_KEYS} keys`;
       return;
     }
-    if (comparePositions(place, positionIn(own)) <= 0) return;
-    storePosition(own, place);
+    if (comparePositions(position, positionIn(own)) <= 0) return;
+    storePosition(own, position);
     this.#take(record, event, own);
   }
 
@@ -111,7 +112,7 @@ export class AdditiveSums implements SumsView {
       if (column.problem !== null) return 0;
       const value = event.body.op === 'd' ? 0 : unitsOf(event, column);
       if (value === null) {
-        column.problem = 'some event does not tell its value exactly';
+        column.problem = 'an event does not give its value exactly';
         return 0;
       }
       const at = POSITION_WORDS + 2 * i;
@@ -136,7 +137,7 @@ export class AdditiveSums implements SumsView {
   }
 }
 
-/** Sums of one partition up to an offset that only grows: changes behind it are kept one by one. */
+/** Sums of one partition up to an offset that only grows. Changes behind it are kept individually. */
 class Partition {
   #sums: bigint[];
   #counted = -1;
@@ -162,7 +163,7 @@ class Partition {
   }
 }
 
-/** In units of the column's last digit; NULL adds nothing. Null where the event does not tell it exactly. */
+/** A column's value in units of its last digit; 0 for NULL. Null if the event does not give the value exactly. */
 function unitsOf({ body, scales }: OpenedEvent, { name, scale }: AdditiveColumn): number | null {
   const value = body.after?.[name];
   if (value === null) return 0;
@@ -174,14 +175,14 @@ function unitsOf({ body, scales }: OpenedEvent, { name, scale }: AdditiveColumn)
   return isExact(unscaled) ? unscaled : null;
 }
 
-/** A whole number of which the difference to another such is exact too. */
+/** A whole number so small that its difference to another such number is exact too. */
 function isExact(value: number): boolean {
   return Number.isInteger(value) && Math.abs(value) <= 2 ** 52;
 }
 
 const WORD = 2 ** 32;
 
-/** A safe integer in two words: its high one, signed, and its low one. */
+/** Stores a safe integer in two words: the high word is signed. */
 function storeNumber(words: Uint32Array, at: number, value: number): void {
   words[at] = Math.floor(value / WORD);
   words[at + 1] = value - Math.floor(value / WORD) * WORD;

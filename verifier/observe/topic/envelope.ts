@@ -1,20 +1,20 @@
 import { UNAVAILABLE_VALUE } from '../../../pipeline/contract/envelope.ts';
 import type { Column } from '../source/catalogue.ts';
 
-/** A JSON value whose numbers are kept as the text that stood there: no digit is lost. */
+/** A JSON value whose numbers are kept as text, so that no digit is lost. */
 type Json = string | boolean | null | Json[] | { readonly [key: string]: Json };
 
-/** Debezium's change event, as far as an oracle needs it. */
+/** The part of Debezium's change event that the verifier needs. */
 export interface Event {
   readonly op: string;
   readonly after: Readonly<Record<string, Json>> | null;
-  /** Scale of a decimal, by column, where the event carries a schema. */
+  /** Scale of each decimal, by column; empty if the event carries no schema. */
   readonly scales: ReadonlyMap<string, number>;
-  /** Semantic type names by column, as `io.debezium.time.MicroTimestamp`. */
+  /** Semantic type by column, such as `io.debezium.time.MicroTimestamp`. */
   readonly semantics: ReadonlyMap<string, string>;
 }
 
-/** Reads an event's value, with or without its schema. Undefined where it is none. */
+/** Reads an event's value, with or without a schema. Undefined if it is not a change event. */
 export function readEvent(value: Buffer): Event | undefined {
   const json = parseLossless(value.toString('utf8'));
   if (!isObject(json)) return undefined;
@@ -25,17 +25,17 @@ export function readEvent(value: Buffer): Event | undefined {
   return { op, after: isObject(after ?? null) ? (after as Event['after']) : null, scales, semantics };
 }
 
-/** Reads a record's key: its fields by name, with or without a schema. Undefined where it is none. */
+/** Reads a record's key, with or without a schema: its fields by name. Undefined if it is not a JSON object. */
 export function readKey(key: Buffer): Readonly<Record<string, Json>> | undefined {
   const text = key.toString('utf8');
-  const json = parsePlain(text) ?? parseLossless(text);
+  const json = parseFast(text) ?? parseLossless(text);
   if (!isObject(json)) return undefined;
   const body = 'schema' in json && 'payload' in json ? json.payload : json;
   return isObject(body ?? null) ? (body as Record<string, Json>) : undefined;
 }
 
-/** Keys are read by the million, and parsing with a reviver takes many times as long: only for numbers that need it. */
-function parsePlain(text: string): Json | undefined {
+/** Fast path for keys, which are read by the million: a reviver is many times slower, and only large numbers need it. */
+function parseFast(text: string): Json | undefined {
   let json: { readonly payload?: unknown };
   try {
     json = JSON.parse(text) as { readonly payload?: unknown };
@@ -82,8 +82,8 @@ function readSchema(schema: Json | undefined): Pick<Event, 'scales' | 'semantics
 }
 
 /**
- * A value of an event as PostgreSQL prints it (ISO dates, UTC), for comparing with a row.
- * @returns undefined where this reader does not know how: such a column is then not compared.
+ * A value of an event as PostgreSQL prints it (ISO dates, UTC), to compare it with a row.
+ * @returns undefined if this reader cannot convert the value; such a column is not compared.
  */
 export function asPostgresText(
   value: Json | undefined,
@@ -124,7 +124,7 @@ export function asPostgresText(
   }
 }
 
-/** Connect's Decimal: base64 of a big-endian two's complement. A text with digits only is `string` or `double`. */
+/** Connect's Decimal is base64 of a big-endian two's complement. `string` and `double` handling give plain digits. */
 function decimalText(value: string, scale: number | undefined): string | undefined {
   if (/^-?\d+\.\d+$/.test(value)) return value;
   if (scale === undefined || !/^[A-Za-z0-9+/]+=*$/.test(value)) return undefined;

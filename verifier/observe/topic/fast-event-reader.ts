@@ -1,13 +1,13 @@
-/** What a change says of its row, as far as sums go: numbers as JSON has them. */
+/** The part of a change event that sums need. Numbers are JavaScript numbers. */
 export interface EventBody {
   readonly op?: unknown;
   readonly after?: Readonly<Record<string, unknown>> | null;
 }
 
-/** A record's value in its parts. */
+/** A record's value, parsed. */
 export interface OpenedEvent {
   readonly body: EventBody;
-  /** Scale of each of Connect's decimals, by column; empty where the events carry no schema. */
+  /** Scale of each decimal, by column; empty if the events carry no schema. */
   readonly scales: ReadonlyMap<string, number>;
 }
 
@@ -16,14 +16,14 @@ const DECIMAL = 'org.apache.kafka.connect.data.Decimal';
 const NO_SCALES: ReadonlyMap<string, number> = new Map();
 
 /**
- * Reads the values of one topic's records. The schema that Connect's JSON puts before each is most of its bytes, and
- * mostly the same as that before the last one: it is parsed once.
+ * Fast path for the values of one topic's records. The schema that Connect's JSON puts before each payload is most of
+ * the bytes, and nearly always equal to the previous one, so it is parsed once. Falls back to parsing the whole value.
  */
 export class FastEventReader {
-  /** The bytes up to the payload, as the last record had them, and what they say. */
+  /** The bytes up to the payload of the last record that was parsed whole, and the scales in them. */
   #schema: { readonly bytes: Buffer; readonly scales: ReadonlyMap<string, number> } | null = null;
 
-  /** Undefined for what is no change event. */
+  /** Undefined if the value is not a change event. */
   open(value: Buffer): OpenedEvent | undefined {
     try {
       return this.#withKnownSchema(value) ?? this.#whole(value);
@@ -36,7 +36,7 @@ export class FastEventReader {
     const known = this.#schema;
     if (known === null || value.compare(known.bytes, 0, known.bytes.length, 0, known.bytes.length) !== 0)
       return undefined;
-    // The object ends with a brace, and holds nothing behind the payload: else this is no JSON.
+    // Without the object's closing brace. If anything follows the payload, this is not JSON and the parser throws.
     const body = JSON.parse(value.toString('utf8', known.bytes.length, value.length - 1)) as unknown;
     return opened(body, known.scales);
   }
@@ -48,7 +48,7 @@ export class FastEventReader {
     const scales = scalesOf(json.schema);
     const schema = `{"schema":${JSON.stringify(json.schema)}${PAYLOAD}`;
     const bytes = Buffer.from(schema);
-    // Only where the producer writes JSON as compactly as this.
+    // Only a producer that writes compact JSON gets the fast path.
     if (value.subarray(0, bytes.length).equals(bytes)) this.#schema = { bytes, scales };
     return opened(json.payload, scales);
   }

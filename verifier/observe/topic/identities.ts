@@ -2,9 +2,10 @@ import { hash } from 'node:crypto';
 import type { RawRecord } from './topic-reader.ts';
 
 /**
- * What a record shares with no other but its own repetition: topic, key, position, and whether it is a tombstone. A
- * snapshot that is taken again has a position of its own. Null where a record cannot be told from others: without a
- * key in a snapshot, where all rows share one position, and a tombstone without position.
+ * Identity of a record, which only its repetitions share: topic, key, position, and whether it is a tombstone. A second
+ * snapshot has another position.
+ * @returns null if a record cannot be told apart from others: a row without a key in a snapshot, where all rows share
+ * one position, or a tombstone without a position.
  */
 export function identityOf({
   topic,
@@ -21,7 +22,7 @@ function isSnapshotPosition(place: string): boolean {
   return place.endsWith('-00000000') || place.endsWith('/r');
 }
 
-/** Debezium's events carry no position: LSN, transaction and operation of their `source` block. */
+/** Debezium's events carry no position, so LSN, transaction and operation of the `source` block serve as one. */
 function debeziumPosition(value: Buffer): string | null {
   try {
     const json: { payload?: unknown } = JSON.parse(value.toString('utf8'));
@@ -33,20 +34,20 @@ function debeziumPosition(value: Buffer): string | null {
   }
 }
 
-/** A set of hashes, by their first 64 bits: eight bytes an entry where a Set takes some sixty. */
+/** A set of hashes, by their first 64 bits: eight bytes an entry, where a Set would take some sixty. */
 export class IdentitySet {
   #slots = new Uint32Array(2 * 1024);
   size = 0;
 
-  /** False where it is in the set already. */
+  /** Returns false if the hash is in the set already. */
   add(latin1: string): boolean {
     return this.addWords(word(latin1, 0), word(latin1, 4));
   }
 
-  /** The same for a hash that is given as two numbers of 32 bits. */
+  /** Adds a hash that is given as two 32-bit numbers. */
   addWords(high: number, low: number): boolean {
     if (this.size * 4 >= this.#slots.length) this.#grow();
-    // An empty slot is two zeros.
+    // The second word of an entry is never zero: zero marks an empty slot.
     const at = seek(this.#slots, high >>> 0, low >>> 0 || 1);
     if (this.#slots[at + 1] !== 0) return false;
     this.#slots[at] = high;
@@ -72,7 +73,7 @@ export class IdentitySet {
   }
 }
 
-/** Where the two words stand, or would: a place whose second word is zero is free. */
+/** Index of the two words, or of the free slot where they belong. */
 function seek(slots: Uint32Array, high: number, low: number): number {
   const mask = slots.length / 2 - 1;
   for (let at = low & mask; ; at = (at + 1) & mask) {
@@ -81,7 +82,7 @@ function seek(slots: Uint32Array, high: number, low: number): number {
   }
 }
 
-/** Four bytes of a hash that is held as latin1 text. */
+/** Four bytes of a hash in latin1 text, as an unsigned number. */
 export function word(text: string, at: number): number {
   const byte = (i: number): number => text.charCodeAt(at + i);
   return ((byte(0) << 24) | (byte(1) << 16) | (byte(2) << 8) | byte(3)) >>> 0;

@@ -2,13 +2,13 @@ import type { Admin, Kafka } from 'kafkajs';
 import { type KafkaConnection, kafkaOptions, kafkaRefused } from '../../connection/kafka.ts';
 import type { Offsets } from '../fence.ts';
 
-/** A topic's first and next offset per partition. */
+/** First and next offset of each partition. */
 export interface TopicOffsets {
   readonly firsts: Offsets;
   readonly ends: Offsets;
 }
 
-/** The verifier's own view of Kafka, through another client library than the pipeline's. */
+/** The verifier's view of Kafka, through another client library than the pipeline's. */
 export class KafkaView implements AsyncDisposable {
   readonly kafka: Kafka;
   readonly #admin: Admin;
@@ -18,9 +18,9 @@ export class KafkaView implements AsyncDisposable {
     this.#admin = admin;
   }
 
-  /** @throws LabError CDC-4020 where no broker answers, or it refuses the verifier: with the reason. */
+  /** @throws LabError CDC-4020, with the reason, if no broker answers or the broker refuses the verifier. */
   static async connect(connection: KafkaConnection): Promise<KafkaView> {
-    // Loaded where there is a Kafka: a pair of databases is verified without.
+    // Loaded lazily: a pair of databases is verified without Kafka.
     const { Kafka, logLevel } = await import('kafkajs');
     const options = kafkaOptions(connection);
     const kafka = new Kafka({
@@ -42,17 +42,18 @@ export class KafkaView implements AsyncDisposable {
     return new KafkaView(kafka, admin);
   }
 
-  /** How many brokers there are. */
+  /** Number of brokers. */
   async brokers(): Promise<number> {
     return (await this.#admin.describeCluster()).brokers.length;
   }
 
-  /** Of these topics, those that exist. */
+  /** Those of the topics that exist. */
   async existing(topics: readonly string[]): Promise<readonly string[]> {
     const all = new Set(await this.#admin.listTopics());
     return topics.filter((topic) => all.has(topic));
   }
 
+  /** Offsets of the topics' partitions; topics that do not exist are left out. */
   async offsets(topics: readonly string[]): Promise<TopicOffsets> {
     const firsts = new Map<string, bigint>();
     const ends = new Map<string, bigint>();
@@ -79,11 +80,11 @@ export class KafkaView implements AsyncDisposable {
     return offsets;
   }
 
-  /** Per partition the first offset whose record is not older than the time; the end where there is none. */
+  /** For each partition the first offset whose record is not older than the time; the end if there is none. */
   async offsetsAt(topics: readonly string[], timestampMs: number): Promise<Offsets> {
     const offsets = new Map<string, bigint>();
     for (const topic of await this.existing(topics)) {
-      // Kafka's timestamps are whole milliseconds.
+      // Kafka accepts only whole milliseconds.
       const atMs = Math.trunc(timestampMs);
       for (const entry of await this.#admin.fetchTopicOffsetsByTimestamp(topic, atMs)) {
         offsets.set(`${topic}/${entry.partition}`, BigInt(entry.offset));
@@ -92,7 +93,7 @@ export class KafkaView implements AsyncDisposable {
     return offsets;
   }
 
-  /** `retention.ms` of a topic; null where it is unlimited. */
+  /** `retention.ms` of a topic; null if retention is unlimited. */
   async retentionMs(topic: string): Promise<number | null> {
     const { resources } = await this.#admin.describeConfigs({
       includeSynonyms: false,
@@ -113,7 +114,7 @@ export class KafkaView implements AsyncDisposable {
   }
 }
 
-/** Topic of a table, as Debezium names it: characters that are not legal become `_`. */
+/** Topic of a table, as Debezium names it: illegal characters become `_`. */
 export function topicOf(prefix: string, tableId: string): string {
   return `${prefix}.${tableId}`.replaceAll(/[^A-Za-z0-9._-]/g, '_');
 }

@@ -2,14 +2,14 @@ import { hash } from 'node:crypto';
 import { word } from './identities.ts';
 import type { RawRecord } from './topic-reader.ts';
 
-/** Keys by their hash, with some words of 32 bits each: a fraction of what a Map of objects takes. */
+/** A hash table of keys, with some 32-bit words for each: a fraction of the memory of a Map of objects. */
 export class KeySlots {
   readonly #stride: number;
   readonly #maxKeys: number;
   #words: Uint32Array;
   #keys = 0;
 
-  /** @param ownWords Words that belong to each key; they begin as zeros. */
+  /** @param ownWords Number of words for each key; they start as zeros. */
   constructor(ownWords: number, maxKeys: number) {
     this.#stride = ownWords + 2;
     this.#maxKeys = maxKeys;
@@ -24,7 +24,7 @@ export class KeySlots {
     return this.#keys >= this.#maxKeys;
   }
 
-  /** The words of a record's key, made where it is new; null where there is no more room. Valid until the next call. */
+  /** The words of a record's key, which is added if it is new; null if the table is full. Valid until the next call. */
   of({ topic, key }: Pick<RawRecord, 'topic' | 'key'>): Uint32Array | null {
     const text = hash('sha1', `${topic}\0${key?.toString('latin1') ?? ''}`, 'binary');
     const [high, low] = [word(text, 0), word(text, 4) || 1];
@@ -48,7 +48,7 @@ export class KeySlots {
     this.#words = wider;
   }
 
-  /** An empty slot's second word is zero. */
+  /** Index of the key, or of the free slot where it belongs: the second word of a free slot is zero. */
   #seek(words: Uint32Array, high: number, low: number): number {
     const mask = words.length / this.#stride - 1;
     for (let at = low & mask; ; at = (at + 1) & mask) {

@@ -1,15 +1,15 @@
-/** A {@link POSITION_HEADER} in numbers: no two changes of one topic have the same. */
+/** The numbers in the header {@link POSITION_HEADER}. No two changes of one topic have the same position. */
 export interface ParsedPosition {
   readonly timeline: number;
   readonly lsnHigh: number;
   readonly lsnLow: number;
-  /** 0: a row of a snapshot. */
+  /** Number of the change in its transaction, from 1; 0 for a row of a snapshot. */
   readonly ordinal: number;
 }
 
 const FORM = /^[0-9A-F]{8}-[0-9A-F]{16}-[0-9A-F]{8}$/;
 
-/** Undefined where the text is no position. */
+/** Undefined if the text is not a position. */
 export function parsePosition(text: string): ParsedPosition | undefined {
   if (!FORM.test(text)) return undefined;
   return {
@@ -20,25 +20,25 @@ export function parsePosition(text: string): ParsedPosition | undefined {
   };
 }
 
-/** Below zero where the first is older. */
+/** Negative if `a` is older. */
 export function comparePositions(a: ParsedPosition, b: ParsedPosition): number {
   return a.timeline - b.timeline || a.lsnHigh - b.lsnHigh || a.lsnLow - b.lsnLow || a.ordinal - b.ordinal;
 }
 
-/** The place that {@link storePosition} put into the first four of these words; zeros: older than any. */
+/** Reads the position that {@link storePosition} has put into the first four words. Zeros are older than any position. */
 export function positionIn(words: Uint32Array): ParsedPosition {
   const [timeline = 0, lsnHigh = 0, lsnLow = 0, ordinal = 0] = words;
   return { timeline, lsnHigh, lsnLow, ordinal };
 }
 
-export function storePosition(words: Uint32Array, place: ParsedPosition): void {
-  words.set([place.timeline, place.lsnHigh, place.lsnLow, place.ordinal]);
+export function storePosition(words: Uint32Array, position: ParsedPosition): void {
+  words.set([position.timeline, position.lsnHigh, position.lsnLow, position.ordinal]);
 }
 
-/** Two words of 32 bits that tell places of one topic apart. */
+/** A hash of 64 bits that tells the positions of one topic apart. */
 export function wordsOf({ timeline, lsnHigh, lsnLow, ordinal }: ParsedPosition): readonly [number, number] {
   const high = (lsnLow ^ Math.imul(timeline, 0x9e3779b1)) >>> 0;
-  // Mixed, so that what is a multiple of eight everywhere fills the table evenly.
+  // LSNs are multiples of eight: mixing them fills the hash table evenly.
   const low = Math.imul(
     lsnLow ^ Math.imul(ordinal + 1, 0x85ebca6b) ^ Math.imul(lsnHigh, 0xc2b2ae35),
     0x27d4eb2f,

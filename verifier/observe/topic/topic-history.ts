@@ -4,46 +4,48 @@ import { asPostgresText, type Event, readEvent, readKey } from './envelope.ts';
 import type { KafkaView } from './kafka-view.ts';
 import { contentOf, partsOf, type RawRecord, readRecords } from './topic-reader.ts';
 
-/** One record of a topic that concerns a key. */
+/** One record of a topic. */
 export interface TopicRecord {
   readonly topic: string;
   readonly partition: number;
   readonly offset: bigint;
   /** Null for a tombstone. */
   readonly event: Event | null;
-  /** {@link POSITION_HEADER}; null where the record has none. */
+  /** Value of the header {@link POSITION_HEADER}; null if the record has none. */
   readonly position: string | null;
   /** Hash of key and value. */
   readonly content: string;
 }
 
+/** What a topic says of some keys of its table. */
 export interface TopicHistory {
-  /** By key text as the comparison gives it: the last records of each key, oldest first. */
+  /** The last records of each key, oldest first, by the key text that the comparison uses. */
   readonly records: ReadonlyMap<string, readonly TopicRecord[]>;
-  /** TRUNCATEs of the table: they have no key. */
+  /** TRUNCATEs of the table, which have no key. */
   readonly truncates: readonly TopicRecord[];
-  /** Columns of the source that some event of the topic carries, of whatever key. */
+  /** Columns of the source that some event of the topic carries, whatever its key. */
   readonly columns: ReadonlySet<string>;
-  /** True where all of the topic was read, from its very first record. */
+  /** True if the whole topic was read, from its very first record. */
   readonly complete: boolean;
-  /** Why not; empty where it was. */
+  /** Why it was not; empty if it was. */
   readonly reason: string;
 }
 
-/** Records kept of one key: the last ones. */
+/** Records kept per key: the last ones. */
 const RECORDS_PER_KEY = 32;
-/** What is sought in one topic. */
+
+/** What to look for in one topic. */
 export interface Sought {
-  /** The key's columns at the source, in order. */
+  /** Columns of the source's primary key, in order. */
   readonly key: readonly Column[];
-  /** Names of the source's columns that are compared. */
+  /** Names of the compared columns at the source. */
   readonly columns: readonly string[];
   readonly keyTexts: ReadonlySet<string>;
 }
 
 /**
- * Reads the topics of all these tables at once, from their beginning to the given ends, and keeps what concerns the
- * wanted keys. Never throws for what Kafka cannot give: then a history is not complete.
+ * Reads all these topics together, from their beginning to the given ends, and keeps the records of the wanted keys. If
+ * Kafka cannot give all records, it does not throw: the histories are then incomplete, with the reason.
  */
 export async function readHistories(
   kafka: KafkaView,
@@ -70,7 +72,7 @@ class History {
   readonly columns = new Set<string>();
   readonly truncates: TopicRecord[] = [];
   readonly #key: readonly Column[];
-  /** Key texts without PostgreSQL's spacing, to the text that was asked for. */
+  /** Wanted key texts, by the same text without PostgreSQL's spacing. */
   readonly #wanted: Map<string, string>;
   readonly #unseen: Set<string>;
 
@@ -80,7 +82,7 @@ class History {
     this.#wanted = new Map([...keyTexts].map((text) => [normalised(text), text]));
   }
 
-  /** Values are parsed only for wanted keys: a topic may hold millions of others. */
+  /** Parses values only of wanted keys: a topic may hold millions of others. */
   add(record: RawRecord): void {
     this.#seeColumns(record.value);
     const text = record.key === null ? undefined : this.#keyText(record.key);
@@ -98,7 +100,7 @@ class History {
     this.records.set(wanted, list);
   }
 
-  /** Whether a column that the sink lacks was ever published: sought as text first, parsed where it may be there. */
+  /** Notes which columns were ever published. A search in the bytes comes first, so that few values are parsed. */
   #seeColumns(value: Buffer | null): void {
     const unseen = [...this.#unseen].filter((name) => value?.includes(JSON.stringify(name)) === true);
     if (value === null || unseen.length === 0) return;

@@ -4,14 +4,14 @@ import { type KafkaConnection, tlsFiles } from '../../connection/kafka.ts';
 
 const METADATA = { api: 3, version: 12 } as const;
 const TIMEOUT_MS = 5_000;
-/** Of an answer; a cluster's metadata is far smaller. */
+/** Limit for an answer; a cluster's metadata is far smaller. */
 const MAX_BYTES = 16 * 1024 * 1024;
 
 /**
- * Ids of topics, as 32 hex digits, which kafkajs does not tell: a topic that is deleted and created again has the same
- * name and another id. Empty where the broker is older than Kafka 3.1, which answers no Metadata request of version 12,
- * and where it wants a login by SASL first.
- * @throws where the broker does not answer.
+ * Ids of topics, as 32 hex digits. A topic that is deleted and created again has the same name and another id. kafkajs
+ * does not report ids. Empty if the broker is older than Kafka 3.1, which does not know Metadata requests of version 12,
+ * or if it requires SASL.
+ * @throws if the broker does not answer.
  */
 export async function topicIds(
   { bootstrapServers: [broker = ''], tls, sasl }: KafkaConnection,
@@ -34,7 +34,7 @@ export function normalTopicId(text: string): string {
   return Buffer.from(text, 'base64url').toString('hex');
 }
 
-/** https://kafka.apache.org/protocol#The_Messages_Metadata: flexible, so lengths are varints plus one. */
+/** https://kafka.apache.org/protocol#The_Messages_Metadata. The version is flexible: lengths are varints plus one. */
 export function metadataRequest(topics: readonly string[]): Buffer {
   const header = Buffer.alloc(8);
   header.writeInt16BE(METADATA.api, 0);
@@ -44,7 +44,7 @@ export function metadataRequest(topics: readonly string[]): Buffer {
   const parts = [header, int16(client.length), client, Buffer.of(0), varint(topics.length + 1)];
   for (const topic of topics) {
     const name = Buffer.from(topic);
-    // A zero id: the topic is named.
+    // A zero id means that the topic is given by name.
     parts.push(Buffer.alloc(16), varint(name.length + 1), name, Buffer.of(0));
   }
   // Do not create topics; no authorized operations; no tagged fields.
@@ -55,7 +55,7 @@ export function metadataRequest(topics: readonly string[]): Buffer {
   return Buffer.concat([size, body]);
 }
 
-/** @throws on an answer that is cut short. */
+/** @throws if the answer is truncated. */
 export function readTopicIds(answer: Buffer): ReadonlyMap<string, string> {
   const reader = new Reader(answer);
   reader.skip(4); // correlation id
@@ -131,7 +131,7 @@ class Reader {
       value += (byte & 0x7f) * 2 ** shift;
       if (byte < 0x80) return value;
     }
-    throw new Error('the answer to a Metadata request has a length that is none');
+    throw new Error('the answer to a Metadata request has an invalid length');
   }
 }
 
@@ -148,7 +148,7 @@ function varint(value: number): Buffer {
   return Buffer.from([...bytes, rest]);
 }
 
-/** One request, one answer without its length; null where the broker hangs up: it does not know the version. */
+/** Sends a request. Returns the answer without its length, or null if the broker hangs up: it does not know the version. */
 async function ask(socket: Socket, broker: string, request: Buffer): Promise<Buffer | null> {
   socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no answer from ${broker}`)));
   try {

@@ -1,3 +1,11 @@
+/**
+ * `verifier/observe/topic`: reads the topics of the pipeline, with another Kafka client and another decoder.
+ * In: a connection to Kafka, and the names of topics.
+ * Out: offsets, what all records together say (`TopicLog`), the history of chosen keys, and the dead letters.
+ * Promises: `TopicLog` reads each record once in its life, in bounded memory; what it does not know completely it
+ * reports as unknown, never as zero.
+ */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Offsets } from '../fence.ts';
 import { type AdditiveColumn, AdditiveSums, type SumsView } from './additive-sums.ts';
@@ -7,48 +15,48 @@ import { KeyOrder, type TopicOrder } from './key-order.ts';
 import { parsePosition, wordsOf } from './parsed-position.ts';
 import { partsOf, type RawRecord, readRecords } from './topic-reader.ts';
 
-/** Records read at most by one verification: what is left is for the next one. */
+/** Records that one verification reads at most. The rest is left for the next one. */
 const RECORDS_PER_LOOK = 500_000n;
-/** Identities kept at most, eight bytes each and as much room again. Beyond it nothing is claimed. */
+/** Identities kept at most, eight bytes each in a table that is at most half full. With more, nothing is claimed. */
 const MAX_IDENTITIES = 4_000_000;
-/** Positions of one topic: beyond it, what wrote a row of its table is not judged. */
+/** Positions kept of one topic. With more, it is not judged what wrote the rows of its table. */
 const MAX_POSITIONS = 1_000_000;
-/** A reader that stalls is begun anew: what it has read it need not read again. */
+/** A reader that stalls is restarted, and continues where it stopped. */
 const ATTEMPTS = 3;
 const RETRY_MS = 500;
 
-/** What all records of the topics together say. */
+/** What all records of the topics say together. */
 export interface TopicView {
-  /** Why the topics could not be read; empty where they could. */
+  /** Why the topics could not be read; empty if they could. */
   readonly problem: string;
-  /** All of them was read, up to the ends when the reading began, and can be remembered. */
+  /** True if everything up to the ends at the start of the reading was read and can be remembered. */
   readonly complete: boolean;
-  /** Records that repeat a change which came before; null where not all of them are known. */
+  /** Number of records that repeat an earlier change; null if not all records are known. */
   readonly repeated: number | null;
-  /** By topic: changes out of their order. */
+  /** Violations of the order, by topic. */
   readonly order: ReadonlyMap<string, TopicOrder>;
-  /** Changes whose order was looked at, and whether some keys were too many to be remembered. */
+  /** Number of changes whose order was judged, and whether keys were left out because there are too many. */
   readonly ordered: { readonly changes: number; readonly keysLeftOut: boolean };
-  /** Positions that the records of a topic carry; absent for a topic of which some record has none. */
+  /** Positions of a topic's records. A topic is missing if it was not read whole, or a record has no position. */
   readonly positions: ReadonlyMap<string, KnownPositions>;
   /**
-   * Changes (tombstones are none) of a partition (`topic/partition`) before that offset. Null where its first records
-   * are gone, or it was not read so far.
+   * Number of changes, without tombstones, in a partition (`topic/partition`) before an offset. Null if its first records
+   * are gone, or it has not been read that far.
    */
   changesBefore(partition: string, offset: bigint): number | null;
-  /** What the events of each topic make of the columns that were asked for, by topic. */
+  /** Sums of the requested columns over the events, by topic. */
   readonly sums: ReadonlyMap<string, SumsView>;
 }
 
-/** Positions of one topic that was read from its first record to its end. */
+/** Positions of a topic that was read from its first record to its end. */
 export interface KnownPositions {
-  /** Null where the text is no position. */
+  /** Null if the text is not a position. */
   has(position: string): boolean | null;
-  /** The least of those that belong to the stream; null where there is none. */
+  /** The oldest position of the stream (not of a snapshot); null if there is none. */
   readonly oldest: string | null;
 }
 
-/** Reads each record of the topics once in its life, and remembers what later ones are held against. */
+/** Reads each record of the topics once, and remembers what later records are compared with. */
 export class TopicLog {
   #next = new Map<string, bigint>();
   #seen = new IdentitySet();
@@ -58,7 +66,10 @@ export class TopicLog {
   #changes = new Map<string, Changes>();
   #sums = new Map<string, AdditiveSums>();
 
-  /** @param additive Columns to be added up, by topic: followed from the first record that is read. */
+  /**
+   * Reads the records that have arrived since the last call.
+   * @param additive Columns to sum, by topic. A topic can be summed only from the first record that is read of it.
+   */
   async read(
     kafka: KafkaView,
     topics: readonly string[],
@@ -81,7 +92,7 @@ export class TopicLog {
     return this.#view(problem, firsts, ends);
   }
 
-  /** A topic of which records were read already is not followed any more: its sums would lack them. */
+  /** Records of the topic that were read earlier would be missing from the sums: then it is not summed. */
   #follow(topic: string, columns: readonly AdditiveColumn[]): void {
     const isNew = [...this.#next.keys()].every((partition) => partsOf(partition).topic !== topic);
     if (isNew && !this.#sums.has(topic)) this.#sums.set(topic, new AdditiveSums(columns));
@@ -105,12 +116,12 @@ export class TopicLog {
     const isFull = this.#seen.size >= MAX_IDENTITIES;
     const isNew = identity === null || isFull || this.#seen.add(identity);
     if (!isNew) this.#repeated++;
-    const place = record.position === null ? undefined : parsePosition(record.position);
-    this.#sums.get(record.topic)?.add(record, place);
+    const position = record.position === null ? undefined : parsePosition(record.position);
+    this.#sums.get(record.topic)?.add(record, position);
     if (record.value !== null)
       entry(this.#positions, record.topic, () => new Positions()).add(record.position);
-    // Beyond what can be remembered, a repetition would look like an older change.
-    if (place !== undefined && !isFull) this.#order.add(record, place, isNew);
+    // Once identities are no longer remembered, a repetition would look like an older change.
+    if (position !== undefined && !isFull) this.#order.add(record, position, isNew);
   }
 
   #view(problem: string, firsts: Offsets, ends: Offsets): TopicView {
@@ -186,25 +197,25 @@ class Positions implements KnownPositions {
   oldest: string | null = null;
 
   add(position: string | null): void {
-    const place = position === null ? undefined : parsePosition(position);
-    if (position === null || place === undefined || this.#set.size >= MAX_POSITIONS) {
+    const parsed = position === null ? undefined : parsePosition(position);
+    if (position === null || parsed === undefined || this.#set.size >= MAX_POSITIONS) {
       this.isComplete = false;
       return;
     }
-    this.#set.addWords(...wordsOf(place));
-    if (place.ordinal !== 0 && (this.oldest === null || position < this.oldest)) this.oldest = position;
+    this.#set.addWords(...wordsOf(parsed));
+    if (parsed.ordinal !== 0 && (this.oldest === null || position < this.oldest)) this.oldest = position;
   }
 
   has(position: string): boolean | null {
-    const place = parsePosition(position);
-    return place === undefined ? null : this.#set.hasWords(...wordsOf(place));
+    const parsed = parsePosition(position);
+    return parsed === undefined ? null : this.#set.hasWords(...wordsOf(parsed));
   }
 }
 
-/** Offsets kept of one partition that nobody has asked about. */
+/** Offsets kept per partition behind the last requested one. */
 const MAX_OFFSETS = 1_000_000;
 
-/** How many changes a partition has before an offset that only grows: offsets behind it are kept one by one. */
+/** Number of changes in a partition before an offset that only grows. Offsets behind it are kept individually. */
 class Changes {
   #before = 0;
   #counted = -1;
@@ -216,7 +227,7 @@ class Changes {
     if (!this.#isLost) this.#later.push(Number(offset));
   }
 
-  /** Null where it cannot be told any more: for an earlier place than before, and after too many offsets. */
+  /** Null for an offset before an earlier call's, and after too many offsets: the number is no longer known. */
   before(bound: bigint): number | null {
     const offset = Number(bound);
     if (this.#isLost || offset < this.#counted) return null;

@@ -4,18 +4,18 @@ import { POSITION_HEADER } from '../../../pipeline/contract/position.ts';
 import type { Offsets } from '../fence.ts';
 import type { KafkaView } from './kafka-view.ts';
 
-/** A record as it came. */
+/** A record as Kafka delivered it. */
 export interface RawRecord {
   readonly topic: string;
   readonly partition: number;
   readonly offset: bigint;
   readonly key: Buffer | null;
   readonly value: Buffer | null;
-  /** {@link POSITION_HEADER}; null where the record has none. */
+  /** Value of the header {@link POSITION_HEADER}; null if the record has none. */
   readonly position: string | null;
-  /** Kafka's timestamp of the record, milliseconds since the epoch. */
+  /** Kafka's timestamp of the record, in milliseconds since the epoch. */
   readonly timestampMs: number;
-  /** Other headers: the last of each name. */
+  /** Value of another header; the last one if a name occurs several times. */
   header(name: string): string | null;
 }
 
@@ -24,13 +24,13 @@ const READER = {
   allowAutoTopicCreation: false,
   maxBytesPerPartition: 4 * 1024 * 1024,
 };
-/** A reader that gets nothing for so long has got all that it can. */
+/** Give up on a reader that receives nothing for this long. */
 const STALL_MS = 15_000;
 
 /**
- * Hands over the records of partitions (`topic/partition`) from their first offset to before their end: committed ones
- * only, each partition in order. All topics are read at once, by one reader. Memory holds one fetch.
- * @returns why the ends were not reached; empty where they were.
+ * Passes on the committed records of partitions (`topic/partition`) from `from` up to before `ends`, each partition in
+ * order. One consumer reads all topics together. Memory holds one fetch.
+ * @returns why the ends were not reached; empty if they were. Never throws.
  */
 export async function readRecords(
   kafka: KafkaView,
@@ -54,10 +54,10 @@ export async function readRecords(
   const abort = (): void => finished.resolve('the deadline passed while the topics were read');
   signal.addEventListener('abort', abort, { once: true });
   consumer.on(consumer.events.CRASH, ({ payload }) => {
-    // A coordinator that is still loading, say: kafkajs begins again by itself, and a stall is noticed.
+    // kafkajs retries some errors itself, such as a coordinator that is still loading; the stall timer is the limit.
     if (!payload.restart) finished.resolve(messageOf(payload.error));
   });
-  // Also sent for a batch of which nothing is handed over: markers of transactions, records of aborted ones.
+  // Emitted also for batches without records for us: transaction markers and aborted records.
   consumer.on(consumer.events.END_BATCH_PROCESS, ({ payload: { topic, partition, lastOffset } }) => {
     heard();
     const name = `${topic}/${partition}`;
@@ -78,7 +78,7 @@ export async function readRecords(
         const end = ends.get(name) ?? 0n;
         for (const { key, value, headers, timestamp, offset: text } of batch.messages) {
           const offset = BigInt(text);
-          // A partition may be fetched from its beginning until its seek, and past its end.
+          // kafkajs may fetch a partition from its beginning before the seek takes effect, and past its end.
           if (offset < (next.get(name) ?? 0n)) continue;
           if (offset >= end) break;
           next.set(name, offset + 1n);
@@ -105,7 +105,7 @@ export async function readRecords(
   }
 }
 
-/** `topic/partition` in its parts: a topic's name has no slash. */
+/** Splits `topic/partition`. A topic's name has no slash. */
 export function partsOf(name: string): { readonly topic: string; readonly partition: number } {
   const at = name.lastIndexOf('/');
   return { topic: name.slice(0, at), partition: Number(name.slice(at + 1)) };
@@ -116,7 +116,7 @@ function headerText(header: Buffer | string | (Buffer | string)[] | undefined): 
   return last === undefined ? null : last.toString();
 }
 
-/** Key and value of a record, as one short text. */
+/** Hash of a record's key and value. */
 export function contentOf({ key, value }: Pick<RawRecord, 'key' | 'value'>): string {
   const lengths = `${key?.length ?? -1} ${value?.length ?? -1} `;
   return hash(

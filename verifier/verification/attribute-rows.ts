@@ -1,0 +1,98 @@
+import type { WrongClass, WrongRow } from '../compare/settle.ts';
+import type { TableComparison } from '../compare/table-comparison.ts';
+import type { VerifierConfig } from '../config.ts';
+import type { Pipeline } from '../observe/pipeline.ts';
+import { type DeadLetters, NO_LETTERS, readDeadLetters } from '../observe/topic/dead-letters.ts';
+import { readHistories, type Sought, type TopicHistory } from '../observe/topic/topic-history.ts';
+import { type Attribution, attribute } from './attribute.ts';
+import { judgeDeadLetterRow } from './dead-letter-rows.ts';
+
+/** A wrong row with the hop that lost it. */
+export interface AttributedRow extends WrongRow, Attribution {
+  readonly class: WrongClass;
+  /**
+   * The record that would correct the row is in a dead-letter topic: it is not lost, but needs an operator. Always
+   * false for a row that is corrupted or duplicated, see {@link judgeDeadLetterRow}.
+   */
+  readonly accounted: boolean;
+}
+
+export interface AttributedTable {
+  /** The first wrong rows, at most {@link ATTRIBUTED_ROWS}. */
+  readonly rows: readonly AttributedRow[];
+  /** What the topic says; null where it was not read. */
+  readonly history: TopicHistory | null;
+}
+
+/** Wrong rows per table whose hop is looked up in the topic. */
+const ATTRIBUTED_ROWS = 2_000;
+
+interface AttributionInputs {
+  readonly config: VerifierConfig;
+  readonly signal: AbortSignal;
+  readonly pipeline: Pick<Pipeline, 'kafka' | 'topics'>;
+}
+
+/**
+ * Names the hop that lost each wrong row. The topics of all tables with wrong rows are read together, once.
+ * @returns the attributed rows by table.
+ */
+export async function attributeRows(
+  inputs: AttributionInputs,
+  compared: readonly TableComparison[],
+): Promise<ReadonlyMap<string, AttributedTable>> {
+  // Without an answer from Kafka the rows are just as wrong; only the hop is unknown.
+  const evidence = await evidenceOf(inputs, compared).catch(() => null);
+  return new Map(
+    compared.map((comparison) => [comparison.table.id, attributeTable(inputs.config, comparison, evidence)]),
+  );
+}
+
+function attributeTable(
+  { versionColumn }: VerifierConfig,
+  { table, pair, wrong }: TableComparison,
+  evidence: TopicEvidence | null,
+): AttributedTable {
+  const history = evidence?.histories.get(table.id) ?? null;
+  const rows = wrong.slice(0, ATTRIBUTED_ROWS).map((row) => {
+    const own = { ...row, ...attribute(pair, row, history) };
+    const isDeadLettered = own.last !== null && evidence?.letters.has(own.last) === true;
+    if (!isDeadLettered) return { ...own, accounted: false };
+    return judgeDeadLetterRow(pair, own, history?.records.get(row.keyText) ?? [], versionColumn);
+  });
+  return { rows, history };
+}
+
+interface TopicEvidence {
+  /** By the source's table. */
+  readonly histories: ReadonlyMap<string, TopicHistory>;
+  readonly letters: DeadLetters;
+}
+
+/** Null where no topic needs to be read, or there is no Kafka. */
+async function evidenceOf(
+  { config, signal, pipeline }: AttributionInputs,
+  compared: readonly TableComparison[],
+): Promise<TopicEvidence | null> {
+  const topics = await pipeline.topics();
+  const sought = new Map<string, Sought>();
+  const ids = new Map<string, string>();
+  for (const { table, pair, wrong } of compared) {
+    const topic = topics.get(table.id);
+    const wanted = wrong.filter((row) => row.class !== 'duplicate').slice(0, ATTRIBUTED_ROWS);
+    const absent = pair.columns.some((column) => column.types === 'absent');
+    if (topic === undefined || (wanted.length === 0 && !absent)) continue;
+    sought.set(topic, {
+      key: pair.key.map(({ source }) => source),
+      columns: pair.columns.map(({ source }) => source.name),
+      keyTexts: new Set(wanted.map((row) => row.keyText)),
+    });
+    ids.set(topic, table.id);
+  }
+  const kafka = sought.size === 0 ? null : await pipeline.kafka();
+  if (kafka === null) return null;
+  const found = await readHistories(kafka, sought, await kafka.offsets([...sought.keys()]), signal);
+  const histories = new Map([...found].map(([topic, history]) => [ids.get(topic) ?? topic, history]));
+  const letters = await readDeadLetters({ config, signal }, kafka).catch(() => NO_LETTERS);
+  return { histories, letters };
+}

@@ -1,0 +1,134 @@
+import assert from 'node:assert/strict';
+import { unreachable } from '../../pipeline/contract/unreachable.ts';
+import type { Check, CheckResult } from '../check.ts';
+import { printLsn } from '../connection/lsn.ts';
+import type { ConnectorView, FenceOutcome } from '../observe/fence.ts';
+import type { CheckReport, Finding, Report, TableReport } from '../report.ts';
+import { type Verdict, worst } from '../verdict.ts';
+import type { Content } from './comparison.ts';
+import { countOf } from './row-findings.ts';
+
+export interface CheckOutcome {
+  readonly check: Check;
+  readonly result: CheckResult;
+  readonly durationMs: number;
+}
+
+/** What one verification has found out. */
+export interface Outcome {
+  readonly fence: FenceOutcome;
+  readonly checks: readonly CheckOutcome[];
+  /** Null where the tables were not compared. */
+  readonly content: Content | null;
+  readonly connectors: readonly ConnectorView[];
+  /** Position of the source at the end; null where the source did not answer. */
+  readonly toLsn: string | null;
+  readonly durationMs: number;
+}
+
+/**
+ * The report's verdict is the worst of the fence, the coverage, the checks and their findings. PASS needs all of them:
+ * a fence that was passed, a coverage of 1, and at least one check.
+ */
+export function buildReport(outcome: Outcome): Report {
+  const { fence, content } = outcome;
+  const checks: CheckReport[] = [
+    fenceReport(fence),
+    ...outcome.checks.map(({ check, result, durationMs }) => ({
+      check: check.name,
+      verdict: result.verdict,
+      detail: result.detail,
+      durationMs,
+    })),
+  ];
+  const findings = outcome.checks.flatMap(({ result }) => result.findings);
+  const coverage = content?.coverage ?? 0;
+  const complete: Verdict = fence.tag === 'passed' && coverage < 1 ? 'INCONCLUSIVE' : 'PASS';
+  const nothing: Verdict = outcome.checks.length === 0 ? 'INCONCLUSIVE' : 'PASS';
+  const given = <T>(pick: (result: CheckResult) => T | undefined): T | null =>
+    outcome.checks.map(({ result }) => pick(result)).find((value) => value !== undefined) ?? null;
+  const verdict = worst([
+    complete,
+    nothing,
+    ...checks.map((check) => check.verdict),
+    ...findings.map((finding) => finding.verdict),
+  ]);
+  assert(verdict !== 'PASS' || (fence.tag === 'passed' && coverage === 1), 'no evidence, no PASS');
+  return {
+    schemaVersion: 1,
+    verdict,
+    at: new Date().toISOString(),
+    durationMs: Math.round(outcome.durationMs),
+    window: windowOf(fence, content, outcome.toLsn),
+    coverage,
+    comparison: content?.comparison ?? null,
+    tables: tableReports(content, given((result) => result.orphans) ?? new Map(), findings),
+    checks,
+    findings,
+    progress: fence.progress,
+    ledger: given((result) => result.ledger),
+    deliveries: given((result) => result.deliveries),
+    connectors: outcome.connectors.map(({ name, type, state, tasks }) => ({
+      name,
+      type,
+      state,
+      tasks: [...tasks],
+    })),
+  };
+}
+
+/** The window of the exact comparison, if there was one; else from the fence to the source's last position. */
+function windowOf(fence: FenceOutcome, content: Content | null, toLsn: string | null): Report['window'] {
+  const { fromLsn = null, toLsn: last = null } = content?.comparison ?? {};
+  if (fromLsn !== null && last !== null) return { fromLsn, toLsn: last };
+  return { fromLsn: fence.lsn === null ? null : printLsn(fence.lsn), toLsn };
+}
+
+function fenceReport(fence: FenceOutcome): CheckReport {
+  const check = 'fence';
+  const at = fence.lsn === null ? 'the source' : printLsn(fence.lsn);
+  switch (fence.tag) {
+    case 'passed':
+      return { check, verdict: 'PASS', detail: `the pipeline has carried everything up to ${at}` };
+    case 'in-progress': {
+      const { eventsBehind, waitingFor, rateEventsPerSecond } = fence.progress;
+      const rate = rateEventsPerSecond.toFixed(0);
+      const detail = `${eventsBehind} events behind at ${rate}/s, waiting for ${waitingFor.join(' and ')}`;
+      return { check, verdict: 'SYNC_IN_PROGRESS', detail };
+    }
+    case 'connector-failed':
+      return { check, verdict: 'INCONCLUSIVE', detail: 'not passed: a connector has failed' };
+    case 'no-evidence':
+      return { check, verdict: 'INCONCLUSIVE', detail: fence.reason };
+    default:
+      return unreachable(fence, 'outcome of a fence');
+  }
+}
+
+function tableReports(
+  content: Content | null,
+  orphans: ReadonlyMap<string, number>,
+  findings: readonly Finding[],
+): TableReport[] {
+  return (content?.tables ?? []).map((table) => {
+    const { comparison } = table;
+    const own = findings.filter((finding) => finding.table === table.table.id).map(({ verdict }) => verdict);
+    const inFlight = comparison?.inFlight.length ?? 0;
+    const moving: Verdict = comparison?.stopped === 'sync-in-progress' ? 'SYNC_IN_PROGRESS' : 'INCONCLUSIVE';
+    const seen: Verdict = comparison === null ? 'INCONCLUSIVE' : inFlight > 0 ? moving : 'PASS';
+    return {
+      table: table.table.id,
+      verdict: worst([seen, ...own]),
+      sourceRows: comparison?.sourceRows ?? null,
+      sinkRows: comparison?.sinkRows ?? null,
+      checksumEqual: comparison?.equal ?? null,
+      missing: countOf(table, 'missing'),
+      extra: countOf(table, 'extra'),
+      stale: countOf(table, 'stale'),
+      corrupted: countOf(table, 'corrupted'),
+      duplicates: countOf(table, 'duplicate'),
+      orphans: orphans.get(table.table.id) ?? 0,
+      inFlight,
+    };
+  });
+}
