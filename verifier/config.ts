@@ -14,15 +14,15 @@ const connectorSchema = z
     name: z.string().min(1),
     /** Base URL of the worker's REST API. */
     url: baseUrl,
-    /** Of further workers of the same Connect cluster: any of them answers where that one does not. */
+    /** Base URLs of further workers of the same Connect cluster, which are asked if that one does not answer. */
     otherUrls: z.array(baseUrl).default([]),
     type: z.enum(['source', 'sink']),
-    /** HTTP basic authentication, where the worker asks for it. */
+    /** HTTP basic authentication; null: none. */
     auth: z
       .strictObject({ username: z.string().min(1), password: secretSchema })
       .nullable()
       .default(null),
-    /** PEM file of the authorities that may have signed the worker's certificate; null: those that Node.js trusts. */
+    /** PEM file with the authorities that may sign the worker's certificate; null: those that Node.js trusts. */
     ca: z.string().min(1).nullable().default(null),
   })
   .superRefine(({ auth, url, otherUrls }, context) => {
@@ -35,53 +35,55 @@ const connectorSchema = z
   });
 
 const thresholdsSchema = z.strictObject({
-  /** An alert (WARN) above so many events behind. */
+  /** WARN if the sink is more events behind. */
   lagEvents: z.int().positive().default(10_000),
-  /** An alert (WARN) when the oldest unapplied event is older. */
+  /** WARN if the oldest event that is not applied is older. */
   lagMs: z.int().positive().default(300_000),
-  /** WARN when the lag reaches this share of the topic's retention. */
+  /** WARN if the lag reaches this share of the topic's retention. */
   retentionShare: z.number().positive().max(1).default(0.8),
-  /** WAL that the slot may retain, where `max_slot_wal_keep_size` sets no bound. */
+  /** WAL that the slot may retain, if `max_slot_wal_keep_size` sets no limit. */
   walBudgetBytes: z
     .int()
     .positive()
     .default(4 * 1024 ** 3),
+  /** WARN if the slot retains this share of its limit. */
   walBudgetShare: z.number().positive().max(1).default(0.8),
-  /** Objective for the 99th percentile from commit to sink; null: reported, not judged. */
+  /** Objective for the 99th percentile from commit to sink; null: it is reported, but not judged. */
   freshnessP99Ms: z.number().positive().nullable().default(null),
-  /** Wrong keys that are read again one by one; what is beyond is counted by scan. */
+  /** Wrong keys that are read again individually. Any more are only counted, by a scan. */
   maxSettledKeys: z.int().positive().default(20_000),
-  /** Times that a differing key is compared again behind a new fence. */
+  /** How often a differing key is compared again, each time behind a new fence. */
   settleRounds: z.int().positive().default(5),
-  /** Keys, and bytes of the slot's stream, that may be written while an exact comparison runs. */
+  /** Keys that may be written while an exact comparison runs. */
   touchedKeys: z.int().positive().default(2_000_000),
+  /** Bytes of the slot's stream while an exact comparison runs. */
   touchedBytes: z
     .int()
     .positive()
     .default(128 * 1024 ** 2),
-  /** Rows of a table that are compared in one piece at most; null: as many as `snapshotBoundMs` leaves time for. */
+  /** Rows of a table that are compared at once at most; null: as many as fit into `snapshotBoundMs`. */
   rowsPerPart: z.int().min(100).nullable().default(null),
 });
 
-/** What has healed is forgotten after so long, and beyond so many. */
+/** How long, and how many, healed findings are kept. */
 const findingsSchema = z.strictObject({
   keepDays: z.number().positive().default(30),
   keep: z.int().nonnegative().default(10_000),
 });
 
-/** Changed rows at once, by a slot of the verifier's own; all rows in the background, at a share of the time. */
+/** Changed rows are compared at once, through the verifier's own slot; all rows in the background. */
 const adaptiveSchema = z.strictObject({
-  /** What was written is looked at so often. */
+  /** Interval at which changed rows are compared. */
   touchedEveryMs: z.int().min(100).default(1_000),
-  /** Keys looked at by themselves each time; what is beyond waits for the next full verification. */
+  /** Changed keys that are compared each time; any more wait for the next full verification. */
   keysPerRound: z.int().positive().default(5_000),
-  /** Of the time that full verifications may take: 0.1 leaves nine times as long in between as the last one took. */
+  /** Share of the time for full verifications: with 0.1, the pause is nine times as long as the last one took. */
   share: z.number().positive().max(1).default(0.1),
 });
 
-/** Is told of every change of the verdict. */
+/** A receiver that is notified of every change of the verdict. */
 const webhookSchema = z.strictObject({
-  /** May hold `${env:NAME}`, as the headers may. */
+  /** The URL and the headers may contain `${env:NAME}`. */
   url: z.string().regex(/^(https?:\/\/|\$\{env:)/, 'must begin with http:// or https://'),
   headers: z.record(z.string(), z.string()).default({}),
   attempts: z.int().min(1).max(20).default(6),
@@ -100,7 +102,7 @@ const databaseUrl = z
 /** The configuration file of `verifier/main.ts`. */
 export const configSchema = z.strictObject({
   host: z.string().default('127.0.0.1'),
-  /** Host names that requests may carry beside its own loopback address, without a port: what a container is called. */
+  /** Host names, without a port, that requests may use besides the loopback address: the name of a container. */
   names: z.array(z.string().regex(/^[a-z0-9.-]+$/)).default([]),
   port: z.int().min(0).max(65535),
   stateDir: z.string().min(1),
@@ -108,67 +110,68 @@ export const configSchema = z.strictObject({
     /** Its password may be `${env:NAME}` or `${file:PATH}`; `sslmode`, `sslrootcert`, … as `pg` has them. */
     url: databaseUrl,
     slot: z.string().min(1).nullable(),
-    /** What is captured; null: every ordinary table. */
+    /** The capture's publication; null: every ordinary table is captured. */
     publication: z.string().min(1).nullable().default(null),
     /** The verifier may write a logical message to the source's WAL, so that an idle slot can pass the fence. */
     emitMessages: z.boolean().default(true),
   }),
   sink: z.strictObject({
     url: databaseUrl,
-    /** Schema of the copies, and of what the sink keeps for itself. */
+    /** Schema of the copies, and of the tables that the sink keeps for itself. */
     schema: z.string().min(1).default('public'),
-    /** Each copy is in the schema that its table has at the source. */
+    /** True: each copy is in the same schema as its table at the source. */
     sameSchemas: z.boolean().default(false),
-    /** Of PostgreSQL's own logical replication, where that is the pipeline. */
+    /** Name of the subscription, if PostgreSQL's logical replication is the pipeline. */
     subscription: z.string().min(1).nullable().default(null),
     /**
-     * The pipeline promises that a transaction is in the sink as a whole or not at all. Null: as is known of it, which
-     * is yes of PostgreSQL's own logical replication, and no where each topic is applied by itself.
+     * Whether the pipeline promises that a transaction is in the sink as a whole or not at all. Null: it is inferred.
+     * PostgreSQL's logical replication promises it; a sink that applies each topic separately does not.
      */
     atomic: z.boolean().nullable().default(null),
   }),
-  /** Null: no Kafka; the slot alone makes the fence, and hops are not attributed. */
+  /** Null: there is no Kafka. The fence then consists of the slot alone, and hops are unknown. */
   kafka: kafkaSchema.nullable(),
   topicPrefix: z.string().default(''),
   connectors: z.array(connectorSchema).default([]),
   consumerGroup: z.string().nullable().default(null),
-  /** `schema.table` of the source; null: every one that it has, published or not. */
+  /** Tables of the source as `schema.table`; null: all of them, published or not. */
   tables: z.array(z.string().min(1)).nullable().default(null),
-  /** Never compared: the signal table. */
+  /** Tables that are never compared: the signal table. */
   excludeTables: z.array(z.string()).default(['public.debezium_signal']),
-  /** Source's `schema.table` to the sink's table; without an entry the names are equal. */
+  /** The source's `schema.table` to the sink's table; without an entry, the names are equal. */
   tableMap: z.record(z.string(), z.string()).default({}),
-  /** Source's `schema.table` to names of columns: the source's to the sink's, where these differ. */
+  /** The source's `schema.table` to column names, from the source's to the sink's, where they differ. */
   columnMap: z.record(z.string(), z.record(z.string(), z.string())).default({}),
   /** Column by which copies mark a row as deleted instead of deleting it. */
   softDelete: z.string().min(1).nullable().default(null),
-  /** Topics of dead letters; what the connectors' configuration names is added. */
+  /** Dead-letter topics, in addition to those that the connectors' configuration names. */
   deadLetterTopics: z.array(z.string()).default([]),
   /**
-   * How rows that may be on their way are told from wrong ones. `slot`: exactly, by a slot of the verifier's own.
-   * `settle`: each key behind a fence of its own. `auto`: by the slot where that can be, else `settle`. `quiesce`: two
-   * equal reads. `none`: one read.
+   * How rows that may be in flight are distinguished from wrong ones. `slot`: exactly, through the verifier's own slot.
+   * `settle`: each differing key again behind further fences. `auto`: `slot` if possible, else `settle`. `quiesce`: the
+   * databases are at rest, which two equal reads confirm. `none`: one read.
    */
   fence: z.enum(['auto', 'slot', 'settle', 'quiesce', 'none']).default('auto'),
-  /** Column that grows with each update of a row, where a table has it: tells stale from corrupted. */
+  /** Column that grows with each update of a row. Where a table has it, it distinguishes stale from corrupted rows. */
   versionColumn: z.string().default('version'),
+  /** Path of the ledger that a workload writes. */
   ledger: z.string().nullable().default(null),
-  /** Continuous verification every so often; null: only on request. */
+  /** Interval of continuous verification; null: only on request. */
   everyMs: z.int().min(100).nullable().default(null),
-  /** For a verification whose request names none. */
+  /** Deadline of the fence, if the request for a verification gives none. */
   deadlineMs: z.int().positive().default(60_000),
   /** A comparison that takes longer is INCONCLUSIVE. */
   compareTimeoutMs: z.int().positive().default(600_000),
   /**
-   * No snapshot that the verifier compares in, and no slot that it compares by, lives longer: for so long at most a
-   * comparison holds back WAL and vacuum. A table that takes longer is compared in ranges of its primary key. The slot
-   * of the watch (`adaptive`) lives as long as the service, and follows what is written.
+   * Longest life of a snapshot or slot that a comparison uses, and so the longest time for which a comparison holds back
+   * WAL and vacuum. A table that takes longer is compared in ranges of its primary key. The slot of `adaptive` lives as
+   * long as the service, but advances with the writes.
    */
   snapshotBoundMs: z.int().min(500).default(60_000),
   /** Reports kept in `GET /report/history`. */
   historyReports: z.int().positive().default(500),
   findings: findingsSchema.prefault({}),
-  /** Null: keys that change are looked at with all others, every {@link everyMs}. */
+  /** Null: changed keys are compared together with all others, every `everyMs`. */
   adaptive: adaptiveSchema.nullable().default(null),
   webhook: webhookSchema.nullable().default(null),
   thresholds: thresholdsSchema.prefault({}),
@@ -178,7 +181,7 @@ export type VerifierConfigInput = z.input<typeof configSchema>;
 
 /**
  * Reads a configuration file.
- * @throws LabError CDC-4001 naming the path of what is wrong and, for an unknown key, the nearest known one.
+ * @throws LabError CDC-4001, which names the key that is wrong and, for an unknown key, the nearest known one.
  */
 export function loadConfig(path: string): VerifierConfig {
   let raw: unknown;
@@ -197,7 +200,7 @@ export function loadConfig(path: string): VerifierConfig {
   return parseConfig(raw, path);
 }
 
-/** @throws LabError CDC-4001, as {@link loadConfig}. */
+/** @throws LabError CDC-4001, as {@link loadConfig} does. */
 export function parseConfig(raw: unknown, path: string): VerifierConfig {
   const result = configSchema.safeParse(raw);
   if (result.success) return result.data;

@@ -13,8 +13,8 @@ const checkSchema = z.object({
 });
 
 /**
- * Every check in `checks/`, by file name.
- * @throws LabError CDC-4030 for a file that is no check: a check that is left out silently would be a false PASS.
+ * Loads every check in `checks/`, in the order of the file names.
+ * @throws LabError CDC-4030 for a file that is not a check: leaving out a check silently would allow a false PASS.
  */
 export async function loadChecks(): Promise<readonly Check[]> {
   const files = readdirSync(FOLDER).filter((file) => file.endsWith('.ts') && !file.endsWith('.test.ts'));
@@ -24,11 +24,11 @@ export async function loadChecks(): Promise<readonly Check[]> {
     const parsed = z.object({ default: checkSchema }).safeParse(module);
     if (!parsed.success || `${parsed.data.default.name}.ts` !== file) {
       throw new LabError('CDC-4030', `verifier/checks/${file} is not a check.`, {
-        remedy: 'Export as default an object with name (as the file), describe, needsFence and run.',
+        remedy: 'Export as default an object with name (the name of the file), describe, needsFence and run.',
         cause: parsed.error,
       });
     }
-    // The module's own object: zod's copy would lose what `run` is bound to.
+    // The module's object, not zod's copy: `run` may use `this`.
     checks.push((module as { default: Check }).default);
   }
   return checks;

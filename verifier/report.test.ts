@@ -3,14 +3,14 @@ import { expect, test } from 'vitest';
 import { reportJsonSchema } from './report.ts';
 import { exitCodeOf, VERDICTS, worst } from './verdict.ts';
 
-test('the published JSON Schema is the one that the code states', () => {
+test('the published JSON Schema is the schema in the code', () => {
   const published: unknown = JSON.parse(readFileSync(new URL('report.schema.json', import.meta.url), 'utf8'));
-  expect(published, 'run: node verifier/write-schema.ts').toEqual(
+  expect(published, 'run: node harness/runner/write-schemas.ts').toEqual(
     JSON.parse(JSON.stringify(reportJsonSchema())),
   );
 });
 
-test('the worst verdict wins, whatever the order', () => {
+test('the worst verdict wins, in any order', () => {
   for (const [rank, verdict] of VERDICTS.entries()) {
     const better = VERDICTS.slice(0, rank + 1);
     expect(worst(better)).toBe(verdict);
@@ -18,13 +18,13 @@ test('the worst verdict wins, whatever the order', () => {
   }
 });
 
-test('a proven loss stays a FAIL beside missing evidence, and missing evidence is no PASS', () => {
+test('a proven loss is a FAIL even if other evidence is missing, and missing evidence is never a PASS', () => {
   expect(worst(['INCONCLUSIVE', 'FAIL', 'PASS'])).toBe('FAIL');
   expect(worst(['PASS', 'INCONCLUSIVE', 'SYNC_IN_PROGRESS', 'WARN'])).toBe('INCONCLUSIVE');
   expect(worst([])).toBe('INCONCLUSIVE');
 });
 
-test('exit codes are those of the design', () => {
+test('each verdict has its exit code', () => {
   expect(VERDICTS.map((verdict) => exitCodeOf(verdict))).toEqual([0, 0, 3, 2, 1]);
   expect(exitCodeOf('WARN', true)).toBe(1);
 });

@@ -7,7 +7,7 @@ import { VERDICTS } from './verdict.ts';
  */
 export const verdictSchema = z.enum(VERDICTS);
 
-/** What is wrong with a row, or with the pipeline. */
+/** Kinds of findings about rows or about the pipeline. */
 export const FINDING_CLASSES = [
   'missing',
   'extra',
@@ -34,15 +34,15 @@ export const FINDING_CLASSES = [
 export const findingClassSchema = z.enum(FINDING_CLASSES);
 export type FindingClass = z.infer<typeof findingClassSchema>;
 
-/** Where a row went wrong: `source` before the slot, `capture` before the topic, `sink` after it. */
+/** Where a row went wrong: `source` before the slot, `capture` before the topic, `sink` behind it. */
 export const hopSchema = z.enum(['source', 'capture', 'topic', 'sink', 'unknown']);
 export type Hop = z.infer<typeof hopSchema>;
 
-/** One wrong row: its key and, where it differs, the columns. Values are never reported. */
+/** One wrong row: its key, and the columns that differ. Other values are never reported. */
 export const exampleSchema = z.object({
   key: z.record(z.string(), z.string().nullable()),
   columns: z.array(z.string()),
-  /** Why, in one sentence: which topic record, which version. */
+  /** The reason in one sentence, such as the topic record or the version. */
   detail: z.string().optional(),
 });
 export type Example = z.infer<typeof exampleSchema>;
@@ -52,14 +52,14 @@ export const MAX_EXAMPLES = 5;
 export const findingSchema = z.object({
   check: z.string(),
   class: findingClassSchema,
-  /** Null where no table is concerned. */
+  /** Null if the finding does not concern a table. */
   table: z.string().nullable(),
-  /** Rows (or records, connectors, …) concerned: all of them, not only those listed. */
+  /** Number of all rows (or records, connectors, …) concerned, not only of the examples. */
   count: z.int().nonnegative(),
   hop: hopSchema,
   verdict: verdictSchema,
   first: exampleSchema.nullable(),
-  /** The first ones found, at most a few. */
+  /** The first ones found, at most {@link MAX_EXAMPLES}. */
   examples: z.array(exampleSchema),
   detail: z.string(),
 });
@@ -69,7 +69,7 @@ export const tableReportSchema = z.object({
   /** `schema.table` at the source. */
   table: z.string(),
   verdict: verdictSchema,
-  /** Null where it could not be counted. */
+  /** Null if the table could not be counted. */
   sourceRows: z.int().nonnegative().nullable(),
   sinkRows: z.int().nonnegative().nullable(),
   checksumEqual: z.boolean().nullable(),
@@ -79,7 +79,7 @@ export const tableReportSchema = z.object({
   corrupted: z.int().nonnegative(),
   duplicates: z.int().nonnegative(),
   orphans: z.int().nonnegative(),
-  /** Keys that kept changing while they were compared: neither right nor wrong. */
+  /** Keys that kept changing while they were compared, and are neither right nor wrong. */
   inFlight: z.int().nonnegative(),
 });
 export type TableReport = z.infer<typeof tableReportSchema>;
@@ -97,41 +97,43 @@ export const progressSchema = z.object({
   fencePassed: z.boolean(),
   /** Records between the sink's stored offsets and the topics' ends. */
   eventsBehind: z.int().nonnegative(),
-  /** The same when the verification began. */
+  /** The same at the start of the verification. */
   eventsBehindAtStart: z.int().nonnegative(),
   /** WAL between the slot's confirmed flush LSN and the fence. */
   walBehindBytes: z.int().nonnegative(),
-  /** Records applied per second while the fence was awaited. */
+  /** Records applied per second while waiting for the fence. */
   rateEventsPerSecond: z.number().nonnegative(),
   waitedMs: z.number().nonnegative(),
   snapshotRunning: z.boolean(),
-  /** What the fence still waits for; empty when it is passed. */
+  /** What the fence still waits for; empty if it is passed. */
   waitingFor: z.array(z.string()),
 });
 export type Progress = z.infer<typeof progressSchema>;
 
 /** How the tables were compared. */
 export const comparisonReportSchema = z.object({
-  /** `slot`: by a slot of the verifier's own; `settle`: key by key behind fences; `quiesce`, `none`: at rest. */
+  /** `slot`: through the verifier's own slot; `settle`: key by key behind fences; `quiesce`, `none`: at rest. */
   mode: z.enum(['slot', 'settle', 'quiesce', 'none']),
-  /** Every table was compared by the slot: nothing that was on its way can have been taken for wrong, or right. */
+  /** Every table was compared through the slot, so a row in flight cannot have been mistaken for wrong or right. */
   exact: z.boolean(),
   attempts: z.int().nonnegative(),
-  /** The source's snapshot, and how far its changes were watched. */
+  /** Position of the source's snapshot, and the position up to which changes were read from the slot. */
   fromLsn: z.string().nullable(),
   toLsn: z.string().nullable(),
   windowMs: z.int().nonnegative(),
-  /** Keys that were written in between: each had to show a version that it took there. */
+  /** Keys that were written in between. Each had to show a version that it had in that time. */
   touchedKeys: z.int().nonnegative(),
-  /** The same as a share of the rows that were compared, 0 to 1. */
+  /** The same as a share of the compared rows, 0 to 1. */
   touchedShare: z.number().min(0).max(1),
-  /** Tables that could not be compared by the slot. */
+  /** Tables that could not be compared through the slot. */
   notExact: z.array(z.object({ table: z.string(), reason: z.string() })),
-  /** Pairs of snapshots that the comparison took, and parts of tables that were compared in them. */
+  /** Pairs of snapshots that the comparison took. */
   windows: z.int().nonnegative().optional(),
+  /** Parts of tables that were compared in them. */
   parts: z.int().nonnegative().optional(),
-  /** How long a snapshot may live (`snapshotBoundMs` of the configuration), and how long the longest did. */
+  /** How long a snapshot may live: `snapshotBoundMs` of the configuration. */
   snapshotBoundMs: z.int().nonnegative().optional(),
+  /** How long the longest snapshot lived. */
   longestSnapshotMs: z.int().nonnegative().optional(),
 });
 export type ComparisonReport = z.infer<typeof comparisonReportSchema>;
@@ -139,49 +141,50 @@ export type ComparisonReport = z.infer<typeof comparisonReportSchema>;
 export const reportSchema = z.object({
   schemaVersion: z.literal(1),
   verdict: verdictSchema,
-  /** ISO 8601: when the report was made. */
+  /** When the report was made, in ISO 8601. */
   at: z.iso.datetime(),
   durationMs: z.number().nonnegative(),
-  /** The fence's LSN, and the source's position when the comparison ended. Null where the source was not reached. */
+  /** The fence's LSN, and the source's position at the end of the comparison; null if the source did not answer. */
   window: z.object({ fromLsn: z.string().nullable(), toLsn: z.string().nullable() }),
   /** Share of the source's captured tables that were compared in full, 0 to 1. PASS needs 1. */
   coverage: z.number().min(0).max(1),
-  /** Null where no comparison was made, or all tables were equal at first sight. */
+  /** Null if no comparison was made, or all tables were equal in the first scan. */
   comparison: comparisonReportSchema.nullable().optional(),
   tables: z.array(tableReportSchema),
   checks: z.array(checkReportSchema),
   findings: z.array(findingSchema),
   progress: progressSchema.nullable(),
-  /** Transactions in the ledger by outcome; null where there is no ledger. */
+  /** Transactions in the ledger by outcome; null if there is no ledger. */
   ledger: z
     .object({
       transactions: z.int().nonnegative(),
       committed: z.int().nonnegative(),
       failed: z.int().nonnegative(),
       unknown: z.int().nonnegative(),
-      /** Of the unknown ones: settled as committed by `pg_xact_status`. */
+      /** Unknown transactions that `pg_xact_status` settled as committed. */
       settledCommitted: z.int().nonnegative(),
+      /** Unknown transactions that `pg_xact_status` settled as aborted. */
       settledAborted: z.int().nonnegative(),
     })
     .nullable(),
-  /** Records that came more than once, and what the sink did with them. Null where it does not say. */
+  /** Records that were delivered more than once, and what the sink did with them; null if the sink does not say. */
   deliveries: z
     .object({
-      /** Records in the topics that repeat a position already there. */
+      /** Records in the topics that repeat an earlier position. */
       duplicatesDelivered: z.int().nonnegative().nullable(),
-      /** Records that the sink counted as suppressed (delivered again or overtaken). */
+      /** Records that the sink counted as suppressed, because they were repeated or overtaken. */
       duplicatesSuppressed: z.int().nonnegative().nullable(),
-      /** The sink's table of what it applied (`dedup.mode=table`); null where it is empty or not there. */
+      /** The sink's table of applied records (`dedup.mode=table`); null if it is empty or missing. */
       dedupTable: z
         .object({
-          /** Deliveries that the table holds. */
+          /** Deliveries in the table. */
           rows: z.int().nonnegative(),
           /** The sink's own totals, read in the same snapshot. */
           applied: z.int().nonnegative(),
           suppressed: z.int().nonnegative(),
           /**
-           * Each applied delivery is in the table, and the table holds none that the sink did not deal with. Null where
-           * it holds fewer than were applied: it was switched on later, or has forgotten old ones.
+           * True if each applied delivery is in the table, and the table holds none that the sink has not handled. Null
+           * if it holds fewer than were applied: it was switched on later, or old entries have been removed.
            */
           agrees: z.boolean().nullable(),
         })
@@ -189,12 +192,12 @@ export const reportSchema = z.object({
         .optional(),
     })
     .nullable(),
-  /** Connector and task states as the REST API gave them. */
+  /** Connector and task states, as the REST API reports them. */
   connectors: z.array(
     z.object({
       name: z.string(),
       type: z.enum(['source', 'sink']),
-      /** `UNREACHABLE` where the worker did not answer. */
+      /** `UNREACHABLE` if no worker answered. */
       state: z.string(),
       tasks: z.array(z.string()),
     }),
@@ -207,7 +210,7 @@ export function reportJsonSchema(): unknown {
   return { title: 'cdc-lab verification report', ...z.toJSONSchema(reportSchema) };
 }
 
-/** A finding about the pipeline rather than rows. */
+/** A finding with defaults for what is not given: it concerns no table and one thing, at an unknown hop. */
 export function finding(
   own: Partial<Finding> & Pick<Finding, 'check' | 'class' | 'verdict' | 'detail'>,
 ): Finding {

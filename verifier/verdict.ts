@@ -1,10 +1,10 @@
-/** The five verdicts, from best to worst: the worst of all checks is the report's. */
+/** The five verdicts, from best to worst. The report's verdict is the worst of all checks. */
 export const VERDICTS = ['PASS', 'WARN', 'SYNC_IN_PROGRESS', 'INCONCLUSIVE', 'FAIL'] as const;
 export type Verdict = (typeof VERDICTS)[number];
 
 /**
- * The worst verdict wins. FAIL outranks INCONCLUSIVE: a proven loss stays one, whatever else could not be seen.
- * Nothing to judge is no evidence, so an empty list is INCONCLUSIVE.
+ * The worst verdict wins. FAIL outranks INCONCLUSIVE: a proven loss stays a loss, whatever else could not be seen. An
+ * empty list is INCONCLUSIVE, because nothing was judged.
  */
 export function worst(verdicts: Iterable<Verdict>): Verdict {
   let rank = -1;

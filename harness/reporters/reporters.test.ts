@@ -119,7 +119,7 @@ describe('the JSON reporter', () => {
 
   it('has its shape published in run.schema.json', () => {
     const published = JSON.parse(readFileSync(path.join(import.meta.dirname, 'run.schema.json'), 'utf8'));
-    expect(published, 'node harness/runner/write-schema.ts writes it').toEqual(runJsonSchema());
+    expect(published, 'run: node harness/runner/write-schemas.ts').toEqual(runJsonSchema());
   });
 });
 

@@ -10,7 +10,7 @@ type States = Readonly<
   Record<string, { state: string; tasks: readonly { state: string; trace?: string }[] }>
 >;
 
-/** A worker of Kafka Connect that knows these connectors, and answers 500 for others. */
+/** A stub of a Connect worker that knows these connectors, and answers 500 for others. */
 async function stubConnect(states: States): Promise<AsyncDisposable & { url: string }> {
   const server = createServer((request, response) => {
     const name = request.url?.split('/')[2] ?? '';
@@ -40,7 +40,7 @@ async function judge(states: States, own: { fence?: 'passed'; names?: readonly s
 const classes = ({ findings }: CheckResult) => findings.map((one) => [one.class, one.hop, one.verdict]);
 const running = { state: 'RUNNING', tasks: [{ state: 'RUNNING' }] };
 
-test('connectors and tasks that run are a PASS without findings', async () => {
+test('running connectors and tasks are a PASS without findings', async () => {
   const result = await judge({ source: running, sink: running });
   expect(result).toMatchObject({
     verdict: 'PASS',
@@ -60,7 +60,7 @@ test('a FAILED task is a FAIL at its hop, with the first line of its trace', asy
   expect(result.findings[0]?.detail).toBe('source is RUNNING (tasks: FAILED): the slot is lost');
 });
 
-test('of a Connect cluster the next worker is asked where one is down; what was wrong with the first is told', async () => {
+test('if a worker of a Connect cluster is down, the next one is asked; if none answers, the first one’s error is reported', async () => {
   const dead = await stubConnect({});
   await dead[Symbol.asyncDispose]();
   await using other = await stubConnect({ sink: running });
@@ -77,7 +77,7 @@ test('a FAILED connector without tasks is a FAIL', async () => {
   expect(classes(result)).toEqual([['connector-failed', 'sink', 'FAIL']]);
 });
 
-test('a PAUSED connector is under way before the fence, and waits for a person behind it', async () => {
+test('a PAUSED connector is in progress before the fence, and needs an operator behind it', async () => {
   const paused = { sink: { state: 'PAUSED', tasks: [{ state: 'PAUSED' }] } };
   expect((await judge(paused)).verdict).toBe('SYNC_IN_PROGRESS');
   const behind = await judge(paused, { fence: 'passed' });
@@ -85,13 +85,13 @@ test('a PAUSED connector is under way before the fence, and waits for a person b
   expect(classes(behind)).toEqual([['alert', 'sink', 'WARN']]);
 });
 
-test('a connector that has no tasks, or one that is not assigned, is no PASS', async () => {
+test('a connector without tasks, or with an unassigned task, is not a PASS', async () => {
   expect((await judge({ sink: { state: 'RUNNING', tasks: [] } }, { fence: 'passed' })).verdict).toBe('WARN');
   const unassigned = { sink: { state: 'RUNNING', tasks: [{ state: 'UNASSIGNED' }] } };
   expect((await judge(unassigned, { fence: 'passed' })).verdict).toBe('WARN');
 });
 
-test('a worker that does not answer for a connector is missing evidence, and its FAILED neighbour still a FAIL', async () => {
+test('a connector whose state is unknown is missing evidence, and a FAILED connector beside it is still a FAIL', async () => {
   const result = await judge({ sink: running }, { names: ['source', 'sink'] });
   expect(result.verdict).toBe('INCONCLUSIVE');
   expect(classes(result)).toEqual([['evidence-missing', 'capture', 'INCONCLUSIVE']]);

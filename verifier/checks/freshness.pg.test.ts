@@ -7,7 +7,7 @@ import check from './freshness.ts';
 
 const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, _cdc_op text, _cdc_source_ts timestamptz, _cdc_received_at timestamptz)`;
 
-/** Rows that took so long from commit to sink, and came in so long ago. */
+/** Rows that took `tookMs` from commit to sink, and arrived `agoMinutes` ago. */
 const rows = (from: number, count: number, tookMs: number, op = 'u', agoMinutes = 1): string =>
   `INSERT INTO items SELECT i, '${op}', at - interval '${tookMs} milliseconds', at
    FROM generate_series(${from}, ${from + count - 1}) i, (SELECT now() - interval '${agoMinutes} minutes' AS at) t`;
@@ -29,7 +29,7 @@ test('changes within the objective are a PASS, with their percentiles', async ()
   expect(result.detail).toBe('public.items p50 40 ms, p95 40 ms, p99 40 ms');
 });
 
-test('a 99th percentile over the objective is a WARN of that table, though the median is well', async () => {
+test('a 99th percentile above the objective is a WARN for that table, even if the median is below it', async () => {
   await using pair = await databasePair();
   await pair.onSink(`${ITEMS}; ${rows(1, 95, 40)}; ${rows(200, 5, 9_000)}`);
   const result = await run(pair, 1_000);
@@ -38,7 +38,7 @@ test('a 99th percentile over the objective is a WARN of that table, though the m
   expect(result.detail).toBe('public.items p50 40 ms, p95 488 ms, p99 9000 ms');
 });
 
-test('without an objective the figures are told and not judged', async () => {
+test('without an objective, the figures are reported and not judged', async () => {
   await using pair = await databasePair();
   await pair.onSink(`${ITEMS}; ${rows(1, 10, 60_000)}`);
   expect(await run(pair, null)).toMatchObject({
@@ -47,7 +47,7 @@ test('without an objective the figures are told and not judged', async () => {
   });
 });
 
-test('rows of a snapshot, and those that came in long ago, say nothing about freshness now', async () => {
+test('rows of a snapshot and rows that arrived long ago are left out', async () => {
   await using pair = await databasePair();
   await pair.onSink(`${ITEMS}; ${rows(1, 10, 3_600_000, 'r')}; ${rows(50, 10, 3_600_000, 'u', 60)}`);
   expect(await run(pair, 1_000)).toMatchObject({
@@ -56,7 +56,7 @@ test('rows of a snapshot, and those that came in long ago, say nothing about fre
   });
 });
 
-test('a table without times of its own is left out, and where there is an objective it is not met by that', async () => {
+test('a table without times is left out; with an objective, the verdict is then INCONCLUSIVE', async () => {
   await using pair = await databasePair();
   await pair.onSink(`CREATE TABLE plain (id int PRIMARY KEY); ${ITEMS}; ${rows(1, 10, 40)}`);
   expect(await run(pair, null)).toMatchObject({ verdict: 'PASS', findings: [] });

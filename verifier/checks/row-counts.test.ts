@@ -58,16 +58,16 @@ test.each([
     { counts: { missing: 1, extra: 1 } },
     '10 rows at the source, 10 in the sink',
   ],
-])('%s in the sink are a FAIL that names the table and both counts', async (_, planted, told) => {
+])('%s in the sink are a FAIL that names the table and both counts', async (_, planted, counts) => {
   const result = await run([counted('public.a', {}), counted('public.b', planted)]);
-  expect(result).toMatchObject({ verdict: 'FAIL', detail: `public.b: ${told}` });
+  expect(result).toMatchObject({ verdict: 'FAIL', detail: `public.b: ${counts}` });
 });
 
-test('other values in as many rows are not this check’s business', async () => {
+test('different values in the same number of rows are left to other checks', async () => {
   expect((await run([counted('public.a', { counts: { stale: 2, corrupted: 1 } })])).verdict).toBe('PASS');
 });
 
-test('a table that could not be counted, or is not there, is INCONCLUSIVE with the reason', async () => {
+test('a table that could not be counted or does not exist is INCONCLUSIVE, with the reason', async () => {
   const blind = await run([counted('public.a', {}), counted('public.b', 'permission denied')]);
   expect(blind).toMatchObject({ verdict: 'INCONCLUSIVE' });
   expect(blind.detail).toContain('public.b was not compared: permission denied');
@@ -76,13 +76,13 @@ test('a table that could not be counted, or is not there, is INCONCLUSIVE with t
   expect(unknown.detail).toContain("public.gone is not in the source's catalogue");
 });
 
-test('keys that kept changing are no PASS: in progress where the fence was, else INCONCLUSIVE', async () => {
+test('keys that kept changing are never a PASS: in progress if the fence was, else INCONCLUSIVE', async () => {
   expect((await run([counted('public.a', { inFlight: ['[1]'] })])).verdict).toBe('INCONCLUSIVE');
   const moving = counted('public.a', { inFlight: ['[1]'], stopped: 'sync-in-progress' });
   expect((await run([moving])).verdict).toBe('SYNC_IN_PROGRESS');
 });
 
-test('a proven difference outranks what could not be counted', async () => {
+test('a proven difference outranks a table that could not be counted', async () => {
   const result = await run([
     counted('public.a', 'permission denied'),
     counted('public.b', { counts: { missing: 1 } }),

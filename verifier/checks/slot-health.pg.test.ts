@@ -9,7 +9,7 @@ import { contextOf } from '../testing/context.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import check from './slot-health.ts';
 
-/** A logical slot of its own, dropped with the test: it would hold WAL. */
+/** A new logical slot, which is dropped with the test because it would retain WAL. */
 async function slotOn(pair: DatabasePair): Promise<AsyncDisposable & { name: string }> {
   const name = `health_${randomBytes(5).toString('hex')}`;
   await pair.onSource(`SELECT pg_create_logical_replication_slot('${name}', 'test_decoding')`);
@@ -30,7 +30,7 @@ async function run(
 
 const classes = ({ findings }: CheckResult) => findings.map((one) => [one.class, one.hop, one.verdict]);
 
-test('a slot that a reader follows within its budget is a PASS', async () => {
+test('a slot that is read and stays within its budget is a PASS', async () => {
   await using pair = await databasePair();
   await using slot = await slotOn(pair);
   const own: pg.ClientConfig & { replication: 'database' } = {
@@ -58,7 +58,7 @@ async function isActive(source: Database, slot: string, wanted: string): Promise
   await expect.poll(async () => (await source.one(sql, [slot])).active, { timeout: 10_000 }).toBe(wanted);
 }
 
-test('a slot that nobody reads is a WARN: its WAL can only grow', async () => {
+test('a slot without a reader is a WARN, because its WAL can only grow', async () => {
   await using pair = await databasePair();
   await using slot = await slotOn(pair);
   const result = await run(pair, slot.name);
@@ -67,7 +67,7 @@ test('a slot that nobody reads is a WARN: its WAL can only grow', async () => {
   expect(result.detail).toContain('is not active');
 });
 
-test('retained WAL over its share of the budget is a WARN that names both figures', async () => {
+test('retained WAL above its share of the budget is a WARN that names both figures', async () => {
   await using pair = await databasePair();
   await using slot = await slotOn(pair);
   await pair.onSource("SELECT pg_logical_emit_message(true, 'test', repeat('x', 200000))");
@@ -77,14 +77,14 @@ test('retained WAL over its share of the budget is a WARN that names both figure
   expect(retained).toBeGreaterThanOrEqual(200_000);
 });
 
-test('a slot that is not there is missing evidence, and never a PASS', async () => {
+test('a slot that does not exist is missing evidence, and never a PASS', async () => {
   await using pair = await databasePair();
   const result = await run(pair, 'no_such_slot');
   expect(result.verdict).toBe('INCONCLUSIVE');
   expect(classes(result)).toEqual([['evidence-missing', 'capture', 'INCONCLUSIVE']]);
 });
 
-test('a slot of which the WAL is gone is a FAIL, with the reason that the server gives', async () => {
+test('a slot whose WAL was removed is a FAIL, with the server’s reason', async () => {
   await using pair = await databasePair();
   const row = { active: 'false', wal_status: 'lost', reason: 'wal_removed', retained: null, bound: '-1' };
   const source = { query: async () => [row] } as unknown as Database;
@@ -94,7 +94,7 @@ test('a slot of which the WAL is gone is a FAIL, with the reason that the server
   expect(result).toMatchObject({ verdict: 'FAIL', detail: expect.stringContaining('wal_removed') });
 });
 
-test('the bound of the server outranks the configured budget', async () => {
+test('the limit of the server outranks the configured budget', async () => {
   const row = { active: 'true', wal_status: 'extended', reason: null, retained: '900', bound: '1000' };
   const source = { query: async () => [row] } as unknown as Database;
   const config = { source: { url: 'unused', slot: 'planted' } };

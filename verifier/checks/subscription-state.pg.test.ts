@@ -10,13 +10,13 @@ const run = async (sink: Database, subscription: string | null): Promise<CheckRe
     contextOf({ config: { sink: { url: 'unused', subscription } }, databases: { sink: async () => sink } }),
   );
 
-/** A sink with an enabled subscription, so many of whose tables are in their initial copy. */
+/** A sink with an enabled subscription, `tables` of whose tables are in their initial copy. */
 function copying(tables: number): Database {
   const answers = { query: async () => [{ enabled: 'true' }], one: async () => ({ tables: String(tables) }) };
   return answers as unknown as Database;
 }
 
-test('a disabled subscription waits for a person', async () => {
+test('a disabled subscription is a WARN', async () => {
   await using pair = await databasePair();
   const name = new URL(pair.sinkUrl).pathname.slice(1);
   const unconnected = 'connect = false, enabled = false, slot_name = NONE';
@@ -58,12 +58,12 @@ test('a subscription that cannot apply a change is a FAIL, and a PASS again when
   }
 });
 
-test('tables that are being copied are in progress', async () => {
+test('a subscription with tables in their initial copy is in progress', async () => {
   const result = await run(copying(2), 's');
   expect(result).toMatchObject({ verdict: 'SYNC_IN_PROGRESS', detail: '2 tables of s are being copied' });
 });
 
-test('a subscription that is not there is an error, and where none is watched nothing is asked', async () => {
+test('a subscription that does not exist is an error; without a configured subscription the check passes', async () => {
   await using pair = await databasePair();
   await expect(run(pair.sink, 'none')).rejects.toThrow('the sink has no subscription none');
   expect((await run(pair.sink, null)).verdict).toBe('PASS');

@@ -4,8 +4,8 @@ import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import type { DatabasePair } from './databases.ts';
 
 /**
- * Compares a table of both databases at rest, as the verifier does at first sight. `asSink` changes what is known of the
- * copy, as if its server were another one.
+ * Compares a table of two databases at rest, as the verifier does in its first scan.
+ * @param asSink Changes the description of the copy, as if its server were another one.
  */
 export async function compare(
   pair: DatabasePair,
@@ -30,7 +30,7 @@ export async function compare(
   return comparison;
 }
 
-/** Counts of wrong rows by class, those that are not zero. */
+/** Number of wrong rows by class, without zeros. */
 export function found(comparison: TableComparison): Record<string, number> {
   return Object.fromEntries(Object.entries(comparison.counts).filter(([, count]) => count > 0));
 }

@@ -1,14 +1,14 @@
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 
-/** A way to a server that breaks after so many bytes of its answers, and stays broken. */
+/** A proxy to a server. It cuts all connections after a number of answered bytes, and stays cut. */
 export interface CuttingProxy extends AsyncDisposable {
   readonly url: string;
-  /** Bytes that the server has answered, over all connections. */
+  /** Bytes that the server has answered over all connections. */
   readonly bytes: () => number;
   readonly isCut: () => boolean;
 }
 
-/** @param afterBytes Infinity: it does not break. */
+/** @param afterBytes Infinity: the proxy never cuts. */
 export async function cuttingProxy(to: string, afterBytes: number): Promise<CuttingProxy> {
   const target = new URL(to);
   const open = new Set<Socket>();
@@ -22,7 +22,7 @@ export async function cuttingProxy(to: string, afterBytes: number): Promise<Cutt
     const upstream = connect(Number(target.port), target.hostname);
     for (const socket of [client, upstream]) {
       open.add(socket);
-      // The other end goes with it, whatever became of this one.
+      // When one end closes, the other end is closed too.
       socket.on('error', () => undefined);
       socket.on('close', () => {
         open.delete(socket);

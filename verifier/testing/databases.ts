@@ -4,7 +4,7 @@ import { inject, vi } from 'vitest';
 import type {} from '../../fixtures/testing/provided.ts';
 import { Database } from '../connection/postgres.ts';
 
-/** A database of its own on each of the two test servers, and the verifier's connections to them. */
+/** A new database on each of the two test servers, with the verifier's connections to them. */
 export interface DatabasePair extends AsyncDisposable {
   readonly sourceUrl: string;
   readonly sinkUrl: string;
@@ -16,7 +16,7 @@ export interface DatabasePair extends AsyncDisposable {
   onBoth(sql: string): Promise<void>;
 }
 
-/** @param servers URLs of superusers, of the source's server first; the test servers unless said otherwise. */
+/** @param servers URLs of superusers on the source's and the sink's server; by default the test servers. */
 export async function databasePair(
   servers: readonly [string, string] = [inject('sourceUrl'), inject('sinkUrl')],
 ): Promise<DatabasePair> {
@@ -45,7 +45,7 @@ export async function databasePair(
     [Symbol.asyncDispose]: async () => {
       const connections = [source, sink].map((one) => one[Symbol.asyncDispose]());
       await Promise.all([...connections, ...writers.map((writer) => writer.end())]);
-      // A walsender whose client is gone holds its slot, and so the database, until it has heard of that.
+      // A walsender keeps its slot, and so the database, in use until it notices that its client is gone.
       const drop = (admin: string) => run(admin, `DROP DATABASE ${name} WITH (FORCE)`);
       await Promise.all(
         admins.map((admin) => vi.waitFor(() => drop(admin), { timeout: 30_000, interval: 50 })),

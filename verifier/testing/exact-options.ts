@@ -1,7 +1,7 @@
 import type { ExactOptions } from '../exact/exact-window.ts';
 import type { DatabasePair } from './databases.ts';
 
-/** An exact comparison of a pair behind a fence that is always passed. */
+/** Options for an exact comparison of a pair, with a fence that is always passed. */
 export function optionsFor(pair: DatabasePair, own: Partial<ExactOptions> = {}): ExactOptions {
   return {
     sourceUrl: pair.sourceUrl,

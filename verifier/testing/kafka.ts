@@ -2,8 +2,8 @@ import type { Kafka } from 'kafkajs';
 import { untilReady } from '../../fixtures/testing/create-topic.ts';
 
 /**
- * Commits a group's offset in partition 0. The admin client's own way reads on for as long as a fetch may wait, which is
- * five seconds each time.
+ * Commits a group's offset in partition 0. The admin client's `setOffsets` would wait for a whole fetch, five seconds each
+ * time.
  */
 export async function commitOffset(
   kafka: Kafka,
@@ -19,7 +19,7 @@ async function commitOnce(kafka: Kafka, groupId: string, topic: string, offset: 
   const joined = Promise.withResolvers<void>();
   consumer.on(consumer.events.GROUP_JOIN, () => joined.resolve());
   consumer.on(consumer.events.CRASH, ({ payload }) => joined.reject(payload.error));
-  // Nobody waits for it where an earlier step fails.
+  // If an earlier step fails, nothing awaits this promise.
   joined.promise.catch(() => undefined);
   await consumer.connect();
   try {

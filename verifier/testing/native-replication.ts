@@ -5,12 +5,12 @@ import type { DatabasePair } from './databases.ts';
 export const ORDERS = 'CREATE TABLE orders (id int PRIMARY KEY, status text, amount numeric, version bigint)';
 export const FILLED = `INSERT INTO orders SELECT i, 'new', i * 1.10, 1 FROM generate_series(1, 5000) i`;
 
-/** Name of the subscription that {@link replicateOrders} makes. A slot's is unique on its server, as a database's is. */
+/** Name of the subscription of {@link replicateOrders}. A slot's name must be unique on its server, as a database's is. */
 export function subscriptionOf(pair: DatabasePair): string {
   return new URL(pair.sourceUrl).pathname.slice(1);
 }
 
-/** PostgreSQL's own publication and subscription of 5,000 orders: a pipeline that nobody here wrote. */
+/** Replicates 5,000 orders by PostgreSQL's own publication and subscription: a pipeline that is not this lab's. */
 export async function replicateOrders(pair: DatabasePair): Promise<AsyncDisposable> {
   await pair.onSource(`${ORDERS}; ${FILLED}; CREATE PUBLICATION all_orders FOR TABLE orders`);
   await pair.onSink(ORDERS);
@@ -22,7 +22,7 @@ export async function replicateOrders(pair: DatabasePair): Promise<AsyncDisposab
   return { [Symbol.asyncDispose]: () => pair.onSink(`DROP SUBSCRIPTION ${name}`) };
 }
 
-/** Updates, inserts and deletes of orders below 4,000, as fast as the source takes them, until it is disposed of. */
+/** Updates, inserts and deletes orders with ids below 4,000, about one per millisecond, until it is disposed of. */
 export function writeOrders(url: string): AsyncDisposable & { readonly written: () => number } {
   let running = true;
   let written = 0;

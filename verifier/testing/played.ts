@@ -11,7 +11,7 @@ import { verify } from '../verification/verify.ts';
 import { type DatabasePair, databasePair } from './databases.ts';
 import { commitOffset } from './kafka.ts';
 
-/** A pipeline played by hand: rows in both databases, records in a topic, offsets of a group. */
+/** A pipeline whose steps the test performs: rows in both databases, records in a topic, offsets of a group. */
 export interface Played extends AsyncDisposable {
   readonly pair: DatabasePair;
   readonly kafka: Kafka;
@@ -19,9 +19,9 @@ export interface Played extends AsyncDisposable {
   readonly config: VerifierConfig;
   readonly topic: string;
   produce(records: readonly { key: unknown; value: unknown; position?: string }[]): Promise<void>;
-  /** Offset behind the topic's last record or marker. */
+  /** Offset behind the topic's last record or transaction marker. */
   end(): Promise<number>;
-  /** The group has done all that is in the topic, less so many records. */
+  /** Commits the group's offset at the end of the topic, minus `less`. */
   commit(less?: number): Promise<void>;
   report(deadlineMs?: number, memory?: VerifierMemory): Promise<Report>;
 }
@@ -38,7 +38,7 @@ export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Pl
   await pair.onBoth(
     'CREATE TABLE items (id int PRIMARY KEY, name text, price numeric(8,2), at timestamptz, version bigint)',
   );
-  // One producer each: it would go on asking for the topics of those before.
+  // A shared producer would keep requesting metadata of the topics of earlier tests.
   const producer = kafka.producer();
   await producer.connect();
   await createTopic(admin, topic);
@@ -47,7 +47,7 @@ export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Pl
     {
       port: 0,
       stateDir: makeTestFolder(),
-      // No capture moves this slot: it is moved by hand before each report, and no message is put behind it.
+      // No capture confirms this slot. `report` advances it, and no message is written.
       source: { url: pair.sourceUrl, slot, emitMessages: false },
       sink: { url: pair.sinkUrl },
       kafka: { bootstrapServers: [inject('bootstrapServers')] },
@@ -77,7 +77,7 @@ export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Pl
       await commitOffset(kafka, group, topic, offset);
     },
     report: async (deadlineMs = 30_000, memory) => {
-      // Autovacuum and the like may write meanwhile: the slot goes a little further than it must.
+      // Autovacuum may write meanwhile, so the slot is advanced beyond the position repeatedly.
       await pair.onSource(`SELECT pg_replication_slot_advance('${slot}', pg_current_wal_insert_lsn())`);
       const moving = setInterval(() => {
         pair

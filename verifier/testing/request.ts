@@ -1,7 +1,7 @@
 import type { VerifyRequest } from '../standalone/request.ts';
 import type { DatabasePair } from './databases.ts';
 
-/** What `cdc-lab verify` would ask for of a pair: every table, under writes; `own` changes it. */
+/** The request that `cdc-lab verify` makes for a pair: every table, under writes. `own` overrides it. */
 export function requestFor(
   pair: Pick<DatabasePair, 'sourceUrl' | 'sinkUrl'>,
   own: Partial<VerifyRequest> = {},

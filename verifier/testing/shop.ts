@@ -6,7 +6,7 @@ const SHOP = `
   INSERT INTO customers SELECT i, 'c' || i, 1 FROM generate_series(1, 50) i;
   INSERT INTO orders SELECT i, i, 1 FROM generate_series(1, 50) i`;
 
-/** A pair of two tables, 50 equal rows in each. */
+/** A pair with two tables of 50 equal rows each. */
 export async function shop(): Promise<DatabasePair> {
   const pair = await databasePair();
   await pair.onBoth(SHOP);

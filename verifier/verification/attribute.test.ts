@@ -53,13 +53,13 @@ function wrong(columns: string[], source: KeyState, sink: KeyState): WrongRow {
   return { keyText: '["1"]', class: 'corrupted', count: 1, columns, source, sink };
 }
 
-test('a column that was added after the record says nothing of who lost another one', () => {
+test('a column that was added after the record does not affect which hop lost another column', () => {
   const history = historyWith({ id: '1', email: 'a' });
   const row = wrong(['email'], state('1', 'a', 'standard'), state('1', 'hand', 'standard'));
   expect(attribute(PAIR, row, history)).toMatchObject({ class: 'corrupted', hop: 'sink' });
 });
 
-test('a record that has another value in the wrong column shows that the capture lost it', () => {
+test('a record with another value in the wrong column shows that the capture lost it', () => {
   const history = historyWith({ id: '1', email: 'old' });
   const row = wrong(['email'], state('1', 'a', 'standard'), state('1', 'old', 'standard'));
   expect(attribute(PAIR, row, history)).toMatchObject({ hop: 'capture' });

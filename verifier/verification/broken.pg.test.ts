@@ -13,7 +13,7 @@ import type { DatabasePair } from '../testing/databases.ts';
 import { shop } from '../testing/shop.ts';
 import { verify } from './verify.ts';
 
-/** A pair in which one row is wrong: PASS is a false green, whatever happens to the verifier. */
+/** A pair with one wrong row: whatever happens to the verifier, PASS would be a false green. */
 async function wrongShop(): Promise<DatabasePair> {
   const pair = await shop();
   await pair.onSink('UPDATE orders SET amount = 0 WHERE id = 50');
@@ -31,11 +31,11 @@ async function report(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}
   return await verify({ config, checks: await loadChecks(), deadlineMs: config.deadlineMs });
 }
 
-/** Places in the answers of a server, by their share of all that a verification gets from it. */
+/** Where the answers of a server are cut, as a share of all bytes that a verification reads from it. */
 const PLACES = [0.02, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9, 0.98];
 
 test.each(['source', 'sink'] as const)(
-  'wherever the way to the %s breaks, and stays broken, a wrong row is a FAIL or nothing is claimed',
+  'wherever the connection to the %s breaks for good, a wrong row is a FAIL or the verdict is INCONCLUSIVE',
   async (side) => {
     await using pair = await wrongShop();
     const through = async (afterBytes: number): Promise<{ made: Report; bytes: number; isCut: boolean }> => {
@@ -52,7 +52,7 @@ test.each(['source', 'sink'] as const)(
     const verdicts: string[] = [];
     for (const place of PLACES) {
       const { made, isCut } = await through(Math.floor(whole.bytes * place));
-      // Where the way broke, some check or table says so: a FAIL is told beside what is not known.
+      // If the connection broke, a check or table says so, even beside a FAIL.
       if (isCut) {
         const open = [...made.checks, ...made.tables].filter(({ verdict }) => verdict === 'INCONCLUSIVE');
         expect([place, open.length > 0]).toEqual([place, true]);
@@ -64,14 +64,14 @@ test.each(['source', 'sink'] as const)(
   },
 );
 
-test('a verifier that is starved of its time says so, and never PASS', async () => {
+test('a verifier without enough time is INCONCLUSIVE, and never a PASS', async () => {
   await using pair = await wrongShop();
   const starved = await report(pair, { compareTimeoutMs: 1 });
   expect(starved.verdict).toBe('INCONCLUSIVE');
   expect(starved.coverage).toBe(0);
 });
 
-/** A verifier as a process of its own. */
+/** Starts a verifier as a separate process. */
 async function started(config: VerifierConfigInput): Promise<{ process: ChildProcess; url: string }> {
   const file = join(config.stateDir, 'config.json');
   writeFileSync(file, JSON.stringify(config));
@@ -94,7 +94,7 @@ const get = async (url: string): Promise<{ status: number; body: Record<string, 
   return { status: response.status, body: (await response.json()) as Record<string, unknown> };
 };
 
-test('a verifier that is killed or stopped in mid-verification leaves no verdict, and its successor none of its own', async () => {
+test('a verifier that is killed or stopped during a verification leaves no verdict, and its successor does not invent one', async () => {
   await using pair = await wrongShop();
   const config = rawConfig(pair, { deadlineMs: 20_000 });
   const locker = new pg.Client({ connectionString: pair.sinkUrl });
@@ -102,7 +102,7 @@ test('a verifier that is killed or stopped in mid-verification leaves no verdict
   const first = await started(config);
   let second: Awaited<ReturnType<typeof started>> | null = null;
   try {
-    // The scan of this table waits for the lock: so the verification is under way, for as long as is wanted.
+    // The scan of this table waits for the lock, which keeps the verification running.
     await locker.query('BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE');
     const asked = fetch(`${first.url}/verify`, { method: 'POST', signal: AbortSignal.timeout(30_000) });
     const answer = asked.then(
@@ -112,11 +112,11 @@ test('a verifier that is killed or stopped in mid-verification leaves no verdict
     const waiting = async (): Promise<number> => {
       const sql = `SELECT pid FROM pg_stat_activity WHERE datname = current_database()
                    AND application_name LIKE 'cdc-lab verifier%' AND wait_event_type = 'Lock'`;
-      // Another connection: a transaction sees the activity as it was when it first looked.
+      // Another connection is needed, because a transaction keeps its first snapshot of pg_stat_activity.
       return (await pair.sink.query(sql)).length;
     };
     await expect.poll(waiting, { timeout: 30_000 }).toBeGreaterThan(0);
-    // Stopped, it answers nothing: no health, no report, and so no verdict.
+    // A stopped process does not answer, and so gives no verdict.
     first.process.kill('SIGSTOP');
     const silent = fetch(`${first.url}/report`, { signal: AbortSignal.timeout(500) });
     await expect(silent).rejects.toThrow(/timeout|abort/i);

@@ -7,7 +7,7 @@ import { loadChecks } from '../load-checks.ts';
 import { databasePair } from '../testing/databases.ts';
 import { verify } from './verify.ts';
 
-test('a connector that fails while tables are compared is a FAIL, not only a fence that is not passed', async () => {
+test('a connector that fails while tables are compared is a FAIL, and not just a fence that is not passed', async () => {
   await using pair = await databasePair();
   await pair.onBoth(
     `CREATE TABLE items (id int PRIMARY KEY, v text); INSERT INTO items VALUES (1, 'v'), (2, 'v')`,
@@ -24,7 +24,7 @@ test('a connector that fails while tables are compared is a FAIL, not only a fen
   const locker = new pg.Client({ connectionString: pair.sinkUrl });
   await locker.connect();
   try {
-    // The scan of the sink waits for the lock: the first fence has been passed by then.
+    // When the scan of the sink waits for the lock, the first fence has been passed.
     await locker.query('BEGIN; LOCK TABLE items IN ACCESS EXCLUSIVE MODE');
     const config = parseConfig(
       {
@@ -39,7 +39,7 @@ test('a connector that fails while tables are compared is a FAIL, not only a fen
       .poll(
         async () => {
           if (state !== 'RUNNING') return true;
-          // What a capture does: it confirms, as long as it runs.
+          // The slot is confirmed, as a running capture would do.
           await pair.onSource(`SELECT pg_replication_slot_advance('${slot}', pg_current_wal_insert_lsn())`);
           const waiting = await locker.query(
             `SELECT FROM pg_locks WHERE NOT granted AND relation = 'items'::regclass`,

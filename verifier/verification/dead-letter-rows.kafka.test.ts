@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import { insert, play, row } from '../testing/played.ts';
 
-test('a dead letter accounts for a stale row, and not for values that no version ever had', async () => {
+test('a dead letter accounts for a stale row, but not for values that no version ever had', async () => {
   const letters = `dlq-${randomBytes(5).toString('hex')}`;
   await using played = await play({ deadLetterTopics: [letters] });
   await createTopic(played.admin, letters);

@@ -25,7 +25,7 @@ const state = (...[amount, note, version]: readonly string[]): KeyState => {
   return { ...ABSENT, rows: 1, image: ['1', amount ?? null, note ?? null, version ?? null] };
 };
 
-/** `note` travels in hexadecimal, which the reader takes for base64. */
+/** `note` is encoded in hexadecimal, which the reader mistakes for base64. */
 function record(version: string, after: Readonly<Record<string, string>>): TopicRecord {
   const event = { op: 'u', after: { id: '1', version, ...after }, scales: new Map(), semantics: new Map() };
   return { topic: 't', partition: 0, offset: BigInt(version), event, position: null, content: '' };
@@ -44,28 +44,28 @@ function judged(sink: KeyState, name: WrongClass = 'stale', records = [first, la
     sink,
   };
   const own = { ...row, hop: 'sink', detail: '', last } as const;
-  const { class: told, accounted, columns: wrong } = judgeDeadLetterRow(PAIR, own, records, 'version');
-  return { told, accounted, wrong };
+  const { class: judgement, accounted, columns: wrong } = judgeDeadLetterRow(PAIR, own, records, 'version');
+  return { class: judgement, accounted, wrong };
 }
 
-test('a letter accounts for a row as an earlier version left it, however its values travelled', () => {
-  expect(judged(state('2.50', '\\xbeef', '1'))).toMatchObject({ told: 'stale', accounted: true });
+test('a dead letter accounts for a row that shows an earlier version, however its values are encoded', () => {
+  expect(judged(state('2.50', '\\xbeef', '1'))).toMatchObject({ class: 'stale', accounted: true });
 });
 
-test('a value that the version never had is corrupted, letter or not', () => {
+test('a value that the version never had is corrupted, even if there is a dead letter', () => {
   expect(judged(state('2.51', '\\xbeef', '1'))).toEqual({
-    told: 'corrupted',
+    class: 'corrupted',
     accounted: false,
     wrong: ['amount'],
   });
 });
 
-test('a version of which the topic has no record, or one without the column, cannot be held against the row', () => {
+test('a version without a record in the topic, or whose record lacks the column, does not make the row corrupted', () => {
   expect(judged(state('9.00', '\\xbeef', '1'), 'stale', [last]).accounted).toBe(true);
   expect(judged(state('9.00', '\\xbeef', '1'), 'stale', [record('1', {}), last]).accounted).toBe(true);
 });
 
-test('of a row that is missing, extra, corrupted or there twice a letter accounts for the first two', () => {
+test('a dead letter accounts for a missing or extra row, but not for a corrupted or duplicate one', () => {
   const classes = ['missing', 'extra', 'corrupted', 'duplicate'] as const;
   expect(classes.map((name) => judged(ABSENT, name).accounted)).toEqual([true, true, false, false]);
 });

@@ -10,10 +10,10 @@ const verdictOf = (report: Report, check: string) =>
   report.checks.find((one) => one.check === check)?.verdict;
 const detailOf = (report: Report, check: string) => report.checks.find((one) => one.check === check)?.detail;
 
-/** All findings but one: nobody reads the slot of a pipeline that is played by hand. */
+/** All findings without `slot-health`: the test's pipeline has no reader of the slot. */
 const wrong = (report: Report) => report.findings.filter(({ check }) => check !== 'slot-health');
 
-/** Sends records in a transaction: a marker stands behind them. */
+/** Sends records in a transaction, which ends with a marker. */
 async function inTransaction(
   played: Played,
   records: readonly ReturnType<typeof row>[],
@@ -35,25 +35,25 @@ async function inTransaction(
     }));
     await transaction.send({ topic: played.topic, messages });
     await transaction[end]();
-    // The broker answers before the marker is written.
+    // The broker answers before it writes the marker.
     await expect.poll(() => played.end(), { timeout: 20_000 }).toBe(before + records.length + 1);
   } finally {
     await producer.disconnect();
   }
 }
 
-test('a marker of a transaction, or what was aborted, at the end of a topic is not waited for', async () => {
+test('the fence does not wait for transaction markers or aborted records at the end of a topic', async () => {
   await using played = await play();
   await played.pair.onBoth(insert(1, 'a', 1));
   await inTransaction(played, [row(1, 'a', 1)], 'commit');
   await inTransaction(played, [row(9, 'never', 1)], 'abort');
-  // The sink stores "last record + 1": the record is at 0, three offsets that it never sees follow.
+  // The sink stores "last record + 1". The record is at offset 0, and it never sees the three offsets that follow.
   await played.commit(3);
   const report = await played.report();
   expect([verdictOf(report, 'fence'), report.coverage, wrong(report)]).toEqual(['PASS', 1, []]);
 });
 
-test('a record behind which a marker stands is waited for', async () => {
+test('the fence waits for a record that a marker follows', async () => {
   await using played = await play();
   await played.pair.onSource(insert(1, 'a', 1));
   await inTransaction(played, [row(1, 'a', 1)], 'commit');
@@ -61,7 +61,7 @@ test('a record behind which a marker stands is waited for', async () => {
   expect((await played.report(4_000)).verdict).toBe('INCONCLUSIVE');
 });
 
-test('records that repeat a position are counted once each, however often they are verified', async () => {
+test('each record that repeats a position is counted once, however often the topic is verified', async () => {
   await using played = await play();
   const memory = new VerifierMemory();
   await played.pair.onBoth(insert(1, 'a', 1));
@@ -70,14 +70,14 @@ test('records that repeat a position are counted once each, however often they a
   const delivered = async () => (await played.report(30_000, memory)).deliveries?.duplicatesDelivered;
   expect(await delivered()).toBe(1);
   expect(await delivered()).toBe(1);
-  // Again, across two verifications; and another change of the same row, which is no repetition.
+  // A repetition from an earlier verification, and another change of the same row, which is not a repetition.
   await played.pair.onBoth(insert(1, 'b', 2));
   await played.produce([row(1, 'a', 1), row(1, 'b', 2, 'u')]);
   await played.commit();
   expect(await delivered()).toBe(2);
 });
 
-test('a missing row whose record waits in the dead letters is a WARN; one without a letter stays a FAIL', async () => {
+test('a missing row whose record is a dead letter is a WARN; one without a dead letter is a FAIL', async () => {
   const letters = `dlq-${randomBytes(5).toString('hex')}`;
   await using played = await play({ deadLetterTopics: [letters] });
   await createTopic(played.admin, letters);
@@ -103,7 +103,7 @@ test('a missing row whose record waits in the dead letters is a WARN; one withou
     expect(half.tables[0]).toMatchObject({ missing: 1, verdict: 'FAIL' });
     const missing = half.findings.filter((one) => one.class === 'missing');
     expect(missing.map(({ count, first }) => [count, first?.key.id])).toEqual([[1, '3']]);
-    // The other one without headers, as Connect sends it by default: known again by its key and value.
+    // Without headers, as Connect sends it by default, the letter is recognised by its key and value.
     await producer.send({ topic: letters, messages: [{ ...letter(2, 3), headers: {} }] });
     const all = await played.report();
     expect(all.tables[0]).toMatchObject({ missing: 0, verdict: 'WARN' });
@@ -118,7 +118,7 @@ test('a missing row whose record waits in the dead letters is a WARN; one withou
   }
 });
 
-test('records that the sink gave up on and put nowhere are a FAIL', async () => {
+test('records that the sink gave up on without writing a dead letter are a FAIL', async () => {
   await using played = await play();
   await played.pair.onBoth(insert(1, 'a', 1));
   await played.produce([row(1, 'a', 1)]);
@@ -133,12 +133,12 @@ test('records that the sink gave up on and put nowhere are a FAIL', async () => 
 
 const OFFSETS = `CREATE TABLE _cdc_offsets (connector text, topic text, partition int, next_offset bigint, topic_id text)`;
 
-test('a topic that was deleted and created again does not look caught up, however many records it has', async () => {
+test('a sink of a topic that was deleted and created again is not caught up, however many records the topic has', async () => {
   await using played = await play({ consumerGroup: null });
   await played.pair.onBoth(insert(1, 'a', 1));
   await played.produce([row(1, 'a', 1), row(1, 'a', 1)]);
   const { kafka } = played.config;
-  if (kafka === null) throw new Error('it is played over Kafka');
+  if (kafka === null) throw new Error('the test needs Kafka');
   const id = async () => (await topicIds(kafka, [played.topic])).get(played.topic) ?? '';
   const before = await id();
   const store = `INSERT INTO _cdc_offsets VALUES ('sink', '${played.topic}', 0, 2, '${before}')`;
@@ -155,14 +155,14 @@ test('a topic that was deleted and created again does not look caught up, howeve
     expect(report.verdict).toBe('INCONCLUSIVE');
     expect(detailOf(report, 'fence')).toContain('was deleted and created again');
   }
-  // A sink that stores no id is known by its offset, where that is beyond the end.
+  // Without a stored id, an offset beyond the end reveals the new topic.
   await played.pair.onSink("UPDATE _cdc_offsets SET topic_id = '', next_offset = 99");
   const beyond = await played.report(2_500);
   expect(beyond.verdict).toBe('INCONCLUSIVE');
   expect(detailOf(beyond, 'fence')).toContain('99, the topic ends at 2');
 });
 
-test('a sink behind its thresholds is an alert; what retention has dropped before it came is a FAIL', async () => {
+test('a sink beyond its lag limits is an alert; events that retention dropped before the sink read them are a FAIL', async () => {
   await using played = await play({ thresholds: { lagEvents: 2, lagMs: 1, retentionShare: 0.000_001 } });
   await played.pair.onSource(insert(1, 'a', 1));
   await played.produce([1, 2, 3, 4].map((version) => row(1, 'a', version, 'u')));
@@ -182,7 +182,7 @@ test('a sink behind its thresholds is an alert; what retention has dropped befor
   expect(lost).toMatchObject({ check: 'consumer-lag', verdict: 'FAIL', count: 2, table: 'public.items' });
 });
 
-test('a sink that keeps up gives consumer-lag and dead-letters nothing to say', async () => {
+test('consumer-lag and dead-letters find nothing about a sink that keeps up', async () => {
   await using played = await play({ thresholds: { lagEvents: 2, lagMs: 1, retentionShare: 0.000_001 } });
   await played.pair.onBoth(insert(1, 'a', 1));
   await played.produce([{ ...row(1, 'a', 1), position: position(1) }]);

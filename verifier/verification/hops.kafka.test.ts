@@ -8,7 +8,7 @@ function hopsOf(report: Report): unknown[] {
     .map(({ class: name, hop, count, first }) => [name, hop, count, first?.key.id]);
 }
 
-test('a row that is in the topic and not in the sink was lost by the sink; one that is not in it, by the capture', async () => {
+test('the sink lost a row that is in the topic, and the capture lost a row that is not', async () => {
   await using played = await play();
   for (const id of [1, 2, 3]) await played.pair.onSource(insert(id, 'a', 1));
   await played.pair.onSink(insert(1, 'a', 1));
@@ -20,7 +20,7 @@ test('a row that is in the topic and not in the sink was lost by the sink; one t
   ]);
 });
 
-test('a stale row is the sink’s fault where the topic has the newer image, else the capture’s', async () => {
+test('a stale row is the sink’s fault if the topic has the newer image, else the capture’s', async () => {
   await using played = await play();
   for (const id of [1, 2]) await played.pair.onBoth(insert(id, 'old', 1));
   for (const id of [1, 2]) await played.pair.onSource(insert(id, 'new', 2));
@@ -32,7 +32,7 @@ test('a stale row is the sink’s fault where the topic has the newer image, els
   ]);
 });
 
-test('an older record that came again later does not make the topic stale', async () => {
+test('an older record that is repeated later does not make the topic stale', async () => {
   await using played = await play();
   await played.pair.onBoth(insert(1, 'old', 1));
   await played.pair.onSource(insert(1, 'new', 2));
@@ -41,7 +41,7 @@ test('an older record that came again later does not make the topic stale', asyn
   expect(hopsOf(await played.report())).toEqual([['stale', 'sink', 1, '1']]);
 });
 
-test('an image of the past is stale even where no version column tells', async () => {
+test('an earlier image is stale even if the version column does not show it', async () => {
   await using played = await play();
   await played.pair.onSource(insert(1, 'new', 5));
   await played.pair.onSink(insert(1, 'old', 5));
@@ -50,7 +50,7 @@ test('an image of the past is stale even where no version column tells', async (
   expect(hopsOf(await played.report())).toEqual([['stale', 'sink', 1, '1']]);
 });
 
-test('values that no record ever had are corrupted, at the sink', async () => {
+test('values that no record ever had were corrupted by the sink', async () => {
   await using played = await play();
   await played.pair.onSource(insert(1, 'right', 1));
   await played.pair.onSink(insert(1, 'never', 1));
@@ -61,7 +61,7 @@ test('values that no record ever had are corrupted, at the sink', async () => {
   expect(report.findings[0]?.first?.columns).toEqual(['name']);
 });
 
-test('an extra row is the sink’s where the topic deletes it or never had it, the capture’s where no delete came', async () => {
+test('an extra row is the sink’s fault if the topic deletes it or never had it, and the capture’s if the delete is missing', async () => {
   await using played = await play();
   for (const id of [1, 2, 3]) await played.pair.onSink(insert(id, 'a', 1));
   const gone = {
@@ -82,7 +82,7 @@ test('an extra row is the sink’s where the topic deletes it or never had it, t
   ]);
 });
 
-test('rows that a TRUNCATE should have removed are the sink’s', async () => {
+test('rows that a TRUNCATE should have removed are the sink’s fault', async () => {
   await using played = await play();
   await played.pair.onSink(insert(1, 'a', 1));
   await played.produce([
@@ -93,7 +93,7 @@ test('rows that a TRUNCATE should have removed are the sink’s', async () => {
   expect(hopsOf(await played.report())).toEqual([['extra', 'sink', 1, '1']]);
 });
 
-test('a sink that is behind and stands still is never judged by its rows', async () => {
+test('a sink that is behind and makes no progress is not judged by its rows', async () => {
   await using played = await play();
   await played.pair.onSource(insert(1, 'a', 1));
   await played.produce([row(1, 'a', 1)]);
@@ -104,7 +104,7 @@ test('a sink that is behind and stands still is never judged by its rows', async
   expect(report.progress).toMatchObject({ fencePassed: false, eventsBehind: 1 });
 });
 
-test('a sink that catches up while it is awaited is behind the fence', async () => {
+test('a sink that catches up in time passes the fence', async () => {
   await using played = await play();
   await played.pair.onBoth(insert(1, 'a', 1));
   await played.produce([row(1, 'a', 1)]);

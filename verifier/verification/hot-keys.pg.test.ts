@@ -10,7 +10,7 @@ import { verify } from './verify.ts';
 
 const ITEMS = 'CREATE TABLE items (id int PRIMARY KEY, name text, version bigint)';
 
-/** Rows 1 to 4 are carried by PostgreSQL's own replication; what the sink does to 1 and 2 is planted by a trigger. */
+/** PostgreSQL's replication carries rows 1 to 4; a trigger in the sink sabotages rows 1 and 2. */
 async function replicated(pair: DatabasePair): Promise<AsyncDisposable> {
   await pair.onSource(`${ITEMS}; INSERT INTO items SELECT i, 'n', 1 FROM generate_series(1, 4) i;
     CREATE PUBLICATION p FOR TABLE items`);
@@ -23,7 +23,7 @@ async function replicated(pair: DatabasePair): Promise<AsyncDisposable> {
   return { [Symbol.asyncDispose]: () => pair.onSink(`DROP SUBSCRIPTION ${name}`) };
 }
 
-/** From now on the sink garbles one hot key, and keeps another at the version that it has. */
+/** From now on, the sink garbles one hot key and ignores updates of another. */
 const SABOTAGE = `
   CREATE FUNCTION sabotage() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     IF NEW.id = 1 THEN NEW.name := 'garbled'; END IF;
@@ -33,7 +33,7 @@ const SABOTAGE = `
   CREATE TRIGGER sabotage BEFORE UPDATE ON items FOR EACH ROW EXECUTE FUNCTION sabotage();
   ALTER TABLE items ENABLE REPLICA TRIGGER sabotage`;
 
-/** Updates each of the rows every 10 ms until it is disposed of. */
+/** Updates all rows every 10 ms until it is disposed of. */
 function heating(url: string): AsyncDisposable & { readonly written: () => number } {
   let [running, written] = [true, 0];
   const done = (async () => {
@@ -65,7 +65,7 @@ async function report(pair: DatabasePair): Promise<Report> {
   return await verify({ config: parseConfig(raw, 'test'), checks: await loadChecks(), deadlineMs: 40_000 });
 }
 
-test('of keys that are written every 10 ms, one that is garbled is corrupted, one that stands still is stale, others are right', async () => {
+test('among keys that are written every 10 ms, a garbled one is corrupted, one that stops changing is stale, and the others are right', async () => {
   await using pair = await databasePair();
   await using _ = await replicated(pair);
   await using writer = heating(pair.sourceUrl);
@@ -80,8 +80,8 @@ test('of keys that are written every 10 ms, one that is garbled is corrupted, on
   const before = writer.written();
   await expect.poll(writer.written, { timeout: 30_000 }).toBeGreaterThan(before + 10);
   const sick = await report(pair);
-  const told = sick.findings.map(({ class: name, count, first }) => [name, count, first?.key.id]);
-  expect(told).toEqual([
+  const reported = sick.findings.map(({ class: name, count, first }) => [name, count, first?.key.id]);
+  expect(reported).toEqual([
     ['corrupted', 1, '1'],
     ['stale', 1, '2'],
   ]);

@@ -21,7 +21,7 @@ async function report(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}
   return await verify({ config, checks: await loadChecks(), deadlineMs: 5_000 });
 }
 
-/** A role that may read all of the shop but one column, on either side. */
+/** A role that may read the whole shop except one column of one side. */
 async function withoutColumn(pair: DatabasePair, side: 'source' | 'sink'): Promise<string> {
   const on = side === 'source' ? pair.onSource : pair.onSink;
   await on(`DO $$ BEGIN CREATE ROLE cdc_lab_half LOGIN PASSWORD 'half';
@@ -33,20 +33,20 @@ async function withoutColumn(pair: DatabasePair, side: 'source' | 'sink'): Promi
 }
 
 test.each(['source', 'sink'] as const)(
-  'a column that the verifier may not read on the %s is a hole in the coverage, with the reason',
+  'a column that the verifier may not read on the %s reduces the coverage, with the reason',
   async (side) => {
     await using pair = await shop();
     const url = await withoutColumn(pair, side);
     for (const fence of ['settle', 'none'] as const) {
       const made = await report(pair, { fence, [side]: side === 'source' ? { url, slot: null } : { url } });
       expect([fence, made.verdict, made.coverage]).toEqual([fence, 'INCONCLUSIVE', 0.5]);
-      const told = made.checks.find(({ check }) => check === 'row-counts')?.detail;
-      expect(told).toMatch(/public\.orders was not compared: .*(SELECT privilege|permission denied)/);
+      const detail = made.checks.find(({ check }) => check === 'row-counts')?.detail;
+      expect(detail).toMatch(/public\.orders was not compared: .*(SELECT privilege|permission denied)/);
     }
   },
 );
 
-test('rows that a policy hides are no rows that are not there: INCONCLUSIVE, with the reason', async () => {
+test('rows that a policy hides are not taken for missing rows: INCONCLUSIVE, with the reason', async () => {
   await using pair = await shop();
   const role = `DO $$ BEGIN CREATE ROLE cdc_lab_policed LOGIN PASSWORD 'policed';
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
@@ -58,11 +58,11 @@ test('rows that a policy hides are no rows that are not there: INCONCLUSIVE, wit
   const source = { url: as(pair.sourceUrl), slot: null };
   const made = await report(pair, { fence: 'none', source, sink: { url: as(pair.sinkUrl) } });
   expect([made.verdict, made.coverage]).toEqual(['INCONCLUSIVE', 0.5]);
-  const told = made.checks.find(({ check }) => check === 'row-counts')?.detail;
-  expect(told).toMatch(/public\.orders was not compared: .*row-level security/);
+  const detail = made.checks.find(({ check }) => check === 'row-counts')?.detail;
+  expect(detail).toMatch(/public\.orders was not compared: .*row-level security/);
 });
 
-test('a table that fell out of the publication is never a PASS, though it is equal still', async () => {
+test('a table that was dropped from the publication is never a PASS, even if it is still equal', async () => {
   await using pair = await shop();
   await pair.onSource('CREATE PUBLICATION p FOR TABLE customers, orders');
   const source = { url: pair.sourceUrl, slot: null, publication: 'p' };
@@ -74,7 +74,7 @@ test('a table that fell out of the publication is never a PASS, though it is equ
 });
 
 test.each(['source', 'sink'] as const)(
-  'a connection to the %s that breaks in mid-verification is INCONCLUSIVE with the reason',
+  'a connection to the %s that breaks during the verification is INCONCLUSIVE, with the reason',
   async (side) => {
     await using pair = await shop();
     const url = side === 'source' ? pair.sourceUrl : pair.sinkUrl;
@@ -82,7 +82,7 @@ test.each(['source', 'sink'] as const)(
     const killer = new pg.Client({ connectionString: url });
     await Promise.all([saboteur.connect(), killer.connect()]);
     try {
-      // The scan of this table waits for the lock: that is when its backend is ended.
+      // The backend is terminated while the scan of this table waits for the lock.
       await saboteur.query('BEGIN; LOCK TABLE orders IN ACCESS EXCLUSIVE MODE');
       const making = report(pair, { fence: 'settle' });
       const ended = async () => {
@@ -97,8 +97,8 @@ test.each(['source', 'sink'] as const)(
       const made = await making;
       expect(made.verdict).toBe('INCONCLUSIVE');
       expect(made.coverage).toBeLessThan(1);
-      const told = made.checks.find(({ check }) => check === 'row-counts')?.detail;
-      expect(told).toMatch(new RegExp(`public\\.orders was not compared: ${side}: .*(terminat|closed)`));
+      const detail = made.checks.find(({ check }) => check === 'row-counts')?.detail;
+      expect(detail).toMatch(new RegExp(`public\\.orders was not compared: ${side}: .*(terminat|closed)`));
     } finally {
       await Promise.all([saboteur.end(), killer.end()]);
     }
@@ -108,7 +108,7 @@ test.each(['source', 'sink'] as const)(
 test.each([
   ['events', `('c', 'e1', 't', 0, 5), ('c', 'e1', 't', 0, 6)`],
   ['records', `('c', 'e1', 't', 0, 5), ('c', 'e2', 't', 0, 5)`],
-])('%s that the sink’s own table holds twice are a FAIL of duplicates', async (_, rows) => {
+])('%s that are twice in the sink’s own table are a FAIL of duplicates', async (_, rows) => {
   await using pair = await shop();
   await pair.onSink(
     'CREATE TABLE _cdc_dedup (connector text, identity text, topic text, partition int, "offset" bigint)',

@@ -7,7 +7,7 @@ import { type Report, reportSchema } from '../report.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { verify } from './verify.ts';
 
-/** A copied pair without Kafka: the fence has nothing to wait for. */
+/** A pair of equal databases without Kafka: the fence has nothing to wait for. */
 const SHOP = `
   CREATE TABLE customers (id int PRIMARY KEY, name text, version bigint);
   CREATE TABLE orders (id int PRIMARY KEY, customer_id int, amount numeric(12,2), version bigint);
@@ -78,7 +78,7 @@ test.each([
     [name, count, 'FAIL'],
   ]);
   expect(made.checks.find((one) => one.check === check)?.verdict).toBe('FAIL');
-  // Another check may see the same rows, but none gives a reason that is not there.
+  // Another check may report the same rows, but no check reports anything else.
   const also: Record<string, string[]> = {
     orphans: ['corrupted-rows'],
     'schema-compatibility': ['corrupted-rows'],
@@ -87,7 +87,7 @@ test.each([
   expect([...others].filter((one) => !(also[check] ?? []).includes(one))).toEqual([]);
 });
 
-test('a finding names keys and columns, and no value', async () => {
+test('a finding names keys and columns, but no value', async () => {
   await using pair = await shop();
   await pair.onSink(`UPDATE customers SET name = 'canary-secret' WHERE id = 3`);
   const made = await report(pair);
@@ -99,7 +99,7 @@ test.each([
   ['throws', () => Promise.reject(new Error('planted'))],
   ['returns nothing', () => Promise.resolve(undefined)],
   ['returns half a result', () => Promise.resolve({ verdict: 'PASS' })],
-])('whichever check %s, the verdict is INCONCLUSIVE and never PASS', async (_, run) => {
+])('if any check %s, the verdict is INCONCLUSIVE and never PASS', async (_, run) => {
   await using pair = await shop();
   const checks = await loadChecks();
   for (const sick of checks) {
@@ -109,12 +109,12 @@ test.each([
   }
 });
 
-test('no checks at all are no evidence', async () => {
+test('a verification without checks is INCONCLUSIVE', async () => {
   await using pair = await shop();
   expect((await report(pair, { checks: [] })).verdict).toBe('INCONCLUSIVE');
 });
 
-test('a table that may not be read is a hole in the coverage, and never a PASS', async () => {
+test('a table that the verifier may not read reduces the coverage, and is never a PASS', async () => {
   await using pair = await shop();
   await pair.onSource(`DO $$ BEGIN IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'cdc_lab_reader') THEN
     CREATE ROLE cdc_lab_reader LOGIN PASSWORD 'reader'; END IF; END $$; GRANT SELECT ON customers TO cdc_lab_reader`);
@@ -123,13 +123,13 @@ test('a table that may not be read is a hole in the coverage, and never a PASS',
   expect(made).toMatchObject({ verdict: 'INCONCLUSIVE', coverage: 0.5 });
 });
 
-test('a configured table that the source does not have is a hole in the coverage', async () => {
+test('a configured table that the source does not have reduces the coverage', async () => {
   await using pair = await shop();
   const made = await report(pair, { config: { tables: ['public.customers', 'public.costumers'] } });
   expect(made).toMatchObject({ verdict: 'INCONCLUSIVE', coverage: 0.5 });
 });
 
-test.each(['source', 'sink'] as const)('an unreachable %s is INCONCLUSIVE with the reason', async (side) => {
+test.each(['source', 'sink'] as const)('an unreachable %s is INCONCLUSIVE, with the reason', async (side) => {
   await using pair = await shop();
   const url = 'postgres://postgres@127.0.0.1:9/none';
   const made = await report(pair, {
@@ -157,7 +157,7 @@ test('a slot that does not exist is INCONCLUSIVE', async () => {
   expect(made.checks.find(({ check }) => check === 'fence')?.detail).toContain('no_such_slot does not exist');
 });
 
-test('a drift that holds every value is told as compatible; one that does not yet lose any is breaking, and a WARN', async () => {
+test('a schema difference that can hold every value is compatible; one that may lose values is breaking, and a WARN', async () => {
   await using pair = await shop();
   await pair.onSink('ALTER TABLE customers ALTER COLUMN version TYPE numeric, ADD COLUMN note text');
   const detailOf = (made: Report) =>
@@ -174,22 +174,25 @@ test('a drift that holds every value is told as compatible; one that does not ye
   );
 });
 
-test('a generated column is told of, and a WARN where the copy holds one that was not compared', async () => {
+test('a generated column is reported, and is a WARN if the copy has it too, because it is not compared', async () => {
   await using pair = await shop();
   await pair.onSource('ALTER TABLE orders ADD COLUMN twice numeric GENERATED ALWAYS AS (amount * 2) STORED');
-  const told = async (): Promise<string[]> => {
+  const reported = async (): Promise<string[]> => {
     const { verdict, checks } = await report(pair);
     return [verdict, checks.find(({ check }) => check === 'schema-compatibility')?.detail ?? ''];
   };
-  expect(await told()).toEqual(['PASS', expect.stringMatching(/compatible: column twice .* not compared$/)]);
+  expect(await reported()).toEqual([
+    'PASS',
+    expect.stringMatching(/compatible: column twice .* not compared$/),
+  ]);
   await pair.onSink('ALTER TABLE orders ADD COLUMN twice numeric');
-  expect(await told()).toEqual([
+  expect(await reported()).toEqual([
     'WARN',
     expect.stringMatching(/^breaking: column twice .* was not compared/),
   ]);
 });
 
-test('a lossy type is a WARN while every value is still equal', async () => {
+test('a lossy type is a WARN as long as every value is still equal', async () => {
   await using pair = await shop();
   await pair.onSink('ALTER TABLE customers ALTER COLUMN version TYPE int');
   const made = await report(pair);

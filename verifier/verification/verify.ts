@@ -49,14 +49,16 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   const timeout = AbortSignal.timeout(options.deadlineMs + config.compareTimeoutMs);
   const signal = options.signal === undefined ? timeout : AbortSignal.any([timeout, options.signal]);
   await using connections = options.connections ?? new OpenConnections(config);
-  const catalogues = onceSucceeded(() => readCatalogues(config, connections));
+  const databases: Databases = { source: () => connections.source(), sink: () => connections.sink() };
+  const catalogues = onceSucceeded(() => readCatalogues(config, databases));
   const topics = async (): Promise<TopicsByTable> => topicsOf(config, await catalogues());
   const progress = new PipelineProgress(config, connections, async () => [...(await topics()).values()]);
   const deadlineAtMs = startedMs + options.deadlineMs;
   const fence = await firstFence(progress, deadlineAtMs, signal);
   const further = new FurtherFences(progress, deadlineAtMs, signal);
-  // The sink's totals are read before the topics, so that all records that they count are among those read.
-  const processed = fence.tag === 'passed' ? await processedBy(config, connections, topics) : null;
+  // Read before the topics, so that all records that the totals count are among those read, and before a check opens a
+  // snapshot, which a permission error would abort.
+  const processed = fence.tag === 'passed' ? await processedBy(config, databases, topics) : null;
   const pipeline: Pipeline = {
     fence,
     connectors: await progress.connectors(),
@@ -64,13 +66,12 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     kafka: () => connections.kafka(),
     passFence: further.pass,
   };
-  const databases: Databases = { source: () => connections.source(), sink: () => connections.sink() };
   const { memory } = options;
   // Read again behind the fence: the pipeline may have created the sink's tables, or a column, while it caught up.
   const settled = onceSucceeded(async () =>
     settledCatalogues(
       config,
-      connections,
+      databases,
       further.pass,
       followsPipeline(config) ? undefined : await catalogues(),
     ),
@@ -174,11 +175,11 @@ function followsPipeline({ kafka, source, sink, connectors }: VerifierConfig): b
 /** Returns an error instead of throwing it: only the checks that need these totals fail. */
 async function processedBy(
   config: VerifierConfig,
-  { sink }: Pick<Databases, 'sink'>,
+  databases: Databases,
   topics: () => Promise<TopicsByTable>,
 ): Promise<readonly Processed[] | null | Error> {
   try {
-    return await readProcessed(await sink(), config.sink.schema, [...(await topics()).values()]);
+    return await readProcessed(await databases.sink(), config.sink.schema, [...(await topics()).values()]);
   } catch (error) {
     return error instanceof Error ? error : new Error(String(error));
   }
