@@ -17,7 +17,7 @@ import order from './order.ts';
 import processingLog from './processing-log.ts';
 import resurrectedRows from './resurrected-rows.ts';
 
-/** What the new checks say; nobody reads the slot of a pipeline that is played by hand. */
+/** All findings without `slot-health`: the test's pipeline has no reader of the slot. */
 const found = (report: Report) =>
   report.findings
     .filter(({ check }) => check !== 'slot-health')
@@ -35,7 +35,7 @@ const place = (id: number, version: number): string => position(id * 100 + versi
 const at = (id: number, version: number): string =>
   `UPDATE items SET _cdc_position = '${place(id, version)}' WHERE id = ${id}`;
 
-/** The sink says that it is behind `offset` and has applied and suppressed so many changes. */
+/** Sets the sink's next offset, and the number of changes that it has applied and suppressed. */
 async function processed(played: Played, offset: number, applied: number, suppressed = 0): Promise<void> {
   await played.pair.onSink(`DELETE FROM _cdc_offsets; DELETE FROM _cdc_stats;
     INSERT INTO _cdc_offsets VALUES ('s', '${played.topic}', 0, ${offset});
@@ -43,7 +43,7 @@ async function processed(played: Played, offset: number, applied: number, suppre
   await played.commit();
 }
 
-test('a sink that has dealt with every change once, in order, gives these checks nothing to say', async () => {
+test('these checks find nothing about a sink that has handled every change once and in order', async () => {
   await using played = await play();
   const memory = new VerifierMemory();
   await played.pair.onSink(KEPT);
@@ -51,7 +51,7 @@ test('a sink that has dealt with every change once, in order, gives these checks
   await played.pair.onSink(`${at(1, 2)}; ${at(2, 1)}`);
   const gone = { key: { id: 3 }, value: { op: 'd', before: { id: 3 }, after: null }, position: place(3, 2) };
   const tombstone = { key: { id: 3 }, value: null, position: place(3, 2) };
-  // The second delivery of the first change is no inversion, and a tombstone is no change.
+  // The second delivery of the first change is not an inversion, and a tombstone is not a change.
   const records = [
     row(1, 'a', 1),
     row(1, 'b', 2, 'u'),
@@ -70,7 +70,7 @@ test('a sink that has dealt with every change once, in order, gives these checks
   expect(detailOf(first, 'order')).toMatch(/^6 changes in order; 2 rows watched/);
   expect(detailOf(first, 'foreign-writers')).toBe('2 rows, each written by an event');
   expect(detailOf(first, 'resurrected-rows')).toContain("1 checked by the sink's tombstones");
-  // And once more, where only what has come since is read.
+  // The next verification reads only new records.
   await played.pair.onBoth(insert(1, 'c', 3));
   await played.pair.onSink(at(1, 3));
   await played.produce([row(1, 'c', 3, 'u')]);
@@ -78,14 +78,14 @@ test('a sink that has dealt with every change once, in order, gives these checks
   expect(found(await played.report(30_000, memory))).toEqual([]);
 });
 
-test('what no comparison of rows can see is found by the one check that is meant to, and by no other', async () => {
+test('each fault that no comparison of rows can see is found by its check, and by no other', async () => {
   await using played = await play();
   await played.pair.onSink(KEPT);
   await played.pair.onBoth([1, 2, 3, 4].map((id) => insert(id, 'c', 3)).join(';'));
-  // Of 1 an older change comes behind a newer one, and is suppressed.
+  // Row 1: an older change arrives after a newer one, and is suppressed.
   await played.produce([row(1, 'a', 1), row(1, 'c', 3, 'u'), row(1, 'b', 2, 'u')]);
-  // Of 2 the sink skips one that a later one hides. 3 is written by an application beside the pipeline, before its
-  // event comes; 4 has a position that no event has.
+  // Row 2: the sink skips a change, which a later one hides. Row 3: an application writes it before its event arrives.
+  // Row 4 has a position that no event has.
   await played.produce([row(2, 'b', 2), row(2, 'c', 3, 'u'), row(3, 'c', 3), row(4, 'c', 3)]);
   await played.pair.onSink(`${at(1, 3)}; ${at(2, 3)}; ${at(4, 7)}`);
   await processed(played, 7, 5, 1);
@@ -106,7 +106,7 @@ test('what no comparison of rows can see is found by the one check that is meant
   ).toEqual(['3', '4']);
 });
 
-test('a row of the sink whose position goes back is found by who remembers it, until it is mended', async () => {
+test('a verifier with a memory finds a row of the sink whose position goes back, until the row is repaired', async () => {
   await using played = await play();
   const memory = new VerifierMemory();
   await played.pair.onSink(KEPT);
@@ -125,7 +125,7 @@ test('a row of the sink whose position goes back is found by who remembers it, u
   expect(found(await played.report(30_000, memory))).toEqual([]);
 });
 
-test('a row is resurrected by the sink’s own marks, or by an older change behind its delete; a lost delete is no such', async () => {
+test('a row is resurrected according to the sink’s tombstones, or to an older change after its delete, but not if its delete was lost', async () => {
   await using played = await play();
   await played.pair.onSink(KEPT);
   const goneOf = (id: number) => ({
@@ -141,12 +141,12 @@ test('a row is resurrected by the sink’s own marks, or by an older change behi
     ['resurrected-rows', 'resurrected', 'sink', resurrected, 'public.items'],
   ];
   expect(found(await played.report())).toEqual(expected(1));
-  const marks = [1, 2].map((id) => `('public.items', '${id}', '${place(id, 2)}')`).join();
-  await played.pair.onSink(`INSERT INTO _cdc_tombstones VALUES ${marks}`);
+  const tombstones = [1, 2].map((id) => `('public.items', '${id}', '${place(id, 2)}')`).join();
+  await played.pair.onSink(`INSERT INTO _cdc_tombstones VALUES ${tombstones}`);
   expect(found(await played.report())).toEqual(expected(2));
 });
 
-test('an effect that took place twice is in the sum of its column, though each row is there in its last version', async () => {
+test('the sum of a column shows an effect that took place twice, even if each row has its last version', async () => {
   await using played = await play();
   const memory = new VerifierMemory();
   await played.pair.onSink(KEPT);
@@ -164,10 +164,10 @@ test('an effect that took place twice is in the sum of its column, though each r
   await processed(played, 4, 3, 1);
   const healthy = await played.report(30_000, memory);
   expect(found(healthy)).toEqual([]);
-  // The decimal is not judged: events without a schema do not tell its scale.
+  // The decimal is not judged, because events without a schema do not give its scale.
   expect(detailOf(healthy, 'effects')).toContain('2 columns add up');
   expect(detailOf(healthy, 'effects')).toContain('not judged: public.items.price');
-  // The update added two; it adds them once more, under the version and the position that the row has already.
+  // The update added two. Now it adds two again, and the row's version and position stay the same.
   await played.pair.onSink(set(1, 7));
   for (const round of ['first', 'again']) {
     const report = await played.report(30_000, memory);
@@ -178,7 +178,7 @@ test('an effect that took place twice is in the sum of its column, though each r
     ]);
     expect(detailOf(report, 'effects')).toContain('quantity adds up to 2 more than its events make');
   }
-  // Of what is still on its way the sum has nothing, on either side.
+  // A change that the sink has not applied yet is in neither sum.
   await played.pair.onSink(set(1, 5));
   await played.produce([ordered(2, 2, 9, 'u')]);
   await played.pair.onBoth(set(2, 9, ', version = 2'));
@@ -188,7 +188,7 @@ test('an effect that took place twice is in the sum of its column, though each r
 });
 
 test.each([order, processingLog, foreignWriters] satisfies Check[])(
-  '$name gives no verdict where the topics could not be read',
+  '$name gives no verdict if the topics could not be read',
   async (check) => {
     await using pair = await databasePair();
     await pair.onSink('CREATE TABLE items (id int PRIMARY KEY, _cdc_position text)');
@@ -207,7 +207,7 @@ test.each([order, processingLog, foreignWriters] satisfies Check[])(
   },
 );
 
-test('resurrected-rows gives no verdict where a table was not compared', async () => {
+test('resurrected-rows gives no verdict if a table was not compared', async () => {
   await using pair = await databasePair();
   await pair.onSink('CREATE TABLE items (id int PRIMARY KEY)');
   const items = await readCatalogue(pair.sink);
@@ -238,7 +238,7 @@ const write = (id: number, version: number, op: LedgerWrite['op'] = 'u'): Ledger
   ...{ op, version },
 });
 
-/** A ledger of committed transactions. */
+/** Writes a ledger of committed transactions. */
 function ledgerOf(transactions: readonly LedgerWrite[][]): string {
   const path = join(makeTestFolder(), 'ledger.ndjson');
   const entries = transactions.flatMap((writes, i) => [
@@ -249,7 +249,7 @@ function ledgerOf(transactions: readonly LedgerWrite[][]): string {
   return path;
 }
 
-test('a transaction of which the sink shows a part is torn where the pipeline promises it whole, else it is told', async () => {
+test('a transaction that the sink shows only in part is torn if the pipeline promises atomicity, and is otherwise reported', async () => {
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE items (id int PRIMARY KEY, version bigint)');
   const [source, copies] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
@@ -264,7 +264,7 @@ test('a transaction of which the sink shows a part is torn where the pipeline pr
       }),
     );
   await pair.onSink('INSERT INTO items VALUES (1, 1), (2, 3)');
-  // As a whole, or not at all yet; and what a later transaction wrote again says nothing of an earlier one.
+  // Each transaction is there whole or not at all. A row that a later transaction wrote does not count for an earlier one.
   const whole = [
     [write(1, 1, 'c'), write(2, 1, 'c')],
     [write(2, 2), write(9, 1, 'd')],
@@ -279,10 +279,10 @@ test('a transaction of which the sink shows a part is torn where the pipeline pr
     key: { xid: '4' },
     detail: '1 of its 3 rows are in the sink',
   });
-  const told = await look(torn, null);
-  expect(told).toMatchObject({ verdict: 'PASS', findings: [] });
-  expect(told.detail).toContain('does not promise atomicity; one snapshot of the sink showed 1 of');
-  // Asked to judge, and nothing to judge by.
+  const unjudged = await look(torn, null);
+  expect(unjudged).toMatchObject({ verdict: 'PASS', findings: [] });
+  expect(unjudged.detail).toContain('does not promise atomicity; one snapshot of the sink showed 1 of');
+  // The configuration asks for a judgement, but there is no evidence.
   expect((await look([[write(1, 1)]])).verdict).toBe('INCONCLUSIVE');
   const without = contextOf({ config: { sink: { url: pair.sinkUrl, atomic: true } } });
   expect((await atomicity.run(without)).verdict).toBe('INCONCLUSIVE');

@@ -19,10 +19,10 @@ const write = (id: number, op: LedgerWrite['op'], version: number): LedgerWrite 
   ...{ op, version },
 });
 
-/** Behind every start of a server: no id of then can be another's. */
+/** Later than any start of the server, so that no id can have been reused. */
 const SINCE_THE_START = '2099-01-01T00:00:00.000Z';
 
-/** A ledger of transactions with their outcomes; null: the connection broke and nobody settled it. */
+/** Writes a ledger of transactions with their outcomes. Null: the connection broke, and the outcome was never settled. */
 function ledgerOf(
   transactions: readonly { xid: string; writes: LedgerWrite[]; result: 'ok' | 'fail' | null; at?: string }[],
 ) {
@@ -59,7 +59,7 @@ async function run(
 
 const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, version bigint)`;
 
-test('what was committed and is at the source is a PASS, with the counts of the ledger', async () => {
+test('a source with everything that was committed is a PASS, with the counts of the ledger', async () => {
   await using pair = await databasePair();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 2), (2, 7)`);
   const path = ledgerOf([
@@ -73,7 +73,7 @@ test('what was committed and is at the source is a PASS, with the counts of the 
   expect(result.ledger).toMatchObject({ transactions: 4, committed: 3, failed: 1, unknown: 0 });
 });
 
-test('committed writes that the source lost are named at hop source: missing, stale, back again', async () => {
+test('committed writes that the source lost are reported at the hop source: missing, stale, or not deleted', async () => {
   await using pair = await databasePair();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1), (3, 1)`);
   const path = ledgerOf([
@@ -91,7 +91,7 @@ test('committed writes that the source lost are named at hop source: missing, st
   );
 });
 
-/** A transaction of somebody's, that wrote nothing here. */
+/** Xid of a transaction that wrote nothing. */
 async function xidOf(pair: DatabasePair, end: 'COMMIT' | 'ROLLBACK'): Promise<string> {
   await pair.source.query('BEGIN READ WRITE');
   const { xid } = await pair.source.one('SELECT pg_current_xact_id()::text AS xid');
@@ -115,17 +115,17 @@ test('an unknown outcome is settled by the status of its transaction, not by the
   expect(result.findings.map(({ count, first }) => [count, first?.key])).toEqual([[1, { id: '1' }]]);
 });
 
-test('an id that a crash may have given to another proves no commit by itself: its rows must bear it out', async () => {
+test('an id that may have been reused after a crash proves a commit only if the rows confirm it', async () => {
   await using pair = await databasePair();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1), (2, 5)`);
   const others = await xidOf(pair, 'COMMIT');
-  // Committed before the server was started: by whom is told by the rows. Nothing of it is there: it was not this one.
+  // None of its rows is there, so another transaction with this id committed.
   const none = await run(
     pair,
     ledgerOf([{ xid: others, writes: [write(8, 'c', 1), write(9, 'c', 1)], result: null }]),
   );
   expect(none).toMatchObject({ verdict: 'PASS', ledger: { settledCommitted: 0, settledAborted: 1 } });
-  // All of it is there, as it was left or newer: it was.
+  // All of its rows are there, as it left them or newer, so it committed.
   const all = await run(
     pair,
     ledgerOf([{ xid: others, writes: [write(1, 'c', 1), write(2, 'u', 4), write(7, 'd', 3)], result: null }]),
@@ -133,7 +133,7 @@ test('an id that a crash may have given to another proves no commit by itself: i
   expect(all.ledger).toMatchObject({ settledCommitted: 1, settledAborted: 0 });
 });
 
-test('a transaction of which only a part is there, and whose id may be anotherâ€™s, is INCONCLUSIVE with the reason', async () => {
+test('a transaction with only some of its rows, whose id may have been reused, is INCONCLUSIVE, with the reason', async () => {
   await using pair = await databasePair();
   const memory = new VerifierMemory();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1)`);
@@ -151,7 +151,7 @@ test('a transaction of which only a part is there, and whose id may be anotherâ€
   expect((await run(pair, path, memory, effects)).verdict).toBe('INCONCLUSIVE');
 });
 
-test('where the role may not see when the server was started, no id is trusted', async () => {
+test('if the role may not see when the server was started, no id is trusted', async () => {
   await using pair = await databasePair();
   await pair.onSource(`${ITEMS}; DO $$ BEGIN CREATE ROLE cdc_lab_ledger_reader LOGIN PASSWORD 'reader';
     EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
@@ -168,7 +168,7 @@ test('where the role may not see when the server was started, no id is trusted',
   expect(result).toMatchObject({ verdict: 'PASS', ledger: { settledCommitted: 0, settledAborted: 1 } });
 });
 
-test('of two intents with one id the first was lost with the crash, and its rows are not asked for', async () => {
+test('of two intents with the same id, the first was lost in a crash, and its rows are not expected', async () => {
   await using pair = await databasePair();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (2, 1)`);
   const path = ledgerOf([]);
@@ -183,7 +183,7 @@ test('of two intents with one id the first was lost with the crash, and its rows
   });
 });
 
-test('a write that took effect twice at the source is a FAIL of effects, which no comparison can see', async () => {
+test('a write that took effect twice at the source, which no comparison can see, is a FAIL of effects', async () => {
   await using pair = await databasePair();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 2), (2, 4)`);
   const path = ledgerOf([
@@ -196,17 +196,17 @@ test('a write that took effect twice at the source is a FAIL of effects, which n
   expect(result.findings).toMatchObject([
     { check: 'effects', class: 'not-committed', hop: 'source', count: 1, first: { key: { id: '2' } } },
   ]);
-  // What the ledger says is there: that check has nothing to say.
+  // The check `ledger` passes, because everything in the ledger is there.
   expect((await run(pair, path)).verdict).toBe('PASS');
   await pair.onSource('UPDATE items SET version = 3 WHERE id = 2');
   expect((await run(pair, path, undefined, effects)).verdict).toBe('PASS');
-  // A commit that is under way may have taken effect: its version is no effect too many.
+  // A commit in progress may have taken effect already, so its version is not one too many.
   appendFileSync(path, intent(3, [write(2, 'u', 4)]));
   await pair.onSource('UPDATE items SET version = 4 WHERE id = 2');
   expect((await run(pair, path, undefined, effects)).verdict).toBe('PASS');
 });
 
-test('effects without a ledger claims nothing, and one that cannot be read is an error', async () => {
+test('a ledger that cannot be read is an error of effects', async () => {
   await using pair = await databasePair();
   await pair.onSource(ITEMS);
   const path = ledgerOf([]);
@@ -219,7 +219,7 @@ const intent = (tx: number, writes: LedgerWrite[], xid = '99999999999') =>
 const outcome = (tx: number, result: 'ok' | 'fail') =>
   formatLedgerEntry({ t: 'outcome', tx, result, at: AT });
 
-test('a ledger that is read in parts says what the whole says', async () => {
+test('a ledger that is read in parts gives the same result as one that is read at once', async () => {
   await using pair = await databasePair();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 3), (3, 1), (4, 1), (6, 2), (8, 9)`);
   const path = ledgerOf([]);
@@ -227,7 +227,7 @@ test('a ledger that is read in parts says what the whole says', async () => {
     path,
     [
       intent(1, [write(1, 'c', 1), write(2, 'c', 1), write(8, 'c', 1)]) + outcome(1, 'ok'),
-      // Open while others come and go: rolled back, so that 1 stays at version 3 and 6 at 2.
+      // Stays open while others commit, and is rolled back, so that 1 stays at version 3 and 6 at version 2.
       intent(2, [write(1, 'u', 4), write(6, 'u', 3)]),
       intent(3, [write(3, 'c', 1), write(4, 'c', 1), write(5, 'c', 1), write(6, 'c', 1)]) + outcome(3, 'ok'),
       intent(4, [write(1, 'u', 2)]) + outcome(4, 'ok'),
@@ -240,15 +240,15 @@ test('a ledger that is read in parts says what the whole says', async () => {
     for (const suspects of [6, 1e6]) {
       const limits = { partBytes, suspects };
       const { wrong, counts, cut } = await compared(pair, path, { limits });
-      const told = wrong.flatMap((own) => own.examples.map(({ key }) => `${key.id} ${own.class}`)).sort();
-      expect(told, JSON.stringify(limits)).toEqual(['4 stale', '5 missing', '8 not-committed']);
+      const found = wrong.flatMap((own) => own.examples.map(({ key }) => `${key.id} ${own.class}`)).sort();
+      expect(found, JSON.stringify(limits)).toEqual(['4 stale', '5 missing', '8 not-committed']);
       expect(counts).toMatchObject({ transactions: 7, committed: 5, failed: 1, unknown: 1 });
       expect(cut).toBe(false);
     }
   }
 });
 
-test('what a part of the ledger suspects is explained by a later one, however few are held at once', async () => {
+test('a later part of the ledger clears the suspects of an earlier one, even if few are held at once', async () => {
   await using pair = await databasePair();
   await pair.onSource(`${ITEMS}; INSERT INTO items SELECT i, 2 FROM generate_series(1, 300) i WHERE i <> 7`);
   const ids = Array.from({ length: 300 }, (_, i) => i + 1);
@@ -264,7 +264,7 @@ test('what a part of the ledger suspects is explained by a later one, however fe
   }
 });
 
-test('where nearly all is wrong, what was found is told, and that the rest was not looked at', async () => {
+test('if nearly everything is wrong, the result says what was found and that the rest was not checked', async () => {
   await using pair = await databasePair();
   await pair.onSource(ITEMS);
   const path = ledgerOf([]);
@@ -279,7 +279,7 @@ test('where nearly all is wrong, what was found is told, and that the rest was n
   expect((await check.run(context)).detail).toContain('the transactions after these were not checked');
 });
 
-test('a verifier that goes on checks what has come since, and counts all', async () => {
+test('a verifier with a memory checks what is new, and counts everything', async () => {
   await using pair = await databasePair();
   const memory = new VerifierMemory();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1), (2, 1)`);
@@ -288,7 +288,7 @@ test('a verifier that goes on checks what has come since, and counts all', async
   appendFileSync(path, intent(1, [write(1, 'u', 2)]) + outcome(1, 'ok'));
   const lost = await run(pair, path, memory);
   expect(lost.findings.map(({ class: name, first }) => [name, first?.key])).toEqual([['stale', { id: '1' }]]);
-  // It stays a finding until it is mended, and then all is counted.
+  // The finding stays until the row is repaired; then all transactions are counted.
   expect((await run(pair, path, memory)).verdict).toBe('FAIL');
   await pair.onSource('UPDATE items SET version = 2 WHERE id = 1');
   const mended = await run(pair, path, memory);
@@ -296,7 +296,7 @@ test('a verifier that goes on checks what has come since, and counts all', async
   expect(mended.detail).toContain('those after the first 1 were checked now');
 });
 
-test('what an earlier verification found right is looked at again on demand', async () => {
+test('rows that an earlier verification found right are checked again on demand', async () => {
   await using pair = await databasePair();
   const memory = new VerifierMemory();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (1, 1)`);
@@ -307,7 +307,7 @@ test('what an earlier verification found right is looked at again on demand', as
   expect((await run(pair, path, memory)).verdict).toBe('FAIL');
 });
 
-test('all is looked at again after ten minutes, for another file, and after a start of the source', () => {
+test('the whole ledger is checked again after ten minutes, for another file, and after a restart of the source', () => {
   let ms = 0;
   const memory = new VerifierMemory(() => ms).ledger;
   const path = ledgerOf([{ xid: '1', writes: [write(1, 'c', 1)], result: 'ok' }]);
@@ -323,12 +323,12 @@ test('all is looked at again after ten minutes, for another file, and after a st
   expect(from()).toBe(0);
 });
 
-test('an outcome that comes late is judged by all of the ledger, and an unsettled neighbour hides nothing', async () => {
+test('a late outcome is judged by the whole ledger, and an unsettled transaction hides no other', async () => {
   await using pair = await databasePair();
   const memory = new VerifierMemory();
   await pair.onSource(`${ITEMS}; INSERT INTO items VALUES (2, 2)`);
   const path = ledgerOf([]);
-  // Transaction 1 is open for long: 2 deletes what it wrote, and 3 writes beside it a row that the source loses.
+  // Transaction 1 stays open. Transaction 2 deletes a row of it, and 3 writes its other row, which the source loses.
   appendFileSync(path, intent(1, [write(1, 'c', 1), write(3, 'c', 1)]));
   appendFileSync(path, intent(2, [write(1, 'd', 1), write(2, 'u', 2)]) + outcome(2, 'ok'));
   appendFileSync(path, intent(3, [write(3, 'u', 2)]) + outcome(3, 'ok'));

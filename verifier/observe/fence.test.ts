@@ -14,7 +14,7 @@ interface Scene {
   readonly snapshot?: (ms: number) => boolean;
   readonly state?: (ms: number) => string;
   readonly position?: (ms: number) => number;
-  /** Ends without what carries no data. */
+  /** Ends without trailing records that carry no data. */
   readonly dataEnds?: (ms: number) => number;
 }
 
@@ -48,7 +48,7 @@ async function run(scene: Scene, deadlineMs = 10_000): Promise<FenceOutcome & { 
   return { ...(await passFence(inputs, { deadlineAtMs: deadlineMs, signal, clock })), atMs: ms };
 }
 
-test('a pipeline that has carried everything is behind the fence at once', async () => {
+test('a pipeline that has carried everything passes the fence at once', async () => {
   expect(await run({})).toMatchObject({
     tag: 'passed',
     atMs: 0,
@@ -66,7 +66,7 @@ test('the fence waits for the slot, and only then takes the ends that the sink m
   expect(outcome.atMs).toBeGreaterThanOrEqual(3_000);
 });
 
-test('events that come after the fence need not be applied', async () => {
+test('the fence does not wait for events that arrive after it', async () => {
   const outcome = await run({
     ends: (ms) => 10 + Math.floor(ms / 10),
     done: (ms) => Math.floor(ms / 100) + 9,
@@ -74,19 +74,19 @@ test('events that come after the fence need not be applied', async () => {
   expect(outcome).toMatchObject({ tag: 'passed', ends: at(10) });
 });
 
-test('a running snapshot holds the fence back', async () => {
+test('the fence waits for a running snapshot', async () => {
   const outcome = await run({ snapshot: (ms) => ms < 2_000 });
   expect(outcome.tag).toBe('passed');
   expect(outcome.atMs).toBeGreaterThanOrEqual(2_000);
 });
 
-test('a sink that has not begun a partition is behind by all that the topic holds, and by no more', async () => {
+test('a sink that has not begun a partition is behind by the records that the partition still holds', async () => {
   const outcome = await run({ done: () => undefined, first: 4, state: () => 'PAUSED' });
   expect(outcome).toMatchObject({ tag: 'in-progress', progress: { eventsBehind: 6 } });
 });
 
 describe('at the deadline', () => {
-  test('a sink that moves is in progress, with its rate', async () => {
+  test('a sink that makes progress is in progress, with its rate', async () => {
     const outcome = await run({ ends: () => 10_000, done: (ms) => Math.floor(ms / 2) }, 4_000);
     expect(outcome).toMatchObject({
       tag: 'in-progress',
@@ -99,19 +99,19 @@ describe('at the deadline', () => {
     expect((await run({ done: () => 5, state: () => 'PAUSED' })).tag).toBe('in-progress');
   });
 
-  test('a sink that stands still is no evidence, however busy the capture is', async () => {
+  test('a sink that makes no progress is no evidence, however busy the capture is', async () => {
     const outcome = await run({ ends: (ms) => 10 + ms, done: () => 5 });
     expect(outcome).toMatchObject({ tag: 'no-evidence' });
     expect(outcome.tag === 'no-evidence' && outcome.reason).toContain('5 more events');
   });
 
-  test('a slot that stands still is no evidence, and is named with its position', async () => {
+  test('a slot that makes no progress is no evidence, and is reported with its position', async () => {
     const outcome = await run({ confirmed: () => 50 });
     expect(outcome.tag === 'no-evidence' && outcome.reason).toContain('0/64 (it is at 0/32)');
   });
 });
 
-test('whether what the sink has not done carries data is asked again where it could not be read at first', async () => {
+test('if the remaining records could not be read for data, they are read again later', async () => {
   let asked = 0;
   const read = (from: number) => () => (++asked < from ? 10 : 7);
   const outcome = await run({ done: () => 7, dataEnds: read(2) });
@@ -136,7 +136,7 @@ test('a connector that fails and is restarted at once does not end the wait', as
   expect(outcome.tag).toBe('passed');
 });
 
-test('what is down and comes back before the deadline is waited for', async () => {
+test('a server that comes back before the deadline does not fail the fence', async () => {
   const outcome = await run({
     position: (ms) => {
       if (ms < 3_000) throw new Error('connection refused');
@@ -146,7 +146,7 @@ test('what is down and comes back before the deadline is waited for', async () =
   expect(outcome.tag).toBe('passed');
 });
 
-test('evidence that does not come is named', async () => {
+test('the reason for missing evidence is reported', async () => {
   const outcome = await run({
     confirmed: () => {
       throw new Error('the replication slot s does not exist');
@@ -155,6 +155,6 @@ test('evidence that does not come is named', async () => {
   expect(outcome).toMatchObject({ tag: 'no-evidence', reason: 'the replication slot s does not exist' });
 });
 
-test('without a slot the offsets alone make the fence', async () => {
+test('without a slot, the fence consists of the offsets alone', async () => {
   expect((await run({ confirmed: () => null })).tag).toBe('passed');
 });

@@ -48,18 +48,18 @@ const results = async () => {
 };
 
 describe('the ledger', () => {
-  it('gives every entry back as it was written', async () => {
+  it('reads every entry as it was written', async () => {
     const entries = [start, intent(17), outcome(17, 'ok')];
     await write(...entries);
     expect(await collect(readLedgerEntries(path))).toEqual(entries);
   });
 
-  it('joins each intent with its outcome, and ends with those that have none', async () => {
+  it('joins each intent with its outcome, and ends with the intents that have none', async () => {
     await write(start, intent(1), intent(2), intent(3), outcome(3, 'fail'), outcome(1, 'ok'));
     expect(await results()).toEqual(['3 fail', '1 ok', '2 unknown']);
   });
 
-  it('takes a settled outcome over an unknown one', async () => {
+  it('prefers a settled outcome to an unknown one', async () => {
     await write(
       start,
       intent(1),
@@ -76,12 +76,12 @@ describe('the ledger', () => {
     expect(await results()).toEqual(['1 ok']);
   });
 
-  it('refuses an outcome whose intent is not there', async () => {
+  it('refuses an outcome without an intent', async () => {
     await write(start, outcome(1, 'ok'));
     await expect(results()).rejects.toMatchObject({ code: 'CDC-4102' });
   });
 
-  it('leaves out a last line that a kill has torn, wherever it is torn', async () => {
+  it('skips a last line that a kill has torn, wherever it is torn', async () => {
     const torn = formatLedgerEntry(intent(2));
     for (let bytes = 1; bytes < torn.length - 1; bytes += 1) {
       await write(start, intent(1), outcome(1, 'ok'));
@@ -90,20 +90,20 @@ describe('the ledger', () => {
     }
   });
 
-  it('takes a last line that lacks only its line feed', async () => {
+  it('accepts a last line that lacks only its line feed', async () => {
     await write(start);
     await appendFile(path, formatLedgerEntry(intent(1)).trimEnd());
     expect(await results()).toEqual(['1 unknown']);
   });
 
-  it('accepts a torn line where the workload was started again after it', async () => {
+  it('accepts a torn line if the workload was restarted after it', async () => {
     await write(start, intent(1));
     await appendFile(path, `{"t":"outcome","tx":1,"res\n${formatLedgerEntry(start)}`);
     await appendFile(path, formatLedgerEntry(outcome(1, 'ok', true)));
     expect(await results()).toEqual(['1 ok settled']);
   });
 
-  it('refuses a torn line in the middle, and names it', async () => {
+  it('refuses a torn line in the middle, with its number', async () => {
     await write(start, intent(1));
     await appendFile(path, `{"t":"outcome","tx":1,"res\n${formatLedgerEntry(intent(2))}`);
     await expect(results()).rejects.toMatchObject({
@@ -118,11 +118,11 @@ describe('the ledger', () => {
     '{"t":"other"}',
     '17',
     'null',
-  ])('refuses JSON that is no entry: %s', (line) => {
+  ])('refuses JSON that is not an entry: %s', (line) => {
     expect(() => parseLedgerLine(line, 9)).toThrow('Line 9 of the ledger is not a ledger entry.');
   });
 
-  it('can be left after any transaction', async () => {
+  it('lets its reader stop after any transaction', async () => {
     const many = Array.from({ length: 2_000 }, (_, i) => intent(i)).map(formatLedgerEntry);
     const done = Array.from({ length: 2_000 }, (_, i) => outcome(i, 'ok')).map(formatLedgerEntry);
     await writeFile(path, formatLedgerEntry(start) + many.map((line, i) => line + done[i]).join(''));

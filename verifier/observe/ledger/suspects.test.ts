@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Shown, Suspects } from './suspects.ts';
 
-/** Numbers below one, the same in every run. */
+/** Pseudo-random numbers below one, the same in every run. */
 function numbers(seed: number): () => number {
   let state = seed;
   return () => {
@@ -10,7 +10,7 @@ function numbers(seed: number): () => number {
   };
 }
 
-test('it knows what a map of objects would, while keys come and go', () => {
+test('it holds the same entries as a map of objects, while keys are added and removed', () => {
   const suspects = new Suspects();
   const model = new Map<string, { sequence: number; shown: Shown }>();
   const next = numbers(7);
@@ -35,7 +35,7 @@ test('it knows what a map of objects would, while keys come and go', () => {
   }
 });
 
-test('of two transactions that wrote a key, the later one counts, in whichever order they come', () => {
+test('of two transactions that wrote a key, the later one counts, in either order', () => {
   const suspects = new Suspects();
   suspects.add('a', 5, '7');
   suspects.add('a', 3, undefined);
@@ -46,7 +46,7 @@ test('of two transactions that wrote a key, the later one counts, in whichever o
   expect(suspects.size).toBe(0);
 });
 
-test('300,000 keys that differ by a digit are told apart', () => {
+test('300,000 keys that differ by a digit are distinct', () => {
   const suspects = new Suspects();
   for (let i = 0; i < 300_000; i++) suspects.add(`["public.items",["id","${i}"]]`, i, undefined);
   expect(suspects.size).toBe(300_000);

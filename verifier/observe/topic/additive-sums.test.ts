@@ -34,7 +34,7 @@ interface Change {
   readonly scale?: string;
 }
 
-/** -1.50 is FF6A, and 2.00 is C8 behind a zero: Connect's Decimal, base64. */
+/** Connect's Decimal in base64: -1.50 is the bytes FF 6A, and 2.00 is 00 C8. */
 const [MINUS_1_50, TWO] = ['/2o=', 'AMg='];
 const image = (quantity: number | null, amount: string | null = TWO) => ({ quantity, amount });
 
@@ -54,7 +54,7 @@ function follow(changes: readonly Change[], columns = COLUMNS): AdditiveSums {
 
 const at = (...offsets: number[]) => new Map(offsets.map((offset, i) => [`t/${i}`, BigInt(offset)]));
 
-test('every change counts once: not again, not behind a newer one, and not any more when its row is deleted', () => {
+test('every change counts once: not when repeated, not after a newer one, and not after the row is deleted', () => {
   const sums = follow([
     { key: 'a', at: 1, op: 'c', after: image(5) },
     { key: 'b', at: 2, op: 'c', after: image(7, MINUS_1_50) },
@@ -70,11 +70,11 @@ test('every change counts once: not again, not behind a newer one, and not any m
   expect(sums.at(at(3))).toEqual([13n, 50n]);
   expect(sums.at(at(7))).toEqual([6n, 200n]);
   expect(sums.at(at(9))).toEqual([-2n, 50n]);
-  // What is before a place that was asked about is known no more.
+  // An offset before an earlier call's is no longer known.
   expect(sums.at(at(8))).toBeNull();
 });
 
-test('each partition counts up to an offset of its own', () => {
+test('each partition is summed up to its own offset', () => {
   const sums = follow([
     { key: 'a', at: 1, op: 'c', after: image(1) },
     { key: 'b', at: 2, op: 'c', after: image(10), partition: 1 },
@@ -84,7 +84,7 @@ test('each partition counts up to an offset of its own', () => {
   expect(sums.at(at(1, 3))).toEqual([31n, 400n]);
 });
 
-test('large numbers of both signs are remembered to the last digit', () => {
+test('large numbers of either sign are exact to the last digit', () => {
   const values = [2 ** 52, -(2 ** 52), 2 ** 33 + 1, -(2 ** 32), -1, 0];
   const sums = follow(
     values.flatMap((value, i) => [
@@ -100,8 +100,8 @@ test('large numbers of both signs are remembered to the last digit', () => {
 test.each([
   ['no value of it, as before the column was added', { amount: TWO }],
   ['a fraction', image(1.5)],
-  ['an integer that JSON does not tell exactly', image(2 ** 53)],
-])('of a column nothing is claimed where an event has %s', (_, after) => {
+  ['an integer that a JSON number does not give exactly', image(2 ** 53)],
+])('nothing is claimed about a column if an event has %s', (_, after) => {
   const sums = follow([
     { key: 'a', at: 1, op: 'c', after: image(5) },
     { key: 'b', at: 2, op: 'c', after },
@@ -110,7 +110,7 @@ test.each([
   expect(sums.at(at(2))?.[1]).toBe(400n);
 });
 
-test('of a decimal nothing is claimed where its scale is another, nor of a column that has changed', () => {
+test('nothing is claimed about a decimal with another scale, or about a column whose type has changed', () => {
   const change = { key: 'a', at: 1, op: 'c', after: image(5) };
   expect(follow([{ ...change, scale: '3' }]).columns[1]?.problem).toContain('exactly');
   const sums = follow([change]);
@@ -118,7 +118,7 @@ test('of a decimal nothing is claimed where its scale is another, nor of a colum
   expect(sums.columns.map(({ problem }) => problem)).toEqual([null, 'its type has changed']);
 });
 
-test('of a table that was truncated, or without keys, nothing is claimed', () => {
+test('nothing is claimed about a table that was truncated or has no keys', () => {
   expect(follow([{ key: null, at: 1, op: 't' }]).problem).toBe('the table was truncated');
   expect(follow([{ key: null, at: 1, op: 'c', after: image(1) }]).problem).toContain('no key');
 });

@@ -20,11 +20,11 @@ test.each([
   ['-1', 'timestamp', 'timestamp without time zone', '1969-12-31 23:59:59.999999'],
   ['20455', 'date', 'date', '2026-01-02'],
   ['3q2+7w==', 'bytea', 'bytea', '\\xdeadbeef'],
-])('%s of a %s column is what PostgreSQL prints', (value, type, cast, text) => {
+])('%s of a %s column is converted to what PostgreSQL prints', (value, type, cast, text) => {
   expect(asPostgresText(value, column(type, cast))).toBe(text);
 });
 
-test('what this reader cannot read is unknown, not wrong', () => {
+test('a value that this reader cannot convert is unknown, not wrong', () => {
   for (const [value, type] of [
     ['P1D', 'interval'],
     ['__debezium_unavailable_value', 'text'],
@@ -44,7 +44,7 @@ test('an event is read with and without its schema, and no digit of a number is 
   expect(event?.scales.get('n')).toBe(3);
 });
 
-test('a key is read with and without its schema, and what is none is told so', () => {
+test('a key is read with and without its schema, and other bytes are recognised as not being one', () => {
   expect(readKey(Buffer.from('{"id":1}'))).toEqual({ id: '1' });
   expect(readKey(Buffer.from('{"schema":{},"payload":{"id":"a"}}'))).toEqual({ id: 'a' });
   expect(readKey(Buffer.from('{"schema":{},"payload":{"id":9007199254740993}}'))).toEqual({

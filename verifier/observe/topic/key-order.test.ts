@@ -12,7 +12,7 @@ const position = (commit: number, ordinal: number, timeline = 1): string =>
     .join('-')
     .toUpperCase();
 
-/** Changes of keys, in the order in which they come; `again`: it repeats one that came before. */
+/** Follows changes in the given order. `again`: the change repeats an earlier one. */
 function follow(
   changes: readonly { key: string; at: string; again?: boolean; partition?: number }[],
 ): KeyOrder {
@@ -22,13 +22,13 @@ function follow(
       ...{ topic: 't', partition, offset: BigInt(i), position: at },
       ...{ key: Buffer.from(JSON.stringify({ id: key })), value: Buffer.from('{}') },
     } as unknown as RawRecord;
-    const place = parsePosition(at);
-    if (place !== undefined) order.add(record, place, !again);
+    const parsed = parsePosition(at);
+    if (parsed !== undefined) order.add(record, parsed, !again);
   }
   return order;
 }
 
-test('changes in the order of their commits, of their number in a transaction, and of timelines are no inversion', () => {
+test('changes in the order of timeline, commit and number in the transaction are not an inversion', () => {
   const order = follow([
     { key: 'a', at: position(10, 1) },
     { key: 'b', at: position(9, 1) },
@@ -40,7 +40,7 @@ test('changes in the order of their commits, of their number in a transaction, a
   expect(order.judged).toBe(5);
 });
 
-test('an older change that comes for the first time is an inversion; one that comes again is none', () => {
+test('an older change that arrives for the first time is an inversion; a repeated one is not', () => {
   const order = follow([
     { key: 'a', at: position(10, 2) },
     { key: 'a', at: position(10, 1) },
@@ -54,7 +54,7 @@ test('an older change that comes for the first time is an inversion; one that co
   });
 });
 
-test('a snapshot that was taken ahead of the stream, or comes behind it, inverts nothing', () => {
+test('a snapshot before or after the stream is not an inversion', () => {
   const order = follow([
     { key: 'a', at: position(100, 0) },
     { key: 'a', at: position(50, 1) },
@@ -64,7 +64,7 @@ test('a snapshot that was taken ahead of the stream, or comes behind it, inverts
   expect([...order.topics]).toEqual([]);
 });
 
-test('a key that is found in another partition has no order any more', () => {
+test('a key that changes its partition is reported as moved', () => {
   const order = follow([
     { key: 'a', at: position(1, 1), partition: 0 },
     { key: 'a', at: position(2, 1), partition: 2 },
@@ -73,14 +73,14 @@ test('a key that is found in another partition has no order any more', () => {
   expect(order.topics.get('t')).toMatchObject({ inverted: 0, moved: 1 });
 });
 
-test('of forty thousand keys none is taken for another', () => {
+test('forty thousand keys are all distinct', () => {
   const order = new KeyOrder();
-  const place = parsePosition(position(10, 1));
+  const newer = parsePosition(position(10, 1));
   const older = parsePosition(position(9, 1));
-  if (place === undefined || older === undefined) throw new Error('no position');
-  for (const own of [place, older]) {
+  if (newer === undefined || older === undefined) throw new Error('no position');
+  for (const own of [newer, older]) {
     for (let i = 0; i < 20_000; i++) {
-      const key = Buffer.from(`${own === place ? '' : 'other '}${i}`);
+      const key = Buffer.from(`${own === newer ? '' : 'other '}${i}`);
       const record = {
         topic: 't',
         partition: 0,
@@ -95,19 +95,19 @@ test('of forty thousand keys none is taken for another', () => {
   expect([...order.topics]).toEqual([]);
 });
 
-test('a position is read in numbers that keep its order, and two are told apart by two words', () => {
+test('a parsed position keeps the order of its text, and its two words tell positions apart', () => {
   const texts = [position(0, 1), position(1, 0), position(1, 1), position(2 ** 40, 3), position(3, 1, 2)];
-  const places = texts.map((text) => parsePosition(text));
-  for (const [i, place] of places.entries()) {
-    const next = places[i + 1];
-    if (place !== undefined && next !== undefined) expect(comparePositions(place, next)).toBeLessThan(0);
+  const positions = texts.map((text) => parsePosition(text));
+  for (const [i, parsed] of positions.entries()) {
+    const next = positions[i + 1];
+    if (parsed !== undefined && next !== undefined) expect(comparePositions(parsed, next)).toBeLessThan(0);
   }
   expect(parsePosition('16/B374D848')).toBeUndefined();
   const words = new Set<string>();
   for (let commit = 0; commit < 200; commit++) {
     for (let ordinal = 0; ordinal < 100; ordinal++) {
-      const place = parsePosition(position(commit * 8 + 0x1_6b3748, ordinal));
-      if (place !== undefined) words.add(wordsOf(place).join());
+      const parsed = parsePosition(position(commit * 8 + 0x1_6b3748, ordinal));
+      if (parsed !== undefined) words.add(wordsOf(parsed).join());
     }
   }
   expect(words.size).toBe(20_000);
