@@ -1,5 +1,5 @@
 import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
-import { distance, type Offsets } from '../observe/fence.ts';
+import { distance, type Offsets } from '../observe/offsets.ts';
 import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import type { KafkaView } from '../observe/topic/kafka-view.ts';
 import { partsOf } from '../observe/topic/topic-reader.ts';

@@ -11,9 +11,7 @@ import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { printLsn } from '../connection/lsn.ts';
 import type { Progress } from '../report.ts';
-
-/** Offsets by `topic/partition`: the next one to read, or to write. */
-export type Offsets = ReadonlyMap<string, bigint>;
+import { distance, type Offsets, total } from './offsets.ts';
 
 export interface ConnectorView {
   readonly name: string;
@@ -264,22 +262,6 @@ function begunAt(done: Offsets, firsts: Offsets): Offsets {
     if (own === undefined || own < first) all.set(partition, first);
   }
   return all;
-}
-
-/** Number of records between `done` and `ends`. */
-export function distance(ends: Offsets, done: Offsets): bigint {
-  let behind = 0n;
-  for (const [partition, end] of ends) {
-    const at = done.get(partition) ?? 0n;
-    if (end > at) behind += end - at;
-  }
-  return behind;
-}
-
-function total(offsets: Offsets): bigint {
-  let sum = 0n;
-  for (const offset of offsets.values()) sum += offset;
-  return sum;
 }
 
 const realClock = {

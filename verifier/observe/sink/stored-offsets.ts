@@ -1,6 +1,6 @@
 import { OFFSETS_TABLE } from '../../../pipeline/contract/sink-tables.ts';
 import { type Database, ident, literal } from '../../connection/postgres.ts';
-import type { Offsets } from '../fence.ts';
+import type { Offsets } from '../offsets.ts';
 
 /** Names that pipelines give to the column with the next offset. */
 const OFFSET_COLUMNS = ['next_offset', 'offset', 'position'];

@@ -1,5 +1,5 @@
 import type { Catalogues } from '../catalogues.ts';
-import type { Offsets } from '../fence.ts';
+import type { Offsets } from '../offsets.ts';
 import type { Column } from '../source/catalogue.ts';
 import { FastEventReader, type OpenedEvent } from './fast-event-reader.ts';
 import { KeySlots } from './key-slots.ts';

@@ -1,6 +1,6 @@
 import type { Admin, Kafka } from 'kafkajs';
 import { type KafkaConnection, kafkaOptions, kafkaRefused } from '../../connection/kafka.ts';
-import type { Offsets } from '../fence.ts';
+import type { Offsets } from '../offsets.ts';
 
 /** First and next offset of each partition. */
 export interface TopicOffsets {

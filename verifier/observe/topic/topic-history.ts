@@ -1,4 +1,4 @@
-import type { Offsets } from '../fence.ts';
+import type { Offsets } from '../offsets.ts';
 import type { Column } from '../source/catalogue.ts';
 import { asPostgresText, type Event, readEvent, readKey } from './envelope.ts';
 import type { KafkaView } from './kafka-view.ts';

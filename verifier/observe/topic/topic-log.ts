@@ -7,7 +7,7 @@
  */
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Offsets } from '../fence.ts';
+import type { Offsets } from '../offsets.ts';
 import { type AdditiveColumn, AdditiveSums, type SumsView } from './additive-sums.ts';
 import { IdentitySet, identityOf } from './identities.ts';
 import type { KafkaView } from './kafka-view.ts';

@@ -1,7 +1,7 @@
 import { hash, randomUUID } from 'node:crypto';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { POSITION_HEADER } from '../../../pipeline/contract/position.ts';
-import type { Offsets } from '../fence.ts';
+import type { Offsets } from '../offsets.ts';
 import type { KafkaView } from './kafka-view.ts';
 
 /** A record as Kafka delivered it. */
