@@ -36,8 +36,8 @@ const BLOCK = ident('cdc-lab block');
  * A FROM item that replaces the table and reads the rows of some buckets by the key's index. Null if there is no such
  * index, or if keys are so far apart that there would be too many blocks. The database must be inside a snapshot.
  *
- * `OFFSET 0` is PostgreSQL's optimisation fence: without it the planner may flatten the subquery, and join conditions of
- * the caller before the index has limited the rows.
+ * `OFFSET 0` keeps the planner from flattening the subquery. Otherwise it could evaluate the caller's conditions, which
+ * hash columns, before the index has limited the rows.
  * @param rows About how many the table has.
  * @param bad SQL for the buckets' numbers, a bigint[]: usually the placeholder `$1`.
  */

@@ -86,7 +86,7 @@ function castOf({ type, cast }: Column): string {
 }
 
 function relate(source: Column, sink: Column): ColumnPair['types'] {
-  // With a length or precision of its own, as in varchar(n) or numeric(p,s), the sink's column may not hold the value.
+  // If the sink's type has another length or precision, as in varchar(n) or numeric(p,s), it may not hold every value.
   if (source.type === sink.type)
     return castOf(source) !== castOf(sink) && castOf(sink).includes('(') ? 'lossy' : 'same';
   if (INTEGERS.includes(source.type) && INTEGERS.includes(sink.type)) {

@@ -21,7 +21,7 @@ export interface Seed {
 
 /**
  * SQL per type whose values can be hashed directly or through their text, so that any two values that print differently
- * have different hashes, but for chance.
+ * have different hashes, except by chance.
  */
 const EXACT: Readonly<Record<string, (at: string, seed: Seed) => string>> = {
   bool: (at, { main }) => `hashint4extended(${at}::int4, ${main})`,

@@ -89,8 +89,9 @@ async function* groups(
 
 function unpack(packed: string | undefined): Group {
   if (packed === undefined) return EMPTY;
-  const [keys = '', rows = ''] = packed.split(' ');
-  return { keys: numbersOf(keys), rows: numbersOf(rows) };
+  const [keys, rows] = packed.split(' ').map(numbersOf);
+  if (keys === undefined || keys.length !== rows?.length) throw new Error('a group lacks keys or rows');
+  return { keys, rows };
 }
 
 /**

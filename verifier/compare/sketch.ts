@@ -5,7 +5,7 @@ import type { TablePair } from './table-pair.ts';
 // An invertible Bloom lookup table: every row is added to one cell in each of three tables, and the rows that only one
 // side has can be decoded from the difference of the two sides (Eppstein, Goodrich, Uyeda, Varghese: What's the
 // Difference? Efficient Set Reconciliation without Prior Context, SIGCOMM 2011). SQL builds it in one scan per side. It
-// finds scattered differences, and but for the scan its cost depends on their number only.
+// finds scattered differences at a cost that, apart from the scan, depends only on their number.
 
 /** Hash tables, each of which has every row in one cell. */
 const TABLES = 3;
@@ -104,7 +104,7 @@ function cellsOf(hash: bigint, cells: number): readonly number[] {
 
 /**
  * A function of a row's hash that is not additive: the product of its halves. So the check of several rows' summed hash
- * is not the sum of their checks, but for chance. {@link CHECK_SQL} is the same in SQL, where it stays within an int8.
+ * is not the sum of their checks, except by chance. {@link CHECK_SQL} is the same in SQL, where it stays within an int8.
  */
 function checkOf(hash: bigint): bigint {
   return (hash & 0xffffffffn) * ((hash >> 32n) & 0x7fffffffn);

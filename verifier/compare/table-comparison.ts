@@ -2,7 +2,7 @@
  * `verifier/compare`: compares one table of the source with its copy in the sink.
  * In: a connection to each database, the table as each catalogue describes it, and a way to pass the progress fence.
  * Out: the number of wrong rows by class, and the first of them by key, with the columns that differ.
- * Promises: equal means equal, but for a collision of 64-bit hashes, and a row is called wrong only if the source's row
+ * Promises: equal means equal, except for a collision of 64-bit hashes, and a row is called wrong only if the source's row
  *   stayed the same while the fence was passed. Memory is bounded whatever the table's size: no table is held in it.
  */
 

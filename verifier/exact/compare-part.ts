@@ -92,8 +92,11 @@ function without(all: Digest, rows: ReadonlyMap<number, Sums>): Digest {
   const [counts, sums] = [all.counts.slice(), all.sums.slice()];
   let left = all.rows;
   for (const [bucket, own] of rows) {
+    const inBucket = counts[bucket] ?? 0;
+    // These rows were read in the same snapshot as the digest.
+    if (inBucket < own.rows) throw new Error(`${own.rows} rows in a bucket with ${inBucket}`);
     left -= own.rows;
-    counts[bucket] = (counts[bucket] ?? 0) - own.rows;
+    counts[bucket] = inBucket - own.rows;
     sums[bucket] = (sums[bucket] ?? 0n) - own.sum;
   }
   return { rows: left, counts, sums };

@@ -1,19 +1,14 @@
-import { existsSync } from 'node:fs';
-import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { VerifierConfig } from '../config.ts';
 import { Database } from '../connection/postgres.ts';
 import { type FenceOutcome, passFence } from '../observe/fence.ts';
-import { settlement } from '../observe/ledger/settlement.ts';
 import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import { reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
-import { NO_LETTERS, readDeadLetters } from '../observe/topic/dead-letters.ts';
 import { KafkaView, topicOf } from '../observe/topic/kafka-view.ts';
-import { readRecords } from '../observe/topic/topic-reader.ts';
-import { readCommits } from './ledger-commits.ts';
 import { parseKey, tableNamed } from './parse-key.ts';
-import { RecordBook } from './record-book.ts';
-import type { FaultInterval, LedgerCommit, LifeFence, LifeRecord, RowLife } from './row-life.ts';
+import { hasNewWrites, type RowPlace, readLedger } from './read-ledger.ts';
+import { readTopic } from './read-topic.ts';
+import type { FaultInterval, LifeFence, RowLife } from './row-life.ts';
 import {
   canonicalKey,
   differingColumns,
@@ -73,15 +68,11 @@ interface Opened {
 /** One attempt to read the row. */
 class Reading {
   readonly #request: ExplainRequest;
-  readonly #row: { readonly table: Table; readonly key: Readonly<Record<string, string>> };
+  readonly #row: RowPlace;
   readonly #opened: Opened;
   readonly #unseen: string[] = [];
 
-  constructor(
-    request: ExplainRequest,
-    row: { table: Table; key: Readonly<Record<string, string>> },
-    opened: Opened,
-  ) {
+  constructor(request: ExplainRequest, row: RowPlace, opened: Opened) {
     this.#request = request;
     this.#row = row;
     this.#opened = opened;
@@ -90,7 +81,8 @@ class Reading {
   async read(): Promise<RowLife> {
     const { config, values, faults } = this.#request;
     const { table, key } = this.#row;
-    const ledger = await this.#ledger();
+    const ledger = await readLedger(this.#opened.source, config, this.#row, this.#request.max);
+    this.#unseen.push(...ledger.unseen);
     const options = { versionColumn: config.versionColumn, values };
     const sinkTable = await this.#sinkTable();
     const tables = { source: table, sink: sinkTable };
@@ -98,12 +90,13 @@ class Reading {
     const topics = [topicOf(config.topicPrefix, table.id)];
     const view = new PipelineProgress(config, this.#connections(), async () => topics);
     const fence = await this.#fence(view);
-    const topic = await this.#topic(topics);
+    const topic = await readTopic(this.#opened.kafka, topics, this.#row, this.#request);
+    this.#unseen.push(...topic.unseen);
     const sinkOffsets = await view.sinkOffsets();
     const atSink = await readRows(this.#opened.sink, tables, key, options);
     const afterwards = await readRows(this.#opened.source, tables, key, options);
-    const place = { schema: config.sink.schema, keyTexts: table.key.map(({ name }) => key[name] ?? '') };
-    const marks = await readSinkMarks(this.#opened.sink, sinkTable, place);
+    const keyTexts = table.key.map(({ name }) => key[name] ?? '');
+    const marks = await readSinkMarks(this.#opened.sink, sinkTable, { schema: config.sink.schema, keyTexts });
     if (sinkTable === undefined) this.#unseen.push(`the sink has no table for ${table.id}`);
     else if (!marks.keepsPositions) {
       this.#unseen.push(
@@ -118,58 +111,19 @@ class Reading {
       source: atSource[0]?.row ?? null,
       sourceAfter: afterwards[0]?.row ?? null,
       isMoving:
-        hasMoved(atSource[0], afterwards[0]) || (atSource.length === 0 && (await this.#isWritten(ledger))),
-      records: topic.book?.records ?? null,
-      truncates: topic.book?.truncates ?? [],
+        hasMoved(atSource[0], afterwards[0]) ||
+        (atSource.length === 0 && (await hasNewWrites(config, this.#row, ledger))),
+      records: topic.records,
+      truncates: topic.truncates,
       sink: { ...marks, rows: atSink.map(withIsoTimes) },
       differing: differingColumns({ before: atSource[0], after: afterwards[0] }, atSink),
       sinkOffsets,
       fence,
-      topicGap: topic.gap,
+      topicGap: topic.topicGap,
       faults,
-      leftOut: { commits: ledger.leftOut, records: topic.book?.leftOut ?? 0 },
+      leftOut: { commits: ledger.leftOut, records: topic.leftOut },
       unseen: this.#unseen,
     };
-  }
-
-  async #ledger(): Promise<{ commits: readonly LedgerCommit[] | null; leftOut: number }> {
-    const { config, max } = this.#request;
-    const { table, key } = this.#row;
-    if (config.ledger === null || !existsSync(config.ledger)) {
-      this.#unseen.push('there is no ledger, so a commit is seen only if it reached the topic');
-      return { commits: null, leftOut: 0 };
-    }
-    const history = await readCommits(config.ledger, { table: table.id, key }, max);
-    if (history.commits.length === 0) {
-      this.#unseen.push('the ledger has no write of this row: it was seeded, or written by another client');
-    }
-    const commits: LedgerCommit[] = [];
-    for (const commit of history.commits) {
-      commits.push(commit.outcome === 'unknown' ? await this.#settled(commit) : commit);
-    }
-    return { commits, leftOut: history.leftOut };
-  }
-
-  /** Whether the ledger has further writes of the row by now: a row that is absent may have been deleted since. */
-  async #isWritten(before: { commits: readonly LedgerCommit[] | null; leftOut: number }): Promise<boolean> {
-    const { config, max } = this.#request;
-    const { table, key } = this.#row;
-    if (config.ledger === null || before.commits === null) return false;
-    const { commits, leftOut } = await readCommits(config.ledger, { table: table.id, key }, max);
-    return commits.length + leftOut > before.commits.length + before.leftOut;
-  }
-
-  /** Settles an unknown outcome as the ledger check does, from this row's write alone. */
-  async #settled(commit: LedgerCommit): Promise<LedgerCommit> {
-    const { table, key } = this.#row;
-    const { source } = this.#opened;
-    const tables = new Map([[table.id, table]]);
-    const { settle } = await settlement(source, tables, this.#request.config.versionColumn);
-    const { tx, xid, at, op, version } = commit;
-    const outcomes = await settle([
-      { t: 'intent', tx, xid, at, writes: [{ table: table.id, key, op, version }] },
-    ]);
-    return { ...commit, outcome: outcomes.get(xid) ?? 'unknown' };
   }
 
   async #sinkTable(): Promise<Table | undefined> {
@@ -194,41 +148,6 @@ class Reading {
     return outcome.tag === 'passed'
       ? { passed: true, waitingFor: '' }
       : { passed: false, waitingFor: waiting(outcome) };
-  }
-
-  async #topic(topics: readonly string[]): Promise<{ book: RecordBook | null; gap: string }> {
-    const { kafka } = this.#opened;
-    const { config, max, values, signal } = this.#request;
-    const { table, key } = this.#row;
-    if (kafka === null) {
-      this.#unseen.push('the configuration has no Kafka, so the topic was not read');
-      return { book: null, gap: 'not read' };
-    }
-    const { firsts, ends } = await kafka.offsets(topics);
-    const book = new RecordBook({
-      columns: table.key,
-      key,
-      versionColumn: config.versionColumn,
-      values,
-      max,
-    });
-    const problem = await readRecords(kafka, firsts, ends, (record) => book.add(record), signal);
-    const isCut = [...firsts.values()].some((first) => first > 0n);
-    let gap = problem;
-    if (gap === '' && ends.size === 0) gap = 'the topic does not exist';
-    if (gap === '' && isCut) gap = 'older records are gone from the topic';
-    if (gap === '' && book.isBlind) gap = 'a key column has a type that this reader does not know';
-    if (gap !== '') this.#unseen.push(`the topic could not be read completely: ${gap}`);
-    const letters = await readDeadLetters({ config, signal }, kafka).catch((error: unknown) => {
-      this.#unseen.push(`dead letters could not be read: ${messageOf(error)}`);
-      return NO_LETTERS;
-    });
-    const marked = book.records.map((record): LifeRecord => {
-      const isDeadLetter = letters.has({ ...record, event: null, content: '' });
-      return isDeadLetter ? { ...record, deadLetter: true } : record;
-    });
-    book.records.splice(0, book.records.length, ...marked);
-    return { book, gap };
   }
 }
 

@@ -87,7 +87,7 @@ test('require is encrypted without a look at the certificate, and with an author
 
 test('plain text to a role that must come by TLS is refused by the server', async () => {
   const said = await outcome({ sslmode: 'disable', sslrootcert: null });
-  expect(said).toMatch(/no encryption.*The server wants TLS: sslmode verify-full/);
+  expect(said).toMatch(/no encryption.*The server requires TLS: set sslmode=verify-full/);
 });
 
 test('a client is known by its certificate, and a stranger is refused', async () => {

@@ -1,0 +1,60 @@
+import { messageOf } from '../../pipeline/contract/errors.ts';
+import type { VerifierConfig } from '../config.ts';
+import { NO_LETTERS, readDeadLetters } from '../observe/topic/dead-letters.ts';
+import type { KafkaView } from '../observe/topic/kafka-view.ts';
+import { readRecords } from '../observe/topic/topic-reader.ts';
+import type { RowPlace } from './read-ledger.ts';
+import { RecordBook } from './record-book.ts';
+import type { LifeRecord, RowLife } from './row-life.ts';
+
+/** What the topic says about a row; see the fields of {@link RowLife}. */
+export interface TopicReading extends Pick<RowLife, 'records' | 'truncates' | 'topicGap'> {
+  /** Earlier records that `max` left out. */
+  readonly leftOut: number;
+  /** What could not be seen, one sentence each. */
+  readonly unseen: readonly string[];
+}
+
+interface Options {
+  readonly config: VerifierConfig;
+  /** Records to keep: the last ones. */
+  readonly max: number;
+  readonly values: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** Reads a row's records, from the first record of its topic to the end. @param kafka Null if none is configured. */
+export async function readTopic(
+  kafka: KafkaView | null,
+  topics: readonly string[],
+  { table, key }: RowPlace,
+  { config, max, values, signal }: Options,
+): Promise<TopicReading> {
+  if (kafka === null) {
+    const unseen = ['the configuration has no Kafka, so the topic was not read'];
+    return { records: null, truncates: [], leftOut: 0, topicGap: 'not read', unseen };
+  }
+  const { firsts, ends } = await kafka.offsets(topics);
+  const { versionColumn } = config;
+  const book = new RecordBook({ columns: table.key, key, versionColumn, values, max });
+  const problem = await readRecords(kafka, firsts, ends, (record) => book.add(record), signal);
+  const isCut = [...firsts.values()].some((first) => first > 0n);
+  const topicGap =
+    problem !== '' ? problem : gapOf({ isAbsent: ends.size === 0, isCut, isBlind: book.isBlind });
+  const unseen = topicGap === '' ? [] : [`the topic could not be read completely: ${topicGap}`];
+  const letters = await readDeadLetters({ config, signal }, kafka).catch((error: unknown) => {
+    unseen.push(`dead letters could not be read: ${messageOf(error)}`);
+    return NO_LETTERS;
+  });
+  const records = book.records.map((record): LifeRecord => {
+    const isDeadLetter = letters.has({ ...record, event: null, content: '' });
+    return isDeadLetter ? { ...record, deadLetter: true } : record;
+  });
+  return { records, truncates: book.truncates, leftOut: book.leftOut, topicGap, unseen };
+}
+
+function gapOf(found: { isAbsent: boolean; isCut: boolean; isBlind: boolean }): string {
+  if (found.isAbsent) return 'the topic does not exist';
+  if (found.isCut) return 'older records are gone from the topic';
+  return found.isBlind ? 'a key column has a type that this reader does not know' : '';
+}
