@@ -1,3 +1,11 @@
+/**
+ * `pipeline/capture`: the source connector, which takes the keys of Debezium's PostgreSQL connector.
+ * In: a configuration, and what the worker gives to each task.
+ * Out: change events in Kafka, and the position in the offsets topic.
+ * Promises: at least once, in commit order per key, each event with the same position whenever it is resent; a gap or a
+ * value that cannot be captured stops the task, it is never skipped.
+ */
+
 import type {
   ConfigProblem,
   ConnectorConfig,
@@ -9,14 +17,12 @@ import type {
 import { LabError } from '../contract/errors.ts';
 import { parseConfig, type SourceConfig, validateConfig } from './config/source-config.ts';
 import { CONNECTOR_CLASS } from './config/source-keys.ts';
+import { OffsetStore } from './position/offset-store.ts';
 import { formatOffset, parseOffset } from './position/source-offset.ts';
-import { createOffsetStore, type Parts } from './session.ts';
+import type { Parts } from './session.ts';
 import { SourceTask } from './task.ts';
 
-/**
- * The source connector: a PostgreSQL database by logical replication, with the configuration keys of
- * Debezium.
- */
+/** The plug-in that hosts the source connector in a worker. */
 export function createPostgresSource(parts: Parts): ConnectorPlugin {
   return {
     className: CONNECTOR_CLASS,
@@ -28,7 +34,7 @@ export function createPostgresSource(parts: Parts): ConnectorPlugin {
     },
     async offsets(config: ConnectorConfig, context: TaskContext): Promise<readonly ConnectorOffset[]> {
       const source = checked(config);
-      const store = createOffsetStore(source, context);
+      const store = new OffsetStore(source, context);
       const value = await store.load();
       if (value === null) return [];
       return [{ partition: { server: source.topicPrefix }, offset: value as Record<string, unknown> }];
@@ -48,14 +54,14 @@ async function alter(
   context: TaskContext,
   offsets: readonly ConnectorOffset[] | null,
 ): Promise<void> {
-  const store = createOffsetStore(config, context);
+  const store = new OffsetStore(config, context);
   try {
     await store.load();
     if (offsets === null) return await store.store(null);
     for (const { partition, offset } of offsets) {
       if (partition.server !== config.topicPrefix || Object.keys(partition).length !== 1) {
-        throw new LabError('CDC-1052', `${JSON.stringify(partition)} is no partition of this connector.`, {
-          remedy: `It has one: {"server":${JSON.stringify(config.topicPrefix)}}.`,
+        throw new LabError('CDC-1052', `${JSON.stringify(partition)} is not a partition of this connector.`, {
+          remedy: `Its only partition is {"server":${JSON.stringify(config.topicPrefix)}}.`,
         });
       }
       await store.store(offset === null ? null : formatOffset(parseOffset(offset)));
@@ -65,11 +71,11 @@ async function alter(
   }
 }
 
-/** @throws LabError with every problem, where there are any. */
+/** @throws LabError CDC-1000 with every problem of the configuration. */
 function checked(config: ConnectorConfig): SourceConfig {
   const problems: readonly ConfigProblem[] = validateConfig(config);
   if (problems.length === 0) return parseConfig(config);
   throw new LabError('CDC-1000', `The configuration is wrong: ${problems.map((p) => p.message).join(' ')}`, {
-    remedy: 'Put these keys right; GET /connector-plugins/…/config/validate lists them too.',
+    remedy: 'Correct these keys; PUT /connector-plugins/…/config/validate lists them, too.',
   });
 }

@@ -8,9 +8,9 @@ import { type Parts, Session } from './session.ts';
 import { Gate } from './source/gate.ts';
 
 /**
- * The source connector's one task. An attempt that fails for a passing reason (a database or broker that is
- * away) is followed by another from the stored position, with growing pauses; the task stays RUNNING, its
- * health says why. Anything else is a loud stop.
+ * The source connector's only task. An attempt that fails for a transient reason (the database or a broker is down) is
+ * retried from the stored position, with growing pauses; the task stays RUNNING and its health says why. Any other
+ * failure stops it.
  */
 export class SourceTask implements Task {
   readonly done: Promise<void>;
@@ -32,7 +32,7 @@ export class SourceTask implements Task {
     this.#parts = parts;
     this.#snapshotAgain = config.snapshot.mode === 'always';
     this.done = this.#run();
-    // The worker looks at it when it gets to it; until then it must not count as unhandled.
+    // The worker awaits it later; until then a failure must not count as unhandled.
     this.done.catch(() => {});
   }
 
@@ -46,7 +46,7 @@ export class SourceTask implements Task {
 
   async stop(): Promise<void> {
     this.#stopping.abort();
-    // What it failed with is told by `done`.
+    // The failure is reported by `done`.
     await this.done.catch(() => {});
   }
 
@@ -89,12 +89,12 @@ export class SourceTask implements Task {
     await session.run(signal);
   }
 
-  /** Waits before the next attempt. @throws where there is to be none. */
+  /** Waits before the next attempt. @throws if there is none. */
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { max, initialMs, maxMs } = this.#config.retries;
     const reason = explain(error);
     if (signal.aborted) {
-      this.#context.log.warn('The task stopped in the middle of a failure.', { error: reason.message });
+      this.#context.log.warn('The task was stopped while it failed.', { error: reason.message });
       return;
     }
     this.#lastError = reason;
@@ -107,7 +107,7 @@ export class SourceTask implements Task {
       throw this.#lastError;
     }
     const waitMs = backOffMs(this.#failures, initialMs, maxMs);
-    this.#context.log.warn('The task will try again.', {
+    this.#context.log.warn('The task will retry.', {
       error: reason.message,
       failures: this.#failures,
       waitMs,
@@ -116,8 +116,8 @@ export class SourceTask implements Task {
   }
 
   /**
-   * A slot may stay busy for a while after its last reader died: PostgreSQL has to notice. If it stays so for
-   * `slot.max.retries` times `slot.retry.delay.ms`, somebody else is alive on it.
+   * A slot may stay active for a while after its last reader died, until PostgreSQL notices. If it stays active for
+   * `slot.max.retries` times `slot.retry.delay.ms`, another client is reading it.
    */
   #slotHeld(reason: Error): LabError | undefined {
     if (sqlState(reason) !== '55006') {
@@ -132,7 +132,7 @@ export class SourceTask implements Task {
       `Slot "${slot.name}" is in use by another connection: ${reason.message}.`,
       {
         cause: reason,
-        remedy: 'Another connector or worker reads it: stop that one, or choose another slot.name.',
+        remedy: 'Another connector or worker is reading it: stop that one, or choose another slot.name.',
       },
     );
   }
@@ -144,7 +144,7 @@ function componentOf(error: Error): string {
   return error instanceof LabError ? 'replication-stream' : 'database';
 }
 
-/** Doubles with every failure, up to a bound. */
+/** The pause after this many failures: it doubles with each, up to a bound. */
 export function backOffMs(failures: number, initialMs: number, maxMs: number): number {
   return Math.min(maxMs, initialMs * 2 ** Math.min(failures - 1, 20));
 }

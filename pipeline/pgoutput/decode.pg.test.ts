@@ -28,7 +28,7 @@ afterEach(async () => {
   await admin.end();
 });
 
-test('what PostgreSQL sends for each kind of change is decoded to what was changed', async () => {
+test('each kind of change is decoded as PostgreSQL made it', async () => {
   await run(`
     CREATE TYPE mood AS ENUM ('sad', 'happy');
     CREATE TABLE plain (id int PRIMARY KEY, body text, mood mood);
@@ -84,7 +84,7 @@ test('what PostgreSQL sends for each kind of change is decoded to what was chang
   ]);
 });
 
-test('a transaction is placed by the LSN and the time of its commit', async () => {
+test('a transaction has the LSN and the time of its commit', async () => {
   await run(`CREATE TABLE t (id int PRIMARY KEY); CREATE PUBLICATION ${name} FOR ALL TABLES`);
   await client.query(`SELECT pg_create_logical_replication_slot('${name}', 'pgoutput')`);
   const earliest = BigInt(Date.now() - 60_000) * 1000n;
@@ -105,7 +105,7 @@ async function run(script: string): Promise<void> {
   await client.query(script);
 }
 
-/** Everything in the slot, `options` in the SQL of pgoutput's. */
+/** All messages of the slot. `options` are further options of pgoutput, as SQL. */
 async function received(options: string): Promise<PgOutputMessage[]> {
   const { rows } = await client.query<{ data: Buffer }>(
     `SELECT data FROM pg_logical_slot_get_binary_changes('${name}', NULL, NULL,

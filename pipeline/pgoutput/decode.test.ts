@@ -114,7 +114,7 @@ describe('a message of each type', () => {
     }
   });
 
-  test.each(MESSAGES)('%s with a byte too many is an error', (_name, bytes) => {
+  test.each(MESSAGES)('%s with an extra byte is an error', (_name, bytes) => {
     expect(() => decodePgOutput(Buffer.concat([bytes, Buffer.from([0])]))).toThrow(/pgoutput message/);
   });
 
@@ -138,7 +138,7 @@ describe('text', () => {
     '\ufffd',
   ];
 
-  test.each(texts)('%j is kept to the letter', (text) => {
+  test.each(texts)('%j is kept unchanged', (text) => {
     expect(decodePgOutput(insertBytes(1, [text, null, text]))).toMatchObject({ after: [text, null, text] });
   });
 
@@ -148,7 +148,7 @@ describe('text', () => {
     expect(() => decodePgOutput(bytes)).toThrow('column value is not UTF-8');
   });
 
-  test('does not change when the buffer it came from is reused', () => {
+  test('does not change when its buffer is reused', () => {
     const bytes = insertBytes(1, ['short', 'l'.repeat(200)]);
     const message = decodePgOutput(bytes);
     bytes.fill(0);
@@ -169,22 +169,22 @@ test.each([
     replaced(relationBytes(1, 's', 'r', 'd', []), 'd', 'z'),
     'replica identity is unknown',
   ],
-])('%s that the protocol does not have is an error', (_name, bytes, message) => {
+])('%s that the protocol does not define is an error', (_name, bytes, message) => {
   expect(() => decodePgOutput(bytes)).toThrow(message);
 });
 
-test('an error names the message, and none of the row values', () => {
+test('an error names the message but none of its row values', () => {
   const secret = insertBytes(1, ['4111-1111-1111-1111']);
   const error = caught(() => decodePgOutput(secret.subarray(0, secret.length - 1)));
   expect(error).toMatchObject({ code: 'CDC-1301', message: expect.stringContaining("'I'") });
   expect(JSON.stringify(error) + String(error)).not.toContain('4111');
 });
 
-/** Thousands of rounds take a fraction of a second, and much longer on a machine that does ten other things. */
+/** Thousands of rounds take a fraction of a second, but much longer on a busy machine. */
 const BUSY_MS = 60_000;
 
 test(
-  'damaged messages end in a message or an error, never in a hang or in more than they hold',
+  'a damaged message gives a message or an error, and never hangs or yields more than its bytes',
   () => {
     const random = generator(20_240_229);
     for (let round = 0; round < 4_000; round += 1) {
@@ -193,7 +193,7 @@ test(
       for (let i = random(3); i >= 0; i -= 1) bytes[random(bytes.length)] = random(256);
       const damaged = random(4) === 0 ? bytes.subarray(0, random(bytes.length + 1)) : bytes;
       const message = attempt(damaged);
-      // What is decoded accounts for every bit: written out again, it is the same message.
+      // The decoded message accounts for every bit: encoded again, it gives the same bytes.
       if (message !== null && !encoded(message).equals(damaged)) expect(encoded(message)).toEqual(damaged);
     }
   },
@@ -201,7 +201,7 @@ test(
 );
 
 test(
-  'a row that is read raw is the row that the decoder reads, of damaged messages too',
+  'the fast path reads the same row as the decoder, even from damaged messages',
   () => {
     const random = generator(20_241_121);
     let read = 0;
@@ -209,7 +209,7 @@ test(
       const bytes = Buffer.from(MESSAGES[random(MESSAGES.length)]?.[1] ?? Buffer.alloc(0));
       for (let i = random(3); i > 0; i -= 1) bytes[random(bytes.length)] = random(256);
       const damaged = random(4) === 0 ? bytes.subarray(0, random(bytes.length + 1)) : bytes;
-      // As it comes: between other messages, in the socket's buffer.
+      // As in the socket's buffer: between other messages.
       const neighbour = MESSAGES[random(MESSAGES.length)]?.[1] ?? Buffer.alloc(0);
       const chunk = Buffer.concat([neighbour, damaged, neighbour]);
       const raw = readFastChange(chunk, neighbour.length, neighbour.length + damaged.length);
@@ -218,7 +218,7 @@ test(
       const after = Array.from({ length: columns }, (_, i) =>
         ends[i] === -1 ? null : held.toString('utf8', starts[i], ends[i]),
       );
-      // Text that is not UTF-8 is for the decoder to refuse: whoever reads raw makes text of ASCII only.
+      // The decoder refuses text that is not UTF-8; users of the fast path take only ASCII without decoding.
       if (after.some((text) => text?.includes('\ufffd'))) continue;
       const before = raw.tag === 'update' ? { beforeKind: 'none', before: null } : {};
       expect(decodePgOutput(damaged)).toEqual({
@@ -240,8 +240,8 @@ test.each([
   ['a value that was not sent', updateBytes(1, ['2', unchanged])],
   ['a delete', deleteBytes(1, 'K', ['1'])],
   ['bytes left over', Buffer.concat([insertBytes(1, ['1']), Buffer.from([0])])],
-])('%s is not read raw', (_what, message) => {
-  expect(readFastChange(message)).toBeUndefined();
+])('%s is left to the decoder', (_what, message) => {
+  expect(readRawChange(message)).toBeUndefined();
 });
 
 function replaced(bytes: Buffer, from: string, to: string): Buffer {
@@ -268,7 +268,7 @@ function attempt(bytes: Buffer): PgOutputMessage | null {
   }
 }
 
-/** Deterministic: a failure must come back. */
+/** Deterministic, so that a failure is reproducible. */
 function generator(seed: number): (below: number) => number {
   let state = seed;
   return (below) => {

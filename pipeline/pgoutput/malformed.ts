@@ -1,9 +1,9 @@
 import { LabError } from '../contract/errors.ts';
 
-/** Bytes of a message that an error shows; a row's values are cut off, because a log is no place for them. */
+/** Bytes of a message that an error shows. A row's values must not get into a log. */
 const SHOWN_BYTES = 1;
 
-/** The error for a message that does not keep the protocol. */
+/** The error for a message that violates the protocol. */
 export function malformed(problem: string, message: Buffer): LabError {
   const type = message.subarray(0, SHOWN_BYTES).toString('latin1');
   const name = /^[A-Za-z]$/.test(type) ? `'${type}'` : 'without a type';

@@ -1,18 +1,18 @@
 import { isUtf8 } from 'node:buffer';
 import { malformed } from './malformed.ts';
 
-/** Above this length one native call decodes faster than a look at every byte. */
+/** Above this length one native call decodes faster than a loop over the bytes. */
 const SHORT_BYTES = 48;
 
 /**
- * A cursor over one message. Hot path: it is reused from message to message, and text is cut out of one string
- * of the whole message wherever a value is short ASCII, which spares a native call per column.
- * Every read is bounds-checked, so a truncated message is an error and never a silent skip.
+ * A cursor over one message. Hot path: it is reused for every message, and short ASCII values are slices of one string
+ * of the whole message, which saves a native call per column.
+ * Every read is bounds-checked, so a truncated message is an error and never skipped silently.
  */
 export class Reader {
   offset = 0;
   #bytes: Buffer = Buffer.alloc(0);
-  /** The message as Latin-1, made when the first short value asks for it. */
+  /** The message as Latin-1, made lazily for the first short value. */
   #latin1: string | null = null;
 
   reset(bytes: Buffer): void {
@@ -21,7 +21,7 @@ export class Reader {
     this.offset = 0;
   }
 
-  /** Forgets the message, so that the reader does not keep its memory. */
+  /** Drops the message, so that the reader does not keep its memory. */
   release(): void {
     this.reset(EMPTY);
   }
@@ -86,7 +86,7 @@ export class Reader {
       }
     }
     const text = bytes.toString('utf8', start, end);
-    // The replacement character is where a decoder hides damage; only then is a second look needed.
+    // A decoder replaces damage by U+FFFD, so only text that contains it has to be checked.
     if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, end))) {
       throw malformed(`${what} is not UTF-8`, bytes);
     }
@@ -99,7 +99,7 @@ export class Reader {
     return Buffer.from(this.#bytes.subarray(start, start + length));
   }
 
-  /** @throws where bytes are left over. */
+  /** @throws if bytes are left over. */
   end(): void {
     if (this.remaining !== 0) throw malformed(`${this.remaining} bytes are left over`, this.#bytes);
   }

@@ -1,18 +1,18 @@
 import type { Lsn } from '../../contract/lsn.ts';
 
-/** A transaction that has been read to its end. */
+/** The end of a transaction that has been read completely. */
 export interface CommitMark {
-  /** First byte after the commit record: with it safe, nothing up to here is needed again. */
+  /** First byte after the commit record. Once the transaction is safe, no WAL before it is needed again. */
   readonly endLsn: Lsn;
   readonly xid: number;
   readonly commitTimeUs: bigint;
-  /** Table of its last published change, as `schema.table`; null where nothing of it is published. */
+  /** Table of its last published change, as `schema.table`; null if none of its changes is published. */
   readonly table: string | null;
-  /** Values of the rows that it inserted into the signalling table. */
+  /** Rows that it inserted into the signalling table. */
   readonly signals: readonly SignalRow[];
 }
 
-/** A row that was inserted into the signalling table. */
+/** A row of the signalling table. */
 export interface SignalRow {
   readonly id: string;
   readonly type: string;

@@ -1,27 +1,45 @@
+/**
+ * `pipeline/capture/position`: how far the capture has come, in memory and in the offsets topic.
+ * In: ends of acknowledged transactions, progress of snapshots.
+ * Out: the connector's offset, stored under Kafka Connect's key in the compacted offsets topic.
+ * Promises: flushed to PostgreSQL ≤ stored in the offsets topic ≤ acknowledged by Kafka, and a stored position never
+ * decreases; a violation stops the task (CDC-1060 to CDC-1062) before anything is stored or flushed.
+ */
+
+import { LabError } from '../../contract/errors.ts';
+import type { Lsn } from '../../contract/lsn.ts';
 import type { OffsetStage } from '../../contract/stages.ts';
-import { maxLsn } from '../source/lsn-text.ts';
+import { formatLsn, maxLsn } from '../source/lsn-text.ts';
 import type { CommitMark } from './commit-mark.ts';
 import { formatOffset, type SnapshotJob, type SourceOffset, type TableProgress } from './source-offset.ts';
 
 /**
- * The position as it is now, and as it is stored. Stores are one at a time; what changes meanwhile goes into
- * the next. A store that fails fails everybody who waits for it.
+ * The current offset and the stored one. Only one store is in flight; changes made meanwhile go into the next. A store
+ * that fails rejects every caller that waits for it.
  */
 export class OffsetBook {
   readonly #stage: OffsetStage;
   #current: SourceOffset;
+  #acknowledgedLsn: Lsn;
+  #storedLsn: Lsn | undefined;
   #storing: Promise<SourceOffset> | undefined;
 
   constructor(stage: OffsetStage, start: SourceOffset) {
     this.#stage = stage;
     this.#current = start;
+    this.#acknowledgedLsn = start.flushLsn;
   }
 
   get current(): SourceOffset {
     return this.#current;
   }
 
-  /** Everything up to the end of this transaction is acknowledged by Kafka. */
+  /** Kafka has acknowledged everything that committed before this position: the upper bound of what may be stored. */
+  acknowledged(lsn: Lsn): void {
+    this.#acknowledgedLsn = maxLsn(this.#acknowledgedLsn, lsn);
+  }
+
+  /** The transaction is acknowledged as a whole. */
   committed(mark: CommitMark): void {
     this.#current = {
       ...this.#current,
@@ -30,6 +48,16 @@ export class OffsetBook {
       xid: mark.xid,
       commitTimeUs: mark.commitTimeUs,
     };
+  }
+
+  /** @throws LabError CDC-1060 if the position is not stored yet: PostgreSQL would discard WAL that is still needed. */
+  assertStored(flushLsn: Lsn): void {
+    if (this.#storedLsn !== undefined && flushLsn <= this.#storedLsn) return;
+    const stored = this.#storedLsn === undefined ? 'nothing' : formatLsn(this.#storedLsn);
+    throw violation(
+      'CDC-1060',
+      `${formatLsn(flushLsn)} would be flushed to PostgreSQL, but ${stored} is stored`,
+    );
   }
 
   change(patch: Partial<SourceOffset>): void {
@@ -60,18 +88,25 @@ export class OffsetBook {
     this.change({ snapshots });
   }
 
-  /** Resolves with an offset that is in the offsets topic and not older than the call. */
+  /**
+   * Resolves with a stored offset that is at least as new as the call.
+   * @throws LabError CDC-1061, CDC-1062 if the position is not acknowledged or goes backwards; nothing is stored then.
+   */
   async store(): Promise<SourceOffset> {
     const before = this.#storing;
     if (before === undefined) return await this.#storeNow();
-    // The store on its way may hold less than there is now: wait for the next one.
+    // The store in flight may hold less than the current offset: wait for the next one.
     await before;
     return await (this.#storing ?? this.#storeNow());
   }
 
   async #storeNow(): Promise<SourceOffset> {
     const offset = this.#current;
-    const storing = this.#stage.store(formatOffset(offset)).then(() => offset);
+    this.#assertStorable(offset.flushLsn);
+    const storing = this.#stage.store(formatOffset(offset)).then(() => {
+      this.#storedLsn = offset.flushLsn;
+      return offset;
+    });
     this.#storing = storing;
     try {
       return await storing;
@@ -79,4 +114,24 @@ export class OffsetBook {
       this.#storing = undefined;
     }
   }
+
+  #assertStorable(lsn: Lsn): void {
+    if (lsn > this.#acknowledgedLsn) {
+      const acknowledged = formatLsn(this.#acknowledgedLsn);
+      throw violation(
+        'CDC-1061',
+        `${formatLsn(lsn)} would be stored, but Kafka has acknowledged ${acknowledged}`,
+      );
+    }
+    if (this.#storedLsn !== undefined && lsn < this.#storedLsn) {
+      throw violation('CDC-1062', `${formatLsn(lsn)} would be stored after ${formatLsn(this.#storedLsn)}`);
+    }
+  }
+}
+
+function violation(code: 'CDC-1060' | 'CDC-1061' | 'CDC-1062', what: string): LabError {
+  return new LabError(code, `The position of the capture is inconsistent: ${what}.`, {
+    remedy:
+      'This is a bug of the capture. Restart the task, which resumes at the stored position, and report it.',
+  });
 }

@@ -1,17 +1,20 @@
+import type { TaskContext } from '../../contract/connector.ts';
 import { LabError } from '../../contract/errors.ts';
 import type { OffsetStage } from '../../contract/stages.ts';
+import type { SourceConfig } from '../config/source-config.ts';
 import {
   closeClient,
   createAdmin,
   createFetcher,
   createProducer,
   type KafkaAddress,
+  kafkaAddress,
   type RecordProducer,
 } from '../publish/kafka-clients.ts';
 import { choosePartition } from '../publish/partition.ts';
 import { createTopic, topicMetadata } from '../publish/topics.ts';
 
-/** Small segments, so that compaction gets at them: every position of a busy hour would stay otherwise. */
+/** Small segments, so that compaction reaches them soon: the active segment keeps every position. */
 const TOPIC_CONFIGS = {
   'cleanup.policy': 'compact',
   'segment.bytes': '4194304',
@@ -19,7 +22,7 @@ const TOPIC_CONFIGS = {
   'min.cleanable.dirty.ratio': '0.2',
 };
 
-/** Positions in the compacted offsets topic, under the keys that Kafka Connect uses. */
+/** One connector's position in the compacted offsets topic, under the key that Kafka Connect uses. */
 export class OffsetStore implements OffsetStage {
   readonly #address: KafkaAddress;
   readonly #topic: string;
@@ -27,13 +30,14 @@ export class OffsetStore implements OffsetStage {
   #producer: RecordProducer | undefined;
   #partition = 0;
 
-  constructor(address: KafkaAddress, topic: string, connector: string, partition: Record<string, string>) {
+  constructor(config: SourceConfig, context: TaskContext) {
+    const address = kafkaAddress(config, context);
     this.#address = { ...address, clientId: `${address.clientId}-offsets` };
-    this.#topic = topic;
-    this.#key = Buffer.from(JSON.stringify([connector, partition]));
+    this.#topic = context.offsetsTopic;
+    this.#key = Buffer.from(JSON.stringify([config.name, { server: config.topicPrefix }]));
   }
 
-  /** The newest value; null where there is none or it was removed. Creates the topic where it is missing. */
+  /** The newest value; null if there is none or it was removed. Creates the topic if it is missing. */
   async load(): Promise<unknown> {
     const admin = createAdmin(this.#address);
     const fetcher = createFetcher(this.#address);
@@ -57,7 +61,7 @@ export class OffsetStore implements OffsetStage {
     }
   }
 
-  /** Resolves when the record is acknowledged. Null removes the position. Call {@link load} before. */
+  /** Resolves when the record is acknowledged. Null removes the position. Call {@link load} first. */
   async store(offset: Readonly<Record<string, unknown>> | null): Promise<void> {
     this.#producer ??= createProducer(this.#address);
     try {

@@ -3,15 +3,15 @@ import { LabError } from '../../contract/errors.ts';
 import type { Lsn } from '../../contract/lsn.ts';
 import { formatLsn, parseLsn } from '../source/lsn-text.ts';
 
-/** A table in a snapshot, and how far it is. */
+/** A table of a snapshot, and its progress. */
 const tableProgress = z.object({
   schema: z.string(),
   table: z.string(),
   done: z.boolean(),
-  /** Key of the last row that Kafka acknowledged, as text; null before the first chunk. */
+  /** Key of the last row that Kafka has acknowledged, as text; null before the first chunk. */
   lastKey: z.array(z.string()).nullable(),
   rows: z.number(),
-  /** Condition on the rows that are read, as one SQL expression; left out: all of them. */
+  /** SQL condition on the rows to read; if left out, all rows are read. */
   filter: z.string().optional(),
 });
 const snapshotJob = z.object({
@@ -39,31 +39,31 @@ const offsetShape = z.looseObject({
   read_whole: z.record(z.string(), z.string()).optional(),
 });
 
-/** Where the connector stands: what is kept in the offsets topic. */
+/** The connector's position, as kept in the offsets topic. */
 export interface SourceOffset {
-  /** Everything that committed before it is in Kafka. The stream starts here. */
+  /** Everything that committed before it is in Kafka. The stream resumes here. */
   readonly flushLsn: Lsn;
   /** End of the last commit that was published. */
   readonly lastCommitLsn: Lsn | null;
   readonly xid: number | null;
   readonly commitTimeUs: bigint | null;
-  /** Null where somebody wrote the offset by hand and left it out. */
+  /** Null if the offset was written by hand without it. */
   readonly timeline: number | null;
   readonly systemIdentifier: string | null;
   readonly slot: string | null;
-  /** False while the first snapshot has rows to read. */
+  /** False until the first snapshot has read all rows. */
   readonly snapshotCompleted: boolean;
-  /** Snapshots that are wanted or running, the initial one among them. */
+  /** Waiting and running snapshots, including the initial one. */
   readonly snapshots: readonly SnapshotJob[];
   /**
-   * Tables (`schema.table`) that a snapshot reads as a whole although the stream begins before it, with the
-   * snapshot's position. An update from before it that leaves out an unchanged TOAST value may be of a row that
-   * nobody has published; the snapshot, or a delete that follows, says all that is needed.
+   * Tables (`schema.table`) that a snapshot reads completely although the stream starts before it, with the snapshot's
+   * position. Before that position, an update without its unchanged TOAST value may concern a row that was never
+   * published. The stream skips it: the snapshot has the row, or a delete follows.
    */
   readonly readWhole: Readonly<Record<string, Lsn>>;
 }
 
-/** The offset as JSON: Debezium's fields, and after them ours. */
+/** The offset as JSON: Debezium's fields, followed by ours. */
 export function formatOffset(offset: SourceOffset): Record<string, unknown> {
   return {
     lsn: Number(offset.flushLsn),
@@ -84,7 +84,7 @@ export function formatOffset(offset: SourceOffset): Record<string, unknown> {
   };
 }
 
-/** @throws LabError on an offset without a position, or of another shape. */
+/** @throws LabError CDC-1050 if the offset has no position or another shape. */
 export function parseOffset(value: unknown): SourceOffset {
   const parsed = offsetShape.safeParse(value);
   const data = parsed.data;
@@ -93,7 +93,7 @@ export function parseOffset(value: unknown): SourceOffset {
     const why = parsed.error ? z.prettifyError(parsed.error).replaceAll('\n', ' ') : 'it has no "lsn".';
     throw new LabError('CDC-1050', `The stored offset cannot be read: ${why}`, {
       remedy:
-        'Stop the connector and set it right with PATCH /connectors/NAME/offsets, or remove it with DELETE.',
+        'Stop the connector and correct the offset with PATCH /connectors/NAME/offsets, or remove it with DELETE.',
     });
   }
   return {

@@ -55,7 +55,7 @@ interface SentRequest {
 }
 const PRODUCE = 0;
 
-/** Breaks the connection once, just after a Produce request was written to it. Resolves with how often it was. */
+/** Breaks the connection once, just after a Produce request was written to it. Resolves with the number of requests. */
 async function withoutFirstAnswer(work: () => Promise<void>): Promise<number> {
   let requests = 0;
   const watch = {
@@ -80,7 +80,7 @@ interface Watchable {
 }
 
 describe('the idempotent producer', () => {
-  test('appends every batch of every partition once, send after send', async () => {
+  test('appends every batch of every partition once, over many sends', async () => {
     const before = await ends();
     const sender = producer();
     for (let i = 0; i < 20; i++) await sender.send(everywhere(7));
@@ -88,16 +88,16 @@ describe('the idempotent producer', () => {
     expect(await ends()).toEqual(before.map((end) => end + 140));
   });
 
-  test('keeps the order of calls that do not wait for each other', async () => {
+  test('keeps the order of overlapping calls', async () => {
     const before = await ends();
     const sender = producer();
     await Promise.all(Array.from({ length: 20 }, () => sender.send(everywhere(7))));
     await sender.close();
-    // Out of order, the broker refuses a sequence number, and the producer is done for.
+    // The broker refuses a sequence number out of order, and the producer would be unusable.
     expect(await ends()).toEqual(before.map((end) => end + 140));
   });
 
-  test('sends nothing of what waited behind a request that failed', async () => {
+  test('sends no request that waited behind a failed one', async () => {
     const before = await ends();
     const sender = producer();
     const missing = `${topic}-missing`;
@@ -111,7 +111,7 @@ describe('the idempotent producer', () => {
     expect(await ends()).toEqual(before.map((end) => end + 1));
   });
 
-  test('appends nothing twice when the answer to a request is lost', async () => {
+  test('appends nothing twice when the response to a request is lost', async () => {
     const before = await ends();
     const sender = producer();
     await sender.send(everywhere(1));
@@ -122,7 +122,7 @@ describe('the idempotent producer', () => {
     expect(await ends()).toEqual(before.map((end) => end + 52));
   });
 
-  test('is not to be used after a failure: a gap would follow it', async () => {
+  test('refuses every call after a failure, which would leave a gap', async () => {
     const before = await ends();
     const sender = producer();
     const missing = `${topic}-missing`;

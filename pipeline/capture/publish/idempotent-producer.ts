@@ -6,7 +6,7 @@ import { baseOptions, type KafkaAddress, RETRIES, RETRY_DELAY_MS } from './kafka
 import { type PartitionBatch, type ProduceVersion, produce, produceVersion } from './produce-request.ts';
 import { encodeRecordBatch, nextSequence } from './record-batch.ts';
 
-/** Enough for a request of the usual size. */
+/** Enough for most requests. */
 const ROOM_BYTES = 1_310_720;
 
 /** Records of one partition, in order. */
@@ -17,20 +17,21 @@ export interface PartitionRecords {
 }
 
 /**
- * An idempotent producer with `acks=all` on the client library's connections and metadata, that writes its record
- * batches itself: the library makes a dozen objects for every record. One request at a time is in flight, in the order
- * of the calls of {@link send}; those that wait are written already. It is not used again after its first failure.
+ * An idempotent producer with `acks=all`. It uses the client library's connections and metadata, but writes the record
+ * batches itself, because the library makes a dozen objects for every record. One request at a time is in flight, in
+ * the order of the calls of {@link send}; the batches of waiting requests are already written. After its first failure
+ * it refuses every call.
  */
 export class IdempotentProducer {
   readonly #library: Producer;
   readonly #compression: Compression;
   readonly #timeoutMs: number;
-  /** Of the next record, by topic and partition. */
+  /** Sequence number of the next record, by topic and partition. */
   readonly #sequences = new Map<string, number>();
-  /** Where batches are written, while no request has them. */
+  /** Buffers for batches that no request uses. */
   readonly #rooms: Buffer[] = [];
   #identity: Promise<Identity> | undefined;
-  /** Settles when the last request that was asked for is done with. */
+  /** Settles with the latest request. */
   #last: Promise<void> = Promise.resolve();
   #broken: { readonly cause: unknown } | undefined;
 
@@ -41,16 +42,16 @@ export class IdempotentProducer {
   }
 
   /**
-   * Sends one batch to each partition. A failed request is sent again with the same bytes, so with the same sequence
-   * numbers: a broker that has them already says yes and appends nothing.
-   * @throws the library's error of the last attempt; what was sent may be in the log or not, so every later call
+   * Sends one batch to each partition. A retry sends the same bytes, and so the same sequence numbers: a broker that
+   * already has them acknowledges and appends nothing.
+   * @throws the library's error of the last attempt. The records may or may not be in the log, so every later call
    * throws too.
    */
   async send(partitions: readonly PartitionRecords[]): Promise<void> {
     try {
       this.#identity ??= this.#identify();
       const identity = await this.#identity;
-      // From here to the request's place in the order nothing is awaited: its sequence numbers are in that order.
+      // Nothing is awaited between here and `#last`: sequence numbers follow the order of the requests.
       const room = this.#rooms.pop() ?? Buffer.allocUnsafeSlow(ROOM_BYTES);
       const batches = this.#write(partitions, identity, room);
       const sent = this.#last.then(() => this.#sendInTurn(batches, identity.version));
@@ -93,7 +94,7 @@ export class IdempotentProducer {
         return;
       } catch (error) {
         if (attempt >= RETRIES || !isRetriable(error)) {
-          // Before the next one's turn.
+          // Set before the next request has its turn.
           this.#broken = { cause: error };
           throw error;
         }
@@ -107,7 +108,7 @@ export class IdempotentProducer {
     const range = apis.find(({ name }) => name === 'Produce');
     const version = range && produceVersion(range.minVersion, range.maxVersion);
     if (version === undefined) {
-      throw new Error('The broker speaks no version of the Produce request that is known here.');
+      throw new Error('The broker supports no version of the Produce request that this producer knows.');
     }
     const { producerId, producerEpoch } = await this.#library.initIdempotentProducer({});
     return { producerId, producerEpoch, version };
@@ -126,10 +127,10 @@ export class IdempotentProducer {
     );
     const requests = [...byLeader].map(async ([leader, led]) => {
       const broker = brokers.get(leader);
-      if (broker === undefined) throw new Error(`${led[0]?.topic} has a partition without leader.`);
+      if (broker === undefined) throw new Error(`${led[0]?.topic} has a partition without a leader.`);
       await produce(await this.#library.connections.get(broker), version, led, this.#timeoutMs);
     });
-    // All are waited for: a request that is still on its way must not meet its own repetition.
+    // Waits for all of them: a retry must not overtake a request that is still in flight.
     for (const outcome of await Promise.allSettled(requests)) {
       if (outcome.status === 'rejected') throw outcome.reason;
     }

@@ -1,22 +1,32 @@
 import { Admin, Consumer, findErrorBy, Producer, type ProducerOptions } from '@platformatic/kafka';
+import type { TaskContext } from '../../contract/connector.ts';
+import type { SourceConfig } from '../config/source-config.ts';
 
-/** For records one by one; change events go through `IdempotentProducer`. */
+/** For single records, such as positions; change events go through `IdempotentProducer`. */
 export type RecordProducer = Producer<Buffer, Buffer, Buffer, Buffer>;
+
 export interface KafkaAddress {
   readonly bootstrapServers: readonly string[];
   readonly clientId: string;
   readonly requestTimeoutMs: number;
 }
 
-/**
- * Retries inside one request, with the same sequence numbers: idempotent, so neither doubled nor reordered.
- */
+/** Where the task's clients connect, under the client id that Kafka Connect gives a connector's producer. */
+export function kafkaAddress(config: SourceConfig, context: TaskContext): KafkaAddress {
+  return {
+    bootstrapServers: context.bootstrapServers,
+    clientId: `connector-producer-${config.name}-0`,
+    requestTimeoutMs: config.producer.requestTimeoutMs,
+  };
+}
+
+/** Retries of one request. They reuse its sequence numbers, so nothing is appended twice or out of order. */
 export const RETRIES = 2;
 export const RETRY_DELAY_MS = 250;
 
 /**
- * An idempotent producer with `acks=all`. It is not used again after its first failure.
- * One request is in flight on a connection, so one per partition.
+ * An idempotent producer with `acks=all`. It must not be used after its first failure.
+ * One request at a time is in flight on a connection, and so one per partition.
  */
 export function createProducer(address: KafkaAddress): RecordProducer {
   const options: ProducerOptions<Buffer, Buffer, Buffer, Buffer> = {
@@ -24,7 +34,7 @@ export function createProducer(address: KafkaAddress): RecordProducer {
     idempotent: true,
     acks: -1,
     retries: RETRIES,
-    // A stale leader is looked up anew by the retry.
+    // The retry refreshes a stale leader.
     repeatOnStaleMetadata: true,
     autocreateTopics: false,
   };
@@ -35,12 +45,12 @@ export function createAdmin(address: KafkaAddress): Admin {
   return new Admin(baseOptions(address));
 }
 
-/** For single fetches: it never joins its group. */
+/** For single fetches; it never joins its group. */
 export function createFetcher(address: KafkaAddress): Consumer<Buffer, Buffer, Buffer, Buffer> {
   return new Consumer({ ...baseOptions(address), groupId: `${address.clientId}-never-joined` });
 }
 
-/** What every client of the library is given. */
+/** Options that all clients share. */
 export function baseOptions(address: KafkaAddress) {
   return {
     clientId: address.clientId.replaceAll(/[^A-Za-z0-9._-]/g, '-'),
@@ -52,7 +62,7 @@ export function baseOptions(address: KafkaAddress) {
   };
 }
 
-/** Closes a client of the library within two seconds; what it still had to say is not waited for. */
+/** Closes a client; gives up waiting after two seconds. */
 export async function closeClient(client: { close(): Promise<void> } | undefined): Promise<void> {
   if (client === undefined) return;
   let timer: NodeJS.Timeout | undefined;
@@ -62,13 +72,13 @@ export async function closeClient(client: { close(): Promise<void> } | undefined
   try {
     await Promise.race([client.close(), deadline]);
   } catch {
-    // It is discarded because it is broken; its connections close with it.
+    // A broken client is discarded; its connections close with it.
   } finally {
     clearTimeout(timer);
   }
 }
 
-/** Kafka's own names of errors that another attempt does not cure. */
+/** Kafka's names of errors that no retry can cure. */
 const PERMANENT = [
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
@@ -86,7 +96,7 @@ const PERMANENT = [
   'SASL_AUTHENTICATION_FAILED',
 ];
 
-/** The name of the error that makes it pointless to try again; undefined where it is worth it. */
+/** Name of the error if a retry is pointless; undefined if it is worth trying. */
 export function permanentKafkaError(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   if (findErrorBy(error, 'code', 'PLT_KFK_AUTHENTICATION')) return 'SASL_AUTHENTICATION_FAILED';
@@ -98,7 +108,7 @@ export function isKafkaError(error: unknown): boolean {
   return typeof code === 'string' && code.startsWith('PLT_KFK_');
 }
 
-/** True where creating a topic found that it exists: somebody else was faster. */
+/** True if creating a topic failed because another client created it first. */
 export function topicExists(error: unknown): boolean {
   return error instanceof Error && findErrorBy(error, 'apiId', 'TOPIC_ALREADY_EXISTS') !== null;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { choosePartition, murmur2 } from './partition.ts';
 
-test('murmur2 gives the hashes of the Java client', () => {
+test('murmur2 returns the hashes of the Java client', () => {
   // org.apache.kafka.common.utils.UtilsTest#testMurmur2
   const known: [string, number][] = [
     ['21', -973932308],
@@ -14,12 +14,12 @@ test('murmur2 gives the hashes of the Java client', () => {
   expect(murmur2(Buffer.from('abc'))).toBe(479470107);
 });
 
-test('a key is put where the Java producer puts it', () => {
+test('a key goes to the partition that the Java producer chooses', () => {
   expect(choosePartition('t', Buffer.from('21'), 3)).toBe((-973932308 & 0x7fffffff) % 3);
   expect(choosePartition('t', Buffer.from('foobar'), 7)).toBe((-790332482 & 0x7fffffff) % 7);
 });
 
-test('rows without key share the partition that their topic hashes to', () => {
+test('rows without a key share the partition that their topic hashes to', () => {
   const partitions = new Set(['a', 'b', 'c', 'd', 'e', 'f'].map((topic) => choosePartition(topic, null, 12)));
   expect(partitions.size).toBeGreaterThan(1);
   expect(choosePartition('a', null, 12)).toBe(choosePartition('a', null, 12));

@@ -1,6 +1,6 @@
 /**
  * murmur2 as Kafka's Java client computes it (`org.apache.kafka.common.utils.Utils.murmur2`): signed 32 bits.
- * Hot path: plain 32-bit arithmetic. The client library's own works on bigints.
+ * Hot path: plain 32-bit arithmetic. The client library's version uses bigints.
  */
 export function murmur2(data: Uint8Array, start = 0, end = data.length): number {
   const m = 0x5bd1e995;
@@ -28,10 +28,10 @@ export function murmur2(data: Uint8Array, start = 0, end = data.length): number 
 }
 
 /**
- * The partition that Kafka's Java producer chooses, so that both engines put a key in the same place.
+ * The partition that Kafka's Java producer chooses, so that both engines put a key into the same partition.
  *
- * A table without primary key has no key to spread by; its rows stay in the order of their commits only if
- * they share a partition, so all of them go to the one that its topic's name hashes to.
+ * A table without a primary key has no key to spread by. Its rows keep their commit order only in a shared partition,
+ * so all of them go to the one that the topic's name hashes to.
  */
 export function choosePartition(topic: string, key: Uint8Array | null, partitions: number): number {
   if (partitions === 1) return 0;

@@ -12,7 +12,7 @@ import {
   Writer,
 } from '@platformatic/kafka';
 
-/** The client library's readers of the answer, newest version of the request first. */
+/** The client library's parsers of the response, newest version first. */
 const VERSIONS = [
   produceV11,
   produceV10,
@@ -30,21 +30,21 @@ export type ProduceVersion = (typeof VERSIONS)[number];
 const FIRST_FLEXIBLE = 9;
 const ACKS_ALL = -1;
 
-/** One record batch and where it goes. */
+/** One record batch and its destination. */
 export interface PartitionBatch {
   readonly topic: string;
   readonly partition: number;
   readonly bytes: Buffer;
 }
 
-/** The newest version that both sides speak; undefined where there is none. */
+/** The newest version that both sides support; undefined if there is none. */
 export function produceVersion(minVersion: number, maxVersion: number): ProduceVersion | undefined {
   return VERSIONS.find(({ api }) => api.version >= minVersion && api.version <= maxVersion);
 }
 
 /**
- * Sends batches to the broker that leads their partitions and resolves when it has acknowledged all of them, `acks=all`.
- * @throws the library's errors; where a partition refused its batch, one that names the broker's error.
+ * Sends batches to the broker that leads their partitions, with `acks=all`. Resolves when it has acknowledged all.
+ * @throws the library's errors; if a partition refuses its batch, one that names the broker's error.
  */
 export function produce(
   connection: Connection,
@@ -56,7 +56,7 @@ export function produce(
   const topics = Object.entries(Object.groupBy(batches, ({ topic }) => topic));
   const request = () => {
     const writer = Writer.create()
-      .appendString(null, flexible) // no transaction
+      .appendString(null, flexible) // no transactional id
       .appendInt16(ACKS_ALL)
       .appendInt32(timeoutMs)
       .appendArray(

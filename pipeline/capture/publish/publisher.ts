@@ -1,3 +1,11 @@
+/**
+ * `pipeline/capture/publish`: Kafka's half of the way out, from records to acknowledged record batches.
+ * In: records in the order of the stream, and the topic settings of the configuration.
+ * Out: record batches in the partitions that Kafka's Java producer would choose, with `acks=all`.
+ * Promises: `publish` resolves only after Kafka has acknowledged every record of the call; within a partition the
+ * records keep the order of the calls, and a retry appends nothing twice (idempotent producer, KIP-98).
+ */
+
 import { LabError } from '../../contract/errors.ts';
 import { isFastRecord, type ProducedRecord } from '../../contract/records.ts';
 import type { PublishStage } from '../../contract/stages.ts';
@@ -7,37 +15,36 @@ import { choosePartition, murmur2, partitionOfHash } from './partition.ts';
 import type { TopicRegistry } from './topics.ts';
 
 /**
- * What a request may hold for one partition. One record batch is made of it, and brokers refuse a
- * batch of more than `message.max.bytes`, 1 MiB by default. A single record may be larger, and is then sent
- * alone.
+ * Most bytes that one request holds for one partition. They become one record batch, and a broker refuses a batch
+ * larger than `message.max.bytes`, 1 MiB by default. A single larger record is sent alone.
  */
 export const REQUEST_BYTES = 900_000;
 
-/** Bytes of a record in a batch, about: its parts, header names, and the fields around them. */
+/** Approximate bytes of a record in a batch: its parts, header names and the fields around them. */
 export function recordBytes(record: ProducedRecord): number {
   if (isFastRecord(record)) return record.valueEnd - record.keyStart + 120;
   return (record.key?.length ?? 0) + (record.value?.length ?? 0) + 120;
 }
 
-/** One request is on its way, the next is written. */
+/** One request is in flight while the next is encoded. */
 const MOST_REQUESTS = 2;
 
 /**
- * Kafka's half of the way out: chooses the partition, sends, waits for the acknowledgement. Whoever publishes before
- * the last call is acknowledged comes after it, in every partition.
+ * Chooses the partitions, sends, and waits for the acknowledgements. Calls may overlap: in every partition the records
+ * of a later call come after those of an earlier one.
  */
 export function createPublishStage(producer: IdempotentProducer, topics: TopicRegistry): PublishStage {
   const unacknowledged: Promise<void>[] = [];
   let handedOver: Promise<unknown> = Promise.resolve();
 
-  /** Resolves with the requests when the producer has all of them. */
+  /** Resolves with the requests once the producer has taken all of them. */
   async function handOver(records: readonly ProducedRecord[]): Promise<readonly Promise<void>[]> {
     await ensureTopics(records, topics);
     const requested: Promise<void>[] = [];
     for (const batch of requests(records)) {
       if (unacknowledged.length >= MOST_REQUESTS) await unacknowledged.shift();
       const request = send(producer, batch, topics);
-      // Awaited by its publisher; until then a failure must not count as unhandled.
+      // The publisher awaits it later; until then a failure must not count as unhandled.
       request.catch(() => {});
       unacknowledged.push(request);
       requested.push(request);
@@ -48,9 +55,28 @@ export function createPublishStage(producer: IdempotentProducer, topics: TopicRe
   return {
     async publish(records) {
       const mine = handedOver.then(() => handOver(records));
-      // The next one goes on whatever became of this one: its own caller gets the error.
+      // A failure is for the caller whose publish it was; the next one runs all the same.
       handedOver = mine.catch(() => {});
       await Promise.all(await mine);
+    },
+  };
+}
+
+/** A publish stage that counts. */
+export interface CountingStage extends PublishStage {
+  /** Number of records that were acknowledged through it. */
+  readonly published: number;
+}
+
+export function countPublished(stage: PublishStage): CountingStage {
+  let published = 0;
+  return {
+    get published() {
+      return published;
+    },
+    async publish(records) {
+      await stage.publish(records);
+      published += records.length;
     },
   };
 }
@@ -69,7 +95,7 @@ async function ensureTopics(records: readonly ProducedRecord[], topics: TopicReg
   if (missing) await topics.ensure(missing);
 }
 
-/** Cuts a list into requests of at most {@link REQUEST_BYTES}. */
+/** Splits a list into requests of at most {@link REQUEST_BYTES}. */
 export function* requests(records: readonly ProducedRecord[]): Generator<readonly ProducedRecord[]> {
   let start = 0;
   let bytes = 0;
@@ -101,12 +127,12 @@ async function send(
       remedy:
         name === 'MESSAGE_TOO_LARGE' || name === 'RECORD_LIST_TOO_LARGE'
           ? 'Raise max.message.bytes of the topic (and message.max.bytes of the broker), then restart the task.'
-          : 'Put right what the broker names, then restart the task.',
+          : 'Correct what the broker names, then restart the task.',
     });
   }
 }
 
-/** The order within each partition is the order of the list. */
+/** Records by partition, in the order of the list. */
 function byPartition(records: readonly ProducedRecord[], topics: TopicRegistry): PartitionRecords[] {
   const found = new Map<string, ProducedRecord[][]>();
   let lastTopic: string | undefined;
@@ -114,7 +140,7 @@ function byPartition(records: readonly ProducedRecord[], topics: TopicRegistry):
   let count = 1;
   for (const record of records) {
     const { topic } = record;
-    // Runs of one topic are long.
+    // Consecutive records mostly share a topic.
     if (topic !== lastTopic) {
       partitions = found.get(topic) ?? [];
       found.set(topic, partitions);
@@ -127,7 +153,7 @@ function byPartition(records: readonly ProducedRecord[], topics: TopicRegistry):
     else partitions[partition] = [record];
   }
   return [...found].flatMap(([topic, partitions]) =>
-    // Object.entries leaves out the partitions that get nothing.
+    // Object.entries leaves out the partitions without records.
     Object.entries(partitions).map(([partition, list]) => ({
       topic,
       partition: Number(partition),
@@ -136,7 +162,7 @@ function byPartition(records: readonly ProducedRecord[], topics: TopicRegistry):
   );
 }
 
-/** Without a view of the key where it lies in a shared buffer. */
+/** A fast-path record's key is hashed in place, without a view of it. */
 function partitionOf(record: ProducedRecord, count: number): number {
   if (count === 1) return 0;
   if (!isFastRecord(record) || !record.hasKey) return choosePartition(record.topic, record.key, count);

@@ -26,8 +26,8 @@ function record(key: string | null, value: string | null, headers: Record<string
   } satisfies ProducedRecord;
 }
 
-/** The same record with key and value in a buffer that holds other things, too. */
-function place(record: ProducedRecord, otherHeaders: FastRecord['otherHeaders']): FastRecord {
+/** The same record as the fast path makes it: key and value in a buffer that also holds other bytes. */
+function place(record: ProducedRecord, otherHeaders: PlacedRecord['otherHeaders']): PlacedRecord {
   const [key, value] = [record.key ?? Buffer.alloc(0), record.value ?? Buffer.alloc(0)];
   const keyEnd = 7 + key.length;
   return {
@@ -43,7 +43,7 @@ function place(record: ProducedRecord, otherHeaders: FastRecord['otherHeaders'])
 
 const asBuffer = (text: string | Buffer) => (typeof text === 'string' ? Buffer.from(text) : text);
 
-/** The same batch by the client library's own encoder. */
+/** The same batch by the client library's encoder. */
 function byLibrary(records: readonly ProducedRecord[]): Buffer {
   const timestamp = BigInt(HEAD.timestampMs);
   const messages = records.map(({ topic, key, value, headers }) => ({
@@ -65,7 +65,7 @@ function byLibrary(records: readonly ProducedRecord[]): Buffer {
 
 const SAMPLES: Readonly<Record<string, readonly ProducedRecord[]>> = {
   'one record': [record('{"id":1}', '{"op":"c"}', { 'cdc.position': '00000001-00000000016B3748-0000000C' })],
-  'a tombstone and a record without key': [record('{"id":1}', null), record(null, '{"op":"t"}')],
+  'a tombstone and a record without a key': [record('{"id":1}', null), record(null, '{"op":"t"}')],
   'empty key, empty value, no headers': [record('', '')],
   'headers beyond ASCII, empty ones and bytes': [
     record('k', 'v', { ключ: 'значение 🙂', empty: '', bytes: Buffer.from([0, 255, 128]) }),
@@ -79,7 +79,7 @@ const SAMPLES: Readonly<Record<string, readonly ProducedRecord[]>> = {
 };
 
 describe('a record batch', () => {
-  test.each(Object.entries(SAMPLES))('is byte for byte the client library’s: %s', (_, records) => {
+  test.each(Object.entries(SAMPLES))('equals the client library’s, byte for byte: %s', (_, records) => {
     const ours = encodeRecordBatch(records, HEAD);
     expect(ours.equals(byLibrary(records))).toBe(true);
   });
@@ -93,23 +93,26 @@ describe('a record batch', () => {
     );
   });
 
-  test.each([0, 2])('is the same of records that share a buffer, %i more headers', (more) => {
-    const otherHeaders = [['taskId', '0'] as const, ['имя', 'значение'] as const].slice(0, more);
-    const plain = ['k', 'key'.repeat(30), null].flatMap((key) =>
-      ['v', 'v'.repeat(63), 'v'.repeat(64), 'é'.repeat(5_000)].map((value) =>
-        record(key, value, { 'cdc.position': POSITION, ...Object.fromEntries(otherHeaders) }),
-      ),
-    );
-    const placed = plain.map((record) => place(record, otherHeaders));
-    expect(encodeRecordBatch(placed, HEAD).equals(byLibrary(plain))).toBe(true);
-    const small = Buffer.alloc(61);
-    expect(
-      encodeRecordBatch([...placed, ...plain], HEAD, small).equals(byLibrary([...plain, ...plain])),
-    ).toBe(true);
-    expect(placed.map(recordBytes)).toEqual(plain.map(recordBytes));
-  });
+  test.each([0, 2])(
+    'is the same for fast-path records, which share a buffer, with %i more headers',
+    (more) => {
+      const otherHeaders = [['taskId', '0'] as const, ['имя', 'значение'] as const].slice(0, more);
+      const plain = ['k', 'key'.repeat(30), null].flatMap((key) =>
+        ['v', 'v'.repeat(63), 'v'.repeat(64), 'é'.repeat(5_000)].map((value) =>
+          record(key, value, { 'cdc.position': POSITION, ...Object.fromEntries(otherHeaders) }),
+        ),
+      );
+      const placed = plain.map((record) => place(record, otherHeaders));
+      expect(encodeRecordBatch(placed, HEAD).equals(byLibrary(plain))).toBe(true);
+      const small = Buffer.alloc(61);
+      expect(
+        encodeRecordBatch([...placed, ...plain], HEAD, small).equals(byLibrary([...plain, ...plain])),
+      ).toBe(true);
+      expect(placed.map(recordBytes)).toEqual(plain.map(recordBytes));
+    },
+  );
 
-  test('is written into the room that it is given, or beside it where that is too small', () => {
+  test('is written into the given buffer, or into a new one if that is too small', () => {
     const records = SAMPLES['headers beyond ASCII, empty ones and bytes'] ?? [];
     const room = Buffer.alloc(10_000, 0xff);
     const inRoom = encodeRecordBatch(records, HEAD, room);
@@ -120,7 +123,7 @@ describe('a record batch', () => {
     expect(small.every((byte) => byte === 0xff)).toBe(true);
   });
 
-  test('may grow when it is compressed', () => {
+  test('may grow under compression', () => {
     const noise = Array.from({ length: 50 }, (_, i) => (i * 2_654_435_761) % 2 ** 32);
     const bytes = Buffer.from(new Uint32Array(noise).buffer);
     const records = [{ ...record(null, null), value: bytes }];
@@ -128,13 +131,13 @@ describe('a record batch', () => {
     expect(batch.records[0]?.value?.equals(bytes)).toBe(true);
   });
 
-  test('says its producer, epoch and first sequence', () => {
+  test('names its producer, epoch and first sequence number', () => {
     const batch = readRecordsBatch(Reader.from(encodeRecordBatch([record('k', 'v')], HEAD)));
     expect(batch).toMatchObject({ producerId: 4_711n, producerEpoch: 3, firstSequence: 2 ** 31 - 2 });
   });
 });
 
-test('sequence numbers begin again at 0 after 2,147,483,647', () => {
+test('sequence numbers wrap to 0 after 2,147,483,647', () => {
   expect(nextSequence(0, 5)).toBe(5);
   expect(nextSequence(2 ** 31 - 1, 1)).toBe(0);
   expect(nextSequence(2 ** 31 - 2, 5)).toBe(3);

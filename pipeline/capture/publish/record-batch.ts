@@ -3,7 +3,7 @@ import { POSITION_HEADER } from '../../contract/position.ts';
 import { type FastRecord, isFastRecord, type ProducedRecord } from '../../contract/records.ts';
 import type { Compression } from '../config/source-config.ts';
 
-/** What a batch says of its producer and of itself, beside its records. */
+/** What a batch says about its producer and itself, beside its records. */
 export interface BatchHead {
   readonly producerId: bigint;
   readonly producerEpoch: number;
@@ -15,15 +15,15 @@ export interface BatchHead {
 
 /** Bytes before the records. */
 const HEAD_BYTES = 61;
-/** From here to the end the checksum is taken. */
+/** The checksum covers everything from here to the end. */
 const CHECKED_FROM = 21;
 const MAGIC = 2;
 const NO_ROOM = Buffer.alloc(0);
 
 /**
  * A record batch, format version 2, as a broker appends it to its log: Kafka's documentation, "Record Batch".
- * Hot path: the records' bytes are copied once, into one buffer; no object is made for a record.
- * The batch is written at the start of `room` where that is surely large enough, else into a buffer of its own.
+ * Hot path: the records' bytes are copied once, into one buffer, and no object is made per record.
+ * The batch starts at the beginning of `room` if that is certainly large enough, else it gets a new buffer.
  */
 export function encodeRecordBatch(
   records: readonly ProducedRecord[],
@@ -43,9 +43,9 @@ export function encodeRecordBatch(
   }
   batch = batch.subarray(0, end);
   const timestamp = BigInt(head.timestampMs);
-  batch.writeBigInt64BE(0n, 0); // base offset: the broker's to set
-  batch.writeInt32BE(end - 12, 8); // length of what follows
-  batch.writeInt32BE(-1, 12); // leader epoch: the broker's, too
+  batch.writeBigInt64BE(0n, 0); // base offset: the broker sets it
+  batch.writeInt32BE(end - 12, 8); // length of the rest
+  batch.writeInt32BE(-1, 12); // leader epoch: the broker sets it, too
   batch[16] = MAGIC;
   batch.writeInt16BE(compressionsAlgorithms[head.compression].bitmask, 21);
   batch.writeInt32BE(records.length - 1, 23); // last offset delta
@@ -55,22 +55,22 @@ export function encodeRecordBatch(
   batch.writeInt16BE(head.producerEpoch, 51);
   batch.writeInt32BE(head.firstSequence, 53);
   batch.writeInt32BE(records.length, 57);
-  // Wrapped so: of a plain buffer the library's function takes a copy first.
+  // The library's function copies a plain buffer, but not a wrapped one.
   const { dynamicBuffer } = Writer.create().append(batch.subarray(CHECKED_FROM));
   batch.writeUInt32BE(crc32c(dynamicBuffer), 17);
   return batch;
 }
 
-/** The sequence number `count` records later: it stays a positive 32-bit number and begins again at 0, as Kafka's does. */
+/** The sequence number `count` records later. It wraps to 0 after 2,147,483,647, as Kafka's does. */
 export function nextSequence(sequence: number, count: number): number {
   return (sequence + count) % 2 ** 31;
 }
 
-/** Most bytes that a variable-length 32-bit number takes. */
+/** Most bytes of a variable-length 32-bit number. */
 const VARINT = 5;
 
 function boundOf(record: ProducedRecord): number {
-  if (isFastRecord(record)) return boundOfPlaced(record);
+  if (isPlaced(record)) return boundOfFast(record);
   const { key, value, headers } = record;
   let bytes = 6 * VARINT + (key?.length ?? 0) + (value?.length ?? 0);
   for (const [name, text] of headers) bytes += 2 * VARINT + 3 * (name.length + text.length);
@@ -78,7 +78,7 @@ function boundOf(record: ProducedRecord): number {
 }
 
 function writeRecord(to: Buffer, start: number, offsetDelta: number, record: ProducedRecord): number {
-  if (isFastRecord(record)) return writePlaced(to, start, offsetDelta, record);
+  if (isPlaced(record)) return writeFast(to, start, offsetDelta, record);
   const { key, value, headers } = record;
   let size =
     2 + sizeOfVarint(offsetDelta) + sizeOfBytes(key) + sizeOfBytes(value) + sizeOfVarint(headers.size);
@@ -89,7 +89,7 @@ function writeRecord(to: Buffer, start: number, offsetDelta: number, record: Pro
   }
   let at = writeVarint(to, start, size);
   to[at++] = 0; // attributes: none are defined
-  to[at++] = 0; // timestamp: the batch's
+  to[at++] = 0; // timestamp: that of the batch
   at = writeVarint(to, at, offsetDelta);
   at = writeBytes(to, at, key);
   at = writeBytes(to, at, value);
@@ -103,14 +103,14 @@ function writeRecord(to: Buffer, start: number, offsetDelta: number, record: Pro
 
 const POSITION_NAME = Buffer.from(POSITION_HEADER);
 
-function boundOfPlaced({ keyStart, valueEnd, position, otherHeaders }: FastRecord): number {
+function boundOfFast({ keyStart, valueEnd, position, otherHeaders }: PlacedRecord): number {
   let bytes = 8 * VARINT + valueEnd - keyStart + POSITION_NAME.length + 3 * position.length;
   for (const [name, text] of otherHeaders) bytes += 2 * VARINT + 3 * (name.length + text.length);
   return bytes;
 }
 
-/** As {@link writeRecord}, of a record whose position is ASCII and whose bytes need no views. */
-function writePlaced(to: Buffer, start: number, offsetDelta: number, record: FastRecord): number {
+/** {@link writeRecord} for a fast-path record: no views of its bytes, and its position is ASCII. */
+function writeFast(to: Buffer, start: number, offsetDelta: number, record: PlacedRecord): number {
   const { bytes, keyStart, keyEnd, valueEnd, hasKey, position, otherHeaders } = record;
   const keyLength = hasKey ? keyEnd - keyStart : -1;
   const valueLength = valueEnd - keyEnd;
@@ -169,7 +169,7 @@ function sizeOfBytes(bytes: Uint8Array | null): number {
   return bytes === null ? 1 : sizeOfVarint(bytes.length) + bytes.length;
 }
 
-/** Null is length −1. */
+/** Null is written as length −1. */
 function writeBytes(to: Buffer, start: number, bytes: Uint8Array | null): number {
   if (bytes === null) return writeVarint(to, start, -1);
   const at = writeVarint(to, start, bytes.length);
@@ -184,7 +184,7 @@ function writeText(to: Buffer, start: number, text: string): number {
 
 const names = new Map<string, Buffer>();
 
-/** Names of headers are few and come with every record. */
+/** Header names are few and come with every record, so their bytes are made once. */
 function bytesOfName(name: string): Buffer {
   const known = names.get(name);
   if (known) return known;

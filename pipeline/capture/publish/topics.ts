@@ -3,7 +3,7 @@ import { sleep } from '../../contract/wake.ts';
 import type { SourceConfig } from '../config/source-config.ts';
 import { topicExists } from './kafka-clients.ts';
 
-/** Creates topics before the first record goes to them, and knows how many partitions each has. */
+/** Creates topics before their first record is sent, and knows how many partitions each has. */
 export class TopicRegistry {
   readonly #admin: Admin;
   readonly #config: SourceConfig['topics'];
@@ -14,12 +14,12 @@ export class TopicRegistry {
     this.#config = config;
   }
 
-  /** Undefined until {@link ensure} has been through it. */
+  /** Undefined until {@link ensure} has seen the topic. */
   partitionsOf(topic: string): number | undefined {
     return this.#partitions.get(topic);
   }
 
-  /** Creates those that are missing. A topic that exists stays as it is. */
+  /** Creates missing topics. Existing ones stay as they are. */
   async ensure(topics: Iterable<string>): Promise<void> {
     const unknown = [...new Set(topics)].filter((topic) => !this.#partitions.has(topic));
     if (unknown.length === 0) return;
@@ -32,11 +32,11 @@ export class TopicRegistry {
   }
 }
 
-/** A topic that was made just now is unknown to the broker's metadata for a moment. */
+/** For a moment, a broker's metadata lacks a topic that was just created. */
 const METADATA_DEADLINE_MS = 5_000;
 const METADATA_EVERY_MS = 50;
 
-/** Metadata of topics that exist, or were made just now. @throws the library's error after a deadline. */
+/** Metadata of topics that exist or were just created. @throws the library's error after a deadline. */
 export async function topicMetadata(
   admin: Admin,
   topics: readonly string[],
@@ -69,7 +69,7 @@ function isUnknownTopic(error: unknown): boolean {
   return error instanceof Error && /Unknown topic/.test(error.message);
 }
 
-/** Creates one topic; that it exists already is no error. */
+/** Creates one topic. It is no error if the topic exists. */
 export async function createTopic(
   admin: Admin,
   topic: string,
@@ -79,7 +79,7 @@ export async function createTopic(
     await admin.createTopics({
       topics: [topic],
       partitions: config.partitions,
-      // -1: the broker's default, KIP-464.
+      // -1 is the broker's default: KIP-464.
       replicas: config.replicationFactor,
       configs: Object.entries(config.configs).map(([name, value]) => ({ name, value })),
     });

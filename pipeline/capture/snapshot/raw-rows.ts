@@ -1,7 +1,7 @@
 import { int32 } from '../../contract/bytes.ts';
 import type { FastRow } from '../../contract/pgoutput.ts';
 
-/** Before the columns of a DataRow message: its type, its length and their number. */
+/** Bytes of a DataRow message before its columns: type, length and number of columns. */
 const HEAD_BYTES = 7;
 
 export const NO_ROW: FastRow = {
@@ -12,26 +12,26 @@ export const NO_ROW: FastRow = {
   ends: new Int32Array(0),
 };
 
-/** Rows as the server sent them: DataRow messages with values in text form, in the socket's own buffers. */
+/** Rows as the server sent them, for the fast path: DataRow messages with values as text, in the socket's buffers. */
 export class RawRows {
-  /** Of each row the buffer that holds it, and where its message begins. */
+  /** The buffer of each row, and the start of its message in it. */
   readonly #buffers: Buffer[] = [];
   readonly #starts: number[] = [];
-  /** One object for all rows: what is read of one is used before the next. */
-  readonly #row: Writable<FastRow> = { ...NO_ROW };
+  /** One object for all rows: a row is used before the next one is read. */
+  readonly #row: Writable<RawRow> = { ...NO_ROW };
 
   get length(): number {
     return this.#starts.length;
   }
 
-  /** Adds the message that begins at `buffer[start]` and is in there as a whole. */
+  /** Adds the message that starts at `buffer[start]`. The buffer must hold all of it. */
   add(buffer: Buffer, start: number): void {
     this.#buffers.push(buffer);
     this.#starts.push(start);
   }
 
-  /** The row at an index, until the next call. @throws on lengths that do not fit together. */
-  at(index: number): FastRow {
+  /** The row at an index, valid until the next call. @throws if its lengths are inconsistent. */
+  at(index: number): RawRow {
     const row = this.#row;
     const bytes = this.#buffers[index] as Buffer;
     const start = this.#starts[index] as number;
@@ -51,7 +51,7 @@ export class RawRows {
       if (size < -1 || at > messageEnd) break;
     }
     if (at !== messageEnd)
-      throw new Error(`Row ${index} of a snapshot's chunk is not as long as its columns.`);
+      throw new Error(`Row ${index} of a snapshot's chunk does not have the length of its columns.`);
     row.bytes = bytes;
     row.size = messageEnd - start;
     row.columns = columns;

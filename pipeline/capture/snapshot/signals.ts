@@ -4,6 +4,7 @@ import type { SignalRow } from '../position/commit-mark.ts';
 import type { SnapshotJob, TableProgress } from '../position/source-offset.ts';
 import type { TableName } from '../source/publication.ts';
 import { whyNoExpression } from '../source/sql-expression.ts';
+import { newJob } from './snapshot-job.ts';
 
 const snapshotData = z.looseObject({
   'data-collections': z.array(z.string()).min(1),
@@ -15,7 +16,7 @@ const snapshotData = z.looseObject({
 type Conditions = NonNullable<z.infer<typeof snapshotData>['additional-conditions']>;
 const stopData = z.looseObject({ 'data-collections': z.array(z.string()).optional() });
 
-/** What a row of the signalling table asks for. */
+/** What a row of the signalling table orders. */
 export type SignalOrder =
   | { readonly tag: 'snapshot'; readonly job: SnapshotJob }
   /** Undefined: every table of every incremental snapshot. */
@@ -23,8 +24,8 @@ export type SignalOrder =
   | { readonly tag: 'none' };
 
 /**
- * Reads a signal as Debezium defines it: `execute-snapshot`, `stop-snapshot`, `log`. What cannot be done is
- * an error in the log, never a stop: anybody who may write to the table could stop the pipeline otherwise.
+ * Reads a signal as Debezium defines it: `execute-snapshot`, `stop-snapshot`, `log`. An unusable signal is logged as an
+ * error and never stops the task: otherwise anyone who may write to the table could stop the pipeline.
  */
 export function readSignal(row: SignalRow, captured: readonly TableName[], log: Logger): SignalOrder {
   const refuse = (why: string): SignalOrder => {
@@ -62,13 +63,13 @@ function executeSnapshot(
   if (data === undefined) return refuse(BAD_SNAPSHOT);
   const kind = (data.type ?? 'incremental').toLowerCase();
   if (kind !== 'incremental' && kind !== 'blocking') {
-    return refuse(`a snapshot of type "${kind}" is not known; it takes incremental or blocking.`);
+    return refuse(`snapshot type "${kind}" is unknown; use incremental or blocking.`);
   }
   for (const key of ['additional-condition', 'surrogate-key']) {
     if (data[key] !== undefined) return refuse(`"${key}" is not supported by the TypeScript engine.`);
   }
   const wanted = expressions(data['data-collections']);
-  if (wanted === undefined) return refuse('a data-collection is no regular expression.');
+  if (wanted === undefined) return refuse('a data-collection is not a regular expression.');
   const tables = captured.filter((t) =>
     wanted.some((expression) => expression.test(`${t.schema}.${t.table}`)),
   );
@@ -80,7 +81,7 @@ function executeSnapshot(
     : { tag: 'snapshot', job: { ...job, tables: filtered } };
 }
 
-/** The tables with the conditions on their rows; or why that cannot be: then all rows are not meant either. */
+/** The tables with the conditions on their rows, or why there are none: reading all rows is no substitute. */
 function withConditions(tables: readonly TableProgress[], conditions: Conditions): TableProgress[] | string {
   const filters = new Map<TableProgress, string>();
   for (const { 'data-collection': name, filter } of conditions) {
@@ -88,7 +89,7 @@ function withConditions(tables: readonly TableProgress[], conditions: Conditions
     if (why !== null) return `the filter of ${name} is not one SQL expression: ${why}.`;
     const expression = expressions([name])?.[0];
     const own = tables.filter((t) => expression?.test(`${t.schema}.${t.table}`));
-    if (own.length === 0) return `the condition on ${name} is on no table of the snapshot.`;
+    if (own.length === 0) return `the condition on ${name} matches no table of the snapshot.`;
     if (own.some((table) => filters.has(table))) return `there are two conditions on ${name}.`;
     for (const table of own) filters.set(table, filter);
   }
@@ -98,24 +99,7 @@ function withConditions(tables: readonly TableProgress[], conditions: Conditions
   });
 }
 
-/** Filters wait in the connector's offset, which must fit into one record of Kafka. */
-const MOST_FILTER_BYTES = 512 * 1024;
-
-/** Whether there is room for one more job beside those that wait. */
-export function fits(job: SnapshotJob, waiting: readonly SnapshotJob[]): boolean {
-  const filters = [...waiting, job].flatMap(({ tables }) => tables.map(({ filter }) => filter ?? ''));
-  return filters.reduce((sum, filter) => sum + Buffer.byteLength(filter), 0) <= MOST_FILTER_BYTES;
-}
-
-export function newJob(id: string, kind: SnapshotJob['kind'], tables: readonly TableName[]): SnapshotJob {
-  return {
-    id,
-    kind,
-    tables: tables.map(({ schema, table }) => ({ schema, table, done: false, lastKey: null, rows: 0 })),
-  };
-}
-
-/** Undefined where one is no regular expression. */
+/** Undefined if a name is not a regular expression. */
 function expressions(names: readonly string[]): RegExp[] | undefined {
   try {
     return names.map((name) => new RegExp(`^(?:${name})$`, 'i'));

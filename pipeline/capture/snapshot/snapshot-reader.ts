@@ -15,12 +15,12 @@ import { createSlot } from '../source/slot.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../source/sql.ts';
 import { RawRows } from './raw-rows.ts';
 
-/** Rows of a table in one piece, and where the next piece begins. */
+/** Consecutive rows of a table, and where the next chunk starts. */
 export interface Chunk {
   readonly rows: RawRows;
-  /** How many of the rows belong to it. */
+  /** Number of rows that belong to the chunk. */
   readonly count: number;
-  /** Key of its last row, as text; null for a table without primary key. */
+  /** Key of its last row, as text; null for a table without a primary key. */
   readonly lastKey: string[] | null;
   /** More rows follow. */
   readonly more: boolean;
@@ -29,19 +29,19 @@ export interface Chunk {
 export interface ChunkRequest {
   readonly afterKey: readonly string[] | null;
   readonly limit: number;
-  /** SQL expression that the rows must meet, as whoever asked for the snapshot wrote it. */
+  /** SQL condition on the rows, as the signal gave it. */
   readonly filter?: string | undefined;
 }
 
-/** The filter of a snapshot fails: asked again, it would fail again. The snapshot's transaction is over. */
+/** A snapshot's filter fails, and would fail again in a retry. The snapshot's transaction is aborted. */
 export class FilterError extends Error {
   constructor(cause: unknown) {
     super(messageOf(cause), { cause });
   }
 }
 
-/** What the statement is the reason of, and not the connection, the server, or what it is short of. */
-function isOfStatement(error: unknown): boolean {
+/** True if the statement caused the error, not the connection, the server or a lack of resources. */
+function isStatementError(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return /^[0-9A-Z]{5}$/.test(code) && !/^(08|40|53|55|57|58|XX)/.test(code);
 }
@@ -55,9 +55,9 @@ function whereOf(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
 
-/** A snapshot of the database at a known place of the log: one REPEATABLE READ transaction. */
+/** A snapshot of the database at a known position of the WAL: one REPEATABLE READ transaction. */
 export class SnapshotReader implements AsyncDisposable {
-  /** Transactions that committed before it are in the snapshot, all others are not. */
+  /** The snapshot contains exactly the transactions that committed before this position. */
   readonly consistentPoint: Lsn;
   readonly #client: Client;
   readonly #tap: MessageTap;
@@ -72,7 +72,7 @@ export class SnapshotReader implements AsyncDisposable {
     this.#published = new Map(published.map((table) => [quoteTable(table), table]));
   }
 
-  /** When the snapshot was opened, by the database's clock. */
+  /** When the snapshot was opened, by the database's clock, in microseconds since the epoch. */
   get takenAtUs(): bigint {
     return this.#takenAtUs;
   }
@@ -100,8 +100,8 @@ export class SnapshotReader implements AsyncDisposable {
   }
 
   /**
-   * Opens a snapshot of now, and its place in the log with it, by way of a temporary slot:
-   * `pg_current_wal_lsn()` can be later than a commit that is not visible yet.
+   * Opens a snapshot of the current state. A temporary slot gives its position, because `pg_current_wal_lsn()` may be
+   * later than a commit that is not visible yet.
    */
   static async openNow(
     config: SourceConfig,
@@ -116,14 +116,14 @@ export class SnapshotReader implements AsyncDisposable {
         published,
       );
     } finally {
-      // The temporary slot goes with its connection; the transaction keeps the snapshot.
+      // The temporary slot ends with its connection; the transaction keeps the snapshot.
       await disconnect(replication);
     }
   }
 
   /**
-   * Locks the tables against DDL until the end. Returns those that exist.
-   * @throws where one was rewritten or truncated since the snapshot was exported: the snapshot sees it empty.
+   * Locks the tables against DDL until the snapshot is closed. Returns those that exist.
+   * @throws if a table was rewritten or truncated since the snapshot was exported: the snapshot would see it empty.
    */
   async lock(
     tables: readonly { readonly schema: string; readonly table: string }[],
@@ -140,7 +140,7 @@ export class SnapshotReader implements AsyncDisposable {
       );
       if (rows[0]?.same === 'f') {
         throw new Error(
-          `${name.schema}.${name.table} was rewritten while its snapshot was taken; it is taken again.`,
+          `${name.schema}.${name.table} was rewritten while its snapshot was taken, so the snapshot must be retried.`,
         );
       }
       found.push(table);
@@ -148,14 +148,14 @@ export class SnapshotReader implements AsyncDisposable {
     return found;
   }
 
-  /** The table as this snapshot's rows have it. @throws LabError where the publication lacks it. */
+  /** The table with the columns of this snapshot's rows. @throws LabError CDC-1110 if the publication lacks it. */
   describe(table: CatalogueTable): TableDescription {
     return describeForSnapshot(table, this.#publishedTable(table).columns);
   }
 
   /**
-   * Whether the table has rows that fit.
-   * @throws FilterError where the filter is no condition on the table's rows.
+   * True if the table has a row that meets the filter.
+   * @throws FilterError if the filter is not a valid condition on the table's rows.
    */
   async hasRows(table: CatalogueTable, filter?: string): Promise<boolean> {
     const where = whereOf(this.#conditions(table, filter));
@@ -164,8 +164,8 @@ export class SnapshotReader implements AsyncDisposable {
   }
 
   /**
-   * The next rows after a key, at most `limit`. Values are the text that pgoutput would send.
-   * @throws FilterError where the filter fails at some row.
+   * The next rows after a key, at most `limit`. Values are the texts that pgoutput would send.
+   * @throws FilterError if the filter fails on a row.
    */
   async read(
     table: CatalogueTable,
@@ -186,7 +186,7 @@ export class SnapshotReader implements AsyncDisposable {
     return { rows, count, more: rows.length > limit, lastKey };
   }
 
-  /** A table without key is read by cursor, and from its start again after a crash. */
+  /** A table without a key is read with a cursor, and from its first row again after a crash. */
   async #readCursor(select: string, limit: number, filter: string | undefined): Promise<Chunk> {
     if (this.#cursor !== select) {
       if (this.#cursor !== undefined) await this.#client.query('CLOSE chunks');
@@ -197,7 +197,7 @@ export class SnapshotReader implements AsyncDisposable {
     return { rows, count: rows.length, more: rows.length === limit, lastKey: null };
   }
 
-  /** Conditions that the rows must meet, each in parentheses. */
+  /** The publication's row filter and the signal's, each in parentheses. */
   #conditions(table: CatalogueTable, filter: string | undefined): string[] {
     const { rowFilter } = this.#publishedTable(table);
     return [rowFilter, filter].filter((own) => typeof own === 'string').map((own) => `(${own})`);
@@ -210,13 +210,13 @@ export class SnapshotReader implements AsyncDisposable {
     return rows;
   }
 
-  /** By the extended protocol, which takes one statement only, whatever is in the text. */
+  /** Uses the extended protocol, which takes one statement only, whatever the text contains. */
   async #query({ text, values }: Statement, filter: string | undefined): Promise<(string | null)[][]> {
     try {
       const query = { text, values: [...values], rowMode: 'array', queryMode: 'extended' };
       return (await this.#client.query<(string | null)[]>(query)).rows;
     } catch (error) {
-      throw filter !== undefined && isOfStatement(error) ? new FilterError(error) : error;
+      throw filter !== undefined && isStatementError(error) ? new FilterError(error) : error;
     }
   }
 

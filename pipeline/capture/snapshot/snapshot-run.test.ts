@@ -6,7 +6,8 @@ import { parseOffset, type SnapshotJob } from '../position/source-offset.ts';
 import { Gate } from '../source/gate.ts';
 import { RawRows } from './raw-rows.ts';
 import type { Chunk, SnapshotReader } from './snapshot-reader.ts';
-import { runSnapshot, type SnapshotRunOptions } from './snapshot-run.ts';
+import { runSnapshot } from './snapshot-run.ts';
+import type { SnapshotRunOptions } from './table-run.ts';
 
 const CHUNKS = 3;
 const JOB: SnapshotJob = {
@@ -14,7 +15,7 @@ const JOB: SnapshotJob = {
   tables: [{ schema: 'public', table: 'item', done: false, lastKey: null, rows: 0 }],
 };
 
-/** A snapshot of so many chunks, of one row each; the offsets topic takes its time. What happens is told in order. */
+/** A snapshot of {@link CHUNKS} chunks with one row each and a slow offsets topic. It notes events in order. */
 function snapshotOf(happened: string[], isArmed: boolean): SnapshotRunOptions {
   const store = async (offset: Readonly<Record<string, unknown>>): Promise<void> => {
     for (let i = 0; i < 10; i++) await turn();
@@ -55,7 +56,7 @@ function snapshotOf(happened: string[], isArmed: boolean): SnapshotRunOptions {
   };
 }
 
-test('a crash point within a chunk is announced when the checkpoint of the chunk before is stored', async () => {
+test('an armed crash point in a chunk is announced only after the previous chunk is checkpointed', async () => {
   const happened: string[] = [];
   await runSnapshot(JOB, snapshotOf(happened, true));
   expect(happened).toEqual([
@@ -64,7 +65,7 @@ test('a crash point within a chunk is announced when the checkpoint of the chunk
   ]);
 });
 
-test('where it is not armed, a chunk does not wait for the checkpoint of the one before', async () => {
+test('if the crash point is not armed, a chunk does not wait for the previous checkpoint', async () => {
   const happened: string[] = [];
   await runSnapshot(JOB, snapshotOf(happened, false));
   expect(happened.indexOf('announced', 1)).toBeLessThan(happened.indexOf('stored 1'));

@@ -7,20 +7,19 @@ import type { ColumnDescription, TableDescription } from '../../contract/table.t
 export interface PublishedTable {
   readonly schema: string;
   readonly table: string;
-  /** Names of the published columns; generated ones are not among them. */
+  /** Names of the published columns, without generated ones. */
   readonly columns: readonly string[];
-  /** The publication's WHERE clause, as SQL; null where there is none. */
+  /** The publication's WHERE clause, as SQL; null if there is none. */
   readonly rowFilter: string | null;
 }
 
-/** A table as it exists now: one that is dropped and created again has the name, and another oid. */
+/** A table as it exists now. A table that is dropped and created again keeps its name and gets a new oid. */
 export interface ExistingTable {
   readonly schema: string;
   readonly table: string;
   readonly oid: string;
 }
 
-/** Columns by name, as the catalogue has them now. */
 interface CatalogueColumn extends ColumnDescription {
   readonly storage: string;
 }
@@ -31,9 +30,9 @@ export interface CatalogueTable {
   readonly replicaIdentity: TableDescription['replicaIdentity'];
   readonly keyDeferrable: boolean;
   readonly columns: readonly CatalogueColumn[];
-  /** Names of the primary key's columns, in its order; empty where there is none. */
+  /** Names of the primary key's columns, in key order; empty if there is none. */
   readonly key: readonly string[];
-  /** Estimate of the planner; -1 where it was never analysed. */
+  /** The planner's estimate; -1 if the table was never analyzed. */
   readonly estimatedRows: number;
 }
 
@@ -53,7 +52,7 @@ const COLUMNS_SQL = `
           WHERE l.enumtypid = COALESCE(e.oid, t.oid)) AS labels,
          b.attnotnull AS not_null, b.attstorage AS storage,
          CASE WHEN b.atthasdef AND b.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS default_sql,
-         -- Without what the index only includes; a slice is counted from 1.
+         -- Without the columns that the index only includes; array slices are 1-based.
          COALESCE(pg_catalog.array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], b.attnum), 0) AS key_rank
   FROM base b
   JOIN pg_catalog.pg_type t ON t.oid = b.type AND t.typtype <> 'd'
@@ -71,7 +70,7 @@ const TABLE_SQL = `
 
 const IDENTITIES = { d: 'default', n: 'nothing', f: 'full', i: 'index' } as const;
 
-/** Tables of a publication, with their published columns (PostgreSQL ≥ 15 knows lists and filters). */
+/** Tables of a publication, with their published columns. Column lists and row filters need PostgreSQL ≥ 15. */
 export async function publishedTables(client: Client, publication: string): Promise<PublishedTable[]> {
   const { rows } = await client.query<{
     schema: string;
@@ -91,7 +90,7 @@ export async function publishedTables(client: Client, publication: string): Prom
   }));
 }
 
-/** Ordinary and partitioned tables of the database, system schemas left out. */
+/** Permanent ordinary tables of the database, without those of system schemas. */
 export async function allTables(client: Client): Promise<ExistingTable[]> {
   const { rows } = await client.query<ExistingTable>(
     `SELECT n.nspname AS schema, c.relname AS table, c.oid
@@ -103,7 +102,7 @@ export async function allTables(client: Client): Promise<ExistingTable[]> {
   return rows;
 }
 
-/** What the catalogue says of a table; undefined where there is none of that name. */
+/** What the catalogue says about a table; undefined if there is none of that name. */
 export async function lookUpTable(
   client: Client,
   schema: string,
@@ -116,7 +115,7 @@ export async function lookUpTable(
   return rows[0] === undefined ? undefined : await complete(client, rows[0]);
 }
 
-/** The same by oid: a relation keeps it when it is renamed. */
+/** The same by oid, which a renamed table keeps. */
 export async function lookUpRelation(client: Client, oid: number): Promise<CatalogueTable | undefined> {
   const { rows } = await client.query<TableRow>(`${TABLE_SQL} WHERE c.oid = $1`, [oid]);
   return rows[0] === undefined ? undefined : await complete(client, rows[0]);
@@ -187,8 +186,8 @@ function toColumn(row: ColumnRow): CatalogueColumn {
 }
 
 /**
- * The value of a DEFAULT that is a constant, from its SQL as `pg_get_expr` prints it: `'new'::order_status`,
- * `42`, `'-1'::integer`, `true`. Null where it is NULL or has to be computed.
+ * The value of a constant DEFAULT, from its SQL as `pg_get_expr` prints it: `'new'::order_status`, `42`, `'-1'::integer`,
+ * `true`. Null if it is NULL or has to be computed.
  */
 export function constantOf(sql: string | null): string | null {
   if (sql === null) return null;
@@ -211,10 +210,9 @@ export function describeForSnapshot(table: CatalogueTable, published: readonly s
 }
 
 /**
- * A table as the stream sends it. The Relation message tells the columns as they were at that place in the
- * log; the catalogue is as of now, and adds what the message lacks wherever the two still agree on a column's
- * name.
- * @throws LabError where a column's type is gone from the catalogue.
+ * A table as the stream sends it. The Relation message has the columns as they were at that position of the WAL. The
+ * catalogue is current; it adds what the message lacks for columns whose names still match.
+ * @throws LabError CDC-1020 if a column's type is no longer in the catalogue.
  */
 export async function describeRelation(client: Client, relation: RelationMessage): Promise<TableDescription> {
   const now = await lookUpRelation(client, relation.relationOid);
@@ -278,7 +276,7 @@ async function lookUpType(
     throw new LabError(
       'CDC-1020',
       `Type ${oid} of ${relation.schema}.${relation.table}.${column} is no longer in the catalogue.`,
-      { remedy: 'It was dropped while its changes were still to be read: snapshot the table again.' },
+      { remedy: 'It was dropped before its changes were read: take a new snapshot of the table.' },
     );
   }
   const { typeOid, typeName, typeModifier, typeKind, elementType, enumLabels } = toColumn(rows[0]);

@@ -1,7 +1,7 @@
-/** Why reading is held: the user's pause, a full queue, a relation to be looked up, a blocking snapshot. */
+/** Why reading is held: the user's pause, a full queue, a relation that is being looked up, a blocking snapshot. */
 export type HoldReason = 'paused' | 'queue' | 'relation' | 'blocking-snapshot';
 
-/** Open while nobody holds it. Its listener pauses and resumes a socket. */
+/** Open while there is no reason to hold it. Its listener pauses and resumes a socket. */
 export class Gate {
   readonly #reasons = new Set<HoldReason>();
   #waiting: (() => void)[] = [];
@@ -26,7 +26,7 @@ export class Gate {
     return this.#reasons.has(reason);
   }
 
-  /** Tells the listener how the gate stands now, and from now on. Undefined: nobody. */
+  /** Calls the listener with the state of the gate now and at each change; undefined removes it. */
   listen(listener: ((open: boolean) => void) | undefined): void {
     this.#listener = listener;
     listener?.(this.#reasons.size === 0);

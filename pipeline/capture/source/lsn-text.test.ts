@@ -1,16 +1,19 @@
 import { expect, test } from 'vitest';
 import type { Lsn } from '../../contract/lsn.ts';
-import { createPositionWriter, formatLsn, formatPosition, parseLsn } from './lsn-text.ts';
+import { formatLsn, formatPosition, parseLsn, positionWriter } from './lsn-text.ts';
 
-test.each(['0/0', '16/B374D848', 'FFFFFFFF/FFFFFFFF', '1/0'])('%s is read and printed as it was', (text) => {
-  expect(formatLsn(parseLsn(text))).toBe(text);
-});
+test.each(['0/0', '16/B374D848', 'FFFFFFFF/FFFFFFFF', '1/0'])(
+  '%s is parsed and printed unchanged',
+  (text) => {
+    expect(formatLsn(parseLsn(text))).toBe(text);
+  },
+);
 
 test.each(['', '16', '16/', '/1', '123456789/0', 'G/0', '1/0/0'])('"%s" is refused', (text) => {
   expect(() => parseLsn(text)).toThrow(expect.objectContaining({ code: 'CDC-1001' }));
 });
 
-test('the text of positions sorts as the positions do', () => {
+test('the texts of positions sort in the order of the positions', () => {
   const parts = [
     { timeline: 1, commitLsn: 1n as Lsn, ordinal: 0 },
     { timeline: 1, commitLsn: 1n as Lsn, ordinal: 9 },
@@ -27,8 +30,8 @@ test('the text of positions sorts as the positions do', () => {
   );
 });
 
-test('ordinals are written the same whatever the order they are asked in', () => {
-  const positionOf = createPositionWriter(1, 1n as Lsn);
+test('an ordinal has the same text in whatever order ordinals are written', () => {
+  const positionOf = positionWriter(1)(1n as Lsn);
   expect([300, 2, 0, 1, 300, 2].map((n) => positionOf(n).slice(-8))).toEqual([
     '0000012C',
     '00000002',

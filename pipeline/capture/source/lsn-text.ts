@@ -4,12 +4,12 @@ import type { Position, PositionParts } from '../../contract/position.ts';
 
 export const ZERO_LSN = 0n as Lsn;
 
-/** `16/B374D848` → number of the byte. @throws LabError on anything that is no LSN. */
+/** `16/B374D848` as a number. @throws LabError CDC-1001 if the text is not an LSN. */
 export function parseLsn(text: string): Lsn {
   const match = /^([0-9A-Fa-f]{1,8})\/([0-9A-Fa-f]{1,8})$/.exec(text);
   if (!match) {
     throw new LabError('CDC-1001', `"${text}" is not a log sequence number of PostgreSQL.`, {
-      remedy: 'Give it as PostgreSQL prints it: two hexadecimal numbers with a slash, as in 16/B374D848.',
+      remedy: 'Write it as PostgreSQL prints it: two hexadecimal numbers and a slash, as in 16/B374D848.',
     });
   }
   return ((BigInt(`0x${match[1]}`) << 32n) | BigInt(`0x${match[2]}`)) as Lsn;
@@ -24,24 +24,33 @@ export function maxLsn(a: Lsn, b: Lsn): Lsn {
   return a > b ? a : b;
 }
 
-/** Text of a position, as {@link Position} defines it. */
-export function formatPosition(parts: PositionParts): Position {
-  return createPositionWriter(parts.timeline, parts.commitLsn)(parts.ordinal);
+/** The text of a position, as {@link Position} defines it. */
+export function formatPosition({ timeline, commitLsn, ordinal }: PositionParts): Position {
+  return `${headOf(timeline, commitLsn)}${hex(ordinal, 8)}` as Position;
 }
 
-/** Positions of one transaction: the timeline and the commit are written once, each ordinal is appended. */
-export function createPositionWriter(timeline: number, commitLsn: Lsn): (ordinal: number) => Position {
-  const head = `${hex(timeline, 8)}-${hex(commitLsn, 16)}-`;
-  return (ordinal) => (head + ordinalText(ordinal)) as Position;
+/**
+ * Writes the positions of many transactions, given each one's commit LSN. Hot path: a transaction's head is formatted
+ * once, and the text of each ordinal once for all transactions, because most transactions are short.
+ */
+export function positionWriter(timeline: number): (commitLsn: Lsn) => (ordinal: number) => Position {
+  const ordinals: string[] = [];
+  const ordinalText = (ordinal: number): string => {
+    if (ordinal >= MOST_ORDINALS) return hex(ordinal, 8);
+    while (ordinals.length <= ordinal) ordinals.push(hex(ordinals.length, 8));
+    return ordinals[ordinal] ?? hex(ordinal, 8);
+  };
+  return (commitLsn) => {
+    const head = headOf(timeline, commitLsn);
+    return (ordinal) => (head + ordinalText(ordinal)) as Position;
+  };
 }
 
-/** Hot path: most transactions are short, so their ordinals' texts are made once. */
-const ordinalTexts: string[] = [];
+/** Bounds the memory of a {@link positionWriter}. */
+const MOST_ORDINALS = 65_536;
 
-function ordinalText(ordinal: number): string {
-  if (ordinal >= 65_536) return hex(ordinal, 8);
-  while (ordinalTexts.length <= ordinal) ordinalTexts.push(hex(ordinalTexts.length, 8));
-  return ordinalTexts[ordinal] ?? hex(ordinal, 8);
+function headOf(timeline: number, commitLsn: Lsn): string {
+  return `${hex(timeline, 8)}-${hex(commitLsn, 16)}-`;
 }
 
 function hex(value: number | bigint, width: number): string {

@@ -22,7 +22,7 @@ function dataRow(values: readonly (string | null)[]): Buffer {
   return message('D', Buffer.concat([count, ...parts]));
 }
 
-/** A tap on a connection without server: what is sent to it, and what its own reader got. */
+/** A tap on a connection without a server: `send` is the server, `read` returns what the connection's reader got. */
 function tapped() {
   const stream = new EventEmitter();
   const read: Buffer[] = [];
@@ -40,7 +40,7 @@ const COMPLETE = message('C', Buffer.from('SELECT 2\0'));
 const READY = message('Z', Buffer.from('I'));
 const ANSWER = Buffer.concat([...VALUES.map(dataRow).flatMap((row) => [NOTICE, row]), COMPLETE, READY]);
 
-test('takes the rows, and hands on all else, wherever the socket cuts', async () => {
+test('takes the rows and passes everything else on, wherever the socket splits the bytes', async () => {
   for (let size = 1; size <= ANSWER.length; size += size < 20 ? 1 : 17) {
     const { tap, send, read } = tapped();
     const rows = new RawRows();
@@ -56,7 +56,7 @@ test('takes the rows, and hands on all else, wherever the socket cuts', async ()
   }
 });
 
-test('hands on the rows of every other query', async () => {
+test('passes on the rows of every other query', async () => {
   const { tap, send, read } = tapped();
   await tap.during(
     DATA_ROW,
@@ -67,10 +67,10 @@ test('hands on the rows of every other query', async () => {
   expect(read()).toEqual(Buffer.concat([READY, ANSWER]));
 });
 
-test('refuses a row whose lengths do not fit together', () => {
+test('refuses a row whose lengths are inconsistent', () => {
   const rows = new RawRows();
   const short = dataRow(['12345']);
   short.writeInt32BE(short.length - 2, 1);
   rows.add(short, 0);
-  expect(() => rows.at(0)).toThrow('not as long as its columns');
+  expect(() => rows.at(0)).toThrow('does not have the length of its columns');
 });

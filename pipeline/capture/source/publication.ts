@@ -19,10 +19,9 @@ interface PublicationRow {
 }
 
 /**
- * Makes sure that the publication exists and holds every captured table, as `publication.autocreate.mode`
- * allows. Returns the tables that were added to one that was there before: what they held until now is in no
- * stream.
- * @throws LabError where a table is missing and must not be added, or an operation is not published.
+ * Ensures that the publication exists and contains every captured table, as far as `publication.autocreate.mode`
+ * allows. Returns the tables that were added to an existing publication: the stream lacks their earlier rows.
+ * @throws LabError if a table is missing and must not be added, or an operation is not published.
  */
 export async function ensurePublication(
   client: Client,
@@ -55,23 +54,25 @@ export async function ensurePublication(
   await client.query(
     `ALTER PUBLICATION ${quoteIdentifier(name)} ADD TABLE ${missing.map((t) => `ONLY ${quoteTable(t)}`).join(', ')}`,
   );
-  log.warn('Tables were added to the publication; they are snapshotted.', {
+  log.warn('Tables were added to the publication and will be snapshotted.', {
     publication: name,
     tables: missing.map((t) => `${t.schema}.${t.table}`),
-    remedy: 'Were they captured before, rows that were deleted meanwhile stay in the sink: compare them.',
+    remedy:
+      'If they were captured before, rows deleted in the meantime stay in the sink: compare both sides.',
   });
   return missing;
 }
 
-/** Somebody took captured tables out of the publication while the stream ran. */
+/** The error for captured tables that were taken out of the publication while the stream ran. */
 export function takenOut(publication: string, tables: string): LabError {
   return new LabError(
     'CDC-1114',
-    `Publication "${publication}" no longer holds captured tables: ${tables}.`,
+    `Publication "${publication}" no longer contains captured tables: ${tables}.`,
     {
       remedy:
-        'What was written to them since is in no stream. Restart the task: with publication.autocreate.mode=filtered ' +
-        'it adds and snapshots them, else add them first. Rows that were deleted meanwhile stay in the sink: compare.',
+        'The stream lacks what was written to them since. Restart the task: with publication.autocreate.mode=filtered ' +
+        'it adds and snapshots them, otherwise add them first. Rows deleted in the meantime stay in the sink: compare ' +
+        'both sides.',
     },
   );
 }
@@ -98,7 +99,7 @@ async function create(
   }
   if (mode === 'filtered' && tables.length === 0) {
     throw new LabError('CDC-1112', 'No table of the database is captured.', {
-      remedy: 'Look at table.include.list and table.exclude.list; they match schema.table as a whole.',
+      remedy: 'Check table.include.list and table.exclude.list: they must match schema.table as a whole.',
     });
   }
   const what =

@@ -6,7 +6,7 @@ import { createEventEncoder } from '../../envelope/encoder.ts';
 import { DEFAULTS } from '../../envelope/testing/fixtures.ts';
 import { describeForSnapshot, lookUpTable } from './catalogue.ts';
 
-test('each type that no event can hold is refused, and the column named', async () => {
+test('each type that no event can hold is refused by the name of its column', async () => {
   const schema = `refused_${randomUUID().slice(0, 8)}`;
   const asText = { getTypeParser: () => (value: string) => value };
   const client = new Client({ connectionString: inject('sourceUrl'), types: asText });

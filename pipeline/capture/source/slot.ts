@@ -4,7 +4,7 @@ import type { Lsn } from '../../contract/lsn.ts';
 import { parseLsn } from './lsn-text.ts';
 import { quoteIdentifier } from './sql.ts';
 
-/** A row of pg_replication_slots; columns that the server's version lacks are null. */
+/** A row of pg_replication_slots. Columns that the server's version lacks are null. */
 export interface SlotState {
   readonly name: string;
   readonly plugin: string | null;
@@ -16,7 +16,7 @@ export interface SlotState {
   readonly confirmedFlushLsn: Lsn | null;
   /** `reserved`, `extended`, `unreserved`, `lost`. */
   readonly walStatus: string | null;
-  /** Why the slot is of no more use: PostgreSQL ≥ 17. */
+  /** Why the slot is unusable; PostgreSQL ≥ 17. */
   readonly invalidationReason: string | null;
 }
 
@@ -52,16 +52,16 @@ export async function readSlot(client: Client, name: string): Promise<SlotState 
   };
 }
 
-/** A slot just made, and what the database looked like at that very place in the log. */
+/** A new slot, and a snapshot of the database at the slot's position. */
 export interface CreatedSlot {
   readonly consistentPoint: Lsn;
-  /** To be imported before the next command on the replication connection, or its end. */
+  /** Import it before the next command on the replication connection, and before that connection ends. */
   readonly snapshotName: string;
 }
 
 /**
- * CREATE_REPLICATION_SLOT with an exported snapshot: every transaction is either in the snapshot or streamed.
- * Waits for the write transactions that are open. @throws what PostgreSQL answers.
+ * CREATE_REPLICATION_SLOT with an exported snapshot: every transaction is either in the snapshot or in the stream.
+ * Waits for open write transactions. @throws PostgreSQL's error.
  */
 export async function createSlot(
   replication: Client,
@@ -104,8 +104,8 @@ export async function identifySystem(replication: Client): Promise<SystemIdentit
 }
 
 /**
- * Where the server's timeline left an earlier one: the LSN of the switch, or undefined where the earlier one
- * is no ancestor. Format of a timeline's history file: one line an ancestor, `id<TAB>lsn<TAB>reason`.
+ * The LSN at which the server's timeline left an earlier one; undefined if that is not an ancestor. A timeline's history
+ * file has one line per ancestor, `id<TAB>lsn<TAB>reason`.
  */
 export function switchPoint(history: string, ancestor: number): Lsn | undefined {
   for (const line of history.split('\n')) {
@@ -121,11 +121,11 @@ export async function timelineHistory(replication: Client, timeline: number): Pr
   return rows[0]?.content ?? '';
 }
 
-/** `wal_level` must be `logical`. */
+/** @throws LabError CDC-1100 unless `wal_level` is `logical`. */
 export async function requireLogicalWal(client: Client): Promise<void> {
   const { rows } = await client.query<{ wal_level: string }>('SHOW wal_level');
   if (rows[0]?.wal_level === 'logical') return;
-  throw new LabError('CDC-1100', `The source writes wal_level "${rows[0]?.wal_level}", not "logical".`, {
+  throw new LabError('CDC-1100', `The wal_level of the source is "${rows[0]?.wal_level}", not "logical".`, {
     remedy: 'ALTER SYSTEM SET wal_level = logical, restart the source, then restart the task.',
   });
 }

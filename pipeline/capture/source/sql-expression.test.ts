@@ -8,7 +8,7 @@ test.each([
   "e'\\\\' = name AND a$1 = a$b$c",
   "note = ';--/*'",
   "some_e'text' = x",
-])('%s stays within its parentheses', (text) => {
+])('%s is accepted: it stays within its parentheses', (text) => {
   expect(whyNoExpression(text)).toBeNull();
 });
 
@@ -25,11 +25,11 @@ test.each([
   ['true; DROP TABLE item', 'semicolon'],
   ['true -- the rest', 'comment'],
   ['true /* ) */', 'comment'],
-  // A backslash ends no plain quote.
+  // A backslash does not escape the end of a plain quote.
   ["name = '\\' OR true) OR ('x", 'brackets'],
   ['id = 1\0', 'zero byte'],
   ['id = $1', 'parameter'],
   ['id IN ($12)', 'parameter'],
-])('%j does not: %s', (text, why) => {
+])('%j is refused: %s', (text, why) => {
   expect(whyNoExpression(text)).toContain(why);
 });

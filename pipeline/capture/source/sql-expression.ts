@@ -1,7 +1,7 @@
 /**
- * Why a text cannot stand in parentheses as one SQL expression; null where it can. It is held only to what its
- * characters say: every quote and bracket that it opens it closes, and it closes none that it did not open, so that it
- * cannot reach beyond the parentheses. Whether it is a condition is for the server to say.
+ * Why a text cannot be put in parentheses as one SQL expression; null if it can. Only its characters are checked: it
+ * must close every quote and bracket that it opens, and no other, so that it cannot reach beyond the parentheses. The
+ * server decides whether it is a condition.
  */
 export function whyNoExpression(text: string): string | null {
   if (text.trim() === '') return 'it is empty';
@@ -30,13 +30,13 @@ export function whyNoExpression(text: string): string | null {
 const BRACKETS: Readonly<Record<string, string>> = { '(': ')', '[': ']' };
 const CLOSING = new Set(Object.values(BRACKETS));
 
-/** Where the quoted text ends that begins there: the same place where none does, null where it does not end. */
+/** End of the quoted text that starts at `at`: `at` itself if none starts there, null if it has no end. */
 function quotedAt(text: string, at: number): number | null {
   const character = text[at];
   if (character === '"') return behind(text, at + 1, '"', false);
-  // E'…' knows backslashes; the E is no part of a longer word.
+  // E'…' has backslash escapes, if the E is not the end of a longer word.
   if (character === "'") return behind(text, at + 1, "'", /(^|\W)e$/i.test(wordsBefore(text, at)));
-  // $tag$ is no part of a name either.
+  // $tag$ must not be part of a name.
   if (character !== '$' || /\w$/.test(wordsBefore(text, at))) return at;
   DOLLAR.lastIndex = at;
   const tag = DOLLAR.exec(text)?.[0];
@@ -47,7 +47,7 @@ function quotedAt(text: string, at: number): number | null {
 
 const DOLLAR = /\$(?:[A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$/y;
 
-/** The two characters before; those that PostgreSQL takes for a part of a name as letters. */
+/** The two characters before `at`, with every character that may be part of a PostgreSQL name as a letter. */
 function wordsBefore(text: string, at: number): string {
   return text.slice(Math.max(0, at - 2), at).replaceAll(/[$\u0080-\uffff]/g, 'x');
 }

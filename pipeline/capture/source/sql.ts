@@ -3,7 +3,7 @@ import { escapeIdentifier, escapeLiteral } from 'pg';
 /** `"name"`, safe in SQL and in replication commands. */
 export const quoteIdentifier: (name: string) => string = escapeIdentifier;
 
-/** `'text'`. Replication commands take no parameters. */
+/** `'text'`, for replication commands, which take no parameters. */
 export const quoteLiteral: (text: string) => string = escapeLiteral;
 
 export function quoteTable(table: { readonly schema: string; readonly table: string }): string {

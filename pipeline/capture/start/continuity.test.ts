@@ -37,14 +37,14 @@ const code = (state: StartState) => judgeContinuity(state)?.code;
 const slot = (patch: object): StartState => ({ ...healthy, slot: { ...healthy.slot, ...patch } });
 const stored = (patch: object): StartState => ({ ...healthy, stored: { ...healthy.stored, ...patch } });
 
-test('a slot at or behind the stored position goes on', () => {
+test('a slot at or behind the stored position continues', () => {
   expect(code(healthy)).toBeUndefined();
   expect(code(slot({ confirmedFlushLsn: parseLsn('0/200') }))).toBeUndefined();
   expect(code(slot({ confirmedFlushLsn: null }))).toBeUndefined();
   expect(code({ ...healthy, stored: null })).toBeUndefined();
 });
 
-test('each way to lose the place is an error of its own', () => {
+test('each kind of gap has its error code', () => {
   expect(code(slot({ plugin: 'wal2json' }))).toBe('CDC-1101');
   expect(code(slot({ database: 'other' }))).toBe('CDC-1102');
   expect(code(slot({ walStatus: 'lost' }))).toBe('CDC-1103');
@@ -55,7 +55,7 @@ test('each way to lose the place is an error of its own', () => {
   expect(code(stored({ flushLsn: parseLsn('0/901') }))).toBe('CDC-1108');
 });
 
-test('an earlier timeline goes on where it was left behind the position, and not otherwise', () => {
+test('an earlier timeline continues if the server left it after the position, and not otherwise', () => {
   expect(code(stored({ timeline: 1 }))).toBeUndefined();
   expect(code(stored({ timeline: 1, flushLsn: parseLsn('0/501') }))).toBe('CDC-1105');
   expect(code({ ...stored({ timeline: 1 }), history: '' })).toBe('CDC-1105');
@@ -66,7 +66,7 @@ test('an offset written by hand, without server and timeline, is judged by its p
   expect(code(stored({ timeline: null, systemIdentifier: null, flushLsn: ZERO_LSN }))).toBe('CDC-1107');
 });
 
-test('the history of a timeline names the switch from each ancestor', () => {
+test('the history of a timeline names the switch point of each ancestor', () => {
   const history = '1\t0/500\treason\n\n# comment\n2\t1/A0\treason\n';
   expect(switchPoint(history, 1)).toBe(0x500n);
   expect(switchPoint(history, 2)).toBe(0x1_0000_00a0n);

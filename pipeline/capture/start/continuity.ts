@@ -5,7 +5,7 @@ import { type SlotState, type SystemIdentity, switchPoint } from '../source/slot
 
 const RESNAPSHOT =
   'Changes may be missing between the two. Stop the connector, remove its offsets ' +
-  '(DELETE /connectors/NAME/offsets) and the slot, and start it: it takes a new snapshot. ' +
+  '(DELETE /connectors/NAME/offsets) and the slot, and start it: it then takes a new snapshot. ' +
   'Or set snapshot.mode=when_needed.';
 
 export interface StartState {
@@ -13,14 +13,14 @@ export interface StartState {
   readonly database: string;
   readonly slot: SlotState | undefined;
   readonly system: SystemIdentity;
-  /** History of the server's timeline; empty on the first. */
+  /** History of the server's timeline; empty on timeline 1. */
   readonly history: string;
   readonly stored: SourceOffset | null;
 }
 
 /**
- * Is what is stored still the place where this server's slot goes on? Returns why not, as the error to stop
- * with: a gap must be loud. Undefined where the stream continues without one.
+ * Judges whether this server's slot continues at the stored position. Returns the error to stop with if it does not;
+ * undefined if the stream continues without a gap.
  */
 export function judgeContinuity(state: StartState): LabError | undefined {
   return judgeSlot(state) ?? (state.stored === null ? undefined : judgePosition(state, state.stored));
@@ -31,9 +31,9 @@ function judgeSlot({ slot, slotName, database }: StartState): LabError | undefin
   if (slot.type !== 'logical' || slot.plugin !== 'pgoutput') {
     return new LabError(
       'CDC-1101',
-      `Slot "${slotName}" is of plugin "${slot.plugin ?? 'none'}", not pgoutput.`,
+      `Slot "${slotName}" uses plugin "${slot.plugin ?? 'none'}", not pgoutput.`,
       {
-        remedy: 'Choose another slot.name, or drop that slot if nobody needs it.',
+        remedy: 'Choose another slot.name, or drop that slot if it is unused.',
       },
     );
   }
@@ -47,7 +47,7 @@ function judgeSlot({ slot, slotName, database }: StartState): LabError | undefin
   if (slot.walStatus === 'lost' || slot.invalidationReason !== null) {
     const reason = slot.invalidationReason ?? 'wal_status is lost';
     return new LabError('CDC-1103', `Slot "${slotName}" is lost (${reason}): its WAL has been removed.`, {
-      remedy: `${RESNAPSHOT} Raise max_slot_wal_keep_size if it may happen again.`,
+      remedy: `${RESNAPSHOT} Raise max_slot_wal_keep_size to keep it from happening again.`,
     });
   }
   return undefined;
@@ -59,8 +59,8 @@ function judgePosition(state: StartState, stored: SourceOffset): LabError | unde
   if (stored.systemIdentifier !== null && stored.systemIdentifier !== system.systemIdentifier) {
     return new LabError(
       'CDC-1104',
-      `The stored position ${position} is of system ${stored.systemIdentifier}, the source is ${system.systemIdentifier}.`,
-      { remedy: `Connect to the server it was captured from. ${RESNAPSHOT}` },
+      `The stored position ${position} belongs to system ${stored.systemIdentifier}, but the source is system ${system.systemIdentifier}.`,
+      { remedy: `Connect to the server that it was captured from. ${RESNAPSHOT}` },
     );
   }
   const branch = judgeTimeline(state, stored);
@@ -68,7 +68,7 @@ function judgePosition(state: StartState, stored: SourceOffset): LabError | unde
   if (slot === undefined) {
     return new LabError(
       'CDC-1106',
-      `Position ${position} is stored, but slot "${slotName}" does not exist: it was dropped, or not failed over.`,
+      `Position ${position} is stored, but slot "${slotName}" does not exist: it was dropped or did not fail over.`,
       { remedy: RESNAPSHOT },
     );
   }
@@ -76,7 +76,7 @@ function judgePosition(state: StartState, stored: SourceOffset): LabError | unde
     return new LabError(
       'CDC-1107',
       `Slot "${slotName}" is at ${formatLsn(slot.confirmedFlushLsn)}, ahead of the stored position ${position}: ` +
-        'it was dropped and recreated, or somebody else has read from it.',
+        'it was dropped and recreated, or another client has read from it.',
       { remedy: RESNAPSHOT },
     );
   }
@@ -85,7 +85,7 @@ function judgePosition(state: StartState, stored: SourceOffset): LabError | unde
       'CDC-1108',
       `The stored position ${position} is ahead of the source's WAL, which ends at ${formatLsn(system.walEnd)}: ` +
         'the source was restored to an earlier state.',
-      { remedy: `The sink may hold rows that the source has lost. ${RESNAPSHOT}` },
+      { remedy: `The sink may hold rows that the source no longer has. ${RESNAPSHOT}` },
     );
   }
   return undefined;

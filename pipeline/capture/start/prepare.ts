@@ -1,4 +1,11 @@
-import { randomUUID } from 'node:crypto';
+/**
+ * `pipeline/capture/start`: everything between two open connections and the first row.
+ * In: the configuration, the stored position, and what the server says about itself, the slot and the tables.
+ * Out: the position to start at, the snapshots to take, and a slot and publication that exist.
+ * Promises: it starts only where no change is missing between the stored position and the slot; otherwise it stops with
+ * an error that names the gap (CDC-1101 to CDC-1108), or takes a new snapshot under `snapshot.mode=when_needed`.
+ */
+
 import type { Client } from 'pg';
 import type { Logger } from '../../contract/connector.ts';
 import { LabError } from '../../contract/errors.ts';
@@ -6,7 +13,7 @@ import type { TableDescription } from '../../contract/table.ts';
 import type { SourceConfig } from '../config/source-config.ts';
 import { createTableFilter, inSnapshotOrder, type TableFilter } from '../config/table-filter.ts';
 import type { SnapshotJob, SourceOffset } from '../position/source-offset.ts';
-import { newJob } from '../snapshot/signals.ts';
+import { addedTablesJob, INITIAL_SNAPSHOT, newJob } from '../snapshot/snapshot-job.ts';
 import { allTables, type ExistingTable, publishedTables } from '../source/catalogue.ts';
 import { formatLsn, ZERO_LSN } from '../source/lsn-text.ts';
 import { ensurePublication, type TableName } from '../source/publication.ts';
@@ -24,27 +31,14 @@ import {
 import { judgeContinuity } from './continuity.ts';
 import { checkTables } from './table-checks.ts';
 
-/** Id of the first snapshot of everything. */
-export const INITIAL_SNAPSHOT = 'initial';
-
-const ADDED = 'added-';
-
-/**
- * A first snapshot, of everything or of tables that were added to the publication: the stream begins after it. Beside
- * it, an update that leaves out an unchanged TOAST value could come before anybody has seen the row.
- */
-export function isFirstSnapshot({ id, kind }: SnapshotJob): boolean {
-  return kind === 'initial' || (kind === 'blocking' && id.startsWith(ADDED));
-}
-
-/** What a session begins with. */
+/** What a session starts with. */
 export interface Prepared {
   readonly system: SystemIdentity;
-  /** Tables that are captured, without the signalling table. */
+  /** The captured tables, without the signalling table. */
   readonly tables: readonly ExistingTable[];
   readonly captured: TableFilter;
   readonly offset: SourceOffset;
-  /** The snapshot that came with a slot made just now: valid until the next command on its connection. */
+  /** The snapshot of a slot that was just created; valid until the next command on its connection. */
   readonly created: CreatedSlot | undefined;
 }
 
@@ -53,17 +47,17 @@ export interface PrepareOptions {
   readonly sql: Client;
   readonly replication: Client;
   readonly stored: SourceOffset | null;
-  /** `snapshot.mode=always`, and the task has not had its snapshot yet. */
+  /** `snapshot.mode=always`, and the task has not taken its snapshot yet. */
   readonly snapshotAgain: boolean;
-  /** @throws where a column's type is not supported, naming it. */
+  /** @throws if a column's type is not supported, naming the column. */
   readonly describe: (table: TableDescription) => void;
   readonly log: Logger;
 }
 
 /**
- * Checks server, slot, publication and tables against what is stored, makes what is missing, and says where
- * to begin.
- * @throws LabError where going on would leave a gap, or capture a table wrongly.
+ * Checks server, slot, publication and tables against the stored position, creates what is missing, and returns where
+ * to start.
+ * @throws LabError if resuming would leave a gap, or a table cannot be captured correctly.
  */
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const { config, sql, replication, log } = options;
@@ -76,7 +70,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const tables = all.filter((t) => captured(t.schema, t.table));
   const signalTable = all.filter(isSignal);
   if (config.signalTable !== undefined && signalTable.length === 0) {
-    log.warn('The signalling table does not exist: no ad hoc snapshot can be asked for.', {
+    log.warn('The signalling table does not exist, so no signal can order a snapshot.', {
       table: config.signalTable,
     });
   }
@@ -90,11 +84,11 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   if (stored !== null) {
     return { ...start, created: undefined, offset: resume(options, stored, start, added) };
   }
-  const begun = await begin(options, slotGone ? undefined : slot, start);
-  return { ...start, ...begun };
+  const beginning = await begin(options, slotGone ? undefined : slot, start);
+  return { ...start, ...beginning };
 }
 
-/** Loud stop, or with `when_needed` a fresh start. */
+/** Throws on a gap, or starts over under `when_needed`. */
 async function continuity(
   options: PrepareOptions,
   slot: SlotState | undefined,
@@ -102,7 +96,7 @@ async function continuity(
   history: string,
 ): Promise<{ stored: SourceOffset | null; slotGone: boolean }> {
   const { config, sql, stored, log } = options;
-  // Nothing streams after initial_only, so no slot is needed to go on.
+  // Nothing is streamed under initial_only, so no slot is needed.
   if (config.snapshot.mode === 'initial_only') return { stored, slotGone: false };
   const problem = judgeContinuity({
     slotName: config.slot.name,
@@ -118,13 +112,13 @@ async function continuity(
   );
   if (config.snapshot.mode !== 'when_needed' || !curable) throw problem;
   log.warn(`${problem.message} A new snapshot is taken, as snapshot.mode=when_needed says.`, {
-    remedy: 'Rows that were deleted meanwhile stay in the sink.',
+    remedy: 'Rows that were deleted in the meantime stay in the sink.',
   });
   if (slot !== undefined) await dropSlot(sql, slot.name);
   return { stored: null, slotGone: true };
 }
 
-/** Goes on from a stored position; a snapshot may still be wanted beside or before the stream. */
+/** Resumes at a stored position; snapshots may still be due before or beside the stream. */
 function resume(
   { config, snapshotAgain, log }: PrepareOptions,
   stored: SourceOffset,
@@ -138,8 +132,8 @@ function resume(
     snapshotCompleted = false;
   }
   const captured = added.filter((t) => `${t.schema}.${t.table}` !== config.signalTable);
-  if (captured.length > 0) snapshots.push(newJob(`${ADDED}${randomUUID()}`, 'blocking', captured));
-  log.info('Goes on from the stored position.', { lsn: formatLsn(stored.flushLsn), slot: config.slot.name });
+  if (captured.length > 0) snapshots.push(addedTablesJob(captured));
+  log.info('Resuming at the stored position.', { lsn: formatLsn(stored.flushLsn), slot: config.slot.name });
   const ahead = Object.entries(stored.readWhole).filter(([, lsn]) => lsn > stored.flushLsn);
   return {
     ...stored,
@@ -152,7 +146,7 @@ function resume(
   };
 }
 
-/** Nothing is stored: makes the slot where there is none, and plans the first snapshot. */
+/** Nothing is stored: creates the slot if there is none, and plans the first snapshot. */
 async function begin(
   { config, replication, log }: PrepareOptions,
   slot: SlotState | undefined,
@@ -175,7 +169,7 @@ async function begin(
   if (mode === 'initial_only')
     return { offset: { ...offset, flushLsn: start.system.walEnd }, created: undefined };
   if (slot !== undefined) {
-    log.warn('The slot exists, but no position is stored: the stream begins where the slot is.', {
+    log.warn('The slot exists, but no position is stored: the stream starts at the position of the slot.', {
       slot: slot.name,
       lsn: formatLsn(offset.flushLsn),
     });
@@ -194,10 +188,10 @@ async function create(config: SourceConfig, replication: Client): Promise<Create
     });
   } catch (error) {
     if ((error as { code?: unknown }).code !== '53400') throw error;
-    throw new LabError('CDC-1109', 'The source has no replication slot left.', {
+    throw new LabError('CDC-1109', 'The source has no free replication slot.', {
       cause: error,
       remedy:
-        'Drop slots that nobody reads (pg_replication_slots), or raise max_replication_slots and restart it.',
+        'Drop unused slots (see pg_replication_slots), or raise max_replication_slots and restart the source.',
     });
   }
 }

@@ -12,17 +12,17 @@ import type { TableName } from '../source/publication.ts';
 import { quoteTable } from '../source/sql.ts';
 
 export interface TableChecks {
-  /** What is published already, perhaps with a list of columns. */
+  /** The tables of the publication, perhaps with column lists. */
   readonly published: readonly PublishedTable[];
-  /** @throws where a column's type is not supported, naming it. */
+  /** @throws if a column's type is not supported, naming the column. */
   readonly describe: (table: TableDescription) => void;
   readonly log: Logger;
 }
 
 /**
- * Looks at every captured table before anything is read from it. Warns of what is weaker, loudly; refuses by
- * name what cannot be captured right. docs/decisions/0003-toast-and-key-change.md says where the line is.
- * @throws LabError
+ * Checks every captured table before anything is read from it. It warns about weaker guarantees and refuses tables that
+ * cannot be captured correctly. docs/decisions/0003-toast-and-key-change.md says where the line is.
+ * @throws LabError CDC-1120 or CDC-1121, naming the table.
  */
 export async function checkTables(
   client: Client,
@@ -31,7 +31,7 @@ export async function checkTables(
 ): Promise<void> {
   for (const name of tables) {
     const table = await lookUpTable(client, name.schema, name.table);
-    // Dropped since the list was made: the stream will not mention it either.
+    // Dropped since the list was read: the stream will not mention it either.
     if (table === undefined) continue;
     refuse(table, await identityColumns(client, table));
     const list = published.find((p) => p.schema === name.schema && p.table === name.table)?.columns;
@@ -54,7 +54,7 @@ function refuse(table: CatalogueTable, identity: readonly string[]): void {
   if (table.replicaIdentity === 'index' && !table.key.every((column) => identity.includes(column))) {
     throw new LabError(
       'CDC-1121',
-      `${name} has an index without the primary key as its replica identity: its deletes do not name the key.`,
+      `The replica identity of ${name} is an index without the primary key: deletes do not carry the key.`,
       { remedy: `ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY DEFAULT (or FULL).` },
     );
   }
@@ -63,7 +63,7 @@ function refuse(table: CatalogueTable, identity: readonly string[]): void {
 function warn(table: CatalogueTable, toastedBytes: number, log: Logger): void {
   const name = `${table.schema}.${table.table}`;
   if (table.key.length === 0) {
-    log.warn('Table without primary key: events have no key, and a replay multiplies its rows.', {
+    log.warn('Table without primary key: its events have no key, and a replay duplicates its rows.', {
       table: name,
       remedy: 'Add a primary key.',
     });
@@ -72,14 +72,19 @@ function warn(table: CatalogueTable, toastedBytes: number, log: Logger): void {
     table.replicaIdentity === 'nothing' ||
     (table.key.length === 0 && table.replicaIdentity === 'default')
   ) {
-    log.warn('Table without replica identity: PostgreSQL refuses its updates and deletes.', { table: name });
+    log.warn('Table without replica identity: PostgreSQL refuses updates and deletes on it.', {
+      table: name,
+    });
   }
   if (table.key.length > 0 && table.replicaIdentity === 'default' && toastedBytes > 0) {
-    log.warn('A change of primary key that leaves a TOASTed value unchanged will stop the task.', {
-      table: name,
-      toastedBytes,
-      remedy: `If keys of it change: ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY FULL.`,
-    });
+    log.warn(
+      'An update that changes the primary key and leaves a TOASTed value unchanged will stop the task.',
+      {
+        table: name,
+        toastedBytes,
+        remedy: `If its keys change: ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY FULL.`,
+      },
+    );
   }
 }
 

@@ -22,7 +22,7 @@ const commit = (endLsn: bigint): CommitMark => ({
 });
 const ends = (marks: readonly CommitMark[]) => marks.map((mark) => Number(mark.endLsn));
 
-test('a transaction is done with only when every record up to its end is acknowledged', () => {
+test('a transaction is acknowledged only with every record up to its end', () => {
   const queue = new RecordQueue();
   queue.add(records(3));
   queue.commit(commit(10n));
@@ -37,7 +37,7 @@ test('a transaction is done with only when every record up to its end is acknowl
   expect(queue.idle).toBe(true);
 });
 
-test('a transaction without records is done with after those before it', () => {
+test('a transaction without records is acknowledged after the records before it', () => {
   const queue = new RecordQueue();
   queue.commit(commit(5n));
   expect(queue.idle).toBe(false);
@@ -50,7 +50,7 @@ test('a transaction without records is done with after those before it', () => {
   expect(ends(queue.acknowledge(1))).toEqual([10, 15]);
 });
 
-test('a batch keeps to its bounds, and says whether it begins a transaction', () => {
+test('a batch keeps its bounds, and says whether it starts a transaction', () => {
   const queue = new RecordQueue();
   queue.add(records(3));
   queue.commit(commit(10n));
@@ -68,13 +68,13 @@ test('a batch keeps to its bounds, and says whether it begins a transaction', ()
   expect(queue.unacknowledged).toBe(5);
 });
 
-test('one record is taken even where it is larger than the bound', () => {
+test('a record is taken even if it alone is larger than the bound', () => {
   const queue = new RecordQueue();
   queue.add([record(1, 10_000)]);
   expect(queue.take(10, 100)).toMatchObject({ startsTransaction: true, records: [{}] });
 });
 
-test('waiting ends at a commit, at a nudge, and at once where records wait', async () => {
+test('waiting ends at a commit, at a nudge, and at once if records are waiting', async () => {
   const queue = new RecordQueue();
   const order: string[] = [];
   const first = queue.ready().then(() => order.push('ready'));
@@ -89,4 +89,44 @@ test('waiting ends at a commit, at a nudge, and at once where records wait', asy
   queue.add(records(1));
   await queue.ready();
   expect(order).toEqual(['commit', 'ready', 'nudged']);
+});
+
+test('the acknowledged position follows the acknowledged transactions, and keepalives while nothing waits', () => {
+  const queue = new RecordQueue();
+  queue.add(records(2));
+  queue.commit(commit(10n));
+  queue.take(1, 1e6);
+  queue.acknowledge(1);
+  expect(queue.acknowledgedLsn).toBe(0n);
+  queue.take(1, 1e6);
+  queue.acknowledge(1);
+  expect(queue.acknowledgedLsn).toBe(10n);
+  queue.passed(30n as Lsn);
+  queue.passed(20n as Lsn);
+  expect(queue.acknowledgedLsn).toBe(30n);
+});
+
+const refused = expect.objectContaining({ code: 'CDC-1063' });
+
+test('an acknowledgement of records that were not taken is refused', () => {
+  const queue = new RecordQueue();
+  queue.add(records(3));
+  queue.take(2, 1e6);
+  expect(() => queue.acknowledge(3)).toThrow(refused);
+  queue.acknowledge(2);
+  expect(() => queue.acknowledge(1)).toThrow(refused);
+});
+
+test('a commit that ends before its predecessor is refused', () => {
+  const queue = new RecordQueue();
+  queue.commit(commit(10n));
+  expect(() => queue.commit(commit(9n))).toThrow(refused);
+});
+
+test('a keepalive may not pass records that are unacknowledged', () => {
+  const queue = new RecordQueue();
+  queue.add(records(1));
+  queue.commit(commit(10n));
+  expect(() => queue.passed(20n as Lsn)).toThrow(refused);
+  expect(queue.acknowledgedLsn).toBe(0n);
 });

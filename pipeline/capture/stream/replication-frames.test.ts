@@ -4,7 +4,7 @@ import { parseReplicationFrame, standbyStatusUpdate } from './replication-frames
 
 const lsn = (n: bigint) => n as Lsn;
 
-test('a status update is laid out as the protocol says, its clock counted from 2000', () => {
+test('a status update has the layout of the protocol, with its clock counted from 2000', () => {
   const bytes = standbyStatusUpdate({
     written: lsn(0x1_0000_0003n),
     flushed: lsn(0x1_0000_0002n),
@@ -17,7 +17,7 @@ test('a status update is laid out as the protocol says, its clock counted from 2
   );
 });
 
-test('XLogData and keepalives are read', () => {
+test('XLogData and keepalives are parsed', () => {
   const wal = Buffer.from(`77${'000000010000000a'}${'000000010000000b'}${'0'.repeat(16)}c0ffee`, 'hex');
   expect(parseReplicationFrame(wal)).toEqual({
     tag: 'wal',
@@ -39,5 +39,5 @@ test('XLogData and keepalives are read', () => {
 });
 
 test.each(['', '77', '6b00', 'ff00', `6b${'0'.repeat(36)}`])('the frame "%s" is refused', (hex) => {
-  expect(() => parseReplicationFrame(Buffer.from(hex, 'hex'))).toThrow(/is not known/);
+  expect(() => parseReplicationFrame(Buffer.from(hex, 'hex'))).toThrow(/Unknown replication frame/);
 });

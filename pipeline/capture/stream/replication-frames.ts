@@ -7,15 +7,15 @@ const XLOG_DATA = 0x77; // 'w'
 const KEEPALIVE = 0x6b; // 'k'
 const STATUS_UPDATE = 0x72; // 'r'
 
-/** What a CopyData message holds while WAL is streamed: manual, "Streaming Replication Protocol". */
+/** Content of a CopyData message while WAL is streamed: manual, "Streaming Replication Protocol". */
 export type ReplicationFrame =
   | {
       readonly tag: 'wal';
-      /** LSN of the WAL record; 0 for messages that belong to none. */
+      /** LSN of the WAL record; 0 for messages without one. */
       readonly start: Lsn;
-      /** End of the server's WAL when it sent this. */
+      /** End of the server's WAL when the server sent this frame. */
       readonly serverEnd: Lsn;
-      /** Where its payload begins, which goes to the end of the frame. */
+      /** Start of the payload, which runs to the end of the frame. */
       readonly payloadStart: number;
     }
   | {
@@ -24,7 +24,7 @@ export type ReplicationFrame =
       readonly replyRequested: boolean;
     };
 
-/** The frame is `bytes[at … end)`. @throws where the protocol does not know it, or it is cut short. */
+/** Parses the frame `bytes[at … end)`. @throws if the protocol does not define it, or it is cut short. */
 export function parseReplicationFrame(bytes: Buffer, at = 0, end = bytes.length): ReplicationFrame {
   const tag = bytes[at];
   if (tag === XLOG_DATA && end - at >= 25) {
@@ -42,12 +42,12 @@ export function parseReplicationFrame(bytes: Buffer, at = 0, end = bytes.length)
       replyRequested: bytes[at + 17] === 1,
     };
   }
-  throw new Error(`Replication frame of ${end - at} bytes, first byte ${tag ?? 'none'}, is not known.`);
+  throw new Error(`Unknown replication frame of ${end - at} bytes, first byte ${tag ?? 'none'}.`);
 }
 
 /**
- * Standby status update. `flushed` is what PostgreSQL may forget; for a logical slot it is the slot's
- * `confirmed_flush_lsn`. `written` and `applied` are for pg_stat_replication only.
+ * Encodes a standby status update. `flushed` becomes the logical slot's `confirmed_flush_lsn`: PostgreSQL may discard
+ * the WAL before it. `written` and `applied` only appear in pg_stat_replication.
  */
 export function standbyStatusUpdate(status: {
   readonly written: Lsn;

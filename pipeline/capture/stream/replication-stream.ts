@@ -5,36 +5,38 @@ import { disconnect } from '../source/connection.ts';
 import { formatLsn, maxLsn, ZERO_LSN } from '../source/lsn-text.ts';
 import { COPY_DATA, HEAD_BYTES, MessageTap } from '../source/message-tap.ts';
 import { quoteIdentifier, quoteLiteral } from '../source/sql.ts';
-import { liveness } from './liveness.ts';
 import { parseReplicationFrame, standbyStatusUpdate } from './replication-frames.ts';
-import { turnTimeMs } from './turn-clock.ts';
+import type { TurnClock } from './turn-clock.ts';
 
-/** Silence after which the connection is given up: PostgreSQL's own default for the other direction. */
+/** Silence after which the connection counts as dead: PostgreSQL's default for the other direction. */
 const DEAD_AFTER_MS = 60_000;
 
 export interface ReplicationOptions {
   readonly slot: string;
   readonly publication: string;
-  /** Changes of transactions that committed before this are not sent. */
+  /** The server does not send transactions that committed before this position. */
   readonly startLsn: Lsn;
   readonly statusIntervalMs: number;
   /**
-   * Is given a message of the slot's plug-in, `bytes[from … to)`: used at once, or copied, for it is the socket's own
-   * buffer. Not called while the stream is paused. A throw ends the stream.
+   * Takes a message of the slot's plug-in, `bytes[from … to)`. The buffer is the socket's: use the bytes at once or copy
+   * them. Not called while the stream is paused. A throw ends the stream.
    */
   readonly onWal: (start: Lsn, bytes: Buffer, from: number, to: number) => void;
   readonly onKeepalive: (serverEnd: Lsn) => void;
+  /** @throws if the position is not in the offsets topic. */
+  readonly assertStored: (lsn: Lsn) => void;
+  readonly clock: TurnClock;
 }
 
 /**
- * WAL as it comes from a logical slot, over the connection of `pg`: START_REPLICATION, CopyBoth, status
- * updates. It starts paused. Nothing is acknowledged but what {@link flush} was told; status goes out on a timer, also
- * while it is paused, and at once when the server asks.
+ * The WAL of a logical slot over a connection of `pg`: START_REPLICATION, CopyBoth, status updates. It starts paused.
+ * Only {@link flush} moves the position that PostgreSQL may discard. Status updates go out on a timer, even while the
+ * stream is paused, and at once when the server asks.
  */
 export class ReplicationStream {
   /** Rejects when the stream breaks; never resolves by itself. */
   readonly failed: Promise<never>;
-  /** End of the server's WAL, as last heard. */
+  /** End of the server's WAL in the latest frame. */
   serverEnd: Lsn = ZERO_LSN;
   readonly #client: Client;
   readonly #connection: CopyConnection;
@@ -43,7 +45,7 @@ export class ReplicationStream {
   #flushed: Lsn;
   #lastHeardMs = Date.now();
   #paused = true;
-  /** Frames that the socket's last chunk still held when it was paused, in their order. */
+  /** Frames of the socket's last chunk that came after the pause, in order. */
   #kept: Buffer[] = [];
   #ended = false;
   #timer: NodeJS.Timeout | undefined;
@@ -61,10 +63,7 @@ export class ReplicationStream {
     this.failed.catch(() => {});
   }
 
-  /**
-   * Resolves when the server has switched to streaming. Takes the client over. @throws what PostgreSQL
-   * answers.
-   */
+  /** Resolves when the server has switched to streaming. It owns the client from then on. @throws PostgreSQL's error. */
   static async start(client: Client, options: ReplicationOptions): Promise<ReplicationStream> {
     const stream = new ReplicationStream(client, options);
     const started = new Promise<void>((resolve) =>
@@ -84,8 +83,12 @@ export class ReplicationStream {
     return stream;
   }
 
-  /** What may be forgotten: everything before it is safe elsewhere. Goes to the server at once. */
+  /**
+   * Tells the server, at once, that it may discard the WAL before this position.
+   * @throws LabError CDC-1060 if the position is not stored in the offsets topic.
+   */
   flush(lsn: Lsn): void {
+    this.#options.assertStored(lsn);
     this.#flushed = maxLsn(this.#flushed, lsn);
     this.#sendStatus(false);
   }
@@ -98,7 +101,7 @@ export class ReplicationStream {
     return this.#received;
   }
 
-  /** Stops reading from the socket. What has been read of it is kept until {@link resume}. */
+  /** Stops reading from the socket. Frames that were already read are kept until {@link resume}. */
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
@@ -120,7 +123,7 @@ export class ReplicationStream {
     this.#connection.stream.resume();
   }
 
-  /** Tells the server the last flushed position, and closes: the slot is free where the server answers. */
+  /** Sends the last flushed position and closes the connection; the slot is free once the server has answered. */
   async close(): Promise<void> {
     this.#sendStatus(false);
     this.#ended = true;
@@ -130,7 +133,7 @@ export class ReplicationStream {
 
   #query(): Submittable & QueryHandlers {
     const { slot, publication, startLsn } = this.#options;
-    // A list of one name: quoted as an identifier within the literal, as the server splits it.
+    // A list of one name. The server splits the literal, so the name is quoted within it.
     const names = quoteLiteral(quoteIdentifier(publication));
     const command =
       `START_REPLICATION SLOT ${quoteIdentifier(slot)} LOGICAL ${formatLsn(startLsn)} ` +
@@ -145,7 +148,7 @@ export class ReplicationStream {
 
   #receive(bytes: Buffer, at: number, end: number): void {
     if (this.#ended) return;
-    this.#lastHeardMs = turnTimeMs();
+    this.#lastHeardMs = this.#options.clock.nowMs();
     if (this.#paused) {
       this.#kept.push(bytes.subarray(at, end));
       return;
@@ -183,7 +186,7 @@ export class ReplicationStream {
           'CDC-1010',
           `The replication connection has been silent for ${DEAD_AFTER_MS / 1000} s.`,
           {
-            remedy: 'It is opened again by itself; look at the network between the worker and the source.',
+            remedy: 'The task reconnects by itself. Check the network between the worker and the source.',
           },
         ),
       );
@@ -207,7 +210,24 @@ export class ReplicationStream {
   }
 }
 
-/** What `pg` has and its type definitions leave out. */
+/**
+ * Whether the replication connection is alive. A connection that drops packets silently would otherwise look idle for
+ * ever. `ask` means: request a reply with the next status update. A paused socket cannot be heard.
+ */
+export function liveness(state: {
+  readonly nowMs: number;
+  readonly lastHeardMs: number;
+  readonly paused: boolean;
+  readonly askAfterMs: number;
+  readonly deadAfterMs: number;
+}): 'alive' | 'ask' | 'dead' {
+  if (state.paused) return 'alive';
+  const silentMs = state.nowMs - state.lastHeardMs;
+  if (silentMs >= state.deadAfterMs) return 'dead';
+  return silentMs >= state.askAfterMs ? 'ask' : 'alive';
+}
+
+/** Members of `pg`'s connection that its type definitions lack. */
 type CopyConnection = Connection & { sendCopyFromChunk(chunk: Buffer): void };
 interface QueryHandlers {
   handleError(error: Error): void;

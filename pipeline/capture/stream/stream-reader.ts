@@ -1,9 +1,4 @@
-import {
-  type EventContext,
-  type EventEncoder,
-  NEW_KEY_HEADER,
-  OLD_KEY_HEADER,
-} from '../../contract/envelope.ts';
+import type { EventContext, EventEncoder } from '../../contract/envelope.ts';
 import { LabError, messageOf } from '../../contract/errors.ts';
 import type { Lsn, Xid } from '../../contract/lsn.ts';
 import {
@@ -26,24 +21,18 @@ import type { TableDescription } from '../../contract/table.ts';
 import { unreachable } from '../../contract/unreachable.ts';
 import type { TableFilter } from '../config/table-filter.ts';
 import type { SignalRow } from '../position/commit-mark.ts';
-import { createPositionWriter, formatLsn } from '../source/lsn-text.ts';
-import { lostToastValue } from './lost-toast-value.ts';
+import { formatLsn, positionWriter } from '../source/lsn-text.ts';
+import { isSkippedHalf, keyChanges, refuseLostToast } from './key-change.ts';
 import type { RecordQueue } from './record-queue.ts';
-import type { TransactionMetadata } from './transaction-metadata.ts';
+import { type Relation, Relations } from './relations.ts';
+import type { TransactionMetadata } from './side-records.ts';
 
-/** A relation that the stream has described. */
-interface Relation {
-  readonly name: string;
-  readonly use: 'capture' | 'signal' | 'ignore';
-  readonly message: RelationMessage;
-  /** Indexes of the primary key's columns; known once the catalogue was asked. */
-  keyIndexes: readonly number[];
-}
+type ChangeMessage = InsertMessage | UpdateMessage | DeleteMessage | TruncateMessage;
 
 interface OpenTransaction {
   readonly begin: BeginMessage;
   readonly positionOf: (ordinal: number) => Position;
-  /** Changes so far. */
+  /** Number of changes so far. */
   ordinal: number;
   table: string | null;
   readonly signals: SignalRow[];
@@ -52,10 +41,10 @@ interface OpenTransaction {
 
 export interface StreamReaderOptions {
   readonly decode: DecodePgOutput;
-  /** The way of most changes, where it is given. */
-  readonly readRaw?: ReadFastChange | undefined;
+  /** The fast path, which takes most changes; without it all of them are decoded. */
+  readonly readRaw?: ReadRawChange | undefined;
   readonly encoder: EventEncoder;
-  /** Where `provide.transaction.metadata` is on. */
+  /** Set if `provide.transaction.metadata` is on. */
   readonly metadataOf?: ((begin: BeginMessage) => TransactionMetadata) | undefined;
   readonly queue: RecordQueue;
   readonly timeline: number;
@@ -64,25 +53,27 @@ export interface StreamReaderOptions {
   readonly signalTable: string | undefined;
   readonly skippedOperations: ReadonlySet<string>;
   readonly lastCommitLsn: Lsn | null;
-  /** Position of the snapshot that reads this table (`schema.table`) as a whole, if one does. */
+  /** Position of the snapshot that reads this table (`schema.table`) completely, if one does. */
   readonly readWholeAt: (name: string) => Lsn | undefined;
 }
 
 /**
- * Messages of pgoutput → records and commits in the queue. No I/O.
+ * Turns messages of pgoutput into records and commits in the queue. It does no I/O.
  *
- * The ordinal of a change counts the changes of its transaction only. A Relation message does not count: when
- * one is sent depends on the session, and a change must have the same position each time that it is sent.
+ * A change's ordinal counts the changes of its transaction. Relation messages do not count: when they are sent depends
+ * on the session, and a change must have the same position whenever it is resent.
  */
 export class StreamReader {
   readonly #options: StreamReaderOptions;
-  readonly #relations = new Map<number, Relation>();
-  readonly #tables = new Map<string, string>();
+  readonly #relations: Relations;
+  readonly #positions: ReturnType<typeof positionWriter>;
   #transaction: OpenTransaction | undefined;
   #lastCommitLsn: Lsn | null;
 
   constructor(options: StreamReaderOptions) {
     this.#options = options;
+    this.#relations = new Relations(options.captured, options.signalTable);
+    this.#positions = positionWriter(options.timeline);
     this.#lastCommitLsn = options.lastCommitLsn;
   }
 
@@ -90,14 +81,15 @@ export class StreamReader {
     return this.#transaction !== undefined;
   }
 
-  get lastCommitLsn(): Lsn | null {
-    return this.#lastCommitLsn;
+  /** Commit time of the transaction that is being read, in microseconds since the epoch. */
+  get openCommitTimeUs(): bigint | undefined {
+    return this.#transaction?.begin.commitTimeUs;
   }
 
   /**
-   * Takes one message, `bytes[from … to)`. Returns a Relation message that has to be looked up, and given to
-   * {@link describe}, before the next message.
-   * @throws LabError naming the LSN, where a message cannot be decoded or a row not be made an event.
+   * Takes one message, `bytes[from … to)`. Returns the Relation message of a captured table: look it up in the
+   * catalogue and pass the result to {@link describe} before the next message.
+   * @throws LabError naming the LSN if a message cannot be decoded or a row cannot be encoded.
    */
   read(start: Lsn, bytes: Buffer, from = 0, to = bytes.length): RelationMessage | undefined {
     const raw = this.#transaction?.metadata ? undefined : this.#options.readRaw?.(bytes, from, to);
@@ -111,7 +103,7 @@ export class StreamReader {
         this.#commit(start, message);
         return undefined;
       case 'relation':
-        return this.#relation(message);
+        return this.#relations.add(message).use === 'capture' ? message : undefined;
       case 'insert':
       case 'update':
       case 'delete':
@@ -127,18 +119,14 @@ export class StreamReader {
     }
   }
 
-  /** What the catalogue says of the relation that {@link read} returned. */
+  /** Takes what the catalogue says about the relation that {@link read} returned. */
   describe(table: TableDescription): void {
-    const relation = this.#relations.get(table.relationOid);
-    if (relation === undefined) return;
-    relation.keyIndexes = table.columns.flatMap((column, i) => (column.keyRank > 0 ? [i] : []));
-    this.#options.encoder.describe(table);
-    this.#tables.set(this.#options.encoder.topicOf(table.schema, table.table), relation.name);
+    this.#relations.describe(table, this.#options.encoder);
   }
 
   /** `schema.table` of a topic that a record of the stream went to. */
   tableOf(topic: string): string {
-    return this.#tables.get(topic) ?? topic;
+    return this.#relations.nameOf(topic);
   }
 
   #decode(start: Lsn, payload: Buffer): PgOutputMessage {
@@ -151,7 +139,7 @@ export class StreamReader {
         {
           cause,
           remedy:
-            'Nothing after it was published. Report it with the server version; the slot keeps the WAL.',
+            'Nothing after it was published, and the slot keeps the WAL. Report it with the version of the server.',
         },
       );
     }
@@ -164,7 +152,7 @@ export class StreamReader {
     this.#transaction = {
       metadata,
       begin,
-      positionOf: createPositionWriter(this.#options.timeline, begin.finalLsn),
+      positionOf: this.#positions(begin.finalLsn),
       ordinal: 0,
       table: null,
       signals: [],
@@ -185,41 +173,20 @@ export class StreamReader {
     });
   }
 
-  #relation(message: RelationMessage): RelationMessage | undefined {
-    const name = `${message.schema}.${message.table}`;
-    const use =
-      name === this.#options.signalTable
-        ? 'signal'
-        : this.#options.captured(message.schema, message.table)
-          ? 'capture'
-          : 'ignore';
-    this.#relations.set(message.relationOid, { name, use, message, keyIndexes: [] });
-    return use === 'capture' ? message : undefined;
-  }
-
-  #change(start: Lsn, message: InsertMessage | UpdateMessage | DeleteMessage | TruncateMessage): void {
+  #change(start: Lsn, message: ChangeMessage): void {
     const transaction = this.#open(start);
     transaction.ordinal++;
     const oids = message.tag === 'truncate' ? message.relationOids : [message.relationOid];
     for (const oid of oids) {
-      const relation = this.#relations.get(oid);
-      if (relation === undefined) {
-        throw new LabError(
-          'CDC-1032',
-          `A change at ${formatLsn(start)} is of relation ${oid}, never described.`,
-          {
-            remedy: 'Restart the task: the server describes every relation anew.',
-          },
-        );
-      }
+      const relation = this.#relations.of(oid, start);
       if (relation.use === 'signal') collectSignal(transaction, relation, message);
       if (relation.use === 'capture') this.#encode(start, transaction, relation, oid, message);
     }
   }
 
-  /** Hot path. False where the change has to be decoded; nothing is done with it then. */
-  #takeRaw(start: Lsn, change: FastChange): boolean {
-    const relation = this.#relations.get(change.relationOid);
+  /** The fast path. Returns false, and has done nothing, if the change has to be decoded. */
+  #takeRaw(start: Lsn, change: RawChange): boolean {
+    const relation = this.#relations.find(change.relationOid);
     const transaction = this.#transaction;
     if (transaction === undefined || relation === undefined || relation.use === 'signal') return false;
     const { encoder, skippedOperations, queue } = this.#options;
@@ -249,64 +216,63 @@ export class StreamReader {
     transaction: OpenTransaction,
     relation: Relation,
     oid: number,
-    message: InsertMessage | UpdateMessage | DeleteMessage | TruncateMessage,
+    message: ChangeMessage,
   ): void {
-    const { encoder, skippedOperations, queue } = this.#options;
-    const { begin } = transaction;
     const { metadata } = transaction;
     const context: EventContext = {
       ...this.#context(start, transaction, transaction.ordinal),
       ...(metadata ? { nextInTransaction: () => metadata.next(relation.name, start) } : {}),
     };
-    let records: ProducedRecord[];
+    let records: readonly ProducedRecord[] | undefined;
     try {
-      switch (message.tag) {
-        case 'insert':
-          if (skippedOperations.has('c')) return;
-          records = encoder.create(oid, message.after, context);
-          break;
-        case 'update':
-          // A changed key is a delete and a create, and skipped as such.
-          if (skippedOperations.has('u') && !keyChanges(relation, message)) return;
-          if (this.#isVoid(relation, message, begin)) return;
-          refuseLostToast(relation, message);
-          records = encoder.update(oid, message.before, message.beforeKind, message.after, context);
-          if (keyChanges(relation, message)) records = records.filter((r) => !this.#isSkippedHalf(r));
-          break;
-        case 'delete':
-          if (skippedOperations.has('d')) return;
-          records = encoder.delete(oid, message.before, message.beforeKind, context);
-          break;
-        case 'truncate':
-          if (skippedOperations.has('t')) return;
-          records = encoder.truncate(oid, context);
-          break;
-        default:
-          unreachable(message, 'change');
-      }
+      records = this.#recordsOf(transaction.begin, relation, oid, message, context);
     } catch (cause) {
       if (cause instanceof LabError) throw cause;
       throw new LabError(
         'CDC-1031',
-        `A change of ${relation.name} at ${formatLsn(start)} cannot be made an event: ${messageOf(cause)}`,
+        `A change of ${relation.name} at ${formatLsn(start)} cannot be encoded as an event: ${messageOf(cause)}`,
         { cause, remedy: 'Leave the table out with table.exclude.list, or report the value and its type.' },
       );
     }
+    if (records === undefined) return;
     transaction.table = relation.name;
-    queue.add(records);
+    this.#options.queue.add(records);
   }
 
-  /** The delete or the create of a changed key, where those are skipped. */
-  #isSkippedHalf({ headers }: ProducedRecord): boolean {
-    const { skippedOperations } = this.#options;
-    return (
-      (skippedOperations.has('d') && headers.has(NEW_KEY_HEADER)) ||
-      (skippedOperations.has('c') && headers.has(OLD_KEY_HEADER))
-    );
+  /** Undefined if the change is not published. */
+  #recordsOf(
+    begin: BeginMessage,
+    relation: Relation,
+    oid: number,
+    message: ChangeMessage,
+    context: EventContext,
+  ): readonly ProducedRecord[] | undefined {
+    const { encoder, skippedOperations: skipped } = this.#options;
+    switch (message.tag) {
+      case 'insert':
+        return skipped.has('c') ? undefined : encoder.create(oid, message.after, context);
+      case 'update': {
+        // A changed key is published as a delete and a create, and skipped as such.
+        const isNewKey = keyChanges(relation, message);
+        if (skipped.has('u') && !isNewKey) return undefined;
+        if (this.#isSuperseded(relation, message, begin)) return undefined;
+        refuseLostToast(relation, message);
+        const records = encoder.update(oid, message.before, message.beforeKind, message.after, context);
+        return isNewKey ? records.filter((record) => !isSkippedHalf(record, skipped)) : records;
+      }
+      case 'delete':
+        return skipped.has('d')
+          ? undefined
+          : encoder.delete(oid, message.before, message.beforeKind, context);
+      case 'truncate':
+        return skipped.has('t') ? undefined : encoder.truncate(oid, context);
+      default:
+        return unreachable(message, 'message');
+    }
   }
 
-  /** A snapshot has the row as it is later, or it is gone by then: see {@link SourceOffset.readWhole}. */
-  #isVoid(relation: Relation, message: UpdateMessage, begin: BeginMessage): boolean {
+  /** True if a later snapshot has the row, or the row is gone by then: see {@link SourceOffset.readWhole}. */
+  #isSuperseded(relation: Relation, message: UpdateMessage, begin: BeginMessage): boolean {
     if (message.beforeKind === 'key' || !message.after.includes(UNCHANGED_TOAST)) return false;
     const at = this.#options.readWholeAt(relation.name);
     return at !== undefined && begin.finalLsn < at;
@@ -315,12 +281,12 @@ export class StreamReader {
   #open(lsn: Lsn): OpenTransaction {
     if (this.#transaction) return this.#transaction;
     throw new LabError('CDC-1033', `A message at ${formatLsn(lsn)} is outside of any transaction.`, {
-      remedy: 'Restart the task; the stream begins again at the stored position.',
+      remedy: 'Restart the task: the stream resumes at the stored position.',
     });
   }
 }
 
-/** The signalling table's rows are (id, type, data): Debezium's documentation, "Sending signals". */
+/** Rows of the signalling table are (id, type, data): Debezium's documentation, "Sending signals". */
 function collectSignal(transaction: OpenTransaction, relation: Relation, message: PgOutputMessage): void {
   if (message.tag !== 'insert') return;
   const value = (name: string) => {
@@ -329,19 +295,4 @@ function collectSignal(transaction: OpenTransaction, relation: Relation, message
     return typeof found === 'string' ? found : null;
   };
   transaction.signals.push({ id: value('id') ?? '', type: value('type') ?? '', data: value('data') });
-}
-
-/** Whether the old key was sent and is another than the new row's. */
-function keyChanges(relation: Relation, { before, after }: UpdateMessage): boolean {
-  return before !== null && relation.keyIndexes.some((i) => before[i] !== null && before[i] !== after[i]);
-}
-
-/** A changed key makes a new row: a value of it that the log does not hold could never be had again. */
-function refuseLostToast(relation: Relation, message: UpdateMessage): void {
-  const { before, beforeKind, after } = message;
-  if (before === null || beforeKind !== 'key') return;
-  if (relation.keyIndexes.every((i) => before[i] === after[i])) return;
-  const lost = after.indexOf(UNCHANGED_TOAST);
-  if (lost < 0) return;
-  throw lostToastValue(relation.message, relation.message.columns[lost]?.name ?? String(lost));
 }

@@ -1,9 +1,16 @@
+/**
+ * `pipeline/capture/stream`: the replication stream, from the slot to Kafka and back to the slot.
+ * In: pgoutput messages of one slot, over a replication connection.
+ * Out: records in commit order to the publish stage, and flushed positions to PostgreSQL.
+ * Promises: a position is flushed only after it is in the offsets topic, and stored only after Kafka has acknowledged
+ * every record before it; a resent change has the same position.
+ */
+
 import type { Client } from 'pg';
 import type { TaskContext } from '../../contract/connector.ts';
 import { CRASH_POINTS, type CrashPoint } from '../../contract/crash-points.ts';
 import type { Lsn } from '../../contract/lsn.ts';
 import type { RelationMessage } from '../../contract/pgoutput.ts';
-import type { ProducedRecord } from '../../contract/records.ts';
 import type { PublishStage } from '../../contract/stages.ts';
 import { sleep, unlessAborted, Wake } from '../../contract/wake.ts';
 import type { SourceConfig } from '../config/source-config.ts';
@@ -14,16 +21,18 @@ import { REQUEST_BYTES } from '../publish/publisher.ts';
 import { describeRelation } from '../source/catalogue.ts';
 import type { Gate } from '../source/gate.ts';
 import { maxLsn } from '../source/lsn-text.ts';
-import { heartbeat } from './heartbeat.ts';
+import { publishLoop } from './publish-loop.ts';
 import { RecordQueue } from './record-queue.ts';
 import { ReplicationStream } from './replication-stream.ts';
+import { heartbeat } from './side-records.ts';
 import type { StreamReader } from './stream-reader.ts';
+import type { TurnClock } from './turn-clock.ts';
 
-/** Stores are this far apart at least: one record in the offsets topic for many small transactions. */
+/** Minimum time between two stores: one record in the offsets topic for many small transactions. */
 const STORE_GAP_MS = 25;
-/** The same where only the server's position moved, by the WAL of others. */
+/** The same when only keepalives have moved the position. */
 const IDLE_STORE_GAP_MS = 100;
-/** How long a graceful stop waits for what is in flight. */
+/** How long a graceful stop waits for records in flight. */
 const DRAIN_MS = 10_000;
 
 export interface StreamSessionOptions {
@@ -31,17 +40,18 @@ export interface StreamSessionOptions {
   readonly context: TaskContext;
   /** For the catalogue. */
   readonly sql: Client;
-  /** Taken over: closed when the session ends. */
+  /** The session owns it and closes it at its end. */
   readonly replication: Client;
   readonly createReader: (queue: RecordQueue) => StreamReader;
   readonly publish: PublishStage;
   readonly book: OffsetBook;
   readonly gate: Gate;
+  readonly clock: TurnClock;
   /** Called with the signals of a transaction before its position is stored. */
   readonly onSignals: (signals: readonly SignalRow[]) => void;
   /** Called after every store. */
   readonly onStored: (offset: SourceOffset) => void;
-  /** Called when Kafka acknowledged something: whatever failed before is over. */
+  /** Called when Kafka has acknowledged records: earlier failures are over. */
   readonly onProgress: () => void;
 }
 
@@ -54,7 +64,7 @@ export class StreamSession {
   readonly #ended = new AbortController();
   #stream: ReplicationStream | undefined;
   #onlyKeepalive = true;
-  /** Waits at a crash point: a stop then leaves what is in flight as it is. */
+  /** True while it waits at a crash point: a stop then leaves everything in flight as it is. */
   #held = false;
   #fail: (error: unknown) => void = () => {};
 
@@ -63,15 +73,29 @@ export class StreamSession {
     this.#reader = options.createReader(this.#queue);
   }
 
-  /** Bytes of WAL between the position that PostgreSQL was told and this end of its log. */
-  lagBytes(walEnd: Lsn): number {
-    const flushed = this.#stream?.flushed ?? this.#options.book.current.flushLsn;
-    return walEnd > flushed ? Number(walEnd - flushed) : 0;
+  /** The last position that was flushed to PostgreSQL. */
+  get flushedLsn(): Lsn {
+    return this.#stream?.flushed ?? this.#options.book.current.flushLsn;
+  }
+
+  /** How far the server's WAL has been received. */
+  get receivedLsn(): Lsn {
+    return this.#stream?.received ?? this.#options.book.current.flushLsn;
+  }
+
+  /** True if changes were read that Kafka has not acknowledged. */
+  get hasUnacknowledged(): boolean {
+    return this.#reader.inTransaction || !this.#queue.idle;
+  }
+
+  /** Commit time of the oldest change that was read and is not acknowledged, in microseconds since the epoch. */
+  get oldestCommitTimeUs(): bigint | undefined {
+    return this.#queue.oldestCommitTimeUs ?? this.#reader.openCommitTimeUs;
   }
 
   /** Resolves after the signal aborts, with everything in flight stored. @throws what broke the stream. */
   async run(signal: AbortSignal): Promise<void> {
-    const { config, replication, book, gate } = this.#options;
+    const { config, replication, book, gate, clock } = this.#options;
     const failed = new Promise<never>((_, reject) => {
       this.#fail = reject;
     });
@@ -84,6 +108,8 @@ export class StreamSession {
         statusIntervalMs: config.statusIntervalMs,
         onWal: (start, bytes, from, to) => this.#read(start, bytes, from, to),
         onKeepalive: (serverEnd) => this.#onKeepalive(serverEnd),
+        assertStored: (lsn) => book.assertStored(lsn),
+        clock,
       });
       this.#stream = stream;
       gate.listen((open) => (open ? stream.resume() : stream.pause()));
@@ -94,7 +120,7 @@ export class StreamSession {
       await this.#drain(stream, loops);
     } finally {
       gate.listen(undefined);
-      // What held this session must not hold the next one.
+      // These holds belong to this session and must not block the next one.
       gate.release('queue');
       gate.release('relation');
       this.#ended.abort();
@@ -107,7 +133,7 @@ export class StreamSession {
   #read(start: Lsn, bytes: Buffer, from: number, to: number): void {
     const relation = this.#reader.read(start, bytes, from, to);
     if (relation) {
-      // No frame comes before it is released.
+      // Holds back the next frame until the relation is described.
       this.#options.gate.hold('relation');
       this.#describe(relation).catch(this.#fail);
       return;
@@ -115,7 +141,7 @@ export class StreamSession {
     const { config, gate } = this.#options;
     const full = this.#queue.unacknowledged >= config.queueRecords || this.#queue.bytes >= config.queueBytes;
     if (full) gate.hold('queue');
-    // A large transaction does not wait for its commit, which may be behind a full queue.
+    // A large transaction is published before its commit, which may be behind a full queue.
     if (full || this.#queue.waiting >= config.batchRecords || this.#queue.bytes >= REQUEST_BYTES) {
       this.#queue.nudge();
     }
@@ -127,55 +153,38 @@ export class StreamSession {
   }
 
   /**
-   * The server has sent everything up to here. That is worth something only while nothing is unacknowledged
-   * and no transaction is open: else a part of what came before is not safe yet.
+   * The server has sent everything before this position. It may be stored only while nothing is unacknowledged and no
+   * transaction is open: otherwise some of what came before is not safe yet.
    */
   #onKeepalive(serverEnd: Lsn): void {
     if (this.#reader.inTransaction || !this.#queue.idle) return;
     const { book } = this.#options;
     if (serverEnd <= book.current.flushLsn) return;
+    this.#queue.passed(serverEnd);
+    book.acknowledged(this.#queue.acknowledgedLsn);
     book.change({ flushLsn: serverEnd });
     this.#storeWanted.raise();
   }
 
   async #publishLoop(): Promise<void> {
-    const { config, publish, gate } = this.#options;
-    const ended = this.#ended.signal;
-    while (!ended.aborted) {
-      await this.#queue.ready();
-      // Lets the socket's chunk be decoded to its end: one larger batch instead of two.
-      await new Promise((resolve) => setImmediate(resolve));
-      if (ended.aborted) return;
-      const { records, startsTransaction } = this.#queue.take(config.batchRecords, REQUEST_BYTES);
-      if (records.length > 0) {
-        if (startsTransaction) await this.#reach(CRASH_POINTS.afterRead);
-        if (ended.aborted) return;
-        await publish.publish(records);
-        await this.#reach(CRASH_POINTS.afterProduceBeforeAck);
-        if (ended.aborted) return;
-        this.#onlyKeepalive = false;
-        this.#count(records);
-      }
-      this.#acknowledged(records.length, this.#queue.acknowledge(records.length));
-      const { unacknowledged, bytes } = this.#queue;
-      if (unacknowledged <= config.queueRecords / 2 && bytes <= config.queueBytes / 2) gate.release('queue');
-    }
+    const { config, publish, gate, context } = this.#options;
+    await publishLoop({
+      config,
+      queue: this.#queue,
+      publish,
+      gate,
+      metrics: context.metrics,
+      tableOf: (topic) => this.#reader.tableOf(topic),
+      reach: (point) => this.#reach(point),
+      onAcknowledged: (records, commits) => this.#onAcknowledged(records, commits),
+      ended: this.#ended.signal,
+    });
   }
 
-  /** Runs of one topic are long: one call for each, not for each record. */
-  #count(records: readonly ProducedRecord[]): void {
-    let start = 0;
-    for (let i = 1; i <= records.length; i++) {
-      const topic = records[start]?.topic ?? '';
-      if (i < records.length && records[i]?.topic === topic) continue;
-      this.#options.context.metrics.count('published', this.#reader.tableOf(topic), i - start);
-      start = i;
-    }
-  }
-
-  #acknowledged(records: number, commits: readonly CommitMark[]): void {
+  #onAcknowledged(records: number, commits: readonly CommitMark[]): void {
     const { book, context, onSignals, onProgress } = this.#options;
     const nowMs = Date.now();
+    book.acknowledged(this.#queue.acknowledgedLsn);
     for (const commit of commits) {
       book.committed(commit);
       if (commit.signals.length > 0) onSignals(commit.signals);
@@ -184,10 +193,12 @@ export class StreamSession {
       }
     }
     if (commits.length > 0) this.#storeWanted.raise();
-    if (records > 0) onProgress();
+    if (records > 0) {
+      this.#onlyKeepalive = false;
+      onProgress();
+    }
   }
 
-  /** Stored, and only then told to PostgreSQL. */
   async #storeLoop(stream: ReplicationStream): Promise<void> {
     const ended = this.#ended.signal;
     for (;;) {
@@ -209,6 +220,7 @@ export class StreamSession {
     }
   }
 
+  /** Stores the position, and only then flushes it to PostgreSQL. */
   async #store(stream: ReplicationStream): Promise<void> {
     const { book, onStored } = this.#options;
     const stored = await book.store();
@@ -218,7 +230,7 @@ export class StreamSession {
     onStored(stored);
   }
 
-  /** After a stop: nothing more is read; what was read is published and stored, for so long. */
+  /** After a stop: reads nothing more, and publishes and stores what was read, within a deadline. */
   async #drain(stream: ReplicationStream, loops: readonly Promise<void>[]): Promise<void> {
     this.#options.gate.listen(undefined);
     stream.pause();

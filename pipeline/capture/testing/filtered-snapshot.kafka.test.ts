@@ -95,7 +95,7 @@ test('a condition that is none is told, and holds up neither the stream nor the 
     [{ 'public.item': 'true) OR (true' }, 'brackets do not match'],
     [{ 'public.item': 'true; DELETE FROM item' }, 'semicolon'],
     [{ 'public.item': '' }, 'it is empty'],
-    [{ 'public.third': 'true' }, 'on no table of the snapshot'],
+    [{ 'public.third': 'true' }, 'matches no table of the snapshot'],
     [{ 'public.item': 'true', 'PUBLIC.ITEM': 'false' }, 'two conditions'],
     [{ 'public.item': 'SELECT * FROM public.item' }, 'must return only one column'],
     [{ 'public.item': 'colour = 1' }, 'does not exist'],

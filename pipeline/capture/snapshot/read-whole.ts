@@ -1,14 +1,14 @@
 import type { Client } from 'pg';
 import type { OffsetBook } from '../position/offset-book.ts';
 import type { SnapshotJob, TableProgress } from '../position/source-offset.ts';
-import type { SnapshotReader } from '../snapshot/snapshot-reader.ts';
+import type { SnapshotReader } from './snapshot-reader.ts';
 
 /**
- * Prepares a first snapshot that is taken again, at a later position than the stream begins at.
+ * Prepares a first snapshot that is taken again after a restart, at a later position than the stream starts at.
  *
- * Between the two a row may be updated beside an unchanged TOAST value, and be deleted: no snapshot has it, and the
- * update alone is no row. So a table that may hold such values is read from its first key, not from the last
- * checkpoint, and {@link SourceOffset.readWhole} lets the stream leave those updates out.
+ * Between the two positions a row may be updated without its unchanged TOAST value and then deleted: no snapshot has
+ * the row, and the update alone does not make one. So a table that may hold such values is read from its first key, not
+ * from its last checkpoint, and {@link SourceOffset.readWhole} makes the stream skip those updates.
  */
 export async function readWhole(
   job: SnapshotJob,

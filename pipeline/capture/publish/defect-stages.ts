@@ -1,0 +1,39 @@
+import type { Defect, OffsetStage, PublishStage } from '../../contract/stages.ts';
+
+/** The publish stage with the planted defects around it. Without a defect it is the healthy stage itself. */
+export function withPublishDefects(healthy: PublishStage, defects: readonly Defect[]): PublishStage {
+  const defective = defects.reduce((stage, defect) => defect.publish?.(stage) ?? stage, healthy);
+  return defective === healthy ? healthy : inTurn(asProperties(defective));
+}
+
+/** The same for the stage that stores positions. */
+export function withOffsetDefects(healthy: OffsetStage, defects: readonly Defect[]): OffsetStage {
+  return defects.reduce((stage, defect) => defect.offsets?.(stage) ?? stage, healthy);
+}
+
+/**
+ * Turns each record's parts into properties. Defects copy records and change the copies; a copy of a fast-path record,
+ * which makes its parts lazily, would lack key, value and headers.
+ */
+function asProperties(stage: PublishStage): PublishStage {
+  return {
+    async publish(records) {
+      await stage.publish(
+        records.map(({ topic, key, value, headers, position }) => ({ topic, key, value, headers, position })),
+      );
+    },
+  };
+}
+
+/** One publish at a time, in the order of the calls: a defect may keep records from one call for the next. */
+function inTurn(stage: PublishStage): PublishStage {
+  let last: Promise<void> = Promise.resolve();
+  return {
+    async publish(records) {
+      const mine = last.then(() => stage.publish(records));
+      // A failure is for the caller whose publish it was; the next one runs all the same.
+      last = mine.catch(() => {});
+      await mine;
+    },
+  };
+}
