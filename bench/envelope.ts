@@ -66,7 +66,7 @@ function column(name: string, typeName: string, other: Partial<ColumnDescription
 export function benchEnvelope(durationMs: number, schemasEnable: boolean): EnvelopeFigures {
   const config: EncoderConfig = {
     ...DEFAULTS,
-    schemasEnable,
+    schemasEnable: { key: schemasEnable, value: schemasEnable },
     nowUs: () => BigInt(Date.now()) * 1000n,
   };
   const encoder = createEventEncoder(config);

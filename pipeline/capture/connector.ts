@@ -15,8 +15,9 @@ import type {
   TaskContext,
 } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
-import { parseConfig, type SourceConfig, validateConfig } from './config/source-config.ts';
+import { parseConfig, type SourceConfig } from './config/source-config.ts';
 import { CONNECTOR_CLASS } from './config/source-keys.ts';
+import { validateConfig } from './config/validate-config.ts';
 import { OffsetStore } from './position/offset-store.ts';
 import { formatOffset, parseOffset } from './position/source-offset.ts';
 import type { Parts } from './session.ts';

@@ -120,7 +120,8 @@ export interface EventEncoder {
 export interface EncoderConfig {
   readonly topicPrefix: string;
   readonly database: string;
-  readonly schemasEnable: boolean;
+  /** `key.converter.schemas.enable` and `value.converter.schemas.enable`. */
+  readonly schemasEnable: { readonly key: boolean; readonly value: boolean };
   readonly tombstonesOnDelete: boolean;
   readonly unavailableValue: string;
   /** `decimal.handling.mode`. */

@@ -8,7 +8,7 @@ import type { TableDescription } from '../contract/table.ts';
 import { decodePgOutput } from '../pgoutput/decode.ts';
 import { readFastChange } from '../pgoutput/raw.ts';
 import { createEventEncoder } from './encoder.ts';
-import { DEFAULTS, readable } from './testing/fixtures.ts';
+import { DEFAULTS, readable, WITH_SCHEMAS } from './testing/fixtures.ts';
 
 interface GoldenEvent {
   readonly topic: string;
@@ -87,7 +87,7 @@ function encodeAll(settings: Partial<EncoderConfig>, fastPath = false): Produced
     ...DEFAULTS,
     topicPrefix: 'dbz',
     database: 'golden',
-    schemasEnable: true,
+    ...WITH_SCHEMAS,
     ...settings,
   });
   for (const table of golden.tables) encoder.describe(table);

@@ -3,7 +3,7 @@ import type { EncoderConfig, EventEncoder } from '../contract/envelope.ts';
 import { UNCHANGED_TOAST } from '../contract/pgoutput.ts';
 import type { ColumnDescription, TableDescription } from '../contract/table.ts';
 import { createEventEncoder } from './encoder.ts';
-import { column, DEFAULTS, readable, STREAM, table } from './testing/fixtures.ts';
+import { column, DEFAULTS, readable, STREAM, table, WITH_SCHEMAS } from './testing/fixtures.ts';
 
 const COLUMNS: readonly ColumnDescription[] = [
   column('id', 'int4', { notNull: true, keyRank: 1 }),
@@ -108,10 +108,8 @@ describe('without schemas', () => {
   });
 });
 
-test('with schemas, key and value carry their schema, and a tombstone is still null', () => {
-  const [record, tombstone] = encoder({ schemasEnable: true })
-    .delete(1, ['1', null, null], 'key', STREAM)
-    .map(readable);
+test('with schemas, key and value carry theirs, and a tombstone is still null', () => {
+  const [record, tombstone] = encoder(WITH_SCHEMAS).delete(1, ['1', null, null], 'key', STREAM).map(readable);
   expect(record?.key).toBe(
     '{"schema":{"type":"struct","fields":[{"type":"int32","optional":false,"field":"id"}],"optional":false,' +
       '"name":"lab.public.orders.Key"},"payload":{"id":1}}',
@@ -122,7 +120,17 @@ test('with schemas, key and value carry their schema, and a tombstone is still n
   expect(tombstone?.value).toBeNull();
 });
 
-test('the fields of a key are in the primary key’s order, those of a row in the table’s', () => {
+test.each([
+  { key: true, value: false },
+  { key: false, value: true },
+])('key and value carry their schemas independently: %o', (schemasEnable) => {
+  const [record] = encoder({ schemasEnable }).delete(1, ['1', null, null], 'key', STREAM).map(readable);
+  const hasSchema = (json: string | null | undefined) => 'schema' in JSON.parse(json ?? '{}');
+  expect(hasSchema(record?.key)).toBe(schemasEnable.key);
+  expect(hasSchema(record?.value)).toBe(schemasEnable.value);
+});
+
+test('key fields follow the primary key’s order, row fields the table’s', () => {
   const described = table([
     column('a', 'int8', { notNull: true, keyRank: 2 }),
     column('b', 'text', { notNull: true, keyRank: 1 }),
@@ -197,7 +205,7 @@ describe('the default in a column’s schema', () => {
     ['timestamp', { defaultText: '294276-12-31 00:00:00' }, undefined],
   ] as const)('of %s %j is %s', (type, other, expected) => {
     const described = table([column('id', 'int4', { keyRank: 1 }), column('c', type, other)]);
-    const [record] = encoder({ schemasEnable: true }, described).create(1, ['1', null], STREAM).map(readable);
+    const [record] = encoder(WITH_SCHEMAS, described).create(1, ['1', null], STREAM).map(readable);
     const field =
       /\{[^{}]*(?:"parameters":\{[^}]*\}[^{}]*)?"field":"c"\}/.exec(record?.value ?? '')?.[0] ?? '';
     if (expected === undefined) expect(field).not.toContain('"default"');
@@ -271,7 +279,7 @@ test('Debezium’s context headers are written if they are enabled', () => {
 test('any text arrives unchanged, as a value and as a column name', () => {
   for (const text of ['"', '\\', '\u0000\u001f\u007f', '\u2028', '😀', 'a","b":"c', '__proto__']) {
     const described = table([column(text, 'text', { notNull: true, keyRank: 1 })]);
-    const [record] = encoder({ schemasEnable: true }, described).create(1, [text], STREAM).map(readable);
+    const [record] = encoder(WITH_SCHEMAS, described).create(1, [text], STREAM).map(readable);
     expect(Object.entries(JSON.parse(record?.key ?? '').payload)).toEqual([[text, text]]);
     expect(Object.entries(JSON.parse(record?.value ?? '').payload.after)).toEqual([[text, text]]);
   }

@@ -6,7 +6,7 @@ import { isFastRecord } from '../contract/records.ts';
 import { decodePgOutput } from '../pgoutput/decode.ts';
 import { readFastChange } from '../pgoutput/raw.ts';
 import { createEventEncoder } from './encoder.ts';
-import { column, DEFAULTS, readable, STREAM, table } from './testing/fixtures.ts';
+import { column, DEFAULTS, readable, STREAM, table, WITH_SCHEMAS } from './testing/fixtures.ts';
 
 const numeric = (precision: number, scale: number): number => ((precision << 16) | (scale & 0x7ff)) + 4;
 
@@ -64,8 +64,10 @@ const VALUES: readonly (readonly [type: string, modifier: number, values: readon
 ];
 const CONFIGS: readonly Partial<EncoderConfig>[] = [
   {},
-  { schemasEnable: true, contextHeaders: { taskId: '0', runId: 'run' } },
+  { ...WITH_SCHEMAS, contextHeaders: { taskId: '0', runId: 'run' } },
   { time: 'connect', decimals: 'string', binary: 'hex', interval: 'string' },
+  { schemasEnable: { key: false, value: true } },
+  { schemasEnable: { key: true, value: false } },
 ];
 
 describe.each(VALUES)('%s (modifier %i)', (type, typeModifier, values) => {

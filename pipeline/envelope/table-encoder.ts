@@ -66,10 +66,10 @@ export class TableEncoder {
     this.#keyColumns = ranked.flatMap(({ index }) => this.#columns[index] ?? []);
     const keyFields = ranked.flatMap(({ index }) => fields[index] ?? []);
     const { schemasEnable } = config;
-    this.valueHead = schemasEnable ? head(schemaJson(envelopeSchema(this.topic, fields))) : null;
-    this.#keyHead = schemasEnable ? head(schemaJson(keySchema(this.topic, keyFields))).toString() : '';
-    this.#keyTail = schemasEnable ? '}' : '';
-    this.fastPath = this.#fastPathTable();
+    this.valueHead = schemasEnable.value ? head(schemaJson(envelopeSchema(this.topic, fields))) : null;
+    this.#keyHead = schemasEnable.key ? head(schemaJson(keySchema(this.topic, keyFields))).toString() : '';
+    this.#keyTail = schemasEnable.key ? '}' : '';
+    this.raw = this.#describeRaw();
   }
 
   #fastPathTable(): FastPathTable {
@@ -86,7 +86,7 @@ export class TableEncoder {
       keyHead: Buffer.from(this.#keyHead),
       keyTail: Buffer.from(this.#keyTail),
       valueHead: this.valueHead ?? Buffer.alloc(0),
-      valueTail: Buffer.from(this.#keyTail),
+      valueTail: Buffer.from(this.valueHead === null ? '' : '}'),
       sourceFragment: this.sourceFragment,
     };
   }

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { parseConfig, validateConfig } from './source-config.ts';
+import { parseConfig } from './source-config.ts';
 import { CONFIG_KEYS, CONNECTOR_CLASS } from './source-keys.ts';
+import { validateConfig } from './validate-config.ts';
 
 const good = {
   name: 'src',
@@ -11,14 +12,14 @@ const good = {
   'topic.prefix': 'p',
 };
 
-test('what Debezium requires is enough, and the rest has its defaults', () => {
+test('the keys that Debezium requires are enough, and the others have their defaults', () => {
   expect(validateConfig(good)).toEqual([]);
   const config = parseConfig(good);
   expect(config.batchRecords).toBe(2_048);
   expect(config.snapshot).toMatchObject({ mode: 'initial', fetchSize: 10_240 });
   expect([...config.skippedOperations]).toEqual(['t']);
   expect(config.encoder).toMatchObject({
-    schemasEnable: true,
+    schemasEnable: { key: true, value: true },
     tombstonesOnDelete: true,
     decimals: 'precise',
   });
@@ -36,7 +37,7 @@ test.each([
     { 'skipped.operations': 'c', 'signal.data.collection': 's.t' },
     ['insert', 'update', 'delete', 'truncate'],
   ],
-])('with %j a created publication publishes %j', (more, operations) => {
+])('with %j, a created publication publishes %j', (more, operations) => {
   expect(parseConfig({ ...good, ...more }).publication.operations).toEqual(operations);
 });
 
@@ -46,7 +47,7 @@ test('an unknown key is refused with the nearest known one', () => {
   expect(validateConfig({ ...good, 'entirely.of.its.own.and.long': '1' })[0]?.nearest).toBeUndefined();
 });
 
-test('a key that the engine does not support is refused by name unless it changes nothing', () => {
+test('an unsupported key is refused by name unless its value changes nothing', () => {
   expect(validateConfig({ ...good, 'column.exclude.list': '' })).toEqual([]);
   const problems = validateConfig({
     ...good,
@@ -68,7 +69,7 @@ test.each([
   ]);
 });
 
-test('heartbeats go to the topic that is named, or to one by the prefix', () => {
+test('heartbeats go to the named topic, or to one named after the prefix', () => {
   expect(parseConfig(good).heartbeat.topic).toBe('__debezium-heartbeat.p');
   expect(parseConfig({ ...good, 'topic.heartbeat.name': 'beats' }).heartbeat.topic).toBe('beats');
 });
@@ -84,13 +85,13 @@ test.each([
   ['max.queue.size', '10'],
   ['topic.prefix', ''],
   ['signal.data.collection', 'nodots'],
-  ['value.converter.schemas.enable', 'false'],
+  ['value.converter.schemas.enable', 'no'],
   ['topic.creation.default.replication.factor', '0'],
 ])('%s=%s is refused', (key, value) => {
   expect(validateConfig({ ...good, [key]: value })).toHaveLength(1);
 });
 
-test('every default is a value that its own key takes', () => {
+test('every default is a value that its key takes', () => {
   for (const [key, definition] of Object.entries(CONFIG_KEYS)) {
     if (!('default' in definition) || definition.default === undefined) continue;
     const problems = validateConfig({ ...good, [key]: String(definition.default) });
@@ -110,7 +111,7 @@ test.each([
     { 'database.sslmode': 'verify-full', 'database.sslrootcert': '/no/such.pem' },
     /database.sslrootcert names the file '\/no\/such.pem', which cannot be read \(ENOENT\)/,
   ],
-])('TLS files that nothing would use are refused: %j', (extra, sentence) => {
+])('unused TLS files are refused: %j', (extra, sentence) => {
   expect(validateConfig({ ...good, ...extra } as Record<string, string>)).toMatchObject([
     { key: 'database.sslmode', message: expect.stringMatching(sentence) },
   ]);

@@ -1,12 +1,17 @@
+/**
+ * `pipeline/capture/config`: the configuration keys of Debezium's PostgreSQL connector.
+ * In: a connector's configuration, as texts.
+ * Out: a typed SourceConfig, or every problem of the configuration.
+ * Promises: no key is accepted and not read: a key either changes the SourceConfig or is fixed to the values whose
+ * behaviour the engine has, and any other value is refused by name.
+ */
+
 import { randomUUID } from 'node:crypto';
-import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts';
+import type { ConnectorConfig } from '../../contract/connector.ts';
 import type { EncoderConfig } from '../../contract/envelope.ts';
-import { messageOf } from '../../contract/errors.ts';
-import { nearest } from '../../contract/nearest.ts';
-import { type TlsFiles, tlsContradiction } from '../../contract/postgres-tls.ts';
-import { unreachable } from '../../contract/unreachable.ts';
-import { CONFIG_KEYS, type KeyDefinition, UNSUPPORTED_PATTERNS } from './source-keys.ts';
-import { readTlsFiles } from './source-tls.ts';
+import type { TlsFiles } from '../../contract/postgres-tls.ts';
+import { numberOf, textOf } from './source-keys.ts';
+import { tlsFilesOf } from './source-tls.ts';
 import { compile, type FilterLists, splitList } from './table-filter.ts';
 
 export type SnapshotMode = 'initial' | 'initial_only' | 'no_data' | 'always' | 'when_needed';
@@ -33,7 +38,7 @@ export interface SourceConfig {
   readonly publication: {
     readonly name: string;
     readonly autocreate: 'all_tables' | 'disabled' | 'filtered';
-    /** What a publication that is created publishes; undefined: everything, PostgreSQL's default. */
+    /** Operations of a publication that the capture creates; undefined: all, PostgreSQL's default. */
     readonly operations: readonly string[] | undefined;
   };
   readonly tables: FilterLists;
@@ -57,7 +62,7 @@ export interface SourceConfig {
   readonly statusIntervalMs: number;
   readonly heartbeat: { readonly intervalMs: number; readonly topic: string };
   readonly retries: {
-    /** -1: without end. */
+    /** -1: no limit. */
     readonly max: number;
     readonly initialMs: number;
     readonly maxMs: number;
@@ -70,125 +75,15 @@ export interface SourceConfig {
   };
 }
 
-/** Where `max.queue.size.in.bytes` is 0: memory is bounded all the same. */
+/** Bounds the memory if `max.queue.size.in.bytes` is 0. */
 const DEFAULT_QUEUE_BYTES = 32 * 1024 * 1024;
 const TOPIC_CONFIG_PREFIX = 'topic.creation.default.';
-const OPERATIONS = new Set(['c', 'u', 'd', 't', 'r', 'none']);
-/** What a publication calls the operations. */
+/** Names that earlier versions of Debezium used for `snapshot.mode=no_data`. */
+const OLD_NAMES_OF_NO_DATA = new Set(['never', 'schema_only']);
+/** PostgreSQL's names of the operations. */
 export const PUBLISHED_AS = { c: 'insert', u: 'update', d: 'delete', t: 'truncate' } as const;
 
-/** Everything that is wrong with a configuration. */
-export function validateConfig(config: ConnectorConfig): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  for (const [key, value] of Object.entries(config)) {
-    const definition = CONFIG_KEYS[key];
-    if (definition === undefined && UNSUPPORTED_PATTERNS.some((pattern) => pattern.test(key))) {
-      problems.push({ key, message: `"${key}" is not supported by the TypeScript engine.` });
-      continue;
-    }
-    if (definition === undefined) {
-      const meant = nearest(key, Object.keys(CONFIG_KEYS));
-      problems.push({
-        key,
-        message: `"${key}" is not known${meant ? `; did you mean "${meant}"?` : '.'}`,
-        ...(meant ? { nearest: meant } : {}),
-      });
-      continue;
-    }
-    const message = problemWith(key, value, definition);
-    if (message !== undefined) problems.push({ key, message });
-  }
-  for (const [key, definition] of Object.entries(CONFIG_KEYS)) {
-    if (definition.kind === 'text' && definition.required && !config[key]) {
-      problems.push({ key, message: `"${key}" is required.` });
-    }
-  }
-  return [...problems, ...contradictions(config)];
-}
-
-function problemWith(key: string, value: string, definition: KeyDefinition): string | undefined {
-  switch (definition.kind) {
-    case 'text':
-      return definition.pattern && value !== '' && !definition.pattern.test(value)
-        ? `"${key}" must match ${definition.pattern.source}.`
-        : undefined;
-    case 'integer':
-      return /^-?\d{1,15}$/.test(value) && Number(value) >= definition.min
-        ? undefined
-        : `"${key}" must be a whole number, at least ${definition.min}.`;
-    case 'boolean':
-      return value === 'true' || value === 'false' ? undefined : `"${key}" must be true or false.`;
-    case 'choice':
-      return definition.values.includes(value) ? undefined : choiceProblem(key, value, definition.values);
-    case 'expressions':
-      return expressionProblem(key, value);
-    case 'fixed':
-      return definition.values.includes(value)
-        ? undefined
-        : `"${key}" is not supported by the TypeScript engine, other than as ${definition.values
-            .map((v) => (v === '' ? 'empty' : `"${v}"`))
-            .join(' or ')}.`;
-    default:
-      return unreachable(definition, 'definition of a key');
-  }
-}
-
-function choiceProblem(key: string, value: string, values: readonly string[]): string {
-  const meant = nearest(value, values);
-  return `"${key}" does not support "${value}"; it takes ${values.join(', ')}${
-    meant ? ` (perhaps ${meant}?)` : ''
-  }.`;
-}
-
-function expressionProblem(key: string, value: string): string | undefined {
-  for (const entry of splitList(value)) {
-    try {
-      new RegExp(`^(?:${entry})$`, 'i');
-    } catch (error) {
-      return `"${key}" holds "${entry}", which is no regular expression: ${(error as Error).message}.`;
-    }
-  }
-  return undefined;
-}
-
-/** Rules over more than one key. */
-function contradictions(config: ConnectorConfig): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  const refuse = (key: string, message: string) => problems.push({ key, message });
-  const keys = textOf(config, 'key.converter.schemas.enable');
-  const values = textOf(config, 'value.converter.schemas.enable');
-  if (keys !== values) {
-    refuse(
-      'key.converter.schemas.enable',
-      '"key.converter.schemas.enable" and "value.converter.schemas.enable" must be equal in the TypeScript engine.',
-    );
-  }
-  for (const kind of ['schema', 'table']) {
-    if (config[`${kind}.include.list`] && config[`${kind}.exclude.list`]) {
-      refuse(`${kind}.exclude.list`, `"${kind}.include.list" and "${kind}.exclude.list" exclude each other.`);
-    }
-  }
-  const tls = tlsProblem(config);
-  if (tls !== null) refuse('database.sslmode', `${tls}.`);
-  if (numberOf(config, 'max.queue.size') < numberOf(config, 'max.batch.size')) {
-    refuse('max.queue.size', '"max.queue.size" must not be less than "max.batch.size".');
-  }
-  if (config['topic.creation.default.replication.factor'] === '0') {
-    refuse('topic.creation.default.replication.factor', 'A replication factor is -1 or at least 1.');
-  }
-  for (const letter of splitList(textOf(config, 'skipped.operations') ?? '')) {
-    if (!OPERATIONS.has(letter)) {
-      refuse('skipped.operations', `"skipped.operations" takes c, u, d, t, r or none, not "${letter}".`);
-    }
-  }
-  const signal = config['signal.data.collection'];
-  if (signal && !/^[^.]+\.[^.]+(\.[^.]+)?$/.test(signal)) {
-    refuse('signal.data.collection', '"signal.data.collection" names a table as schema.table.');
-  }
-  return problems;
-}
-
-/** A configuration without problems, typed. Call {@link validateConfig} before. */
+/** The typed configuration. Call `validateConfig` first: it must have found no problem. */
 export function parseConfig(config: ConnectorConfig): SourceConfig {
   const text = (key: string) => textOf(config, key) || undefined;
   const always = (key: string) => textOf(config, key) ?? '';
@@ -222,9 +117,9 @@ export function parseConfig(config: ConnectorConfig): SourceConfig {
       tableExclude: text('table.exclude.list'),
     },
     snapshot: {
-      mode: (mode === 'never' ? 'no_data' : mode) as SnapshotMode,
+      mode: (OLD_NAMES_OF_NO_DATA.has(mode) ? 'no_data' : mode) as SnapshotMode,
       fetchSize: number('snapshot.fetch.size'),
-      // Where it is not set, an incremental snapshot reads chunks of the same size as any other.
+      // Without its key, an incremental snapshot reads chunks of the usual size.
       incrementalChunkSize: number(
         config['incremental.snapshot.chunk.size'] ? 'incremental.snapshot.chunk.size' : 'snapshot.fetch.size',
       ),
@@ -259,8 +154,9 @@ export function parseConfig(config: ConnectorConfig): SourceConfig {
 }
 
 /**
- * Operations that are skipped by name are not even published; the default alone narrows nothing. Source: Debezium 3.6,
- * `PostgresReplicationConnection.buildPublishOptionValue`, which also leaves out the inserts that carry signals.
+ * A created publication leaves out operations that the configuration skips; the default of `skipped.operations` leaves
+ * out none. Source: Debezium 3.6, `PostgresReplicationConnection.buildPublishOptionValue`, which would also leave out the
+ * inserts that carry signals.
  */
 function publishedOperations(
   config: ConnectorConfig,
@@ -291,33 +187,15 @@ function databaseOf(config: ConnectorConfig): SourceConfig['database'] {
   };
 }
 
-function tlsFilesOf(config: ConnectorConfig): TlsFiles {
-  const path = (key: string): string | null => textOf(config, key) || null;
-  return {
-    sslrootcert: path('database.sslrootcert'),
-    sslcert: path('database.sslcert'),
-    sslkey: path('database.sslkey'),
-  };
-}
-
-function tlsProblem(config: ConnectorConfig): string | null {
-  const files = tlsFilesOf(config);
-  const contradiction = tlsContradiction(textOf(config, 'database.sslmode') ?? null, files, 'database.');
-  if (contradiction !== null) return contradiction;
-  try {
-    readTlsFiles(files);
-    return null;
-  } catch (error) {
-    return messageOf(error);
-  }
-}
-
 function encoderOf(config: ConnectorConfig, topicPrefix: string): SourceConfig['encoder'] {
   const text = (key: string) => textOf(config, key) ?? '';
   return {
     topicPrefix,
     database: text('database.dbname'),
-    schemasEnable: text('value.converter.schemas.enable') === 'true',
+    schemasEnable: {
+      key: text('key.converter.schemas.enable') === 'true',
+      value: text('value.converter.schemas.enable') === 'true',
+    },
     tombstonesOnDelete: text('tombstones.on.delete') === 'true',
     unavailableValue: text('unavailable.value.placeholder'),
     decimals: text('decimal.handling.mode') as EncoderConfig['decimals'],
@@ -342,15 +220,4 @@ function topicsOf(config: ConnectorConfig): SourceConfig['topics'] {
     replicationFactor: numberOf(config, 'topic.creation.default.replication.factor'),
     configs,
   };
-}
-
-function textOf(config: ConnectorConfig, key: string): string | undefined {
-  const definition = CONFIG_KEYS[key];
-  const value = config[key];
-  if (value !== undefined) return value;
-  return definition && 'default' in definition ? String(definition.default) : undefined;
-}
-
-function numberOf(config: ConnectorConfig, key: string): number {
-  return Number(textOf(config, key));
 }

@@ -1,6 +1,8 @@
+import type { ConnectorConfig } from '../../contract/connector.ts';
+
 /**
- * What a configuration key takes. `fixed` keys are known to Debezium or Kafka Connect, but this engine has
- * only the named behaviour: any other value is refused, never ignored.
+ * The values that a configuration key takes. A `fixed` key is known to Debezium or Kafka Connect, but this engine has only
+ * the behaviour of the listed values: any other value is refused, never ignored.
  */
 export type KeyDefinition =
   | { readonly kind: 'text'; readonly default?: string; readonly required?: true; readonly pattern?: RegExp }
@@ -8,7 +10,7 @@ export type KeyDefinition =
   | { readonly kind: 'boolean'; readonly default: boolean }
   | { readonly kind: 'choice'; readonly default: string; readonly values: readonly string[] }
   | { readonly kind: 'expressions' }
-  | { readonly kind: 'fixed'; readonly values: readonly string[] };
+  | { readonly kind: 'fixed'; readonly values: readonly string[]; readonly why?: string };
 
 const JSON_CONVERTER = 'org.apache.kafka.connect.json.JsonConverter';
 export const CONNECTOR_CLASS = 'io.debezium.connector.postgresql.PostgresConnector';
@@ -25,6 +27,8 @@ const choice = (fallback: string, ...others: string[]): KeyDefinition => ({
   values: [fallback, ...others],
 });
 const fixed = (...values: string[]): KeyDefinition => ({ kind: 'fixed', values });
+/** Takes one value only, for a reason that the refusal of others states. */
+const only = (value: string, why: string): KeyDefinition => ({ kind: 'fixed', values: [value], why });
 const expressions: KeyDefinition = { kind: 'expressions' };
 
 /** PostgreSQL's own rule for the name of a replication slot. */
@@ -33,7 +37,7 @@ const SLOT_NAME = /^[a-z0-9_]{1,63}$/;
 const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/;
 
 /**
- * Every key that is known. Meaning and defaults: Debezium's documentation of its PostgreSQL connector, 3.6.
+ * Every known key. Meaning and defaults: Debezium's documentation of its PostgreSQL connector, 3.6.
  */
 export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   // Kafka Connect
@@ -143,11 +147,11 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'binary.handling.mode': choice('bytes', 'base64', 'base64-url-safe', 'hex'),
   'hstore.handling.mode': choice('json', 'map'),
   'money.fraction.digits': fixed('2'),
-  // Debezium's default is true: four headers on each record, of which only one differs between connectors.
+  // Debezium's default is true: four headers per record, of which only one differs between connectors.
   'extended.headers.enabled': flag(false),
   'unavailable.value.placeholder': text('__debezium_unavailable_value'),
   'include.unknown.datatypes': fixed('false'),
-  'include.schema.changes': fixed('false', 'true'),
+  'include.schema.changes': only('false', 'it does not publish schema changes yet'),
   'include.schema.comments': fixed('false'),
   'provide.transaction.metadata': flag(false),
   'transaction.metadata.factory': fixed('io.debezium.pipeline.txmetadata.DefaultTransactionMetadataFactory'),
@@ -166,7 +170,10 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   converters: fixed(''),
   'post.processors': fixed(''),
   // Snapshots
-  'snapshot.mode': choice('initial', 'initial_only', 'no_data', 'never', 'always', 'when_needed'),
+  'snapshot.mode': choice(
+    'initial',
+    ...['initial_only', 'no_data', 'never', 'schema_only', 'always', 'when_needed'],
+  ),
   'snapshot.mode.custom.name': fixed(''),
   'snapshot.mode.configuration.based.snapshot.data': fixed('false'),
   'snapshot.mode.configuration.based.snapshot.schema': fixed('false'),
@@ -232,3 +239,15 @@ export const UNSUPPORTED_PATTERNS: readonly RegExp[] = [
   /^column\.mask\.with\..+\.chars$/,
   /^column\.mask\.hash(\.v2)?\..+\.with\.salt\..+$/,
 ];
+
+/** The value of a key, or its default; undefined if it has none. */
+export function textOf(config: ConnectorConfig, key: string): string | undefined {
+  const value = config[key];
+  if (value !== undefined) return value;
+  const definition = CONFIG_KEYS[key];
+  return definition && 'default' in definition ? String(definition.default) : undefined;
+}
+
+export function numberOf(config: ConnectorConfig, key: string): number {
+  return Number(textOf(config, key));
+}

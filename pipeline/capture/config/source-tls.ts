@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { type ConnectionOptions, checkServerIdentity } from 'node:tls';
+import type { ConnectorConfig } from '../../contract/connector.ts';
 import { isTlsMode, type TlsFiles } from '../../contract/postgres-tls.ts';
 import { codeOf } from '../../contract/tls-refusal.ts';
+import { textOf } from './source-keys.ts';
 
 /**
  * Options for `tls.connect`. `prefer` and `require` encrypt without verification; `require` with an authority verifies, as
@@ -18,6 +20,16 @@ export function tlsOptions({ mode, ...files }: TlsFiles & { mode: string }, host
     ...(ca === undefined ? {} : { ca }),
     ...(cert === undefined ? {} : { cert }),
     ...(key === undefined ? {} : { key }),
+  };
+}
+
+/** The TLS files that the configuration names. */
+export function tlsFilesOf(config: ConnectorConfig): TlsFiles {
+  const path = (key: string): string | null => textOf(config, key) || null;
+  return {
+    sslrootcert: path('database.sslrootcert'),
+    sslcert: path('database.sslcert'),
+    sslkey: path('database.sslkey'),
   };
 }
 

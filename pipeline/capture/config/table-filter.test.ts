@@ -19,14 +19,14 @@ test('an expression must match schema.table as a whole', () => {
   expect(captured('PUBLIC', 'Orders')).toBe(true);
 });
 
-test('what is excluded is left out, all else is captured, but nothing of PostgreSQL itself', () => {
+test('an exclude list leaves tables out; all others are captured, except those of PostgreSQL’s own schemas', () => {
   const captured = filter({ tableExclude: 'public.secret' });
   expect(captured('public', 'secret')).toBe(false);
   expect(captured('public', 'orders')).toBe(true);
   expect(captured('pg_catalog', 'pg_class')).toBe(false);
 });
 
-test('lists of schemas and of tables both count', () => {
+test('lists of schemas and of tables apply together', () => {
   const captured = filter({ schemaInclude: 'public', tableExclude: 'public.secret' });
   expect(captured('public', 'orders')).toBe(true);
   expect(captured('public', 'secret')).toBe(false);

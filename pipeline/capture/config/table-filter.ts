@@ -1,10 +1,10 @@
 /** Decides which tables are captured. */
 export type TableFilter = (schema: string, table: string) => boolean;
 
-/** Schemas of PostgreSQL itself: never captured, as in Debezium. */
+/** PostgreSQL's own schemas, which are never captured, as in Debezium. */
 const SYSTEM_SCHEMAS = new Set(['pg_catalog', 'information_schema', 'pg_toast']);
 
-/** The four lists of Debezium; each a comma-separated list of regular expressions, or undefined. */
+/** Debezium's four lists: each a comma-separated list of regular expressions, or undefined. */
 export interface FilterLists {
   readonly schemaInclude: string | undefined;
   readonly schemaExclude: string | undefined;
@@ -15,7 +15,7 @@ export interface FilterLists {
 /**
  * Debezium's include and exclude lists: each entry is a regular expression that must match the whole of
  * `schema` or `schema.table`, ignoring case. A comma in an expression is written `\,`.
- * @throws SyntaxError where an entry is no regular expression.
+ * @throws SyntaxError if an entry is not a regular expression.
  */
 export function createTableFilter(lists: FilterLists): TableFilter {
   const schemaInclude = compile(lists.schemaInclude);
@@ -34,8 +34,7 @@ export function createTableFilter(lists: FilterLists): TableFilter {
 }
 
 /**
- * The order in which Debezium snapshots tables: that of `table.include.list`, and by name where an entry of it matches
- * several.
+ * The order in which Debezium snapshots tables: that of `table.include.list`, and by name if an entry matches several.
  */
 export function inSnapshotOrder<T extends { readonly schema: string; readonly table: string }>(
   tables: readonly T[],
@@ -44,11 +43,11 @@ export function inSnapshotOrder<T extends { readonly schema: string; readonly ta
   const rank = ({ schema, table }: T) =>
     compile(tableInclude)?.findIndex((expression) => expression.test(`${schema}.${table}`)) ?? 0;
   const ranked = tables.map((table) => ({ table, rank: rank(table) }));
-  // The list comes by name, and the sort is stable.
+  // The tables come sorted by name, and the sort is stable.
   return ranked.sort((a, b) => a.rank - b.rank).map(({ table }) => table);
 }
 
-/** Entries of a list, without the blanks around them. */
+/** Entries of a comma-separated list, trimmed. */
 export function splitList(list: string): string[] {
   return list
     .split(/(?<!\\),/)

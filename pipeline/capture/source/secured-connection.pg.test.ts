@@ -8,8 +8,9 @@ import {
   startPostgres,
 } from '../../../harness/lab/external/testing/secured-servers.ts';
 import { messageOf } from '../../contract/errors.ts';
-import { parseConfig, validateConfig } from '../config/source-config.ts';
+import { parseConfig } from '../config/source-config.ts';
 import { CONNECTOR_CLASS } from '../config/source-keys.ts';
+import { validateConfig } from '../config/validate-config.ts';
 import { connect, disconnect } from './connection.ts';
 
 const lab = foreignLab();

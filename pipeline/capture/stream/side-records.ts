@@ -52,8 +52,8 @@ function sideRecord(
     Buffer.from(JSON.stringify(withSchema ? { schema, payload } : payload));
   return {
     topic,
-    key: json(key, schemasEnable),
-    value: json(value, schemasEnable),
+    key: json(key, schemasEnable.key),
+    value: json(value, schemasEnable.value),
     headers: new Map(),
     position: '' as Position,
   };

@@ -8,7 +8,7 @@ import type { ColumnDescription, TableDescription } from '../../contract/table.t
 export const DEFAULTS: EncoderConfig = {
   topicPrefix: 'lab',
   database: 'shop',
-  schemasEnable: false,
+  schemasEnable: { key: false, value: false },
   tombstonesOnDelete: true,
   unavailableValue: '__debezium_unavailable_value',
   decimals: 'precise',
@@ -16,6 +16,11 @@ export const DEFAULTS: EncoderConfig = {
   binary: 'bytes',
   interval: 'numeric',
   nowUs: () => 1_000_000n,
+};
+
+/** Key and value with their schemas. */
+export const WITH_SCHEMAS: Pick<EncoderConfig, 'schemasEnable'> = {
+  schemasEnable: { key: true, value: true },
 };
 
 export const STREAM: EventContext = {

@@ -4,7 +4,7 @@ import type { Lsn } from '../../contract/lsn.ts';
 import { UNCHANGED_TOAST } from '../../contract/pgoutput.ts';
 import type { Position } from '../../contract/position.ts';
 import { createEventEncoder } from '../../envelope/encoder.ts';
-import { DEFAULTS } from '../../envelope/testing/fixtures.ts';
+import { DEFAULTS, WITH_SCHEMAS } from '../../envelope/testing/fixtures.ts';
 import { RecordParser } from '../decode/record-parser.ts';
 import { positionAt } from '../testing/event-fixture.ts';
 import { placeholderTest } from './bindings.ts';
@@ -12,7 +12,7 @@ import { converterOf } from './convert.ts';
 
 const CONFIG: EncoderConfig = {
   ...DEFAULTS,
-  schemasEnable: true,
+  ...WITH_SCHEMAS,
   nowUs: () => 1_700_000_000_000_000n,
 };
 const CONTEXT: EventContext = {

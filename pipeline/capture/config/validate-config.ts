@@ -1,0 +1,128 @@
+import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts';
+import { messageOf } from '../../contract/errors.ts';
+import { nearest } from '../../contract/nearest.ts';
+import { tlsContradiction } from '../../contract/postgres-tls.ts';
+import { unreachable } from '../../contract/unreachable.ts';
+import { CONFIG_KEYS, type KeyDefinition, numberOf, textOf, UNSUPPORTED_PATTERNS } from './source-keys.ts';
+import { readTlsFiles, tlsFilesOf } from './source-tls.ts';
+import { splitList } from './table-filter.ts';
+
+const OPERATIONS = new Set(['c', 'u', 'd', 't', 'r', 'none']);
+
+/** Every problem of a configuration. */
+export function validateConfig(config: ConnectorConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  for (const [key, value] of Object.entries(config)) {
+    const definition = CONFIG_KEYS[key];
+    if (definition === undefined && UNSUPPORTED_PATTERNS.some((pattern) => pattern.test(key))) {
+      problems.push({ key, message: `"${key}" is not supported by the TypeScript engine.` });
+      continue;
+    }
+    if (definition === undefined) {
+      const meant = nearest(key, Object.keys(CONFIG_KEYS));
+      problems.push({
+        key,
+        message: `"${key}" is not known${meant ? `; did you mean "${meant}"?` : '.'}`,
+        ...(meant ? { nearest: meant } : {}),
+      });
+      continue;
+    }
+    const message = problemWith(key, value, definition);
+    if (message !== undefined) problems.push({ key, message });
+  }
+  for (const [key, definition] of Object.entries(CONFIG_KEYS)) {
+    if (definition.kind === 'text' && definition.required && !config[key]) {
+      problems.push({ key, message: `"${key}" is required.` });
+    }
+  }
+  return [...problems, ...contradictions(config)];
+}
+
+function problemWith(key: string, value: string, definition: KeyDefinition): string | undefined {
+  switch (definition.kind) {
+    case 'text':
+      return definition.pattern && value !== '' && !definition.pattern.test(value)
+        ? `"${key}" must match ${definition.pattern.source}.`
+        : undefined;
+    case 'integer':
+      return /^-?\d{1,15}$/.test(value) && Number(value) >= definition.min
+        ? undefined
+        : `"${key}" must be a whole number, at least ${definition.min}.`;
+    case 'boolean':
+      return value === 'true' || value === 'false' ? undefined : `"${key}" must be true or false.`;
+    case 'choice':
+      return definition.values.includes(value) ? undefined : choiceProblem(key, value, definition.values);
+    case 'expressions':
+      return expressionProblem(key, value);
+    case 'fixed':
+      return definition.values.includes(value)
+        ? undefined
+        : `"${key}" is not supported by the TypeScript engine, other than as ${definition.values
+            .map((v) => (v === '' ? 'empty' : `"${v}"`))
+            .join(' or ')}${definition.why === undefined ? '' : `: ${definition.why}`}.`;
+    default:
+      return unreachable(definition, 'definition of a key');
+  }
+}
+
+function choiceProblem(key: string, value: string, values: readonly string[]): string {
+  const meant = nearest(value, values);
+  return `"${key}" does not support "${value}"; it takes ${values.join(', ')}${
+    meant ? ` (perhaps ${meant}?)` : ''
+  }.`;
+}
+
+function expressionProblem(key: string, value: string): string | undefined {
+  for (const entry of splitList(value)) {
+    try {
+      new RegExp(`^(?:${entry})$`, 'i');
+    } catch (error) {
+      return `"${key}" holds "${entry}", which is not a regular expression: ${(error as Error).message}.`;
+    }
+  }
+  return undefined;
+}
+
+/** Rules over more than one key. */
+function contradictions(config: ConnectorConfig): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  const refuse = (key: string, message: string) => problems.push({ key, message });
+  for (const kind of ['schema', 'table']) {
+    if (config[`${kind}.include.list`] && config[`${kind}.exclude.list`]) {
+      refuse(`${kind}.exclude.list`, `"${kind}.include.list" and "${kind}.exclude.list" cannot be combined.`);
+    }
+  }
+  const tls = tlsProblem(config);
+  if (tls !== null) refuse('database.sslmode', `${tls}.`);
+  if (numberOf(config, 'max.queue.size') < numberOf(config, 'max.batch.size')) {
+    refuse('max.queue.size', '"max.queue.size" must not be less than "max.batch.size".');
+  }
+  if (config['topic.creation.default.replication.factor'] === '0') {
+    refuse(
+      'topic.creation.default.replication.factor',
+      '"topic.creation.default.replication.factor" must be -1 or at least 1.',
+    );
+  }
+  for (const letter of splitList(textOf(config, 'skipped.operations') ?? '')) {
+    if (!OPERATIONS.has(letter)) {
+      refuse('skipped.operations', `"skipped.operations" takes c, u, d, t, r or none, not "${letter}".`);
+    }
+  }
+  const signal = config['signal.data.collection'];
+  if (signal && !/^[^.]+\.[^.]+(\.[^.]+)?$/.test(signal)) {
+    refuse('signal.data.collection', '"signal.data.collection" must name a table as schema.table.');
+  }
+  return problems;
+}
+
+function tlsProblem(config: ConnectorConfig): string | null {
+  const files = tlsFilesOf(config);
+  const contradiction = tlsContradiction(textOf(config, 'database.sslmode') ?? null, files, 'database.');
+  if (contradiction !== null) return contradiction;
+  try {
+    readTlsFiles(files);
+    return null;
+  } catch (error) {
+    return messageOf(error);
+  }
+}
