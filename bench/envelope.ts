@@ -5,8 +5,10 @@ import type { Position } from '../pipeline/contract/position.ts';
 import type { ColumnDescription } from '../pipeline/contract/table.ts';
 import { createEventEncoder } from '../pipeline/envelope/encoder.ts';
 import { DEFAULTS } from '../pipeline/envelope/testing/fixtures.ts';
-import { decodePgOutput } from '../pipeline/pgoutput/decode.ts';
+import { createPgOutputDecoder } from '../pipeline/pgoutput/decode.ts';
 import { type Bench, median } from './lib/bench.ts';
+
+const decodePgOutput = createPgOutputDecoder();
 
 const rounds = 5;
 const roundMs = 2_000;

@@ -58,15 +58,6 @@ const PENDING: readonly string[] = [
   'harness/parity',
   'harness/setup',
   'harness/undo',
-  'pipeline/capture',
-  'pipeline/capture/config',
-  'pipeline/capture/position',
-  'pipeline/capture/publish',
-  'pipeline/capture/snapshot',
-  'pipeline/capture/source',
-  'pipeline/capture/start',
-  'pipeline/capture/stream',
-  'pipeline/pgoutput',
 ];
 
 /** A folder's entry file opens with its path, and one line each: what comes in, what goes out, what it promises. */

@@ -2,7 +2,7 @@ import type { Client } from 'pg';
 import { type ComponentHealth, DEFAULT_HEALTH_BOUNDS, type TaskContext } from '../contract/connector.ts';
 import type { CreateEventEncoder, EventEncoder } from '../contract/envelope.ts';
 import type { Lsn } from '../contract/lsn.ts';
-import type { DecodePgOutput, ReadRawChange } from '../contract/pgoutput.ts';
+import type { DecodePgOutput, ReadFastChange } from '../contract/pgoutput.ts';
 import { unlessAborted } from '../contract/wake.ts';
 import type { SourceConfig } from './config/source-config.ts';
 import { OffsetBook } from './position/offset-book.ts';
@@ -36,7 +36,7 @@ const SAMPLE_EVERY_MS = 1_000;
 /** Decoder and encoder come from the worker, because stages do not know each other. */
 export interface Parts {
   readonly decode: DecodePgOutput;
-  readonly readRaw?: ReadFastChange;
+  readonly readFast?: ReadFastChange;
   readonly createEncoder: CreateEventEncoder;
 }
 
@@ -197,9 +197,9 @@ export class Session {
   }
 
   #createReader(queue: RecordQueue, { prepared, book }: Work): StreamReader {
-    const { config, decode, readRaw } = this.#options;
+    const { config, decode, readFast } = this.#options;
     return new StreamReader({
-      ...{ decode, readRaw, queue },
+      ...{ decode, readFast, queue },
       encoder: this.#createEncoder(),
       metadataOf: config.transactionMetadata ? (begin) => new TransactionMetadata(config, begin) : undefined,
       timeline: prepared.system.timeline,

@@ -5,10 +5,13 @@ import type { Lsn, Xid } from '../contract/lsn.ts';
 import type { Position } from '../contract/position.ts';
 import { isFastRecord, type ProducedRecord } from '../contract/records.ts';
 import type { TableDescription } from '../contract/table.ts';
-import { decodePgOutput } from '../pgoutput/decode.ts';
-import { readFastChange } from '../pgoutput/raw.ts';
+import { createPgOutputDecoder } from '../pgoutput/decode.ts';
+import { createFastReader } from '../pgoutput/fast-path.ts';
 import { createEventEncoder } from './encoder.ts';
 import { DEFAULTS, readable, WITH_SCHEMAS } from './testing/fixtures.ts';
+
+const decodePgOutput = createPgOutputDecoder();
+const readFastChange = createFastReader();
 
 interface GoldenEvent {
   readonly topic: string;

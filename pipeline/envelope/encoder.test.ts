@@ -108,7 +108,7 @@ describe('without schemas', () => {
   });
 });
 
-test('with schemas, key and value carry theirs, and a tombstone is still null', () => {
+test('with schemas, key and value carry their schema, and a tombstone is still null', () => {
   const [record, tombstone] = encoder(WITH_SCHEMAS).delete(1, ['1', null, null], 'key', STREAM).map(readable);
   expect(record?.key).toBe(
     '{"schema":{"type":"struct","fields":[{"type":"int32","optional":false,"field":"id"}],"optional":false,' +
@@ -130,7 +130,7 @@ test.each([
   expect(hasSchema(record?.value)).toBe(schemasEnable.value);
 });
 
-test('key fields follow the primary key’s order, row fields the table’s', () => {
+test('the fields of a key are in the primary key’s order, those of a row in the table’s', () => {
   const described = table([
     column('a', 'int8', { notNull: true, keyRank: 2 }),
     column('b', 'text', { notNull: true, keyRank: 1 }),

@@ -3,10 +3,13 @@ import { insertBytes, updateBytes } from '../../fixtures/pgoutput-bytes.ts';
 import type { EncoderConfig, SnapshotMarker } from '../contract/envelope.ts';
 import type { FastChange } from '../contract/pgoutput.ts';
 import { isFastRecord } from '../contract/records.ts';
-import { decodePgOutput } from '../pgoutput/decode.ts';
-import { readFastChange } from '../pgoutput/raw.ts';
+import { createPgOutputDecoder } from '../pgoutput/decode.ts';
+import { createFastReader } from '../pgoutput/fast-path.ts';
 import { createEventEncoder } from './encoder.ts';
 import { column, DEFAULTS, readable, STREAM, table, WITH_SCHEMAS } from './testing/fixtures.ts';
+
+const decodePgOutput = createPgOutputDecoder();
+const readFastChange = createFastReader();
 
 const numeric = (precision: number, scale: number): number => ((precision << 16) | (scale & 0x7ff)) + 4;
 

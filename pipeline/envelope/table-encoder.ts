@@ -69,7 +69,7 @@ export class TableEncoder {
     this.valueHead = schemasEnable.value ? head(schemaJson(envelopeSchema(this.topic, fields))) : null;
     this.#keyHead = schemasEnable.key ? head(schemaJson(keySchema(this.topic, keyFields))).toString() : '';
     this.#keyTail = schemasEnable.key ? '}' : '';
-    this.raw = this.#describeRaw();
+    this.fastPath = this.#fastPathTable();
   }
 
   #fastPathTable(): FastPathTable {

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
 import { type PgOutputMessage, UNCHANGED_TOAST } from '../contract/pgoutput.ts';
-import { decodePgOutput } from './decode.ts';
+import { createPgOutputDecoder } from './decode.ts';
+
+const decodePgOutput = createPgOutputDecoder();
 
 const name = `pgoutput_${randomBytes(4).toString('hex')}`;
 let admin: Client;

@@ -14,8 +14,11 @@ import {
   updateBytes,
 } from '../../fixtures/pgoutput-bytes.ts';
 import { type PgOutputMessage, UNCHANGED_TOAST } from '../contract/pgoutput.ts';
-import { decodePgOutput } from './decode.ts';
-import { readFastChange } from './raw.ts';
+import { createPgOutputDecoder } from './decode.ts';
+import { createFastReader } from './fast-path.ts';
+
+const decodePgOutput = createPgOutputDecoder();
+const readFastChange = createFastReader();
 
 const AT = 1_709_251_199_123_456n;
 
@@ -241,7 +244,7 @@ test.each([
   ['a delete', deleteBytes(1, 'K', ['1'])],
   ['bytes left over', Buffer.concat([insertBytes(1, ['1']), Buffer.from([0])])],
 ])('%s is left to the decoder', (_what, message) => {
-  expect(readRawChange(message)).toBeUndefined();
+  expect(readFastChange(message)).toBeUndefined();
 });
 
 function replaced(bytes: Buffer, from: string, to: string): Buffer {

@@ -1,3 +1,11 @@
+/**
+ * `pipeline/pgoutput`: reads the messages of PostgreSQL's plug-in pgoutput, protocol version 1 with text values.
+ * In: one message, as an XLogData frame carries it.
+ * Out: a typed message, or on the fast path the columns of a new row as places in its bytes.
+ * Promises: no I/O; a message is accounted for to its last byte, or refused with CDC-1301; an error shows no value of a
+ * row; the fast path reads the same row as the decoder, or leaves the message to it.
+ */
+
 import type { Lsn, Xid } from '../contract/lsn.ts';
 import {
   type DecodePgOutput,
@@ -13,25 +21,23 @@ import { Reader } from './reader.ts';
 /** Microseconds from the Unix epoch to PostgreSQL's, 2000-01-01. */
 const POSTGRES_EPOCH_US = 946_684_800_000_000n;
 
-const reader = new Reader();
-
 /**
- * Decodes one message of pgoutput, protocol version 1 with text values: what an XLogData frame carries.
- * Source: PostgreSQL manual, "Logical Replication Message Formats".
- *
- * @throws LabError CDC-1301 on an unknown message, flag or column kind, on text that is not UTF-8, and on bytes
- *   that are missing or left over.
+ * A decoder of pgoutput messages. Source: PostgreSQL manual, "Logical Replication Message Formats". Decoding throws
+ * LabError CDC-1301 on an unknown message, flag or column kind, on text that is not UTF-8, and on missing or extra bytes.
  */
-export const decodePgOutput: DecodePgOutput = (payload) => {
-  reader.reset(payload);
-  try {
-    const message = decode(reader);
-    reader.end();
-    return message;
-  } finally {
-    reader.release();
-  }
-};
+export function createPgOutputDecoder(): DecodePgOutput {
+  const reader = new Reader();
+  return (payload) => {
+    reader.reset(payload);
+    try {
+      const message = decode(reader);
+      reader.end();
+      return message;
+    } finally {
+      reader.release();
+    }
+  };
+}
 
 function decode(r: Reader): PgOutputMessage {
   const type = r.uint8('type');
@@ -91,7 +97,7 @@ function remove(r: Reader): PgOutputMessage {
 
 function tuple(r: Reader): Tuple {
   const count = r.uint16('column count');
-  // Each column takes a byte at least: a count that promises more is damage, and must not become an allocation.
+  // Each column takes at least one byte: a larger count is damage, and must not become an allocation.
   if (count > r.remaining) r.fail('tuple is cut short');
   const values = new Array<TupleValue>(count);
   for (let i = 0; i < count; i += 1) {

@@ -77,6 +77,7 @@ export interface SourceConfig {
 
 /** Bounds the memory if `max.queue.size.in.bytes` is 0. */
 const DEFAULT_QUEUE_BYTES = 32 * 1024 * 1024;
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const TOPIC_CONFIG_PREFIX = 'topic.creation.default.';
 /** Names that earlier versions of Debezium used for `snapshot.mode=no_data`. */
 const OLD_NAMES_OF_NO_DATA = new Set(['never', 'schema_only']);
@@ -182,7 +183,11 @@ function databaseOf(config: ConnectorConfig): SourceConfig['database'] {
       ...tlsFilesOf(config),
     },
     tcpKeepAlive: textOf(config, 'database.tcpKeepAlive') === 'true',
-    connectTimeoutMs: numberOf(config, 'connection.validation.timeout.ms'),
+    // Debezium's default, 60 s, would delay the retry; it also covers checks that this engine does not make.
+    connectTimeoutMs:
+      config['connection.validation.timeout.ms'] === undefined
+        ? DEFAULT_CONNECT_TIMEOUT_MS
+        : numberOf(config, 'connection.validation.timeout.ms'),
     queryTimeoutMs: numberOf(config, 'database.query.timeout.ms'),
   };
 }

@@ -27,7 +27,7 @@ function record(key: string | null, value: string | null, headers: Record<string
 }
 
 /** The same record as the fast path makes it: key and value in a buffer that also holds other bytes. */
-function place(record: ProducedRecord, otherHeaders: PlacedRecord['otherHeaders']): PlacedRecord {
+function place(record: ProducedRecord, otherHeaders: FastRecord['otherHeaders']): FastRecord {
   const [key, value] = [record.key ?? Buffer.alloc(0), record.value ?? Buffer.alloc(0)];
   const keyEnd = 7 + key.length;
   return {

@@ -70,7 +70,7 @@ export function nextSequence(sequence: number, count: number): number {
 const VARINT = 5;
 
 function boundOf(record: ProducedRecord): number {
-  if (isPlaced(record)) return boundOfFast(record);
+  if (isFastRecord(record)) return boundOfFast(record);
   const { key, value, headers } = record;
   let bytes = 6 * VARINT + (key?.length ?? 0) + (value?.length ?? 0);
   for (const [name, text] of headers) bytes += 2 * VARINT + 3 * (name.length + text.length);
@@ -78,7 +78,7 @@ function boundOf(record: ProducedRecord): number {
 }
 
 function writeRecord(to: Buffer, start: number, offsetDelta: number, record: ProducedRecord): number {
-  if (isPlaced(record)) return writeFast(to, start, offsetDelta, record);
+  if (isFastRecord(record)) return writeFast(to, start, offsetDelta, record);
   const { key, value, headers } = record;
   let size =
     2 + sizeOfVarint(offsetDelta) + sizeOfBytes(key) + sizeOfBytes(value) + sizeOfVarint(headers.size);
@@ -103,14 +103,14 @@ function writeRecord(to: Buffer, start: number, offsetDelta: number, record: Pro
 
 const POSITION_NAME = Buffer.from(POSITION_HEADER);
 
-function boundOfFast({ keyStart, valueEnd, position, otherHeaders }: PlacedRecord): number {
+function boundOfFast({ keyStart, valueEnd, position, otherHeaders }: FastRecord): number {
   let bytes = 8 * VARINT + valueEnd - keyStart + POSITION_NAME.length + 3 * position.length;
   for (const [name, text] of otherHeaders) bytes += 2 * VARINT + 3 * (name.length + text.length);
   return bytes;
 }
 
 /** {@link writeRecord} for a fast-path record: no views of its bytes, and its position is ASCII. */
-function writeFast(to: Buffer, start: number, offsetDelta: number, record: PlacedRecord): number {
+function writeFast(to: Buffer, start: number, offsetDelta: number, record: FastRecord): number {
   const { bytes, keyStart, keyEnd, valueEnd, hasKey, position, otherHeaders } = record;
   const keyLength = hasKey ? keyEnd - keyStart : -1;
   const valueLength = valueEnd - keyEnd;

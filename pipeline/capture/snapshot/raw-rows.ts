@@ -18,7 +18,7 @@ export class RawRows {
   readonly #buffers: Buffer[] = [];
   readonly #starts: number[] = [];
   /** One object for all rows: a row is used before the next one is read. */
-  readonly #row: Writable<RawRow> = { ...NO_ROW };
+  readonly #row: Writable<FastRow> = { ...NO_ROW };
 
   get length(): number {
     return this.#starts.length;
@@ -31,7 +31,7 @@ export class RawRows {
   }
 
   /** The row at an index, valid until the next call. @throws if its lengths are inconsistent. */
-  at(index: number): RawRow {
+  at(index: number): FastRow {
     const row = this.#row;
     const bytes = this.#buffers[index] as Buffer;
     const start = this.#starts[index] as number;

@@ -2,7 +2,7 @@ import type { Logger, TaskMetrics } from '../../contract/connector.ts';
 import { CRASH_POINTS, type CrashPoints } from '../../contract/crash-points.ts';
 import type { EventContext, EventEncoder, SnapshotMarker } from '../../contract/envelope.ts';
 import { LabError, messageOf } from '../../contract/errors.ts';
-import type { RawRow } from '../../contract/pgoutput.ts';
+import type { FastRow } from '../../contract/pgoutput.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
 import type { PublishStage } from '../../contract/stages.ts';
 import { unlessAborted } from '../../contract/wake.ts';
@@ -46,7 +46,7 @@ export class TableRun {
   #published = 0;
   #context: EventContext;
   /** One object for all rows. */
-  readonly #change: { readonly tag: 'read'; readonly relationOid: number; after: RawRow };
+  readonly #change: { readonly tag: 'read'; readonly relationOid: number; after: FastRow };
   /** Slices that Kafka has not acknowledged or whose chunk is not stored yet. */
   readonly #inFlight: Promise<void>[] = [];
 
@@ -177,7 +177,7 @@ export class TableRun {
     const { relationOid } = this.#table;
     try {
       this.#change.after = rows.at(index);
-      const fast = encoder.raw?.(this.#change, this.#context);
+      const fast = encoder.encodeFast?.(this.#change, this.#context);
       return fast ?? encoder.read(relationOid, rows.texts(index), this.#context);
     } catch (cause) {
       if (cause instanceof LabError) throw cause;

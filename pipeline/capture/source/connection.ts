@@ -1,12 +1,19 @@
+/**
+ * `pipeline/capture/source`: the capture's access to the source's PostgreSQL server.
+ * In: the database keys of the configuration.
+ * Out: connections, the catalogue's tables and types, the publication, the slot, and LSNs as text.
+ * Promises: every connection has the same pinned settings, so that a value has one text in the stream and in a snapshot;
+ * names in SQL are quoted, and a filter cannot reach beyond its parentheses.
+ */
+
 import { Client, type ClientConfig, type CustomTypesConfig } from 'pg';
 import { isTlsMode } from '../../contract/postgres-tls.ts';
 import type { SourceConfig } from '../config/source-config.ts';
 import { tlsOptions } from '../config/source-tls.ts';
 
 /**
- * Settings that decide how a value looks as text. pgoutput runs a type's output function under the settings
- * of the replication session, a snapshot under those of its own: both are pinned, so that one value is always
- * one text.
+ * Settings that affect the text of a value. pgoutput runs a type's output function under the settings of the replication
+ * session, and a snapshot under those of its session. Both are pinned, so that a value always has the same text.
  */
 const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   DateStyle: 'ISO,MDY',
@@ -24,7 +31,7 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '0',
 };
 
-/** Leaves every value as the text that PostgreSQL sent. */
+/** Keeps every value as the text that PostgreSQL sent. */
 const AS_TEXT: CustomTypesConfig = {
   getTypeParser: () => (value: string) => value,
 };
@@ -33,9 +40,10 @@ type ConnectionKind = 'sql' | 'replication';
 type FullConfig = ClientConfig & { readonly replication?: 'database' };
 
 /**
- * Opens a connection with pinned settings. Values come back as text, never parsed.
- * `sslmode` `prefer` falls back to plain text where the server has no TLS, as pgjdbc does; `allow` is plain text.
- * @throws what `pg` throws.
+ * Opens a connection with pinned settings. Values are returned as text, never parsed.
+ * `sslmode` `prefer` falls back to plain text if the server has no TLS, as pgjdbc does; `allow` is plain text.
+ * @param role What the connection is for, shown in `application_name`.
+ * @throws the error of `pg`.
  */
 export async function connect(config: SourceConfig, kind: ConnectionKind, role: string): Promise<Client> {
   const { mode } = config.database.tls;
@@ -51,7 +59,7 @@ export async function connect(config: SourceConfig, kind: ConnectionKind, role: 
 
 async function open(config: FullConfig): Promise<Client> {
   const client = new Client(config);
-  // An error of an idle connection has no query to go to; the next use of the client reports it.
+  // An error of an idle connection belongs to no query; the next use of the client reports it.
   client.on('error', () => {});
   try {
     await client.connect();
@@ -76,7 +84,7 @@ function clientConfig(config: SourceConfig, kind: ConnectionKind, role: string, 
     application_name: `cdc-lab ${config.name} ${role}`.slice(0, 63),
     options,
     keepAlive: database.tcpKeepAlive,
-    connectionTimeoutMillis: Math.min(database.connectTimeoutMs, 10_000),
+    connectionTimeoutMillis: database.connectTimeoutMs,
     types: AS_TEXT,
     ...(kind === 'sql' ? { query_timeout: database.queryTimeoutMs } : {}),
     ssl: tls ? tlsOptions(database.tls, database.host) : false,
@@ -85,8 +93,8 @@ function clientConfig(config: SourceConfig, kind: ConnectionKind, role: string, 
 }
 
 /**
- * Closes a connection, whatever state it is in, within a second. Resolves when the server has closed its side,
- * so that what its backend held (a slot, a lock, a snapshot) is free; after a second of silence, without that.
+ * Closes a connection in any state. Resolves when the server has closed its side, so that everything its backend held (a
+ * slot, a lock, a snapshot) is free; gives up waiting for that after one second.
  */
 export async function disconnect(client: Client | undefined): Promise<void> {
   if (client === undefined) return;
@@ -95,8 +103,8 @@ export async function disconnect(client: Client | undefined): Promise<void> {
   if (stream.destroyed) return;
   const closed = new Promise<void>((resolve) => stream.once('close', () => resolve()));
   const timer = setTimeout(() => stream.destroy(), 1_000);
-  // Not `client.end()`: with a query under way, as START_REPLICATION always is, it destroys the socket, and the
-  // walsender keeps the slot until it notices.
+  // `client.end()` would destroy the socket during a query, and START_REPLICATION always is one; the walsender would
+  // then keep the slot until it notices.
   connection.end();
   stream.resume();
   await closed;

@@ -42,7 +42,7 @@ interface OpenTransaction {
 export interface StreamReaderOptions {
   readonly decode: DecodePgOutput;
   /** The fast path, which takes most changes; without it all of them are decoded. */
-  readonly readRaw?: ReadRawChange | undefined;
+  readonly readFast?: ReadFastChange | undefined;
   readonly encoder: EventEncoder;
   /** Set if `provide.transaction.metadata` is on. */
   readonly metadataOf?: ((begin: BeginMessage) => TransactionMetadata) | undefined;
@@ -92,8 +92,8 @@ export class StreamReader {
    * @throws LabError naming the LSN if a message cannot be decoded or a row cannot be encoded.
    */
   read(start: Lsn, bytes: Buffer, from = 0, to = bytes.length): RelationMessage | undefined {
-    const raw = this.#transaction?.metadata ? undefined : this.#options.readRaw?.(bytes, from, to);
-    if (raw !== undefined && this.#takeRaw(start, raw)) return undefined;
+    const raw = this.#transaction?.metadata ? undefined : this.#options.readFast?.(bytes, from, to);
+    if (raw !== undefined && this.#takeFast(start, raw)) return undefined;
     const message = this.#decode(start, bytes.subarray(from, to));
     switch (message.tag) {
       case 'begin':
@@ -185,7 +185,7 @@ export class StreamReader {
   }
 
   /** The fast path. Returns false, and has done nothing, if the change has to be decoded. */
-  #takeRaw(start: Lsn, change: RawChange): boolean {
+  #takeFast(start: Lsn, change: FastChange): boolean {
     const relation = this.#relations.find(change.relationOid);
     const transaction = this.#transaction;
     if (transaction === undefined || relation === undefined || relation.use === 'signal') return false;

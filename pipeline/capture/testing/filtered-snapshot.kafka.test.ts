@@ -9,7 +9,7 @@ const TABLES = `CREATE TABLE item (id int PRIMARY KEY, name text);
   ALTER TABLE other REPLICA IDENTITY FULL;
   CREATE TABLE debezium_signal (id text PRIMARY KEY, type text, data text)`;
 
-/** A lab that streams, and has published no row so far. */
+/** A lab that streams and has published no row yet. */
 async function streaming(): Promise<Bench> {
   const lab = await Bench.create(inject('sourceUrl'), inject('bootstrapServers'));
   await lab.sql.query(TABLES);
@@ -38,7 +38,7 @@ async function signal(lab: Bench, id: string, filters: Filters, type = 'incremen
   await lab.sql.query("INSERT INTO debezium_signal VALUES ($1, 'execute-snapshot', $2)", values);
 }
 
-/** All that was asked for is published, or given up. */
+/** Waits until every ordered snapshot is published or given up. */
 async function done(lab: Bench): Promise<void> {
   await lab.settled();
   const open = async () => ((await lab.offset()).snapshots as unknown[]).length;
@@ -57,7 +57,7 @@ test.each(['incremental', 'blocking'])(
   async (type) => {
     await using lab = await streaming();
     await start(lab);
-    // An OR does not reach beyond its parentheses, of which the condition on the next chunk's key stands outside.
+    // The OR stays within its parentheses; the condition on the next chunk's key is outside of them.
     const filters = {
       'public.item': "id <= 25 OR (id, name) IN ((77, 'old'), (78, 'new'))",
       'public.other': "name = 'it''s (' AND id > 8",
@@ -73,7 +73,7 @@ test.each(['incremental', 'blocking'])(
   },
 );
 
-test('a condition outlives a restart in the middle of its snapshot', async () => {
+test('a condition survives a restart in the middle of its snapshot', async () => {
   await using lab = await streaming();
   const first = await start(lab);
   lab.crashPoints.arm(CRASH_POINTS.midSnapshotChunk, 1);
@@ -88,7 +88,7 @@ test('a condition outlives a restart in the middle of its snapshot', async () =>
   expect(await idsOf(lab, 'other')).toEqual([]);
 });
 
-test('a condition that is none is told, and holds up neither the stream nor the next snapshot', async () => {
+test('an invalid condition is reported, and delays neither the stream nor the next snapshot', async () => {
   await using lab = await streaming();
   await start(lab);
   const refused: readonly (readonly [Filters, string])[] = [
@@ -114,7 +114,7 @@ test('a condition that is none is told, and holds up neither the stream nor the 
   for (const [, why] of refused)
     expect(errors(lab).filter((message) => message.includes(why))).toHaveLength(1);
   const ids = await idsOf(lab, 'item');
-  // What was read before a row at which a condition fails is published; nothing else is.
+  // Only rows that were read before the row on which a condition fails are published.
   expect(ids.filter((id) => id < 41 || id > 49)).toEqual([7]);
   const live = (await lab.records('item')).filter(({ value }) => value?.op === 'c');
   expect(live.map(({ value }) => value?.after?.id)).toEqual([1000]);

@@ -2,18 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs';
 import { Client } from 'pg';
 import { DeadlineError, poll } from '../../../harness/wait.ts';
-import type { ConnectorConfig, Logger, Task, TaskContext } from '../../contract/connector.ts';
+import type { ConnectorConfig, HealthBounds, Logger, Task, TaskContext } from '../../contract/connector.ts';
 import type { CrashPoint } from '../../contract/crash-points.ts';
 import type { Defect } from '../../contract/stages.ts';
 import { createEventEncoder } from '../../envelope/encoder.ts';
-import { decodePgOutput } from '../../pgoutput/decode.ts';
-import { readFastChange } from '../../pgoutput/raw.ts';
+import { createPgOutputDecoder } from '../../pgoutput/decode.ts';
+import { createFastReader } from '../../pgoutput/fast-path.ts';
 import { createPostgresSource } from '../connector.ts';
 
-/** For tests: a database, a topic prefix and a connector of one's own, and what came out of it. */
+/** The source connector as the worker builds it. */
 export const source = createPostgresSource({
-  decode: decodePgOutput,
-  readRaw: readFastChange,
+  decode: createPgOutputDecoder(),
+  readFast: createFastReader(),
   createEncoder: createEventEncoder,
 });
 
@@ -60,6 +60,7 @@ export class TestCrashPoints {
   }
 }
 
+/** A database, a topic prefix and a connector for one test, and the records that came out of it. */
 export class Bench implements AsyncDisposable {
   readonly id = `c${randomUUID().slice(0, 8)}`;
   readonly slot: string = `cap_${this.id}`;
@@ -72,6 +73,7 @@ export class Bench implements AsyncDisposable {
   #sql: Client | undefined;
   #tasks: Task[] = [];
   bootstrapOverride: string | undefined;
+  healthBounds: HealthBounds | undefined;
 
   private constructor(sourceUrl: string, bootstrap: string) {
     this.url = new URL(sourceUrl);
@@ -141,6 +143,7 @@ export class Bench implements AsyncDisposable {
       metrics: { count: () => {}, lag: () => {}, latency: () => {} },
       crashPoints: this.crashPoints,
       defects: this.defects,
+      ...(this.healthBounds ? { healthBounds: this.healthBounds } : {}),
     };
   }
 
@@ -150,7 +153,7 @@ export class Bench implements AsyncDisposable {
     return task;
   }
 
-  /** Waits until the slot has confirmed everything that is committed now. */
+  /** Waits until the slot has confirmed everything that is committed by now. */
   async settled(deadlineMs = 40_000): Promise<void> {
     const { rows } = await this.sql.query<{ lsn: string }>('SELECT pg_current_wal_insert_lsn() AS lsn');
     await until(deadlineMs, 'the slot to confirm', async () => {
@@ -167,12 +170,12 @@ export class Bench implements AsyncDisposable {
     return { ...offsets[0]?.offset };
   }
 
-  /** Everything that is in the topic of a table, in order. */
+  /** All records in the topic of a table, in order. */
   async records(table: string): Promise<SeenRecord[]> {
     return await readTopic(this.bootstrap, `${this.id}.public.${table}`);
   }
 
-  /** The same of a topic that is named after no table. */
+  /** All records in a topic that is not named after a table. */
   async topic(name: string): Promise<SeenRecord[]> {
     return await readTopic(this.bootstrap, `${this.id}.${name}`);
   }
@@ -251,7 +254,7 @@ async function readTopic(bootstrap: string, topic: string): Promise<SeenRecord[]
   return seen;
 }
 
-/** What a reader that heeds positions ends with: the newest row of each key, deleted ones left out. */
+/** The final rows for a reader that respects positions: the newest row of each key, without deleted ones. */
 export function fold(records: readonly SeenRecord[]): Map<string, Record<string, unknown>> {
   const newest = new Map<string, { position: string; row: Record<string, unknown> | null }>();
   for (const { key, value, position } of records) {

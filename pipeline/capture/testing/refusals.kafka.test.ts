@@ -4,7 +4,7 @@ import { Bench, source, until } from './lab.ts';
 const bench = () => Bench.create(inject('sourceUrl'), inject('bootstrapServers'));
 const NO_DATA = { 'snapshot.mode': 'no_data' };
 
-/** A connector that has run, stored a position, and was stopped. */
+/** Runs a connector until it has stored a position, and stops it. */
 async function stopped(lab: Bench): Promise<void> {
   await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
   const task = await lab.start(NO_DATA);
@@ -23,8 +23,8 @@ async function expectStop(
   await expect(task.done).rejects.toMatchObject({ code, remedy: expect.stringMatching(/\w/) });
 }
 
-describe('a loud stop', () => {
-  test('comes where the slot was dropped although a position is stored', async () => {
+describe('the task', () => {
+  test('stops if the slot was dropped although a position is stored', async () => {
     await using lab = await bench();
     await stopped(lab);
     await lab.sql.query('SELECT pg_drop_replication_slot($1)', [lab.slot]);
@@ -32,7 +32,7 @@ describe('a loud stop', () => {
     await expectStop(lab, 'CDC-1106');
   });
 
-  test('comes where the slot was dropped and made again', async () => {
+  test('stops if the slot was dropped and recreated', async () => {
     await using lab = await bench();
     await stopped(lab);
     await lab.sql.query('SELECT pg_drop_replication_slot($1)', [lab.slot]);
@@ -40,7 +40,7 @@ describe('a loud stop', () => {
     await expectStop(lab, 'CDC-1107');
   });
 
-  test('comes where the slot was advanced past the stored position', async () => {
+  test('stops if the slot was advanced past the stored position', async () => {
     await using lab = await bench();
     await stopped(lab);
     await lab.sql.query("INSERT INTO item VALUES (2, 'lost')");
@@ -48,14 +48,14 @@ describe('a loud stop', () => {
     await expectStop(lab, 'CDC-1107');
   });
 
-  test('comes where the slot belongs to another plugin', async () => {
+  test('stops if the slot belongs to another plugin', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY)');
     await lab.sql.query("SELECT pg_create_logical_replication_slot($1, 'test_decoding')", [lab.slot]);
     await expectStop(lab, 'CDC-1101');
   });
 
-  test('comes before anything is made where a column has a type that no event can hold', async () => {
+  test('stops before it creates anything if no event can hold the type of a column', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, place box)');
     const task = await lab.start(NO_DATA);
@@ -74,14 +74,14 @@ describe('a loud stop', () => {
     expect((await lab.records('item'))[0]?.value?.after).toEqual({ id: 1 });
   });
 
-  test('comes where the publication lacks a captured table and must not be changed', async () => {
+  test('stops if the publication lacks a captured table and must not be changed', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)');
     await lab.sql.query(`CREATE PUBLICATION pub_${lab.id} FOR TABLE item`);
     await expectStop(lab, 'CDC-1110', { ...NO_DATA, 'publication.autocreate.mode': 'disabled' });
   });
 
-  test('comes where the stored position is of another system or ahead of the log', async () => {
+  test('stops if the stored position belongs to another system or is ahead of the WAL', async () => {
     await using lab = await bench();
     await stopped(lab);
     const offset = await lab.offset();
@@ -97,7 +97,7 @@ describe('a loud stop', () => {
     await expectStop(lab, 'CDC-1108');
   });
 
-  test('comes for a deferrable primary key, by the name of its table', async () => {
+  test('stops on a deferrable primary key and names its table', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY DEFERRABLE)');
     const task = await lab.start(NO_DATA);
@@ -107,14 +107,14 @@ describe('a loud stop', () => {
     });
   });
 
-  test('comes for a replica identity that does not name the primary key', async () => {
+  test('stops on a replica identity without the primary key', async () => {
     await using lab = await bench();
     await lab.sql.query(`CREATE TABLE item (id int PRIMARY KEY, code text NOT NULL UNIQUE);
       ALTER TABLE item REPLICA IDENTITY USING INDEX item_code_key`);
     await expectStop(lab, 'CDC-1121');
   });
 
-  test('gives way to a new snapshot where snapshot.mode is when_needed', async () => {
+  test('takes a new snapshot instead if snapshot.mode is when_needed', async () => {
     await using lab = await bench();
     await stopped(lab);
     await lab.sql.query('SELECT pg_drop_replication_slot($1)', [lab.slot]);
@@ -123,7 +123,7 @@ describe('a loud stop', () => {
     await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 3);
   });
 
-  test('does not come where the offsets were removed: the slot is there, and a snapshot is taken', async () => {
+  test('takes a snapshot if the offsets were removed and the slot exists', async () => {
     await using lab = await bench();
     await stopped(lab);
     await source.alterOffsets(lab.config(), lab.context(), null);

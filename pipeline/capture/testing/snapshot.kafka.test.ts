@@ -23,7 +23,7 @@ async function signal(lab: Bench, id: string, type: 'incremental' | 'blocking'):
   ]);
 }
 
-/** Inserts, updates, deletes and changes of key, until it is told to stop. */
+/** Inserts, updates, deletes and changes keys until it is stopped. */
 function writer(lab: Bench): { stop(): Promise<number> } {
   let on = true;
   const work = (async () => {
@@ -55,7 +55,7 @@ function writer(lab: Bench): { stop(): Promise<number> } {
 }
 
 describe('snapshots', () => {
-  test('publishes what was there and what comes after, each once and in order', async () => {
+  test('publishes existing rows and later changes, each once and in order', async () => {
     await using lab = await bench();
     await lab.sql.query(`${ITEM}; INSERT INTO item SELECT i, 'old ' || i FROM generate_series(1, 25) i`);
     const task = await lab.start({ 'snapshot.fetch.size': '10' });
@@ -96,7 +96,7 @@ describe('snapshots', () => {
     }
   });
 
-  test('goes on with the chunk it was at after a crash in the first snapshot', async () => {
+  test('resumes at the current chunk after a crash in the first snapshot', async () => {
     await using lab = await bench();
     await lab.sql.query(`${ITEM}; INSERT INTO item SELECT i, 'old' FROM generate_series(1, 400) i`);
     lab.crashPoints.arm(CRASH_POINTS.midSnapshotChunk, 2);
@@ -118,7 +118,7 @@ describe('snapshots', () => {
     expect(new Set(reads).size).toBe(reads.length);
   });
 
-  test('leaves out updates of rows that no snapshot has, after a crash in the first one', async () => {
+  test('skips updates of rows that no snapshot has, after a crash in the first one', async () => {
     await using lab = await bench();
     await lab.sql.query(`CREATE TABLE item (id int PRIMARY KEY, version int NOT NULL, body text NOT NULL);
       ALTER TABLE item ALTER COLUMN body SET STORAGE EXTERNAL;
@@ -128,7 +128,7 @@ describe('snapshots', () => {
     await until(40_000, 'the second chunk', async () => lab.crashPoints.waiting.size > 0);
     await first.stop();
     lab.crashPoints.release(CRASH_POINTS.midSnapshotChunk);
-    // 5 is published, 30 is not; each is updated beside its unchanged body, and gone before the second snapshot.
+    // 5 is published, 30 is not. Both are updated without their unchanged body, and deleted before the second snapshot.
     await lab.sql.query('UPDATE item SET version = 2 WHERE id IN (5, 6, 30, 31)');
     await lab.sql.query('DELETE FROM item WHERE id IN (5, 30)');
     await lab.start({ 'snapshot.fetch.size': '10' });
@@ -147,7 +147,7 @@ describe('snapshots', () => {
     expect(records.filter(({ value }) => value?.op === 'u').map(({ key }) => Number(key?.id))).toEqual([31]);
   });
 
-  test('reads composite keys, and a table without key with a warning', async () => {
+  test('reads composite keys, and a table without a key with a warning', async () => {
     await using lab = await bench();
     await lab.sql.query(`CREATE TABLE pair (a int, b text, c int, PRIMARY KEY (b, a));
       INSERT INTO pair SELECT i % 10, 'k' || i / 10, i FROM generate_series(0, 99) i;
@@ -161,7 +161,7 @@ describe('snapshots', () => {
     expect(lab.log.some((l) => l.level === 'warn' && l.message.includes('without primary key'))).toBe(true);
   });
 
-  test('runs an incremental snapshot beside the stream, which goes on while a chunk is held', async () => {
+  test('runs an incremental snapshot beside the stream, which continues while a chunk is held', async () => {
     await using lab = await bench();
     await lab.sql.query(
       `${ITEM}; ${SIGNAL}; INSERT INTO item SELECT i, 'old' FROM generate_series(1, 100) i`,
@@ -186,7 +186,7 @@ describe('snapshots', () => {
     );
     const records = await lab.records('item');
     expect(records.filter((r) => r.value?.source.snapshot === 'incremental')).toHaveLength(100);
-    // The images that were read before the live changes came after them, and must lose.
+    // The rows were read before the live changes and published after them, so they must lose.
     expect(fold(records)).toEqual(await wanted(lab));
     expect(await lab.records('debezium_signal')).toEqual([]);
   });
@@ -234,7 +234,7 @@ describe('snapshots', () => {
     expect(fold(records)).toEqual(await wanted(lab));
   });
 
-  test('takes a second snapshot of everything at each start where snapshot.mode is always', async () => {
+  test('takes another snapshot of all tables at each start if snapshot.mode is always', async () => {
     await using lab = await bench();
     await lab.sql.query(`${ITEM}; INSERT INTO item SELECT i, 'old' FROM generate_series(1, 10) i`);
     const first = await lab.start({ 'snapshot.mode': 'always' });
@@ -306,7 +306,7 @@ describe('snapshots', () => {
     await until(40_000, 'its rows', async () => (await lab.records('late')).length === 2);
   });
 
-  test('reads a table that was added while it ran before it streams it: no part of a row without the row', async () => {
+  test('snapshots a table that was added while it ran before it streams its changes', async () => {
     await using lab = await bench();
     await lab.sql.query(`${ITEM}; ${SIGNAL}`);
     const task = await lab.start();
@@ -320,7 +320,7 @@ describe('snapshots', () => {
     await until(45_000, 'its first chunk', async () =>
       lab.crashPoints.waiting.has(CRASH_POINTS.midSnapshotChunk),
     );
-    // The read that follows the crash sees these; the stream begins before them.
+    // The snapshot after the crash sees these; the stream starts before them.
     await lab.sql.query("UPDATE document SET title = 'new' WHERE id < 3");
     await lab.sql.query('DELETE FROM document WHERE id = 2');
     await task.stop();

@@ -17,14 +17,14 @@ async function started(lab: Bench, overrides: Record<string, string> = NO_DATA) 
 }
 
 describe('the stream', () => {
-  test('places concurrent changes of a key in the order of the commits, not of their WAL records', async () => {
+  test('orders concurrent changes of a key by their commits, not by their WAL records', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
     await lab.sql.query("INSERT INTO item VALUES (1, 'first')");
     const task = await started(lab);
     const [one, two] = [await lab.connect(), await lab.connect()];
     try {
-      // The second writes its first record before the first commits; its insert waits for the other's delete.
+      // The second transaction writes its first record before the first commits; its insert waits for the other's delete.
       await two.query('BEGIN');
       await two.query("INSERT INTO item VALUES (2, 'early record')");
       await one.query('BEGIN');
@@ -46,18 +46,18 @@ describe('the stream', () => {
       'late record',
       'second',
     ]);
-    // WAL order and commit order differ here: else the test shows nothing.
+    // The test is meaningful only if WAL order and commit order differ.
     const early = records.find((r) => r.value?.after?.name === 'early record');
     const late = records.find((r) => r.value?.after?.name === 'late record');
     expect(Number(early?.value?.source.lsn)).toBeLessThan(Number(late?.value?.source.lsn));
     expect(early?.position.localeCompare(late?.position ?? '')).toBe(1);
   });
 
-  test('gives every row of a COPY a position of its own', async () => {
+  test('gives every row of a COPY a distinct position', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
     const task = await started(lab);
-    // COPY writes multi-insert records: the rows of a page share one, and its LSN.
+    // COPY writes multi-insert records: the rows of a page share one record and its LSN.
     await lab.sql.query("COPY item FROM PROGRAM 'seq 1 3000 | sed ''s/$/\\tcopied/'''");
     await lab.settled();
     await task.stop();
@@ -68,7 +68,7 @@ describe('the stream', () => {
     expect(positions(records)).toEqual([...positions(records)].sort());
   });
 
-  test('sends a transaction again as a whole, with the same positions, when it was not stored', async () => {
+  test('resends a whole transaction with the same positions if it was not stored', async () => {
     await using lab = await bench();
     await lab.sql.query(
       'CREATE TABLE item (id int PRIMARY KEY, name text); CREATE TABLE other (id int PRIMARY KEY)',
@@ -94,7 +94,7 @@ describe('the stream', () => {
     expect((await lab.records('other')).map((r) => r.key?.id)).toEqual([1, 2, 2]);
   });
 
-  test('tells PostgreSQL a position only after it is in the offsets topic', async () => {
+  test('flushes a position to PostgreSQL only after it is in the offsets topic', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY)');
     await started(lab);
@@ -111,7 +111,7 @@ describe('the stream', () => {
     await lab.settled();
   });
 
-  test('lets PostgreSQL forget the WAL of tables that it does not capture', async () => {
+  test('lets PostgreSQL discard the WAL of tables that it does not capture', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE noise (id int PRIMARY KEY)');
     const task = await started(lab, { ...NO_DATA, 'table.include.list': 'public.item' });
@@ -127,7 +127,7 @@ describe('the stream', () => {
     expect(lab.log.filter((l) => l.level === 'error')).toEqual([]);
   });
 
-  test('notices a captured table that was dropped and made again, and snapshots it', async () => {
+  test('notices a captured table that was dropped and recreated, and snapshots it', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY)');
     await started(lab);
@@ -141,7 +141,7 @@ describe('the stream', () => {
     expect((await lab.records('item')).map((r) => r.value?.op)).toEqual(['r', 'r', 'c']);
   });
 
-  test('holds back while paused, keeps the slot, and goes on after', async () => {
+  test('publishes nothing while paused, keeps the slot, and continues when resumed', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY)');
     const task = await started(lab);
@@ -160,7 +160,7 @@ describe('the stream', () => {
     expect(await lab.records('item')).toHaveLength(10);
   });
 
-  test('reads a table by its new columns after an ALTER, and by its old ones before it', async () => {
+  test('reads rows with the old columns before an ALTER, and with the new ones after it', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
     const task = await started(lab);
@@ -178,7 +178,7 @@ describe('the stream', () => {
     ]);
   });
 
-  test('goes on after its walsender was killed, and loses nothing', async () => {
+  test('continues after its walsender was killed, and loses nothing', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY)');
     const task = await started(lab);
@@ -196,7 +196,7 @@ describe('the stream', () => {
     expect(task.health().map((h) => h.health)).not.toContain('failed');
   });
 
-  test('starts again from the stored position when Kafka fails, and stays running', async () => {
+  test('retries from the stored position if Kafka fails, and stays running', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY)');
     let failures = 3;
@@ -220,7 +220,7 @@ describe('the stream', () => {
     expect(new Set(positions(records)).size).toBe(20);
   });
 
-  test('starts again although its queue was full when Kafka failed, in the middle of a large transaction', async () => {
+  test('retries although its queue was full when Kafka failed in the middle of a large transaction', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
     let calls = 0;
@@ -248,7 +248,7 @@ describe('the stream', () => {
     expect(positions(records.slice(-1_000))).toEqual([...new Set(positions(records))].sort());
   });
 
-  test('waits for a broker that is away, and starts when it is there', async () => {
+  test('waits for a broker that is down, and starts when it is up', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1)');
     const [host, port] = lab.bootstrap.split(':');
@@ -271,7 +271,7 @@ describe('the stream', () => {
     proxy.close();
   });
 
-  test('skips TRUNCATE as Debezium does, and publishes it when told to', async () => {
+  test('skips TRUNCATE as Debezium does, and publishes it if it is not skipped', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY)');
     const task = await started(lab);
@@ -284,7 +284,7 @@ describe('the stream', () => {
     expect(ops(await lab.records('item'))).toBe('c c t');
   });
 
-  test('stops when a key changes beside a TOASTed value that the log does not hold', async () => {
+  test('stops if a key changes and the WAL lacks an unchanged TOASTed value', async () => {
     await using lab = await bench();
     await lab.sql.query(
       'CREATE TABLE doc (id int PRIMARY KEY, body text); ALTER TABLE doc ALTER body SET STORAGE EXTERNAL',
@@ -310,7 +310,7 @@ describe('the stream', () => {
     expect(positions(records)).toEqual([...positions(records)].sort());
   });
 
-  test('says the transaction of each event, and its beginning and end, where that is asked for', async () => {
+  test('adds transaction metadata to each event, and publishes the start and end of transactions, if configured', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE other (id int PRIMARY KEY)');
     await started(lab, { 'provide.transaction.metadata': 'true' });
@@ -342,7 +342,7 @@ describe('the stream', () => {
     ]);
   });
 
-  test('skips the halves of a changed key as the delete and the create that they are', async () => {
+  test('skips the delete and the create of a changed key like other deletes and creates', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
     await lab.sql.query('CREATE PUBLICATION pub FOR ALL TABLES');
@@ -358,7 +358,7 @@ describe('the stream', () => {
     ]);
   });
 
-  test('creates a publication without the operations that it skips, so that a changed key is no event', async () => {
+  test('creates a publication without the skipped operations, so that a changed key is no event', async () => {
     await using lab = await bench();
     await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, name text)');
     await started(lab, { 'skipped.operations': 'u,t' });
