@@ -3,8 +3,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const servers = ['**/*.pg.test.ts', '**/*.kafka.test.ts', '**/*.lab.test.ts'];
 const never = ['**/node_modules/**', '**/.lab/**', '**/.cache/**'];
-// kafkajs asks for timers in the past, and Node remarks on each.
-const execArgv = ['--disable-warning=TimeoutNegativeWarning'];
 
 // Folders of tests are removed, whatever becomes of the run.
 const testRun = 'fixtures/testing/test-run.ts';
@@ -46,7 +44,6 @@ export default defineConfig({
         test: {
           name: 'integration',
           include: servers,
-          execArgv,
           exclude: never,
           // One PostgreSQL pair and one broker for all files; each test makes databases and topics of its own.
           globalSetup: [testRun, 'fixtures/testing/servers.ts'],
@@ -59,7 +56,6 @@ export default defineConfig({
         test: {
           name: 'docker',
           include: ['**/*.docker.test.ts'],
-          execArgv,
           exclude: never,
           // An engine and the images; `npm run test:docker` brings both.
           globalSetup: [testRun, 'docker/testing/engine.ts'],

@@ -1,9 +1,9 @@
-import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { GenericContainer, type StartedTestContainer, Wait } from 'testcontainers';
 import { describe, expect, inject, it } from 'vitest';
 import { connectEngine } from '../harness/lab/docker/engine.ts';
 import { freePorts } from '../harness/lab/services/ports.ts';
+import { quietKafka } from '../verifier/connection/quiet-kafka.ts';
 
 const images = inject('images');
 const START_MS = 120_000;
@@ -95,7 +95,7 @@ describe(`the Kafka image ${images.kafka}`, () => {
         .withWaitStrategy(Wait.forLogMessage(/Kafka Server started/))
         .withStartupTimeout(START_MS)
         .start();
-      const admin = new Kafka({ brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING }).admin();
+      const admin = quietKafka({ brokers: [`127.0.0.1:${port}`] }).admin();
       await admin.connect();
       try {
         const { brokers } = await admin.describeCluster();

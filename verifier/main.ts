@@ -18,7 +18,6 @@ const USAGE = 'usage: node verifier/main.ts --config FILE [--once] [--strict]';
 
 /** With `--once`, returns the verdict's exit code; otherwise runs until SIGTERM or SIGINT. */
 async function main(): Promise<number> {
-  quietKafkajs();
   const options = readArguments();
   if (options === null) {
     process.stderr.write(`${USAGE}\n`);
@@ -67,15 +66,6 @@ function readArguments(): { config: string; once: boolean; strict: boolean } | n
   } catch {
     return null;
   }
-}
-
-/** kafkajs 2.2 sets timers with negative delays. Node 24 warns each time, and nothing can be done about it. */
-function quietKafkajs(): void {
-  process.removeAllListeners('warning');
-  process.on('warning', (warning) => {
-    if (warning.name !== 'TimeoutNegativeWarning')
-      process.stderr.write(`${warning.name}: ${warning.message}\n`);
-  });
 }
 
 try {

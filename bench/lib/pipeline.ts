@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
 import type pg from 'pg';
 import { withDatabase } from '../../fixtures/database.ts';
 import { untilReady } from '../../fixtures/testing/create-topic.ts';
 import { OWN_ENGINES } from '../../harness/lab/engines.ts';
 import type { Instance, InstanceSpec, Lab } from '../../harness/lab/lab.ts';
 import { labControl } from '../../harness/lab/process/process-control.ts';
+import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
 
 /** `customers` has seven columns: uuid, three of text, two timestamps, a bigint. */
 export const BENCH_TABLE = 'customers';
@@ -71,7 +71,7 @@ export class TopicEnd implements AsyncDisposable {
   readonly #topic: string;
 
   private constructor(instance: Instance) {
-    const kafka = new Kafka({ brokers: [...instance.bootstrapServers], logLevel: logLevel.NOTHING });
+    const kafka = quietKafka({ brokers: [...instance.bootstrapServers] });
     this.#admin = kafka.admin();
     this.#topic = `${instance.topicPrefix}.public.${BENCH_TABLE}`;
   }

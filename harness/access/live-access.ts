@@ -1,7 +1,8 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
-import { Kafka, logLevel } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import pg from 'pg';
 import { kafkaOptions, plainKafka } from '../../verifier/connection/kafka.ts';
+import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
 import { urlWithSecrets } from '../../verifier/connection/secret.ts';
 import { type Report, reportSchema } from '../../verifier/report.ts';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
@@ -14,15 +15,14 @@ import { countRedelivered } from './redelivered.ts';
 import type { VerifierHere } from './verify-here.ts';
 import { WorkerGroup } from './worker-group.ts';
 
-/** kafkajs prints retries by itself; here an error is thrown to the caller, who says it once. */
+/** A client for the instance's Kafka, with its logins and certificates. */
 export function kafkaClient({
   bootstrapServers,
   reach,
 }: Pick<Instance, 'bootstrapServers' | 'reach'>): Kafka {
-  return new Kafka({
+  return quietKafka({
     clientId: 'cdc-lab-harness',
     ...kafkaOptions(reach?.kafka ?? plainKafka(bootstrapServers)),
-    logLevel: logLevel.NOTHING,
     connectionTimeout: 3000,
     requestTimeout: 10_000,
     retry: { retries: 3, initialRetryTime: 100 },

@@ -53,15 +53,6 @@ function describe(error: unknown, debug: boolean): string {
   return lines.join('\n');
 }
 
-/** kafkajs 2.2.4 asks for a timer in the past on newer Nodes; it is harmless, and not for the reader's eyes. */
-function muteKnownWarnings(): void {
-  process.removeAllListeners('warning');
-  process.on('warning', (warning) => {
-    if (warning.name !== 'TimeoutNegativeWarning')
-      process.stderr.write(`${warning.name}: ${warning.message}\n`);
-  });
-}
-
 async function main(argv: readonly string[]): Promise<number> {
   const interrupt = new AbortController();
   for (const name of SIGNALS) {
@@ -101,7 +92,6 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(EXIT.ok);
 });
-muteKnownWarnings();
 process.exitCode = await main(process.argv);
 // Idle sockets of a client must not hold the shell; what is still being written to a pipe gets its moment.
 setTimeout(() => process.exit(), 500).unref();

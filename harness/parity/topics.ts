@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
+import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
 import type { SeenRecord } from './compare.ts';
 
 export class Topics implements AsyncDisposable {
@@ -7,7 +8,7 @@ export class Topics implements AsyncDisposable {
   readonly #admin;
 
   private constructor(bootstrapServers: readonly string[]) {
-    this.#kafka = new Kafka({ brokers: [...bootstrapServers], logLevel: logLevel.NOTHING });
+    this.#kafka = quietKafka({ brokers: [...bootstrapServers] });
     this.#admin = this.#kafka.admin();
   }
 

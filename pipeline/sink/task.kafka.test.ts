@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Admin } from '@platformatic/kafka';
-import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { createTopic as makeTopic } from '../../fixtures/testing/create-topic.ts';
+import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
 import type { Task } from '../contract/connector.ts';
 import { CRASH_POINTS } from '../contract/crash-points.ts';
 import type { AdmitStage, Defect } from '../contract/stages.ts';
@@ -17,7 +17,7 @@ import {
 } from './testing/test-context.ts';
 
 const brokers = [inject('bootstrapServers')];
-const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING, retry: { retries: 5 } });
+const kafka = quietKafka({ brokers, retry: { retries: 5 } });
 const admin = kafka.admin();
 const sink = createJdbcSink();
 
@@ -46,7 +46,7 @@ const createTopic = (partitions = 1): Promise<void> => makeTopic(admin, topic, p
 
 async function send(records: readonly RawRecord[], partition = 0): Promise<void> {
   // A separate client each time: kafkajs keeps asking for every topic that it ever wrote to, also deleted ones.
-  const producer = new Kafka({ brokers, logLevel: logLevel.NOTHING }).producer();
+  const producer = quietKafka({ brokers }).producer();
   await producer.connect();
   try {
     await producer.send({ topic, acks: -1, messages: records.map((record) => ({ ...record, partition })) });
@@ -92,7 +92,7 @@ interface Letter {
 }
 
 async function read(from: string, n: number): Promise<Letter[]> {
-  const reader = new Kafka({ brokers, logLevel: logLevel.NOTHING });
+  const reader = quietKafka({ brokers });
   const consumer = reader.consumer({ groupId: `${id}-reader` });
   const letters: Letter[] = [];
   await consumer.connect();

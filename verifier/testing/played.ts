@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import type { Admin, Kafka } from 'kafkajs';
 import { inject } from 'vitest';
 import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfig, type VerifierConfigInput } from '../config.ts';
+import { quietKafka } from '../connection/quiet-kafka.ts';
 import { loadChecks } from '../load-checks.ts';
 import type { Report } from '../report.ts';
 import type { VerifierMemory } from '../verification/verifier-memory.ts';
@@ -27,7 +28,7 @@ export interface Played extends AsyncDisposable {
 }
 
 export async function play(given: Partial<VerifierConfigInput> = {}): Promise<Played> {
-  const kafka = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING });
+  const kafka = quietKafka({ brokers: [inject('bootstrapServers')] });
   const admin = kafka.admin();
   await admin.connect();
   const pair = await databasePair();

@@ -2,9 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labelOfRun, leftOf } from '../../../docker/testing/engine.ts';
+import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import { reportSchema } from '../../../verifier/report.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import { workerProperties } from '../instance/connect-worker.ts';
@@ -57,7 +57,7 @@ async function propertiesIn(service: string): Promise<Record<string, string>> {
 async function configurations(): Promise<Record<string, string | undefined>> {
   const port = new RunFile(dir).read()?.ports.kafkaClient;
   const brokers = [`127.0.0.1:${port}`];
-  const admin = new Kafka({ brokers, logLevel: logLevel.NOTHING }).admin();
+  const admin = quietKafka({ brokers }).admin();
   await admin.connect();
   try {
     const topics = ['connect-configs-lab-capture', 'connect-configs-lab-sink'];

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { expect, inject, test } from 'vitest';
 import { createTopic } from '../../../fixtures/testing/create-topic.ts';
+import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import { dropTopics } from './drop-topics.ts';
 
 /** A client of its own for each step: kafkajs asks for ever after the topics that it has once worked with. */
 async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
-  const kafka = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING });
+  const kafka = quietKafka({ brokers: [inject('bootstrapServers')] });
   // It would also ask six times for the deletion of an unknown topic.
   const admin = kafka.admin({ retry: { retries: 0 } });
   await admin.connect();

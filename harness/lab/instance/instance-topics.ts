@@ -1,5 +1,6 @@
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { LabError } from '../../../pipeline/contract/errors.ts';
+import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import { poll } from '../../wait.ts';
 import { connectNames } from './connect-worker.ts';
 import { dropTopics } from './drop-topics.ts';
@@ -83,12 +84,11 @@ async function withAdmin<T>(
   bootstrapServers: readonly string[],
   work: (admin: Admin) => Promise<T>,
 ): Promise<T> {
-  const admin = new Kafka({
+  const admin = quietKafka({
     clientId: 'cdc-lab',
     brokers: [...bootstrapServers],
     // Its own second is little on a machine where Java virtual machines start.
     connectionTimeout: CONNECT_TIMEOUT_MS,
-    logLevel: logLevel.NOTHING,
   }).admin();
   await admin.connect();
   try {

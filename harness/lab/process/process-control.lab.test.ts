@@ -41,14 +41,10 @@ interface Elsewhere {
 
 function upElsewhere(what: 'servers' | 'instance' | 'orphan', env: NodeJS.ProcessEnv = {}): Elsewhere {
   const script = join(import.meta.dirname, '../testing/up.ts');
-  const child = spawn(
-    process.execPath,
-    ['--disable-warning=TimeoutNegativeWarning', script, join(parent, 'a'), what],
-    {
-      stdio: ['ignore', 'pipe', 'inherit'],
-      env: { ...process.env, ...env },
-    },
-  );
+  const child = spawn(process.execPath, [script, join(parent, 'a'), what], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
   return { child, exited: once(child, 'exit') };
 }
 

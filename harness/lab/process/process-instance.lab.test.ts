@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
+import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import { poll } from '../../wait.ts';
 import type { Instance, InstanceSpec, Lab } from '../lab.ts';
 import { labControl } from './process-control.ts';
@@ -55,7 +55,7 @@ async function tracesOf(instance: Instance, name: string): Promise<unknown[]> {
     traces.push(...(await query(server.href, `SELECT datname FROM pg_database WHERE datname = '${name}'`)));
     traces.push(...(await query(server.href, 'SELECT slot_name FROM pg_replication_slots')));
   }
-  const admin = new Kafka({ brokers: [...instance.bootstrapServers], logLevel: logLevel.NOTHING }).admin();
+  const admin = quietKafka({ brokers: [...instance.bootstrapServers] }).admin();
   await admin.connect();
   try {
     traces.push(...(await admin.listTopics()).filter((topic) => topic.includes(name)));

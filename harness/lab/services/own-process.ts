@@ -11,13 +11,7 @@ export function ownProcess(
 ): Pick<ServiceSpec, 'command' | 'args' | 'cwd' | 'env' | 'wantsPassword' | 'uid'> {
   return {
     command: process.execPath,
-    args: [
-      ...['--require', JOINED_PACKAGES],
-      // kafkajs computes a timeout below zero now and then; Node would fill the log with it.
-      '--disable-warning=TimeoutNegativeWarning',
-      join(PROJECT_DIR, main),
-      ...args,
-    ],
+    args: [...['--require', JOINED_PACKAGES], join(PROJECT_DIR, main), ...args],
     cwd: PROJECT_DIR,
     env: { NODE_COMPILE_CACHE: join(PROJECT_DIR, '.cache', 'node'), TZ: 'UTC' },
     wantsPassword: true,

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
-import { Kafka, logLevel } from 'kafkajs';
 import pg from 'pg';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { reasonOf } from '../../../verifier/connection/http.ts';
+import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import type { Probe } from './service-spec.ts';
 
 /** `ok`, or why not yet. */
@@ -57,13 +57,12 @@ async function requestMetadata(
 ): Promise<string> {
   // A closed port is known at once; the client would wait and try again.
   await acceptsConnection(port, timeoutMs);
-  const admin = new Kafka({
+  const admin = quietKafka({
     clientId: 'cdc-lab-probe',
     brokers: [`127.0.0.1:${port}`],
     connectionTimeout: timeoutMs,
     requestTimeout: timeoutMs,
     retry: { retries: 0 },
-    logLevel: logLevel.NOTHING,
   }).admin();
   try {
     await admin.connect();

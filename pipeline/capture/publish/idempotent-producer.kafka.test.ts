@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { connectionsApiChannel } from '@platformatic/kafka';
-import { type Admin, Kafka, logLevel } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { createTopic } from '../../../fixtures/testing/create-topic.ts';
+import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import type { Position } from '../../contract/position.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
 import { IdempotentProducer, type PartitionRecords } from './idempotent-producer.ts';
@@ -12,7 +13,7 @@ const PARTITIONS = 3;
 let admin: Admin;
 
 beforeAll(async () => {
-  admin = new Kafka({ brokers: [inject('bootstrapServers')], logLevel: logLevel.NOTHING }).admin();
+  admin = quietKafka({ brokers: [inject('bootstrapServers')] }).admin();
   await admin.connect();
   await createTopic(admin, topic, PARTITIONS);
 });

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { Kafka, logLevel } from 'kafkajs';
+import type { Kafka } from 'kafkajs';
 import { Client } from 'pg';
 import { DeadlineError, poll } from '../../../harness/wait.ts';
+import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import type { ConnectorConfig, HealthBounds, Logger, Task, TaskContext } from '../../contract/connector.ts';
 import type { CrashPoint } from '../../contract/crash-points.ts';
 import type { Defect } from '../../contract/stages.ts';
@@ -217,7 +218,7 @@ export async function until(
 }
 
 function kafka(bootstrap: string): Kafka {
-  return new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING });
+  return quietKafka({ brokers: [bootstrap] });
 }
 
 async function readTopic(bootstrap: string, topic: string): Promise<SeenRecord[]> {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { Admin } from '@platformatic/kafka';
-import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest';
 import { createTopic } from '../../../fixtures/testing/create-topic.ts';
+import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import type { Task } from '../../contract/connector.ts';
 import { createJdbcSink } from '../connector.ts';
 import { decimal, rawEvent } from '../testing/event-fixture.ts';
@@ -10,7 +10,7 @@ import { type TestDatabase, testContext, testDatabase, until } from '../testing/
 import { GroupReader, type TopicPartition } from './group-reader.ts';
 
 const brokers = [inject('bootstrapServers')];
-const kafka = new Kafka({ brokers, logLevel: logLevel.NOTHING, retry: { retries: 5 } });
+const kafka = quietKafka({ brokers, retry: { retries: 5 } });
 const admin = kafka.admin();
 const sink = createJdbcSink();
 
@@ -55,7 +55,7 @@ async function start(topics: readonly string[], workerId = 'sink@test'): Promise
 
 /** Writes to all of `topics`, round after round, until it is disposed of. */
 async function writeTo(topics: readonly string[], partitions = 1): Promise<AsyncDisposable> {
-  const producer = new Kafka({ brokers, logLevel: logLevel.NOTHING }).producer();
+  const producer = quietKafka({ brokers }).producer();
   await producer.connect();
   let isOver = false;
   let n = 0;

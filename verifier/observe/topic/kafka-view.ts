@@ -21,12 +21,11 @@ export class KafkaView implements AsyncDisposable {
   /** @throws LabError CDC-4020, with the reason, if no broker answers or the broker refuses the verifier. */
   static async connect(connection: KafkaConnection): Promise<KafkaView> {
     // Loaded lazily: a pair of databases is verified without Kafka.
-    const { Kafka, logLevel } = await import('kafkajs');
+    const { quietKafka } = await import('../../connection/quiet-kafka.ts');
     const options = kafkaOptions(connection);
-    const kafka = new Kafka({
+    const kafka = quietKafka({
       clientId: 'cdc-lab-verifier',
       ...options,
-      logLevel: logLevel.NOTHING,
       connectionTimeout: 3_000,
       requestTimeout: 10_000,
       retry: { retries: 2, initialRetryTime: 100, maxRetryTime: 1_000 },
