@@ -10,7 +10,7 @@ export async function loadLabControl(
 ): Promise<LabControl> {
   if (context.external !== null) {
     const { externalControl } = await import('../lab/external/external-control.ts');
-    const { healLeftovers } = await import('../undo/heal-leftovers.ts');
+    const { healLeftovers } = await import('../undo/replay-undo.ts');
     return externalControl(context.external, healLeftovers);
   }
   const { controlOf } = await import('../lab/choose-control.ts');

@@ -1,3 +1,4 @@
+import { LabError } from '../../pipeline/contract/errors.ts';
 import { openAccess } from '../access/live-access.ts';
 import type { Lab } from '../lab/lab.ts';
 import { loadFault } from '../plugins/catalogue.ts';
@@ -7,8 +8,10 @@ import { UndoLog } from './undo-log.ts';
 const HEAL_WITHIN_MS = 30_000;
 
 /**
- * Heals what a killed run had injected and nobody has healed since, the latest first.
- * A fault on a pipeline that is gone needs no healing. Returns what was done, as sentences.
+ * Heals the faults that a killed run injected and that nobody has healed since, the latest first. A fault on a pipeline
+ * that no longer exists needs no healing.
+ *
+ * @returns what was done, as sentences.
  */
 export async function replayUndo(lab: Lab, signal: AbortSignal): Promise<string[]> {
   const undo = new UndoLog(lab.dir);
@@ -29,4 +32,26 @@ export async function replayUndo(lab: Lab, signal: AbortSignal): Promise<string[
     undo.done(id);
   }
   return said;
+}
+
+/**
+ * As {@link replayUndo}, before the folder is removed: the undo log in it is the only record of what is still broken.
+ *
+ * @param open Connects to the lab; called only where something has to be healed.
+ * @throws LabError CDC-5404 where something cannot be healed: then the folder must stay.
+ */
+export async function healLeftovers(stateDir: string, open: () => Promise<Lab>): Promise<void> {
+  const undo = new UndoLog(stateDir);
+  const left = undo.outstanding();
+  if (left.length === 0) return;
+  try {
+    await replayUndo(await open(), new AbortController().signal);
+  } catch (cause) {
+    const what = left.map(({ fault }) => fault).join(', ');
+    const message = `Nothing is removed: a killed run left faults that cannot be healed (${what}).`;
+    throw new LabError('CDC-5404', message, {
+      remedy: `Make the target answer and clean again; or undo the faults by hand and remove ${undo.file}.`,
+      cause,
+    });
+  }
 }

@@ -8,7 +8,6 @@ import { objectionsTo } from '../../lab/external/external-control.ts';
 import { lookAtTarget, mustAnswer } from '../../lab/external/look-at-target.ts';
 import { onSource, removeMarker, writeMarker } from '../../lab/external/marker.ts';
 import { mustBeOwned, type Objection } from '../../lab/external/permission.ts';
-import { printable } from '../../lab/external/printable.ts';
 import type { HttpService } from '../../lab/external/target-config.ts';
 import {
   externalJsonSchema,

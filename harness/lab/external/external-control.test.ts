@@ -4,7 +4,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeEach, expect, test } from 'vitest';
 import { makeTestFolder } from '../../../fixtures/testing/test-folder.ts';
-import { healLeftovers } from '../../undo/heal-leftovers.ts';
+import { healLeftovers } from '../../undo/replay-undo.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { markerOf } from '../process/spawn.ts';
 import { claimStateDir } from '../state/state-dir.ts';

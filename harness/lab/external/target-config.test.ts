@@ -2,7 +2,6 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { printable } from './printable.ts';
 import { type ExternalConfigInput, postgresUrl } from './target-config.ts';
 import { externalJsonSchema, loadExternalConfig, parseExternalConfig } from './target-config-file.ts';
 

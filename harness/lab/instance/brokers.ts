@@ -41,6 +41,11 @@ export function brokersOf({ ports, cluster }: Servers): readonly [Broker, ...Bro
   return [{ name: 'kafka', nodeId: 1, ports: first }, ...more];
 }
 
+/** Names of the services that every instance shares. */
+export function serverNames(servers: Servers): string[] {
+  return ['pg-source', 'pg-sink', ...brokersOf(servers).map(({ name }) => name)];
+}
+
 /** Addresses of all brokers, for everybody in the lab. */
 export function bootstrapServersOf(servers: Servers): string[] {
   return brokersOf(servers).map(({ ports }) => `127.0.0.1:${ports.client}`);

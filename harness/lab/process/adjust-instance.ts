@@ -1,14 +1,14 @@
 import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
 import { engineOf } from '../engines.ts';
+import { planOf } from '../instance/lab-context.ts';
 import { prepareProcesses } from '../instance/instance-processes.ts';
 import { sinkWorkers } from '../instance/sink-workers.ts';
 import { startConnector } from '../instance/start-connector.ts';
 import type { DedupMode } from '../lab.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 import { prepareConnect } from './connect-service.ts';
-import type { LabContext } from './context.ts';
 import { verifierOf } from './placed-pipeline.ts';
-import { planOf } from './process-instance.ts';
+import type { ProcessLabContext } from './process-runtime.ts';
 
 /**
  * Writes the bound of the lag alert into the configuration files of an instance, and restarts those of its services
@@ -18,7 +18,7 @@ import { planOf } from './process-instance.ts';
  * @returns The restarted services: none where the bound is in effect already.
  */
 export async function setAlertLag(
-  context: LabContext,
+  context: ProcessLabContext,
   record: InstanceRecord,
   events: number | null,
 ): Promise<readonly string[]> {
@@ -46,7 +46,7 @@ export async function setAlertLag(
  * @returns Whether the mode was another one before.
  */
 export async function setDedupMode(
-  context: LabContext,
+  context: ProcessLabContext,
   record: InstanceRecord,
   mode: DedupMode,
 ): Promise<boolean> {
@@ -59,7 +59,7 @@ export async function setDedupMode(
 }
 
 /** The record follows what was changed, so that the next `up` finds it. */
-function rewrite(context: LabContext, name: string, spec: InstanceRecord['spec']): Promise<void> {
+function rewrite(context: ProcessLabContext, name: string, spec: InstanceRecord['spec']): Promise<void> {
   return context.runFile.update((run) => {
     const mine = run.instances[name];
     if (mine !== undefined) mine.spec = spec;

@@ -1,54 +1,27 @@
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { engineOf, needsConnect, OWN_ENGINES } from '../engines.ts';
-import { checkInstanceName } from '../instance/instance-plan.ts';
-import type { Instance, InstanceSpec, Lab } from '../lab.ts';
-import type { Runtime } from '../runtime.ts';
-import { buildOrDrop, recordInstance } from '../state/record-instance.ts';
+import { RecordedLab } from '../instance/recorded-lab.ts';
+import type { InstanceSpec } from '../lab.ts';
 import { setAlertLag } from './adjust-instance.ts';
-import type { LabContext } from './context.ts';
 import { ensureEngines } from './fetch-engines.ts';
-import { buildInstance, dropInstance, standingInstance } from './process-instance.ts';
+import { buildInstance, dropInstance, instanceHandle } from './process-instance.ts';
+import type { ProcessLabContext } from './process-runtime.ts';
 
-/** A lab of the process runtime, whose servers run. */
-export class ProcessLab implements Lab {
-  readonly dir: string;
-  readonly runId: string;
-  readonly runtime: Runtime;
-  readonly #context: LabContext;
-
-  constructor(context: LabContext, runId: string) {
-    this.#context = context;
-    this.dir = context.stateDir;
-    this.runId = runId;
-    this.runtime = context.runtime;
-  }
-
-  async setAlertLag(instance: string, events: number | null): Promise<readonly string[]> {
-    const record = this.#context.runFile.read()?.instances[instance];
-    return record === undefined ? [] : setAlertLag(this.#context, record, events);
-  }
-
-  async instance(name: string): Promise<Instance | undefined> {
-    const record = this.#context.runFile.read()?.instances[name];
-    return record?.state === 'ready' ? standingInstance(this.#context, record) : undefined;
-  }
-
-  /**
-   * Any but the instance `lab` belongs to this process: when it ends, however it ends, the next `up` drops the rest.
-   * @throws LabError CDC-5126 where one of that name exists.
-   */
-  async createInstance(spec: InstanceSpec, signal?: AbortSignal): Promise<Instance> {
-    checkInstanceName(spec.name);
-    refuseForeignDefects(spec);
-    if (needsConnect(spec.engines ?? OWN_ENGINES)) await ensureEngines(() => undefined, signal);
-    const record = await recordInstance(this.#context.runFile, spec);
-    const drop = () => dropInstance(this.#context, spec.name);
-    await buildOrDrop(buildInstance(this.#context, record, signal), drop);
-    return standingInstance(this.#context, record);
-  }
+/** A lab of the process runtime. */
+export function processLab(context: ProcessLabContext): RecordedLab {
+  return new RecordedLab(context, {
+    async prepare(spec, signal) {
+      refuseForeignDefects(spec);
+      if (needsConnect(spec.engines ?? OWN_ENGINES)) await ensureEngines(() => undefined, signal);
+    },
+    build: (record, signal) => buildInstance(context, record, signal),
+    drop: (name) => dropInstance(context, name),
+    handle: (record) => instanceHandle(context, record),
+    setAlertLag: (record, events) => setAlertLag(context, record, events),
+  });
 }
 
-/** @throws LabError CDC-5143 for a defect that is to be planted where none can be. */
+/** @throws LabError CDC-5143 where a defect is to be planted in an engine that takes none. */
 function refuseForeignDefects({ defects = {}, engines = OWN_ENGINES }: InstanceSpec): void {
   for (const [role, names] of [
     ['source', defects.capture],
@@ -57,7 +30,7 @@ function refuseForeignDefects({ defects = {}, engines = OWN_ENGINES }: InstanceS
     const engine = engineOf(role, engines);
     if (engine.defects || names === undefined || names.length === 0) continue;
     throw new LabError('CDC-5143', `${names.join(', ')} cannot be planted in ${engine.title}.`, {
-      remedy: 'Defects are planted in the TypeScript pipeline only.',
+      remedy: 'Defects can be planted in the TypeScript pipeline only.',
     });
   }
 }

@@ -5,11 +5,6 @@ import { prepareKafka } from './kafka-service.ts';
 import { preparePostgres } from './postgres-service.ts';
 import type { ProcessRuntime } from './process-runtime.ts';
 
-/** Names of the services that every instance shares. */
-export function serverNames(servers: Servers): string[] {
-  return ['pg-source', 'pg-sink', ...brokersOf(servers).map(({ name }) => name)];
-}
-
 export interface StartServersOptions {
   readonly stateDir: string;
   readonly password: string;

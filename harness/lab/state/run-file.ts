@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import {
   closeSync,
   fsyncSync,
@@ -111,6 +112,23 @@ export const NO_PORTS: Run['ports'] = {
   kafkaLinkAdvertised: 0,
   kafkaController: 0,
 };
+
+/** A run without services or instances. @param runtime Left out for the process runtime. */
+export function newRun(
+  servers: Pick<Run, 'ports' | 'cluster'>,
+  runtime?: 'docker' | 'external',
+  runId: string = randomBytes(4).toString('hex'),
+): Run {
+  return {
+    schemaVersion: 1,
+    ...(runtime === undefined ? {} : { runtime }),
+    runId,
+    createdAt: new Date().toISOString(),
+    ...servers,
+    services: {},
+    instances: {},
+  };
+}
 
 const UPDATE_TIMEOUT_MS = 10_000;
 

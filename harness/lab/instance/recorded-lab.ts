@@ -1,0 +1,63 @@
+import type { Instance, InstanceSpec, Lab } from '../lab.ts';
+import type { Runtime } from '../runtime.ts';
+import { buildOrDrop, recordInstance } from '../state/record-instance.ts';
+import type { InstanceRecord } from '../state/run-file.ts';
+import { checkInstanceName } from './instance-plan.ts';
+import { type LabContext, readRun } from './lab-context.ts';
+
+/** What differs between runtimes in making an instance. */
+export interface InstanceMaker {
+  /** Refuses what the runtime cannot make, and fetches what it needs, before anything is recorded. */
+  prepare(spec: InstanceSpec, signal?: AbortSignal): Promise<void>;
+  /** Builds what the record says, and marks it ready. */
+  build(record: InstanceRecord, signal?: AbortSignal): Promise<void>;
+  /** Drops whatever there is of it. Idempotent. */
+  drop(name: string): Promise<void>;
+  /** A handle for the instance; starts nothing. */
+  handle(record: InstanceRecord): Instance;
+  /** As `Lab.setAlertLag`. Left out: the runtime cannot set it. */
+  setAlertLag?(record: InstanceRecord, events: number | null): Promise<readonly string[]>;
+}
+
+/** A lab whose servers the runtime starts, and whose instances are recorded in `run.json`. */
+export class RecordedLab implements Lab {
+  readonly dir: string;
+  readonly runId: string;
+  readonly runtime: Runtime;
+  readonly setAlertLag?: NonNullable<Lab['setAlertLag']>;
+  readonly #context: LabContext;
+  readonly #maker: InstanceMaker;
+
+  constructor(context: LabContext, maker: InstanceMaker) {
+    this.#context = context;
+    this.#maker = maker;
+    this.dir = context.stateDir;
+    this.runId = readRun(context).runId;
+    this.runtime = context.runtime;
+    const { setAlertLag } = maker;
+    if (setAlertLag === undefined) return;
+    this.setAlertLag = async (name, events) => {
+      const record = context.runFile.read()?.instances[name];
+      return record === undefined ? [] : setAlertLag(record, events);
+    };
+  }
+
+  async instance(name: string): Promise<Instance | undefined> {
+    const record = this.#context.runFile.read()?.instances[name];
+    return record?.state === 'ready' ? this.#maker.handle(record) : undefined;
+  }
+
+  /**
+   * Every instance but `lab` belongs to this process: when the process ends, however it ends, the next `up` drops what
+   * is left.
+   *
+   * @throws LabError CDC-5126 where an instance of that name exists.
+   */
+  async createInstance(spec: InstanceSpec, signal?: AbortSignal): Promise<Instance> {
+    checkInstanceName(spec.name);
+    await this.#maker.prepare(spec, signal);
+    const record = await recordInstance(this.#context.runFile, spec);
+    await buildOrDrop(this.#maker.build(record, signal), () => this.#maker.drop(spec.name));
+    return this.#maker.handle(record);
+  }
+}
