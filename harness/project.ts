@@ -1,3 +1,11 @@
+/**
+ * `harness`: what every folder of the harness uses: the project's path, errors, waiting.
+ * In: nothing of its own; each file stands alone.
+ * Out: `PROJECT_DIR`, error classes with their exit codes, `poll`, `until`, `withDeadline`, `settleAll`.
+ * Promises: every wait has a deadline, listens to an abort signal and, when it fails, says what it waited
+ * for and for how long.
+ */
+
 import { join } from 'node:path';
 
 /** The folder of package.json. */

@@ -1,3 +1,11 @@
+/**
+ * `harness/connect`: a client of Kafka Connect's REST API, for Apache Kafka's workers and the lab's own.
+ * In: a base URL, optionally a login and a certificate authority.
+ * Out: parsed answers, or one of four errors: unreachable, not Connect, refused, wrong state.
+ * Promises: every answer is validated; a 409 during a rebalance is retried until a deadline, any other refusal
+ * is reported at once.
+ */
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import { basicAuth, send } from '../../verifier/connection/http.ts';

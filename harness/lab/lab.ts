@@ -1,6 +1,16 @@
+/**
+ * `harness/lab`: a lab: servers, and pipelines on them that may be broken.
+ * In: what is wanted (`UpOptions`, `InstanceSpec`, `WorkloadSpec`) and a folder for the lab's state.
+ * Out: `Lab` and `Instance` handles; a `Runtime` that acts on services and proves what it did.
+ * Promises: the callers' code is the same for processes, containers and external targets; what a runtime
+ * cannot do is left out of it, never faked.
+ */
+
 import type { Health } from '../../fixtures/pipelines/lib/pipeline.ts';
+import type { VerifierConfig } from '../../verifier/config.ts';
+import type { KafkaConnection } from '../../verifier/connection/kafka.ts';
+import type { ConnectClientOptions } from '../connect/connect-client.ts';
 import type { ConnectTuning, EnginePair } from './engines.ts';
-import type { Reach } from './reach.ts';
 import type { Proof, Runtime } from './runtime.ts';
 
 /** What a person can choose about a pipeline of the lab's own; `up` and `run` hand it on as it is. */
@@ -72,6 +82,17 @@ export interface PlacedPipeline {
   stop(): Promise<void>;
   kill(): Promise<void>;
   health(): Promise<Health>;
+}
+
+/** How to reach a pipeline that somebody else runs: logins and certificates, and no verifier process of the lab's. */
+export interface Reach {
+  readonly kafka: KafkaConnection;
+  /** REST API of each connector's cluster. */
+  readonly connect: Readonly<Record<'capture' | 'sink', ConnectClientOptions>>;
+  /** Sessions on the databases may only read. */
+  readonly readOnly: boolean;
+  /** For a verification within this process, as things stand. */
+  readonly verifierConfig: () => VerifierConfig;
 }
 
 /** A pipeline that stands. */

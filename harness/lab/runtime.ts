@@ -9,6 +9,11 @@ export interface Proof {
   readonly evidence: Readonly<Record<string, unknown>>;
 }
 
+/** The proof of what was done to a service just now. */
+export function proof(action: string, service: string, evidence: Record<string, unknown>): Proof {
+  return { action, service, at: new Date().toISOString(), evidence };
+}
+
 export type ServiceKind = 'postgres' | 'kafka' | 'worker' | 'verifier' | 'workload';
 
 export interface ServiceInfo {

@@ -1,3 +1,11 @@
+/**
+ * `harness/setup`: what `make setup` does: packages, jars, and archives that make processes start faster.
+ * In: package-lock.json, pom.xml and the lists of checksums beside this file.
+ * Out: node_modules and `.cache/`: jars, class archives, joined packages.
+ * Promises: a jar with another checksum is never used; archives and joined packages only save time, and
+ * everything works without them.
+ */
+
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { execa } from 'execa';
 import { startChild } from '../lab/process/child-service.ts';

@@ -1,3 +1,10 @@
+/**
+ * `harness/undo`: the durable record of what has to be healed.
+ * In: each fault, before it is injected, and again when it is healed.
+ * Out: the faults that nobody has healed, the latest first; `replayUndo` heals them.
+ * Promises: a fault is on disk before it takes effect, so that a killed run can be healed by the next command.
+ */
+
 import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';

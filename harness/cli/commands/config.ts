@@ -13,6 +13,7 @@ import {
   externalJsonSchema,
   type LoadedConfig,
   loadExternalConfig,
+  printable,
 } from '../../lab/external/target-config-file.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { painter } from '../tables.ts';

@@ -1,11 +1,10 @@
-import { refuseOtherPipeline } from '../instance/refuse-other-pipeline.ts';
-import { standingSpec, startStandingWorkload } from '../instance/standing-pipeline.ts';
+import { planOf, readRun } from '../instance/lab-context.ts';
+import { refuseOtherPipeline, standingSpec, startStandingWorkload } from '../instance/standing-pipeline.ts';
 import type { UpOptions } from '../lab.ts';
-import { LAB_INSTANCE, recordInstance } from '../state/record-instance.ts';
+import { LAB_INSTANCE, markReady, recordInstance } from '../state/record-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
-import { type DockerLabContext, readRun } from './docker-context.ts';
-import { planOf } from './docker-instance.ts';
-import { DockerLab } from './docker-lab.ts';
+import type { DockerLabContext } from './docker-context.ts';
+import { dockerLab } from './docker-lab.ts';
 
 /**
  * Writes down which pipeline `docker-compose.yml` is to run, where none is written down yet.
@@ -50,10 +49,7 @@ export async function startStanding(context: DockerLabContext, options: UpOption
   if (record === undefined) return;
   const { services } = planOf(context, record);
   for (const service of Object.values(services)) await runtime.start(service, options.signal);
-  await runFile.update((run) => {
-    const mine = run.instances[LAB_INSTANCE];
-    if (mine !== undefined) mine.state = 'ready';
-  });
+  await markReady(runFile, LAB_INSTANCE);
   options.progress(`pipeline ${LAB_INSTANCE} runs`);
-  await startStandingWorkload(new DockerLab(context), options);
+  await startStandingWorkload(dockerLab(context), options);
 }

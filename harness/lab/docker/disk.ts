@@ -1,7 +1,6 @@
 import type Docker from 'dockerode';
 import { LabError } from '../../../pipeline/contract/errors.ts';
-import { proof } from '../proof.ts';
-import { type DiskRoom, FULL_BELOW_BYTES, type Proof } from '../runtime.ts';
+import { type DiskRoom, FULL_BELOW_BYTES, type Proof, proof } from '../runtime.ts';
 import { LABELS, ofRun } from './labels.ts';
 import { unframe } from './logs.ts';
 

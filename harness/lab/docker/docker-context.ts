@@ -1,30 +1,20 @@
 import { chownSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { type EnginePair, engineOf, OWN_ENGINES } from '../engines.ts';
+import type { LabContext } from '../instance/lab-context.ts';
 import { LAB_INSTANCE } from '../state/record-instance.ts';
-import type { Run, RunFile } from '../state/run-file.ts';
+import type { Run } from '../state/run-file.ts';
 import { type ComposeProject, labImage } from './compose.ts';
 import type { DockerRuntime } from './docker-runtime.ts';
 
 /** What everything that works on one lab of containers needs. */
-export interface DockerLabContext {
-  /** Without symbolic links. */
-  readonly stateDir: string;
-  readonly password: string;
-  readonly runFile: RunFile;
-  readonly runtime: DockerRuntime;
-  /** Size that the servers' volumes are limited to; null: they are not. */
+export interface DockerLabContext extends LabContext<DockerRuntime> {
+  /** Size that the servers' volumes are limited to; null: unlimited. */
   readonly diskLimit: string | null;
 }
 
 /** Where every worker and verifier listens, in a container of its own. */
 export const INSIDE_PORT = 8083;
-
-export function readRun(runFile: RunFile): Run {
-  const run = runFile.read();
-  if (run === undefined) throw new Error(`${runFile.path} is gone`);
-  return run;
-}
 
 /** The user of the lab's own image. */
 const IMAGE_UID = 1000;

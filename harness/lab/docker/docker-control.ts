@@ -1,3 +1,10 @@
+/**
+ * `harness/lab/docker`: labs whose services are containers, made by `docker-compose.yml` or by `launch.ts`.
+ * In: a folder, and a Docker engine on this machine with Compose.
+ * Out: `dockerLabControl`: `up`, `down`, `clean`, `open`; the `DockerRuntime` behind them.
+ * Promises: nothing without the run's label is touched; `clean` leaves no container, network or volume of it.
+ */
+
 import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../../errors.ts';
@@ -60,7 +67,7 @@ async function bringUp(context: DockerLabContext, options: UpOptions): Promise<v
   if ((await runtime.services()).length === 0) checkDisk(stateDir);
   if (options.withInstance) await recordStanding(context, options);
   await undoPauseAndCut(context, options);
-  const run = readRun(context);
+  const run = readRun(context.runFile);
   const project = projectOf(context, run);
   mkdirSync(standingFolder(stateDir), { recursive: true });
   giveToContainers(standingFolder(stateDir));
@@ -128,7 +135,7 @@ async function contextOf(stateDir: string, runFile: RunFile): Promise<DockerLabC
   const password = readOrMakePassword(stateDir);
   process.env.PGPASSWORD = password;
   const docker = await connectEngine();
-  const { runId } = readRun({ runFile });
+  const { runId } = readRun(runFile);
   // Volumes keep the size they were created with, whatever the environment says now.
   const existing = await diskLimit(docker, runId);
   const limit = existing === undefined ? process.env.CDC_LAB_DISK_LIMIT || null : existing;

@@ -3,12 +3,14 @@ import { join } from 'node:path';
 import { settleAll } from '../../settle-all.ts';
 import { engineOf, OWN_ENGINES } from '../engines.ts';
 import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance/instance-databases.ts';
-import { type InstancePlan, planInstance } from '../instance/instance-plan.ts';
+import type { InstancePlan } from '../instance/instance-plan.ts';
 import { prepareProcesses } from '../instance/instance-processes.ts';
 import { dropTopicsAndGroup } from '../instance/instance-topics.ts';
+import { planOf } from '../instance/lab-context.ts';
 import { makeAtOnce } from '../instance/make-at-once.ts';
 import { startConnector } from '../instance/start-connector.ts';
 import type { Instance, InstanceSpec } from '../lab.ts';
+import { markReady } from '../state/record-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 import { connectContainer } from './connect-container.ts';
 import { startWorkload } from './container-workload.ts';
@@ -17,7 +19,7 @@ import { containerOf, inNetwork, openToNetwork, POSTGRES_PORT } from './lab-cont
 import { type ContainerSpec, launch, removeInstance } from './launch.ts';
 
 /** The instance that a record stands for, as a handle; starts nothing. */
-export function standingInstance(context: DockerLabContext, record: InstanceRecord): Instance {
+export function instanceHandle(context: DockerLabContext, record: InstanceRecord): Instance {
   const plan = planOf(context, record);
   return {
     ...plan,
@@ -25,13 +27,6 @@ export function standingInstance(context: DockerLabContext, record: InstanceReco
     startWorkload: (spec) => startWorkload(context, plan, spec),
     [Symbol.asyncDispose]: () => dropInstance(context, plan.name),
   };
-}
-
-/** As this machine sees it: every address is a published port of its loopback. */
-export function planOf(context: DockerLabContext, record: InstanceRecord): InstancePlan {
-  const run = context.runFile.read();
-  if (run === undefined) throw new Error(`there is no lab in ${context.stateDir}`);
-  return planInstance(context.stateDir, run, record.name, record.ports, record.spec.engines);
 }
 
 /** The connectors reach the servers from inside the network. */
@@ -66,10 +61,7 @@ export async function buildInstance(
   });
   // After the capture: it makes the topics.
   await startConnector(plan, spec, 'sink', signal);
-  await context.runFile.update((run) => {
-    const mine = run.instances[plan.name];
-    if (mine !== undefined) mine.state = 'ready';
-  });
+  await markReady(context.runFile, plan.name);
 }
 
 type Role = 'capture' | 'sink' | 'verifier';

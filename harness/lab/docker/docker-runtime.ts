@@ -1,9 +1,8 @@
 import type Docker from 'dockerode';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { poll } from '../../wait.ts';
-import { proof } from '../proof.ts';
-import type { DiskRoom, Proof, Runtime, ServiceInfo } from '../runtime.ts';
-import { acceptsConnection, probe } from '../services/probes.ts';
+import { type DiskRoom, type Proof, proof, type Runtime, type ServiceInfo } from '../runtime.ts';
+import { probe, refusal } from '../services/probes.ts';
 import {
   aliasOfFound,
   type Found,
@@ -12,12 +11,12 @@ import {
   hostPort,
   infoOf,
   nameOf,
+  networkOf,
   probeOf,
   stateOf,
 } from './containers.ts';
 import { fillDisk, freeDisk, roomOf } from './disk.ts';
 import { readLog } from './logs.ts';
-import { networkOf } from './networks.ts';
 
 /** A container that does not end on its stop signal is killed after so long. */
 const STOP_SECONDS = 20;
@@ -59,7 +58,11 @@ export class DockerRuntime implements Runtime {
     await found.container.kill({ signal: 'SIGKILL' });
     const { State } = await this.#ended(found);
     const evidence = { container: nameOf(found.details), pid: found.details.State.Pid, gone: true };
-    return proof('killed', service, { ...evidence, exitCode: State.ExitCode, ...(await refused(found)) });
+    return proof('killed', service, {
+      ...evidence,
+      exitCode: State.ExitCode,
+      ...(await refusal(service, hostPort(found))),
+    });
   }
 
   /** Freezes every process of the container, in the kernel. */
@@ -200,22 +203,6 @@ export class DockerRuntime implements Runtime {
     if (found.details.State.Running) return found;
     throw new LabError('CDC-5205', `${service} is not running.`, { remedy: '`cdc-lab up` starts it.' });
   }
-}
-
-/** Nothing listens any more where its port was published. */
-async function refused(found: Found): Promise<Record<string, unknown>> {
-  const port = hostPort(found);
-  if (port === null) return {};
-  const why = await poll(
-    () =>
-      acceptsConnection(port, 1_000).then(
-        () => undefined,
-        (error: NodeJS.ErrnoException) => (error.code === 'ECONNREFUSED' ? 'refused' : undefined),
-      ),
-    { withinMs: 5_000, everyMs: 5, maxEveryMs: 200 },
-  );
-  if (why === undefined) throw new Error(`port ${port} of ${found.service} still takes connections`);
-  return { connection: why };
 }
 
 /** The engine's proxy may still take connections; what counts is that nobody answers behind it. */

@@ -1,9 +1,9 @@
 import type Docker from 'dockerode';
 import type { Proof, ServiceKind } from '../runtime.ts';
+import { networkOf } from './containers.ts';
 import type { DockerRuntime } from './docker-runtime.ts';
 import { isAbsent } from './engine.ts';
 import { aliasOf, LABELS, ofRun } from './labels.ts';
-import { networkOf } from './networks.ts';
 
 /** A container to be made of the lab's own image. */
 export interface ContainerSpec {

@@ -1,3 +1,11 @@
+/**
+ * `harness/lab/external`: a lab around a pipeline that somebody else runs.
+ * In: `cdc-lab.config.ts` or `.json`, and consent to break the target, if it is given.
+ * Out: a `Lab` with one instance that can be looked at and, with consent, exercised.
+ * Promises: without consent every session is read-only and nothing is written; no connection falls back to
+ * plain text or an unverified certificate.
+ */
+
 import { rmSync } from 'node:fs';
 import { Database } from '../../../verifier/connection/postgres.ts';
 import { settleAll } from '../../settle-all.ts';

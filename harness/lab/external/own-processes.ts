@@ -1,5 +1,5 @@
 import { ProcessRuntime } from '../process/process-runtime.ts';
-import { NO_PORTS, RunFile } from '../state/run-file.ts';
+import { NO_PORTS, newRun, RunFile } from '../state/run-file.ts';
 
 /**
  * The workloads that the lab itself runs against somebody else's source, recorded in its folder as any service is.
@@ -11,15 +11,7 @@ export function ownProcesses(
 ): { readonly runtime: ProcessRuntime; readonly runFile: RunFile } {
   const runFile = new RunFile(stateDir);
   if (runFile.read() === undefined) {
-    runFile.create({
-      schemaVersion: 1,
-      runtime: 'external',
-      runId: 'external',
-      createdAt: new Date().toISOString(),
-      ports: NO_PORTS,
-      services: {},
-      instances: {},
-    });
+    runFile.create(newRun({ ports: NO_PORTS }, 'external', 'external'));
   }
   return { runFile, runtime: new ProcessRuntime(runFile, stateDir, password) };
 }

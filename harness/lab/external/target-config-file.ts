@@ -150,3 +150,15 @@ function withAbsolutePaths(config: ExternalConfig, folder: string): ExternalConf
     registry: config.registry && http(config.registry),
   };
 }
+
+const REFERENCE = /^\$\{(env|file):(.+)\}$/;
+
+/** The effective configuration for people: each secret is masked, and its source is named. */
+export function printable(config: ExternalConfig): unknown {
+  return JSON.parse(JSON.stringify(config), (_, value: unknown) => {
+    const [, kind, name = ''] = typeof value === 'string' ? (REFERENCE.exec(value) ?? []) : [];
+    if (kind === 'file') return `*** (the file ${name})`;
+    if (kind === undefined) return value;
+    return `*** (${name}, which is ${process.env[name] ? 'set' : 'not set'})`;
+  });
+}

@@ -3,7 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { type ExternalConfigInput, postgresUrl } from './target-config.ts';
-import { externalJsonSchema, loadExternalConfig, parseExternalConfig } from './target-config-file.ts';
+import {
+  externalJsonSchema,
+  loadExternalConfig,
+  parseExternalConfig,
+  printable,
+} from './target-config-file.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'cdc-lab-config-'));
 for (const name of ['ca.pem', 'client.pem'])

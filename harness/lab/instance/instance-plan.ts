@@ -1,3 +1,11 @@
+/**
+ * `harness/lab/instance`: one pipeline on a lab's servers, in whichever runtime.
+ * In: an instance's record and the servers' ports.
+ * Out: its plan (names, addresses, paths), databases, topics, connectors, processes to start.
+ * Promises: every name and address follows from the record, so what was half made can be found and dropped;
+ * dropping is idempotent.
+ */
+
 import { join } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { type EnginePair, OWN_ENGINES } from '../engines.ts';

@@ -13,7 +13,7 @@ export interface LabContext<R extends Runtime = Runtime> {
 }
 
 /** @throws where the folder holds no lab: whoever has a context has seen its run file. */
-export function readRun({ runFile }: Pick<LabContext, 'runFile'>): Run {
+export function readRun(runFile: RunFile): Run {
   const run = runFile.read();
   if (run === undefined) throw new Error(`${runFile.path} is gone`);
   return run;
@@ -21,5 +21,11 @@ export function readRun({ runFile }: Pick<LabContext, 'runFile'>): Run {
 
 /** The plan of a recorded instance, with addresses as this machine sees them. */
 export function planOf(context: LabContext, record: InstanceRecord): InstancePlan {
-  return planInstance(context.stateDir, readRun(context), record.name, record.ports, record.spec.engines);
+  return planInstance(
+    context.stateDir,
+    readRun(context.runFile),
+    record.name,
+    record.ports,
+    record.spec.engines,
+  );
 }

@@ -17,7 +17,7 @@ export async function dropLeftovers(
   drop: (name: string) => Promise<void>,
   progress: (step: string) => void,
 ): Promise<void> {
-  const run = readRun(context);
+  const run = readRun(context.runFile);
   const records = Object.values(run.instances);
   const left = records.filter(isLeftover);
   if (left.length === 0) return;

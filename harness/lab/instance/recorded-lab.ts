@@ -32,7 +32,7 @@ export class RecordedLab implements Lab {
     this.#context = context;
     this.#maker = maker;
     this.dir = context.stateDir;
-    this.runId = readRun(context).runId;
+    this.runId = readRun(context.runFile).runId;
     this.runtime = context.runtime;
     const { setAlertLag } = maker;
     if (setAlertLag === undefined) return;

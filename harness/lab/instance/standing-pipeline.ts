@@ -1,7 +1,9 @@
+import { LabError } from '../../../pipeline/contract/errors.ts';
 import { UsageError } from '../../errors.ts';
-import { engineOf, OWN_ENGINES } from '../engines.ts';
+import { engineOf, OWN_ENGINES, pairText } from '../engines.ts';
 import type { InstanceSpec, Lab, UpOptions } from '../lab.ts';
 import { LAB_INSTANCE } from '../state/record-instance.ts';
+import type { InstanceRecord } from '../state/run-file.ts';
 
 const SEED_ROWS = 1_000;
 const VERIFY_EVERY_MS = 5_000;
@@ -32,6 +34,27 @@ export function refuseDedup(
     `--dedup is for the lab's own sink, and ${sink.title} has no such mode`,
     'leave out --dedup, or take --sink ts',
   );
+}
+
+/** @throws LabError CDC-5144, CDC-5148 where `up` asks for another pipeline than the folder's. */
+export function refuseOtherPipeline(
+  standing: InstanceRecord['spec'],
+  options: Pick<UpOptions, 'engines' | 'sinkWorkers'>,
+  stateDir: string,
+): void {
+  const pair = pairText(standing.engines ?? OWN_ENGINES);
+  const wanted = pairText(options.engines ?? standing.engines ?? OWN_ENGINES);
+  if (pair !== wanted) {
+    throw new LabError('CDC-5144', `The lab in ${stateDir} runs ${pair}, not ${wanted}.`, {
+      remedy: 'A pipeline keeps its engines: `cdc-lab clean`, then `cdc-lab up` with the others.',
+    });
+  }
+  const { sinkWorkers = 1 } = standing;
+  if (options.sinkWorkers === undefined || options.sinkWorkers === sinkWorkers) return;
+  const said = `${sinkWorkers} sink worker${sinkWorkers === 1 ? '' : 's'}`;
+  throw new LabError('CDC-5148', `The lab in ${stateDir} has ${said}, not ${options.sinkWorkers}.`, {
+    remedy: 'A pipeline keeps its workers: `cdc-lab clean`, then `cdc-lab up` with as many as you want.',
+  });
 }
 
 /** Has its tables written to, where that is asked for and no workload runs yet. */

@@ -7,10 +7,10 @@ import { PROJECT_DIR } from '../../project.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
 import type { PlacedPipeline } from '../lab.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
-import type { LabContext } from './context.ts';
+import type { ProcessLabContext } from './process-runtime.ts';
 
 /** The pipeline of that file, on the servers of the lab. The file is read when something is first asked of it. */
-export function placedPipeline(context: LabContext, plan: InstancePlan, file: string): PlacedPipeline {
+export function placedPipeline(context: ProcessLabContext, plan: InstancePlan, file: string): PlacedPipeline {
   const ask = async <T>(what: (pipeline: Pipeline, place: Place) => Promise<T>): Promise<T> => {
     const pipeline = await loadPipeline(file);
     return await what(pipeline, placeOf(context, plan, pipeline));
@@ -23,7 +23,7 @@ export function placedPipeline(context: LabContext, plan: InstancePlan, file: st
   };
 }
 
-function placeOf(context: LabContext, plan: InstancePlan, pipeline: Pipeline): Place {
+function placeOf(context: ProcessLabContext, plan: InstancePlan, pipeline: Pipeline): Place {
   const { sourceUrl, sinkUrl, bootstrapServers, consumerGroup, slot, publication } = plan;
   const topics = FIXTURE_TABLES.map((table) => `${plan.topicPrefix}.${table}`);
   return {
@@ -40,7 +40,7 @@ export function readsTopics({ position }: Pipeline): boolean {
 }
 
 /** Service `sink` of the instance: found again by its record, like every other. */
-function processOf({ runtime, stateDir }: LabContext, plan: InstancePlan): PipelineProcess {
+function processOf({ runtime, stateDir }: ProcessLabContext, plan: InstancePlan): PipelineProcess {
   const name = plan.services.sink;
   const stateOf = async () => (await runtime.services()).find((service) => service.name === name);
   const lives = async () => ['running', 'paused'].includes((await stateOf())?.state ?? 'stopped');

@@ -1,3 +1,11 @@
+/**
+ * `harness/lab/process`: labs whose services are detached processes of this machine.
+ * In: a folder, and binaries that `make setup` has fetched.
+ * Out: `labControl`: `up`, `down`, `clean`, `open`; the `ProcessRuntime` behind them.
+ * Promises: services outlive the command; every process is recorded or carries the lab's marker, so that
+ * `clean` leaves none behind, even after a crash.
+ */
+
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';

@@ -3,21 +3,22 @@ import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
 import { settleAll } from '../../settle-all.ts';
 import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance/instance-databases.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
-import { planInstance } from '../instance/instance-plan.ts';
 import { prepareProcesses } from '../instance/instance-processes.ts';
 import { dropTopicsAndGroup } from '../instance/instance-topics.ts';
+import { planOf } from '../instance/lab-context.ts';
 import { makeAtOnce } from '../instance/make-at-once.ts';
 import { sinkWorkers } from '../instance/sink-workers.ts';
 import { startConnector } from '../instance/start-connector.ts';
 import type { Instance, PlacedPipeline, StartedWorkload, WorkloadSpec } from '../lab.ts';
+import { markReady } from '../state/record-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 import { prepareConnect } from './connect-service.ts';
-import type { LabContext } from './context.ts';
 import { placedPipeline, readsTopics, verifierOf } from './placed-pipeline.ts';
+import type { ProcessLabContext } from './process-runtime.ts';
 import { startWorkload } from './process-workload.ts';
 
 /** The instance that a record stands for, as a handle; starts nothing. */
-export function standingInstance(context: LabContext, record: InstanceRecord): Instance {
+export function instanceHandle(context: ProcessLabContext, record: InstanceRecord): Instance {
   const plan = planOf(context, record);
   const file = record.spec.pipeline;
   return {
@@ -35,7 +36,7 @@ export function standingInstance(context: LabContext, record: InstanceRecord): I
  * The record is on disk before, so that whoever comes after a crash can drop what is half there.
  */
 export async function buildInstance(
-  context: LabContext,
+  context: ProcessLabContext,
   record: InstanceRecord,
   signal?: AbortSignal,
 ): Promise<void> {
@@ -54,12 +55,12 @@ export async function buildInstance(
   });
   // After the capture: it makes the topics.
   await startConnector(plan, record.spec, 'sink', signal);
-  await markReady(context, plan.name);
+  await markReady(context.runFile, plan.name);
 }
 
 /** As {@link buildInstance}: what the lab's pipeline would do, the one of that file does, or its sink half. */
 async function buildWithPipeline(
-  context: LabContext,
+  context: ProcessLabContext,
   record: InstanceRecord,
   file: string,
   signal?: AbortSignal,
@@ -80,18 +81,11 @@ async function buildWithPipeline(
   }
   await placedPipeline(context, plan, file).start();
   await runtime.launch(services.verifier, signal);
-  await markReady(context, plan.name);
-}
-
-function markReady({ runFile }: LabContext, name: string): Promise<void> {
-  return runFile.update((run) => {
-    const mine = run.instances[name];
-    if (mine !== undefined) mine.state = 'ready';
-  });
+  await markReady(context.runFile, plan.name);
 }
 
 /** Starts those of its processes that do not run; the workers know their connectors. */
-export async function repairInstance(context: LabContext, record: InstanceRecord): Promise<string[]> {
+export async function repairInstance(context: ProcessLabContext, record: InstanceRecord): Promise<string[]> {
   const { runtime } = context;
   const plan = planOf(context, record);
   const states = new Map((await runtime.services()).map((service) => [service.name, service.state]));
@@ -112,7 +106,7 @@ function servicesOf(plan: InstancePlan): string[] {
 }
 
 /** Ends the instance's processes and drops all that it has on the servers. Idempotent; needs the servers. */
-export async function dropInstance(context: LabContext, name: string): Promise<void> {
+export async function dropInstance(context: ProcessLabContext, name: string): Promise<void> {
   const { runtime, runFile, password } = context;
   const record = runFile.read()?.instances[name];
   if (record === undefined) return;
@@ -141,10 +135,4 @@ export async function dropInstance(context: LabContext, name: string): Promise<v
 async function stopPipeline(pipeline: PlacedPipeline, { state }: InstanceRecord): Promise<void> {
   const stopped = pipeline.stop();
   await (state === 'ready' ? stopped : stopped.catch(() => undefined));
-}
-
-export function planOf(context: LabContext, record: InstanceRecord): InstancePlan {
-  const run = context.runFile.read();
-  if (run === undefined) throw new Error(`there is no lab in ${context.stateDir}`);
-  return planInstance(context.stateDir, run, record.name, record.ports, record.spec.engines);
 }

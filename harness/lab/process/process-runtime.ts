@@ -2,9 +2,9 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { poll } from '../../wait.ts';
-import { proof } from '../proof.ts';
-import type { Proof, Runtime, ServiceInfo } from '../runtime.ts';
-import { acceptsConnection, probe } from '../services/probes.ts';
+import type { LabContext } from '../instance/lab-context.ts';
+import { type Proof, proof, type Runtime, type ServiceInfo } from '../runtime.ts';
+import { probe, refusal } from '../services/probes.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
 import {
   allProcesses,
@@ -21,10 +21,12 @@ import type { RunFile, ServiceRecord } from '../state/run-file.ts';
 import { continueTree, isStopped, killTree, stopTree, treeOf, waitGone } from './process-tree.ts';
 import { markedProcesses, startDetached } from './spawn.ts';
 
-const REFUSED_TIMEOUT_MS = 5_000;
 /** A paused service must stay silent for so long. */
 const SILENCE_MS = 300;
 const RESUME_TIMEOUT_MS = 30_000;
+
+/** A lab of the process runtime, as everything that works on it is given it. */
+export type ProcessLabContext = LabContext<ProcessRuntime>;
 
 /** Services as detached processes of this machine, recorded in `run.json`. */
 export class ProcessRuntime implements Runtime {
@@ -86,7 +88,11 @@ export class ProcessRuntime implements Runtime {
   async kill(service: string): Promise<Proof> {
     const { spec, roots } = this.#living(service);
     const killed = await killTree(roots);
-    return proof('killed', service, { pids: pidsOf(killed), gone: true, ...(await refused(spec)) });
+    return proof('killed', service, {
+      pids: pidsOf(killed),
+      gone: true,
+      ...(await refusal(spec.name, spec.port)),
+    });
   }
 
   /** As {@link kill}, where it may be down already. */
@@ -119,7 +125,12 @@ export class ProcessRuntime implements Runtime {
     continueTree(roots);
     const how = await endGracefully(spec, roots, tree);
     await this.#recordStopped(service);
-    return proof('stopped', service, { pids: pidsOf(tree), gone: true, how, ...(await refused(spec)) });
+    return proof('stopped', service, {
+      pids: pidsOf(tree),
+      gone: true,
+      how,
+      ...(await refusal(spec.name, spec.port)),
+    });
   }
 
   /** Kills processes of this lab that no record names: their starter died before it could write one. */
@@ -225,21 +236,6 @@ function describe(record: ServiceRecord): ServiceInfo {
   const state = stateOf(record);
   const pid = state === 'running' || state === 'paused' ? (record.process?.pid ?? null) : null;
   return { name, kind, state, pid, port, log };
-}
-
-async function refused(spec: ServiceSpec): Promise<Record<string, unknown>> {
-  const { port } = spec;
-  if (port === null) return {};
-  const why = await poll(
-    () =>
-      acceptsConnection(port, 1_000).then(
-        () => undefined,
-        (error: NodeJS.ErrnoException) => (error.code === 'ECONNREFUSED' ? 'refused' : undefined),
-      ),
-    { withinMs: REFUSED_TIMEOUT_MS, everyMs: 5, maxEveryMs: 200 },
-  );
-  if (why === undefined) throw new Error(`port ${port} of ${spec.name} still takes connections`);
-  return { connection: why };
 }
 
 function pidsOf(processes: readonly ProcessStat[]): number[] {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { poll } from '../../wait.ts';
+import { sizeOf, tail } from '../services/log-file.ts';
 import { isFree } from '../services/ports.ts';
 import { probe } from '../services/probes.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
@@ -24,8 +25,6 @@ export function markerOf(stateDir: string, name: string): Record<string, string>
 }
 
 const PROBE_TIMEOUT_MS = 2_000;
-const LOG_TAIL_LINES = 15;
-const LOG_TAIL_BYTES = 16_384;
 
 export interface SpawnOptions {
   /** Of the lab; part of the marker in the environment. */
@@ -148,26 +147,6 @@ export function markedProcesses(stateDir: string): { name: string; identity: Pro
     if (identity !== undefined) found.push({ name: marker.slice(stateDir.length + 1), identity });
   }
   return found;
-}
-
-/** The last lines of a log, from byte `start` on. */
-export function tail(path: string, start: number, lines: number = LOG_TAIL_LINES): string {
-  const size = sizeOf(path);
-  const from = Math.max(start, size - LOG_TAIL_BYTES);
-  if (size <= from) return '';
-  const file = openSync(path, 'r');
-  try {
-    const buffer = Buffer.alloc(size - from);
-    const length = readSync(file, buffer, 0, buffer.length, from);
-    return buffer.toString('utf8', 0, length).trimEnd().split('\n').slice(-lines).join('\n');
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** Bytes; 0 for a file that is not there. */
-export function sizeOf(path: string): number {
-  return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 }
 
 function portTaken(spec: ServiceSpec, port: number): LabError {

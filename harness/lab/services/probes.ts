@@ -3,7 +3,10 @@ import pg from 'pg';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { reasonOf } from '../../../verifier/connection/http.ts';
 import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
+import { poll } from '../../wait.ts';
 import type { Probe } from './service-spec.ts';
+
+const REFUSED_WITHIN_MS = 5_000;
 
 /** `ok`, or why not yet. */
 export type ProbeOutcome =
@@ -98,4 +101,20 @@ export function acceptsConnection(port: number, timeoutMs: number): Promise<void
     });
     socket.once('error', reject);
   });
+}
+
+/**
+ * Evidence that nothing listens on a service's port any more; empty for a service without a port.
+ * @throws where the port still takes connections after 5 s.
+ */
+export async function refusal(service: string, port: number | null): Promise<{ connection?: 'refused' }> {
+  if (port === null) return {};
+  const isRefused = () =>
+    acceptsConnection(port, 1_000).then(
+      () => false,
+      (error: NodeJS.ErrnoException) => error.code === 'ECONNREFUSED',
+    );
+  const refused = await poll(isRefused, { withinMs: REFUSED_WITHIN_MS, everyMs: 5, maxEveryMs: 200 });
+  if (refused) return { connection: 'refused' };
+  throw new Error(`port ${port} of ${service} still takes connections after ${REFUSED_WITHIN_MS} ms`);
 }

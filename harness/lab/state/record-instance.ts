@@ -34,6 +34,14 @@ export async function recordInstance(runFile: RunFile, spec: InstanceSpec): Prom
   return record;
 }
 
+/** Marks a recorded instance as built; without effect where it has been dropped meanwhile. */
+export function markReady(runFile: RunFile, name: string): Promise<void> {
+  return runFile.update((run) => {
+    const mine = run.instances[name];
+    if (mine !== undefined) mine.state = 'ready';
+  });
+}
+
 /** Builds what was recorded, or drops what is half there. Where that fails too, the next `up` tries again. */
 export async function buildOrDrop(build: Promise<void>, drop: () => Promise<void>): Promise<void> {
   try {
