@@ -1,6 +1,6 @@
 import { LabError } from '../pipeline/contract/errors.ts';
 
-/** The user asked for something that does not exist or cannot be: exit code 64. */
+/** The user asked for something that does not exist or is not possible: exit code 64. */
 export class UsageError extends LabError {
   constructor(message: string, remedy: string) {
     super('CDC-5064', message, { remedy });

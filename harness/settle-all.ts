@@ -1,4 +1,4 @@
-/** As Promise.all, but waits for all even when one fails: nothing goes on behind the error's back. */
+/** As Promise.all, but rejects only when all have settled, so that nothing still runs when the error is handled. */
 export async function settleAll<T>(work: readonly Promise<T>[]): Promise<T[]> {
   const outcomes = await Promise.allSettled(work);
   const failure = outcomes.find((outcome) => outcome.status === 'rejected');

@@ -7,7 +7,8 @@ import type { LabControl } from './lab.ts';
 export type RuntimeName = 'process' | 'docker';
 
 /**
- * The control of the lab in a folder: what its run file says, or what is asked for where there is no lab yet.
+ * The control for the lab in a folder: by the runtime in its run file, or the one asked for where there is no lab
+ * yet.
  * @throws LabError CDC-5210 where the folder holds a lab of another runtime than the one asked for.
  */
 export async function controlOf(dir: string, asked?: RuntimeName): Promise<LabControl> {
@@ -17,8 +18,8 @@ export async function controlOf(dir: string, asked?: RuntimeName): Promise<LabCo
   }
   if (there === 'external') {
     throw new UsageError(
-      `The folder ${dir} is that of a target that somebody else runs.`,
-      'Name its configuration with --config, or take another folder with --dir.',
+      `The folder ${dir} belongs to an external target.`,
+      'Pass its configuration with --config, or choose another folder with --dir.',
     );
   }
   if ((there ?? asked) === 'docker') return (await import('./docker/docker-control.ts')).dockerLabControl;
@@ -26,12 +27,14 @@ export async function controlOf(dir: string, asked?: RuntimeName): Promise<LabCo
 }
 
 export function otherRuntime(dir: string, there: string, asked: string): LabError {
-  return new LabError('CDC-5210', `The lab in ${dir} is one of the ${there} runtime, not of ${asked}.`, {
-    remedy: `Give --dir another folder, or \`cdc-lab clean\` first.`,
+  return new LabError('CDC-5210', `The lab in ${dir} uses the ${there} runtime, not ${asked}.`, {
+    remedy: 'Choose another folder with --dir, or run `cdc-lab clean` first.',
   });
 }
 
-/** What a run file that cannot be read means is for the control to say. */
+/**
+ * Undefined where there is no lab. An unreadable run file counts as the process runtime's, whose control reports it.
+ */
 export function runtimeIn(dir: string): RuntimeName | 'external' | undefined {
   const path = join(dir, 'run.json');
   if (!existsSync(path)) return undefined;

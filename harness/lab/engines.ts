@@ -18,7 +18,7 @@ export function pairName({ source, sink }: EnginePair): PairName {
   return `${source}+${sink}`;
 }
 
-/** Where a test or a benchmark wants a Connect worker other than the lab has it. */
+/** Settings of a Connect worker that a test or benchmark may change. */
 export interface ConnectTuning {
   /** `throughput`: a larger heap and the optimising compiler. */
   readonly jvm?: 'small' | 'throughput';
@@ -30,9 +30,9 @@ export interface ConnectTuning {
 
 type Config = Readonly<Record<string, string>>;
 
-/** What the lab has to know of an engine. Both read the same connector files. */
+/** What the lab has to know about an engine. All engines take the same connector files. */
 export interface Engine {
-  /** For people. */
+  /** Name for people to read. */
   readonly title: string;
   /** The process that hosts it: the lab's own worker, or one of Kafka Connect. */
   readonly host: 'worker' | 'connect';
@@ -41,13 +41,13 @@ export interface Engine {
   /** Whether defects can be planted in it. */
   readonly defects: boolean;
   /**
-   * Milliseconds by which it may recover later than ours: Connect lets go of a killed worker after its session's 10 s,
-   * gives its tasks to the next one, and tells of progress with each flush of its offsets.
+   * How much longer than ours it may take to recover, in milliseconds: Connect gives up on a killed worker after its
+   * 10 s session, moves the tasks, and reports progress only when it flushes offsets.
    */
   readonly allowanceMs: number;
-  /** What its user has to do at the source, as SQL, once the fixture's tables are there. */
+  /** SQL that its user has to run at the source once the fixture's tables exist. */
   readonly atSource: readonly string[];
-  /** The connector file's configuration, as this engine takes it. */
+  /** Turns the connector file's configuration into what this engine takes. */
   readonly adapt: (config: Config) => Config;
 }
 
@@ -69,8 +69,8 @@ const foreign = {
 } as const;
 
 /**
- * Debezium confirms a transaction only with an event behind its commit: without a heartbeat, the slot of an idle
- * database stays one transaction behind.
+ * Debezium confirms a transaction only when a later event arrives: without a heartbeat, the slot of an idle database
+ * stays one transaction behind.
  */
 const HEARTBEAT = { 'heartbeat.interval.ms': '1000' };
 
@@ -88,9 +88,9 @@ export const SINKS: Readonly<Record<SinkEngine, Engine>> = {
   jdbc: {
     ...foreign,
     title: "Debezium's JDBC sink 3.6 on Kafka Connect",
-    // It writes the placeholder of an unchanged TOAST value into the row: so no event may carry one.
+    // It writes the placeholder for an unchanged TOAST value into the row, so no event may carry one.
     atSource: ['ALTER TABLE documents REPLICA IDENTITY FULL'],
-    // Our own key: the JDBC sink has no such thing.
+    // Our own key, unknown to the JDBC sink.
     adapt: ({ 'dedup.mode': _, ...config }) => config,
   },
 };

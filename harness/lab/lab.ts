@@ -13,32 +13,35 @@ import type { ConnectClientOptions } from '../connect/connect-client.ts';
 import type { ConnectTuning, EnginePair } from './engines.ts';
 import type { Proof, Runtime } from './runtime.ts';
 
-/** What a person can choose about a pipeline of the lab's own; `up` and `run` hand it on as it is. */
+/** What a person can choose about a pipeline of the lab's own; `up` and `run` pass it on unchanged. */
 export interface PipelineChoice {
-  /** What carries the events; the TypeScript pipeline where it is left out. */
+  /** What carries the events. Default: the TypeScript pipeline. */
   readonly engines?: EnginePair | undefined;
   readonly connect?: ConnectTuning | undefined;
-  /** Processes that share the sink's consumer group; 1 where it is left out. As many tasks: `tasks.max`. */
+  /** Processes that share the sink's consumer group, with one task each (`tasks.max`). Default 1. */
   readonly sinkWorkers?: number | undefined;
   /**
-   * Events behind from which lag is an alert of the verifier, and degrades the health of the lab's own sink. Their own
-   * bounds where it is left out.
+   * How many events behind raise the verifier's lag alert and degrade the health of the lab's own sink. Default: their
+   * own bounds.
    */
   readonly alertLag?: number | undefined;
 }
 
-/** A pipeline to be set up on the lab's servers: databases, slot, topics, workers and verifier of its own. */
+/** A pipeline to be set up on the lab's servers, with its own databases, slot, topics, workers and verifier. */
 export interface InstanceSpec extends PipelineChoice {
-  /** Lower-case letters, digits and `-`: `lab`, `restart-naive-3f2a`. Databases, slot, topics carry it. */
+  /**
+   * Lower-case letters, digits and `-`: `lab`, `restart-naive-3f2a`. Part of the names of its databases, slot and
+   * topics.
+   */
   readonly name: string;
   /** Files in `fixtures/connectors/`, without `.json`, and keys to change in them. */
   readonly source: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
   readonly sink: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
-  /** File of a pipeline that somebody else wrote, which stands in place of the lab's: `fixtures/pipelines/`. */
+  /** File of a pipeline that somebody else wrote, used in place of the lab's: `fixtures/pipelines/`. */
   readonly pipeline?: string;
   /** Names of files in `fixtures/defects/`, per worker. */
   readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
-  /** Continuous verification every so often; null: only on request. */
+  /** Interval of continuous verification; null: only on request. */
   readonly verifyEveryMs: number | null;
   /** Rows per fixture table before the pipeline starts, so that there is something to snapshot. */
   readonly seedRows: number;
@@ -50,7 +53,7 @@ export interface WorkloadSpec {
   /** Transactions per second; 0: as fast as they go. */
   readonly rate: number;
   readonly seed: number;
-  /** Ends after so many; null: runs until it is stopped. */
+  /** Ends after this many; null: runs until it is stopped. */
   readonly transactions: number | null;
   /** For `backfill`: rows to insert. */
   readonly rows?: number;
@@ -60,7 +63,7 @@ export interface StartedWorkload {
   readonly service: string;
   /** Resolves with the counts when the process has ended by itself. */
   readonly finished: Promise<WorkloadSummary>;
-  /** SIGTERM: ends after the transaction in hand. */
+  /** SIGTERM: finishes the current transaction, then ends. */
   stop(): Promise<WorkloadSummary>;
 }
 export interface WorkloadSummary {
@@ -76,7 +79,7 @@ export interface SinkWorker {
   readonly url: string;
 }
 
-/** A pipeline that somebody else wrote, in its place in an instance. */
+/** A pipeline that somebody else wrote, set up in an instance. */
 export interface PlacedPipeline {
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -91,11 +94,11 @@ export interface Reach {
   readonly connect: Readonly<Record<'capture' | 'sink', ConnectClientOptions>>;
   /** Sessions on the databases may only read. */
   readonly readOnly: boolean;
-  /** For a verification within this process, as things stand. */
+  /** For a verification within this process; with the ledger, if one exists by then. */
   readonly verifierConfig: () => VerifierConfig;
 }
 
-/** A pipeline that stands. */
+/** A pipeline that is set up. */
 export interface Instance extends AsyncDisposable {
   readonly name: string;
   /** State, connector files, ledger. */
@@ -109,9 +112,9 @@ export interface Instance extends AsyncDisposable {
   readonly publication: string;
   readonly consumerGroup: string;
   readonly engines: EnginePair;
-  /** {@link PipelineChoice.alertLag}, as it is in effect; undefined where nobody has set it. */
+  /** {@link PipelineChoice.alertLag} that is in effect; undefined where nobody has set it. */
   readonly alertLag?: number | undefined;
-  /** Where somebody else's pipeline stands in place of the lab's. */
+  /** Set where somebody else's pipeline replaces the lab's. */
   readonly pipeline?: PlacedPipeline;
   readonly connectors: { readonly source: string; readonly sink: string };
   readonly services: { readonly capture: string; readonly sink: string; readonly verifier: string };
@@ -122,7 +125,7 @@ export interface Instance extends AsyncDisposable {
   readonly moreSinks?: readonly SinkWorker[];
   readonly verifierUrl: string;
   readonly ledgerPath: string;
-  /** Of a pipeline that somebody else runs; the lab's own are reached by their addresses alone. */
+  /** Set for a pipeline that somebody else runs; the lab's own need nothing but their addresses. */
   readonly reach?: Reach;
   startWorkload(spec: WorkloadSpec): Promise<StartedWorkload>;
   /** Stops its processes, drops slot, databases and topics. Idempotent. */
@@ -133,20 +136,20 @@ export interface Lab {
   readonly dir: string;
   readonly runId: string;
   readonly runtime: Runtime;
-  /** The instance of that name, if it stands. `lab` is the one that `up` makes. */
+  /** The instance of that name, if it is ready. `lab` is the one that `up` makes. */
   instance(name: string): Promise<Instance | undefined>;
   createInstance(spec: InstanceSpec): Promise<Instance>;
-  /** The engines that there are, where these are not the lab's to choose. */
+  /** The target's engines, where the lab cannot choose them. */
   readonly engines?: EnginePair;
-  /** Why no such pipeline can be had here; null where it can. Left out: any can. */
+  /** Why this lab cannot host such a pipeline; null where it can. Left out: it can host any. */
   cannotHost?(spec: Pick<InstanceSpec, 'source' | 'sink' | 'defects'>): Promise<string | null>;
   /**
-   * Sets from how many events behind lag is an alert, and restarts those services that read the bound when they start;
-   * null sets the bounds of {@link PipelineChoice.alertLag}'s default. Left out: this lab cannot set it.
-   * @returns The restarted services: none where the bound is in effect already.
+   * Sets {@link PipelineChoice.alertLag}, null for its default, and restarts the services that read it only when they
+   * start. Left out: this lab cannot set it.
+   * @returns the restarted services; none where the bound is in effect already.
    */
   setAlertLag?(instance: string, events: number | null): Promise<readonly string[]>;
-  /** @throws where this lab is only looked at. Left out: it may be broken. */
+  /** @throws where this lab may only be looked at. Left out: it may be broken. */
   mayBreak?(): void;
 }
 
@@ -157,22 +160,22 @@ export interface LabControl {
   down(dir: string): Promise<readonly Proof[]>;
   /** Drops the slot, removes the data. */
   clean(dir: string): Promise<void>;
-  /** The lab in that folder as it stands, without starting anything; undefined where there is none. */
+  /** Opens the lab in that folder without starting anything; undefined where there is none. */
   open(dir: string): Promise<Lab | undefined>;
 }
-/** {@link PipelineChoice} is that of the instance `lab`; also without it, what its engines need is fetched. */
-/** `dedup.mode` of the lab's own sink: by the position in the row, by a table of what was applied, not at all. */
+/** `dedup.mode` of the lab's own sink: by the position in each row, by a table of applied events, or not at all. */
 export type DedupMode = 'lsn' | 'table' | 'none';
 
+/** The {@link PipelineChoice} is for the instance `lab`. What its engines need is fetched even without that instance. */
 export interface UpOptions extends Omit<PipelineChoice, 'connect'>, Pick<InstanceSpec, 'seed'> {
   readonly dir: string;
   /** Transactions per second of the workload that `up` starts; 0 for none. */
   readonly rate: number;
   /** False: servers only, no `lab` instance (what `run` needs). */
   readonly withInstance: boolean;
-  /** Of a lab that is new: 1 where it is left out. One that is there keeps its own, and refuses another number. */
+  /** Brokers of a new lab. Default 1. An existing lab keeps its brokers and refuses another number. */
   readonly brokers?: number | undefined;
-  /** Of the instance `lab`, whether it is new or not; left out: as it is, or `lsn` where it is new. */
+  /** Of the instance `lab`, new or existing. Default: `lsn` for a new one, unchanged for an existing one. */
   readonly dedup?: DedupMode | undefined;
   /** Called with one line for each step. */
   readonly progress: (step: string) => void;

@@ -1,4 +1,4 @@
-/** What was done to a service, and how it was seen to have taken effect. */
+/** What was done to a service, with evidence that it took effect. */
 export interface Proof {
   /** `killed`, `paused`, `resumed`, `started`, `stopped`, … */
   readonly action: string;
@@ -29,16 +29,19 @@ export interface ServiceInfo {
   readonly connected?: boolean;
 }
 
-/** Of the disk that holds a service's data. */
+/** Room on the disk that holds a service's data. */
 export interface DiskRoom {
   readonly sizeBytes: number;
   readonly freeBytes: number;
 }
 
-/** A disk with less is full: no server can go on for long, and a few blocks of its own it frees now and then. */
+/**
+ * Less than this counts as full. No server can work for long with it, though it frees a few of its own blocks at
+ * times.
+ */
 export const FULL_BELOW_BYTES = 1024 * 1024;
 
-/** Where the services live. What a runtime cannot do it leaves out: a fault that needs it is then *not run*. */
+/** Where the services live. A runtime leaves out what it cannot do; a fault that needs it is then *not run*. */
 export interface Runtime {
   readonly name: 'process' | 'docker' | 'external';
   services(): Promise<readonly ServiceInfo[]>;
@@ -53,16 +56,16 @@ export interface Runtime {
   stop?(service: string): Promise<Proof>;
   /** {@link stop}, then {@link start}: another process, the same port and data. */
   restart?(service: string): Promise<Proof>;
-  /** Takes it off the network that it shares with its peers; it runs on. Resolves when it cannot be reached. */
+  /** Cuts it off from its peers' network; its process keeps running. Resolves when it cannot be reached. */
   disconnect?(service: string): Promise<Proof>;
   /** Undoes {@link disconnect}. Resolves when it answers. */
   connect?(service: string): Promise<Proof>;
-  /** What is left of its disk, where that has a limit of its own. */
+  /** Room on its disk, where that has its own size limit. */
   roomOf?(service: string): Promise<DiskRoom>;
-  /** Takes all the room of its disk; it runs on. */
+  /** Fills its disk; its process keeps running. */
   fillDisk?(service: string): Promise<Proof>;
-  /** Undoes {@link fillDisk}. What ended meanwhile is not started. */
+  /** Undoes {@link fillDisk}. A service that ended meanwhile is not started. */
   freeDisk?(service: string): Promise<Proof>;
-  /** The last lines of its log, where {@link ServiceInfo.log} is no file. */
+  /** The last lines of its log, where {@link ServiceInfo.log} is not a file. */
   readLog?(service: string, lines: number): Promise<string>;
 }

@@ -206,7 +206,7 @@ test('in the folder of another lab nothing is started, stopped or removed', asyn
   writeFileSync(join(other, 'run.json'), '{}');
   for (const command of ['run lag --i-own-this-target shop', 'down', 'clean']) {
     const { exitCode, stderr } = await lab(`${command} --runtime external --dir other`);
-    expect(stderr, command).toContain('is one of the process runtime, not of external');
+    expect(stderr, command).toContain('uses the process runtime, not external');
     expect(exitCode).toBe(69);
   }
   expect(readFileSync(join(other, 'run.json'), 'utf8')).toBe('{}');

@@ -8,7 +8,7 @@ import type { InstanceRecord } from '../state/run-file.ts';
 const SEED_ROWS = 1_000;
 const VERIFY_EVERY_MS = 5_000;
 
-/** The pipeline that `up` makes, in whichever runtime. */
+/** The standing pipeline: the instance `lab`, which `up` sets up in every runtime. */
 export function standingSpec({ engines, sinkWorkers, alertLag, dedup, seed }: UpOptions): InstanceSpec {
   return {
     name: LAB_INSTANCE,
@@ -23,7 +23,7 @@ export function standingSpec({ engines, sinkWorkers, alertLag, dedup, seed }: Up
   };
 }
 
-/** @throws UsageError where the sink is one that has no `dedup.mode`. */
+/** @throws UsageError where the sink has no `dedup.mode`. */
 export function refuseDedup(
   { dedup, engines }: Pick<UpOptions, 'dedup' | 'engines'>,
   existing: InstanceSpec['engines'],
@@ -32,7 +32,7 @@ export function refuseDedup(
   if (dedup === undefined || sink.host === 'worker') return;
   throw new UsageError(
     `--dedup is for the lab's own sink, and ${sink.title} has no such mode`,
-    'leave out --dedup, or take --sink ts',
+    'leave out --dedup, or use --sink ts',
   );
 }
 
@@ -57,7 +57,7 @@ export function refuseOtherPipeline(
   });
 }
 
-/** Has its tables written to, where that is asked for and no workload runs yet. */
+/** Starts a workload on it, if one is asked for and none runs. */
 export async function startStandingWorkload(
   lab: Pick<Lab, 'runtime' | 'instance'>,
   { rate, seed, progress }: UpOptions,

@@ -11,11 +11,10 @@ import { verifierOf } from './placed-pipeline.ts';
 import type { ProcessLabContext } from './process-runtime.ts';
 
 /**
- * Writes the bound of the lag alert into the configuration files of an instance, and restarts those of its services
- * that run and read it: the verifier, and the sink's workers where they are the lab's own. One that is down reads it
- * when it starts.
+ * Writes the bound of the lag alert into an instance's configuration files, and restarts those of its running services
+ * that read it: the verifier, and the sink's workers where they are the lab's own.
  * @param events Null: the services' own bounds.
- * @returns The restarted services: none where the bound is in effect already.
+ * @returns the restarted services; none where the bound is in effect already.
  */
 export async function setAlertLag(
   context: ProcessLabContext,
@@ -42,8 +41,8 @@ export async function setAlertLag(
 }
 
 /**
- * Sets `dedup.mode` of an instance's sink connector, whose worker must run; the connector restarts its tasks.
- * @returns Whether the mode was another one before.
+ * Sets `dedup.mode` of an instance's sink connector, which restarts its tasks. Its worker must run.
+ * @returns whether the mode has changed.
  */
 export async function setDedupMode(
   context: ProcessLabContext,
@@ -58,7 +57,7 @@ export async function setDedupMode(
   return true;
 }
 
-/** The record follows what was changed, so that the next `up` finds it. */
+/** Records the change, so that the next `up` finds it. */
 function rewrite(context: ProcessLabContext, name: string, spec: InstanceRecord['spec']): Promise<void> {
   return context.runFile.update((run) => {
     const mine = run.instances[name];

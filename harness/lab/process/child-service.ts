@@ -5,24 +5,26 @@ import { probe } from '../services/probes.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
 
 const KILL_AFTER_MS = 60_000;
+const KEPT_CHUNKS = 50;
+const LAST_LINES = 15;
 
 /** A service that ends with this process: for a test, a benchmark, a set-up. */
 export interface StartedChild extends AsyncDisposable {
   readonly pid: number;
-  /** SIGTERM, and SIGKILL where it does not end. */
+  /** SIGTERM, then SIGKILL if it does not end. */
   [Symbol.asyncDispose](): Promise<void>;
 }
 
 export interface ChildOptions {
-  /** The service's PGPASSWORD, where it wants one. */
+  /** The service's PGPASSWORD, if it wants one. */
   readonly password?: string;
-  /** Before the service's own arguments. */
+  /** Put before the service's own arguments. */
   readonly flags?: readonly string[];
 }
 
 /**
  * Starts a service as a child of this process, and waits until it answers.
- * @throws LabError CDC-5145 with the last lines of its output where it does not.
+ * @throws LabError CDC-5145 with the last lines of its output if it does not.
  */
 export async function startChild(spec: ServiceSpec, options: ChildOptions = {}): Promise<StartedChild> {
   const output: string[] = [];
@@ -56,11 +58,9 @@ export async function startChild(spec: ServiceSpec, options: ChildOptions = {}):
   );
   if (ready === 'ready' && child.pid !== undefined) return { pid: child.pid, [Symbol.asyncDispose]: end };
   await end();
+  const why = ready === 'ended' ? 'ended' : `did not answer within ${spec.readyTimeoutMs} ms`;
   const last = output.join('').trimEnd().split('\n').slice(-LAST_LINES).join('\n');
-  throw new LabError('CDC-5145', `${spec.name} did not answer. Its last lines:\n${last}`, {
-    remedy: 'See whether what it needs is there: `cdc-lab doctor`.',
+  throw new LabError('CDC-5145', `${spec.name} ${why}. Its last lines:\n${last}`, {
+    remedy: 'Run `cdc-lab doctor` to check what it needs.',
   });
 }
-
-const KEPT_CHUNKS = 50;
-const LAST_LINES = 15;

@@ -19,7 +19,7 @@ export const CONNECT_CLASS_ARCHIVE = join(PROJECT_DIR, '.cache', 'connect.jsa');
 
 /**
  * Kafka Connect in distributed mode, one worker, with Debezium's two connectors on an isolated `plugin.path`.
- * Passwords come in as `${env:PGPASSWORD}`.
+ * Its connectors refer to the password as `${env:PGPASSWORD}`.
  *
  * @throws LabError CDC-5140 where the jars are missing: see {@link enginesReady}.
  */
@@ -54,7 +54,7 @@ export function prepareConnect(options: ConnectOptions): ServiceSpec {
   };
 }
 
-/** All of the worker's properties: those of every runtime, and where this one has what. */
+/** All of the worker's properties: those of every runtime, and this one's addresses and paths. */
 function propertiesOf(options: ConnectOptions): Record<string, string> {
   const place = {
     listeners: `http://127.0.0.1:${options.port}`,
@@ -69,7 +69,7 @@ function jvmFlags(jvm: ConnectJvm | undefined): string[] {
   return [...connectJvm(jvm), `-XX:SharedArchiveFile=${CONNECT_CLASS_ARCHIVE}`, '-Xshare:auto'];
 }
 
-/** Whether the jars are there, verified against today's checksums. */
+/** Whether the jars are there and were verified against the current checksums. */
 export function enginesReady(): boolean {
   try {
     const verified = readFileSync(join(ENGINES, 'verified'), 'utf8');

@@ -4,14 +4,15 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import { enginesReady } from './connect-service.ts';
 
-/** A slow line brings 75 MB. */
+/** Enough for 75 MB on a slow line. */
 const FETCH_TIMEOUT_MS = 15 * 60_000;
 
 /**
- * Sees to it that the jars of Kafka Connect and Debezium are there: fetched with Maven the first time they are asked
- * for, verified by checksum.
+ * Makes sure that the jars of Kafka Connect and Debezium are there: fetches them with Maven the first time, and
+ * verifies
+ * their checksums.
  *
- * @throws LabError CDC-5141 where they cannot be had, with what `engines.sh` says of it.
+ * @throws LabError CDC-5141 where that fails, with the message of `engines.sh`.
  */
 export async function ensureEngines(progress: (step: string) => void, signal?: AbortSignal): Promise<void> {
   if (enginesReady()) return;
@@ -26,10 +27,10 @@ export async function ensureEngines(progress: (step: string) => void, signal?: A
   signal?.throwIfAborted();
   if (result.exitCode === 0 && enginesReady()) return;
   const [
-    why = 'the script that fetches them ended without a word',
+    why = 'the script that fetches them ended without a message',
     remedy = 'Run `make setup ENGINES=all`.',
   ] = result.stderr.split('\n').filter((line) => line.trim() !== '');
-  throw new LabError('CDC-5141', why.replace(/^engines: /, 'Debezium is not there: '), {
+  throw new LabError('CDC-5141', why.replace(/^engines: /, 'Debezium is not installed: '), {
     remedy: remedy.trim(),
   });
 }

@@ -31,12 +31,13 @@ export interface KafkaOptions {
   readonly dataDir: string;
   readonly log: string;
   readonly ports: KafkaPorts;
-  /** Where there are several brokers; left out, it is the only one. */
+  /** Set where there are several brokers. */
   readonly member?: ClusterMember;
 }
 
 /**
- * Formats the storage if there is none yet, and says how to start the broker on it: KRaft, broker and controller
+ * Formats the storage unless that has been done, and returns how to start the broker on it: KRaft, broker and
+ * controller
  * in one process.
  *
  * @throws LabError where the jars or Java are missing.
@@ -69,7 +70,7 @@ export async function prepareKafka(options: KafkaOptions): Promise<ServiceSpec> 
   };
 }
 
-/** Flags of the JVM: a small heap and a quick start matter here, not the last bit of throughput. */
+/** Flags of the JVM: a small heap and a quick start matter here, not peak throughput. */
 export function brokerFlags(): string[] {
   const archive = existsSync(CLASS_ARCHIVE) ? [`-XX:SharedArchiveFile=${CLASS_ARCHIVE}`, '-Xshare:auto'] : [];
   return [
@@ -79,7 +80,10 @@ export function brokerFlags(): string[] {
   ];
 }
 
-/** What a JVM unpacks of its jars, compressors, it removes at its end, and not when it is killed: so it goes with the lab. */
+/**
+ * Compressors unpack native code from their jars. A killed JVM leaves it behind, so it goes where `clean` removes
+ * it.
+ */
 export function temporaryIn(dir: string): string {
   return `-Djava.io.tmpdir=${dir}`;
 }
@@ -96,7 +100,10 @@ export function kafkaClassPath(): string {
     .join(':');
 }
 
-/** Runs Kafka's own formatter beside the place and moves the result in: a crash leaves nothing half formatted. */
+/**
+ * Runs Kafka's own formatter in another folder and moves the result into place: a crash leaves nothing half
+ * formatted.
+ */
 async function format(
   options: KafkaOptions,
   properties: string,
@@ -121,7 +128,7 @@ async function format(
   const fresh = `${storage}.fresh`;
   rmSync(fresh, { recursive: true, force: true });
   cpSync(template, fresh, { recursive: true });
-  // Cluster id, directory id and node id are all that is the template's own.
+  // Only cluster id, directory id and node id differ from broker to broker.
   const meta = join(fresh, 'meta.properties');
   const text = readFileSync(meta, 'utf8')
     .replace(/^cluster\.id=.*$/m, `cluster.id=${options.member?.clusterId ?? kafkaUuid()}`)
@@ -152,7 +159,7 @@ async function runFormatter(properties: string, classPath: string): Promise<void
   }
   const output = (result.all ?? '').trim().split('\n').slice(-5).join('\n');
   throw new LabError('CDC-5110', `Kafka's storage could not be formatted: ${output}`, {
-    remedy: 'See that the disk has room and that `java -version` says 17 or newer.',
+    remedy: 'Check that the disk has room and that `java -version` says 17 or newer.',
   });
 }
 

@@ -9,7 +9,7 @@ import type { PlacedPipeline } from '../lab.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
 import type { ProcessLabContext } from './process-runtime.ts';
 
-/** The pipeline of that file, on the servers of the lab. The file is read when something is first asked of it. */
+/** The pipeline in that file, on the lab's servers. The file is loaded lazily. */
 export function placedPipeline(context: ProcessLabContext, plan: InstancePlan, file: string): PlacedPipeline {
   const ask = async <T>(what: (pipeline: Pipeline, place: Place) => Promise<T>): Promise<T> => {
     const pipeline = await loadPipeline(file);
@@ -39,7 +39,7 @@ export function readsTopics({ position }: Pipeline): boolean {
   return position === 'consumer-group';
 }
 
-/** Service `sink` of the instance: found again by its record, like every other. */
+/** Runs as service `sink` of the instance, and is found by its record like any other service. */
 function processOf({ runtime, stateDir }: ProcessLabContext, plan: InstancePlan): PipelineProcess {
   const name = plan.services.sink;
   const stateOf = async () => (await runtime.services()).find((service) => service.name === name);
@@ -79,7 +79,7 @@ function serviceOf(name: string, stateDir: string, command: string, args: readon
   };
 }
 
-/** What the verifier has to know of it otherwise than of the lab's own pipeline. */
+/** Keys of the verifier's configuration that differ from those for the lab's own pipeline. */
 export function verifierOf(plan: InstancePlan, pipeline: Pipeline): Partial<VerifierConfigInput> {
   const { sinkTable, position } = pipeline;
   const tableMap =

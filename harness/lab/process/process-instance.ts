@@ -17,7 +17,7 @@ import { placedPipeline, readsTopics, verifierOf } from './placed-pipeline.ts';
 import type { ProcessLabContext } from './process-runtime.ts';
 import { startWorkload } from './process-workload.ts';
 
-/** The instance that a record stands for, as a handle; starts nothing. */
+/** A handle for a recorded instance; starts nothing. */
 export function instanceHandle(context: ProcessLabContext, record: InstanceRecord): Instance {
   const plan = planOf(context, record);
   const file = record.spec.pipeline;
@@ -32,8 +32,9 @@ export function instanceHandle(context: ProcessLabContext, record: InstanceRecor
 }
 
 /**
- * Sets up what the record of an instance says: databases, processes, connectors, as much as possible at once.
- * The record is on disk before, so that whoever comes after a crash can drop what is half there.
+ * Sets up what an instance's record says: databases, processes, connectors, concurrently where possible. The record
+ * is on
+ * disk already, so that after a crash the next `up` can drop what is half there.
  */
 export async function buildInstance(
   context: ProcessLabContext,
@@ -53,12 +54,12 @@ export async function buildInstance(
     startCapture: () => startConnector(plan, record.spec, 'source', signal),
     startVerifier: () => runtime.launch(services.verifier, signal),
   });
-  // After the capture: it makes the topics.
+  // After the capture, which creates the topics.
   await startConnector(plan, record.spec, 'sink', signal);
   await markReady(context.runFile, plan.name);
 }
 
-/** As {@link buildInstance}: what the lab's pipeline would do, the one of that file does, or its sink half. */
+/** As {@link buildInstance}, with the pipeline in that file in place of the lab's, or in place of its sink. */
 async function buildWithPipeline(
   context: ProcessLabContext,
   record: InstanceRecord,
@@ -84,7 +85,7 @@ async function buildWithPipeline(
   await markReady(context.runFile, plan.name);
 }
 
-/** Starts those of its processes that do not run; the workers know their connectors. */
+/** Starts those of its processes that do not run. Workers remember their connectors. Returns the services started. */
 export async function repairInstance(context: ProcessLabContext, record: InstanceRecord): Promise<string[]> {
   const { runtime } = context;
   const plan = planOf(context, record);
@@ -105,7 +106,7 @@ function servicesOf(plan: InstancePlan): string[] {
   return [capture, verifier, ...sinkWorkers(plan).map(({ service }) => service)];
 }
 
-/** Ends the instance's processes and drops all that it has on the servers. Idempotent; needs the servers. */
+/** Ends the instance's processes and drops everything it has on the servers. Idempotent. The servers must run. */
 export async function dropInstance(context: ProcessLabContext, name: string): Promise<void> {
   const { runtime, runFile, password } = context;
   const record = runFile.read()?.instances[name];
@@ -117,7 +118,7 @@ export async function dropInstance(context: ProcessLabContext, name: string): Pr
   const sinks = sinkWorkers(plan).map(({ service }) => service);
   await settleAll(
     mine.map(async (service) => {
-      // The sink leaves its consumer group when it is asked to end; nobody else has anything left to say.
+      // Only the sink ends gracefully: it leaves its consumer group then.
       const graceful = sinks.includes(service.name) && service.state === 'running';
       if (graceful) await runtime.stop(service.name);
       else if (service.state !== 'stopped' && service.state !== 'dead') await runtime.kill(service.name);
@@ -131,7 +132,9 @@ export async function dropInstance(context: ProcessLabContext, name: string): Pr
   });
 }
 
-/** It may live where the lab knows nothing of it. One that is half there need not know how to stop. */
+/**
+ * It may run where the lab cannot see it, so it stops itself. If it was never ready, a failure to stop is ignored.
+ */
 async function stopPipeline(pipeline: PlacedPipeline, { state }: InstanceRecord): Promise<void> {
   const stopped = pipeline.stop();
   await (state === 'ready' ? stopped : stopped.catch(() => undefined));

@@ -21,7 +21,7 @@ import type { RunFile, ServiceRecord } from '../state/run-file.ts';
 import { continueTree, isStopped, killTree, stopTree, treeOf, waitGone } from './process-tree.ts';
 import { markedProcesses, startDetached } from './spawn.ts';
 
-/** A paused service must stay silent for so long. */
+/** A paused service must stay silent for this long. */
 const SILENCE_MS = 300;
 const RESUME_TIMEOUT_MS = 30_000;
 
@@ -46,7 +46,7 @@ export class ProcessRuntime implements Runtime {
   }
 
   /**
-   * Records a service and starts it, unless exactly it runs already.
+   * Records a service and starts it, unless it runs already.
    * @throws LabError with the last lines of its log where it does not start.
    */
   async launch(spec: ServiceSpec, signal?: AbortSignal): Promise<Proof> {
@@ -74,7 +74,7 @@ export class ProcessRuntime implements Runtime {
     });
   }
 
-  /** Forgets a service that is down. */
+  /** Removes the record of a service that is down. */
   async forget(service: string): Promise<void> {
     await this.#runFile.update((run) => {
       delete run.services[service];
@@ -95,7 +95,7 @@ export class ProcessRuntime implements Runtime {
     });
   }
 
-  /** As {@link kill}, where it may be down already. */
+  /** As {@link kill}, but without effect where it is down. */
   async killIfAlive(service: string): Promise<void> {
     const { spec, process } = this.#record(service);
     await killTree(rootsOf(spec, process));
@@ -121,7 +121,7 @@ export class ProcessRuntime implements Runtime {
     const { spec, process } = this.#record(service);
     const roots = rootsOf(spec, process);
     const tree = treeOf(roots);
-    // What is stopped (SIGSTOP) takes no other signal.
+    // A stopped process (SIGSTOP) handles no other signal.
     continueTree(roots);
     const how = await endGracefully(spec, roots, tree);
     await this.#recordStopped(service);
@@ -144,11 +144,11 @@ export class ProcessRuntime implements Runtime {
     return pidsOf(await killTree(strays.map((stray) => stray.identity)));
   }
 
-  /** Before a start: what is left of the last one, such as backends whose postmaster was killed. */
+  /** Kills what is left of the service before it is started, such as backends whose postmaster was killed. */
   async #endRemains(spec: ServiceSpec, record: ServiceRecord | undefined): Promise<void> {
     const remains = rootsOf(spec, record?.process ?? null);
     if (remains.length > 0) await killTree(remains);
-    // PostgreSQL takes a zombie's pid for a living postmaster; nobody is left on these data, so it cannot be one.
+    // PostgreSQL takes a zombie for a living postmaster. No process uses this data any more, so the file is stale.
     if (spec.kind === 'postgres') rmSync(join(spec.cwd, 'postmaster.pid'), { force: true });
   }
 
@@ -162,9 +162,13 @@ export class ProcessRuntime implements Runtime {
       { withinMs: RESUME_TIMEOUT_MS, everyMs: 10, maxEveryMs: 100 },
     );
     if (answer === undefined) {
-      throw new LabError('CDC-5115', `${spec.name} runs, but does not answer.`, {
-        remedy: `Read ${spec.log}, or restart it: \`cdc-lab down && cdc-lab up\`.`,
-      });
+      throw new LabError(
+        'CDC-5115',
+        `${spec.name} runs, but did not answer within ${RESUME_TIMEOUT_MS} ms.`,
+        {
+          remedy: `Read ${spec.log}, or restart it: \`cdc-lab down && cdc-lab up\`.`,
+        },
+      );
     }
     const answerMs = Math.round(performance.now() - begin);
     return proof(action, spec.name, { ...evidence, firstAnswer: answer, answerMs });
@@ -195,8 +199,8 @@ export class ProcessRuntime implements Runtime {
 }
 
 /**
- * The living processes of a service that others descend from: the recorded one, and the backends of a PostgreSQL
- * whose postmaster is gone. PostgreSQL overwrites their environment, but not their working directory.
+ * The living root processes of a service: the recorded one, or the backends of a PostgreSQL whose postmaster is gone.
+ * Those are found by their working directory, since PostgreSQL overwrites their environment.
  */
 function rootsOf(spec: ServiceSpec, recorded: ProcessIdentity | null): ProcessIdentity[] {
   const roots = recorded !== null && isAlive(recorded) ? [recorded] : [];

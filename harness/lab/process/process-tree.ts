@@ -16,11 +16,12 @@ const STOP_TIMEOUT_MS = 10_000;
 const GONE_TIMEOUT_MS = 10_000;
 
 /**
- * Stops (SIGSTOP) the processes and all their descendants, until no running one is left: a parent that is stopped
- * starts no children, so the search comes to an end. A PostgreSQL backend goes on answering while only its
- * postmaster is stopped, hence the whole tree.
+ * Stops (SIGSTOP) the processes and all their descendants, and looks again until none runs: a stopped parent starts
+ * no
+ * children, so this ends. Descendants too, because a PostgreSQL backend keeps answering while only its postmaster is
+ * stopped.
  *
- * @returns who was stopped, parents first.
+ * @returns the stopped processes, parents first.
  * @throws where one does not stop in time.
  */
 export async function stopTree(roots: readonly ProcessIdentity[]): Promise<ProcessStat[]> {
@@ -44,7 +45,7 @@ export async function stopTree(roots: readonly ProcessIdentity[]): Promise<Proce
   return stopped;
 }
 
-/** Lets a stopped tree go on, children first: so no parent finds one of them stopped. */
+/** Resumes a stopped tree, children first, so that no parent sees a stopped child. */
 export function continueTree(roots: readonly ProcessIdentity[]): ProcessStat[] {
   const tree = treeOf(roots);
   for (const process of tree.toReversed()) signalExactly(process, 'SIGCONT');
@@ -52,9 +53,9 @@ export function continueTree(roots: readonly ProcessIdentity[]): ProcessStat[] {
 }
 
 /**
- * SIGKILL to the processes and all their descendants, found while they are stopped, so that none gets away.
+ * Kills (SIGKILL) the processes and all their descendants, which are stopped first so that none escapes.
  *
- * @returns who was killed. Resolves when they are gone.
+ * @returns the killed processes, when they are gone.
  */
 export async function killTree(roots: readonly ProcessIdentity[]): Promise<ProcessStat[]> {
   const tree = await stopTree(roots);
@@ -83,14 +84,16 @@ export function treeOf(roots: readonly ProcessIdentity[]): ProcessStat[] {
 }
 
 /**
- * True when no thread runs another instruction before SIGCONT: each is stopped, or waits in the kernel (`D`) with the
- * stop due when it comes out. The wait may have no end: a parent is in vfork(2) until its child has called exec(2), and
- * where the child was stopped before that, each would wait for the other.
+ * True when no thread can run another instruction before SIGCONT: each is stopped, or waits in the kernel (`D`) and
+ * stops
+ * when it returns. That wait may never end: a parent stays in vfork(2) until its child calls exec(2), which a child
+ * that
+ * was stopped before that never does.
  */
 export function isStopped(pid: number): boolean {
   const states = threadStates(pid);
   const isStill = (state: string): boolean => state === 'T' || state === 't';
-  // One stopped thread means that all others have been told, those in the kernel too.
+  // If one thread is stopped, the stop has reached the whole process, threads in the kernel included.
   const isDue = (): boolean => states.some(isStill) || isPending(pid, 'SIGSTOP');
   return states.every((state) => isStill(state) || (state === 'D' && isDue()));
 }

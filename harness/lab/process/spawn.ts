@@ -16,10 +16,13 @@ import {
 } from '../state/process-table.ts';
 import { killTree } from './process-tree.ts';
 
-/** In the environment of each of the lab's processes: `STATE_DIR#NAME`. It finds one whose record was never written. */
+/**
+ * In the environment of each of the lab's processes: `STATE_DIR#NAME`. Finds processes whose record was never
+ * written.
+ */
 export const SERVICE_VARIABLE = 'CDC_LAB_SERVICE';
 
-/** The marker of a process that makes or is service `name` of the lab in that folder. */
+/** The marker of a process that is, or sets up, service `name` of the lab in that folder. */
 export function markerOf(stateDir: string, name: string): Record<string, string> {
   return { [SERVICE_VARIABLE]: `${stateDir}#${name}` };
 }
@@ -27,19 +30,19 @@ export function markerOf(stateDir: string, name: string): Record<string, string>
 const PROBE_TIMEOUT_MS = 2_000;
 
 export interface SpawnOptions {
-  /** Of the lab; part of the marker in the environment. */
+  /** The lab's folder; part of the marker in the environment. */
   readonly stateDir: string;
   readonly password: string;
   readonly signal?: AbortSignal | undefined;
-  /** Called as soon as the process exists, before it is ready: its record must be on disk by then. */
+  /** Called as soon as the process exists, before it is ready, to record it on disk. */
   readonly onStarted: (identity: ProcessIdentity) => Promise<void>;
 }
 
 /**
- * Starts a service in a session of its own, so that it outlives this process, and waits until it answers.
+ * Starts a service in its own session, so that it outlives this process, and waits until it answers.
  *
  * @returns its first answer.
- * @throws LabError with the last lines of its log where it ends or does not answer; then nothing of it is left.
+ * @throws LabError with the last lines of its log if it ends or does not answer; its processes are gone by then.
  */
 export async function startDetached(spec: ServiceSpec, options: SpawnOptions): Promise<string> {
   if (spec.port !== null && !(await isFree(spec.port))) throw portTaken(spec, spec.port);
@@ -117,12 +120,12 @@ async function waitReady(
   options: SpawnOptions,
   ended: () => string | undefined,
 ): Promise<string> {
-  let why = 'it was not asked yet';
+  let why = 'it was not probed yet';
   const answer = await poll(
     async () => {
       const ending = ended();
       if (ending !== undefined) throw new NotReady(ending);
-      // Gone, and in a moment its exit event says how.
+      // It is gone; its exit event will say how in a moment.
       if (!isAlive(identity)) return undefined;
       const outcome = await probe(spec.probe, options.password, PROBE_TIMEOUT_MS);
       if (outcome.ok) return outcome.answer;
@@ -151,7 +154,7 @@ export function markedProcesses(stateDir: string): { name: string; identity: Pro
 
 function portTaken(spec: ServiceSpec, port: number): LabError {
   return new LabError('CDC-5103', `Port ${port} of ${spec.name} is taken by another process.`, {
-    remedy: `Stop it (\`ss -ltnp 'sport = :${port}'\` names it), or \`cdc-lab clean\` to begin with other ports.`,
+    remedy: `Stop it (\`ss -ltnp 'sport = :${port}'\` names it), or run \`cdc-lab clean\` to start over with other ports.`,
   });
 }
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { settleAll } from '../../settle-all.ts';
 import { type Broker, brokersOf, memberOf, type Servers } from '../instance/brokers.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
 import { prepareKafka } from './kafka-service.ts';
@@ -15,8 +16,7 @@ export interface StartServersOptions {
 }
 
 /**
- * Starts those servers that do not run, all at once. The first that fails is the error; the others come to
- * their end first, so that nothing is started behind its back.
+ * Starts the servers that do not run, all at once. If one fails, its error is thrown when all others have settled.
  */
 export async function startServers(options: StartServersOptions): Promise<void> {
   const running = new Map((await options.runtime.services()).map((service) => [service.name, service.state]));
@@ -25,7 +25,7 @@ export async function startServers(options: StartServersOptions): Promise<void> 
     if (state === 'running') return;
     if (state === 'paused') {
       await options.runtime.resume(name);
-      options.progress(`${name} goes on`);
+      options.progress(`${name} is resumed`);
       return;
     }
     const started = await options.runtime.launch(await prepare(), options.signal);
@@ -40,21 +40,19 @@ export async function startServers(options: StartServersOptions): Promise<void> 
     dataDir: join(stateDir, 'data', name),
     log: join(stateDir, 'logs', `${name}.log`),
   });
-  // One after the other: the first may have to run Kafka's formatter, whose work the others take.
+  // One after another: the first may have to run Kafka's formatter, and the others reuse its result.
   const prepareBroker = inTurn((broker: Broker) =>
     prepareKafka({ ...place(broker.name), ports: broker.ports, ...memberOf(servers, broker) }),
   );
   const { pgSource, pgSink } = servers.ports;
-  const outcomes = await Promise.allSettled([
+  await settleAll([
     start('pg-source', () => preparePostgres({ ...place('pg-source'), port: pgSource, password })),
     start('pg-sink', () => preparePostgres({ ...place('pg-sink'), port: pgSink, password })),
     ...brokersOf(servers).map((broker) => start(broker.name, () => prepareBroker(broker))),
   ]);
-  const failure = outcomes.find((outcome) => outcome.status === 'rejected');
-  if (failure !== undefined) throw failure.reason;
 }
 
-/** Calls of the function that come at once are made one after another. */
+/** Makes concurrent calls of the function run one after another. */
 function inTurn<A, R>(work: (argument: A) => Promise<R>): (argument: A) => Promise<R> {
   let last: Promise<unknown> = Promise.resolve();
   return (argument) => {

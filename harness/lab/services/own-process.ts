@@ -4,7 +4,7 @@ import type { ServiceSpec } from './service-spec.ts';
 
 const JOINED_PACKAGES = join(PROJECT_DIR, 'harness/setup/joined-packages.cjs');
 
-/** How a process of the lab's own code is started; `main` is a path in the project. */
+/** How to start a process of the lab's own code. @param main Path in the project. */
 export function ownProcess(
   main: string,
   args: readonly string[],

@@ -12,7 +12,7 @@ test('ports are different, free, and outside the range from which clients get th
   }
 });
 
-test('a port on which somebody listens is not free', async () => {
+test('a port that something listens on is not free', async () => {
   const [port = 0] = await freePorts(1);
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
@@ -20,13 +20,13 @@ test('a port on which somebody listens is not free', async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-test("a port to which fetch does not go is nobody's", async () => {
-  // Of the draw, 10080 first and then the port behind it.
+test('a port that fetch refuses is never chosen', async () => {
+  // The first draw gives 10080, the second the port after it.
   const draws = [80, 81].map((above) => (above + 0.5) / (32_767 - 10_000 + 1));
   await expect(fetch('http://127.0.0.1:10080/')).rejects.toMatchObject({ cause: { message: 'bad port' } });
   expect(await freePorts(1, () => draws.shift() ?? 0)).toEqual([10_081]);
 });
 
-test('where every try gives the same port, the search ends with an error', async () => {
+test('the search ends with an error when every attempt gives the same port', async () => {
   await expect(freePorts(2, () => 0.5)).rejects.toMatchObject({ code: 'CDC-5101' });
 });

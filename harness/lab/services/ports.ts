@@ -12,7 +12,7 @@ const ATTEMPTS = 2_000;
 /**
  * Ports of 127.0.0.1 on which nobody listens, all different, outside the kernel's ephemeral range.
  *
- * @throws LabError CDC-5101 where there are not so many.
+ * @throws LabError CDC-5101 where there are not enough.
  */
 export async function freePorts(count: number, random: () => number = Math.random): Promise<number[]> {
   const highest = Math.min(HIGHEST, ephemeralRangeStart() - 1);
@@ -21,10 +21,14 @@ export async function freePorts(count: number, random: () => number = Math.rando
     // Each stays open until all are found, so that none is found twice.
     for (let attempt = 0; held.length < count; attempt++) {
       if (attempt >= ATTEMPTS || highest < LOWEST) {
-        throw new LabError('CDC-5101', `No ${count} free ports between ${LOWEST} and ${highest}.`, {
-          remedy:
-            'Stop what listens there, or start the kernel’s ephemeral range (ip_local_port_range) higher.',
-        });
+        throw new LabError(
+          'CDC-5101',
+          `There are not ${count} free ports between ${LOWEST} and ${highest}.`,
+          {
+            remedy:
+              'Stop what listens there, or raise the start of the kernel’s ephemeral range (ip_local_port_range).',
+          },
+        );
       }
       const port = LOWEST + Math.floor(random() * (highest - LOWEST + 1));
       const server = port === REFUSED_BY_FETCH ? undefined : await listen(port);
@@ -36,7 +40,7 @@ export async function freePorts(count: number, random: () => number = Math.rando
   }
 }
 
-/** True where a server could listen on this port of 127.0.0.1 now. */
+/** Whether a server could listen on this port of 127.0.0.1 now. */
 export async function isFree(port: number): Promise<boolean> {
   const server = await listen(port);
   if (server === undefined) return false;

@@ -13,7 +13,7 @@ export type ProbeOutcome =
   | { readonly ok: true; readonly answer: string }
   | { readonly ok: false; readonly why: string };
 
-/** One look at a service, answered or given up within `timeoutMs`. Never throws: not answering is an outcome. */
+/** Probes a service once, for at most `timeoutMs`. Never throws: no answer is an outcome. */
 export async function probe(what: Probe, password: string, timeoutMs: number): Promise<ProbeOutcome> {
   try {
     switch (what.tag) {
@@ -41,7 +41,7 @@ async function queryPostgres(port: number, password: string, timeoutMs: number):
     connectionTimeoutMillis: timeoutMs,
     query_timeout: timeoutMs,
   });
-  // The connection may break after the answer; that is no news here.
+  // The connection may break after the answer; that does not matter here.
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -58,7 +58,7 @@ async function requestMetadata(
   { port, nodeId }: Extract<Probe, { tag: 'kafka' }>,
   timeoutMs: number,
 ): Promise<string> {
-  // A closed port is known at once; the client would wait and try again.
+  // Fail at once on a closed port: the client would retry first.
   await acceptsConnection(port, timeoutMs);
   const admin = quietKafka({
     clientId: 'cdc-lab-probe',

@@ -7,15 +7,15 @@
 
 import { z } from 'zod';
 
-/** How to see that a service answers. Times are bounds for one look, in milliseconds. */
+/** How to check that a service answers. */
 export const probeSchema = z.discriminatedUnion('tag', [
-  /** A query. The password is the lab's. */
+  /** A query, with the lab's password. */
   z.object({ tag: z.literal('postgres'), port: z.number() }),
   /** A metadata request, answered with at least one broker; where `nodeId` is given, with that one among them. */
   z.object({ tag: z.literal('kafka'), port: z.number(), nodeId: z.number().exactOptional() }),
-  /** `GET` answers 200; or anything, where a status of its own may say that others are ill. */
+  /** `GET` answers 200. With `anyStatus` any answer will do: a verifier reports by its status how others are. */
   z.object({ tag: z.literal('http'), port: z.number(), path: z.string(), anyStatus: z.boolean() }),
-  /** The process lives: for what serves nobody. */
+  /** The process is alive: for services that listen on no port. */
   z.object({ tag: z.literal('none') }),
 ]);
 export type Probe = z.infer<typeof probeSchema>;
@@ -35,9 +35,9 @@ export const serviceSpecSchema = z.object({
   port: z.number().nullable(),
   log: z.string(),
   probe: probeSchema,
-  /** How long until it answers at the latest. */
+  /** It must answer within this time. */
   readyTimeoutMs: z.number(),
-  /** Sent one after another until it ends; SIGKILL comes last by itself. */
+  /** Sent one after another until it ends; SIGKILL follows if none of them helps. */
   stopSignals: z.array(z.object({ signal: z.enum(['SIGTERM', 'SIGINT', 'SIGQUIT']), waitMs: z.number() })),
 });
 export type ServiceSpec = z.infer<typeof serviceSpecSchema>;
