@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Kafka, logLevel } from 'kafkajs';
+import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
 import { CLASS_ARCHIVE, kafkaClassPath, prepareKafka } from '../lab/process/kafka-service.ts';
 import { freePorts } from '../lab/services/ports.ts';
 import { archiveOf, fits } from './class-archive.ts';
@@ -26,7 +26,7 @@ async function archiveClasses(): Promise<void> {
 
 /** Also the classes behind topics and records are worth having. */
 async function useOnce(port: number): Promise<void> {
-  const kafka = new Kafka({ brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING });
+  const kafka = quietKafka({ brokers: [`127.0.0.1:${port}`] });
   const admin = kafka.admin();
   const producer = kafka.producer();
   await Promise.all([admin.connect(), producer.connect()]);

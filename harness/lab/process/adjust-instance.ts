@@ -1,7 +1,7 @@
 import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
 import { engineOf } from '../engines.ts';
-import { planOf } from '../instance/lab-context.ts';
 import { prepareProcesses } from '../instance/instance-processes.ts';
+import { planOf } from '../instance/lab-context.ts';
 import { sinkWorkers } from '../instance/sink-workers.ts';
 import { startConnector } from '../instance/start-connector.ts';
 import type { DedupMode } from '../lab.ts';

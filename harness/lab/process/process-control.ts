@@ -13,15 +13,20 @@ import { settleAll } from '../../settle-all.ts';
 import { needsConnect, OWN_ENGINES } from '../engines.ts';
 import { choosePorts, refuseOtherBrokers, serverNames } from '../instance/brokers.ts';
 import { dropLeftovers, isOrphan } from '../instance/leftovers.ts';
-import { refuseDedup, refuseOtherPipeline, standingSpec, startStandingWorkload } from '../instance/standing-pipeline.ts';
+import {
+  refuseDedup,
+  refuseOtherPipeline,
+  standingSpec,
+  startStandingWorkload,
+} from '../instance/standing-pipeline.ts';
 import type { DedupMode, Lab, LabControl, UpOptions } from '../lab.ts';
 import type { Proof } from '../runtime.ts';
 import { stopAll, stopStartedOnFailure } from '../services/stop-services.ts';
 import { holdLab } from '../state/lock.ts';
 import { LAB_INSTANCE } from '../state/record-instance.ts';
-import { newRun, type Run, RunFile } from '../state/run-file.ts';
+import { type InstanceRecord, newRun, type Run, RunFile } from '../state/run-file.ts';
 import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../state/state-dir.ts';
-import { setDedupMode } from './adjust-instance.ts';
+import { setAlertLag, setDedupMode } from './adjust-instance.ts';
 import { ensureEngines } from './fetch-engines.ts';
 import { dropInstance, repairInstance } from './process-instance.ts';
 import { processLab } from './process-lab.ts';
@@ -80,7 +85,8 @@ async function bringUpInstance(
     options.progress(`pipeline ${LAB_INSTANCE} runs`);
   } else {
     refuseOtherPipeline(record.spec, options, context.stateDir);
-    if (options.alertLag !== undefined) await changeAlertLag(lab, options.alertLag, options.progress);
+    if (options.alertLag !== undefined)
+      await changeAlertLag(context, record, options.alertLag, options.progress);
     for (const name of await repairInstance(context, record)) options.progress(`${name} runs again`);
     if (options.dedup !== undefined) await changeDedup(context, options.dedup, options.progress);
   }
@@ -88,11 +94,12 @@ async function bringUpInstance(
 }
 
 async function changeAlertLag(
-  lab: ProcessLab,
+  context: ProcessLabContext,
+  record: InstanceRecord,
   events: number,
   progress: UpOptions['progress'],
 ): Promise<void> {
-  const restarted = await lab.setAlertLag(LAB_INSTANCE, events);
+  const restarted = await setAlertLag(context, record, events);
   if (restarted.length === 0) return;
   progress(
     `lag is an alert from ${events} events on; restarted ${restarted.join(', ')}, which had another bound`,
