@@ -36,7 +36,7 @@ async function well(...args: string[]): Promise<unknown> {
 
 const status = async () => reportSchema.parse(await well('status', '--deadline', '240'));
 
-/** Containers that run, each with the moment of its start: nothing was made anew, and nothing started again. */
+/** Running containers with their ids and start times: equal lists mean that nothing was recreated or restarted. */
 async function running(): Promise<string[]> {
   const docker = await connectEngine();
   const listed = await docker.listContainers({ filters: ofRun(runId) });
@@ -44,7 +44,7 @@ async function running(): Promise<string[]> {
   return details.map(({ Name, Id, State }) => `${Name} ${Id} ${State.StartedAt}`).sort();
 }
 
-/** What a container was told, as the properties of its worker. */
+/** The properties file of the Connect worker in a container. */
 async function propertiesIn(service: string): Promise<Record<string, string>> {
   const project = ['compose', '--env-file', join(dir, 'compose.env'), '--project-name', `cdc-lab-${runId}`];
   const show = ['exec', '-T', service, 'cat', '/kafka/config/connect-distributed.properties'];
@@ -53,7 +53,7 @@ async function propertiesIn(service: string): Promise<Record<string, string>> {
   return Object.fromEntries([...lines].map(([, key, value]) => [key, value]));
 }
 
-/** Records that each Connect cluster has about its connectors: one more for each configuration that it is given. */
+/** The end of each Connect cluster's config topic, which grows with every configuration that it gets. */
 async function configurations(): Promise<Record<string, string | undefined>> {
   const port = new RunFile(dir).read()?.ports.kafkaClient;
   const brokers = [`127.0.0.1:${port}`];
@@ -78,10 +78,10 @@ afterAll(async () => {
 }, 120_000);
 
 describe.runIf(image !== '')(`cdc-lab up --source debezium --sink jdbc, on ${image}`, () => {
-  /** Services and addresses, as `up` said first. */
+  /** Services and addresses that the first `up` reported. */
   let first: unknown;
 
-  it('brings up each half on a Connect worker of its own, and no worker of ours', {
+  it('brings up each half on its own Connect worker, and no worker of ours', {
     timeout: UP_MS,
   }, async () => {
     const engines = ['--source', 'debezium', '--sink', 'jdbc'];
@@ -98,7 +98,7 @@ describe.runIf(image !== '')(`cdc-lab up --source debezium --sink jdbc, on ${ima
   it.each([
     ['connect-source', 'lab-capture'],
     ['connect-sink', 'lab-sink'],
-  ])('tells %s what it would tell a worker of the process runtime', async (service, cluster) => {
+  ])('gives %s the properties that a worker of the process runtime gets', async (service, cluster) => {
     const wanted = workerProperties({ bootstrapServers: ['kafka:9092'], cluster });
     expect(await propertiesIn(service)).toMatchObject(wanted);
   });
@@ -116,13 +116,13 @@ describe.runIf(image !== '')(`cdc-lab up --source debezium --sink jdbc, on ${ima
     expect(await well('lag')).toMatchObject({ consumerGroup: 'connect-lab-sink' });
   });
 
-  it('changes nothing when it is asked for once more', { timeout: UP_MS }, async () => {
+  it('changes nothing when it is run once more', { timeout: UP_MS }, async () => {
     const before = [await running(), await configurations()];
     expect(await well('up', '--rate', '5')).toEqual(first);
     expect([await running(), await configurations()]).toEqual(before);
   });
 
-  it('is refused with other engines, and the pipeline that stands is left alone', async () => {
+  it('is refused with other engines, and the existing pipeline is left alone', async () => {
     const before = await running();
     const { exitCode, stderr } = await lab('up', '--source', 'debezium', '--sink', 'ts');
     expect(exitCode).toBe(69);
@@ -131,7 +131,7 @@ describe.runIf(image !== '')(`cdc-lab up --source debezium --sink jdbc, on ${ima
     expect(await running()).toEqual(before);
   });
 
-  it('loses nothing when the capture is killed, and sends again what it had not stored', {
+  it('loses nothing when the capture is killed, and resends what it had not stored', {
     timeout: UP_MS,
   }, async () => {
     const { stdout, stderr, exitCode } = await lab('trigger', 'restart', '--json');
@@ -142,7 +142,9 @@ describe.runIf(image !== '')(`cdc-lab up --source debezium --sink jdbc, on ${ima
     expect(deliveries?.duplicatesDelivered).toBeGreaterThan(0);
   });
 
-  it('stops with all that it remembers, and goes on at the same addresses', { timeout: UP_MS }, async () => {
+  it('keeps what it remembers when stopped, and continues at the same addresses', {
+    timeout: UP_MS,
+  }, async () => {
     const before = await configurations();
     expect(await well('down')).toMatchObject({ stopped: expect.any(Array) });
     expect(await running()).toEqual([]);

@@ -24,7 +24,7 @@ const upWith = (engines: EnginePair): UpOptions => ({
 const DEBEZIUM = { source: 'debezium', sink: 'jdbc' } as const;
 const OWN = { source: 'ts', sink: 'ts' } as const;
 
-test('a first up that failed does not hinder one of other engines', async () => {
+test('a first up that failed does not prevent one with other engines', async () => {
   const before = standingRecord(context);
   await recordStanding(context, upWith(DEBEZIUM));
   await forgetUnfinished(context, before);
@@ -32,7 +32,7 @@ test('a first up that failed does not hinder one of other engines', async () => 
   expect(standingRecord(context)?.spec.engines).toEqual(OWN);
 });
 
-test('a pipeline that stood before, or stands by now, is not forgotten', async () => {
+test('a pipeline that was recorded before, or is ready by now, is not forgotten', async () => {
   await recordStanding(context, upWith(DEBEZIUM));
   await forgetUnfinished(context, standingRecord(context));
   await expect(recordStanding(context, upWith(OWN))).rejects.toMatchObject({ code: 'CDC-5144' });

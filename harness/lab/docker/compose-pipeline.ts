@@ -7,8 +7,8 @@ import type { DockerLabContext } from './docker-context.ts';
 import { dockerLab } from './docker-lab.ts';
 
 /**
- * Writes down which pipeline `docker-compose.yml` is to run, where none is written down yet.
- * @throws LabError CDC-5144 where one of other engines stands.
+ * Records which pipeline `docker-compose.yml` is to run, unless one is recorded.
+ * @throws LabError CDC-5144 where the recorded one has other engines.
  */
 export async function recordStanding(
   { runFile, stateDir }: Pick<DockerLabContext, 'runFile' | 'stateDir'>,
@@ -22,15 +22,16 @@ export async function recordStanding(
   await recordInstance(runFile, standingSpec(options));
 }
 
-/** The record that stands, where one does: what a failed `up` goes back to. */
+/** The record of the standing pipeline, if there is one. */
 export function standingRecord({ runFile }: Pick<DockerLabContext, 'runFile'>): InstanceRecord | undefined {
   return runFile.read()?.instances[LAB_INSTANCE];
 }
 
 /**
- * After an `up` that failed: a record that it made itself, and whose pipeline never stood, must not hinder one of other
- * engines.
- * @param before What {@link standingRecord} said when it began.
+ * After an `up` that failed: removes the record that it made itself, unless the pipeline became ready, so that the
+ * next
+ * `up` may choose other engines.
+ * @param before What {@link standingRecord} returned when it began.
  */
 export async function forgetUnfinished(
   { runFile }: Pick<DockerLabContext, 'runFile'>,
@@ -42,7 +43,7 @@ export async function forgetUnfinished(
   });
 }
 
-/** Waits until all of it answers, and starts a workload where one is asked for and none writes. */
+/** Waits until the whole standing pipeline answers, and starts a workload if one is asked for and none runs. */
 export async function startStanding(context: DockerLabContext, options: UpOptions): Promise<void> {
   const { runtime, runFile } = context;
   const record = readRun(runFile).instances[LAB_INSTANCE];

@@ -3,10 +3,10 @@ import { execa } from 'execa';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { PROJECT_DIR } from '../../project.ts';
 
-/** The first that knows inline configs, and dependencies that need not be there. */
+/** The first version with inline configs and optional dependencies. */
 const NEEDED = [2, 24] as const;
 
-/** The image that `docker-compose.yml` makes where no other is named. */
+/** The image that `docker-compose.yml` builds unless another is named. */
 export const LAB_IMAGE = 'cdc-lab:0.1.0';
 
 /** Which image the lab's own containers are made of, and whether it is built here. */
@@ -20,7 +20,10 @@ export function labImage(env: NodeJS.ProcessEnv = process.env): {
 
 export interface ComposeProject {
   readonly name: string;
-  /** What the file asks for: `CDC_LAB_…`. Holds the password, so it goes by the environment and into no argument. */
+  /**
+   * The file's variables, `CDC_LAB_…`. They hold the password, so they are passed in the environment, never as
+   * arguments.
+   */
   readonly env: Readonly<Record<string, string>>;
   /** Size that the servers' volumes are limited to, as `256m`; null: the machine's disk is the limit. */
   readonly diskLimit: string | null;
@@ -28,7 +31,7 @@ export interface ComposeProject {
 
 /**
  * `docker compose` on the project's own file.
- * @throws LabError CDC-5202 where the command lacks Compose, CDC-5207 with the last lines where it fails.
+ * @throws LabError CDC-5207 with the last lines of its output where it fails.
  */
 export async function compose(
   project: ComposeProject,
@@ -49,12 +52,12 @@ export async function compose(
   const output = (result.all ?? '').trim().split('\n').slice(-15).join('\n');
   throw new LabError('CDC-5207', `docker compose ${args[0]} failed:\n${output}`, {
     remedy:
-      '`docker logs CONTAINER` says why one is unhealthy; an image that cannot be pulled is named by a variable: docs/docker.md.',
+      '`docker logs CONTAINER` says why a container is unhealthy. For an image that cannot be pulled, name another by its variable: docs/docker.md.',
     cause: result.cause,
   });
 }
 
-/** @throws LabError CDC-5202 where Compose is missing or too old. */
+/** @returns the version of Compose. @throws LabError CDC-5202 where it is missing or too old. */
 export async function checkCompose(): Promise<string> {
   const asked = await execa('docker', ['compose', 'version', '--short'], { reject: false });
   const said = asked.exitCode === 0 ? asked.stdout.trim() : undefined;

@@ -9,7 +9,7 @@ import { standingPair } from './docker-context.ts';
 
 const file = readFileSync(join(PROJECT_DIR, 'docker-compose.yml'), 'utf8');
 
-/** The `KEY: value` lines that follow the one that ends so, at one depth; what Compose would put in is left. */
+/** The `KEY: value` lines that follow the line with this end, at one depth. Compose's own `${…}` stay as they are. */
 function variablesAfter(head: string): Record<string, string> {
   const [, text = ''] = file.split(`${head}\n`);
   const block = /^(?: +\S.*\n)+/.exec(text)?.[0] ?? '';
@@ -25,7 +25,7 @@ describe('docker-compose.yml', () => {
   test.each([
     ['connect-source', 'capture'],
     ['connect-sink', 'sink'],
-  ])('tells %s what a worker of Connect is told everywhere', (service, role) => {
+  ])('gives %s the properties that a Connect worker has everywhere', (service, role) => {
     const shared = variablesAfter('x-connect-environment: &connect-environment');
     const [, rest = ''] = file.split(`  ${service}:\n`);
     const own = Object.fromEntries(
@@ -39,12 +39,12 @@ describe('docker-compose.yml', () => {
   });
 });
 
-test('docker/debezium.env makes the pair that `up --source debezium --sink jdbc` makes', () => {
+test('docker/debezium.env sets up the pair that `up --source debezium --sink jdbc` sets up', () => {
   const env = parseEnv(readFileSync(join(PROJECT_DIR, 'docker/debezium.env'), 'utf8'));
   expect(env).toEqual(standingPair({ source: 'debezium', sink: 'jdbc' }));
 });
 
-test('of a mixed pair, Connect has one half and the lab’s own worker the other', () => {
+test('in a mixed pair, Connect hosts one half and the lab’s own worker the other', () => {
   expect(standingPair({ source: 'ts', sink: 'jdbc' })).toEqual({
     COMPOSE_PROFILES: 'jdbc',
     CDC_LAB_SOURCE: 'ts',

@@ -5,10 +5,10 @@ import type { InstanceSpec } from '../lab.ts';
 import { type DockerLabContext, INSIDE_PORT } from './docker-context.ts';
 import type { ContainerSpec } from './launch.ts';
 
-/** As `docker-compose.yml` has it. */
+/** The same as in `docker-compose.yml`. */
 export const CONNECT_IMAGE = 'quay.io/debezium/connect:3.6.0.Final';
 
-/** What a worker of the image is told, but for the password: all that its properties say in the process runtime. */
+/** A worker's environment, without the password: the properties that it has in the process runtime. */
 export function connectVariables(
   bootstrapServers: readonly string[],
   cluster: string,
@@ -19,8 +19,8 @@ export function connectVariables(
 }
 
 /**
- * A worker of Kafka Connect in a cluster for one half of the pipeline, so that each can be killed alone. `plan` is as
- * the containers see it.
+ * A Connect worker for one half of the pipeline, in its own Connect cluster, so that either half can be killed alone.
+ * @param plan As the containers see it.
  */
 export function connectContainer(
   { password }: DockerLabContext,
@@ -35,7 +35,7 @@ export function connectContainer(
     instance: plan.name,
     image: named === '' ? CONNECT_IMAGE : named,
     args: ['start'],
-    // The image's own, which is not root.
+    // The image's own user, who is not root.
     user: '',
     env: {
       ...connectVariables(plan.bootstrapServers, clusterOf(plan, place.role), spec.connect),

@@ -31,13 +31,13 @@ function published(kind: Found['kind'], asked: string, given: string | null): Fo
   return { service: 'x', kind, container: {} as Docker.Container, details: details({}, more) };
 }
 
-test('the port that was asked for is its port also while it is down; one given by chance only while it runs', () => {
+test('a port that was asked for is known while the container is down too, a random one only while it runs', () => {
   expect(hostPort(published('worker', '20000', null))).toBe(20_000);
   expect(hostPort(published('worker', '0', '30000'))).toBe(30_000);
   expect(hostPort(published('worker', '', null))).toBeNull();
 });
 
-test('each kind is asked in its own language, and what serves nobody is not asked', () => {
+test('each kind is probed by its own protocol, and a service without a port is not probed', () => {
   expect(probeOf(published('postgres', '1', null))).toEqual({ tag: 'postgres', port: 1 });
   expect(probeOf(published('kafka', '1', null))).toEqual({ tag: 'kafka', port: 1 });
   expect(probeOf(published('verifier', '1', null))).toMatchObject({

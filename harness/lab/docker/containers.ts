@@ -15,7 +15,7 @@ export interface Found {
 
 const KINDS: readonly ServiceKind[] = ['postgres', 'kafka', 'worker', 'verifier', 'workload'];
 
-/** Containers of the run that are services, also those that are down. */
+/** The run's services, including those that are down. */
 export async function findServices(docker: Docker, runId: string): Promise<Found[]> {
   const listed = await docker.listContainers({ all: true, filters: ofRun(runId) });
   const found = await Promise.all(listed.map(({ Id }) => describe(docker.getContainer(Id))));
@@ -34,7 +34,7 @@ export async function findService(docker: Docker, runId: string, service: string
   });
 }
 
-/** Undefined where it is gone meanwhile, or is no service: what sets the lab up ends by itself. */
+/** Undefined where it has gone meanwhile, or is not a service, such as the one that sets the lab up. */
 async function describe(container: Docker.Container): Promise<Found | undefined> {
   const details = await container.inspect().catch((error: unknown) => {
     if (isAbsent(error)) return undefined;
@@ -46,12 +46,12 @@ async function describe(container: Docker.Container): Promise<Found | undefined>
   return { service, kind, container, details };
 }
 
-/** The port of this machine's loopback that stands for the service's; null where none is published. */
+/** The port on this machine's loopback that is published for the service; null where there is none. */
 export function hostPort({ details }: Found): number | null {
   const inside = details.Config.Labels[LABELS.port];
   if (inside === undefined) return null;
   const key = `${inside}/tcp`;
-  // What is asked for stays while the container is down; what was given by chance is known while it runs.
+  // A port that was asked for is known while the container is down too, a random one only while it runs.
   const asked = bindingOf(details.HostConfig.PortBindings, key);
   return asked ?? bindingOf(details.NetworkSettings.Ports, key) ?? null;
 }
@@ -77,7 +77,7 @@ export function probeOf(found: Found): Probe {
   }
 }
 
-/** Ended by itself with 0, or on SIGTERM: stopped. Otherwise it died, or was killed. */
+/** Exit codes of a container that ended by itself, or on SIGINT or SIGTERM. With any other it died or was killed. */
 const ORDERLY: readonly number[] = [0, 130, 143];
 
 export function stateOf({ State }: Docker.ContainerInspectInfo): ServiceInfo['state'] {
@@ -105,7 +105,7 @@ export function nameOf(details: Docker.ContainerInspectInfo): string {
   return details.Name.replace(/^\//, '');
 }
 
-/** What peers call it. */
+/** The name by which its peers reach it. */
 export function aliasOfFound({ service, details }: Found): string {
   const { [LABELS.alias]: alias, [COMPOSE_SERVICE]: compose } = details.Config.Labels;
   return alias ?? compose ?? service;

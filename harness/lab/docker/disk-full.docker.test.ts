@@ -25,8 +25,8 @@ afterAll(async () => {
   await rm(join(dir, '..'), { recursive: true, force: true });
 }, 120_000);
 
-describe('a lab of limited disks', () => {
-  it('keeps its limit, whatever the shell says later', async () => {
+describe('a lab with limited disks', () => {
+  it('keeps its limit, whatever the environment says later', async () => {
     const again = await dockerLabControl.open(dir);
     const rooms = await Promise.all(
       ['pg-source', 'pg-sink', 'kafka'].map((name) => again?.runtime.roomOf?.(name)),
@@ -34,7 +34,7 @@ describe('a lab of limited disks', () => {
     for (const room of rooms) expect(room?.sizeBytes).toBe(384 * 1024 * 1024);
   });
 
-  it('loses nothing while the disk of the sink is full, once there is room again', {
+  it('has lost nothing once the sink’s full disk has room again', {
     timeout: 300_000,
   }, async () => {
     const lag = await loadScenario('lag');

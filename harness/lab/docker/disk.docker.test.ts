@@ -21,7 +21,7 @@ function query(sql: string): Promise<unknown[]> {
   return withDatabase(url, async (client) => (await client.query(sql)).rows);
 }
 
-/** Some 8 MB in new blocks: more than a full disk has, less than a segment of the write-ahead log. */
+/** About 8 MB in new blocks: more than a full disk has, less than a segment of the write-ahead log. */
 const WRITE = `INSERT INTO kept SELECT n, repeat(md5(n::text), 50) FROM generate_series(1, 5000) AS n`;
 
 beforeAll(async () => {
@@ -39,19 +39,19 @@ afterAll(async () => {
 }, 60_000);
 
 describe('a disk of limited size', () => {
-  it('is as large as was asked for, and is the only one that can be filled', async () => {
+  it('has the size that was asked for, and is the only kind that can be filled', async () => {
     expect(await diskLimit(docker, run)).toBe('192m');
     const { sizeBytes, freeBytes } = (await runtime.roomOf?.('pg-sink')) ?? { sizeBytes: 0, freeBytes: 0 };
     expect(sizeBytes).toBe(192 * MB);
     expect(freeBytes).toBeGreaterThan(16 * MB);
-    // What keeps it is no service.
+    // The container that keeps the volumes mounted is not a service.
     expect((await runtime.services()).map(({ name }) => name)).toEqual(['pg-sink']);
     const plain = new DockerRuntime(docker, run, PASSWORD);
     expect([plain.roomOf, plain.fillDisk, plain.freeDisk]).toEqual([undefined, undefined, undefined]);
     await expect(fillDisk(docker, freshRunId(), 'pg-sink')).rejects.toMatchObject({ code: 'CDC-5212' });
   });
 
-  it('is full after the fault, and PostgreSQL says so by itself', async () => {
+  it('is full after the fault, and PostgreSQL reports it', async () => {
     const filled = await runtime.fillDisk?.('pg-sink');
     expect(filled).toMatchObject({
       action: 'disk filled',
@@ -66,7 +66,7 @@ describe('a disk of limited size', () => {
     expect(await query('SELECT id, filler FROM kept')).toEqual([{ id: 0, filler: 'before' }]);
   });
 
-  it('has its room back when it is freed, twice over, and takes what it had refused', async () => {
+  it('has its room back when it is freed, however often, and accepts what it refused before', async () => {
     const freed = await runtime.freeDisk?.('pg-sink');
     expect(freed).toMatchObject({ action: 'disk freed', evidence: { removed: true } });
     expect(freed?.evidence.freeAfter).toBeGreaterThan(16 * MB);
@@ -75,13 +75,13 @@ describe('a disk of limited size', () => {
     expect(await query('SELECT count(*)::int AS rows FROM kept')).toEqual([{ rows: 5001 }]);
   });
 
-  it('keeps its data when its server is killed, though it is in memory', async () => {
+  it('keeps its data when its server is killed, although it is in memory', async () => {
     await runtime.kill('pg-sink');
     await runtime.start('pg-sink');
     expect(await query('SELECT count(*)::int AS rows FROM kept')).toEqual([{ rows: 5001 }]);
   });
 
-  it('is gone with its run, and with it what kept it', async () => {
+  it('is removed with its run, and so is the container that kept it mounted', async () => {
     const left = await leftOf(docker, labelOfRun(run));
     expect(left.filter((name) => name.startsWith('container'))).toHaveLength(2);
     await removeRun(docker, run);

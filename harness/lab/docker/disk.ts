@@ -4,12 +4,13 @@ import { type DiskRoom, FULL_BELOW_BYTES, type Proof, proof } from '../runtime.t
 import { LABELS, ofRun } from './labels.ts';
 import { unframe } from './logs.ts';
 
-/** A file that holds nothing and takes all the room there is. */
+/** A file of zeros that takes all the room there is. */
 const BALLAST = 'cdc-lab-ballast';
 
 /**
- * The size that volumes of the run are limited to, as `docker/disk-limit.yml` was given it; null where they have none,
- * undefined where the run has no volumes yet.
+ * The size limit of the run's volumes, as it was given to `docker/disk-limit.yml`; null where they have none,
+ * undefined
+ * where the run has no volumes yet.
  */
 export async function diskLimit(docker: Docker, runId: string): Promise<string | null | undefined> {
   const { Volumes } = await docker.listVolumes({ filters: ofRun(runId) });
@@ -19,12 +20,12 @@ export async function diskLimit(docker: Docker, runId: string): Promise<string |
   return /size=([^,]+)/.exec(limited?.Options?.o ?? '')?.[1] ?? null;
 }
 
-/** What is left of the volume of a service, as `df` in a container says. */
+/** Room on a service's volume, as `df` in a container reports it. */
 export async function roomOf(docker: Docker, runId: string, service: string): Promise<DiskRoom> {
   return look(await holderOf(docker, runId, service), service);
 }
 
-/** Takes all the room of the service's volume. @throws where some is left. */
+/** Fills the service's volume. @throws where room is left. */
 export async function fillDisk(docker: Docker, runId: string, service: string): Promise<Proof> {
   const holder = await holderOf(docker, runId, service);
   const before = await look(holder, service);
@@ -36,7 +37,7 @@ export async function fillDisk(docker: Docker, runId: string, service: string): 
   return proof('disk filled', service, { ...change(before, after), said: said.split('\n')[0] ?? '' });
 }
 
-/** Undoes {@link fillDisk}; where nothing was filled it says so, and is no error. */
+/** Undoes {@link fillDisk}. Where nothing was filled, its evidence says `removed: false`. */
 export async function freeDisk(docker: Docker, runId: string, service: string): Promise<Proof> {
   const holder = await holderOf(docker, runId, service);
   const before = await look(holder, service);
@@ -52,15 +53,15 @@ const ballastOf = (service: string): string => `/disks/${service}/${BALLAST}`;
 
 /**
  * The container that has the run's limited volumes mounted.
- * @throws LabError CDC-5212 where the service has no volume of a limited size: it is never filled then.
+ * @throws LabError CDC-5212 where the service's volume has no size limit: such a volume is never filled.
  */
 async function holderOf(docker: Docker, runId: string, service: string): Promise<Docker.Container> {
   const [listed] = await docker.listContainers({ filters: ofRun(runId, { [LABELS.holds]: 'disks' }) });
   const volume = listed?.Mounts.find(({ Destination }) => Destination === `/disks/${service}`)?.Name;
   const options = volume && (await docker.getVolume(volume).inspect()).Options;
   if (listed !== undefined && options && options.type === 'tmpfs') return docker.getContainer(listed.Id);
-  throw new LabError('CDC-5212', `The disk of ${service} has no limit of its own, so it is not filled.`, {
-    remedy: 'Make a lab with `CDC_LAB_DISK_LIMIT=256m cdc-lab up --runtime docker`: docs/docker.md.',
+  throw new LabError('CDC-5212', `The disk of ${service} has no size limit, so the lab does not fill it.`, {
+    remedy: 'Start a lab with `CDC_LAB_DISK_LIMIT=256m cdc-lab up --runtime docker`: docs/docker.md.',
   });
 }
 

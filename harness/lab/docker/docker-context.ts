@@ -7,25 +7,25 @@ import type { Run } from '../state/run-file.ts';
 import { type ComposeProject, labImage } from './compose.ts';
 import type { DockerRuntime } from './docker-runtime.ts';
 
-/** What everything that works on one lab of containers needs. */
+/** A lab of containers, as everything that works on it is given it. */
 export interface DockerLabContext extends LabContext<DockerRuntime> {
   /** Size that the servers' volumes are limited to; null: unlimited. */
   readonly diskLimit: string | null;
 }
 
-/** Where every worker and verifier listens, in a container of its own. */
+/** The port on which every worker and verifier listens inside its container. */
 export const INSIDE_PORT = 8083;
 
 /** The user of the lab's own image. */
 const IMAGE_UID = 1000;
 
-/** Whom the lab's containers run as: whoever runs the lab, so that its files are theirs; never root. */
+/** The user that the lab's containers run as: the caller, who then owns the files they write; never root. */
 export function containerUser(): { readonly uid: number; readonly gid: number } {
   const uid = process.getuid?.() ?? IMAGE_UID;
   return uid === 0 ? { uid: IMAGE_UID, gid: IMAGE_UID } : { uid, gid: process.getgid?.() ?? uid };
 }
 
-/** Gives a folder and all that is in it to the containers' user. Where the lab does not run as root, it is theirs. */
+/** Makes the containers' user the owner of a folder and everything in it. Needed only where the lab runs as root. */
 export function giveToContainers(path: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = containerUser();
@@ -37,21 +37,22 @@ export function giveToContainers(path: string): void {
   }
 }
 
-/** Folder of the standing pipeline on this machine; its containers have it as `/lab`. */
+/** Folder of the standing pipeline on this machine, mounted in its containers as `/lab`. */
 export function standingFolder(stateDir: string): string {
   return join(stateDir, 'instances', LAB_INSTANCE);
 }
 
 /**
- * What makes the file's standing pipeline one of these engines: the services that host them, and the lab's own workers
- * only where they do. Nothing of the shell's own: each variable is set.
+ * Variables that give the standing pipeline of `docker-compose.yml` these engines: the Connect services that host
+ * them,
+ * or the lab's own workers. Every variable is set, so that none is taken from the shell.
  */
 export function standingPair(engines: EnginePair): Record<string, string> {
   const { source, sink } = engines;
   const foreign = (['source', 'sink'] as const).filter((role) => engineOf(role, engines).host === 'connect');
   const isForeign = (role: 'source' | 'sink') => foreign.includes(role);
   return {
-    // A profile has the name of the engine that it brings.
+    // A profile is named after its engine.
     COMPOSE_PROFILES: foreign.map((role) => engines[role]).join(','),
     CDC_LAB_SOURCE: source,
     CDC_LAB_SOURCE_URL: `http://${isForeign('source') ? 'connect-source' : 'capture'}:${INSIDE_PORT}`,
@@ -62,7 +63,7 @@ export function standingPair(engines: EnginePair): Record<string, string> {
   };
 }
 
-/** How `docker-compose.yml` is run for this lab: the ports, the password and the folder that are the lab's own. */
+/** How `docker-compose.yml` is run for this lab: with its own ports, password and folder. */
 export function projectOf({ stateDir, password, diskLimit }: DockerLabContext, run: Run): ComposeProject {
   const { uid, gid } = containerUser();
   const lab = run.instances[LAB_INSTANCE];

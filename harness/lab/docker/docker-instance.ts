@@ -18,7 +18,7 @@ import { type DockerLabContext, giveToContainers } from './docker-context.ts';
 import { containerOf, inNetwork, openToNetwork, POSTGRES_PORT } from './lab-container.ts';
 import { type ContainerSpec, launch, removeInstance } from './launch.ts';
 
-/** The instance that a record stands for, as a handle; starts nothing. */
+/** A handle for a recorded instance; starts nothing. */
 export function instanceHandle(context: DockerLabContext, record: InstanceRecord): Instance {
   const plan = planOf(context, record);
   return {
@@ -40,7 +40,7 @@ function specInNetwork(spec: InstanceSpec): InstanceSpec {
   };
 }
 
-/** Sets up what the record of an instance says, as much as possible at once. The record is on disk before. */
+/** Sets up what an instance's record says, concurrently where possible. The record is on disk already. */
 export async function buildInstance(
   context: DockerLabContext,
   record: InstanceRecord,
@@ -59,21 +59,21 @@ export async function buildInstance(
     startCapture: () => startConnector(plan, spec, 'source', signal),
     startVerifier: () => launch(runtime, containers.verifier, signal),
   });
-  // After the capture: it makes the topics.
+  // After the capture, which creates the topics.
   await startConnector(plan, spec, 'sink', signal);
   await markReady(context.runFile, plan.name);
 }
 
 type Role = 'capture' | 'sink' | 'verifier';
 
-/** Writes the configuration files of the lab's own processes, and says what each container is made of. */
+/** Writes the configuration files of the lab's own processes, and returns what to make each container of. */
 function containersOf(
   context: DockerLabContext,
   plan: InstancePlan,
   spec: InstanceSpec,
 ): Record<Role, ContainerSpec> {
   const inside = inNetwork(plan);
-  // Connect is told all by its container's environment: it has no file, and needs no jars here.
+  // Connect is configured by its container's environment: it needs neither a file nor jars here.
   const services = prepareProcesses({ ...inside, engines: OWN_ENGINES }, spec, context.stateDir);
   const own = (role: Role): ContainerSpec => {
     openToNetwork(join(plan.dir, `${role}.json`), plan);
@@ -87,13 +87,13 @@ function containersOf(
   return { capture: worker('capture'), sink: worker('sink'), verifier: own('verifier') };
 }
 
-/** Removes the instance's containers and drops all that it has on the servers. Idempotent; needs the servers. */
+/** Removes the instance's containers and drops everything it has on the servers. Idempotent. The servers must run. */
 export async function dropInstance(context: DockerLabContext, name: string): Promise<void> {
   const { runtime, runFile, password } = context;
   const record = runFile.read()?.instances[name];
   if (record === undefined) return;
   const plan = planOf(context, record);
-  // It leaves its consumer group when it is asked to end; nobody else has anything left to say.
+  // Only the sink ends gracefully: it leaves its consumer group then.
   const sink = (await runtime.services()).find((service) => service.name === plan.services.sink);
   if (sink?.state === 'running') await runtime.stop(sink.name);
   await removeInstance(runtime.docker, runtime.runId, name);

@@ -60,7 +60,7 @@ beforeAll(async () => {
   foreign = await startServer(others, 'pg-source', other);
   ({ Pid: foreignPid, StartedAt: foreignSince } = (await docker.getContainer(foreign).inspect()).State);
   await runtime.start('pg-source');
-  // Written to disk before anything is broken: what was committed is there afterwards.
+  // Committed before anything is broken, so it must be there afterwards.
   await query('CREATE TABLE kept AS SELECT 42 AS answer');
 }, 120_000);
 
@@ -70,14 +70,14 @@ afterAll(async () => {
 }, 60_000);
 
 describe('a service in a container', () => {
-  it('is listed with its state, port and pid, and only where it is of this run', async () => {
+  it('is listed with its state, port and pid, and only if it belongs to this run', async () => {
     const services = await runtime.services();
     expect(services.map(({ name }) => name)).toEqual(['pg-source']);
     expect(services[0]).toMatchObject({ kind: 'postgres', state: 'running', port, connected: true });
     expect(services[0]?.pid).toBeGreaterThan(1);
   });
 
-  it('is dead and refuses connections after a kill, and is started with its port and data', async () => {
+  it('is dead and refuses connections after a kill, and is started again with its port and data', async () => {
     const killed = await runtime.kill('pg-source');
     expect(killed).toMatchObject({
       action: 'killed',
@@ -90,7 +90,7 @@ describe('a service in a container', () => {
     expect(await query('SELECT answer FROM kept')).toEqual([{ answer: 42 }]);
   });
 
-  it('answers nobody while it is paused, and goes on as the same process', async () => {
+  it('does not answer while it is paused, and resumes as the same process', async () => {
     const before = await now();
     const paused = await runtime.pause('pg-source');
     expect(paused.evidence).toMatchObject({
@@ -102,7 +102,7 @@ describe('a service in a container', () => {
     expect(await now()).toMatchObject({ state: 'running', pid: before?.pid });
   });
 
-  it('is unreachable while it is cut off, though it runs, and answers under its name when it is back', async () => {
+  it('cannot be reached while it is cut off, though it runs, and has its name when it is back', async () => {
     const before = await now();
     const cut = await runtime.disconnect('pg-source');
     expect(cut.evidence).toMatchObject({
@@ -120,7 +120,7 @@ describe('a service in a container', () => {
     expect(Aliases).toContain('pg-source');
   });
 
-  it('stops on its own stop signal, and a restart is another process behind the same port', async () => {
+  it('stops on its stop signal, and a restart gives another process behind the same port', async () => {
     const restarted = await runtime.restart('pg-source');
     expect(restarted.evidence).toMatchObject({ how: 'its stop signal' });
     expect(restarted.evidence.pid).not.toBe(restarted.evidence.pidBefore);
@@ -131,13 +131,13 @@ describe('a service in a container', () => {
     await runtime.start('pg-source');
   });
 
-  it('has a log that holds no password', async () => {
+  it('has a log without the password', async () => {
     const log = await runtime.readLog('pg-source', 200);
     expect(log).toContain('database system is ready to accept connections');
     expect(log).not.toContain(PASSWORD);
   });
 
-  it('that the run does not have is an error that names those it has', async () => {
+  it('that the run does not have is an error that names those it does have', async () => {
     await expect(runtime.kill('kafka')).rejects.toMatchObject({
       code: 'CDC-5203',
       remedy: expect.stringContaining('pg-source'),
@@ -146,19 +146,19 @@ describe('a service in a container', () => {
 });
 
 describe('what belongs to another run', () => {
-  it('has the same service name, and went through all of this untouched', async () => {
+  it('has a service of the same name, which was never touched', async () => {
     const { State } = await docker.getContainer(foreign).inspect();
     expect(State).toMatchObject({ Status: 'running', Pid: foreignPid, StartedAt: foreignSince });
   });
 
-  it('stays when a run is removed, and of that one nothing is left', async () => {
+  it('stays when this run is removed, of which nothing is left', async () => {
     expect(await leftOf(docker, labelOfRun(mine))).toHaveLength(3);
     await removeRun(docker, mine);
     expect(await leftOf(docker, labelOfRun(mine))).toEqual([]);
     expect(await leftOf(docker, labelOfRun(others))).toHaveLength(3);
     const after = (await docker.getContainer(foreign).inspect()).State;
     expect(after).toMatchObject({ Pid: foreignPid, StartedAt: foreignSince, Running: true });
-    // Again: there is nothing to do, and that is no error.
+    // Once more: nothing is left to do, which is no error.
     await removeRun(docker, mine);
   });
 });

@@ -18,16 +18,16 @@ import {
 import { fillDisk, freeDisk, roomOf } from './disk.ts';
 import { readLog } from './logs.ts';
 
-/** A container that does not end on its stop signal is killed after so long. */
+/** A container that does not end on its stop signal is killed after this. */
 const STOP_SECONDS = 20;
 const GONE_TIMEOUT_MS = 30_000;
-/** As long as Compose's health checks give; Kafka Connect takes its time on a busy machine. */
+/** As long as Compose's health checks allow: Kafka Connect starts slowly on a busy machine. */
 const ANSWER_TIMEOUT_MS = 300_000;
 const PROBE_TIMEOUT_MS = 2_000;
-/** A paused service must stay silent for so long. */
+/** A paused service must stay silent for this long. */
 const SILENCE_MS = 300;
 
-/** Services as containers of one engine, known by the run's id in their labels; no other container is looked at. */
+/** Services as containers of one engine, found by the run's id in their labels; no other container is touched. */
 export class DockerRuntime implements Runtime {
   readonly name = 'docker';
   readonly docker: Docker;
@@ -37,7 +37,7 @@ export class DockerRuntime implements Runtime {
   readonly fillDisk?: (service: string) => Promise<Proof>;
   readonly freeDisk?: (service: string) => Promise<Proof>;
 
-  /** `limitedDisks`: the run's volumes have a limit of their own, so that they can be filled. */
+  /** @param limitedDisks Whether the run's volumes have a size limit, so that they can be filled. */
   constructor(docker: Docker, runId: string, password: string, limitedDisks = false) {
     this.docker = docker;
     this.runId = runId;
@@ -101,7 +101,7 @@ export class DockerRuntime implements Runtime {
     const evidence = { container: nameOf(found.details), pid: found.details.State.Pid };
     if (!found.details.State.Running)
       return proof('stopped', service, { ...evidence, how: 'it did not run' });
-    // A frozen process takes no signal.
+    // A frozen process handles no signal.
     if (found.details.State.Paused) await found.container.unpause();
     await found.container.stop({ t: STOP_SECONDS });
     const { State } = await this.#ended(found);
@@ -116,7 +116,7 @@ export class DockerRuntime implements Runtime {
     return proof('restarted', service, { ...started.evidence, ...pids, how: stopped.evidence.how });
   }
 
-  /** The engine takes the container's interface away, and with it the ports that it has published. */
+  /** The engine removes the container's network interface, and with it its published ports. */
   async disconnect(service: string): Promise<Proof> {
     const found = await this.#living(service);
     const { name, network } = await networkOf(this.docker, this.runId);
@@ -150,7 +150,7 @@ export class DockerRuntime implements Runtime {
     signal?: AbortSignal,
   ): Promise<Proof> {
     const begin = performance.now();
-    let why = 'it was not asked yet';
+    let why = 'it was not probed yet';
     const answer = await poll(
       async () => {
         const found = await this.#find(service);
@@ -166,7 +166,10 @@ export class DockerRuntime implements Runtime {
       { withinMs: ANSWER_TIMEOUT_MS, everyMs: 20, maxEveryMs: 200, signal },
     );
     if (answer === undefined)
-      throw await this.#notRunning(await this.#find(service), `it does not answer (${why})`);
+      throw await this.#notRunning(
+        await this.#find(service),
+        `it did not answer within ${ANSWER_TIMEOUT_MS} ms (${why})`,
+      );
     const answerMs = Math.round(performance.now() - begin);
     return proof(action, service, { ...evidence, pid: answer.pid, firstAnswer: answer.said, answerMs });
   }
@@ -175,7 +178,7 @@ export class DockerRuntime implements Runtime {
     const lines = await readLog(container, 15);
     return new LabError(
       'CDC-5206',
-      `${service} is not there: ${why}. Its last log lines:\n${lines.trimEnd()}`,
+      `${service} is not ready: ${why}. Its last log lines:\n${lines.trimEnd()}`,
       {
         remedy: `docker logs ${nameOf(details)}`,
       },
@@ -190,7 +193,8 @@ export class DockerRuntime implements Runtime {
       },
       { withinMs: GONE_TIMEOUT_MS, everyMs: 5, maxEveryMs: 200 },
     );
-    if (ended === undefined) throw new Error(`the container of ${service} still runs`);
+    if (ended === undefined)
+      throw new Error(`the container of ${service} still runs after ${GONE_TIMEOUT_MS} ms`);
     return ended;
   }
 
@@ -205,7 +209,7 @@ export class DockerRuntime implements Runtime {
   }
 }
 
-/** The engine's proxy may still take connections; what counts is that nobody answers behind it. */
+/** The engine's proxy may still accept connections; what counts is that nothing answers behind it. */
 async function unreachable(found: Found): Promise<Record<string, unknown>> {
   const asked = probeOf(found);
   if (asked.tag === 'none') return {};

@@ -2,7 +2,8 @@ import Docker from 'dockerode';
 import { execa } from 'execa';
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 
-/** A request that takes longer is given up, and once its answer has begun nobody is told: nothing may wait by one. */
+/** The client gives up on a longer request, and if the answer had begun, its promise never settles. So nothing may wait by
+ * one long request. */
 const ENGINE_TIMEOUT_MS = 120_000;
 
 /**
@@ -16,13 +17,13 @@ export async function connectEngine(): Promise<Docker> {
     return docker;
   } catch (cause) {
     throw new LabError('CDC-5201', `No Docker engine answers: ${messageOf(cause)}.`, {
-      remedy: 'Start one, or name it with DOCKER_HOST; `docker info` shows whether it is reached.',
+      remedy: 'Start one, or set DOCKER_HOST; `docker info` shows whether it can be reached.',
       cause,
     });
   }
 }
 
-/** Where the engine listens, for dockerode. It knows DOCKER_HOST by itself, and nothing of the command's contexts. */
+/** The engine's address for dockerode, which reads DOCKER_HOST itself but does not know the command's contexts. */
 async function endpoint(): Promise<Docker.DockerOptions> {
   if ((process.env.DOCKER_HOST ?? '') !== '') return {};
   const format = ['--format', '{{.Endpoints.docker.Host}}'];
@@ -31,12 +32,12 @@ async function endpoint(): Promise<Docker.DockerOptions> {
   return socket === undefined ? {} : { socketPath: socket };
 }
 
-/** What dockerode says of a thing that is not there. */
+/** Whether dockerode reports that something does not exist. */
 export function isAbsent(error: unknown): boolean {
   return statusOf(error) === 404;
 }
 
-/** HTTP status of an answer that dockerode made an error of. */
+/** HTTP status of the answer that dockerode turned into an error. */
 export function statusOf(error: unknown): number | undefined {
   if (!(error instanceof Error) || !('statusCode' in error)) return undefined;
   return typeof error.statusCode === 'number' ? error.statusCode : undefined;

@@ -10,10 +10,10 @@ import { aliasOf } from './labels.ts';
 import type { ContainerSpec } from './launch.ts';
 
 export const POSTGRES_PORT = 5432;
-/** Where the image has the project. */
+/** The project's folder in the image. */
 const IMAGE_DIR = '/app';
 
-/** As its containers see it: peers by their names, each at its own port. Files are where they are on this machine. */
+/** The plan as its containers see it: peers by name, each at its own port. File paths are those of this machine. */
 export function inNetwork(plan: InstancePlan): InstancePlan {
   const url = (service: string) => `http://${aliasOf(service)}:${INSIDE_PORT}`;
   return {
@@ -34,7 +34,7 @@ export function inNetwork(plan: InstancePlan): InstancePlan {
   };
 }
 
-/** A process of the lab as a container of its image; `hostPort` null: it serves nobody. */
+/** A process of the lab as a container of its image. @param hostPort Null: it listens on no port. */
 export function containerOf(
   { password }: DockerLabContext,
   plan: InstancePlan,
@@ -42,7 +42,7 @@ export function containerOf(
   hostPort: number | null,
 ): ContainerSpec {
   const { uid, gid } = containerUser();
-  // The image's entrypoint is Node with its flags; those of one service are how large its heap may get.
+  // The image's entrypoint is Node. Of this machine's flags only the heap's limits apply there.
   const main = spec.args.findIndex((arg) => arg.startsWith(join(PROJECT_DIR, '/')) && arg.endsWith('.ts'));
   const heap = spec.args.slice(0, main).filter((arg) => arg.startsWith('--max-'));
   const [file = '', ...args] = spec.args.slice(main);
@@ -59,7 +59,7 @@ export function containerOf(
   };
 }
 
-/** In a container a service listens on all addresses, and is asked by name or at a port that it does not know. */
+/** Makes a service in a container listen on all addresses, and accept requests to its name or to a published port. */
 export function openToNetwork(file: string, plan: InstancePlan): void {
   const config = z.record(z.string(), z.unknown()).parse(JSON.parse(readFileSync(file, 'utf8')));
   const names = [...Object.values(plan.services).map(aliasOf), '127.0.0.1', 'localhost'];

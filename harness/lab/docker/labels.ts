@@ -1,22 +1,23 @@
 /**
- * What the lab's containers, networks and volumes carry. `docker-compose.yml` gives the same ones. Nothing that lacks
- * the run's id is ever touched.
+ * Labels of the lab's containers, networks and volumes; `docker-compose.yml` sets the same ones. Nothing that lacks
+ * the
+ * run's id is ever touched.
  */
 export const LABELS = {
   run: 'cdc-lab.run',
   /** Name of the service, as in {@link ServiceInfo}: `kafka`, `capture@lab`. */
   service: 'cdc-lab.service',
   kind: 'cdc-lab.kind',
-  /** The port that it answers at inside its container. */
+  /** Its port inside its container. */
   port: 'cdc-lab.port',
-  /** What its peers call it; of a compose service it is the service's name. */
+  /** Its name on the network. A compose service goes by its service name. */
   alias: 'cdc-lab.alias',
   instance: 'cdc-lab.instance',
   /** `disks`: it keeps the run's limited volumes mounted, and is no service. */
   holds: 'cdc-lab.holds',
 } as const;
 
-/** Compose's own. */
+/** Set by Compose itself. */
 export const COMPOSE_SERVICE = 'com.docker.compose.service';
 
 /** A filter as the Engine API takes it. */
@@ -25,7 +26,7 @@ export function ofRun(runId: string, more: Readonly<Record<string, string>> = {}
   return { label: wanted.map(([key, value]) => `${key}=${value}`) };
 }
 
-/** As the network's name server and container names can carry it. */
+/** The service's name in characters that DNS and container names allow. */
 export function aliasOf(service: string): string {
   return service.replaceAll('@', '-');
 }

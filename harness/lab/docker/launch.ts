@@ -5,7 +5,7 @@ import type { DockerRuntime } from './docker-runtime.ts';
 import { isAbsent } from './engine.ts';
 import { aliasOf, LABELS, ofRun } from './labels.ts';
 
-/** A container to be made of the lab's own image. */
+/** A service's container, before it is created. */
 export interface ContainerSpec {
   readonly service: string;
   readonly kind: ServiceKind;
@@ -18,11 +18,11 @@ export interface ContainerSpec {
   readonly env: Readonly<Record<string, string>>;
   /** Folders of this machine that it sees under the same path. */
   readonly folders: readonly string[];
-  /** Published on this machine's loopback; null: it serves nobody. */
+  /** Published on this machine's loopback; null: it listens on no port. */
   readonly port: { readonly inside: number; readonly host: number } | null;
 }
 
-/** Makes a service's container, in the place of one of that name that is down, and starts it. */
+/** Creates a service's container, replacing the one that it had, and starts it. */
 export async function launch(
   runtime: DockerRuntime,
   spec: ContainerSpec,
@@ -54,7 +54,7 @@ function creation(spec: ContainerSpec, runId: string, network: string): Docker.C
       [LABELS.instance]: instance,
       ...(port === null ? {} : { [LABELS.port]: String(port.inside) }),
     },
-    // The lab asks by itself, and at once.
+    // The lab probes the service itself, without waiting for a health check.
     Healthcheck: { Test: ['NONE'] },
     ...(inside === null ? {} : { ExposedPorts: { [inside]: {} } }),
     HostConfig: {
@@ -68,7 +68,7 @@ function creation(spec: ContainerSpec, runId: string, network: string): Docker.C
 
 const publish = (port: number) => ({ HostIp: '127.0.0.1', HostPort: String(port) });
 
-/** Removes the run's containers of that name, with what they have for themselves. */
+/** Removes a service's containers and their anonymous volumes. */
 export async function removeService(docker: Docker, runId: string, service: string): Promise<void> {
   await removeContainers(docker, { ...ofRun(runId, { [LABELS.service]: service }) });
 }
@@ -78,7 +78,7 @@ export async function removeInstance(docker: Docker, runId: string, instance: st
   await removeContainers(docker, { ...ofRun(runId, { [LABELS.instance]: instance }) });
 }
 
-/** Removes all that carries the run's id: containers, networks, volumes. */
+/** Removes everything with the run's id: containers, networks, volumes. */
 export async function removeRun(docker: Docker, runId: string): Promise<void> {
   const filters = ofRun(runId);
   await removeContainers(docker, filters);
@@ -89,11 +89,11 @@ export async function removeRun(docker: Docker, runId: string): Promise<void> {
 
 async function removeContainers(docker: Docker, filters: { label: string[] }): Promise<void> {
   const listed = await docker.listContainers({ all: true, filters });
-  // `v`: the volumes without a name that an image asks for belong to the container alone.
+  // `v`: also remove anonymous volumes, which only this container uses.
   await Promise.all(listed.map(({ Id }) => gone(docker.getContainer(Id).remove({ force: true, v: true }))));
 }
 
-/** Already gone is gone. */
+/** Ignores that the thing was gone already. */
 async function gone(removal: Promise<unknown>): Promise<void> {
   await removal.catch((error: unknown) => {
     if (!isAbsent(error)) throw error;

@@ -32,7 +32,9 @@ afterAll(async () => {
 }, 120_000);
 
 describe('the five lessons, in containers', () => {
-  it('get ten verdicts, each the expected one for the expected reason', { timeout: WITHIN_MS }, async () => {
+  it('get their ten verdicts, each as expected and for the expected reason', {
+    timeout: WITHIN_MS,
+  }, async () => {
     const run = await runBothVariants(lab, await loadScenarios());
     expect(run.results).toHaveLength(10);
     expect(run.ok, told(run)).toBe(true);
@@ -43,7 +45,7 @@ describe('the five lessons, in containers', () => {
     expect(new UndoLog(dir).outstanding()).toEqual([]);
   });
 
-  it('leave nothing of their pipelines behind, and the servers run on', async () => {
+  it('leave nothing of their pipelines behind, and the servers still run', async () => {
     const services = await lab.runtime.services();
     expect(services.map(({ name, state }) => `${name} ${state}`)).toEqual([
       'kafka running',
@@ -54,9 +56,9 @@ describe('the five lessons, in containers', () => {
     expect(left.filter((name) => name.startsWith('container'))).toHaveLength(3);
   });
 
-  it('are not run where the runtime lacks what a fault needs, and that is never a PASS', async () => {
+  it('are not run where the runtime lacks what a fault needs, which is never a PASS', async () => {
     const { runtime } = lab;
-    // Everything of the runtime but its kill.
+    // The runtime without kill.
     const without = {
       name: runtime.name,
       services: () => runtime.services(),
@@ -79,7 +81,7 @@ describe('the five lessons, in containers', () => {
     for (const { reason } of notRun) expect(reason).toContain('the docker runtime cannot kill a service');
   });
 
-  it('are told the end of a workload that writes for longer than a request to the engine may take', {
+  it('see the end of a workload that writes for longer than a request to the engine may take', {
     timeout: 120_000,
   }, async () => {
     if (!(lab.runtime instanceof DockerRuntime)) throw new Error('it is a lab of containers');
@@ -99,7 +101,7 @@ describe('the five lessons, in containers', () => {
 
   const connect = process.env.CDC_LAB_IMAGE_CONNECT ?? '';
 
-  /** `CDC_LAB_ENGINES=all`: both variants of every lesson, as a user runs them. */
+  /** `CDC_LAB_ENGINES=all`: both variants of every lesson, run as a user runs them. */
   const isAll = process.env.CDC_LAB_ENGINES === 'all';
 
   it.runIf(connect !== '')(
@@ -118,7 +120,7 @@ describe('the five lessons, in containers', () => {
           });
       expect(run.ok, told(run)).toBe(true);
       expect(run.results[0]).toMatchObject({ ...engines, runtime: 'docker', verdict: 'PASS' });
-      // The naive pause is a defect, which nobody can plant in the JDBC sink.
+      // The naive pause is a defect, and defects cannot be planted in the JDBC sink.
       if (isAll) expect(run.results).toHaveLength(9);
     },
   );

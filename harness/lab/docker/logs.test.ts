@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { unframe } from './logs.ts';
 
-/** A frame as the Engine API's documentation of attach has it. */
+/** A frame as the Engine API documents it for attach. */
 function frame(stream: 1 | 2, text: string): Buffer {
   const payload = Buffer.from(text);
   const header = Buffer.alloc(8);
@@ -15,7 +15,7 @@ test('frames of both streams become one text, in their order', () => {
   expect(unframe(raw)).toBe('one\ntwo: é\nthree\n');
 });
 
-test('an empty log is an empty text, and a frame that is cut short is what there is of it', () => {
+test('an empty log is an empty text, and of a frame that is cut short the rest is read', () => {
   expect(unframe(Buffer.alloc(0))).toBe('');
   expect(unframe(frame(1, 'abcdef').subarray(0, 11))).toBe('abc');
 });

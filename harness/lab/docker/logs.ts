@@ -1,6 +1,8 @@
 import type Docker from 'dockerode';
 
-/** The engine's frame: stream (1 or 2), three zeros, length of what follows. Only where a container has no terminal. */
+/**
+ * Header of a frame: stream (1 or 2), three zeros, length of the payload. Containers without a terminal have them.
+ */
 const HEADER_BYTES = 8;
 
 /** The last lines that a container wrote, of both streams, in the order in which the engine got them. */
@@ -9,7 +11,7 @@ export async function readLog(container: Docker.Container, lines: number): Promi
   return unframe(raw);
 }
 
-/** The text of a log as the engine sends it: frames of both streams, one after the other. */
+/** The text of a log as the engine sends it: a sequence of frames of both streams. */
 export function unframe(raw: Buffer): string {
   const parts: Buffer[] = [];
   for (let at = 0; at + HEADER_BYTES <= raw.length; ) {

@@ -11,13 +11,14 @@ import { type EnginePair, engineOf, SINK_ENGINES, SOURCE_ENGINES } from '../engi
 import { waitForTopics } from '../instance/instance-topics.ts';
 
 /**
- * What `docker compose up` runs once, inside the network: schema and first rows at the source, both connectors
- * registered and running. Running it again changes nothing that is as it should be.
+ * `docker compose up` runs this once, inside the network: it loads the schema and first rows into the source,
+ * registers
+ * both connectors and waits until they run. Idempotent.
  */
 const INSTANCE = 'lab';
 const RUNNING_TIMEOUT_MS = 120_000;
 const pairSchema = z.object({ source: z.enum(SOURCE_ENGINES), sink: z.enum(SINK_ENGINES) });
-/** As the topics' waiter asks for it. */
+/** What {@link waitForTopics} needs. */
 const KAFKA = { bootstrapServers: ['kafka:9092'], services: { capture: 'capture@lab' } };
 
 const VALUES = {
@@ -38,7 +39,7 @@ function setting(name: string, otherwise: string): string {
   return value === '' ? otherwise : value;
 }
 
-/** In one transaction: who is killed half way leaves nothing. */
+/** In one transaction, so that a kill half way leaves nothing behind. */
 async function loadSource(engines: EnginePair): Promise<string> {
   const { sourceHost: host, sourcePort: port, sourceDatabase: database } = VALUES;
   return await withDatabase({ host, port, user: 'postgres', database }, async (client) => {
@@ -51,7 +52,7 @@ async function loadSource(engines: EnginePair): Promise<string> {
     const wishes = (['source', 'sink'] as const).flatMap((role) => engineOf(role, engines).atSource);
     for (const statement of wishes) await client.query(statement);
     await client.query('COMMIT');
-    return empty ? `schema is there, ${wanted} rows a table` : 'schema and rows are there';
+    return empty ? `schema loaded, ${wanted} rows per table` : 'schema and rows were loaded before';
   });
 }
 
@@ -60,11 +61,11 @@ async function register(role: 'source' | 'sink', url: string, engines: EnginePai
   const client = new ConnectClient({ baseUrl: url, timeoutMs: 30_000 });
   const adapted = engineOf(role, engines).adapt(config);
   if (role === 'sink') await waitForTopics(KAFKA, (adapted.topics ?? '').split(',').filter(Boolean));
-  // Connect starts a connector afresh with every configuration that it is given, also with the one that it has.
+  // Connect restarts a connector with every configuration it gets, even the one it has.
   const has = await unlessUnknown(client.config(name));
   if (!isDeepStrictEqual({ ...has, name }, { ...adapted, name })) await client.configure(name, adapted);
   const paused = (await unlessUnknown(client.status(name)))?.connector.state === 'PAUSED';
-  if (paused) return `connector ${name} is paused, and stays so`;
+  if (paused) return `connector ${name} is paused and stays paused`;
   await client.waitForState(name, 'RUNNING', { deadlineMs: RUNNING_TIMEOUT_MS });
   return `connector ${name} runs at ${url}`;
 }
@@ -85,7 +86,7 @@ try {
   });
   say(await loadSource(engines));
   say(await register('source', setting('CDC_LAB_SOURCE_URL', 'http://capture:8083'), engines));
-  // After the capture: it makes the topics.
+  // After the capture, which creates the topics.
   say(await register('sink', setting('CDC_LAB_SINK_URL', 'http://sink:8083'), engines));
 } catch (error) {
   const remedy = error instanceof LabError ? ` ${error.remedy}` : '';

@@ -8,7 +8,7 @@ import {
   refuseOtherBrokers,
 } from './brokers.ts';
 
-test('one broker is called kafka, and nothing is remembered of a cluster', async () => {
+test('a single broker is called kafka, and no cluster is recorded', async () => {
   const servers = await choosePorts();
   expect(Object.keys(servers)).toEqual(['ports']);
   const [broker] = brokersOf(servers);
@@ -35,7 +35,7 @@ test('three brokers share a cluster id, know each other, and no port is taken tw
   }
 });
 
-test('a runtime that starts no cluster says so', () => {
+test('a runtime that starts no cluster refuses one', () => {
   expect(() => refuseCluster({ brokers: 1, sinkWorkers: 1 }, 'docker')).not.toThrow();
   expect(() => refuseCluster({ brokers: 3 }, 'docker')).toThrow(/docker runtime does not start 3 brokers/);
   expect(() => refuseCluster({ sinkWorkers: 2 }, 'external')).toThrow(
@@ -43,7 +43,7 @@ test('a runtime that starts no cluster says so', () => {
   );
 });
 
-test('a lab keeps its brokers: another number is refused, none said is any', async () => {
+test('a lab keeps its brokers: another number is refused, and no number accepts any', async () => {
   const servers = await choosePorts(3);
   expect(() => refuseOtherBrokers(servers, undefined, '/s')).not.toThrow();
   expect(() => refuseOtherBrokers(servers, 3, '/s')).not.toThrow();

@@ -5,10 +5,10 @@ import type { Run } from '../state/run-file.ts';
 import type { ClusterMember, KafkaPorts } from './kafka-properties.ts';
 import { kafkaUuid } from './kafka-properties.ts';
 
-/** What a lab remembers of its servers. */
+/** What a lab records of its servers. */
 export type Servers = Pick<Run, 'ports' | 'cluster'>;
 
-/** Free ports for a lab of so many brokers, all at once, so that none is taken twice. */
+/** Free ports for a lab's servers, chosen at once so that none is taken twice. */
 export async function choosePorts(brokers = 1): Promise<Servers> {
   const [pgSource = 0, pgSink = 0, ...ofBrokers] = await freePorts(2 + 4 * brokers);
   const [first, ...more] = Array.from({ length: brokers }, (_, index): KafkaPorts => {
@@ -46,28 +46,29 @@ export function serverNames(servers: Servers): string[] {
   return ['pg-source', 'pg-sink', ...brokersOf(servers).map(({ name }) => name)];
 }
 
-/** Addresses of all brokers, for everybody in the lab. */
+/** Addresses of all brokers, for every client in the lab. */
 export function bootstrapServersOf(servers: Servers): string[] {
   return brokersOf(servers).map(({ ports }) => `127.0.0.1:${ports.client}`);
 }
 
-/** Of one broker among several; nothing where it is the only one. */
+/** A broker's place among several; empty where it is the only one. */
 export function memberOf(servers: Servers, { nodeId }: Broker): { member?: ClusterMember } {
   if (servers.cluster === undefined) return {};
   const controllerPorts = brokersOf(servers).map(({ ports }) => ports.controller);
   return { member: { nodeId, clusterId: servers.cluster.id, controllerPorts } };
 }
 
-/** @throws LabError CDC-5147 where the lab in a folder has another number of brokers than is asked for. */
+/** @throws LabError CDC-5147 where the lab in a folder does not have as many brokers as are asked for. */
 export function refuseOtherBrokers(servers: Servers, asked: number | undefined, stateDir: string): void {
   const there = brokersOf(servers).length;
   if (asked === undefined || asked === there) return;
   throw new LabError('CDC-5147', `The lab in ${stateDir} has ${brokersText(there)}, not ${asked}.`, {
-    remedy: 'A lab keeps its brokers: `cdc-lab clean`, then `cdc-lab up` with as many as you want.',
+    remedy:
+      'The number of brokers is fixed: run `cdc-lab clean`, then `cdc-lab up` with the number you want.',
   });
 }
 
-/** @throws LabError CDC-5211 where a runtime is asked for several brokers or sinks, and does not start them. */
+/** @throws LabError CDC-5211 where a runtime that starts no cluster is asked for several brokers or sinks. */
 export function refuseCluster(
   { brokers = 1, sinkWorkers = 1 }: Pick<UpOptions, 'brokers' | 'sinkWorkers'>,
   runtime: string,

@@ -14,7 +14,7 @@ const PROPERTIES = workerProperties({
   },
 });
 
-/** As the image's entrypoint does it; the names of its own are those that it documents. */
+/** Turns a variable back into a property, as the image's entrypoint does. */
 function property(variable: string): string {
   if (variable.startsWith('CONNECT_')) {
     return variable.slice('CONNECT_'.length).toLowerCase().replaceAll('_', '.');
@@ -26,19 +26,19 @@ function property(variable: string): string {
 describe('variables of the Connect image', () => {
   const variables = imageVariables(PROPERTIES);
 
-  test('become the properties again that they were made of', () => {
+  test('turn back into the properties that they came from', () => {
     const back = Object.entries(variables).map(([name, value]) => [property(name), value]);
     expect(Object.fromEntries(back)).toEqual(PROPERTIES);
   });
 
-  test('are names that the entrypoint takes, and values that its sed can carry', () => {
+  test('are names that the entrypoint accepts, and values that its sed can carry', () => {
     for (const [name, value] of Object.entries(variables)) {
       expect(name).toMatch(/^[A-Z][A-Z_]*$/);
       expect(value, name).toMatch(/^[^@&\\\s]+$/);
     }
   });
 
-  test('are the same ones for the stand-in, where they are the image’s own', () => {
+  test('are known to the stand-in too, where they are the image’s own', () => {
     const entrypoint = readFileSync(
       join(PROJECT_DIR, 'docker/stand-in/connect/docker-entrypoint.sh'),
       'utf8',
@@ -56,7 +56,7 @@ test('connectors see the one secret that they need, and nothing else of the envi
   });
 });
 
-test('timers are as a user has them where nobody asks for others', () => {
+test('timers are those that a user has, unless a test sets others', () => {
   const { 'offset.flush.interval.ms': flush, 'scheduled.rebalance.max.delay.ms': delay } = workerProperties({
     bootstrapServers: ['kafka:9092'],
     cluster: 'one',

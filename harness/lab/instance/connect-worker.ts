@@ -1,12 +1,13 @@
 /**
- * What a Connect worker of the lab is told, wherever it runs: the process runtime writes it into a file, the Docker
- * runtime into variables of the image, and `docker-compose.yml` has it for what stands there.
+ * How a Connect worker of the lab is configured, wherever it runs: the process runtime writes the properties to a
+ * file,
+ * the Docker runtime to the image's variables, and `docker-compose.yml` repeats them for the standing pipeline.
  */
 export interface ConnectWorker {
   readonly bootstrapServers: readonly string[];
-  /** Of the Connect cluster: its group, and the end of the names of its three topics. */
+  /** Name of the Connect cluster; part of the names of its group and its three topics. */
   readonly cluster: string;
-  /** Over the worker's properties. */
+  /** These override the worker's properties. */
   readonly properties?: Readonly<Record<string, string>>;
 }
 
@@ -25,13 +26,14 @@ export function connectNames(cluster: string): {
   };
 }
 
-/** As Kafka ships it; the default of a worker that says nothing is 60 s. */
+/** As in the file that Kafka ships; without it a worker's default is 60 s. */
 const OFFSET_FLUSH_INTERVAL_MS = 10_000;
 
 /**
- * What a user runs who starts from Kafka's own `config/connect-distributed.properties`, offsets flushed every 10 s
- * included, with one partition for each internal topic, and as many copies of it as the brokers make by default.
- * Where the worker listens, and where its plug-ins are, is for the runtime to say.
+ * What a user gets who starts from Kafka's own `config/connect-distributed.properties`, including offsets flushed
+ * every
+ * 10 s; with one partition for each internal topic, and the brokers' default replication. The runtime adds where the
+ * worker listens and where its plug-ins are.
  */
 export function workerProperties(worker: ConnectWorker): Record<string, string> {
   const { group, topics } = connectNames(worker.cluster);
@@ -49,17 +51,17 @@ export function workerProperties(worker: ConnectWorker): Record<string, string> 
     'offset.flush.interval.ms': String(OFFSET_FLUSH_INTERVAL_MS),
     'key.converter': 'org.apache.kafka.connect.json.JsonConverter',
     'value.converter': 'org.apache.kafka.connect.json.JsonConverter',
-    // Both plug-ins declare themselves (KIP-898): no need to scan every class of them.
+    // Both plug-ins declare themselves (KIP-898): so their classes need not be scanned.
     'plugin.discovery': 'service_load',
     'config.providers': 'env',
     'config.providers.env.class': 'org.apache.kafka.common.config.provider.EnvVarConfigProvider',
-    // The environment holds more than the one secret that a connector is meant to see.
+    // A connector must not see anything else that the environment holds.
     'config.providers.env.param.allowlist.pattern': '^PGPASSWORD$',
     ...worker.properties,
   };
 }
 
-/** Where a test or a benchmark wants other timers than a user has, as properties. */
+/** Timers that a test or benchmark sets, as properties. */
 export function tunedTimers(timers: {
   readonly offsetFlushMs?: number;
   readonly rebalanceDelayMs?: number;
@@ -74,7 +76,7 @@ export function tunedTimers(timers: {
 }
 
 /**
- * What the image has names of its own for. Of these, `CONNECT_…` is overwritten: docker-entrypoint.sh of
+ * Properties for which the image has its own variables, which override `CONNECT_…`: docker-entrypoint.sh of
  * debezium/container-images, connect-base.
  */
 const IMAGE_NAMES: Readonly<Record<string, string>> = {
@@ -90,7 +92,9 @@ const IMAGE_NAMES: Readonly<Record<string, string>> = {
   'task.shutdown.graceful.timeout.ms': 'SHUTDOWN_TIMEOUT',
 };
 
-/** A worker's properties as variables of Debezium's Connect image, which makes properties of them again. */
+/**
+ * A worker's properties as variables of Debezium's Connect image, whose entrypoint turns them back into properties.
+ */
 export function imageVariables(properties: Readonly<Record<string, string>>): Record<string, string> {
   const named = Object.entries(properties).map(([key, value]) => [imageVariable(key), value]);
   return Object.fromEntries(named);
@@ -104,7 +108,7 @@ function imageVariable(key: string): string {
 export type ConnectJvm = 'small' | 'throughput';
 
 const JVM: Readonly<Record<ConnectJvm, readonly string[]>> = {
-  // And is not in the way of everything else on the machine.
+  // Leaves memory and processors to everything else on the machine.
   small: ['-Xmx384m', '-Xms64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'],
   throughput: ['-Xmx1g', '-Xms512m', '-XX:+UseG1GC'],
 };
@@ -115,9 +119,9 @@ export function connectJvm(jvm: ConnectJvm = 'small'): string[] {
 
 /** A worker of Kafka Connect as a service of the lab. */
 export interface ConnectOptions extends ConnectWorker {
-  /** Of the service. */
+  /** Name of the service. */
   readonly name: string;
-  /** For its properties; all that it has to remember is in Kafka. */
+  /** Holds its properties file; its state is in Kafka. */
   readonly dataDir: string;
   readonly log: string;
   /** Of the REST API, on 127.0.0.1. */

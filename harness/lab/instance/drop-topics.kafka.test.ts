@@ -5,10 +5,10 @@ import { createTopic } from '../../../fixtures/testing/create-topic.ts';
 import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import { dropTopics } from './drop-topics.ts';
 
-/** A client of its own for each step: kafkajs asks for ever after the topics that it has once worked with. */
+/** A new client for each step: kafkajs keeps asking for every topic that it has once used. */
 async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
   const kafka = quietKafka({ brokers: [inject('bootstrapServers')] });
-  // It would also ask six times for the deletion of an unknown topic.
+  // It would also retry the deletion of an unknown topic five times.
   const admin = kafka.admin({ retry: { retries: 0 } });
   await admin.connect();
   try {
@@ -18,7 +18,7 @@ async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
   }
 }
 
-test('nobody is told of them any more when the drop is done, and one that is gone already does not hurt', async () => {
+test('the broker names none of them when the drop is done, and one that was gone already does no harm', async () => {
   const run = randomUUID();
   const [mine, gone, kept] = [`drop.${run}.`, `gone.${run}`, `kept.${run}`];
   for (const topic of [`${mine}a`, `${mine}b`, kept]) {

@@ -4,7 +4,7 @@ import { dropTopics } from './drop-topics.ts';
 
 const mine = (topic: string) => topic.startsWith('mine.');
 
-/** A broker that gives these answers in turn, the last for ever. */
+/** A broker that gives these answers in turn, and then repeats the last. */
 function broker(...answers: string[][]) {
   const deleted: string[][] = [];
   return {
@@ -18,20 +18,20 @@ function broker(...answers: string[][]) {
   };
 }
 
-test('it waits for a broker that has not heard of the deletion yet, and does not ask for it at once again', async () => {
+test('it waits for a broker that has not seen the deletion yet, and does not repeat the request at once', async () => {
   const admin = broker(['mine.a', 'mine.b', 'other'], ['mine.b', 'other'], ['mine.b', 'other'], ['other']);
   await dropTopics(admin, mine);
   expect(admin.deleted).toEqual([['mine.a', 'mine.b']]);
   expect(await admin.listTopics()).toEqual(['other']);
 });
 
-test('a topic that comes after the first look goes too', async () => {
+test('a topic that appears after the first look is deleted too', async () => {
   const admin = broker(['mine.a'], ['mine.late'], []);
   await dropTopics(admin, mine);
   expect(admin.deleted).toEqual([['mine.a'], ['mine.late']]);
 });
 
-test('one that was made again meanwhile is deleted again', async () => {
+test('a topic that was created again meanwhile is deleted again', async () => {
   const admin = broker(['mine.a'], ['mine.a'], []);
   await dropTopics(admin, mine, { againMs: 0 });
   expect(admin.deleted).toEqual([['mine.a'], ['mine.a']]);
@@ -39,7 +39,7 @@ test('one that was made again meanwhile is deleted again', async () => {
 
 test.each([
   ['UNKNOWN_TOPIC_OR_PARTITION', 'a topic that somebody else has deleted is gone', undefined],
-  ['TOPIC_AUTHORIZATION_FAILED', 'any other refusal is told', /refused/],
+  ['TOPIC_AUTHORIZATION_FAILED', 'any other refusal is thrown', /refused/],
 ])('on %s: %s', async (type, _, told) => {
   const cause = new kafkajs.KafkaJSProtocolError(
     Object.assign(new Error('refused'), { type, code: 0, retriable: false }),
@@ -54,13 +54,13 @@ test.each([
   await (told === undefined ? dropped : expect(dropped).rejects.toThrow(told));
 });
 
-test('nothing is asked for where there is nothing', async () => {
+test('nothing is deleted where nothing matches', async () => {
   const admin = broker(['other']);
   await dropTopics(admin, mine);
   expect(admin.deleted).toEqual([]);
 });
 
-test('that they do not go is said, with their names and what to do', async () => {
+test('topics that stay are an error with their names and a remedy', async () => {
   await expect(dropTopics(broker(['mine.a', 'other']), mine, { timeoutMs: 50 })).rejects.toMatchObject({
     code: 'CDC-5153',
     message: expect.stringContaining('mine.a 50 ms'),

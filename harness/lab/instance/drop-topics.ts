@@ -4,14 +4,16 @@ import { poll } from '../../wait.ts';
 import { listTopics } from './list-topics.ts';
 
 const GONE_TIMEOUT_MS = 60_000;
-/** So long is waited before one that is named still is deleted again: kafkajs tries for 9 s where it is gone already. */
+/** Pause before a topic that is still named is deleted again: kafkajs retries for 9 s if it has gone already. */
 const AGAIN_MS = 5_000;
 
 /**
- * Deletes all topics that are `mine`, and waits until the broker names none any more. The controller says yes as soon as
- * its metadata log has it; a broker hears of that later, and until then goes on to name what is gone. And what a killed
- * capture had asked for last may come only after the first look, or come again.
- * @throws LabError CDC-5153 where some are still named then.
+ * Deletes all topics that are `mine`, and waits until the broker names none any more. The controller confirms a
+ * deletion
+ * as soon as it is in the metadata log; brokers learn of it later, and still name the topic until then. And a topic
+ * that
+ * a killed capture requested last may appear, or reappear, after the first look.
+ * @throws LabError CDC-5153 where some are still named at the deadline.
  */
 export async function dropTopics(
   admin: Pick<Admin, 'listTopics' | 'deleteTopics'>,
@@ -33,11 +35,11 @@ export async function dropTopics(
   );
   if (gone !== undefined) return;
   throw new LabError('CDC-5153', `Kafka still has ${named.join(', ')} ${timeoutMs} ms after the deletion.`, {
-    remedy: '`cdc-lab logs kafka` tells how the broker is.',
+    remedy: '`cdc-lab logs kafka` shows what the broker does.',
   });
 }
 
-/** Where one is gone already, for the controller if not for this broker, the others are deleted all the same. */
+/** If one has gone already, for the controller if not yet for this broker, the others are deleted all the same. */
 async function deleteThem(admin: Pick<Admin, 'deleteTopics'>, topics: string[]): Promise<void> {
   try {
     await admin.deleteTopics({ topics });

@@ -9,7 +9,7 @@ import type { InstancePlan } from './instance-plan.ts';
 
 const SLOT_TIMEOUT_MS = 20_000;
 
-/** Source database with the fixture schema and its first rows. */
+/** Creates the source database with the fixture schema and its first rows. */
 export async function createSourceDatabase(
   plan: InstancePlan,
   spec: InstanceSpec,
@@ -25,12 +25,12 @@ export async function createSourceDatabase(
   });
 }
 
-/** Empty: the sink connector makes its tables. */
+/** Creates the sink database, empty: the sink connector creates its tables. */
 export function createSinkDatabase(plan: InstancePlan, password: string): Promise<void> {
   return createDatabase(plan.ports.pgSink, plan.database, password);
 }
 
-/** Drops slots (publications go with the database) and databases, where they are. */
+/** Drops both databases and their slots, if they exist; publications go with the database. */
 export async function dropDatabases(plan: InstancePlan, password: string): Promise<void> {
   await Promise.all([
     dropDatabase(plan.ports.pgSource, plan.database, password),
@@ -52,7 +52,8 @@ async function dropDatabase(port: number, name: string, password: string): Promi
   });
 }
 
-/** A database that has one cannot be dropped. The slot is the source's to drop, which may be gone. */
+/** Drops the database's subscriptions, without which it could not be dropped. Their slots are left to the source, which
+ * may be gone. */
 async function dropSubscriptions(port: number, name: string, password: string): Promise<void> {
   const sql = `SELECT subname AS name FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
                WHERE d.datname = $1`;
@@ -68,7 +69,7 @@ async function dropSubscriptions(port: number, name: string, password: string): 
   });
 }
 
-/** Drops the slots of a database. One is active until the server has noticed that its reader is gone. */
+/** Drops the slots of a database. A slot stays active until the server notices that its reader is gone. */
 export async function dropSlots(client: pg.Client, database: string): Promise<void> {
   const left = await poll(
     async () => {
@@ -87,10 +88,11 @@ export async function dropSlots(client: pg.Client, database: string): Promise<vo
     },
     { withinMs: SLOT_TIMEOUT_MS, everyMs: 20, maxEveryMs: 200 },
   );
-  if (left === undefined) throw new Error(`a replication slot of database ${database} stays in use`);
+  if (left === undefined)
+    throw new Error(`a replication slot of database ${database} is still in use after ${SLOT_TIMEOUT_MS} ms`);
 }
 
-/** A connection for one piece of work. */
+/** Runs `work` on its own connection. */
 function withClient<T>(
   port: number,
   database: string,

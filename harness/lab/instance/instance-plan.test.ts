@@ -10,7 +10,7 @@ const ports = {
   kafkaController: 6,
 };
 
-test('names that PostgreSQL, Kafka and a path can carry are taken', () => {
+test('names that suit PostgreSQL, Kafka and a path are accepted', () => {
   for (const name of ['lab', 'restart-naive-3f2a', '7', 'a'.repeat(48)]) {
     expect(() => checkInstanceName(name)).not.toThrow();
   }
@@ -23,7 +23,7 @@ test.each(['', 'Lab', 'a_b', 'a--b', '-a', 'a-', '../x', 'a b', 'a"b', "a'b", 'Ã
   },
 );
 
-test('two instances share no name, and no connection string holds a password', () => {
+test('two instances share no name, and their connection strings hold no password', () => {
   const own = { capture: 7, sink: 8, verifier: 9 };
   const a = planInstance('/s', { ports }, 'a-1', own);
   const b = planInstance('/s', { ports }, 'a-2', own);

@@ -13,16 +13,18 @@ import type { Instance } from '../lab.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 import { bootstrapServersOf, type Servers } from './brokers.ts';
 
-/** Every name, address and path of an instance; all of it follows from its record and the lab's. */
+/**
+ * Every name, address and path of an instance. All of it follows from the instance's record and the servers' ports.
+ */
 export interface InstancePlan
   extends Omit<Instance, 'startWorkload' | 'pipeline' | typeof Symbol.asyncDispose> {
-  /** On both servers. */
+  /** Its name on both servers. */
   readonly database: string;
   readonly offsetsTopic: string;
   readonly ports: InstanceRecord['ports'] & { readonly pgSource: number; readonly pgSink: number };
 }
 
-/** PostgreSQL cuts identifiers at 63 bytes; a slot's name has the prefix `cdc_`. */
+/** PostgreSQL truncates identifiers to 63 bytes, and a slot's name has the prefix `cdc_`. */
 const LONGEST_NAME = 48;
 
 /** `sink-2@NAME` is the second worker of the sink. */
@@ -35,15 +37,15 @@ function moreSinksOf(name: string, ports: readonly number[]): Pick<Instance, 'mo
   return { moreSinks: workers };
 }
 
-/** @throws LabError CDC-5121 for a name that databases, slot and topics cannot carry. */
+/** @throws LabError CDC-5121 for a name that databases, slot and topics cannot have. */
 export function checkInstanceName(name: string): void {
   if (/^[a-z0-9](-?[a-z0-9])*$/.test(name) && name.length <= LONGEST_NAME) return;
-  throw new LabError('CDC-5121', `'${name}' is no name for an instance.`, {
-    remedy: `Lower-case letters, digits and single dashes between them, at most ${LONGEST_NAME}.`,
+  throw new LabError('CDC-5121', `'${name}' cannot be the name of an instance.`, {
+    remedy: `Use lower-case letters and digits, with single dashes between them, at most ${LONGEST_NAME} characters.`,
   });
 }
 
-/** Name of the Connect cluster that hosts one half of the pipeline, where Connect does. */
+/** Name of the Connect cluster that hosts one half of the pipeline. */
 export function clusterOf(plan: Pick<InstancePlan, 'name'>, role: 'capture' | 'sink'): string {
   return `${plan.name}-${role}`;
 }

@@ -15,7 +15,7 @@ const PORTS = {
 
 const HEAP = ['--max-semi-space-size=2', '--max-old-space-size=1024'];
 
-test('the verifier gets a heap that grows sparingly: a long ledger must not take half of the machine', () => {
+test('the verifier’s heap is limited: a long ledger must not take half of the memory', () => {
   const dir = makeTestFolder();
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const plan = planInstance(dir, { ports: PORTS }, 'lab', { capture: 7, sink: 8, verifier: 9 });
@@ -30,7 +30,7 @@ test('the verifier gets a heap that grows sparingly: a long ledger must not take
   const { verifier } = prepareProcesses(plan, spec, dir);
   const main = verifier.args.findIndex((arg) => arg.endsWith('verifier/main.ts'));
   expect(verifier.args.slice(0, main)).toEqual(expect.arrayContaining(HEAP));
-  // In containers, too.
+  // In containers too.
   const context = { password: '' } as DockerLabContext;
   expect(containerOf(context, plan, verifier, null).args.slice(0, 3)).toEqual([
     ...HEAP,

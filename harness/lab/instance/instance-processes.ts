@@ -17,26 +17,29 @@ export interface InstanceServices {
 }
 
 /**
- * What a capture makes lives for one request: a young generation of 6 MiB instead of 48 costs it no measurable CPU time
- * and a third of its memory under load (350 → 250 MB).
+ * A capture's objects live for one request: with a young generation of 6 MiB instead of 48 it needs no measurable
+ * extra CPU
+ * time, and a third less memory under load (350 → 250 MB).
  */
 const SMALL_NURSERY = '--max-semi-space-size=2';
 
 /**
- * Of the verifier. Below 2 GB, V8 lets a heap grow by a half or so before it collects, and not to four times what is
- * alive: where a ledger is read, 150 MB instead of 240, in no more CPU time. It never needs a quarter of this.
+ * For the verifier. With a limit below 2 GB, V8 collects after the heap has grown by about half, instead of to four
+ * times
+ * the live objects: 150 MB instead of 240 while a ledger is read, in no more CPU time. The verifier needs less than a
+ * quarter of this limit.
  */
 const SPARING_HEAP = '--max-old-space-size=1024';
 
 /** What differs from one lab to another. */
 export interface ProcessOptions {
-  /** Keys of the verifier's configuration, where the pipeline is not the lab's. */
+  /** Keys of the verifier's configuration that differ, because the pipeline is not the lab's. */
   readonly verifier?: Partial<VerifierConfigInput>;
-  /** Makes a worker of Kafka Connect ready to start. Left out: this lab starts none from here. */
+  /** Prepares a worker of Kafka Connect. Left out: Connect workers are started elsewhere. */
   readonly prepareConnect?: (options: ConnectOptions) => ServiceSpec;
 }
 
-/** Writes the configuration files of workers and verifier, and says how to start them. */
+/** Writes the configuration files of workers and verifier, and returns how to start them. */
 export function prepareProcesses(
   plan: InstancePlan,
   spec: InstanceSpec,
@@ -96,7 +99,7 @@ export function prepareProcesses(
   };
 }
 
-/** What a worker is made from, beside its plan. */
+/** What preparing a worker needs beside its plan. */
 interface Makers {
   readonly stateDir: string;
   readonly prepareConnect: ProcessOptions['prepareConnect'];
@@ -107,7 +110,7 @@ interface WorkerPlace {
   readonly role: 'capture' | 'sink';
   readonly service: string;
   readonly port: number;
-  /** Where the sink has several. */
+  /** Set where the sink has several workers. */
   readonly tasks?: { readonly id: number; readonly of: number };
 }
 
@@ -142,14 +145,14 @@ function folderName(service: string): string {
   return service.split('@')[0] ?? service;
 }
 
-/** A worker in a Connect cluster for one connector, so that each half of the pipeline can be killed alone. */
+/** A worker in its own Connect cluster for one connector, so that either half of the pipeline can be killed alone. */
 function connectService(
   plan: InstancePlan,
   { role, service, port }: WorkerPlace,
   { stateDir, prepareConnect }: Makers,
   { jvm = 'small', ...timers }: ConnectTuning = {},
 ): ServiceSpec {
-  if (prepareConnect === undefined) throw new Error(`${service}: this lab starts no Connect worker here`);
+  if (prepareConnect === undefined) throw new Error(`${service}: this lab prepares no Connect workers`);
   return prepareConnect({
     name: service,
     dataDir: folder(plan, folderName(service)),
@@ -162,7 +165,7 @@ function connectService(
   });
 }
 
-/** A workload process; its log ends with the summary. `name` is that of the service. */
+/** A workload process; its log ends with the summary. @param name Name of the service. */
 export function workloadService(
   plan: Pick<InstancePlan, 'sourceUrl' | 'ledgerPath'>,
   spec: WorkloadSpec,

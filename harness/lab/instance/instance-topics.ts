@@ -7,12 +7,12 @@ import { dropTopics } from './drop-topics.ts';
 import { clusterOf, type InstancePlan } from './instance-plan.ts';
 import { listTopics } from './list-topics.ts';
 
-/** A member that was killed keeps its group from being deleted until its session ends; nobody waits for that. */
+/** A killed member keeps its group from being deleted until its session ends; waiting for that is not worth it. */
 const GROUP_TIMEOUT_MS = 500;
 const TOPICS_TIMEOUT_MS = 60_000;
 const CONNECT_TIMEOUT_MS = 10_000;
 
-/** Deletes the instance's topics and its consumer group, where they are. */
+/** Deletes the instance's topics and its consumer group, if they exist. */
 export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
   await withAdmin(plan.bootstrapServers, async (admin) => {
     const clusters = (['capture', 'sink'] as const).map((role) => connectNames(clusterOf(plan, role)));
@@ -30,9 +30,10 @@ export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
 }
 
 /**
- * Waits until the topics are there. A Connect source makes each with its first record, and a consumer that
- * subscribes before sees it only when its metadata are five minutes old.
- * @throws LabError CDC-5142 where they do not come.
+ * Waits until the topics exist. A Connect source creates each with its first record, and a consumer that subscribes
+ * before
+ * that notices the topic only when its metadata expire, after five minutes.
+ * @throws LabError CDC-5142 where they do not appear in time.
  */
 export async function waitForTopics(
   plan: Pick<InstancePlan, 'bootstrapServers'> & { readonly services: { readonly capture: string } },
@@ -50,13 +51,17 @@ export async function waitForTopics(
       { withinMs: TOPICS_TIMEOUT_MS, everyMs: 100, maxEveryMs: 200, signal },
     );
     if (there !== undefined) return;
-    throw new LabError('CDC-5142', `The capture has made no topic ${missing.join(', ')}.`, {
-      remedy: `\`cdc-lab logs ${plan.services.capture}\` tells what it does instead.`,
-    });
+    throw new LabError(
+      'CDC-5142',
+      `The capture has not created ${missing.join(', ')} within ${TOPICS_TIMEOUT_MS} ms.`,
+      {
+        remedy: `\`cdc-lab logs ${plan.services.capture}\` shows what it does instead.`,
+      },
+    );
   });
 }
 
-/** Groups of instances that are gone, whose members were still there when those were dropped. */
+/** Deletes the consumer groups of dropped instances that still had members when the instance was dropped. */
 export async function dropEmptyGroups(
   bootstrapServers: readonly string[],
   inUse: ReadonlySet<string>,
@@ -70,7 +75,7 @@ export async function dropEmptyGroups(
   });
 }
 
-/** False while it has members. */
+/** @returns false while the group has members. */
 async function deleteGroup(admin: Admin, group: string): Promise<boolean> {
   const { groups } = await admin.describeGroups([group]);
   const state = groups[0]?.state;
@@ -87,7 +92,7 @@ async function withAdmin<T>(
   const admin = quietKafka({
     clientId: 'cdc-lab',
     brokers: [...bootstrapServers],
-    // Its own second is little on a machine where Java virtual machines start.
+    // kafkajs's default of 1 s is too short on a machine where Java virtual machines start.
     connectionTimeout: CONNECT_TIMEOUT_MS,
   }).admin();
   await admin.connect();

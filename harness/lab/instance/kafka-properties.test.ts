@@ -9,13 +9,13 @@ function keysOf(text: string): Map<string, string> {
 }
 
 describe('the properties of a broker', () => {
-  test('alone, it is its own quorum, and nothing is copied', () => {
+  test('a single broker is its own quorum, and nothing is replicated', () => {
     const keys = keysOf(serverProperties(ports, '/log'));
     expect(keys.get('controller.quorum.voters')).toBe('1@127.0.0.1:14');
     for (const [key, value] of keys) if (/replication\.factor|min\.i/.test(key)) expect(value, key).toBe('1');
   });
 
-  test('among three, every topic has three copies, and two of them before a record is acknowledged', () => {
+  test('with three brokers every topic has three copies, two of which must hold a record before it is acknowledged', () => {
     const member = { nodeId: 2, clusterId: 'x', controllerPorts: [4, 14, 24] };
     const keys = keysOf(serverProperties(ports, '/log', member));
     expect(keys.get('node.id')).toBe('2');

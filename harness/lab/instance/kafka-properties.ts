@@ -1,35 +1,36 @@
 import { randomBytes } from 'node:crypto';
 
 export interface KafkaPorts {
-  /** For everybody in the lab. */
+  /** For every client in the lab. */
   readonly client: number;
-  /** Listens for the fault proxy, … */
+  /** A second listener, for connections through the fault proxy, … */
   readonly link: number;
-  /** … whose own port it advertises: who comes in through the proxy stays on it. */
+  /** … which advertises the proxy's port, so that a client that comes in through the proxy stays on it. */
   readonly linkAdvertised: number;
   readonly controller: number;
 }
 
-/** A broker's place among several, all of them controllers too. */
+/** A broker's place in a cluster in which every broker is a controller too. */
 export interface ClusterMember {
   /** From 1 on. */
   readonly nodeId: number;
-  /** The same for all of them. */
+  /** The same for all brokers. */
   readonly clusterId: string;
-  /** Of all of them, in the order of their node ids. */
+  /** Of all brokers, in the order of their node ids. */
   readonly controllerPorts: readonly number[];
 }
 
 /**
- * How many copies of a partition there are, and how many must have a record before it is acknowledged: with three
- * brokers one of them may be away, and nothing that was acknowledged is lost with it.
+ * How many copies a partition has, and how many must hold a record before it is acknowledged. With three brokers one
+ * may
+ * be away, and no acknowledged record is lost with it.
  */
 export function replication(brokers: number): { readonly factor: number; readonly minInSync: number } {
   const factor = Math.min(3, brokers);
   return { factor, minInSync: Math.max(1, factor - 1) };
 }
 
-/** A broker and controller in one process, in KRaft mode. */
+/** The properties of a broker that is also a controller, in KRaft mode. */
 export function serverProperties(ports: KafkaPorts, storage: string, member?: ClusterMember): string {
   const { nodeId = 1, controllerPorts = [ports.controller] } = member ?? {};
   const { factor, minInSync } = replication(controllerPorts.length);
@@ -54,12 +55,12 @@ transaction.state.log.num.partitions=1
 transaction.state.log.replication.factor=${factor}
 transaction.state.log.min.isr=${minInSync}
 group.initial.rebalance.delay.ms=0
-# A worker that was killed leaves its group after this long at the earliest.
+# A consumer may choose a session this short; a killed one leaves its group when the session ends.
 group.min.session.timeout.ms=1000
 # A broker that was killed may register again only when its old session has ended (default: 9 s).
 broker.session.timeout.ms=3000
 broker.heartbeat.interval.ms=500
-# One machine, one lab: what is rarely needed gets one thread.
+# One machine, one lab: few threads are enough.
 num.network.threads=2
 num.io.threads=4
 background.threads=2

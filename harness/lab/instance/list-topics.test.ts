@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { listTopics } from './list-topics.ts';
 
-/** As kafkajs fails where no broker has answered. */
+/** The error of kafkajs where no broker has answered. */
 const nothing = new TypeError(
   "Cannot destructure property 'topicMetadata' of '(intermediate value)' as it is null.",
 );
@@ -16,17 +16,17 @@ function admin(...answers: (Error | string[])[]) {
   };
 }
 
-test('topics are asked for again where no broker has answered', async () => {
+test('the request is retried where no broker has answered', async () => {
   expect(await listTopics(admin(nothing, nothing, ['a', 'b']))).toEqual(['a', 'b']);
 });
 
-test('that none answers in time is said, with what to do', async () => {
+test('it is an error with a remedy when no broker answers in time', async () => {
   await expect(listTopics(admin(nothing), 150)).rejects.toMatchObject({
     code: 'CDC-5152',
     remedy: expect.stringContaining('cdc-lab logs kafka'),
   });
 });
 
-test('what kafkajs does say is not asked for again', async () => {
+test('an error that kafkajs does report is not retried', async () => {
   await expect(listTopics(admin(new Error('not authorised'), ['a']))).rejects.toThrow('not authorised');
 });

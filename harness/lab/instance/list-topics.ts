@@ -5,9 +5,10 @@ import { poll } from '../../wait.ts';
 const ANSWER_TIMEOUT_MS = 30_000;
 
 /**
- * Names of all topics. Where a request to every broker fails, kafkajs 2.2.4 drops why (`brokerPool.withBroker`) and trips
- * over the null that it has instead of an answer; on a busy machine that happens. So the question is asked again.
- * @throws LabError CDC-5152 where no broker has answered in time.
+ * Names of all topics. When the request fails at every broker, as happens on a busy machine, kafkajs 2.2.4 drops the
+ * errors
+ * (`brokerPool.withBroker`) and throws a TypeError for the missing answer. So a TypeError is retried.
+ * @throws LabError CDC-5152 where no broker answers in time.
  */
 export async function listTopics(
   admin: Pick<Admin, 'listTopics'>,
@@ -28,7 +29,7 @@ export async function listTopics(
   );
   if (topics !== undefined) return topics;
   throw new LabError('CDC-5152', `Kafka named no topics within ${timeoutMs} ms.`, {
-    remedy: '`cdc-lab logs kafka` tells how the broker is.',
+    remedy: '`cdc-lab logs kafka` shows what the broker does.',
     cause,
   });
 }

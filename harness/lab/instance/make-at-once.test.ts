@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { makeAtOnce, type Parts } from './make-at-once.ts';
 
-/** Parts that take a moment each; `log` has what has ended, in that order. */
+/** Parts that take a moment each; `log` lists them in the order in which they end. */
 function parts(over: Partial<Parts> = {}): { made: Parts; log: string[] } {
   const log: string[] = [];
   const does = async (name: string, ms: number) => {
@@ -20,20 +20,20 @@ function parts(over: Partial<Parts> = {}): { made: Parts; log: string[] } {
   return { made, log };
 }
 
-test('each part starts when what it needs stands', async () => {
+test('each part starts when what it needs is ready', async () => {
   const { made, log } = parts();
   await makeAtOnce(made);
   expect(log).toEqual(['source', 'sink', 'capture worker', 'capture', 'sink worker', 'verifier']);
 });
 
-test('a part that fails lets every other end first, and starts nothing that needs it', async () => {
+test('when a part fails, every other ends first, and what needs it is not started', async () => {
   const { made, log } = parts({ source: Promise.reject(new Error('no room left')) });
   await expect(makeAtOnce(made)).rejects.toThrow('no room left');
   expect(log).toEqual(expect.arrayContaining(['sink', 'capture worker', 'sink worker']));
   expect(log).not.toEqual(expect.arrayContaining([expect.stringMatching(/^(capture|verifier)$/)]));
 });
 
-test('the verifier that has begun to start ends before the error leaves', async () => {
+test('a verifier that is starting ends before the error is thrown', async () => {
   const { made, log } = parts({ startCapture: () => Promise.reject(new Error('refused')) });
   await expect(makeAtOnce(made)).rejects.toThrow('refused');
   expect(log).toContain('verifier');

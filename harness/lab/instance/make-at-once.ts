@@ -4,15 +4,18 @@ export interface Parts {
   /** Databases. */
   readonly source: Promise<void>;
   readonly sink: Promise<void>;
-  /** That of the capture first. */
+  /** The capture's worker first. */
   readonly workers: readonly [Promise<unknown>, ...Promise<unknown>[]];
   readonly startCapture: () => Promise<void>;
   readonly startVerifier: () => Promise<unknown>;
 }
 
 /**
- * The capture starts when its database and its worker stand, the verifier when both databases do. Where one part fails,
- * every other that is under way ends first: whoever drops the instance would not see what comes after.
+ * Sets up the parts concurrently: the capture starts when its database and its worker are ready, the verifier when
+ * both
+ * databases are. If a part fails, its error is thrown when the others have settled, so that dropping the instance
+ * misses
+ * nothing.
  */
 export async function makeAtOnce(parts: Parts): Promise<void> {
   const { source, sink, workers } = parts;

@@ -9,13 +9,14 @@ export function sinkWorkers(instance: Sinks): readonly [SinkWorker, ...SinkWorke
   return [first, ...(instance.moreSinks ?? [])];
 }
 
-/** A worker that is to be asked about the sink's connector. */
+/** A worker to ask about the sink's connector. */
 export interface SinkHost extends SinkWorker {
-  /** Of workers that would give the same answer. */
+  /** Workers that would give the same answer. */
   readonly otherUrls: readonly string[];
 }
 
-/** Each of ours knows its own task only; those of a Connect cluster answer for one another. */
+/** The workers to ask: all of ours, since each knows only its own task; one of a Connect cluster, whose workers answer for
+ * each other. */
 export function sinkHosts(instance: Sinks & Pick<Instance, 'engines'>): readonly [SinkHost, ...SinkHost[]] {
   const [first, ...others] = sinkWorkers(instance);
   const isCluster = engineOf('sink', instance.engines).host === 'connect';

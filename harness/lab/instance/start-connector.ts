@@ -7,7 +7,7 @@ import { waitForTopics } from './instance-topics.ts';
 import { sinkHosts } from './sink-workers.ts';
 
 const REQUEST_TIMEOUT_MS = 20_000;
-/** Kafka Connect's herder may first have to find its coordinator. */
+/** Kafka Connect's herder may have to find its coordinator first. */
 const RUNNING_TIMEOUT_MS = 120_000;
 
 /** Registers one of the instance's connectors and waits until its task runs. */
