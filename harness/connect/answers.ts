@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The answers of Kafka Connect's REST API. Fields that a newer Connect adds are let through, and left alone. */
+/** The answers of Kafka Connect's REST API. Fields that a newer Connect adds are ignored. */
 export const rootAnswer = z.object({
   version: z.string(),
   commit: z.string(),

@@ -6,27 +6,27 @@
  * is reported at once.
  */
 
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { z } from 'zod';
 import { basicAuth, send } from '../../verifier/connection/http.ts';
+import { pause } from '../wait.ts';
 import * as answers from './answers.ts';
 import { ConnectorStateError, ConnectRefused, ConnectUnreachable, NotConnect } from './connect-errors.ts';
 
 export interface ConnectClientOptions {
   readonly baseUrl: string;
   readonly basicAuth?: { readonly username: string; readonly password: string };
-  /** PEM file of the authorities that may have signed its certificate; null: those that Node.js trusts. */
+  /** PEM file of the authorities to check its certificate against; null: those that Node.js trusts. */
   readonly ca?: string | null;
-  /** Of one request. */
+  /** Timeout of one request. */
   readonly timeoutMs?: number;
-  /** How long 409 is taken for a rebalance, and tried again. */
+  /** How long a 409 for a rebalance is retried. */
   readonly rebalanceDeadlineMs?: number;
 }
 
 export interface WaitOptions {
   readonly deadlineMs: number;
   readonly signal?: AbortSignal;
-  /** How long FAILED may still be seen, as it is for a moment after a restart. */
+  /** How long FAILED is tolerated: it may still be reported for a moment after a restart. */
   readonly failedGraceMs?: number;
 }
 
@@ -34,10 +34,10 @@ type Config = Readonly<Record<string, string>>;
 type Method = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 
 const POLL_MS = 100;
-/** What Connect says with its 409 while workers rebalance, and not when a connector exists. */
+/** What Connect says with a 409 while workers rebalance, unlike with one for a connector that exists. */
 const REBALANCE = /rebalance|momentarily/i;
 
-/** Client of Kafka Connect's REST API, as it is spoken by the lab's worker and by Apache Kafka's own. */
+/** Client of Kafka Connect's REST API, which the lab's worker and Apache Kafka's own serve. */
 export class ConnectClient {
   readonly #base: string;
   readonly #headers: Readonly<Record<string, string>>;
@@ -84,7 +84,7 @@ export class ConnectClient {
   configure(name: string, config: Config) {
     return this.#ask('PUT', `${path(name)}/config`, answers.infoAnswer, config);
   }
-  /** KIP-477: only the keys that are given; null takes one away. */
+  /** KIP-477: changes only the given keys; null removes one. */
   patchConfig(name: string, changes: Readonly<Record<string, string | null>>) {
     return this.#ask('PATCH', `${path(name)}/config`, answers.infoAnswer, changes);
   }
@@ -139,7 +139,7 @@ export class ConnectClient {
   keys(className: string) {
     return this.#ask('GET', `/connector-plugins/${encodeURIComponent(className)}/config`, answers.keysAnswer);
   }
-  /** What is wrong with a configuration, by key. */
+  /** The errors in a configuration, by key. */
   async validate(className: string, config: Config): Promise<ReadonlyMap<string, readonly string[]>> {
     const url = `/connector-plugins/${encodeURIComponent(className)}/config/validate`;
     const { configs } = await this.#ask('PUT', url, answers.validationAnswer, config);
@@ -148,9 +148,9 @@ export class ConnectClient {
   }
 
   /**
-   * Waits until connector and task are in that state; STOPPED: the task is gone.
-   * A worker that does not answer meanwhile is waited for, too.
-   * @throws ConnectorStateError with the trace where the task has failed instead, or at the deadline.
+   * Waits until the connector and all its tasks are in that state. STOPPED means that no task is left.
+   * Keeps waiting while the worker does not answer.
+   * @throws ConnectorStateError with the trace if it fails instead, or at the deadline.
    */
   async waitForState(name: string, wanted: WantedState, options: WaitOptions): Promise<answers.StatusAnswer> {
     const started = performance.now();
@@ -166,17 +166,22 @@ export class ConnectClient {
         trace = traceOf(status);
         failedSince = isIn(status, 'FAILED') ? (failedSince ?? performance.now()) : null;
       } catch (error) {
-        // Right after it was created, Connect does not know of a connector yet.
+        // For a moment after its creation, Connect does not know a connector yet.
         const early = error instanceof ConnectRefused && error.status === 404;
         if (!early && !(error instanceof ConnectUnreachable)) throw error;
-        seen = early ? 'not there' : 'without an answer of its worker';
+        seen = early ? 'not there' : 'unknown, since its worker does not answer';
         failedSince = null;
       }
       const now = performance.now();
       const failed = failedSince !== null && now - failedSince >= (options.failedGraceMs ?? 1_000);
       if (failed || now - started >= options.deadlineMs)
-        throw new ConnectorStateError(name, wanted, seen, trace);
-      await pause(options.signal);
+        throw new ConnectorStateError(name, {
+          wanted,
+          seen,
+          trace,
+          afterMs: failed ? null : Math.round(now - started),
+        });
+      await pause(POLL_MS, options.signal);
     }
   }
 
@@ -193,7 +198,7 @@ export class ConnectClient {
     await this.#send(method, url, body);
   }
 
-  /** One request, again for as long as the workers rebalance. */
+  /** Sends a request, and retries it while the workers rebalance. */
   async #send(method: Method, url: string, body: unknown): Promise<{ text: string }> {
     const deadline = performance.now() + this.#rebalanceDeadlineMs;
     for (;;) {
@@ -204,7 +209,7 @@ export class ConnectClient {
       if (!rebalancing || performance.now() >= deadline) {
         throw new ConnectRefused(status, `${method} ${url}`, message);
       }
-      await sleep(POLL_MS);
+      await pause(POLL_MS);
     }
   }
 
@@ -225,16 +230,6 @@ export class ConnectClient {
 
 export type WantedState = 'RUNNING' | 'PAUSED' | 'STOPPED' | 'FAILED';
 
-/** @throws the signal's own reason when it aborts. */
-async function pause(signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(POLL_MS, undefined, signal === undefined ? {} : { signal });
-  } catch (error) {
-    signal?.throwIfAborted();
-    throw error;
-  }
-}
-
 const path = (name: string) => `/connectors/${encodeURIComponent(name)}`;
 
 function isIn({ connector, tasks }: answers.StatusAnswer, wanted: WantedState): boolean {
@@ -248,7 +243,7 @@ function stateText({ connector, tasks }: answers.StatusAnswer): string {
   return [connector.state, ...(states.length === 0 ? ['no task'] : states)].join(', ');
 }
 
-/** Why connector or task has failed; null where neither has. */
+/** Why connector or task failed; null where neither did. */
 export function traceOf({ connector, tasks }: answers.StatusAnswer): string | null {
   const failed = [connector, ...tasks].find(({ state }) => state === 'FAILED');
   return failed === undefined ? null : (failed.trace ?? 'no trace');
@@ -258,7 +253,7 @@ function messageOf(text: string): string {
   try {
     return answers.errorAnswer.parse(JSON.parse(text)).message;
   } catch {
-    // A proxy in between answers in its own words.
+    // A proxy in between may answer in another format.
     return text.slice(0, 500);
   }
 }

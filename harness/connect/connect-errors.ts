@@ -8,7 +8,7 @@ export class ConnectUnreachable extends LabError {
   constructor(url: string, cause: unknown) {
     const { why, remedy } = tlsRefusal(reasonOf(cause)) ?? {
       why: null,
-      remedy: 'See whether the worker runs, and what its log says.',
+      remedy: 'Check whether the worker runs, and what its log says.',
     };
     const said = why === null ? '' : `: ${why}`;
     super('CDC-5310', `Kafka Connect does not answer at ${url}${said}.`, { remedy, cause });
@@ -20,8 +20,8 @@ export class ConnectUnreachable extends LabError {
 /** Something answers, but not as Kafka Connect does. */
 export class NotConnect extends LabError {
   constructor(url: string, cause: unknown) {
-    super('CDC-5313', `What answers at ${url} does not answer as Kafka Connect does.`, {
-      remedy: 'See what listens there.',
+    super('CDC-5313', `What answers at ${url} is not Kafka Connect.`, {
+      remedy: 'Check what listens there.',
       cause,
     });
     this.name = 'NotConnect';
@@ -29,9 +29,9 @@ export class NotConnect extends LabError {
 }
 
 const REMEDIES: Readonly<Record<number, string>> = {
-  401: 'Give username and password of its REST API.',
-  403: 'Give a user who may do that.',
-  404: 'See which connectors there are.',
+  401: 'Pass username and password of its REST API.',
+  403: 'Use a user with that permission.',
+  404: 'List the connectors to see which exist.',
 };
 
 /** Connect answered with an error. */
@@ -47,14 +47,25 @@ export class ConnectRefused extends LabError {
   }
 }
 
-/** A connector did not reach the state that was waited for. */
+/** A connector did not reach the wanted state: it failed, or the deadline passed. */
 export class ConnectorStateError extends LabError {
   /** Why the task failed; null where it did not fail. */
   readonly trace: string | null;
-  constructor(name: string, wanted: string, seen: string, trace: string | null) {
+  constructor(
+    name: string,
+    found: {
+      readonly wanted: string;
+      readonly seen: string;
+      readonly trace: string | null;
+      /** How long the state was waited for; null where the connector failed before the deadline. */
+      readonly afterMs: number | null;
+    },
+  ) {
+    const { wanted, seen, trace, afterMs } = found;
+    const when = afterMs === null ? '' : ` after ${afterMs} ms`;
     const why = trace === null ? '' : ` Trace: ${trace}`;
-    super('CDC-5312', `Connector ${name} is not ${wanted}: it is ${seen}.${why}`, {
-      remedy: 'See the log of its worker; restart the task when the cause is gone.',
+    super('CDC-5312', `Connector ${name} is not ${wanted}${when}: it is ${seen}.${why}`, {
+      remedy: 'Read the log of its worker; restart the task when the cause is gone.',
     });
     this.name = 'ConnectorStateError';
     this.trace = trace;

@@ -16,7 +16,7 @@ afterEach(() => {
   rmSync(dir, { recursive: true });
 });
 
-/** What a run of vitest has left; `broken`: files of it that could not be loaded. */
+/** Writes a report as vitest leaves it. @param broken Number of test files that could not be loaded. */
 function vitestLeft(folder: string, passed: number, failed: number, broken = 0): void {
   const suite = { status: 'failed', assertionResults: [] };
   const report = { numPassedTests: passed, numFailedTests: failed, testResults: Array(broken).fill(suite) };
@@ -27,7 +27,7 @@ function demoLeft(...verdicts: boolean[]): void {
   writeFileSync(join(dir, 'demo.json'), JSON.stringify({ results: verdicts.map((ok) => ({ ok })) }));
 }
 
-/** Exit codes are those of the demo, the tests and the tests in containers. */
+/** Runs the count with the exit codes of the demo, the tests and the tests in containers. */
 async function count(demo: number, tests: number, docker: number) {
   const args = ['.ci/count.mjs', dir, ...[demo, tests, docker].map(String)];
   const { stdout, exitCode } = await execa('node', args, { cwd: PROJECT_DIR, reject: false });
@@ -35,7 +35,7 @@ async function count(demo: number, tests: number, docker: number) {
 }
 
 describe('the count of a CI run', () => {
-  it('adds up its three steps, and is 0 where nothing failed', async () => {
+  it('adds up its three steps, and exits with 0 if nothing failed', async () => {
     demoLeft(true, true);
     vitestLeft(dir, 5, 0);
     vitestLeft(join(dir, 'docker'), 3, 0);
@@ -50,7 +50,7 @@ describe('the count of a CI run', () => {
     });
   });
 
-  it('is 1 and says how many failed, in whichever step', async () => {
+  it('exits with 1 and says how many failed, in whichever step', async () => {
     demoLeft(true, false);
     vitestLeft(dir, 5, 1, 1);
     vitestLeft(join(dir, 'docker'), 1, 2);
@@ -71,7 +71,7 @@ describe('the count of a CI run', () => {
     expect((await count(0, 0, 0)).lines).toContain('docker tests: 0 passed, 1 failed (exit code 0)');
   });
 
-  it('names tests in containers that were not run, and counts them neither as passed nor as failed', async () => {
+  it('says when tests in containers were not run, and counts them neither as passed nor as failed', async () => {
     demoLeft(true);
     vitestLeft(dir, 5, 0);
     rmSync(join(dir, 'docker'), { recursive: true });
@@ -80,7 +80,7 @@ describe('the count of a CI run', () => {
     expect(exitCode).toBe(0);
   });
 
-  it('is 1 where the demo left nothing to count', async () => {
+  it('exits with 1 if the demo left nothing to count', async () => {
     vitestLeft(dir, 5, 0);
     const { lines, exitCode } = await count(70, 0, 69);
     expect(lines[0]).toBe('make demo: 0 passed, 1 failed (exit code 70)');

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { cyclesOf, graphOf, roomArrows } from './graph.ts';
 
-test('a circle is found, with everything in it and nothing else', () => {
+test('a cycle is found, with exactly its nodes', () => {
   const graph = graphOf([
     ['a', 'b'],
     ['b', 'c'],
@@ -13,7 +13,7 @@ test('a circle is found, with everything in it and nothing else', () => {
   expect(cyclesOf(graph)).toEqual([['a', 'b', 'c']]);
 });
 
-test('two circles that share no node are two', () => {
+test('two cycles without a common node are found separately', () => {
   const graph = graphOf([
     ['a', 'b'],
     ['b', 'a'],
@@ -27,7 +27,7 @@ test('two circles that share no node are two', () => {
   ]);
 });
 
-test('a diamond is no circle', () => {
+test('a diamond is not a cycle', () => {
   const graph = graphOf([
     ['a', 'b'],
     ['a', 'c'],
@@ -37,7 +37,7 @@ test('a diamond is no circle', () => {
   expect(cyclesOf(graph)).toEqual([]);
 });
 
-test('an import between two rooms counts for the folders in which their ways part', () => {
+test('an import between rooms is an arrow between the folders where their paths diverge', () => {
   const one = (from: string, to: string) => roomArrows([{ from, to, isPackage: false }]);
   expect(one('a/x/p.ts', 'a/y/z/q.ts')).toEqual([['a/x', 'a/y']]);
   expect(one('a/x/p.ts', 'b/q.ts')).toEqual([['a', 'b']]);

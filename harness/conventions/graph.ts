@@ -1,10 +1,10 @@
 import { dirname } from 'node:path';
 import type { Import } from './source-files.ts';
 
-/** Who imports whom, by name; only nodes that are both in the tree. */
+/** Which names import which, by name. */
 export type Graph = ReadonlyMap<string, ReadonlySet<string>>;
 
-/** A graph of arrows `from → to`; what is only pointed at is a node too. */
+/** Builds a graph from arrows `from → to`; a name that is only pointed at is a node too. */
 export function graphOf(arrows: Iterable<readonly [from: string, to: string]>): Graph {
   const graph = new Map<string, Set<string>>();
   const at = (name: string): Set<string> => {
@@ -20,8 +20,9 @@ export function graphOf(arrows: Iterable<readonly [from: string, to: string]>): 
 }
 
 /**
- * Groups of nodes that reach each other: Tarjan's strongly connected components (SIAM J. Comput. 1, 1972) of more than
- * one node, each sorted.
+ * Groups of nodes that can reach each other: Tarjan's strongly connected components (SIAM J. Comput. 1, 1972) with
+ * more
+ * than one node, each sorted.
  */
 export function cyclesOf(graph: Graph): string[][] {
   const index = new Map<string, number>();
@@ -50,7 +51,7 @@ export function cyclesOf(graph: Graph): string[][] {
 
 /**
  * The arrows between rooms: from the outermost folder that holds only the importing file to the outermost that holds
- * only the imported one. An import between a folder and its own parent is not an arrow between rooms.
+ * only the imported one. An import between a folder and its parent is not an arrow between rooms.
  */
 export function roomArrows(imports: readonly Import[]): [from: string, to: string][] {
   return imports.flatMap(({ from, to }): [string, string][] => {

@@ -1,12 +1,12 @@
 import { expect, test } from 'vitest';
 import { type Import, importsOf, sourceFiles } from './source-files.ts';
 
-/** Test files, and what only they use, may look at everything. */
+/** Test files, and what only they use, may import anything. */
 const isTest = (path: string): boolean => /\.test\.ts$|\/testing\//.test(path);
 const files = sourceFiles();
 const imports = files.filter((file) => !isTest(file.path)).flatMap(importsOf);
 
-/** Imports point to the right only, or stay inside. */
+/** A layer may import only itself and the layers to its right. */
 const LAYERS = ['scenarios', 'harness', 'fixtures', 'verifier', 'pipeline/contract'] as const;
 const STAGES = ['pgoutput', 'capture', 'envelope', 'sink', 'registry'].map((stage) => `pipeline/${stage}`);
 
@@ -18,7 +18,7 @@ function violations(rule: (one: Import) => boolean): string[] {
   return imports.filter(rule).map(asText);
 }
 
-test('the parser of imports sees every form', () => {
+test('the parser of imports recognises every form', () => {
   const text = [
     "import a from 'a';",
     "import type { B } from '../b.ts';",
@@ -35,7 +35,7 @@ test('the parser of imports sees every form', () => {
   expect(seen).toEqual(['a', 'b.ts', 'x/c.ts', 'x/d.ts', 'e', 'x/f.ts']);
 });
 
-test('imports between the layers point from scenarios towards the contract', () => {
+test('imports between layers point from the scenarios towards the contract', () => {
   expect(imports.length).toBeGreaterThan(100);
   const backwards = violations(({ from, to }) => {
     const own = layerOf(from);
@@ -45,7 +45,7 @@ test('imports between the layers point from scenarios towards the contract', () 
   expect(backwards).toEqual([]);
 });
 
-test('of the pipeline, only the contract is seen from outside', () => {
+test('outside the pipeline, only its contract is imported', () => {
   const inside = violations(
     ({ from, to }) =>
       LAYERS.slice(0, -1).some((layer) => inFolder(from, layer)) &&
@@ -70,14 +70,14 @@ test('the contract imports nothing but itself', () => {
   expect(outwards).toEqual([]);
 });
 
-test('the worker meets nothing outside the pipeline by name: defects are loaded from their folder', () => {
+test('the worker imports nothing outside the pipeline: it loads defects from their folder', () => {
   const outwards = violations(
     ({ from, to, isPackage }) => inFolder(from, 'pipeline/worker') && !isPackage && !inFolder(to, 'pipeline'),
   );
   expect(outwards).toEqual([]);
 });
 
-test('pipeline and oracle talk to Kafka through different libraries', () => {
+test('pipeline and verifier use different Kafka libraries', () => {
   const shared = violations(
     ({ from, to }) =>
       (inFolder(from, 'pipeline') && to === 'kafkajs') ||
@@ -86,7 +86,7 @@ test('pipeline and oracle talk to Kafka through different libraries', () => {
   expect(shared).toEqual([]);
 });
 
-test('every import leads to a file that is there', () => {
+test('every import leads to a file that exists', () => {
   const known = new Set(files.map((file) => file.path));
   const dangling = violations(({ to, isPackage }) => !isPackage && to.endsWith('.ts') && !known.has(to));
   expect(dangling).toEqual([]);

@@ -3,9 +3,9 @@ import { expect, test } from 'vitest';
 import { cyclesOf, graphOf, roomArrows } from './graph.ts';
 import { importsOf, sourceFiles } from './source-files.ts';
 
-/** Source files that a folder may hold before a finer idea must be found in it. */
+/** The number of source files above which a folder must be split. */
 const MOST_FILES = 25;
-/** Folders of plug-ins: one file is one plug-in, however many there are. */
+/** Folders of plug-ins: one file per plug-in, however many there are. */
 const PLUG_IN_FOLDERS = [
   'scenarios',
   'harness/faults',
@@ -20,13 +20,13 @@ const files = sourceFiles();
 const sources = files.filter(({ path }) => !isTest(path));
 const imports = sources.flatMap(importsOf).filter(({ isPackage }) => !isPackage);
 
-test('no files import each other in a circle, types and tests included', () => {
+test('no files import each other in a cycle, types and tests included', () => {
   const all = files.flatMap(importsOf).filter(({ isPackage }) => !isPackage);
   expect(all.length).toBeGreaterThan(1_000);
   expect(cyclesOf(graphOf(all.map(({ from, to }) => [from, to])))).toEqual([]);
 });
 
-test('rooms that lie side by side import each other in one direction only', () => {
+test('sibling rooms import each other in one direction only', () => {
   const arrows = roomArrows(imports);
   expect(arrows.length).toBeGreaterThan(100);
   expect(cyclesOf(graphOf(arrows))).toEqual([]);
@@ -48,7 +48,7 @@ const PENDING: readonly string[] = [
   'harness/parity',
 ];
 
-/** A folder's entry file opens with its path, and one line each: what comes in, what goes out, what it promises. */
+/** A folder's entry file opens with its path and says what comes in, what goes out and what it promises. */
 const HEADER =
   /^\/\*\*\n \* `([\w/.-]+)`: [\s\S]*?\n \* In: [\s\S]*?\n \* Out: [\s\S]*?\n \* Promises: [\s\S]*?\n \*\/\n/;
 

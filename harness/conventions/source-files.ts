@@ -9,16 +9,16 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 import { PROJECT_DIR } from '../project.ts';
 
-/** Folders of the house that hold TypeScript. */
+/** Folders of the project that contain TypeScript. */
 export const HOUSE = ['scenarios', 'harness', 'fixtures', 'verifier', 'pipeline', 'bench'] as const;
 
 export interface SourceFile {
-  /** From the project's folder, with `/`. */
+  /** Relative to the project's folder, with `/`. */
   readonly path: string;
   readonly text: string;
 }
 
-/** Every `.ts` file of the house. */
+/** Every `.ts` file of the project. */
 export function sourceFiles(): SourceFile[] {
   return HOUSE.flatMap((folder) =>
     readdirSync(join(PROJECT_DIR, folder), { recursive: true, encoding: 'utf8' })
@@ -38,7 +38,7 @@ export interface Import {
   readonly isPackage: boolean;
 }
 
-/** Static, type-only and dynamic imports and re-exports whose target is written out. */
+/** Static, type-only and dynamic imports and re-exports with a literal target. */
 export function importsOf(file: SourceFile): Import[] {
   const code = file.text.replaceAll(/\/\*[\s\S]*?\*\//g, '').replaceAll(/^\s*\/\/.*$/gm, '');
   const targets = code.matchAll(

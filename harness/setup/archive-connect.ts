@@ -8,7 +8,7 @@ import { prepareKafka } from '../lab/process/kafka-service.ts';
 import { freePorts } from '../lab/services/ports.ts';
 import { archiveOf, fits } from './class-archive.ts';
 
-/** As `class-archive.ts`, of a Connect worker with both plug-ins; on a broker of its own, for that long. */
+/** As `archive-kafka.ts`, for a Connect worker with both plug-ins, on a temporary broker. */
 async function archiveClasses(dataDir: string): Promise<void> {
   const [client = 0, link = 0, linkAdvertised = 0, controller = 0, port = 0] = await freePorts(5);
   const ports = { client, link, linkAdvertised, controller };
@@ -20,7 +20,7 @@ async function archiveClasses(dataDir: string): Promise<void> {
   await archiveOf(prepare, CONNECT_CLASS_ARCHIVE, connectClassPath(), () => useOnce(port));
 }
 
-/** A configuration is looked at by the plug-in itself: that loads it. There need not be a database. */
+/** Validates a configuration of each plug-in, which loads the plug-in. No database is needed for that. */
 async function useOnce(port: number): Promise<void> {
   const client = new ConnectClient({ baseUrl: `http://127.0.0.1:${port}`, timeoutMs: 60_000 });
   const source = 'io.debezium.connector.postgresql.PostgresConnector';

@@ -7,8 +7,8 @@ import { freePorts } from '../lab/services/ports.ts';
 import { archiveOf, fits } from './class-archive.ts';
 
 /**
- * Runs a broker once and lets the JVM archive the classes it loaded (AppCDS), for `-XX:SharedArchiveFile`.
- * `-XX:+AutoCreateSharedArchive` would do it by itself, but Java 17 does not know it and refuses to start.
+ * Runs a broker once and archives the classes that it loads (AppCDS), for `-XX:SharedArchiveFile`.
+ * `-XX:+AutoCreateSharedArchive` would do that by itself, but Java 17 does not know the flag and refuses to start.
  *
  * @see https://docs.oracle.com/en/java/javase/17/vm/class-data-sharing.html
  */
@@ -24,7 +24,7 @@ async function archiveClasses(): Promise<void> {
   }
 }
 
-/** Also the classes behind topics and records are worth having. */
+/** Uses topics and records, so that their classes are archived too. */
 async function useOnce(port: number): Promise<void> {
   const kafka = quietKafka({ brokers: [`127.0.0.1:${port}`] });
   const admin = kafka.admin();

@@ -12,12 +12,13 @@ import { startChild } from '../lab/process/child-service.ts';
 import type { ServiceSpec } from '../lab/services/service-spec.ts';
 
 /**
- * Runs a Java service once, has it used, and leaves the archive of the classes that it loaded by then.
+ * Runs a Java service once, uses it, and archives the classes that it has loaded by then.
  *
- * @param prepare Called after the old archive is gone: a service that is prepared before would be started on it,
- *   and the JVM refuses to dump on top of a missing archive.
+ * @param prepare Called after the old archive is removed. A service prepared before that would name the old archive,
+ * and the
+ *   JVM refuses to dump with an archive that is missing.
  * @param use Called when the service answers.
- * @throws where it does not answer, or the JVM does not take the archive that it wrote.
+ * @throws where it does not answer, or the JVM rejects the archive that it wrote.
  */
 export async function archiveOf(
   prepare: () => ServiceSpec | Promise<ServiceSpec>,
@@ -32,17 +33,17 @@ export async function archiveOf(
     try {
       await use();
     } finally {
-      // The archive is written as it ends.
+      // The JVM writes the archive when it ends.
       await service[Symbol.asyncDispose]();
     }
-    if (!(await fits(fresh, classPath))) throw new Error('the JVM does not take the archive that it wrote');
+    if (!(await fits(fresh, classPath))) throw new Error('the JVM rejects the archive that it wrote');
     renameSync(fresh, archive);
   } finally {
     rmSync(fresh, { force: true });
   }
 }
 
-/** Whether the archive is there and made for this class path. */
+/** Whether the archive exists and fits this class path. */
 export async function fits(archive: string, classPath: string): Promise<boolean> {
   if (!existsSync(archive)) return false;
   const flags = ['-XX:+UseSerialGC', `-XX:SharedArchiveFile=${archive}`, '-Xshare:on'];

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The main job from start to end, in a lab of its own beside any other: run all lessons, print the verdicts, leave
-# nothing behind. Exit code: that of `cdc-lab run`, by expectation.
+# Runs all lessons in a separate lab, prints the verdicts, and leaves nothing behind.
+# Exit code: that of `cdc-lab run`, which is 0 when every verdict is the expected one.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 lab=$root/bin/cdc-lab
@@ -12,7 +12,7 @@ code=$?
 if [ "$code" -eq 0 ]; then
   "$lab" clean --dir "$dir" || code=70
 else
-  # The logs may tell why.
+  # Keep the logs: they may show why.
   "$lab" down --dir "$dir"
   echo "demo: exit code $code; logs are in $dir/logs until the next demo." >&2
 fi

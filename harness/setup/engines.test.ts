@@ -25,7 +25,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-/** Stands in for Maven: `body` sees the output folder as $out, and a jar's name for the profile as $jar. */
+/** A replacement for Maven. `body` gets the output folder as $out, and the name of the profile's jar as $jar. */
 function mavenDoes(body: string): void {
   const script = `#!/bin/sh
 for arg in "$@"; do
@@ -58,17 +58,17 @@ test('jars with the right checksums are put in place, and not fetched again', as
   expect((await fetch()).exitCode).toBe(0);
 });
 
-test('without a network it ends with 69, one sentence and where to read on, and leaves nothing in place', {
+test('without a network it ends with 69, one sentence and a remedy, and puts nothing in place', {
   timeout: WITHIN_MS,
 }, async () => {
   mavenDoes('echo no route to host; exit 1');
   const { exitCode, stderr } = await fetch();
   expect(exitCode).toBe(69);
-  expect(stderr).toMatch(/^engines: Maven could not fetch the jars of connect\.\n {2}Is the network there\?/);
+  expect(stderr).toMatch(/^engines: Maven could not fetch the jars of connect\.\n {2}Check the network/);
   expect(existsSync(join(root, '.cache/engines'))).toBe(false);
 });
 
-test('a jar with another checksum, or one too many, is refused', { timeout: WITHIN_MS }, async () => {
+test('a jar with another checksum, or an extra jar, is refused', { timeout: WITHIN_MS }, async () => {
   mavenDoes(`mkdir -p "$out"; printf 'another jar' >"$out/$jar"`);
   const changed = await fetch();
   mavenDoes(`mkdir -p "$out"; printf '${JAR}' >"$out/$jar"; printf '${JAR}' >"$out/more.jar"`);

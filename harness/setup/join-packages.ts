@@ -4,17 +4,20 @@ import { pathToFileURL } from 'node:url';
 import { type Plugin, rolldown } from 'rolldown';
 import { PROJECT_DIR } from '../project.ts';
 
-/** Packages that processes of the lab load when they start. `joined-packages.cjs` has them imported from here. */
+/**
+ * Packages that the lab's processes load when they start. `joined-packages.cjs` redirects their imports to the
+ * joined files.
+ */
 const PACKAGES = [
   ...['@platformatic/kafka', 'kafkajs', 'pg', 'fastify', 'prom-client', 'zod'],
   ...['commander', 'execa', 'chalk', 'cli-table3'],
 ];
-/** Native, or asked for only where it is installed: they stay where they are. */
+/** Native modules and optional dependencies, which stay separate. */
 const LEFT_OUT = [/\.node$/, /^@node-rs\//, /^@platformatic\/wasm-utils/, /^protobufjs/, /^pg-native/];
 const FOLDER = join(PROJECT_DIR, '.cache', 'packages');
 const ENTRY = 'joined:';
 
-/** Exports what the package does, CommonJS too: by the names that Node finds in it. */
+/** An entry that re-exports everything the package exports; for CommonJS too, by the names that Node finds. */
 const entries: Plugin = {
   name: 'entries',
   resolveId(id, from) {
@@ -51,13 +54,13 @@ async function joinPackages(folder: string): Promise<void> {
   for (const name of PACKAGES) {
     const joined = await exportsOf(pathToFileURL(join(folder, fileOf(name))).href);
     const lost = (await exportsOf(name)).filter((one) => !joined.includes(one));
-    if (lost.length > 0) throw new Error(`${name}, joined, has lost ${lost.join(', ')}`);
+    if (lost.length > 0) throw new Error(`joining ${name} has lost its exports ${lost.join(', ')}`);
   }
   const index = Object.fromEntries(PACKAGES.map((name) => [name, fileOf(name)]));
   writeFileSync(join(folder, 'index.json'), JSON.stringify(index, null, 2));
 }
 
-// Made beside the place, and moved in whole.
+// Written to another folder, and moved into place as a whole.
 const fresh = `${FOLDER}.${process.pid}`;
 try {
   mkdirSync(fresh, { recursive: true });

@@ -1,6 +1,6 @@
-// `node --require` this: packages are then imported from the few files that join-packages.ts has made of them. Loading
-// the modules of @platformatic/kafka one by one takes Node half a second of processor time, at every start of a worker.
-// Without those files, or once a package was installed after they were made, the packages themselves are imported.
+// With `node --require` this file, packages are imported from the few files that join-packages.ts made of them. Loading
+// the modules of @platformatic/kafka one by one takes half a second of processor time at every start of a worker.
+// Without those files, or if a package was installed after they were made, the packages themselves are imported.
 'use strict';
 
 const { readFileSync, statSync } = require('node:fs');
@@ -11,10 +11,10 @@ const { pathToFileURL } = require('node:url');
 const root = join(__dirname, '../..');
 const index = join(root, '.cache/packages/index.json');
 
-/** The joined file of each package, by name; empty where they are not to be used. */
+/** The joined file of each package, by name; empty where they must not be used. */
 function joinedFiles() {
   try {
-    // npm writes its hidden lock file with whatever it installs.
+    // npm rewrites its hidden lock file whenever it installs something.
     const installed = statSync(join(root, 'node_modules/.package-lock.json')).mtimeMs;
     return statSync(index).mtimeMs < installed ? {} : JSON.parse(readFileSync(index, 'utf8'));
   } catch (error) {
@@ -33,7 +33,7 @@ if (urls.size > 0) {
     resolve(specifier, context, next) {
       const url = urls.get(specifier);
       const from = context.parentURL ?? '';
-      // What a user's own file or another package imports is theirs to choose.
+      // Imports by a user's own file or by another package are not redirected.
       if (url === undefined || !from.startsWith(ours) || from.startsWith(theirs)) return next(specifier, context);
       return { url, format: 'module', shortCircuit: true };
     },

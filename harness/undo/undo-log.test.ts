@@ -29,7 +29,7 @@ it('lists what is pending, the latest first, for another process to read', () =>
   expect(new UndoLog(dir).outstanding()).toMatchObject([entry('b'), entry('a')]);
 });
 
-it('forgets what is done, and being done twice is no harm', () => {
+it('forgets what is done, and being done twice does no harm', () => {
   const log = new UndoLog(dir);
   log.pending(entry('a'));
   log.pending(entry('b'));
@@ -38,7 +38,7 @@ it('forgets what is done, and being done twice is no harm', () => {
   expect(ids(log)).toEqual(['a']);
 });
 
-it('leaves out a line that a kill cut off, and the next line stands by itself', () => {
+it('leaves out a line that a kill cut off, and keeps the next line whole', () => {
   const log = new UndoLog(dir);
   log.pending(entry('a'));
   appendFileSync(log.file, '{"t":"pending","id":"cut');

@@ -24,8 +24,9 @@ const lineSchema = z.discriminatedUnion('t', [
 export type PendingUndo = z.infer<typeof pendingSchema>;
 
 /**
- * What has to be healed, on disk before it is injected: `LAB/undo.ndjson`, one line for each fault about to be
- * injected and one for each that is healed. Whoever comes next after a killed run heals what is pending.
+ * `LAB/undo.ndjson`: one line for each fault, written before it is injected, and one when it is healed. After a
+ * killed run
+ * the next command heals what is pending.
  */
 export class UndoLog {
   readonly file: string;
@@ -34,11 +35,12 @@ export class UndoLog {
     this.file = path.join(labDir, 'undo.ndjson');
   }
 
-  /** Returns when the line is on disk. */
+  /** Records a fault that is about to be injected. Returns when the line is on disk. */
   pending(undo: Omit<PendingUndo, 't' | 'at'>): void {
     this.#append({ t: 'pending', at: new Date().toISOString(), ...undo });
   }
 
+  /** Records that the fault is healed. Idempotent. */
   done(id: string): void {
     this.#append({ t: 'done', id, at: new Date().toISOString() });
   }
@@ -57,7 +59,7 @@ export class UndoLog {
 
   #append(line: z.infer<typeof lineSchema>): void {
     mkdirSync(path.dirname(this.file), { recursive: true });
-    // A leading newline ends a line that a kill cut off, so that it cannot swallow this one.
+    // The leading newline ends a line that a kill cut off, which would otherwise swallow this one.
     const file = openSync(this.file, 'a', 0o600);
     try {
       writeSync(file, `\n${JSON.stringify(line)}\n`);
@@ -68,7 +70,7 @@ export class UndoLog {
   }
 }
 
-/** Undefined for a line that a kill cut off: its fault was not injected yet. */
+/** Undefined for a line that a kill cut off: its fault had not been injected yet. */
 function parseLine(text: string): z.infer<typeof lineSchema> | undefined {
   if (text === '') return undefined;
   try {

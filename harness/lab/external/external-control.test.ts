@@ -16,10 +16,10 @@ beforeEach(() => {
   dir = claimStateDir(join(makeTestFolder(), 'lab'));
 });
 
-/** Of a target that nobody can reach: the file that describes it is not there. */
+/** A target that cannot be reached: the file that describes it does not exist. */
 const control = externalControl({ config: join(import.meta.dirname, 'none.json'), own: null }, healLeftovers);
 
-/** A process that says one line. */
+/** Resolves when the process has printed something. */
 async function started(child: ChildProcess): Promise<ChildProcess> {
   await once(child.stdout ?? child, 'data');
   return child;
@@ -49,7 +49,7 @@ test('down and clean are refused while a run holds the lab', async () => {
 });
 
 test.each(['down', 'clean'] as const)(
-  '%s ends a workload whose starter died before its record',
+  '%s ends a workload whose starter died before it was recorded',
   async (name) => {
     ownProcesses(dir, '');
     const workload = await started(
@@ -69,7 +69,7 @@ test.each(['down', 'clean'] as const)(
   20_000,
 );
 
-test('clean removes nothing while something is broken that it cannot undo', async () => {
+test('clean removes nothing while a fault is left that it cannot heal', async () => {
   const undo = new UndoLog(dir);
   undo.pending({ id: 'a', instance: 'lag', fault: 'pause-connector', params: { connector: 'sink' } });
   await expect(control.clean(dir)).rejects.toMatchObject({
@@ -83,14 +83,14 @@ test('clean removes nothing while something is broken that it cannot undo', asyn
   expect(existsSync(dir)).toBe(false);
 });
 
-test('a folder of somebody else is left alone', async () => {
+test('a folder that is not the lab’s is left alone', async () => {
   const other = makeTestFolder();
   writeFileSync(join(other, 'letter.txt'), 'mine');
   await expect(control.clean(other)).rejects.toMatchObject({ code: 'CDC-5120' });
   expect(existsSync(join(other, 'letter.txt'))).toBe(true);
 });
 
-test('the folder of another runtime is no place to look at this target from', async () => {
+test('the folder of another runtime is refused', async () => {
   writeFileSync(join(dir, 'run.json'), JSON.stringify({ runtime: 'docker' }));
   await expect(control.open(dir)).rejects.toMatchObject({ code: 'CDC-5210' });
 });

@@ -24,21 +24,24 @@ import { loadExternalConfig } from './target-config-file.ts';
 
 const QUICK_MS = 10_000;
 
-/** What the command line says of a target that somebody else runs. */
+/** The command line's options for an external target. */
 export interface ExternalTarget {
-  /** Null: the file of that name in this folder. */
+  /** Path of the configuration. Null: the default file in this folder. */
   readonly config: string | null;
   /** `--i-own-this-target`. */
   readonly own: string | null;
 }
 
 /**
- * Heals what a killed run left broken, as the undo log in that folder records it. `open` connects to the target.
+ * Heals what a killed run left broken, by the undo log in that folder. `open` connects to the target.
  * @throws where something cannot be healed.
  */
 export type HealLeftovers = (stateDir: string, open: () => Promise<Lab>) => Promise<void>;
 
-/** A lab around a pipeline that somebody else runs: `up` asks whether it may be broken, and starts nothing. */
+/**
+ * The control of a lab around a pipeline that somebody else runs. `up` checks whether it may be broken, and starts
+ * nothing.
+ */
 export function externalControl(target: ExternalTarget, healLeftovers: HealLeftovers): LabControl {
   return {
     async up({ dir, progress, ...asked }) {
@@ -64,21 +67,21 @@ export function externalControl(target: ExternalTarget, healLeftovers: HealLefto
       rmSync(stateDir, { recursive: true, force: true });
     },
     async open(dir): Promise<Lab> {
-      // What another lab has left broken is not for this target to heal.
+      // What another lab left broken is not healed on this target.
       ownFolder(dir);
       return await openExternal(target, dir);
     },
   };
 }
 
-/** The folder of a lab around such a pipeline; undefined where there is none. @throws where it is another lab's. */
+/** The folder of an external lab; undefined where there is none. @throws where the folder belongs to another lab. */
 function ownFolder(dir: string): string | undefined {
   const there = runtimeIn(dir);
   if (there !== undefined && there !== 'external') throw otherRuntime(dir, there, 'external');
   return findStateDir(dir);
 }
 
-/** Stops the lab's own workloads; one that has no record, for its starter was killed, is killed. */
+/** Stops the lab's own workloads, and kills those without a record, whose starter was killed. */
 async function stopOwn(stateDir: string): Promise<readonly Proof[]> {
   if (runtimeIn(stateDir) === undefined) return [];
   const { runtime } = ownProcesses(stateDir, '');
@@ -87,14 +90,14 @@ async function stopOwn(stateDir: string): Promise<readonly Proof[]> {
   return await settleAll(left.map(({ name }) => runtime.stop(name)));
 }
 
-/** @throws LabError where one of its services does not answer, or refuses us: with the reason. */
+/** @throws LabError where one of its services does not answer or refuses us, with the reason. */
 export async function openExternal(target: ExternalTarget, dir: string): Promise<ExternalLab> {
   const { config } = await loadExternalConfig(target.config);
   mustAnswer(await lookAtTarget(config));
   return new ExternalLab(dir, config, await objectionsTo(config, target.own));
 }
 
-/** All that speaks against breaking that target. */
+/** Every reason not to break that target. */
 export async function objectionsTo(config: ExternalConfig, own: string | null): Promise<Objection[]> {
   await using source = await Database.connect('source', postgresUrl(config.source), QUICK_MS);
   return await objections(config, source, own);

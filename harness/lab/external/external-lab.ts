@@ -18,7 +18,7 @@ import { connectOf, type ExternalConfig, postgresUrl } from './target-config.ts'
 
 const QUICK_MS = 10_000;
 
-/** A pipeline that somebody else runs, as the one instance of a lab. What the lab starts itself are workloads. */
+/** A pipeline that somebody else runs, as the only instance of a lab. The lab itself starts only workloads. */
 export class ExternalLab implements Lab {
   readonly dir: string;
   readonly runId: string;
@@ -39,7 +39,10 @@ export class ExternalLab implements Lab {
     this.#objections = objections;
   }
 
-  /** @throws UsageError that says why this target is only looked at; LabError where the folder is another lab's. */
+  /**
+   * @throws UsageError with the reasons why this target may not be broken; LabError where the folder is another
+   * lab's.
+   */
   mayBreak(): void {
     mustBeOwned(this.#objections);
     const there = runtimeIn(this.dir);
@@ -47,7 +50,7 @@ export class ExternalLab implements Lab {
     claimStateDir(this.dir);
   }
 
-  /** There is one pipeline. A run's name for it tells apart what the lab writes down: ledger and undo log. */
+  /** There is only one pipeline. The name that a run gives it separates what the lab writes: ledger and undo log. */
   async instance(name: string): Promise<Instance> {
     const { config } = this;
     const dir = join(this.dir, 'instances', name);
@@ -76,7 +79,7 @@ export class ExternalLab implements Lab {
         mkdirSync(dir, { recursive: true });
         return startWorkload(workloadContext(this.dir, config, { name, ledgerPath }), spec);
       },
-      // The pipeline is not the lab's to drop; its workloads have been stopped by who started them.
+      // The pipeline is not the lab's to drop, and whoever started workloads stops them.
       [Symbol.asyncDispose]: async () => undefined,
     };
   }
@@ -88,8 +91,7 @@ export class ExternalLab implements Lab {
 
   async cannotHost(spec: Pick<InstanceSpec, 'source' | 'sink' | 'defects'>): Promise<string | null> {
     const isOwn = spec.source.file !== 'source' || spec.sink.file !== 'sink' || spec.defects !== undefined;
-    if (isOwn)
-      return 'the target’s pipeline is as it is: a naive one is made by the lab, in its own servers only';
+    if (isOwn) return 'the lab makes naive pipelines on its own servers only';
     await using source = await Database.connect('source', postgresUrl(this.config.source), QUICK_MS);
     const rows = await source.query(
       `SELECT t.name, to_regclass(t.name) IS NOT NULL AS there, p.tablename IS NOT NULL AS captured
@@ -98,7 +100,8 @@ export class ExternalLab implements Lab {
       [[...FIXTURE_TABLES, SIGNAL_TABLE], this.config.source.publication],
     );
     const absent = rows.filter(({ there }) => there !== 't').map(({ name }) => name);
-    if (absent.length > 0) return `the source has no ${absent.join(', ')}: cdc-lab config tables makes them`;
+    if (absent.length > 0)
+      return `the source has no ${absent.join(', ')}: cdc-lab config tables creates them`;
     const missed = rows.filter(({ captured }) => captured !== 't').map(({ name }) => name);
     if (missed.length > 0)
       return `the publication ${this.config.source.publication} lacks ${missed.join(', ')}`;
@@ -123,7 +126,7 @@ function groupOf({ consumerGroup, connectors }: ExternalConfig): string {
   return consumerGroup ?? `connect-${connectors.sink.name}`;
 }
 
-/** Where nothing may be written, no slot is made either: it would hold back the source's WAL. */
+/** Where nothing may be written, no slot is created either: it would retain the source's WAL. */
 function verifierConfig(
   config: ExternalConfig,
   stateDir: string,
@@ -158,7 +161,7 @@ function verifierConfig(
   );
 }
 
-/** A process's arguments show in the process list: the password goes another way. */
+/** The password is not in the URL: a process's arguments show in the process list. */
 function workloadContext(
   dir: string,
   { source }: ExternalConfig,

@@ -1,6 +1,6 @@
 import type { Runtime, ServiceInfo } from '../runtime.ts';
 
-/** What was seen of a service that somebody else runs. */
+/** One look at a service that somebody else runs. */
 export interface Look {
   readonly name: string;
   readonly kind: ServiceInfo['kind'];
@@ -11,7 +11,9 @@ export interface Look {
   readonly answers: boolean;
 }
 
-/** Services that somebody else runs: they can be looked at. What stops, starts or cuts one off is left out. */
+/**
+ * Services that somebody else runs, which can only be looked at. Whatever stops, starts or cuts one off is left out.
+ */
 export class ExternalRuntime implements Runtime {
   readonly name = 'external';
   readonly #look: () => Promise<readonly Look[]>;

@@ -36,7 +36,7 @@ async function lab(args: string, env: Readonly<Record<string, string>> = {}) {
   return { exitCode, stdout, stderr };
 }
 
-test('everything that the configuration names answers over TLS, and nothing may be broken yet', async () => {
+test('everything in the configuration answers over TLS, and nothing may be broken yet', async () => {
   const { exitCode, stdout } = await lab('config check --json');
   const seen = JSON.parse(stdout);
   const answers = (seen.services as { name: string; answers: boolean }[]).map((one) => [
@@ -54,7 +54,7 @@ test('everything that the configuration names answers over TLS, and nothing may 
   expect(exitCode).toBe(0);
 });
 
-test('a registry that does not answer is told, and a marker is not written without consent', async () => {
+test('a registry that does not answer is reported, and no marker is written without consent', async () => {
   write('registry.json', { ...target.config, registry: { url: 'http://127.0.0.1:1' } });
   const [check, mark] = [await lab('config check --config registry.json'), await lab('config mark')];
   expect(check.stdout).toMatch(/✖ registry .*The schema registry does not answer/);
@@ -64,7 +64,7 @@ test('a registry that does not answer is told, and a marker is not written witho
   expect(await target.onSource(`SELECT 1 FROM pg_namespace WHERE nspname = 'cdc_lab'`)).toEqual([]);
 });
 
-test('status, verify, lag and connectors look at it without a marker, and write nothing', async () => {
+test('status, verify, lag and connectors work without a marker, and write nothing', async () => {
   const before = await target.onSource('SELECT slot_name FROM pg_replication_slots');
   const [status, verify, lag, connectors] = await Promise.all([
     lab('status --runtime external --deadline 20 --json'),
@@ -82,7 +82,7 @@ test('status, verify, lag and connectors look at it without a marker, and write 
   expect(existsSync(join(folder, '.lab-external'))).toBe(false);
 });
 
-test('what it is not owned for is refused, with the way to own it', async () => {
+test('what needs consent is refused, with the way to give it', async () => {
   const run = await lab('run lag --runtime external');
   expect(run.exitCode).toBe(64);
   expect(run.stderr).toMatch(/only looked at, not broken: the database shop does not carry the lab's marker/);
@@ -91,7 +91,7 @@ test('what it is not owned for is refused, with the way to own it', async () => 
   expect(sql.stderr).toContain('read-only transaction');
 });
 
-test('a slot that somebody else reads is refused', async () => {
+test('a target with a slot that somebody else reads is refused', async () => {
   await target.onSource(`SELECT pg_create_logical_replication_slot('warehouse', 'pgoutput')`);
   try {
     const refused = await lab('run restart --runtime external --i-own-this-target shop');
@@ -104,7 +104,7 @@ test('a slot that somebody else reads is refused', async () => {
   }
 });
 
-test('each wrong login or certificate is one sentence and a remedy, and exits with 69', async () => {
+test('each wrong login or certificate gives one sentence and a remedy, and exits with 69', async () => {
   const { source, kafka, connect } = target.config;
   const otherCa = target.certificates.otherCa;
   Object.assign(process.env, target.env, { TARGET_WRONG: 'hunter2' });
@@ -131,7 +131,7 @@ test('each wrong login or certificate is one sentence and a remedy, and exits wi
   expect(exitCode).toBe(69);
 });
 
-test('marked, it runs the lessons that can be had over public interfaces, and the others are not run', async () => {
+test('a marked target gets the lessons that work over public interfaces, and the others are not run', async () => {
   expect((await lab('config mark --i-own-this-target shop')).exitCode).toBe(0);
   const { exitCode, stdout, stderr } = await lab(
     'run lag schema-change duplicate-resnapshot restart --runtime external --json',
@@ -161,7 +161,7 @@ test('marked, it runs the lessons that can be had over public interfaces, and th
   expect((await lab('status --runtime external --deadline 20')).exitCode).toBe(0);
 }, 300_000);
 
-test('the lesson that adds a column can be run again: the next column is added', async () => {
+test('the lesson that adds a column can be run again, and adds the next column', async () => {
   const { exitCode, stdout, stderr } = await lab('run schema-change --runtime external --json');
   expect(JSON.parse(stdout).results, stderr).toMatchObject([
     { scenario: 'schema-change', variant: 'sound', verdict: 'PASS' },
@@ -171,13 +171,13 @@ test('the lesson that adds a column can be run again: the next column is added',
   expect(rows.length).toBeGreaterThan(1);
 }, 300_000);
 
-test('a run of which nothing could be run is no success', async () => {
+test('a run in which nothing could be run is not a success', async () => {
   const [run, heal] = [await lab('run restart --runtime external'), await lab('heal --runtime external')];
   expect(run.exitCode).toBe(2);
   expect(heal.stderr).toContain('nothing to heal');
 });
 
-test('what a killed run has left paused is resumed by clean, before the record of it goes', async () => {
+test('clean resumes what a killed run left paused, before it removes the record of it', async () => {
   const run = execa(join(PROJECT_DIR, 'bin/cdc-lab'), 'run lag --seconds 600 --runtime external'.split(' '), {
     ...{ cwd: folder, reject: false, env: target.env },
   });
@@ -200,7 +200,7 @@ test('what a killed run has left paused is resumed by clean, before the record o
   expect(exitCode).toBe(0);
 }, 300_000);
 
-test('in the folder of another lab nothing is started, stopped or removed', async () => {
+test('in another lab’s folder nothing is started, stopped or removed', async () => {
   const other = join(folder, 'other');
   mkdirSync(other);
   writeFileSync(join(other, 'run.json'), '{}');
@@ -214,7 +214,7 @@ test('in the folder of another lab nothing is started, stopped or removed', asyn
   expect(existsSync(join(folder, '.lab-external'))).toBe(false);
 });
 
-test('the marker of another database permits nothing, and unmark takes it back', async () => {
+test('the marker of another database permits nothing, and unmark removes it', async () => {
   const [row] = await target.onSource(
     `SELECT obj_description('cdc_lab'::regnamespace, 'pg_namespace') AS comment`,
   );
@@ -227,7 +227,7 @@ test('the marker of another database permits nothing, and unmark takes it back',
   expect(await target.onSource(`SELECT 1 FROM pg_namespace WHERE nspname = 'cdc_lab'`)).toEqual([]);
 });
 
-test('a schema of the marker’s name that holds no marker is left by unmark', async () => {
+test('unmark leaves a schema of the marker’s name that has no marker', async () => {
   await target.onSource('CREATE SCHEMA cdc_lab');
   try {
     expect((await lab('config unmark')).exitCode).toBe(0);

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import { lookAtTarget } from './look-at-target.ts';
 import { parseExternalConfig } from './target-config-file.ts';
 
-/** What a Connect cluster says of its one connector, and of no other. */
+/** A Connect cluster with one connector, `shop`, with this configuration. */
 async function connectWith(config: Readonly<Record<string, string>>) {
   const server = createServer((request, response) => {
     const status = {
@@ -32,7 +32,7 @@ async function connectWith(config: Readonly<Record<string, string>>) {
   };
 }
 
-/** Of a target of which nothing but Connect is there. */
+/** What the look reports of Connect, for a target of which nothing else answers. */
 async function said(url: string, sink: string): Promise<string> {
   const nowhere = { host: '127.0.0.1', port: 1, database: 'd', user: 'u', sslmode: 'disable' };
   const config = parseExternalConfig(

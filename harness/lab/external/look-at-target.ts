@@ -13,7 +13,7 @@ export interface TargetLook extends Look {
   readonly failure: LabError | null;
 }
 
-/** Looks at everything that the configuration names, at once; writes nothing. */
+/** Looks at everything in the configuration, concurrently. Writes nothing. */
 export async function lookAtTarget(config: ExternalConfig): Promise<TargetLook[]> {
   const { source, sink, kafka } = config;
   const roles = ['source', 'sink'] as const;
@@ -35,7 +35,7 @@ export async function lookAtTarget(config: ExternalConfig): Promise<TargetLook[]
   ]);
 }
 
-/** The connectors must be there, under their names, and write what the verifier reads. */
+/** The connectors must exist under their names, and write what the verifier can read. */
 async function lookAtConnect(config: ExternalConfig, roles: readonly ('source' | 'sink')[]): Promise<string> {
   const [first = 'source'] = roles;
   const client = new ConnectClient(connectOptions(connectOf(config, first)));
@@ -46,16 +46,20 @@ async function lookAtConnect(config: ExternalConfig, roles: readonly ('source' |
     const { connector } = await client.status(name);
     const { 'value.converter': converter = '' } = await client.config(name);
     if (/avro|protobuf/i.test(converter)) {
-      throw new LabError('CDC-5403', `Connector ${name} has the converter ${converter}: only JSON is read.`, {
-        remedy: 'cdc-lab verify --source URL --sink URL compares the databases without the topics.',
-      });
+      throw new LabError(
+        'CDC-5403',
+        `Connector ${name} has the converter ${converter}: the verifier reads only JSON.`,
+        {
+          remedy: 'cdc-lab verify --source URL --sink URL compares the databases without the topics.',
+        },
+      );
     }
     seen.push(`${name} ${connector.state}`);
   }
   return `Connect ${version}: ${seen.join(', ')}`;
 }
 
-/** @throws the first refusal, where something did not answer. */
+/** @throws the first failure, where something did not answer. */
 export function mustAnswer(looks: readonly TargetLook[]): void {
   const failure = looks.find((one) => one.failure !== null)?.failure;
   if (failure) throw failure;
@@ -93,9 +97,9 @@ async function look(
         ? error
         : new LabError(
             'CDC-5401',
-            `${name} at ${address} does not answer as it should: ${messageOf(error)}.`,
+            `${name} at ${address} does not answer as expected: ${messageOf(error)}.`,
             {
-              remedy: 'See whether it runs, and what its log says.',
+              remedy: 'Check whether it runs, and what its log says.',
               cause: error,
             },
           );

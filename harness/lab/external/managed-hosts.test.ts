@@ -16,7 +16,7 @@ test.each([
   ['pg-1.shop.aivencloud.com', 'Aiven'],
   ['pkc-1.eu-central-1.aws.confluent.cloud', 'Confluent Cloud'],
   ['dpg-1-postgres.render.com', 'Render'],
-])('%s is known as %s', (host, service) => {
+])('%s is recognised as %s', (host, service) => {
   expect(managedService(host)).toBe(service);
 });
 
@@ -27,7 +27,7 @@ test.each([
   'rds.amazonaws.com.example.org',
   'ec2-1.amazonaws.com',
   'neon.technology',
-])('%s is nobody known', (host) => {
+])('%s is not recognised', (host) => {
   expect(managedService(host)).toBeNull();
 });
 
@@ -38,7 +38,7 @@ test('each entry has its source', () => {
   }
 });
 
-test('names that people give to what others depend on are recognised', () => {
+test('names that people give to production systems are recognised', () => {
   const names = ['prod', 'shop_production', 'pg-prod-1.internal', 'live.db', 'PRD'];
   expect(names.filter((name) => !soundsLikeProduction(name))).toEqual([]);
   expect(['products', 'reproduction', 'delivery', 'alive', 'lab'].filter(soundsLikeProduction)).toEqual([]);

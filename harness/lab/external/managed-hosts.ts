@@ -1,13 +1,13 @@
-/** A service that somebody runs for pay, and by what its hosts are told. */
+/** A managed service, and how its hosts are recognised. */
 interface ManagedService {
   readonly service: string;
   /** Ends of host names. */
   readonly hosts: readonly string[];
-  /** Where its vendor writes what its hosts are called. */
+  /** Where its vendor documents the names of its hosts. */
   readonly source: string;
 }
 
-/** What stands here is refused for anything but looking, unless the configuration says under `owned` whose it is. */
+/** Targets on these hosts may only be looked at, unless the configuration lists the host under `owned`. */
 export const MANAGED_SERVICES: readonly ManagedService[] = [
   {
     service: 'Amazon RDS or Aurora',
@@ -88,20 +88,20 @@ export const MANAGED_SERVICES: readonly ManagedService[] = [
   },
 ];
 
-/** Whose host that is; null where nobody is known for it. */
+/** The service that the host belongs to; null where it is not recognised. */
 export function managedService(host: string): string | null {
   const name = host.toLowerCase().replace(/\.$/, '');
   const found = MANAGED_SERVICES.find(({ hosts }) => hosts.some((pattern) => matches(name, pattern)));
   return found?.service ?? null;
 }
 
-/** `*` stands for what is between two dots: a region, a project. */
+/** `*` matches one or more labels of a name: a region, a project. */
 function matches(host: string, pattern: string): boolean {
   const parts = pattern.split('*').map((part) => part.replaceAll('.', '\\.'));
   return new RegExp(`.${parts.join('[^.]+(?:\\.[^.]+)*')}$`).test(host);
 }
 
-/** Whether people would call something so that others depend on. */
+/** Whether the name looks like that of a production system. */
 export function soundsLikeProduction(name: string): boolean {
   return /(^|[^a-z])(prod|production|prd|live)([^a-z]|$)/i.test(name);
 }

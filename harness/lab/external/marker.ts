@@ -7,15 +7,15 @@ import { urlWithSecrets } from '../../../verifier/connection/secret.ts';
 import { type ExternalConfig, postgresUrl } from './target-config.ts';
 
 /**
- * The marker is the comment of an empty schema: a table would be captured by a publication FOR ALL TABLES. It names
- * database and server, so that a dump that is restored elsewhere does not carry the permission with it.
+ * The marker is the comment of an empty schema, because a publication FOR ALL TABLES would capture a table. It names
+ * database and server, so that a dump restored elsewhere does not bring the permission with it.
  */
 export const MARKER_SCHEMA = 'cdc_lab';
 
 const markerSchema = z.object({
   cdcLab: z.literal(1),
   database: z.string(),
-  /** PostgreSQL's identifier of the cluster. */
+  /** PostgreSQL's identifier of the database cluster. */
   systemIdentifier: z.string(),
   by: z.string(),
   at: z.string(),
@@ -25,7 +25,7 @@ export type Marker = z.infer<typeof markerSchema>;
 export type MarkerState =
   | { readonly tag: 'marked'; readonly marker: Marker }
   | { readonly tag: 'unmarked' }
-  /** There is a marker, and it was made for another database. */
+  /** The marker was made for another database. */
   | { readonly tag: 'foreign'; readonly of: string };
 
 const READ = `
@@ -51,7 +51,7 @@ function parse(comment: string | null): Marker | null {
   }
 }
 
-/** Writes the marker. The one who calls has the consent. */
+/** Writes the marker. The caller must have the consent. */
 export async function writeMarker(config: ExternalConfig): Promise<Marker> {
   return onSource(config, async (client) => {
     const { rows } = await client.query<{ database: string; system: string }>(
@@ -71,8 +71,9 @@ export async function writeMarker(config: ExternalConfig): Promise<Marker> {
 }
 
 /**
- * Takes the marker away, also one that came with a dump; what else is in the schema keeps it there. A schema of that
- * name without a marker is somebody else's, and stays.
+ * Removes the marker, even one that came with a dump, with its schema; fails if anything else is in the schema. A
+ * schema of
+ * that name without a marker is somebody else's, and stays.
  */
 export async function removeMarker(config: ExternalConfig): Promise<void> {
   await onSource(config, async (client) => {
@@ -82,7 +83,7 @@ export async function removeMarker(config: ExternalConfig): Promise<void> {
   });
 }
 
-/** A connection to the source that may write. */
+/** Runs `work` on a connection to the source that may write. */
 export async function onSource<T>(
   config: ExternalConfig,
   work: (client: pg.Client) => Promise<T>,

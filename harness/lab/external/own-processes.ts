@@ -2,8 +2,8 @@ import { ProcessRuntime } from '../process/process-runtime.ts';
 import { NO_PORTS, newRun, RunFile } from '../state/run-file.ts';
 
 /**
- * The workloads that the lab itself runs against somebody else's source, recorded in its folder as any service is.
- * @param password Of the source, for their PGPASSWORD.
+ * The workloads that the lab itself runs against somebody else's source, recorded in its folder like any service.
+ * @param password The source's, for their PGPASSWORD.
  */
 export function ownProcesses(
   stateDir: string,

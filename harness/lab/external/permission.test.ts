@@ -5,7 +5,7 @@ import { parseExternalConfig } from './target-config-file.ts';
 
 const MARKER = { cdcLab: 1, database: 'shop', systemIdentifier: '7', by: 'me', at: '2026-01-01T00:00:00Z' };
 
-/** A source that answers what is asked of it. */
+/** A source with this marker and these slots. */
 function sourceWith({
   comment = null as string | null,
   slots = [] as { name: string; type: string }[],
@@ -37,7 +37,7 @@ test('a marked database may be broken', async () => {
   expect(await said(configOf(), marked, null)).toBe('');
 });
 
-test('an unmarked one may not, unless its name is said, and no other name', async () => {
+test('an unmarked one may not, unless the flag gives its name and no other', async () => {
   expect(await said(configOf(), sourceWith(), null)).toBe(
     "the database shop does not carry the lab's marker",
   );
@@ -48,12 +48,12 @@ test('an unmarked one may not, unless its name is said, and no other name', asyn
 test.each([
   ['another server', { ...MARKER, systemIdentifier: '8' }],
   ['another name', { ...MARKER, database: 'shop_live' }],
-])('a marker that came with a dump to %s permits nothing', async (_, marker) => {
+])('a marker that came in a dump to %s permits nothing', async (_, marker) => {
   const source = sourceWith({ comment: JSON.stringify(marker) });
   expect(await said(configOf(), source, null)).toContain('the marker in shop was made for');
 });
 
-test('a comment that is no marker permits nothing', async () => {
+test('a comment that is not a marker permits nothing', async () => {
   expect(await said(configOf(), sourceWith({ comment: 'owned by team shop' }), null)).toContain(
     'does not carry',
   );
@@ -67,7 +67,7 @@ test.each([
   ['a broker', { kafka: { bootstrapServers: ['127.0.0.1:9092', 'pkc-1.aws.confluent.cloud:9092'] } }],
   ['Connect', { connect: { url: 'https://connect.aivencloud.com/' } }],
 ] satisfies [string, Partial<ExternalConfigInput>][])(
-  '%s at a managed host is refused in spite of marker and flag',
+  '%s at a managed host is refused despite marker and flag',
   async (_, change) => {
     expect(await said(configOf(change), marked, 'shop')).toMatch(/ is a host of /);
     const owned = ['a.rds.amazonaws.com', 'pkc-1.aws.confluent.cloud', 'connect.aivencloud.com'];
@@ -75,7 +75,7 @@ test.each([
   },
 );
 
-test('an alias is followed to the managed host, over several others, and in no circle for ever', async () => {
+test('aliases are followed to the managed host, and a cycle of aliases ends', async () => {
   const aliases: Record<string, string> = {
     'db.test': 'db.internal.test',
     'db.internal.test': 'writer.test',
@@ -97,7 +97,7 @@ test('an alias is followed to the managed host, over several others, and in no c
   expect(asked).toHaveLength(8);
 });
 
-test('what sounds like production is refused by its name', async () => {
+test('a name that sounds like production is refused', async () => {
   const sink = { host: '127.0.0.1', database: 'dwh_prod', user: 'lab' };
   expect(await said(configOf({ sink }), marked, null)).toBe(
     'the database name dwh_prod sounds like production',
@@ -105,20 +105,20 @@ test('what sounds like production is refused by its name', async () => {
   expect(await said(configOf({ sink, owned: ['dwh_prod'] }), marked, null)).toBe('');
 });
 
-test('slots of others are refused, each by its name', async () => {
+test('other slots are refused, each by its name', async () => {
   const slots = [
     { name: 'standby_1', type: 'physical' },
     { name: 'warehouse', type: 'logical' },
   ];
   const source = { ...marked, query: async () => slots };
   expect(await said(configOf(), source, null)).toBe(
-    'a standby server hangs on the replication slot standby_1; ' +
+    'a standby server depends on the replication slot standby_1; ' +
       'somebody else reads the changes through the replication slot warehouse',
   );
   expect(await said(configOf({ owned: ['warehouse'] }), source, null)).not.toContain('warehouse');
 });
 
-test('a refusal names all that speaks against it, and what would help', () => {
+test('a refusal names every reason, and what would help', () => {
   const found = [
     { why: 'one', remedy: 'Do this.' },
     { why: 'two', remedy: 'Do this.' },

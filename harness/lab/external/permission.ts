@@ -6,19 +6,19 @@ import { managedService, soundsLikeProduction } from './managed-hosts.ts';
 import { readMarker } from './marker.ts';
 import { connectOf, type ExternalConfig } from './target-config.ts';
 
-/** Why the lab only looks, and what would change that. */
+/** A reason why the lab may only look, and what would change that. */
 export interface Objection {
   /** A clause without a full stop. */
   readonly why: string;
   readonly remedy: string;
 }
 
-/** What is asked of the source. */
+/** What is needed of the source. */
 type Asked = Pick<Database, 'query' | 'one'>;
 
 /**
- * All that speaks against breaking that target on purpose; empty: it may be done.
- * @param own What `--i-own-this-target` says, where it is said.
+ * Every reason not to break that target on purpose; empty where it may be broken.
+ * @param own The value of `--i-own-this-target`, if given.
  */
 export async function objections(
   config: ExternalConfig,
@@ -34,12 +34,12 @@ export async function objections(
   if (own === database) return found;
   if (own !== null) {
     const why = `--i-own-this-target says ${own}, and the source database is ${database}`;
-    return [...found, { why, remedy: `Say --i-own-this-target ${database}, if that is the one.` }];
+    return [...found, { why, remedy: `Pass --i-own-this-target ${database}, if that is the one.` }];
   }
   const marker = await readMarker(source);
   if (marker.tag === 'marked') return found;
   const remedy =
-    `Where ${database} is yours to break: cdc-lab config mark --i-own-this-target ${database}, once; ` +
+    `If ${database} is yours to break: cdc-lab config mark --i-own-this-target ${database}, once; ` +
     `or --i-own-this-target ${database} each time.`;
   const why =
     marker.tag === 'unmarked'
@@ -57,9 +57,9 @@ export function mustBeOwned(found: readonly Objection[]): void {
 }
 
 const RESOLVE_MS = 2_000;
-/** As far as resolvers follow a chain themselves. */
+/** As far as resolvers usually follow a chain. */
 const ALIAS_HOPS = 8;
-const NAME_IT = 'If it is yours to break, write its name under `owned` in the configuration.';
+const NAME_IT = 'If it is yours to break, list its name under `owned` in the configuration.';
 
 async function hostObjections(config: ExternalConfig): Promise<Objection[]> {
   const found: Objection[] = [];
@@ -82,8 +82,8 @@ function hostsOf(config: ExternalConfig): Set<string> {
 type ResolveCname = (name: string) => Promise<readonly string[]>;
 
 /**
- * A name of one's own may be an alias of a managed host, or of another alias of one. Where the resolver tells of none,
- * there is none to be seen.
+ * The managed service behind a host name that is an alias, directly or through other aliases; null where the resolver
+ * reports none.
  */
 export async function serviceBehind(
   host: string,
@@ -95,7 +95,7 @@ export async function serviceBehind(
     const aliases: readonly string[] = await resolveCname(name).catch(() => []);
     const service = aliases.map(managedService).find((found) => found !== null);
     if (service !== undefined) return service;
-    // A name is an alias of one other.
+    // A name has at most one alias target.
     name = aliases[0];
   }
   return null;
@@ -108,7 +108,8 @@ function nameObjections({ source, sink, owned }: ExternalConfig): Objection[] {
     .map((name) => ({ why: `the database name ${name} sounds like production`, remedy: NAME_IT }));
 }
 
-/** Others who read this database's changes, and servers that copy this one. Slots of other databases are none of it. */
+/** Replication slots of others who read this database's changes, and of standby servers. Slots of other databases do not
+ * matter. */
 async function slotObjections(config: ExternalConfig, source: Asked): Promise<Objection[]> {
   const rows = await source.query(
     `SELECT slot_name AS name, slot_type AS type FROM pg_replication_slots
@@ -120,7 +121,7 @@ async function slotObjections(config: ExternalConfig, source: Asked): Promise<Ob
     .filter(({ name }) => !config.owned.includes(name ?? ''))
     .map(({ name, type }) => {
       const whom =
-        type === 'physical' ? 'a standby server hangs on' : 'somebody else reads the changes through';
+        type === 'physical' ? 'a standby server depends on' : 'somebody else reads the changes through';
       return { why: `${whom} the replication slot ${name}`, remedy: NAME_IT };
     });
 }

@@ -25,7 +25,7 @@ afterAll(() => lab[Symbol.asyncDispose]());
 
 type Given = { tls?: object | null; sasl?: object | null };
 
-/** Null where a login came about and topics were listed; else the sentence and the remedy. */
+/** Null where login and listing topics succeed; otherwise the sentence and the remedy. */
 async function outcome(server: string, { tls = { ca: certificates.ca }, sasl = null }: Given = {}) {
   try {
     const connection = kafkaSchema.parse({ bootstrapServers: [server], tls, sasl });
@@ -43,7 +43,7 @@ function alice(mechanism: string, variable = 'SECURED_TEST_PASSWORD'): object {
   return { mechanism, username: 'alice', password: `\${env:${variable}}` };
 }
 
-/** As RFC 7515 writes a token that nobody signed; only Kafka's own test handler takes it. */
+/** An unsigned token as in RFC 7515; only Kafka's own test handler accepts it. */
 function unsignedToken(lifeMs: number): string {
   const part = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
   const now = Date.now();
@@ -52,7 +52,7 @@ function unsignedToken(lifeMs: number): string {
 }
 
 test.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])(
-  'a login by %s over TLS comes about',
+  'a login by %s over TLS succeeds',
   async (mechanism) => {
     expect(await outcome(kafka.secure, { sasl: alice(mechanism) })).toBeNull();
   },
@@ -67,14 +67,14 @@ test.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])(
   },
 );
 
-test('a client with a certificate comes in over mutual TLS, and topic ids are read the same way', async () => {
+test('a client with a certificate connects over mutual TLS, and topic ids are read the same way', async () => {
   const tls = { ca: certificates.ca, ...certificates.client };
   expect(await outcome(kafka.mutual, { tls })).toBeNull();
   const connection = kafkaSchema.parse({ bootstrapServers: [kafka.mutual], tls });
   expect(await topicIds(connection, ['none-of-that-name'])).toEqual(new Map());
 });
 
-test('without a certificate, or with one of another authority, mutual TLS is refused', async () => {
+test('mutual TLS is refused without a certificate, or with one of another authority', async () => {
   expect(await outcome(kafka.mutual)).toMatch(
     /does not accept the client's certificate.*Configure a client certificate/,
   );
@@ -82,7 +82,7 @@ test('without a certificate, or with one of another authority, mutual TLS is ref
   expect(await outcome(kafka.mutual, { tls })).toMatch(/does not accept the client's certificate/);
 });
 
-test('another authority than the one that signed is refused', async () => {
+test('a certificate of another authority is refused', async () => {
   const said = await outcome(kafka.secure, { tls: { ca: certificates.otherCa }, sasl: alice('PLAIN') });
   expect(said).toMatch(/not signed by a known authority.*Configure the file of the authority/);
   expect(await outcome(kafka.secure, { tls: {}, sasl: alice('PLAIN') })).toMatch(
@@ -100,12 +100,12 @@ test('a name that the certificate does not carry is refused', async () => {
   expect(said).toMatch(/its certificate is for another name .*localhost.*Connect by a name/);
 });
 
-test('plain text to a port of TLS, and TLS to a port of plain text, are told apart', async () => {
+test('plain text to a TLS port and TLS to a plain-text port are distinguished', async () => {
   expect(await outcome(kafka.secure, { tls: null })).toMatch(/it speaks TLS at this port.*kafka\.tls/);
   expect(await outcome(kafka.plain)).toMatch(/it does not speak TLS on this port.*take tls out/);
 });
 
-test('OAUTHBEARER takes a token that is given, or asks the endpoint for one with the client credentials', async () => {
+test('OAUTHBEARER uses a given token, or gets one from the endpoint with the client credentials', async () => {
   process.env.SECURED_TEST_TOKEN = unsignedToken(60_000);
   const given = { mechanism: 'OAUTHBEARER', token: '${env:SECURED_TEST_TOKEN}' };
   expect(await outcome(kafka.secure, { sasl: given })).toBeNull();
@@ -130,7 +130,7 @@ test('OAUTHBEARER takes a token that is given, or asks the endpoint for one with
   expect(seen[0]).toBe(`Basic ${credentials} grant_type=client_credentials&scope=kafka`);
 });
 
-test('an expired token is refused, and so is an endpoint that gives none', async () => {
+test('an expired token is refused, and so is an endpoint that returns none', async () => {
   process.env.SECURED_TEST_TOKEN = unsignedToken(-60_000);
   const sasl = { mechanism: 'OAUTHBEARER', token: '${env:SECURED_TEST_TOKEN}' };
   expect(await outcome(kafka.secure, { sasl })).toMatch(/it refuses the login by OAUTHBEARER/);

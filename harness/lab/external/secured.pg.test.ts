@@ -39,7 +39,7 @@ function urlOf(given: Given): string {
   return postgresUrl(parseExternalConfig({ ...rest, sink }, `${lab.dir}/config.json`).sink);
 }
 
-/** How the connection is encrypted, as the server has it; else the sentence and the remedy of the refusal. */
+/** How the server says that the connection is encrypted; otherwise the sentence and the remedy of the refusal. */
 async function outcome(given: Given = {}): Promise<string> {
   try {
     await using database = await Database.connect('sink', urlOf(given), 10_000);
@@ -61,36 +61,36 @@ test('a wrong password is refused', async () => {
   expect(said).toMatch(/password authentication failed for user "tls_only".*Correct user and password/);
 });
 
-test('a password that is nowhere is named by its variable', async () => {
+test('a password that is missing is named by its variable', async () => {
   const said = await outcome({ password: '${env:SECURED_TEST_UNSET}' });
   expect(said).toMatch(
     /needs the environment variable SECURED_TEST_UNSET, which is not set.*Set SECURED_TEST_UNSET/,
   );
 });
 
-test('another authority is refused, and so is none', async () => {
+test('a certificate of another authority is refused, and so is one without a given authority', async () => {
   const other = await outcome({ sslrootcert: certificates.otherCa });
   expect(other).toMatch(/not signed by a known authority.*Configure the file of the authority/);
   expect(await outcome({ sslrootcert: null })).toMatch(/not signed by a known authority/);
 });
 
-test('a name that the certificate does not carry is refused by verify-full, and not looked at by verify-ca', async () => {
+test('a name that the certificate does not carry is refused by verify-full, and not checked by verify-ca', async () => {
   expect(await outcome({ host: 'localhost' })).toMatch(/its certificate is for another name .*localhost/);
   expect(await outcome({ host: 'localhost', sslmode: 'verify-ca' })).toBe(ENCRYPTED);
 });
 
-test('require is encrypted without a look at the certificate, and with an authority it is verify-ca, as in libpq', async () => {
+test('require encrypts without checking the certificate; with an authority it means verify-ca, as in libpq', async () => {
   expect(await outcome({ sslmode: 'require', sslrootcert: null })).toBe(ENCRYPTED);
   const said = await outcome({ sslmode: 'require', sslrootcert: certificates.otherCa });
   expect(said).toMatch(/not signed by a known authority/);
 });
 
-test('plain text to a role that must come by TLS is refused by the server', async () => {
+test('the server refuses plain text to a role that needs TLS', async () => {
   const said = await outcome({ sslmode: 'disable', sslrootcert: null });
   expect(said).toMatch(/no encryption.*The server requires TLS: set sslmode=verify-full/);
 });
 
-test('a client is known by its certificate, and a stranger is refused', async () => {
+test('a client is identified by its certificate, and a stranger is refused', async () => {
   const login = { user: 'lab', password: null };
   const own = { sslcert: certificates.client.cert, sslkey: certificates.client.key };
   expect(await outcome({ ...login, ...own })).toBe(ENCRYPTED);
@@ -103,7 +103,7 @@ test('a client is known by its certificate, and a stranger is refused', async ()
 
 test('an expired certificate is refused', async () => {
   await server.useCertificate(certificates.expired);
-  // The server reads its files again in its own time.
+  // The server reloads its files a little later.
   const said = await poll(
     async () => {
       const now = await outcome();
@@ -114,7 +114,7 @@ test('an expired certificate is refused', async () => {
   expect(said).toMatch(/its certificate has expired.*Renew the server’s certificate/);
 });
 
-test('a server without TLS is not spoken to', async () => {
+test('a server without TLS is refused', async () => {
   await server.withoutTls();
   const said = await poll(
     async () => {

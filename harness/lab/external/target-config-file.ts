@@ -16,7 +16,7 @@ export interface LoadedConfig {
 }
 
 /**
- * Reads the configuration of a target that somebody else runs.
+ * Reads the configuration of an external target.
  * @param path Null: `cdc-lab.config.ts` or `cdc-lab.config.json` of this folder.
  * @throws UsageError that names each mistake by its path, and for an unknown key the nearest known one.
  */
@@ -25,7 +25,7 @@ export async function loadExternalConfig(path: string | null): Promise<LoadedCon
   if (path === null && !DEFAULT_FILES.some((name) => existsSync(name))) {
     throw new UsageError(
       `There is no ${DEFAULT_FILES.join(' or ')} here.`,
-      'Name one with --config; docs/external.md shows what stands in it.',
+      'Pass one with --config; docs/external.md shows what it contains.',
     );
   }
   return { path: file, config: parseExternalConfig(await read(file), file) };
@@ -38,7 +38,7 @@ export function parseExternalConfig(raw: unknown, file: string): ExternalConfig 
     const problems = parsed.error.issues.flatMap(describeIssue);
     throw new UsageError(
       `${file} is not valid: ${problems.join('; ')}.`,
-      'Correct it; cdc-lab config schema prints what may stand in it, as a JSON Schema.',
+      'Correct it; cdc-lab config schema prints what it may contain, as a JSON Schema.',
     );
   }
   const config = withAbsolutePaths(parsed.data, dirname(file));
@@ -46,7 +46,7 @@ export function parseExternalConfig(raw: unknown, file: string): ExternalConfig 
   return config;
 }
 
-/** Certificates and keys, by the key that names each. */
+/** Files of certificates and keys, by their keys in the configuration. */
 function filesOf({ source, sink, kafka, connect, registry }: ExternalConfig): [string, string][] {
   const ca = kafka.sasl?.mechanism === 'OAUTHBEARER' ? kafka.sasl.ca : null;
   const { sslrootcert, sslcert, sslkey } = source;
@@ -74,7 +74,7 @@ function mustBePem(path: string, whose: string): void {
   }
 }
 
-/** Of the configuration file, for editors and for {@link knownKeys}. */
+/** The schema of the configuration file, for editors and for {@link knownKeys}. */
 export function externalJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(externalSchema, { io: 'input', unrepresentable: 'any' });
 }
@@ -87,13 +87,10 @@ async function read(file: string): Promise<unknown> {
   } catch (error) {
     throw new UsageError(
       `The configuration ${file} cannot be read: ${messageOf(error)}.`,
-      'Correct the file, or name another with --config.',
+      'Correct the file, or pass another with --config.',
     );
   }
-  throw new UsageError(
-    `${file} exports nothing by default.`,
-    'It says `export default { source: …, sink: …, … }`.',
-  );
+  throw new UsageError(`${file} has no default export.`, 'Write `export default { source: …, sink: …, … }`.');
 }
 
 function describeIssue(issue: z.core.$ZodIssue): string[] {
@@ -113,7 +110,7 @@ interface JsonSchema {
   readonly oneOf?: readonly JsonSchema[];
 }
 
-/** Keys of the object at that path; of all forms that it may have. */
+/** Keys of the object at that path, in all forms that it may have. */
 function knownKeys(path: readonly PropertyKey[]): string[] {
   const forms = (schema: JsonSchema): JsonSchema[] => [
     schema,
@@ -126,7 +123,7 @@ function knownKeys(path: readonly PropertyKey[]): string[] {
   return [...new Set(at.flatMap(({ properties = {} }) => Object.keys(properties)))];
 }
 
-/** Files are named from the configuration's folder on, wherever the command runs. */
+/** Makes paths absolute: they are relative to the configuration's folder, wherever the command runs. */
 function withAbsolutePaths(config: ExternalConfig, folder: string): ExternalConfig {
   const absolute = (path: string | null): string | null => (path === null ? null : resolve(folder, path));
   const postgres = <T extends ExternalConfig['source'] | ExternalConfig['sink']>(side: T): T => ({

@@ -45,7 +45,7 @@ function changed(path: string, value: unknown): unknown {
 
 const parse = (raw: unknown) => parseExternalConfig(raw, join(folder, 'cdc-lab.config.json'));
 
-test('a URL carries what libpq would be told, and of the password only where it is', () => {
+test('a URL carries libpq’s options, and only a reference to the password', () => {
   const { source, sink } = parse(whole);
   expect(decodeURIComponent(postgresUrl(source))).toBe(
     `postgres://lab:\${env:SHOP_PASSWORD}@db.test:5432/shop?sslmode=verify-full` +
@@ -84,13 +84,13 @@ test.each([
     'registry.url: http sends the password unencrypted',
   ],
   ['connect.password', null, 'connect.password: username and password go together'],
-])('%s = %j is refused with its path, where it is a mistake', (path, value, said) => {
+])('%s = %j is refused with its path, if it is a mistake', (path, value, said) => {
   if (said === '') expect(() => parse(changed(path, value))).not.toThrow();
   else expect(() => parse(changed(path, value))).toThrow(said);
 });
 
 test.each(['source.password', 'kafka.sasl.password', 'connect.password'])(
-  'a password that stands in the file as %s is refused, and not repeated',
+  'a password written out as %s is refused, and not repeated',
   (path) => {
     let said = '';
     try {
@@ -121,7 +121,7 @@ test('a client secret is not sent to a token endpoint over HTTP', () => {
     expect(() => parse(changed('kafka.sasl', sasl(url)))).not.toThrow();
 });
 
-test('a file in TypeScript is read as it is', async () => {
+test('a TypeScript file is read directly', async () => {
   const path = join(folder, 'own.config.ts');
   writeFileSync(path, `const config: object = ${JSON.stringify(whole)};\nexport default config;\n`);
   const { config } = await loadExternalConfig(path);
@@ -129,14 +129,14 @@ test('a file in TypeScript is read as it is', async () => {
   expect(config.engines).toEqual({ source: 'debezium', sink: 'jdbc' });
 });
 
-test('a file that is not there, or no JSON, is named', async () => {
+test('a file that does not exist or is not JSON is named', async () => {
   await expect(loadExternalConfig(join(folder, 'none.json'))).rejects.toThrow('none.json cannot be read');
   const broken = join(folder, 'broken.json');
   writeFileSync(broken, '{');
   await expect(loadExternalConfig(broken)).rejects.toThrow(/broken\.json cannot be read: .*JSON/);
 });
 
-test('printed, it is effective, and every secret is masked', () => {
+test('the printed configuration is the effective one, with every secret masked', () => {
   process.env.SHOP_PASSWORD = 'hunter2';
   delete process.env.CONNECT_PASSWORD;
   const shown = JSON.stringify(printable(parse(whole)));

@@ -8,7 +8,7 @@ import { SINK_ENGINES, SOURCE_ENGINES } from '../engines.ts';
 const name = z.string().min(1);
 const file = z.string().min(1);
 const table = z.string().regex(/^[^.]+\.[^.]+$/, 'a table is written as schema.table');
-/** A URL without a login: that is `username` and `password`. */
+/** A URL without a login, which goes into `username` and `password`. */
 const webUrl = z
   .url({ protocol: /^https?$/, error: 'must be a URL of http or https', abort: true })
   .refine((text) => new URL(text).username === '' && new URL(text).password === '', {
@@ -16,7 +16,7 @@ const webUrl = z
   })
   .refine(isBaseUrl, 'a base URL has no query part and no fragment');
 
-/** libpq's words; its `prefer` and `allow` are left out: what they fall back to is plain text. */
+/** libpq's values, without `prefer` and `allow`, which fall back to plain text. */
 const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'] as const;
 
 const postgresShape = {
@@ -24,7 +24,7 @@ const postgresShape = {
   port: z.int().min(1).max(65_535).default(5432),
   database: name,
   user: name,
-  /** Null: PGPASSWORD, or the server asks for none. */
+  /** Null: PGPASSWORD is used, if the server asks for a password. */
   password: secretSchema.nullable().default(null),
   sslmode: z.enum(SSL_MODES).default('verify-full'),
   sslrootcert: file.nullable().default(null),
@@ -32,7 +32,7 @@ const postgresShape = {
   sslkey: file.nullable().default(null),
 };
 
-/** Rules that hold between the keys of one PostgreSQL. */
+/** Rules between the keys of one PostgreSQL. */
 function checkTls(
   { sslmode, sslrootcert, sslcert, sslkey }: z.infer<z.ZodObject<typeof postgresShape>>,
   context: z.core.$RefinementCtx,
@@ -43,10 +43,10 @@ function checkTls(
     refuse(sslcert === null ? 'sslcert' : 'sslkey', 'sslcert and sslkey go together');
   }
   if (sslmode === 'verify-ca' && sslrootcert === null) {
-    refuse('sslrootcert', 'verify-ca needs the authority that it is to check against');
+    refuse('sslrootcert', 'verify-ca needs the authority to check against');
   }
   const unused = sslmode === 'disable' && (sslrootcert ?? sslcert) !== null;
-  if (unused) refuse('sslmode', 'disable goes with no certificate: nothing would look at it');
+  if (unused) refuse('sslmode', 'disable goes with no certificate: it would not be checked');
 }
 
 const httpShape = {
@@ -67,11 +67,11 @@ const httpSchema = z.strictObject(httpShape).superRefine(({ url, username, passw
 
 const connectorSchema = z.strictObject({
   name,
-  /** Of its Connect cluster, where that is another one than `connect.url`. */
+  /** URL of its Connect cluster, if that is not `connect.url`. */
   url: webUrl.nullable().default(null),
 });
 
-/** `cdc-lab.config.json`, or the default export of `cdc-lab.config.ts`. Paths count from the file's folder. */
+/** `cdc-lab.config.json`, or the default export of `cdc-lab.config.ts`. Paths are relative to the file's folder. */
 export const externalSchema = z
   .strictObject({
     $schema: z.string().optional(),
@@ -86,17 +86,17 @@ export const externalSchema = z
     sink: z
       .strictObject({
         ...postgresShape,
-        /** Where the copies are. */
+        /** The schema of the copies. */
         schema: name.default('public'),
         softDelete: name.nullable().default(null),
       })
       .superRefine(checkTls),
     kafka: kafkaSchema,
     connect: httpSchema,
-    /** Looked at by `cdc-lab config check` and by nothing else: the verifier reads events in JSON. */
+    /** Used only by `cdc-lab config check`: the verifier reads events in JSON. */
     registry: httpSchema.nullable().default(null),
     connectors: z.strictObject({ source: connectorSchema, sink: connectorSchema }),
-    /** What carries the events: how scenarios are aimed, and how long they may take. */
+    /** What carries the events. Decides how faults are aimed, and how long scenarios may take. */
     engines: z
       .strictObject({
         source: z.enum(SOURCE_ENGINES).default('debezium'),
@@ -105,7 +105,7 @@ export const externalSchema = z
       .prefault({}),
     /** Topics are `PREFIX.SCHEMA.TABLE`. */
     topicPrefix: name,
-    /** Null: as Kafka Connect calls it, `connect-` and the sink connector's name. */
+    /** Null: Kafka Connect's name for it, `connect-` and the sink connector's name. */
     consumerGroup: name.nullable().default(null),
     /** Null: every table of the source but {@link excludeTables}. */
     tables: z.array(table).min(1).nullable().default(null),
@@ -114,7 +114,7 @@ export const externalSchema = z
     tableMap: z.record(table, name).default({}),
     /** The source's `schema.table` to its columns that have other names in the sink. */
     columnMap: z.record(table, z.record(name, name)).default({}),
-    /** Hosts, databases and slots that look like production and are yours to break, each by its name. */
+    /** Names of hosts, databases and slots that look like production but are yours to break. */
     owned: z.array(name).default([]),
   })
   .superRefine(({ connect, connectors }, context) => {
@@ -132,8 +132,9 @@ export type HttpService = z.infer<typeof httpSchema>;
 export type ExternalConfigInput = z.input<typeof externalSchema>;
 
 /**
- * As every part of the lab takes it: `${env:NAME}` stays a reference, which is followed at the moment of connecting, and
- * the TLS options are libpq's, followed as libpq does.
+ * The URL that every part of the lab takes. `${env:NAME}` stays a reference until the moment of connecting; the TLS
+ * options
+ * are libpq's and mean what they mean there.
  */
 export function postgresUrl(postgres: Postgres): string {
   const { host, port, database, user, password, sslmode, sslrootcert, sslcert, sslkey } = postgres;

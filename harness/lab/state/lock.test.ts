@@ -22,7 +22,7 @@ async function holder(): Promise<ChildProcess> {
   return child;
 }
 
-test('the second process is refused, and told pid, command and time of the first', async () => {
+test('the second process is refused, with pid, command and time of the first', async () => {
   const child = await holder();
   await expect(holdLab(dir)).rejects.toMatchObject({
     code: 'CDC-5112',
@@ -32,14 +32,14 @@ test('the second process is refused, and told pid, command and time of the first
   await once(child, 'exit');
 });
 
-test('a holder that was killed holds nothing', async () => {
+test('a holder that was killed holds the lab no longer', async () => {
   const child = await holder();
   child.kill('SIGKILL');
   await once(child, 'exit');
   await using _held = await holdLab(dir);
 });
 
-test('a holder holds more than once, and lets go with the last', async () => {
+test('a process can hold the lab several times, and releases it with the last', async () => {
   const first = await holdLab(dir);
   const second = await holdLab(dir);
   await first[Symbol.asyncDispose]();
@@ -49,13 +49,13 @@ test('a holder holds more than once, and lets go with the last', async () => {
   await once(child, 'exit');
 });
 
-test('a name that a dead process left, whose pid another one has now, hinders nobody', async () => {
+test('the record of a dead holder, whose pid another process has now, blocks nobody', async () => {
   const other = { ...identify(process.ppid), startTicks: '1', command: 'old', since: '2020' };
   writeFileSync(join(dir, 'holder.json'), JSON.stringify(other));
   await using _held = await holdLab(dir);
 });
 
-test('a living holder that the kernel does not show us is believed', async () => {
+test('a living holder whose socket is not visible here is respected', async () => {
   const other = { ...identify(process.ppid), command: 'elsewhere', since: '2026' };
   writeFileSync(join(dir, 'holder.json'), JSON.stringify(other));
   await expect(holdLab(dir)).rejects.toThrow(`pid ${process.ppid} (\`elsewhere\`) since 2026`);

@@ -15,14 +15,17 @@ const holderSchema = z.object({
 });
 type Holder = z.infer<typeof holderSchema>;
 
-/** How often this process holds the lab in each folder: a command that holds it may call another that needs it. */
+/** How many times this process holds the lab in each folder: a command that holds it may call another that needs it. The
+ * only module state of the lab: the lock belongs to the process, not to a caller. */
 const held = new Map<string, { count: number; release: () => Promise<void> }>();
 
 /**
- * The right to change the lab in a folder, for one process at a time. It ends with the process, however that ends.
+ * Acquires the right to change the lab in a folder, which one process has at a time. It ends with the process,
+ * however that
+ * ends.
  *
- * @param stateDir as `claimStateDir` gives it.
- * @throws LabError CDC-5112 that names the holder, at once.
+ * @param stateDir As `claimStateDir` returns it.
+ * @throws LabError CDC-5112, at once, with the name of the holder.
  */
 export async function holdLab(stateDir: string): Promise<AsyncDisposable> {
   const mine = held.get(stateDir);
@@ -35,7 +38,7 @@ async function acquire(stateDir: string): Promise<() => Promise<void>> {
   const file = join(stateDir, 'holder.json');
   const release = await tryExclusive(`lab/${folderIdentity(stateDir)}`);
   if (release === undefined) throw occupied(stateDir, readHolder(file));
-  // Whoever cannot see our socket (another network namespace on the same folder) still leaves its name here.
+  // A process in another network namespace cannot see our socket, but it leaves its name in the same folder.
   const other = readHolder(file);
   if (other !== undefined && other.pid !== process.pid && isAlive(other)) {
     await release();
@@ -50,7 +53,7 @@ async function acquire(stateDir: string): Promise<() => Promise<void>> {
   };
   writeFileSync(file, `${JSON.stringify(holder)}\n`, { mode: 0o600 });
   return async () => {
-    // Gone already where the holder has removed the folder.
+    // The holder may have removed the folder.
     rmSync(file, { force: true });
     await release();
   };
@@ -65,7 +68,7 @@ async function letGo(stateDir: string): Promise<void> {
   await mine.release();
 }
 
-/** Undefined where nobody holds it, or the holder is just about to write its name. */
+/** Undefined where nobody holds it, or the holder has not written its name yet. */
 function readHolder(file: string): Holder | undefined {
   try {
     return holderSchema.parse(JSON.parse(readFileSync(file, 'utf8')));

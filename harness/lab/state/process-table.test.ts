@@ -9,17 +9,17 @@ const line = (name: string): string =>
   `4711 (${name}) S 17 4711 4711 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 987654 1000 2000`;
 
 test.each(['postgres', 'a b', 'x) R 1 (y', '((', 'Web Content)'])(
-  'a stat line is read whatever the command is called: %s',
+  'a stat line is parsed whatever the command is called: %s',
   (name) => {
     expect(parseStat(line(name))).toEqual({ pid: 4711, parentPid: 17, state: 'S', startTicks: '987654' });
   },
 );
 
-test('a line that is cut off is no process', () => {
+test('a line that is cut off is not a process', () => {
   expect(parseStat('4711 (postgres) S 17')).toBeUndefined();
 });
 
-test('this process is known, and alive', () => {
+test('this process is identified, and alive', () => {
   const me = identify(process.pid);
   expect(me?.startTicks).toBe(readStat(process.pid)?.startTicks);
   expect(me !== undefined && isAlive(me)).toBe(true);
@@ -35,7 +35,7 @@ test('a process that has ended is not alive', async () => {
   expect(isAlive(identity)).toBe(false);
 });
 
-test('another process that got the same pid is neither alive by that identity nor killed', async () => {
+test('another process with the same pid does not count as alive, and is not killed', async () => {
   const child = spawn('sleep', ['600']);
   await once(child, 'spawn');
   const identity = identify(child.pid ?? 0);
@@ -55,7 +55,7 @@ test('another process that got the same pid is neither alive by that identity no
   }
 });
 
-test('descendants are found below their roots, parents first, and no one else', () => {
+test('descendants are found below their roots, parents first, and no other process', () => {
   const process = (pid: number, parentPid: number) => ({ pid, parentPid, state: 'S', startTicks: '1' });
   const table = [process(5, 4), process(4, 2), process(2, 1), process(3, 1), process(6, 3)];
   expect(withDescendants(new Set([2]), table).map(({ pid }) => pid)).toEqual([2, 4, 5]);
@@ -63,12 +63,13 @@ test('descendants are found below their roots, parents first, and no one else', 
   expect(withDescendants(new Set([9]), table)).toEqual([]);
 });
 
-// vfork(2), getpid(2) by their numbers on x64: the parent waits in the kernel for a child that never calls exec(2).
+// vfork(2) and getpid(2) by their numbers on x64: the parent waits in the kernel for a child that never calls
+// exec(2).
 const IN_VFORK = "if (syscall(58) == 0) { kill 'STOP', syscall(39); sleep 600 }";
 const canVfork = process.arch === 'x64' && spawnSync('perl', ['-e', '1']).status === 0;
 
 test.skipIf(!canVfork)(
-  'a parent whose child was stopped between vfork and exec counts as stopped once told, and is killed',
+  'a parent whose child was stopped between vfork and exec counts as stopped once signalled, and is killed',
   async () => {
     const parent = spawn('perl', ['-e', IN_VFORK], { stdio: 'ignore' });
     const ended = once(parent, 'exit');

@@ -2,8 +2,9 @@ import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { constants } from 'node:os';
 
 /**
- * Who a process is. A pid alone is no identity: the kernel gives it to another process later, so the time of its
- * start (clock ticks since boot, field 22 of `/proc/PID/stat`) and the boot belong to it.
+ * Identifies a process. A pid alone does not, because the kernel reuses it; so its start time (clock ticks since
+ * boot, field
+ * 22 of `/proc/PID/stat`) and the boot are part of the identity.
  */
 export interface ProcessIdentity {
   readonly pid: number;
@@ -20,7 +21,10 @@ export interface ProcessStat {
   readonly startTicks: string;
 }
 
-/** Parses `/proc/PID/stat`. The command's name may hold blanks and brackets, so fields count from the last `)`. */
+/**
+ * Parses `/proc/PID/stat`. The command's name may contain blanks and brackets, so fields are counted from the last
+ * `)`.
+ */
 export function parseStat(text: string): ProcessStat | undefined {
   const pid = Number.parseInt(text, 10);
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
@@ -39,11 +43,9 @@ export function readStat(pid: number): ProcessStat | undefined {
   return text === undefined ? undefined : parseStat(text);
 }
 
-let cachedBootId: string | undefined;
-/** Changes with every boot of the machine, so that a pid and a start time of before it match nothing. */
+/** Changes with every boot of the machine, so that pids and start times from before the boot match nothing. */
 export function bootId(): string {
-  cachedBootId ??= readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
-  return cachedBootId;
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
 /** The identity of a living process; undefined where there is none, or only a zombie. */
@@ -60,7 +62,7 @@ export function isAlive(identity: ProcessIdentity): boolean {
   return stat !== undefined && !isGone(stat) && stat.startTicks === identity.startTicks;
 }
 
-/** A zombie holds nothing any more but its exit status; where pid 1 reaps nobody, it stays for ever. */
+/** A zombie has only its exit status left. Where pid 1 does not reap, it stays for ever. */
 function isGone(stat: ProcessStat): boolean {
   return stat.state === 'Z' || stat.state === 'X';
 }
@@ -111,7 +113,7 @@ export function threadStates(pid: number): string[] {
   return states;
 }
 
-/** True while a signal that was sent to the process waits to be taken: `ShdPnd` and `SigPnd` of proc_pid_status(5). */
+/** True while a signal that was sent to the process is pending: `ShdPnd` and `SigPnd` of proc_pid_status(5). */
 export function isPending(pid: number, signal: NodeJS.Signals): boolean {
   const bit = 1n << BigInt(constants.signals[signal] - 1);
   const masks = (readProcFile(`/proc/${pid}/status`) ?? '').matchAll(/^(?:ShdPnd|SigPnd):\s+([0-9a-f]+)$/gm);
@@ -137,7 +139,7 @@ export function executableOf(pid: number): string | undefined {
   return readProcLink(`/proc/${pid}/exe`);
 }
 
-/** What somebody typed: arguments joined by blanks, at most 200 characters. */
+/** The command line: arguments joined by blanks, at most 200 characters. */
 export function commandLineOf(pid: number): string {
   return (readProcFile(`/proc/${pid}/cmdline`) ?? '').split('\0').join(' ').trim().slice(0, 200);
 }
@@ -171,7 +173,7 @@ function readProcLink(path: string): string | undefined {
   }
 }
 
-/** ESRCH: it ended while it was read. EACCES, EPERM: somebody else's, so none of the lab's. */
+/** ESRCH: it ended while it was read. EACCES, EPERM: it belongs to another user, so it is not the lab's. */
 function isNoSuchProcess(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code;
   return code === 'ENOENT' || code === 'ESRCH' || code === 'EACCES' || code === 'EPERM';

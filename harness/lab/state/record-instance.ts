@@ -4,12 +4,13 @@ import { freePorts } from '../services/ports.ts';
 import { identify } from './process-table.ts';
 import type { InstanceRecord, RunFile } from './run-file.ts';
 
-/** The instance that `up` makes, and that outlives the process. */
+/** The instance that `up` sets up, which outlives the process. */
 export const LAB_INSTANCE = 'lab';
 
 /**
- * Writes down what is about to be made, so that whoever comes after a crash finds what is half there. The instance
- * `lab` belongs to the lab, every other to this process: when it ends, however it ends, the next `up` drops the rest.
+ * Records what is about to be built, so that after a crash the next command finds what is half built. The instance
+ * `lab`
+ * belongs to the lab, every other to this process: when the process ends, however it ends, the next `up` drops it.
  * @throws LabError CDC-5126 where one of that name exists.
  */
 export async function recordInstance(runFile: RunFile, spec: InstanceSpec): Promise<InstanceRecord> {
@@ -25,7 +26,7 @@ export async function recordInstance(runFile: RunFile, spec: InstanceSpec): Prom
   };
   await runFile.update((run) => {
     if (run.instances[spec.name] !== undefined) {
-      throw new LabError('CDC-5126', `There is an instance ${spec.name} already.`, {
+      throw new LabError('CDC-5126', `An instance ${spec.name} exists already.`, {
         remedy: 'Choose another name, or drop that one.',
       });
     }
@@ -42,7 +43,8 @@ export function markReady(runFile: RunFile, name: string): Promise<void> {
   });
 }
 
-/** Builds what was recorded, or drops what is half there. Where that fails too, the next `up` tries again. */
+/** Waits for what was recorded to be built; if that fails, drops what is half built. If that fails too, the next `up` tries
+ * again. */
 export async function buildOrDrop(build: Promise<void>, drop: () => Promise<void>): Promise<void> {
   try {
     await build;

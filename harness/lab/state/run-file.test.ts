@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { temporaryLab } from '../process/testing/temporary-lab.ts';
 
-test('changes by several processes at once are all kept', async () => {
+test('concurrent changes by several processes are all kept', async () => {
   await using lab = temporaryLab();
   const module = join(import.meta.dirname, 'run-file.ts');
   const script = `
@@ -23,7 +23,7 @@ test('changes by several processes at once are all kept', async () => {
   expect(readdirSync(lab.dir)).toEqual(['run.json']);
 });
 
-test('a change that throws leaves the file as it was, and the next one goes on', async () => {
+test('a change that throws leaves the file as it was, and the next one succeeds', async () => {
   await using lab = temporaryLab();
   const before = readFileSync(lab.runFile.path, 'utf8');
   const failing = lab.runFile.update((run) => {
@@ -36,7 +36,7 @@ test('a change that throws leaves the file as it was, and the next one goes on',
 });
 
 test.each(['', '{', '{"schemaVersion": 9}', 'null'])(
-  'a file that holds %j is refused by name',
+  'a file that contains %j is refused by name',
   async (text) => {
     await using lab = temporaryLab();
     writeFileSync(lab.runFile.path, text);
@@ -44,7 +44,7 @@ test.each(['', '{', '{"schemaVersion": 9}', 'null'])(
   },
 );
 
-test('the file can be read by its owner only', async () => {
+test('only its owner can read the file', async () => {
   await using lab = temporaryLab();
   await lab.runFile.update(() => undefined);
   const { statSync } = await import('node:fs');

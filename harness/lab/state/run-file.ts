@@ -28,7 +28,7 @@ const identitySchema = z.object({ pid: z.number(), startTicks: z.string(), bootI
 
 const serviceSchema = z.object({
   spec: serviceSpecSchema,
-  /** Null: stopped on purpose. Recorded, but no longer alive: it died, or was killed. */
+  /** Null: stopped on purpose. A recorded process that is not alive died or was killed. */
   process: identitySchema.nullable(),
   /** ISO 8601. */
   startedAt: z.string().nullable(),
@@ -67,15 +67,15 @@ const instanceSpecSchema = z.object({
 
 const instanceSchema = z.object({
   name: z.string(),
-  /** `creating` from before its first effect until all of it stands. */
+  /** `creating` from before its first effect until it is ready. */
   state: z.enum(['creating', 'ready']),
-  /** The process whose end makes it a left-over; null: it belongs to the lab and stays. */
+  /** The process that it belongs to: when that ends, it is left over. Null: it belongs to the lab and stays. */
   owner: identitySchema.nullable(),
   ports: z.object({
     capture: z.number(),
     sink: z.number(),
     verifier: z.number(),
-    /** Of the sink's second worker and those after it. */
+    /** Ports of the sink's second worker and those after it. */
     moreSinks: z.array(z.number()).exactOptional(),
   }),
   spec: instanceSpecSchema,
@@ -91,7 +91,7 @@ const brokerPortsSchema = z.object({
 
 const runSchema = z.object({
   schemaVersion: z.literal(1),
-  /** What the services are; processes where it is left out. Containers are not listed here: their labels name the run. */
+  /** What the services are. Default: processes. Containers are not listed here: their labels name the run. */
   runtime: z.enum(['process', 'docker', 'external']).exactOptional(),
   runId: z.string(),
   createdAt: z.string(),
@@ -103,15 +103,15 @@ const runSchema = z.object({
     kafkaLinkAdvertised: z.number(),
     kafkaController: z.number(),
   }),
-  /** Where there are several brokers: the cluster's id, and the ports of the second one and those after it. */
+  /** Set where there are several brokers: the cluster's id, and the ports of the second broker and those after it. */
   cluster: z.object({ id: z.string(), more: z.array(brokerPortsSchema) }).exactOptional(),
   services: z.record(z.string(), serviceSchema),
   instances: z.record(z.string(), instanceSchema),
 });
-/** What `run.json` holds: everything of a lab that outlives a process, and no secret. */
+/** The content of `run.json`: everything about a lab that outlives a process, without secrets. */
 export type Run = z.infer<typeof runSchema>;
 
-/** Of a lab that starts no servers of its own. */
+/** For a lab without its own servers. */
 export const NO_PORTS: Run['ports'] = {
   pgSource: 0,
   pgSink: 0,
@@ -140,7 +140,10 @@ export function newRun(
 
 const UPDATE_TIMEOUT_MS = 10_000;
 
-/** `run.json` of a state folder. Several processes may change it at once; each change is whole and on disk. */
+/**
+ * `run.json` of a state folder. Several processes may change it concurrently. Each change is atomic, and on disk
+ * when `update` resolves.
+ */
 export class RunFile {
   readonly path: string;
   readonly #stateDir: string;
@@ -151,7 +154,7 @@ export class RunFile {
     this.path = join(stateDir, 'run.json');
   }
 
-  /** Undefined where there is no lab. @throws LabError CDC-5113 for a file that is none of ours. */
+  /** Undefined where there is no lab. @throws LabError CDC-5113 for a file that this version did not write. */
   read(): Run | undefined {
     let text: string;
     try {
@@ -174,7 +177,7 @@ export class RunFile {
     this.#write(run);
   }
 
-  /** Reads, changes and writes the file while nobody else does. */
+  /** Reads, changes and writes the file, exclusively. @throws LabError CDC-5114 where there is no lab. */
   update<T>(change: (run: Run) => T): Promise<T> {
     const turn = this.#lastInLine.then(() => this.#updateAlone(change));
     this.#lastInLine = turn.catch(() => undefined);
@@ -224,7 +227,7 @@ export class RunFile {
   }
 }
 
-/** The same for every path that leads to a folder. */
+/** Identifies a folder: the same for every path that leads to it. */
 export function folderIdentity(dir: string): string {
   const { dev, ino } = statSync(dir, { bigint: true });
   return `${dev}:${ino}`;

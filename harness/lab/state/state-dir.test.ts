@@ -10,7 +10,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(parent, { recursive: true, force: true }));
 
-test('a folder that is not there, or empty, is taken; and found again', () => {
+test('a folder that does not exist or is empty is claimed, and found again', () => {
   const dir = join(parent, 'a', 'b');
   expect(findStateDir(dir)).toBeUndefined();
   expect(claimStateDir(dir)).toBe(dir);
@@ -18,27 +18,27 @@ test('a folder that is not there, or empty, is taken; and found again', () => {
   expect(findStateDir(dir)).toBe(dir);
 });
 
-test('a folder with something else in it is refused, both to use and to remove', () => {
+test('a folder with anything else in it is refused, for use and for removal', () => {
   writeFileSync(join(parent, 'thesis.txt'), 'years of work');
   for (const look of [claimStateDir, findStateDir]) {
     expect(() => look(parent)).toThrow(expect.objectContaining({ code: 'CDC-5120' }));
   }
 });
 
-test('a folder that cannot be made is an error with a remedy', () => {
+test('a folder that cannot be created is an error with a remedy', () => {
   expect(() => claimStateDir('/proc/cdc-lab')).toThrow(expect.objectContaining({ code: 'CDC-5118' }));
   writeFileSync(join(parent, 'file'), '');
   expect(() => claimStateDir(join(parent, 'file'))).toThrow(expect.objectContaining({ code: 'CDC-5118' }));
 });
 
-test('two ways to one folder are one lab', () => {
+test('two paths to one folder are one lab', () => {
   const dir = join(parent, 'lab');
   mkdirSync(dir);
   symlinkSync(dir, join(parent, 'link'));
   expect(claimStateDir(join(parent, 'link'))).toBe(dir);
 });
 
-test('the password is made once, is long, and only its owner may read it', () => {
+test('the password is created once, is long, and only its owner may read it', () => {
   const dir = claimStateDir(join(parent, 'lab'));
   const password = readOrMakePassword(dir);
   expect(password).toMatch(/^[\w-]{32,}$/);
@@ -47,7 +47,7 @@ test('the password is made once, is long, and only its owner may read it', () =>
   expect(readOrMakePassword(claimStateDir(join(parent, 'other')))).not.toBe(password);
 });
 
-test('a disk with too little room is refused, with what is free and what is needed', () => {
+test('a disk with too little room is refused, with how much is free and how much is needed', () => {
   const folder = join(parent, 'not', 'there', 'yet');
   expect(freeBytes(folder)).toBeGreaterThan(0);
   expect(() => checkDisk(folder, 0)).not.toThrow();

@@ -16,16 +16,16 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 
-/** Says that a folder is a lab's, and may be removed as one. */
+/** Marks a folder as a lab's, which `clean` may remove. */
 const MARKER = '.cdc-lab';
 /** Two fresh PostgreSQL clusters and a broker take about 150 MB. */
 export const LAB_BYTES = 500 * 2 ** 20;
 
 /**
- * Makes the state folder where there is none.
+ * Creates the state folder unless it exists.
  *
  * @returns its path without symbolic links.
- * @throws LabError where it is not writable, holds something that is none of ours, or its disk is full.
+ * @throws LabError where it is not writable (CDC-5118) or holds something that is not the lab's (CDC-5120).
  */
 export function claimStateDir(dir: string): string {
   const path = resolve(dir);
@@ -41,13 +41,13 @@ export function claimStateDir(dir: string): string {
   if (!existsSync(join(path, MARKER))) {
     if (readdirSync(path).length > 0) throw foreign(path);
     writeMarker(path);
-    // PostgreSQL may run as another user, and must get through to its data; it can list nothing.
+    // PostgreSQL may run as another user, who must be able to reach its data, but not to list the folder.
     chmodSync(path, 0o711);
   }
   return realpathSync(path);
 }
 
-/** Bytes that are free on the disk of a folder, or of the nearest one above it that exists. */
+/** Free bytes on the disk of a folder, or of its nearest ancestor that exists. */
 export function freeBytes(folder: string): number {
   let existing = resolve(folder);
   while (!existsSync(existing)) existing = dirname(existing);
@@ -56,7 +56,7 @@ export function freeBytes(folder: string): number {
 }
 
 /**
- * @param neededBytes what is to be written there; by default what an empty lab takes.
+ * @param neededBytes How much is to be written; default: what an empty lab needs.
  * @throws LabError CDC-5119 where the disk is too full for it.
  */
 export function checkDisk(folder: string, neededBytes: number = LAB_BYTES): void {
@@ -71,7 +71,10 @@ function megabytes(bytes: number): string {
   return `${Math.floor(bytes / 2 ** 20).toLocaleString('en')} MB`;
 }
 
-/** The path of a lab's folder; undefined where there is none. @throws LabError for a folder that is none of ours. */
+/**
+ * The path of a lab's folder; undefined where there is none. @throws LabError CDC-5120 for a folder that is not a
+ * lab's.
+ */
 export function findStateDir(dir: string): string | undefined {
   const path = resolve(dir);
   if (!existsSync(path)) return undefined;
@@ -93,7 +96,7 @@ export function readOrMakePassword(stateDir: string): string {
   return readFileSync(path, 'utf8');
 }
 
-/** Not mkdir's own `recursive`: below a file system that refuses folders with ENOENT (/proc) that never ends. */
+/** Not with mkdir's `recursive`, which never ends on a file system that refuses folders with ENOENT (/proc). */
 function makeFolder(path: string): void {
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) return;
   const parent = dirname(path);
@@ -116,7 +119,7 @@ function writeMarker(path: string): void {
 }
 
 function foreign(path: string): LabError {
-  return new LabError('CDC-5120', `The folder ${path} holds something that is none of the lab's.`, {
-    remedy: 'Choose another with --dir; an empty one, or one that does not exist yet.',
+  return new LabError('CDC-5120', `The folder ${path} holds something that is not the lab's.`, {
+    remedy: 'Choose another with --dir: an empty one, or one that does not exist yet.',
   });
 }

@@ -13,20 +13,20 @@ export interface Certificates {
   readonly ca: string;
   /** An authority that has signed none of them. */
   readonly otherCa: string;
-  /** Of a server: for the address 127.0.0.1, and not for the name `localhost`. */
+  /** A server's: for the address 127.0.0.1, not for the name `localhost`. */
   readonly server: Certificate;
-  /** The same, valid for a day of the year 2020. */
+  /** The same, but valid only for a day in 2020. */
   readonly expired: Certificate;
-  /** Of a client whose common name is `lab`. */
+  /** A client's, with the common name `lab`. */
   readonly client: Certificate;
-  /** Of a client, signed by {@link otherCa}. */
+  /** A client's, signed by {@link otherCa}. */
   readonly stranger: Certificate;
 }
 
 const SERVER = 'subjectAltName=IP:127.0.0.1';
 const CLIENT = 'extendedKeyUsage=clientAuth';
 
-/** Made anew in that folder. @throws where `openssl` is not installed: the test needs it, as does TLS in its servers. */
+/** Creates certificates in that folder. @throws where `openssl` is not installed. */
 export async function makeCertificates(dir: string): Promise<Certificates> {
   mkdirSync(dir, { recursive: true });
   const [ca, other] = [await authority(dir, 'ca'), await authority(dir, 'other-ca')];
@@ -47,7 +47,7 @@ async function authority(dir: string, name: string): Promise<Certificate> {
   return { cert, key };
 }
 
-/** By `openssl ca`, which alone can give a certificate whose time is over. */
+/** Uses `openssl ca`, the only command that can create an expired certificate. */
 async function signed(
   dir: string,
   name: string,

@@ -9,7 +9,7 @@ import { type TemporaryLab, temporaryLab } from '../../process/testing/temporary
 import { freePorts } from '../../services/ports.ts';
 import { type Certificate, type Certificates, makeCertificates } from './certificates.ts';
 
-/** Of every login there is. */
+/** The password of every login. */
 export const PASSWORD = 'correct horse';
 
 export interface SecuredPostgres {
@@ -25,12 +25,12 @@ export interface SecuredKafka {
   readonly secure: string;
   /** TLS that asks for a client's certificate. */
   readonly mutual: string;
-  /** TLS with a certificate whose time is over. */
+  /** TLS with an expired certificate. */
   readonly expired: string;
   readonly plain: string;
 }
 
-/** A folder for servers as somebody else would run them. */
+/** A folder for servers that stand for somebody else's. */
 export function foreignLab(): TemporaryLab {
   return temporaryLab();
 }
@@ -40,8 +40,9 @@ export function certificatesIn(lab: TemporaryLab): Promise<Certificates> {
 }
 
 /**
- * PostgreSQL with `ssl = on`, logins by SCRAM; the roles `tls_only`, who may come by TLS alone, and `lab`, who is known by
- * his certificate. The superuser's password is `secret`, as the temporary lab's.
+ * PostgreSQL with `ssl = on` and logins by SCRAM. Role `tls_only` may connect only over TLS; role `lab` is
+ * identified by its
+ * certificate. The superuser's password is `secret`, as the temporary lab's.
  */
 export async function startPostgres(
   lab: TemporaryLab,
@@ -94,7 +95,7 @@ async function asSuperuser(port: number, sql: string): Promise<void> {
   }
 }
 
-/** A broker with a listener for each way to come in. */
+/** A broker with a listener for each kind of login. */
 export async function startKafka(lab: TemporaryLab, certificates: Certificates): Promise<SecuredKafka> {
   const name = 'kafka-secured';
   const ports = await freePorts(7);
@@ -109,14 +110,14 @@ export async function startKafka(lab: TemporaryLab, certificates: Certificates):
     listeners({ client, controller, secure, mutual, expired }, dataDir, certificates),
   );
   await formatAgain(dataDir, properties);
-  // The first compiler alone has no AES of the processor's: TLS would take a second for each 4 MB.
+  // With C1 alone the JVM does not use the processor's AES: TLS would take a second for each 4 MB.
   const args = spec.args.filter((arg) => arg !== '-XX:TieredStopAtLevel=1');
   await lab.runtime.launch({ ...spec, args });
   const at = (port: number): string => `127.0.0.1:${port}`;
   return { secure: at(secure), mutual: at(mutual), expired: at(expired), plain: at(client) };
 }
 
-/** What comes later in a properties file holds. */
+/** The listeners' properties. Appended to the file, they override what precedes them. */
 function listeners(
   ports: Readonly<Record<'client' | 'controller' | 'secure' | 'mutual' | 'expired', number>>,
   dir: string,
@@ -148,7 +149,7 @@ ${jaas('oauthbearer', 'oauthbearer.OAuthBearerLoginModule required unsecuredLogi
 `;
 }
 
-/** SCRAM's users are records in the cluster's metadata, from the format on. */
+/** Formats the storage again: SCRAM users are records in the cluster's metadata, written by the formatter. */
 async function formatAgain(dataDir: string, properties: string): Promise<void> {
   rmSync(join(dataDir, 'log'), { recursive: true, force: true });
   const users = ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((mechanism) => [

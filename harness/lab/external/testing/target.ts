@@ -22,11 +22,11 @@ import {
   startPostgres,
 } from './secured-servers.ts';
 
-/** Of the REST API, which the target's proxy asks for. */
+/** The password that the proxy before the REST API asks for. */
 export const CONNECT_PASSWORD = 'for the REST API';
 const SUPERUSER_PASSWORD = 'secret';
 
-/** A pipeline as somebody else would run it: TLS and logins everywhere, and nothing of it in a folder of the lab. */
+/** A pipeline as somebody else would run it: TLS and logins everywhere, and none of it in the lab's folder. */
 export interface Target extends AsyncDisposable {
   readonly dir: string;
   readonly certificates: Certificates;
@@ -38,16 +38,8 @@ export interface Target extends AsyncDisposable {
 }
 
 export async function startTarget(): Promise<Target> {
-  const lab = foreignLab();
-  try {
-    return await start(lab);
-  } catch (error) {
-    await lab[Symbol.asyncDispose]();
-    throw error;
-  }
-}
-
-async function start(lab: TemporaryLab): Promise<Target> {
+  await using started = new AsyncDisposableStack();
+  const lab = started.use(foreignLab());
   const certificates = await certificatesIn(lab);
   const [source, sink, kafka] = await Promise.all([
     startPostgres(lab, certificates, 'pg-source'),
@@ -63,6 +55,11 @@ async function start(lab: TemporaryLab): Promise<Target> {
   const worker = await startWorker(lab, kafka.plain);
   await startPipeline(worker, { source: source.port, sink: sink.port });
   const proxy = await withLogin(worker, certificates);
+  started.defer(() => {
+    proxy.server.close();
+    proxy.server.closeAllConnections();
+  });
+  const stop = started.move();
   const login = { user: 'postgres', password: '${env:TARGET_PASSWORD}', sslrootcert: certificates.ca };
   return {
     dir: lab.dir,
@@ -93,11 +90,7 @@ async function start(lab: TemporaryLab): Promise<Target> {
       TARGET_CONNECT: CONNECT_PASSWORD,
     },
     onSource: (sql) => query(source.port, 'shop', async (client) => (await client.query(sql)).rows),
-    async [Symbol.asyncDispose]() {
-      proxy.server.close();
-      proxy.server.closeAllConnections();
-      await lab[Symbol.asyncDispose]();
-    },
+    [Symbol.asyncDispose]: () => stop.disposeAsync(),
   };
 }
 
@@ -136,7 +129,7 @@ async function startPipeline(worker: string, ports: { source: number; sink: numb
   }
 }
 
-/** HTTPS with basic authentication before a worker that knows neither. */
+/** A proxy with HTTPS and basic authentication before a worker that has neither. */
 async function withLogin(worker: string, { server }: Certificates): Promise<{ url: string; server: Server }> {
   const wanted = `Basic ${Buffer.from(`lab:${CONNECT_PASSWORD}`).toString('base64')}`;
   const keys = { cert: readFileSync(server.cert), key: readFileSync(server.key) };
