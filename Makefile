@@ -1,7 +1,7 @@
-# Every target does what is missing first: `make demo` is enough right after a clone.
-# What a target runs is one command of bin/cdc-lab; `bin/cdc-lab --help` tells more. ARGS are handed to it:
+# Every target first installs what is missing: `make demo` is enough right after a clone.
+# Each target runs one command of bin/cdc-lab, with ARGS; `bin/cdc-lab --help` lists them all:
 #   make up ARGS='--rate 200'      make demo ARGS='--seed 7'      make source-shell ARGS="'SELECT 1'"
-# `make setup ENGINES=all` fetches Debezium too, which otherwise comes when `--source debezium` first asks for it.
+# `make setup ENGINES=all` also fetches Debezium, which is otherwise fetched when `--source debezium` first needs it.
 
 LAB := bin/cdc-lab
 ARGS ?=
@@ -12,13 +12,13 @@ ENGINES ?=
 	trigger-restart trigger-lag trigger-schema trigger-duplicate trigger-backfill \
 	source-shell sink-shell kafka-topics kafka-consume
 
-help: ## This list
+help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "%-20s %s\n", $$1, $$2 }'
 
-setup: ## Install what is needed: npm packages, Kafka's jars; says what it cannot install
+setup: ## Install what is needed (npm packages, Kafka's jars), and say what cannot be installed
 	@ENGINES=$(ENGINES) sh harness/setup/setup.sh
 
-demo: setup ## The five lessons on a sound and a naive pipeline, each with its verdict; then away with it all
+demo: setup ## The five lessons on a sound and a naive pipeline, each with its verdict; then remove everything
 	@sh harness/setup/demo.sh $(ARGS)
 
 test: setup ## Type check, lint, unit and integration tests
@@ -33,7 +33,7 @@ down: setup ## Stop everything; keep data and slot
 clean: setup ## Stop everything; remove data and slot
 	@$(LAB) clean $(ARGS)
 
-status: setup ## Verification report; exits by its verdict
+status: setup ## Verification report; the exit code is that of its verdict
 	@$(LAB) status $(ARGS)
 
 watch: setup ## Verification report, refreshed

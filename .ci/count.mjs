@@ -1,11 +1,11 @@
-// Counts what passed and failed: `node count.mjs RESULTS_DIR EXIT_CODE_OF_DEMO … OF_TEST … OF_DOCKER_TESTS`.
-// A step that failed without naming a failure (it could not start, type check, lint) counts as one.
+// Counts what passed and what failed: `node count.mjs RESULTS_DIR EXIT_CODE_OF_DEMO … OF_TEST … OF_DOCKER_TESTS`.
+// A step that failed without a failed test (it did not start, type check, lint) counts as one failure.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { vitestResults } from './vitest-results.mjs';
 
 const [dir, demoCode, testCode, dockerCode] = process.argv.slice(2);
-/** Of what was not run, and has said why. */
+/** Exit code of a step that was not run, and has said why. */
 const NOT_RUN = '69';
 const total = { passed: 0, failed: 0 };
 

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What passed and failed by vitest's JSON reports in a folder; nothing where there is no folder. */
+/** Counts passed and failed tests in a folder's JSON reports of vitest; zero where the folder does not exist. */
 export function vitestResults(folder) {
   const counted = { passed: 0, failed: 0 };
   const files = existsSync(folder) ? readdirSync(folder) : [];
@@ -9,7 +9,7 @@ export function vitestResults(folder) {
     const report = JSON.parse(readFileSync(join(folder, file), 'utf8'));
     counted.passed += report.numPassedTests;
     counted.failed += report.numFailedTests;
-    // A file that could not be loaded or set up has no tests to fail.
+    // A file that could not be loaded or set up counts as one failure: it has no tests that could fail.
     counted.failed += report.testResults.filter(
       (suite) => suite.status === 'failed' && suite.assertionResults.every((test) => test.status !== 'failed'),
     ).length;

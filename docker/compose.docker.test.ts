@@ -28,7 +28,7 @@ const serviceSchema = z.object({
 });
 const fileSchema = z.object({ services: z.record(z.string(), serviceSchema) });
 
-/** Nothing of the tests' own surroundings: what somebody gets who sets nothing. */
+/** Clears the tests' own variables: what a user gets who sets none. */
 const BARE = Object.fromEntries(
   Object.keys(process.env)
     .filter((name) => name.startsWith('CDC_LAB_'))
@@ -53,14 +53,14 @@ describe('the compose file, with nothing set', () => {
     for (const image of Object.values(images)) expect(image).toMatch(/:\d+\.\d+/);
   });
 
-  it('publishes on loopback only, and at no port of its own choice', async () => {
+  it('publishes on loopback only, and at no fixed port', async () => {
     const ports = (await file()).flatMap(([, service]) => service.ports);
     expect(ports.length).toBeGreaterThan(5);
     for (const port of ports) expect(port).toMatchObject({ host_ip: '127.0.0.1' });
     expect(ports.map(({ published }) => published ?? '').filter((published) => published !== '')).toEqual([]);
   });
 
-  it('labels every service with its run, and lets nothing come back by itself', async () => {
+  it('labels every service with its run, and restarts nothing automatically', async () => {
     for (const [name, service] of await file()) {
       expect(service.labels['cdc-lab.run'], name).toBe('compose');
       expect(service.restart ?? 'no', name).toBe('no');
@@ -68,7 +68,7 @@ describe('the compose file, with nothing set', () => {
     }
   });
 
-  it('takes an image, a port and the password from variables', async () => {
+  it('takes images, ports and the password from variables', async () => {
     const set = {
       ...BARE,
       CDC_LAB_IMAGE_POSTGRES: 'one/postgres:1.0',
@@ -144,7 +144,7 @@ describe('docker compose up, and nothing else', () => {
     expect(ledger).toContain('"result":"ok"');
   });
 
-  it('lets nobody in without the password', async () => {
+  it('refuses connections without the password', async () => {
     const [host = '', port = ''] = (await portOf('pg-source', 5432)).split(':');
     const client = new pg.Client({ host, port: Number(port), user: 'postgres', password: 'cdc-lab' });
     await expect(client.connect()).rejects.toMatchObject({ code: '28P01' });
@@ -164,14 +164,14 @@ describe('docker compose up, and nothing else', () => {
     }
   });
 
-  it('once more changes nothing that runs', async () => {
+  it('changes nothing when it is run once more', async () => {
     const ids = () => compose(env, 'ps', '--quiet');
     const before = await ids();
     await compose(env, 'up', '--detach', '--no-build');
     expect(await ids()).toBe(before);
   }, 120_000);
 
-  it('is gone without a trace after `down --volumes`', async () => {
+  it('leaves nothing behind after `down --volumes`', async () => {
     await compose(env, 'down', '--volumes');
     expect(await leftOf(await connectEngine(), labelOfRun(run))).toEqual([]);
   }, 120_000);
@@ -197,7 +197,7 @@ describe.runIf(connectImage !== '')(`with docker/debezium.env, on ${connectImage
     await debezium('down', '--volumes', '--remove-orphans');
   }, 120_000);
 
-  /** What both sides have of a table, by a digest of its keys and versions. */
+  /** A digest of a table's keys and versions on one side. */
   async function digest(service: string): Promise<unknown> {
     const [host = '', port = ''] = (await debezium('port', service, '5432')).trim().split(':');
     const password = env.CDC_LAB_PASSWORD;
@@ -214,7 +214,7 @@ describe.runIf(connectImage !== '')(`with docker/debezium.env, on ${connectImage
     }
   }
 
-  it('each connector runs on a Kafka Connect of its own, and the sink gets what the source has', async () => {
+  it('each connector runs on its own Kafka Connect, and the sink gets what the source has', async () => {
     for (const [service, name] of [
       ['connect-source', 'lab-source'],
       ['connect-sink', 'lab-sink'],
@@ -230,7 +230,7 @@ describe.runIf(connectImage !== '')(`with docker/debezium.env, on ${connectImage
       .toEqual(source);
   }, 180_000);
 
-  it('has no worker of ours in their place', async () => {
+  it('has no worker of ours besides them', async () => {
     const running = (await debezium('ps', '--services')).trim().split('\n').sort();
     expect(running).toEqual(['connect-sink', 'connect-source', 'kafka', 'pg-sink', 'pg-source', 'verifier']);
   });

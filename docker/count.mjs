@@ -1,4 +1,4 @@
-// Prints `N passed, N failed` of the vitest reports in a folder. None passed is a failure: an interrupted vitest exits 0.
+// Prints `N passed, N failed` of the vitest reports in a folder. No passed test is a failure too: an interrupted vitest exits with 0.
 import { vitestResults } from '../.ci/vitest-results.mjs';
 
 const { passed, failed } = vitestResults(process.argv[2]);

@@ -25,7 +25,7 @@ async function query(
 
 describe(`the PostgreSQL image ${images.postgres}`, () => {
   it(
-    'makes user, password and database of its environment, and runs what is in initdb.d',
+    'creates user, password and database from its environment, and runs the scripts in initdb.d',
     async () => {
       await using server = await new GenericContainer(images.postgres)
         .withEnvironment({ POSTGRES_USER: 'me', POSTGRES_PASSWORD: "it's mine", POSTGRES_DB: 'shop' })
@@ -34,7 +34,7 @@ describe(`the PostgreSQL image ${images.postgres}`, () => {
         ])
         .withCommand(['postgres', '--wal-level=logical', '-c', 'max_replication_slots=9'])
         .withExposedPorts(5432)
-        // Once for the server of the scripts, and once for good.
+        // First by the server that runs the scripts, then by the final one.
         .withWaitStrategy(Wait.forLogMessage(READY, 2))
         .withStartupTimeout(START_MS)
         .start();
@@ -55,7 +55,7 @@ describe(`the PostgreSQL image ${images.postgres}`, () => {
   );
 
   it(
-    'refuses to make a cluster that anybody could enter',
+    'refuses to create a cluster without a password',
     async () => {
       const docker = await connectEngine();
       const container = await docker.createContainer({ Image: images.postgres });
@@ -75,7 +75,7 @@ describe(`the PostgreSQL image ${images.postgres}`, () => {
 
 describe(`the Kafka image ${images.kafka}`, () => {
   it(
-    'makes broker properties of its environment',
+    'turns its environment into broker properties',
     async () => {
       const [port = 0] = await freePorts(1);
       await using broker = await new GenericContainer(images.kafka)
@@ -115,7 +115,7 @@ describe(`the Kafka image ${images.kafka}`, () => {
 
 describe(`the lab's own image ${images.lab}`, () => {
   it(
-    'runs as nobody special, says how it is, and holds nothing but the program',
+    'runs unprivileged, has a health check, and contains only the program',
     async () => {
       const docker = await connectEngine();
       const { Config } = await docker.getImage(images.lab).inspect();
@@ -149,7 +149,7 @@ describe(`the lab's own image ${images.lab}`, () => {
   );
 
   it(
-    'is a worker that answers, is seen to be healthy, and ends in order on SIGTERM',
+    'runs a worker that answers, becomes healthy, and ends with 0 on SIGTERM',
     async () => {
       const file = {
         workerId: 'w',

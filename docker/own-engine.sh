@@ -11,14 +11,14 @@ install() {
   done
   [ -n "$missing" ] || return 0
   say "docker tests: installing$missing …"
-  # RUNLEVEL=1: no service is started by its installation.
+  # RUNLEVEL=1: installing a package starts no service.
   # shellcheck disable=SC2086  # one word per package
   { apt-get update -q && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive \
     apt-get install -y -q --no-install-recommends $missing; } >"$log/apt" 2>&1 ||
     not_run "apt-get could not install$missing" "$(tail -n 3 "$log/apt")"
 }
 
-# Debian 12 has Compose 1 only; the plug-in of the next release runs on it, and is put beside the engine's files.
+# Debian 12 has only Compose 1. The next release's plug-in runs on it, and is put beside the engine's files.
 install_compose() {
   export DOCKER_CONFIG="$engine_dir/config"
   plugin=$DOCKER_CONFIG/cli-plugins/docker-compose
@@ -40,7 +40,7 @@ install_compose() {
   docker compose version >/dev/null 2>&1 || not_run 'Compose does not run' "Try $plugin version"
 }
 
-# One run at a time. Whoever has the lock and finds an engine there has found what a killed run left.
+# One run at a time. An engine that exists although we have the lock was left by a killed run.
 claim_engine() {
   mkdir -p "$engine_dir"
   exec 9>"$engine_dir/lock"
@@ -57,11 +57,11 @@ claim_engine() {
   rm -f "$engine_dir/docker.pid" "$socket"
 }
 
-# Those of an engine: `docker0`, and one for each network.
+# An engine's bridges: `docker0`, and one for each network.
 bridges() { (cd /sys/class/net && ls | grep -E '^(docker0|br-[0-9a-f]{12})$' | tr '\n' ' '); }
 
-# What an engine changes of the machine is written down before, and put back at the end. What a killed run wrote stays:
-# that is what the machine was like. It goes with a reboot, as the changes do.
+# Records what an engine changes on the machine, to restore it at the end. A record left by a killed run is kept: it says
+# how the machine was before. A reboot removes it, and the changes too.
 remember_machine() {
   [ -f "$machine" ] && return 0
   {
@@ -79,7 +79,7 @@ restore_machine() {
       *) ip link delete "$bridge" 2>/dev/null || true ;;
     esac
   done
-  # Rules that were there before would be lost, so only a table that was empty is emptied again.
+  # Flushing would lose rules that were there before, so it is done only if there were none.
   if [ "$had_rules" = 0 ]; then
     for table in filter nat; do
       iptables -t "$table" -F && iptables -t "$table" -X
@@ -90,7 +90,7 @@ restore_machine() {
   rm -f "$machine"
 }
 
-# With data that it cannot start from, it starts once more without.
+# If the engine cannot start with the kept data, it is started once more without.
 start_engine() {
   export DOCKER_HOST="unix://$socket"
   remember_machine
@@ -101,14 +101,14 @@ start_engine() {
     remember_machine
     launch_engine || not_run 'no engine starts' "$(tail -n 3 "$log/dockerd")"
   }
-  # All that is in there is the tests' own: what a killed run has left goes, and what images no test has used for days.
+  # Everything in this engine belongs to the tests: remove what a killed run left, and images unused for days.
   docker container prune --force >/dev/null
   docker network prune --force >/dev/null
   docker volume prune --force >/dev/null
   docker image prune --force --filter until=72h >/dev/null
 }
 
-# The kernel ends it where this shell is killed.
+# The kernel ends the engine if this shell is killed.
 launch_engine() {
   setpriv --pdeathsig TERM dockerd --data-root "$engine_dir/data" --exec-root "$engine_dir/exec" \
     --pidfile "$engine_dir/docker.pid" --host "unix://$socket" >"$log/dockerd" 2>&1 9>&- &
@@ -126,7 +126,7 @@ remove_data() {
   rm -rf --one-file-system "$engine_dir/data" "$engine_dir/exec"
 }
 
-# It ends its containers.
+# The engine stops its containers.
 stop_engine() {
   kill "$engine" 2>/dev/null || true
   wait "$engine" 2>/dev/null || true

@@ -1,10 +1,10 @@
 #!/bin/sh
 # Runs the tests that need containers: `npm run test:docker [-- FILE…]`.
 #
-# Where an engine with Compose answers, it is used, and only what carries a test's own run id is touched. Otherwise, as
-# root on Debian, an engine of its own is started, and ended when the tests are done (docker/own-engine.sh). What it keeps
-# for the next run, Compose and images, is under ~/.cache/cdc-lab/docker, or where CDC_LAB_DOCKER_CACHE says.
-# Exit code 69: the tests were not run, and why.
+# If an engine with Compose answers, it is used, and only what has a test's run id is touched. Otherwise, as root on
+# Debian, a separate engine is started, and stopped when the tests are done (docker/own-engine.sh). Compose and images are
+# kept for the next run in ~/.cache/cdc-lab/docker, or in the folder CDC_LAB_DOCKER_CACHE.
+# Exit code 69: the tests were not run; the output says why.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 cd "$root"
@@ -14,7 +14,7 @@ machine=/run/cdc-lab-machine
 log=$root/.cache/docker
 PATH=$root/node_modules/.bin:$PATH:/usr/sbin:/sbin
 export PATH
-# The image of testcontainers' own reaper cannot be had everywhere; what a test starts it removes itself.
+# The image of testcontainers' reaper is not available everywhere; each test removes what it starts.
 export TESTCONTAINERS_RYUK_DISABLED=true
 mkdir -p "$log"
 
@@ -42,7 +42,7 @@ at_exit() {
   [ -z "$engine" ] || stop_engine
 }
 
-# In the background: a signal is heeded at once, and not when the command has ended by itself.
+# Runs a command in the background, so that a signal is handled at once, not when the command ends.
 attend() {
   "$@" &
   child=$!
@@ -52,7 +52,7 @@ attend() {
   return "$attended"
 }
 
-# The official images where they can be had, and stand-ins otherwise: never a mix.
+# Uses the official images if all can be pulled, otherwise the stand-ins: never a mix.
 choose_images() {
   official="postgres:18.4-bookworm apache/kafka:4.4.0 node:24.21.0-bookworm-slim quay.io/debezium/connect:3.6.0.Final"
   for image in $official; do
@@ -74,7 +74,7 @@ use_stand_ins() {
   built=0
   attend sh docker/stand-in/build.sh 2>"$log/stand-ins" || built=$?
   [ "$built" != 69 ] ||
-    not_run 'neither the official images nor their stand-ins can be had' "$(tail -n 5 "$log/stand-ins")"
+    not_run 'neither the official images nor their stand-ins are available' "$(tail -n 5 "$log/stand-ins")"
   if [ "$built" != 0 ]; then
     tail -n 20 "$log/stand-ins" >&2
     say "docker tests: the lab's own image cannot be built"
@@ -82,7 +82,7 @@ use_stand_ins() {
   fi
   export CDC_LAB_IMAGE_POSTGRES=cdc-lab-stand-in/postgres:18 CDC_LAB_IMAGE_KAFKA=cdc-lab-stand-in/kafka:4.4
   export CDC_LAB_IMAGE_LAB=cdc-lab-stand-in/lab:test
-  # Without it, what is said of Debezium's profile is not run.
+  # Without this image the tests of Debezium's profile are not run.
   if docker image inspect cdc-lab-stand-in/connect:3.6 >/dev/null 2>&1; then
     export CDC_LAB_IMAGE_CONNECT=cdc-lab-stand-in/connect:3.6
   fi

@@ -23,7 +23,9 @@ const VARIABLES = {
   lab: 'CDC_LAB_IMAGE_LAB',
 } as const;
 
-/** Of the vitest project `docker`: an engine and the images must be there. `npm run test:docker` sees to both. */
+/**
+ * Set-up of the vitest project `docker`. An engine and the images must exist; `npm run test:docker` provides both.
+ */
 export default async function setup(project: TestProject): Promise<void> {
   const docker = await connectEngine();
   const named = Object.entries(VARIABLES).map(([key, variable]) => [key, process.env[variable] ?? '']);
@@ -36,12 +38,12 @@ export default async function setup(project: TestProject): Promise<void> {
   project.provide('images', images);
 }
 
-/** A run's id that no other run has. */
+/** A unique id for a run. */
 export function freshRunId(): string {
   return `test-${randomBytes(4).toString('hex')}`;
 }
 
-/** What a run has left on the engine, by name. */
+/** Names of what is left of a run on the engine. */
 export async function leftOf(docker: Docker, label: string): Promise<string[]> {
   const filters = { label: [label] };
   const containers = await docker.listContainers({ all: true, filters });

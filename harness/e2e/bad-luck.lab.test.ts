@@ -5,7 +5,7 @@ import { until } from '../wait.ts';
 import { type Drill, type DrillLab, startDrillLab } from './testing/drill.ts';
 
 const TIMEOUT_MS = 120_000;
-/** A worker must get over a start without its servers for so long. */
+/** For this long a worker must survive a start without its servers. */
 const AWAY_MS = 10_000;
 
 let lab: DrillLab;
@@ -24,7 +24,7 @@ afterAll(async () => {
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 test.each([['kafka'], ['pg-source', 'pg-sink']])(
-  'workers that start 10 s before %s get going by themselves',
+  'workers that start 10 s before %s recover by themselves',
   async (...servers) => {
     const { runtime, instance } = drill;
     const workers = [instance.services.capture, instance.services.sink];
@@ -71,7 +71,7 @@ test.each([
 );
 
 test(
-  'a table taken out of the publication by hand is a loud stop, and never green',
+  'a table removed from the publication by hand stops the capture with an error, and never verifies',
   async () => {
     const { instance, access } = drill;
     const [doomed, late] = [randomUUID(), randomUUID()];
@@ -91,7 +91,7 @@ test(
       what: 'the snapshot of the table to reach the sink',
       withinMs: 30_000,
     });
-    // The delete that no stream holds is still missing; made again, it arrives.
+    // The delete is in no stream, so it is still missing; repeated, it arrives.
     const again = await access.verify({ deadlineMs: 20_000, signal: AbortSignal.timeout(60_000) });
     expect(again.findings.map((finding) => [finding.class, finding.count])).toEqual([['extra', 1]]);
     await drill.source(insert, [doomed]);

@@ -12,7 +12,7 @@ import {
 } from './testing/cluster.ts';
 import { type Drill, type DrillLab, startDrillLab } from './testing/drill.ts';
 
-/** `CDC_LAB_CLUSTER=all`: the five lessons, too. */
+/** `CDC_LAB_CLUSTER=all` also runs the five lessons. */
 const isAll = process.env.CDC_LAB_CLUSTER === 'all';
 const TIMEOUT_MS = 180_000;
 const BROKERS = 3;
@@ -24,7 +24,7 @@ const recoveryMs: Record<string, number> = {};
 
 beforeAll(async () => {
   lab = await startDrillLab({ brokers: BROKERS });
-  // The least that Kafka's default allows: a worker that is gone is given up after so long.
+  // The minimum that Kafka allows by default: the group gives up on a dead worker after this.
   const sink = { 'consumer.override.session.timeout.ms': '6000' };
   drill = await lab.instance('cluster', { sink, sinkWorkers: SINKS });
 }, TIMEOUT_MS);
@@ -57,14 +57,14 @@ describe('a cluster of three brokers and two sink workers, under load', { timeou
       await drill.kill(brokerService(leader));
       const elected = async () => (await leaderOfOrders(drill)) !== leader;
       await until(elected, { what: 'another broker to lead', withinMs: 60_000 });
-      // While it is away: two of three copies are enough.
+      // While it is away, two of three copies are enough.
       recoveryMs['kill leader'] = await drill.roundTrip();
       await drill.runtime.start(brokerService(leader));
       await untilReplicated(drill);
     });
   });
 
-  test('loses nothing when every broker is restarted, one after the other', async () => {
+  test('loses nothing when every broker is restarted, one after another', async () => {
     await drill.underLoad(3, async () => {
       for (let nodeId = 1; nodeId <= BROKERS; nodeId++) {
         const service = brokerService(nodeId);
@@ -93,7 +93,7 @@ describe('a cluster of three brokers and two sink workers, under load', { timeou
     });
   });
 
-  test('takes a sink worker away and adds it again', async () => {
+  test('rebalances when a sink worker is stopped and started again', async () => {
     const [first = '', second = ''] = services();
     await drill.underLoad(5, async () => {
       const before = await untilOwnedBy(drill, [first, second]);
@@ -110,7 +110,7 @@ describe('a cluster of three brokers and two sink workers, under load', { timeou
 });
 
 test.runIf(isAll)(
-  'the five lessons get their ten verdicts on it',
+  'the five lessons get their ten verdicts on a cluster',
   async () => {
     const run = await runBothVariants(lab.lab, await loadScenarios(), { sinkWorkers: SINKS });
     expect(run.ok, told(run)).toBe(true);

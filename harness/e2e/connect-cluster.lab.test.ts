@@ -4,7 +4,7 @@ import { enginesReady } from '../lab/process/connect-service.ts';
 import { untilTasksRunOn } from './testing/connect-cluster.ts';
 import { type Drill, type DrillLab, startDrillLab } from './testing/drill.ts';
 
-/** Of `npm run cluster`: needs the jars that `make setup ENGINES=all` fetches, and minutes. */
+/** Run by `npm run cluster`: needs the jars that `make setup ENGINES=all` fetches, and some minutes. */
 const isWanted = process.env.CDC_LAB_CLUSTER === 'all' && enginesReady();
 const TIMEOUT_MS = 300_000;
 const SINKS = 2;
@@ -18,7 +18,7 @@ describe.runIf(isWanted)('a Kafka Connect cluster of two, under load', { timeout
     lab = await startDrillLab();
     drill = await lab.instance('connect', {
       engines: { source: 'debezium', sink: 'jdbc' },
-      // Connect's own five minutes would be most of the drill.
+      // Connect's default of five minutes would take most of the drill.
       connect: { offsetFlushMs: 3_000, rebalanceDelayMs: 5_000 },
       sinkWorkers: SINKS,
     });
@@ -30,13 +30,13 @@ describe.runIf(isWanted)('a Kafka Connect cluster of two, under load', { timeout
 
   const services = (): string[] => sinkWorkers(drill.instance).map(({ service }) => service);
 
-  test('has a task of the JDBC sink in each worker', async () => {
+  test('runs one task of the JDBC sink in each worker', async () => {
     await drill.underLoad(1, async () => {
       expect(await untilTasksRunOn(drill, services())).toBe(SINKS);
     });
   });
 
-  test('runs all tasks in the worker that is left when the other is killed, and loses nothing', async () => {
+  test('moves all tasks to the remaining worker when the other is killed, and loses nothing', async () => {
     const [first = '', second = ''] = services();
     await drill.underLoad(2, async () => {
       await drill.kill(first);
@@ -44,7 +44,7 @@ describe.runIf(isWanted)('a Kafka Connect cluster of two, under load', { timeout
       expect(await untilTasksRunOn(drill, [second])).toBe(SINKS);
       recoveryMs['kill Connect worker'] = Math.round(performance.now() - begin);
       await drill.roundTrip();
-      // The verifier asks the worker that is left.
+      // The verifier asks the remaining worker.
       const report = await drill.access.verify({ deadlineMs: 30_000, signal: AbortSignal.timeout(60_000) });
       expect(report.connectors.map(({ type, state }) => [type, state])).toEqual([
         ['source', 'RUNNING'],
@@ -55,7 +55,7 @@ describe.runIf(isWanted)('a Kafka Connect cluster of two, under load', { timeout
     });
   });
 
-  test('moves tasks to a worker that was stopped and comes back, under load', async () => {
+  test('moves tasks back to a worker that was stopped and returns, under load', async () => {
     const [first = '', second = ''] = services();
     await drill.underLoad(3, async () => {
       await drill.runtime.stop(second);

@@ -4,7 +4,7 @@ import { CRASH_POINTS, type CrashPoint } from '../../pipeline/contract/crash-poi
 import { requestSnapshot } from '../access/captured-tables.ts';
 import { type Drill, type DrillLab, startDrillLab } from './testing/drill.ts';
 
-/** Kills at each point; the soak tier takes 20. */
+/** Kills at each point; a soak run uses 20. */
 const KILLS = Number(process.env.CDC_LAB_KILLS ?? 1);
 const TIMEOUT_MS = 120_000;
 const TABLES = ['public.customers', 'public.orders', 'public.order_items', 'public.documents'];
@@ -29,7 +29,7 @@ const cases = Object.values(CRASH_POINTS).flatMap((point) =>
 async function killAt(point: CrashPoint, round: number): Promise<void> {
   const role = point.startsWith('sink.') ? 'sink' : 'capture';
   const isSnapshot = point === CRASH_POINTS.midSnapshotChunk;
-  // Another arrival each round: at another place in the stream.
+  // Skip more arrivals each round, to kill at another place in the stream.
   await drill.killAt(role, point, isSnapshot ? round % TABLES.length : round, async () => {
     if (isSnapshot) await requestSnapshot(drill.access, randomUUID(), 'incremental', TABLES);
   });

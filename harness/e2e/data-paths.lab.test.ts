@@ -30,7 +30,7 @@ async function count(side: 'source' | 'sink', table: string, where = 'true'): Pr
   return Number(row?.n);
 }
 
-/** Resolves when the server sees the connection wait for another transaction. */
+/** Resolves when the server reports that the connection waits for another transaction. */
 async function waitsForTransaction(client: pg.Client & { processID?: number | null }): Promise<void> {
   await until(
     async () => {
@@ -44,11 +44,11 @@ async function waitsForTransaction(client: pg.Client & { processID?: number | nu
 }
 
 test(
-  'a captured table that is created while the stream runs is snapshotted and streamed',
+  'a captured table created during streaming is snapshotted and streamed',
   async () => {
     await drill.source('INSERT INTO counters SELECT g FROM generate_series(1000, 1, -1) g');
     await until(async () => (await count('sink', 'counters')) === 1000, {
-      what: 'the new table to be at the sink',
+      what: 'the new table to arrive at the sink',
       withinMs: 30_000,
     });
     await drill.pass();
@@ -57,9 +57,9 @@ test(
 );
 
 test(
-  'a range of keys moves up by one, and every row stays',
+  'no row is lost when a range of keys moves up by one',
   async () => {
-    // Stored in descending order, so that each new key is free when it is taken.
+    // The rows are stored in descending order, so that each new key is free when it is assigned.
     await drill.source('UPDATE counters SET id = id + 1');
     await drill.pass();
     expect(await count('sink', 'counters', 'id BETWEEN 2 AND 1001')).toBe(1000);
@@ -68,13 +68,13 @@ test(
 );
 
 test(
-  'an insert that waited on the delete of its key survives, although its WAL record is the older one',
+  'an insert that waited for the delete of its key survives, although its WAL record is older',
   async () => {
     await using first = await drill.connection('source');
     await using second = await drill.connection('source');
     await first.query('BEGIN');
     await first.query('DELETE FROM counters WHERE id = 500');
-    // Writes its row to the WAL, then waits for the first transaction's end.
+    // Writes its row to the WAL, then waits for the first transaction to end.
     const waiting = second.query('INSERT INTO counters (id, n) VALUES (500, 2)');
     await waitsForTransaction(second);
     await first.query('INSERT INTO counters (id, n) VALUES (500, 1)');
@@ -93,7 +93,7 @@ test(
 );
 
 test(
-  'a COPY of 20,000 rows, with the capture killed in the middle of it, arrives as a whole',
+  'a COPY of 20,000 rows arrives completely although the capture is killed in the middle of it',
   async () => {
     const file = join(lab.lab.dir, '..', 'counters.tsv');
     const lines = Array.from({ length: 20_000 }, (_, i) => `${10_000 + i}\t${i}\n`);
@@ -112,7 +112,7 @@ test(
 );
 
 test(
-  'an update beside an unchanged TOAST value keeps the value',
+  'an update of other columns keeps an unchanged TOAST value',
   async () => {
     const id = randomUUID();
     await drill.source(`INSERT INTO documents (id, title, body) VALUES ($1, 'a', repeat('x', 9000))`, [id]);
@@ -139,7 +139,7 @@ test(
 );
 
 test(
-  'a TRUNCATE empties the sink, and what is inserted after it stays',
+  'a TRUNCATE empties the sink, and rows inserted after it stay',
   async () => {
     await drill.source('TRUNCATE documents');
     await drill.source(
@@ -152,7 +152,7 @@ test(
 );
 
 test(
-  'a row deleted after a snapshot read it does not come back when the snapshot is published',
+  'a row deleted after a snapshot has read it does not reappear when the snapshot is published',
   async () => {
     const id = randomUUID();
     await drill.source(`INSERT INTO documents (id, title, body) VALUES ($1, 'doomed', 'x')`, [id]);
@@ -167,7 +167,7 @@ test(
     const published = async () => Number((await drill.access.endOffsets()).get(`${NAME}.public.documents`));
     const before = await published();
     await drill.access.releaseCrashPoint('capture', CRASH_POINTS.midSnapshotChunk);
-    // 51 rows: the deleted one is among those that the snapshot still holds.
+    // 51 rows: the snapshot still contains the deleted one.
     await until(async () => (await published()) >= before + 51, {
       what: 'the chunk to be published',
       withinMs: 30_000,
@@ -194,7 +194,7 @@ test(
 );
 
 test(
-  'one transaction of 50,000 rows arrives as a whole',
+  'a transaction of 50,000 rows arrives completely',
   async () => {
     await drill.source('INSERT INTO counters SELECT g FROM generate_series(100001, 150000) g');
     await drill.pass();

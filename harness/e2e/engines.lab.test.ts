@@ -15,13 +15,14 @@ import { type DrillLab, startDrillLab } from './testing/drill.ts';
 import { enginesPage, LESSONS } from './testing/engines-page.ts';
 
 /**
- * `CDC_LAB_ENGINES=sample`: two pairs. `all`: every lesson on every pair of engines as a user runs them, and the page of
- * it. Without, what the scenarios declare is tested, and nothing is run.
+ * `CDC_LAB_ENGINES=sample` runs two pairs; `all` runs every lesson on every pair of engines as a user runs them, and
+ * writes
+ * the page. Without it, only the scenarios' declarations are tested.
  */
 const wanted = process.env.CDC_LAB_ENGINES;
 const isAll = wanted === 'all';
 const ONE_MS = 600_000;
-/** Results of `npm run engines`, one file a pair and lesson: what is there is not run again. */
+/** Results of `npm run engines`, one file per pair and lesson. What has a result is not run again. */
 const KEPT = join(PROJECT_DIR, 'reports/engines');
 const PAIRS: readonly EnginePair[] = SOURCE_ENGINES.flatMap((source) =>
   SINK_ENGINES.map((sink) => ({ source, sink })),
@@ -57,7 +58,7 @@ const told = ({ results }: RunResult): string =>
     .map((one) => `${one.scenario} ${one.variant}: ${one.verdict}, ${one.reason ?? 'as expected'}`)
     .join('\n');
 
-test('every lesson says what to expect of every pair of engines, or why it is not run', async () => {
+test('every lesson declares what to expect of every pair of engines, or why it is not run', async () => {
   const scenarios = await loadScenarios();
   for (const scenario of scenarios.filter(({ id }) => LESSONS.includes(id))) {
     for (const engines of PAIRS) {
@@ -71,7 +72,7 @@ test('every lesson says what to expect of every pair of engines, or why it is no
 
 // Without the jars there is nothing to run; `make setup ENGINES=all` fetches them.
 describe.runIf(enginesReady() && wanted === 'sample')('real engines', { timeout: ONE_MS }, () => {
-  /** As a user runs them, but for the timer that everything else would wait for. */
+  /** As a user runs them, except for the timer for which everything would wait. */
   const connect = { offsetFlushMs: 3_000 };
 
   beforeAll(async () => {
@@ -81,14 +82,14 @@ describe.runIf(enginesReady() && wanted === 'sample')('real engines', { timeout:
     await lab?.[Symbol.asyncDispose]();
   }, ONE_MS);
 
-  test('Debezium killed past its stored offset, and the JDBC sink behind it, lose nothing', async () => {
+  test('Debezium, killed past its stored offset, and the JDBC sink behind it lose nothing', async () => {
     const run = await runOn({ source: 'debezium', sink: 'jdbc' }, 'restart', ['sound'], { connect });
     expect(run.ok, told(run)).toBe(true);
     expect(run.results[0]).toMatchObject({ source: 'debezium', sink: 'jdbc', verdict: 'PASS' });
     expect(run.results[0]?.duplicates.delivered).toBeGreaterThan(0);
   });
 
-  test('the JDBC sink behind our capture lets a late image overwrite a newer row', async () => {
+  test('the JDBC sink behind our capture lets a late snapshot row overwrite a newer one', async () => {
     const tunables = { rows: 500 };
     const run = await runOn({ source: 'ts', sink: 'jdbc' }, 'backfill', ['sound'], { connect, tunables });
     expect(run.ok, told(run)).toBe(true);

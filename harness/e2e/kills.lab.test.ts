@@ -4,7 +4,7 @@ import { until } from '../wait.ts';
 import { type Drill, type DrillLab, startDrillLab } from './testing/drill.ts';
 
 const TIMEOUT_MS = 180_000;
-/** How long a server stays away: longer than the clients' first retries. */
+/** How long a server is away: longer than the clients' first retries. */
 const AWAY_MS = 4_000;
 
 let lab: DrillLab;
@@ -20,7 +20,7 @@ afterAll(async () => {
   await lab?.[Symbol.asyncDispose]();
 }, TIMEOUT_MS);
 
-/** Looks at the connectors for so long: they may be degraded, and must not give up. */
+/** Watches the connectors for that long: they may be degraded, but must not fail. @returns the health seen. */
 async function stayAlive(roles: readonly WorkerRole[], forMs: number): Promise<Set<string>> {
   const end = performance.now() + forMs;
   const seen = new Set<string>();
@@ -57,7 +57,7 @@ describe('kill -9 under load, then a start, ends in a PASS with the ledger compl
     { server: 'pg-source', roles: ['capture'], seed: 4 },
     { server: 'pg-sink', roles: ['sink'], seed: 5 },
   ] as const)(
-    'of $server, while which is away the connectors wait',
+    'of $server, and the connectors wait while it is away',
     async ({ server, roles, seed }) => {
       await drill.underLoad(seed, async () => {
         await drill.kill(server);
@@ -95,7 +95,7 @@ describe('SIGSTOP of every process of a server under load, then SIGCONT, ends in
 async function healthy(server: string): Promise<void> {
   for (const role of ['capture', 'sink'] as const) {
     await until(async () => (await drill.health(role)).status === 'ok', {
-      what: `${role} to be healthy again after ${server} is back`,
+      what: `${role} to be healthy again after ${server} has returned`,
       withinMs: 30_000,
     });
   }

@@ -7,7 +7,7 @@ import { PROJECT_DIR } from '../project.ts';
 import { type DrillLab, startDrillLab } from './testing/drill.ts';
 import { cleanRounds, matrixPage, twoAtATime, verdictOn } from './testing/matrix.ts';
 
-/** One of each kind; `CDC_LAB_DEFECTS=all`, or names, for others. */
+/** One defect of each kind. Set `CDC_LAB_DEFECTS` to `all` or to names for others. */
 const SAMPLE = [
   'capture-ignores-deletes',
   'capture-truncates-late',
@@ -28,7 +28,7 @@ const wanted = process.env.CDC_LAB_DEFECTS ?? SAMPLE.join();
 const names = wanted === 'all' ? Object.keys(EXPECTED).sort() : wanted.split(',').filter((n) => n !== '');
 const cleanRuns = Number(process.env.CDC_LAB_CLEAN_RUNS ?? 20);
 const seeds = Array.from({ length: cleanRuns }, (_, i) => 101 + i);
-/** Each pipeline is for so many seeds, one after another. */
+/** Number of seeds that one pipeline runs, one after another. */
 const ROUNDS = Number(process.env.CDC_LAB_CLEAN_ROUNDS ?? 1);
 
 const ONE_MS = 180_000;
@@ -38,7 +38,7 @@ const CONTENT: readonly string[] = ['missing', 'extra', 'stale', 'corrupted', 'd
 let lab: DrillLab;
 let runs: ReadonlyMap<string, Promise<Report>> = new Map();
 const clean = new Map(seeds.map((seed) => [seed, Promise.withResolvers<Report>()]));
-/** Reports of this run and of earlier ones for some of the names; a run of all begins anew. */
+/** Reports of this run and of earlier runs of some of the names. A run of all removes earlier ones. */
 const KEPT = join(PROJECT_DIR, 'reports/matrix');
 
 beforeAll(async () => {
@@ -59,7 +59,7 @@ beforeAll(async () => {
   runs = twoAtATime(jobs);
   for (const [i, seed] of seeds.entries()) {
     const round = runs.get(`rounds-${i - (i % ROUNDS)}`);
-    // What ends a pipeline ends the rounds that it had before it.
+    // If a pipeline fails, so do its remaining rounds.
     round?.catch((error: unknown) => clean.get(seed)?.reject(error));
     clean.get(seed)?.promise.catch(() => undefined);
   }
@@ -103,7 +103,7 @@ describe.runIf(seeds.length > 0)('the healthy pipeline gives no finding', () => 
 });
 
 describe.runIf(names.length > 0)(
-  'the intended check catches, with the intended class and hop and no wrong reason, the defect',
+  'the intended check catches, with the intended class and hop and for no wrong reason, the defect',
   () => {
     test.each(names)(
       '%s',

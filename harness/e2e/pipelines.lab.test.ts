@@ -11,11 +11,11 @@ import { type DrillLab, startDrillLab } from './testing/drill.ts';
 import { LESSONS } from './testing/engines-page.ts';
 import { pipelinesPage } from './testing/pipelines-page.ts';
 
-/** `CDC_LAB_PIPELINES=all`: every lesson on every pipeline of `fixtures/pipelines/`, and the page of it. */
+/** `CDC_LAB_PIPELINES=all` runs every lesson on every pipeline of `fixtures/pipelines/`, and writes the page. */
 const isAll = process.env.CDC_LAB_PIPELINES === 'all';
 const ONE_MS = 600_000;
 const PAGE = join(PROJECT_DIR, 'docs/pipelines.md');
-/** Results of `npm run pipelines`, one file a pipeline and lesson: what is there is not run again. */
+/** Results of `npm run pipelines`, one file per pipeline and lesson. What has a result is not run again. */
 const KEPT = join(PROJECT_DIR, 'reports/pipelines');
 const names = await pipelineNames();
 

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Does what the official image documents: its own variables and CONNECT_… become worker properties, then Connect in
-# distributed mode takes this process's place.
+# Does what the official image documents: turns its own variables and CONNECT_… into worker properties, then replaces this
+# process by Connect in distributed mode.
 set -euo pipefail
 [ "${1:-}" = start ] || exec "$@"
 : "${BOOTSTRAP_SERVERS:?}" "${GROUP_ID:?}" "${CONFIG_STORAGE_TOPIC:?}" "${OFFSET_STORAGE_TOPIC:?}"

@@ -1,6 +1,6 @@
 #!/bin/bash
-# Does what the official image documents for its entrypoint: an empty PGDATA becomes a cluster with the password,
-# user and database of the environment, the scripts of /docker-entrypoint-initdb.d run once, root is dropped.
+# Does what the official image documents for its entrypoint: creates a cluster in an empty PGDATA with the password, user
+# and database of the environment, runs the scripts of /docker-entrypoint-initdb.d once, and drops root.
 set -Eeo pipefail
 
 # The value of a variable, or of the file that its _FILE twin names.
@@ -24,10 +24,10 @@ make_cluster() {
     echo >&2 'Error: Database is uninitialized and superuser password is not specified.'
     exit 1
   fi
-  # The file is gone with the file descriptor: the password is in no argument.
+  # Process substitution: the password is neither an argument nor a file on disk.
   eval initdb --username="$user" --pwfile=<(printf '%s\n' "$password") "${POSTGRES_INITDB_ARGS:-}"
   echo "host all all all ${POSTGRES_HOST_AUTH_METHOD:-scram-sha-256}" >>"$PGDATA/pg_hba.conf"
-  # Nobody but the scripts below meets this server: it has no TCP port.
+  # Only the scripts below can reach this server: it has no TCP port.
   pg_ctl -D "$PGDATA" -o "-c listen_addresses='' -c unix_socket_directories=/var/run/postgresql" -w start
   [ "$database" = postgres ] || echo "CREATE DATABASE :\"name\"" | sql -d postgres -v "name=$database"
   for file in /docker-entrypoint-initdb.d/*; do

@@ -6,7 +6,7 @@ import type { SinkWorker } from '../../lab/lab.ts';
 import { until } from '../../wait.ts';
 import type { Drill } from './drill.ts';
 
-/** Of brokers and groups under load, on a machine that does other things too. */
+/** For brokers and groups under load, on a machine that does other things too. */
 const WITHIN_MS = 60_000;
 const LOOK_WITHIN_MS = 5_000;
 
@@ -21,7 +21,7 @@ interface Partition {
   readonly inSync: readonly number[];
 }
 
-/** Every partition of the pipeline's topics and of Kafka's own, as the brokers tell. */
+/** Every partition of the pipeline's topics and of `__consumer_offsets`, as the brokers report them. */
 export async function partitions(drill: Drill): Promise<readonly Partition[]> {
   const { instance } = drill;
   const admin = kafkaClient(instance).admin();
@@ -53,12 +53,12 @@ export async function leaderOfOrders(drill: Drill): Promise<number> {
   return orders.leader;
 }
 
-/** The service of a broker. */
+/** The name of a broker's service. */
 export function brokerService(nodeId: number): string {
   return nodeId === 1 ? 'kafka' : `kafka-${nodeId}`;
 }
 
-/** Until every copy of every partition is in sync: only then may the next broker go. */
+/** Waits until every copy of every partition is in sync: only then may the next broker be stopped. */
 export async function untilReplicated(drill: Drill): Promise<void> {
   const behind = async () => (await partitions(drill)).filter((p) => p.inSync.length < p.replicas.length);
   await until(async () => (await behind()).length === 0, {
@@ -67,7 +67,7 @@ export async function untilReplicated(drill: Drill): Promise<void> {
   });
 }
 
-/** What a sink worker says of its membership; undefined while it is not a member. */
+/** A sink worker's membership in the group, as it reports it; undefined while it is not a member. */
 export async function membership(
   worker: SinkWorker,
 ): Promise<{ readonly partitions: number; readonly generation: number } | undefined> {
@@ -78,14 +78,14 @@ export async function membership(
   return owned === undefined ? undefined : { partitions: Number(owned), generation: Number(generation) };
 }
 
-/** Who writes which partitions: the owners in the sink database, which alone decide. */
+/** How many partitions each worker owns, by the sink database, which decides. */
 export async function owners(drill: Drill): Promise<ReadonlyMap<string, number>> {
   const rows = await drill.sink(`SELECT owner, count(*)::int AS n FROM ${OFFSETS_TABLE} GROUP BY owner`);
   return new Map(rows.map(({ owner, n }) => [String(owner), Number(n)]));
 }
 
 /**
- * Until exactly these workers own the partitions, in one generation of the group.
+ * Waits until exactly these workers own the partitions, in one generation of the group.
  * @returns the generation.
  */
 export function untilOwnedBy(drill: Drill, services: readonly string[]): Promise<number> {

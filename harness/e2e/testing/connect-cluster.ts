@@ -3,11 +3,11 @@ import { sinkWorkers } from '../../lab/instance/sink-workers.ts';
 import { until } from '../../wait.ts';
 import type { Drill } from './drill.ts';
 
-/** The session of a killed worker (10 s), then `scheduled.rebalance.max.delay.ms`, on a machine under load. */
+/** Covers a killed worker's session (10 s) and `scheduled.rebalance.max.delay.ms`, on a machine under load. */
 const WITHIN_MS = 120_000;
 
 /**
- * Until the sink's tasks run, on exactly these workers of its Connect cluster.
+ * Waits until the sink's tasks run on exactly these workers of its Connect cluster.
  * @returns how many tasks there are.
  */
 export async function untilTasksRunOn(drill: Drill, services: readonly string[]): Promise<number> {

@@ -16,7 +16,7 @@ import { labControl } from '../../lab/process/process-control.ts';
 import type { Runtime } from '../../lab/runtime.ts';
 import { until } from '../../wait.ts';
 
-/** A machine under load needs longer than the pipeline: what is measured is printed, and bounded far above it. */
+/** Generous, for a machine under load. What is measured is printed, and usually far below. */
 const WITHIN_MS = 60_000;
 const VERIFY_WITHIN_MS = 60_000;
 
@@ -26,7 +26,7 @@ const healthSchema = z.object({
 });
 export type WorkerHealth = z.infer<typeof healthSchema>;
 
-/** One lab with servers of its own, for all the drills of a file. */
+/** A lab with its own servers, for all the drills of a test file. */
 export interface DrillLab extends AsyncDisposable {
   readonly lab: Lab;
   readonly runtime: Required<Runtime>;
@@ -40,34 +40,39 @@ export interface InstanceOverrides {
   readonly connect?: ConnectTuning;
 }
 
-/** One pipeline, and what a drill does to it and asks of it. */
+/** One pipeline, with what a drill does to it and checks about it. */
 export interface Drill extends AsyncDisposable {
   readonly instance: Instance;
   readonly access: Access;
   readonly runtime: Required<Runtime>;
   source(sql: string, params?: readonly unknown[]): Promise<Record<string, unknown>[]>;
   sink(sql: string, params?: readonly unknown[]): Promise<Record<string, unknown>[]>;
-  /** A connection of its own, for transactions that overlap. */
+  /** A separate connection, for overlapping transactions. */
   connection(side: Side): Promise<pg.Client & AsyncDisposable>;
-  /** Runs `work` beside a workload of about 100 transactions/s, ends that, and wants a full PASS. */
+  /** Runs `work` during a workload of about 100 transactions/s, ends the workload, and expects {@link pass}. */
   underLoad(seed: number, work: () => Promise<void>): Promise<Report>;
-  /** A row written now comes out at the sink; returns the milliseconds that it took. */
+  /** Writes a row and waits until it is in the sink. @returns milliseconds. */
   roundTrip(): Promise<number>;
-  /** A full verification at rest: PASS, ledger complete. */
+  /** A full verification at rest, which must give PASS with a complete ledger. */
   pass(): Promise<Report>;
   health(role: WorkerRole): Promise<WorkerHealth>;
-  /** SIGKILL, with its proof: the pids are gone, the port refuses. It is not started again. */
+  /** SIGKILL, with its proof: pids gone, port refused. The service is not started again. */
   kill(service: string): Promise<void>;
-  /** The worker's process goes at that crash point, and is started again. `then`: what makes it get there. */
+  /** Kills the worker at that crash point and starts it again. @param then Makes the worker get there. */
   killAt(role: WorkerRole, point: CrashPoint, skip: number, then?: () => Promise<void>): Promise<void>;
-  /** As the first half of {@link killAt}: resolves when the worker waits there. */
+  /** Resolves when the worker waits at that crash point. */
   waitAt(role: WorkerRole, point: CrashPoint): Promise<void>;
 }
 
-/** `folder` tells labs apart that run at the same time. */
+/** Starts a lab in a test folder. */
 export async function startDrillLab({ brokers = 1 } = {}): Promise<DrillLab> {
   const parent = makeTestFolder();
   const dir = join(parent, 'lab');
+  await using started = new AsyncDisposableStack();
+  started.defer(async () => {
+    await labControl.clean(dir);
+    rmSync(parent, { recursive: true, force: true });
+  });
   const lab = await labControl.up({
     dir,
     rate: 0,
@@ -77,6 +82,7 @@ export async function startDrillLab({ brokers = 1 } = {}): Promise<DrillLab> {
     progress: () => undefined,
   });
   const runtime = complete(lab.runtime);
+  const stop = started.move();
   return {
     lab,
     runtime,
@@ -95,17 +101,15 @@ export async function startDrillLab({ brokers = 1 } = {}): Promise<DrillLab> {
       const instance = await lab.createInstance(spec);
       return new LiveDrill(instance, await openAccess(instance), runtime);
     },
-    async [Symbol.asyncDispose]() {
-      await labControl.clean(dir);
-      rmSync(parent, { recursive: true, force: true });
-    },
+    [Symbol.asyncDispose]: () => stop.disposeAsync(),
   };
 }
 
-/** @throws where the runtime cannot do all that a drill needs. */
+/** @throws where the runtime lacks something that a drill needs. */
 function complete(runtime: Runtime): Required<Runtime> {
   const { kill, pause, resume, start, stop } = runtime;
-  if (!kill || !pause || !resume || !start || !stop) throw new Error(`${runtime.name} cannot do all of it`);
+  if (!kill || !pause || !resume || !start || !stop)
+    throw new Error(`the ${runtime.name} runtime cannot do everything that a drill needs`);
   return runtime as Required<Runtime>;
 }
 
@@ -157,7 +161,7 @@ class LiveDrill implements Drill {
     const insert = `INSERT INTO customers (id, email, name) VALUES ($1, 'canary@example.org', 'canary')`;
     await this.source(insert, [id]);
     await until(async () => (await this.sink('SELECT 1 FROM customers WHERE id = $1', [id])).length === 1, {
-      what: 'a row to come from source to sink',
+      what: 'a row to get from source to sink',
       withinMs: WITHIN_MS,
       everyMs: 25,
     });
@@ -209,14 +213,14 @@ class LiveDrill implements Drill {
 
   async #committedSince(before: number, transactions: number): Promise<void> {
     await until(async () => (await this.access.committed()) >= before + transactions, {
-      what: `${transactions} transactions to commit`,
+      what: `${transactions} transactions to be committed`,
       withinMs: WITHIN_MS,
       everyMs: 20,
     });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.access[Symbol.asyncDispose]();
-    await this.instance[Symbol.asyncDispose]();
+    await using _instance = this.instance;
+    await using _access = this.access;
   }
 }

@@ -22,7 +22,7 @@ export const LESSONS: readonly string[] = [
 
 export type Row = VariantResult | NotRun;
 
-/** The comparison as a page, drawn from one run for each pair and lesson. */
+/** The comparison as a page, from one run for each pair and lesson. */
 export async function enginesPage(runs: readonly RunResult[]): Promise<string> {
   const rows: Row[] = runs.flatMap(({ results, notRun = [] }) => [...results, ...notRun]);
   const pairs = SOURCE_ENGINES.flatMap((source) => SINK_ENGINES.map((sink) => ({ source, sink })));
@@ -32,7 +32,7 @@ export async function enginesPage(runs: readonly RunResult[]): Promise<string> {
   return `${parts.join('\n')}\n`;
 }
 
-/** A result's engines are those of the lab: the type of its shape, which others read, says less. */
+/** A result's engines are those of the lab; the type of its public shape is wider. */
 const enginesOf = ({ source, sink }: Row): EnginePair => ({ source, sink }) as EnginePair;
 const pairOf = (row: Row): string => pairText(enginesOf(row));
 
@@ -62,7 +62,7 @@ export function verdictText(row: Row): string {
   return `FAIL, ${row.expectedFinding ?? row.findings.map(describeFinding)[0] ?? 'no finding'}`;
 }
 
-/** What each pair comes to, in a sentence: of the scenario file, beside what was seen. */
+/** What each pair does and why, from the scenario file, beside what was seen. */
 async function explanation(id: string, rows: readonly Row[]): Promise<string> {
   const scenario = await loadScenario(id);
   const lines = rows
@@ -77,7 +77,7 @@ async function explanation(id: string, rows: readonly Row[]): Promise<string> {
   return [`## ${scenario.title}`, '', ...head, ...lines, ''].join('\n');
 }
 
-/** The finding with its count, or how many events came twice. */
+/** The findings with their counts, or how many events were delivered twice. */
 export function seen(row: Row): string {
   if (!('verdict' in row)) return '';
   const failing = row.findings.filter(({ verdict }) => verdict === 'FAIL').map(describeFinding);

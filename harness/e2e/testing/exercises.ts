@@ -18,7 +18,7 @@ export interface Exercised {
   readonly seed: number;
 }
 
-/** Does these things to the source one after another. What is committed may still be on its way afterwards. */
+/** Does these exercises on the source, one after another. Their events may still be in flight afterwards. */
 export async function exercise(at: Exercised, exercises: readonly Exercise[]): Promise<void> {
   await withDatabase(at.instance.sourceUrl, async (client) => {
     for (const name of exercises) await EXERCISES[name](at, (sql) => client.query(sql));
@@ -104,7 +104,7 @@ async function pauseHavingFetched({ access }: Exercised, sql: Sql): Promise<void
   await access.releaseCrashPoint('sink', point);
   const paused = async () => (await access.connectorStatus('sink')).tasks.every((t) => t.state === 'PAUSED');
   await until(paused, { what: 'the sink to be paused', withinMs: WITHIN_MS });
-  // Nothing tells that a paused task has dropped what it fetched; long enough for its loop to look at it.
+  // Nothing reports that a paused task has dropped what it fetched; this is long enough for its loop to do so.
   await new Promise((resolve) => setTimeout(resolve, 1_500));
   await access.resumeConnector('sink');
 }

@@ -35,7 +35,7 @@ const upHere = (name: string, steps: string[] = []): Promise<Lab> =>
 
 interface Elsewhere {
   readonly child: ChildProcess;
-  /** Listens from the start: it may end at any time, and whoever asks later would wait for ever. */
+  /** Created with the process, since one that ends before anybody listens would be waited for for ever. */
   readonly exited: Promise<unknown>;
 }
 
@@ -48,7 +48,7 @@ function upElsewhere(what: 'servers' | 'instance' | 'orphan', env: NodeJS.Proces
   return { child, exited: once(child, 'exit') };
 }
 
-/** Up to the line that is waited for, or all of them. Once for a child: what follows is gone when it has ended. */
+/** Reads a child's output up to the wanted line, or to its end. Only once per child: later output is lost. */
 async function linesOf(child: ChildProcess, until: (line: string) => boolean): Promise<string[]> {
   const lines: string[] = [];
   if (child.stdout === null) throw new Error('no stdout');
@@ -86,7 +86,7 @@ async function sql(lab: Lab, text: string, server = 'pg-source'): Promise<unknow
   }
 }
 
-test('up, again, down, up: a no-op, then everything goes on where it was; clean leaves nothing', async () => {
+test('a second up is a no-op, an up after down continues where it was, and clean leaves nothing', async () => {
   const steps: string[] = [];
   const lab = await upHere('a', steps);
   expect(await states(lab)).toEqual(ALL_RUN);
@@ -118,14 +118,14 @@ test('up, again, down, up: a no-op, then everything goes on where it was; clean 
   expect(await labControl.open(lab.dir)).toBeUndefined();
 }, 180_000);
 
-test('services that died, and ones that are paused, run again after the next up', async () => {
+test('dead and paused services run again after the next up', async () => {
   const lab = await upHere('a');
   await lab.runtime.kill?.('pg-source');
   await lab.runtime.pause?.('pg-sink');
   await lab.runtime.kill?.('kafka');
   expect(await states(lab)).toEqual({ 'pg-source': 'dead', 'pg-sink': 'paused', kafka: 'dead' });
   expect(await states(await upHere('a'))).toEqual(ALL_RUN);
-  // What the JVM unpacks it leaves behind when it is killed: in the lab's folder, which `clean` removes.
+  // A killed JVM leaves unpacked files behind, so they go to the lab's folder, which `clean` removes.
   const kafka = (await lab.runtime.services()).find(({ name }) => name === 'kafka');
   expect(readFileSync(`/proc/${kafka?.pid}/cmdline`, 'utf8')).toContain(`-Djava.io.tmpdir=${lab.dir}/`);
   await lab.runtime.pause?.('pg-sink');
@@ -133,7 +133,7 @@ test('services that died, and ones that are paused, run again after the next up'
   expect(processes('a')).toEqual([]);
 }, 180_000);
 
-test('two folders hold two labs that know nothing of each other', async () => {
+test('two folders hold two independent labs', async () => {
   const [a, b] = await Promise.all([upHere('a'), upHere('b')]);
   const ports = async (lab: Lab) => (await lab.runtime.services()).map((service) => service.port);
   expect(new Set([...(await ports(a)), ...(await ports(b))]).size).toBe(6);
@@ -142,10 +142,10 @@ test('two folders hold two labs that know nothing of each other', async () => {
   expect(await states(b)).toEqual(ALL_RUN);
 }, 180_000);
 
-test('while one process brings a lab up, another is refused and told who it is', async () => {
+test('while one process brings a lab up, others are refused with its pid', async () => {
   const { child, exited } = upElsewhere('servers');
   await linesOf(child, (line) => line.includes('answers'));
-  // It holds the lab for as long as the others ask, however slow they are.
+  // Stop it, so that it holds the lab until all others have asked.
   child.kill('SIGSTOP');
   const refusal = expect.objectContaining({
     code: 'CDC-5112',
@@ -161,7 +161,7 @@ test('while one process brings a lab up, another is refused and told who it is',
   await exited;
 }, 180_000);
 
-/** Moments of an `up` in milliseconds; what is under way then differs from machine to machine, and should. */
+/** Milliseconds after the start of an `up`. What is under way then differs from machine to machine, as it should. */
 test.each([
   [300, 'up'],
   [700, 'down'],
@@ -170,7 +170,7 @@ test.each([
   [1_800, 'clean'],
   [2_500, 'down'],
 ] as const)(
-  'an up that is killed after %i ms is put right by %s',
+  'an up that is killed after %i ms is repaired by %s',
   async (moment, command) => {
     const up = upElsewhere('servers');
     await sleep(moment);
@@ -181,14 +181,14 @@ test.each([
     if (command === 'clean') await labControl.clean(dir);
     const recorded = Object.values(new RunFile(dir).read()?.services ?? {});
     const alive = recorded.filter((record) => record.process !== null).map((record) => record.spec.name);
-    // Backends of PostgreSQL have overwritten their environment: what is marked is the recorded processes.
+    // PostgreSQL's backends overwrite their environment, so only the recorded processes are marked.
     expect([...new Set(processes('a'))]).toEqual(alive.sort());
     expect(alive).toHaveLength(command === 'up' ? 3 : 0);
   },
   TIMEOUT_MS,
 );
 
-test('an up that fails half-way ends what it had started, and says why', async () => {
+test('an up that fails half way stops what it had started, and says why', async () => {
   const lab = await upHere('a');
   await labControl.down(lab.dir);
   const port = (await lab.runtime.services()).find(({ name }) => name === 'pg-sink')?.port ?? 0;
@@ -202,11 +202,11 @@ test('an up that fails half-way ends what it had started, and says why', async (
   await new Promise((resolve) => occupant.close(resolve));
 }, 180_000);
 
-// Many containers forbid them.
+// Many containers forbid user namespaces.
 const userNamespaces = spawnSync('unshare', ['--user', 'true']).status === 0;
 
 test.skipIf(!userNamespaces)(
-  'below a folder that is closed to others, a user namespace lets PostgreSQL in',
+  'below a private folder, PostgreSQL runs in a user namespace',
   async () => {
     chmodSync(parent, 0o700);
     const lab = await upHere('a');
@@ -215,7 +215,7 @@ test.skipIf(!userNamespaces)(
   180_000,
 );
 
-test('without Java nothing is half started, and the remedy is named', async () => {
+test('without Java nothing is left half started, and the error says so', async () => {
   const { child } = upElsewhere('servers', { PATH: '/nonexistent' });
   const said = (await linesOf(child, () => false)).join('\n');
   expect(said).toMatch(/Java is not installed|Cannot start kafka: java is not installed/);

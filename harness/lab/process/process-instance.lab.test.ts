@@ -77,7 +77,7 @@ async function sinkRows(instance: Instance): Promise<number | undefined> {
   return Number(row?.n) >= 20 ? Number(row?.n) : undefined;
 }
 
-test('an instance carries rows from source to sink, takes a workload, and leaves nothing', async () => {
+test('an instance carries rows from source to sink, runs workloads, and leaves nothing behind', async () => {
   const instance = await lab.createInstance(spec('first'));
   expect(await poll(() => sinkRows(instance), { withinMs: 60_000, everyMs: 10, maxEveryMs: 200 })).toBe(20);
   expect((await lab.instance('first'))?.slot).toBe(instance.slot);
@@ -101,7 +101,7 @@ test('an instance carries rows from source to sink, takes a workload, and leaves
   expect(await lab.instance('first')).toBeUndefined();
 }, 180_000);
 
-test('an instance that cannot be built is dropped again', async () => {
+test('an instance that cannot be built is dropped', async () => {
   const broken = { ...spec('broken'), sink: { file: 'sink', overrides: { 'insert.mode': 'upsret' } } };
   await expect(lab.createInstance(broken)).rejects.toThrow(/insert\.mode/);
   expect(await lab.instance('broken')).toBeUndefined();
@@ -112,7 +112,7 @@ test('an instance that cannot be built is dropped again', async () => {
   ]);
 }, 180_000);
 
-test('the instance of a run that was killed is dropped by the next up', async () => {
+test('the next up drops the instance of a run that was killed', async () => {
   const script = join(import.meta.dirname, '../testing/up.ts');
   const child: ChildProcess = spawn(process.execPath, [script, lab.dir, 'orphan'], {
     stdio: ['ignore', 'pipe', 'ignore'],

@@ -27,7 +27,7 @@ const pidOf = (lab: TemporaryLab, name: string): number => {
   return pid;
 };
 
-test('a service is killed with its children, and its port refuses; started again, it has the port it had', async () => {
+test('a service is killed with its children and its port refuses; started again, it has the same port', async () => {
   await using lab = temporaryLab();
   const spec = await lab.stub('stub');
   await lab.runtime.launch(spec);
@@ -46,7 +46,7 @@ test('a service is killed with its children, and its port refuses; started again
   expect((await fetch(`http://127.0.0.1:${spec.port}/`)).status).toBe(200);
 });
 
-test('a paused service has every process stopped and answers nobody; resumed, it answers', async () => {
+test('a paused service has every process stopped and does not answer; resumed, it answers', async () => {
   await using lab = temporaryLab();
   const spec = await lab.stub('stub');
   await lab.runtime.launch(spec);
@@ -78,14 +78,14 @@ test('a paused service can be stopped, killed and forgotten', async () => {
   await expect(lab.runtime.start('stub')).rejects.toMatchObject({ code: 'CDC-5116' });
 });
 
-test('who does not end when asked to is killed', async () => {
+test('a service that ignores its stop signal is killed', async () => {
   await using lab = temporaryLab();
   await lab.runtime.launch(await lab.stub('stub', '--ignore-sigterm'));
   const stopped = await lab.runtime.stop('stub');
   expect(stopped.evidence).toMatchObject({ gone: true, how: expect.stringContaining('SIGKILL') });
 });
 
-test('of a service that ends while it starts, the last log lines are the error, and nothing is left', async () => {
+test('the error of a service that ends while starting has its last log lines, and nothing is left of it', async () => {
   await using lab = temporaryLab();
   const spec = await lab.stub('stub', '--fail');
   await expect(lab.runtime.launch(spec)).rejects.toMatchObject({
@@ -113,7 +113,7 @@ const otherOf = (record: ServiceRecord, process: ProcessIdentity): ServiceRecord
   process: { ...process, startTicks: '1' },
 });
 
-test('a recorded process whose pid another one has now is dead, and the other one is left alone', async () => {
+test('a recorded process whose pid was reused is dead, and the process with that pid is left alone', async () => {
   await using lab = temporaryLab();
   const spec = await lab.stub('stub');
   await lab.runtime.launch(spec);
@@ -129,7 +129,7 @@ test('a recorded process whose pid another one has now is dead, and the other on
   expect(isStopped(bystander)).toBe(false);
 });
 
-test('a process that no record names, since its starter died before it could write one, is ended', async () => {
+test('a process without a record, because its starter died before writing one, is killed', async () => {
   await using lab = temporaryLab();
   await lab.runtime.launch(await lab.stub('known'));
   const stray = await lab.stub('stray');
@@ -158,7 +158,7 @@ async function connect(port: number): Promise<pg.Client> {
   return client;
 }
 
-test('PostgreSQL: pausing stops the backends too, and a killed server recovers what was committed', async () => {
+test('PostgreSQL: a pause stops the backends too, and a killed server recovers what was committed', async () => {
   await using lab = temporaryLab();
   const { port } = await launchPostgres(lab);
   const client = await connect(port);
@@ -185,7 +185,7 @@ test('PostgreSQL: pausing stops the backends too, and a killed server recovers w
   await again.end();
 });
 
-test('PostgreSQL: backends that outlived a postmaster killed by hand do not keep the next one out', async () => {
+test('PostgreSQL: backends that outlive a killed postmaster do not block the next one', async () => {
   await using lab = temporaryLab();
   const { port } = await launchPostgres(lab);
   const client = await connect(port);
@@ -204,7 +204,7 @@ test('PostgreSQL: backends that outlived a postmaster killed by hand do not keep
   expect(identify(backend)).toBeUndefined();
 });
 
-test('PostgreSQL: it listens on loopback with a password, runs as no root, and is not told the password', async () => {
+test('PostgreSQL: it listens on loopback with a password, does not run as root, and does not get the password', async () => {
   await using lab = temporaryLab();
   const { port, dataDir } = await launchPostgres(lab);
   const wrong = new pg.Client({ host: '127.0.0.1', port, user: 'postgres', password: 'guess' });

@@ -1,6 +1,6 @@
 import { holdLab } from '../state/lock.ts';
 
-/** Holds the lab in the folder that is named until it is killed; says so on stdout, or why it could not. */
+/** `hold-lab.ts DIR`: holds the lab in that folder until it is killed. Prints `held`, or why it could not. */
 try {
   await holdLab(process.argv[2] ?? '');
   console.log('held');

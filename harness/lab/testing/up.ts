@@ -1,6 +1,8 @@
 import { labControl } from '../process/process-control.ts';
 
-/** `up.ts DIR servers|instance|orphan`: brings a lab up; `orphan` makes an instance and waits to be killed. */
+/**
+ * `up.ts DIR servers|instance|orphan`: brings a lab up; with `orphan` it creates an instance and waits to be killed.
+ */
 const [dir = '', what = 'servers'] = process.argv.slice(2);
 try {
   const lab = await labControl.up({

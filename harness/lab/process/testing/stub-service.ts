@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { createServer } from 'node:http';
 
-/** A service with a child of its own: `stub-service.ts PORT [--ignore-sigterm] [--fail]`. */
+/** A service with a child process: `stub-service.ts PORT [--ignore-sigterm] [--fail]`. */
 const [port, ...flags] = process.argv.slice(2);
 if (flags.includes('--fail')) {
   console.error('first line of trouble');

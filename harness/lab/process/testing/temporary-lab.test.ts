@@ -14,12 +14,12 @@ const SCRIPT = `
   setInterval(() => undefined, 60_000);
 `;
 
-test('the lab of a test run that is killed ends with it: its processes and its folder', async () => {
-  // Without the variable it is a test run of its own.
+test('the processes and the folder of a killed test run’s lab are removed', async () => {
+  // Without the variable it is a separate test run.
   const env = { CDC_LAB_TEST_RUN: undefined };
   const run = execa(process.execPath, ['--input-type=module', '-e', SCRIPT], { env, reject: false });
-  const [told] = await once(run.stdout, 'data');
-  const dir = String(told);
+  const [printed] = await once(run.stdout, 'data');
+  const dir = String(printed);
   try {
     run.kill('SIGKILL');
     await run;

@@ -8,7 +8,9 @@ import { ProcessRuntime } from '../process-runtime.ts';
 import { killTree } from '../process-tree.ts';
 import { markedProcesses } from '../spawn.ts';
 
-/** A state folder with a run file and a runtime on it, without servers. What is left of it ends with the test run. */
+/**
+ * A state folder with a run file and a runtime, without servers. What is left of it is removed after the test run.
+ */
 export interface TemporaryLab extends AsyncDisposable {
   readonly dir: string;
   readonly runFile: RunFile;
