@@ -5,7 +5,7 @@ import type { Bench } from './lib/bench.ts';
 
 const bench: Bench = {
   title:
-    'rows from a table to Kafka, ours beside Debezium 3.6 (fetch size 10240, batch 8192): a blocking snapshot each',
+    'a blocking snapshot, rows from table to Kafka: ours against Debezium 3.6 (fetch size 10240, batch 8192)',
   async run(context) {
     const size = sizeOf({ rows: 300_000, passes: 1, rounds: 3 });
     const own = await snapshotRounds('ts', size, context);

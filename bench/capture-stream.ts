@@ -9,7 +9,8 @@ const rounds = 4;
 
 const bench: Bench = {
   title:
-    'update events from slot to Kafka: 7 columns, 1,000 in a transaction, JSON without schemas; the backlog is there first',
+    'update events from a waiting backlog to Kafka, for the record: 7 columns, JSON without schemas, 100,000 events per ' +
+    'transaction',
   async run({ workDir, progress }) {
     const plain = { 'key.converter.schemas.enable': 'false', 'value.converter.schemas.enable': 'false' };
     const source = { file: 'source', overrides: { ...plain, 'producer.override.compression.type': 'lz4' } };

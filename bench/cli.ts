@@ -4,7 +4,7 @@ import { mustCdcLab, timed } from './lib/lab.ts';
 const runs = 15;
 
 const bench: Bench = {
-  title: '`cdc-lab --help`, process start to exit',
+  title: '`cdc-lab --help` from process start to exit, against a fixed bound',
   async run() {
     await mustCdcLab(['--help']);
     const samples: number[] = [];

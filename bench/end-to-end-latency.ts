@@ -5,7 +5,7 @@ import type { Bench, Figure } from './lib/bench.ts';
 const RATE_PER_SECOND = 1_000;
 
 const bench: Bench = {
-  title: 'from commit to the row in the sink at 1,000 tx/s, ours beside Debezium 3.6 and its JDBC sink',
+  title: 'time from commit to the row in the sink at 1,000 tx/s: ours against Debezium 3.6 and its JDBC sink',
   async run(context) {
     const { rows, passes } = sizeOf({ rows: 10_000, passes: 300, rounds: 1 });
     const size = { rows, ratePerSecond: RATE_PER_SECOND, probes: passes, warmUpMs: 15_000 };

@@ -4,7 +4,7 @@ import { cdcLab, mustCdcLab, timed } from './lib/lab.ts';
 
 const runs = 3;
 
-/** Polls `status` until it passes: what a person at the terminal would wait for. */
+/** Polls `status` until it passes, as a person at the terminal would. */
 async function untilPass(dir: string): Promise<void> {
   for (let attempt = 0; attempt < 60; attempt++) {
     const { exitCode } = await cdcLab(['status'], dir);
@@ -14,7 +14,7 @@ async function untilPass(dir: string): Promise<void> {
 }
 
 const bench: Bench = {
-  title: '`up` in an empty folder, until `status` first says PASS (writer running)',
+  title: '`cdc-lab up` in an empty folder until the first PASS of `cdc-lab status`, against a fixed bound',
   async run({ workDir, progress }) {
     const samples: number[] = [];
     for (let i = 0; i < runs; i++) {

@@ -12,7 +12,7 @@ interface Run {
 }
 
 const bench: Bench = {
-  title: 'the five lessons, sound and naive, with their verdicts (servers already up)',
+  title: 'the five lessons with sound and naive pipelines, servers already up, against a fixed bound',
   async run({ workDir }) {
     const dir = join(workDir, 'lab');
     try {

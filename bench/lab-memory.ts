@@ -6,7 +6,7 @@ import { cdcLab, mustCdcLab, treeMemory } from './lib/lab.ts';
 const mebibyte = 1024 * 1024;
 
 const bench: Bench = {
-  title: 'memory of everything that runs in the default lab, after its first PASS',
+  title: 'memory of all processes of the default lab after its first PASS, against a fixed bound',
   async run({ workDir }) {
     const dir = join(workDir, 'lab');
     try {

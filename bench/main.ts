@@ -1,3 +1,11 @@
+/**
+ * `bench`: measurements, one file for each; this file runs them.
+ * In: `npm run bench -- NAME…`.
+ * Out: a table of figures beside their targets, and `bench/results/NAME.json`.
+ * Promises: each figure is a median of its samples unless it says otherwise, with the samples beside it;
+ * `BENCH_SMALL=1` writes no result, because its figures mean nothing.
+ */
+
 import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { cpus, release, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +15,7 @@ import Table from 'cli-table3';
 import { type Bench, type Figure, meets } from './lib/bench.ts';
 
 const here = import.meta.dirname;
-/** Of this folder's own, which is no bench. */
+/** The only file of this folder that is not a bench. */
 const MAIN = 'main.ts';
 
 async function names(): Promise<string[]> {
@@ -46,7 +54,7 @@ async function runOne(name: string): Promise<void> {
       progress: (line) => process.stderr.write(`${chalk.dim(line)}\n`),
     });
     print(name, bench, figures);
-    // A small run shows that a bench works; its figures are none.
+    // A small run only shows that the bench works.
     if (process.env.BENCH_SMALL !== undefined) return;
     await mkdir(join(here, 'results'), { recursive: true });
     const machine = {
@@ -78,7 +86,7 @@ const unknown = positionals.filter((name) => !known.includes(name));
 if (values.help === true || positionals.length === 0) {
   process.stdout.write(`npm run bench -- NAME…\n\nBenches: ${known.join(', ')}\n`);
 } else if (unknown.length > 0) {
-  process.stderr.write(`There is no bench ${unknown.join(', ')}. Benches: ${known.join(', ')}\n`);
+  process.stderr.write(`There is no bench ${unknown.join(', ')}. Known benches: ${known.join(', ')}\n`);
   process.exitCode = 64;
 } else {
   for (const name of positionals) await runOne(name);

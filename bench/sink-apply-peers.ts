@@ -5,7 +5,7 @@ import type { Bench } from './lib/bench.ts';
 
 const bench: Bench = {
   title:
-    'change events from Kafka to PostgreSQL, ours beside the JDBC sink 3.6 (UNNEST, reduction buffer, batch 3000)',
+    'change events from Kafka to PostgreSQL: ours against the JDBC sink 3.6 (UNNEST, reduction buffer, batch 3000)',
   async run(context) {
     const size = sizeOf({ rows: 100_000, passes: 2, rounds: 3 });
     const own = await applyRounds('ts', size, context);

@@ -5,7 +5,7 @@ import { type Bench, type Figure, median } from './lib/bench.ts';
 import { TopicEnd, untilReached, withPipeline } from './lib/pipeline.ts';
 import { applied, applyRound } from './lib/sink-rounds.ts';
 
-/** At 60,000 events/s ten seconds of them, after the warm-up. */
+/** Ten seconds at 60,000 events/s, after the warm-up. */
 const size = { rows: 100_000, passes: 7, warmUp: 100_000 };
 const rounds = 3;
 
@@ -15,9 +15,10 @@ const WITHOUT_SCHEMAS = {
 };
 
 const bench: Bench = {
-  title: 'change events from Kafka to PostgreSQL: upsert, position guard, offsets in the transaction',
+  title:
+    'change events from Kafka to PostgreSQL, against a bound: upsert, position guard, offsets in the transaction',
   async run({ workDir, progress }) {
-    // Compressed, as the capture's bench and its peer are: the schema blocks would be most of what is read.
+    // Compressed like the capture's bench and its peer, because the schema blocks would be most of the bytes.
     const source = { file: 'source', overrides: { 'producer.override.compression.type': 'lz4' } };
     return withPipeline(workDir, size.rows, { source, sink: { file: 'sink' } }, async (instance) => {
       const capture = new ConnectClient({ baseUrl: instance.captureUrl });
@@ -38,7 +39,7 @@ const bench: Bench = {
           figures.push({ what: `${what}, median`, value, unit: 'events/s', target, samples });
         };
         await untilReached(size.rows, () => applied(client));
-        // Three times what Debezium's JDBC sink reaches, which knows no records without a schema.
+        // Three times the rate of Debezium's JDBC sink, which cannot read records without a schema.
         await measure('updates with schema blocks', { atLeast: 60_000 });
         // The table is there now, so it need not be made from the records.
         await capture.patchConfig(instance.connectors.source, WITHOUT_SCHEMAS);

@@ -11,19 +11,20 @@ import { TopicEnd, untilReached, withPipeline } from './lib/pipeline.ts';
 import { applied, applyRound } from './lib/sink-rounds.ts';
 
 const WORKERS = [1, 2, 3];
-/** Divides by 1, 2 and 3: every worker has as many partitions as the others. */
+/** Divisible by 1, 2 and 3, so that all workers have the same number of partitions. */
 const PARTITIONS = '6';
 
 interface Round {
   readonly perSecond: number;
-  /** CPU time of all sink workers, in microseconds an event. */
+  /** CPU time of all sink workers in microseconds per event. */
   readonly sinkMicros: number;
-  /** Processors of the machine that were busy, whoever kept them so. */
+  /** Busy processors of the machine, including the load of all other processes. */
   readonly busy: number;
 }
 
 const bench: Bench = {
-  title: 'change events applied by 1, 2 and 3 sink processes that share a consumer group; 6 partitions',
+  title:
+    'change events applied by 1, 2 and 3 sink processes in one consumer group, for the record; 6 partitions',
   async run(context) {
     const figures: Figure[] = [];
     for (const workers of WORKERS) figures.push(...figuresOf(workers, await roundsWith(workers, context)));

@@ -6,7 +6,7 @@ import { fillBoth, peerRun, verifyProcess } from './lib/verify-tables.ts';
 const ROWS = Number(process.env.CDC_LAB_BENCH_ROWS ?? 1_000_000);
 const ROUNDS = 5;
 
-/** Wrong rows: key to the columns that are wrong; none for a row that is missing. */
+/** Wrong rows: the wrong columns by key. No column: the row is missing. */
 const WRONG: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries([17, 250_003, 777_777].map((id) => [id, ['amount']])),
   ...Object.fromEntries([18, 500_000, 999_999].map((id) => [id, ['name', 'changed']])),
@@ -41,13 +41,13 @@ async function ours(pair: PostgresPair): Promise<number> {
   return ms;
 }
 
-/** A row of each side for a wrong one, one row for a missing one. */
+/** Checks a peer's output: it prints both sides' row for a wrong one, and one row for a missing one. */
 function check(lines: readonly string[], name: string): void {
   const wanted = Object.values(WRONG).reduce((sum, columns) => sum + (columns.length > 0 ? 2 : 1), 0);
   if (lines.length !== wanted) throw new Error(`${name} gave ${lines.length} rows of ${wanted}`);
 }
 
-/** What many differences cost: each is counted, the first of them are listed. */
+/** The time for many differences. All are counted, and the first are listed. */
 async function many(pair: PostgresPair, rows: number): Promise<Figure> {
   const every = Math.round(ROWS / rows);
   const on = (statement: string) => withDatabase(pair.sinkUrl, (client) => client.query(statement));
@@ -65,7 +65,7 @@ async function many(pair: PostgresPair, rows: number): Promise<Figure> {
 }
 
 const bench: Bench = {
-  title: `10 wrong rows in ${ROWS.toLocaleString('en')}, all found, with keys and columns`,
+  title: `finding 10 wrong rows among ${ROWS.toLocaleString('en')} with keys and columns: ours against reladiff and data-diff`,
   async run({ workDir, progress }) {
     return await withPostgresPair(workDir, async (pair) => {
       await fillBoth(pair, 'items', ROWS);

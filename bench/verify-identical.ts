@@ -6,7 +6,7 @@ const ROWS = Number(process.env.CDC_LAB_BENCH_ROWS ?? 1_000_000);
 const ROUNDS = 5;
 
 const bench: Bench = {
-  title: `two equal tables of ${ROWS.toLocaleString('en')} rows and six columns, as processes from start to exit`,
+  title: `comparing two equal tables of ${ROWS.toLocaleString('en')} rows, process start to exit: ours against reladiff and data-diff`,
   async run({ workDir, progress }) {
     return await withPostgresPair(workDir, async (pair) => {
       await fillBoth(pair, 'items', ROWS);
@@ -16,7 +16,7 @@ const bench: Bench = {
         reladiff: [],
         dataDiff: [],
       };
-      // The first round warms caches, and installs the peers.
+      // The first round warms the caches and installs the peers. It does not count.
       for (let round = 0; round <= ROUNDS; round++) {
         const bare = await bareScan(pair, 'items');
         const { report, ms: ours } = await verifyProcess(pair, 'items');

@@ -9,14 +9,14 @@ import { type PostgresPair, subscribe, withPostgresPair } from './lib/postgres-p
 
 const ROWS = 200_000;
 const RATE = 1000;
-/** Ids above are left alone by the writers: there the wrong rows are planted, and stay until they are mended. */
+/** The writers do not touch ids from here on. The wrong rows are planted there, and stay until they are repaired. */
 const QUIET_FROM = 190_001;
 const rounds = Number(process.env.CDC_LAB_BENCH_ROUNDS ?? 100);
-/** No new round is begun after so long; the figures say how many there were. */
+/** No new round begins after this time. The figures say how many rounds there were. */
 const minutes = Number(process.env.CDC_LAB_BENCH_MINUTES ?? 30);
 const BASELINE_MS = 10_000;
 
-/** One of each kind; `n` moves them through the table from round to round. */
+/** One wrong row of each kind. `n` moves them through the table from round to round. */
 function planted(n: number): { plant: string; mend: string; found: Record<string, string> } {
   const [a, b, c] = [QUIET_FROM + n * 3, QUIET_FROM + n * 3 + 1, 9_000_000 + n];
   return {
@@ -62,7 +62,7 @@ function wrongRows({ findings }: Report): number {
 }
 
 const bench: Bench = {
-  title: `${RATE} tx/s of writes on ${ROWS} rows, carried by PostgreSQL's own logical replication`,
+  title: `verifying ${ROWS} rows under ${RATE} tx/s that PostgreSQL's logical replication copies, against fixed bounds`,
   async run({ workDir, progress }) {
     return await withPostgresPair(workDir, async (urls) => {
       await fill(urls);

@@ -9,7 +9,7 @@ const MOST_MIB = 256;
 
 interface Case {
   readonly what: string;
-  /** Makes the wrong rows; null for none. */
+  /** SQL that makes rows wrong; null for none. */
   readonly plant: ((table: string) => string) | null;
   readonly wrong: (rows: number) => number;
 }
@@ -43,7 +43,7 @@ async function peak(pair: PostgresPair, rows: number, own: Case): Promise<number
 }
 
 const bench: Bench = {
-  title: `peak resident memory of the verifier's process, by rows a side and by what differs`,
+  title: `peak resident memory of the verifier's process by number of rows and of differences, against a fixed bound`,
   async run({ workDir, progress }) {
     return await withPostgresPair(workDir, async (pair) => {
       const figures: Figure[] = [];

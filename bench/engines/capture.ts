@@ -8,12 +8,13 @@ import { captureSpec, cpuMsOf, type Rounds } from './rounds.ts';
 
 const STATE_WITHIN_MS = 60_000;
 
+/** How much a round captures, and the number of rounds. */
 export interface CaptureSize {
   readonly rows: number;
   readonly rounds: number;
 }
 
-/** A backlog of updates in the slot, then how fast it comes out: from the first new record to the last. */
+/** Rate of a backlog of updates from the slot to Kafka, measured from the first new record to the last. */
 export function streamRounds(
   source: SourceEngine,
   size: CaptureSize & { readonly passes: number },
@@ -29,7 +30,7 @@ export function streamRounds(
   });
 }
 
-/** A blocking snapshot of the table, from its first record to its last. */
+/** Rate of a blocking snapshot of the table, measured from the first record to the last. */
 export function snapshotRounds(
   source: SourceEngine,
   size: CaptureSize,
@@ -51,7 +52,7 @@ export function snapshotRounds(
 interface Round {
   readonly instance: Instance;
   readonly client: ConnectClient;
-  /** Called before what is measured begins. */
+  /** To be called just before the measured work begins. */
   readonly start: () => Promise<void>;
 }
 

@@ -7,6 +7,7 @@ import type { BenchContext } from '../lib/bench.ts';
 import { BENCH_TABLE, untilInSink, withPipeline } from '../lib/pipeline.ts';
 import { pairSpec } from './rounds.ts';
 
+/** Load and number of measurements. */
 export interface LatencySize {
   readonly rows: number;
   readonly ratePerSecond: number;
@@ -17,7 +18,9 @@ export interface LatencySize {
 const CONNECTIONS = 8;
 const SEEN_WITHIN_MS = 60_000;
 
-/** Milliseconds from a commit at the source to the row in the sink, one after another, beside a steady load. */
+/**
+ * Milliseconds from a commit at the source to the row in the sink, measured one after another under a steady load.
+ */
 export function latencies(
   source: SourceEngine,
   sink: SinkEngine,
@@ -57,7 +60,7 @@ async function probe(writer: pg.Client, reader: pg.Client): Promise<number> {
   throw new Error(`a row was not in the sink after ${SEEN_WITHIN_MS} ms`);
 }
 
-/** Single-row updates at a steady rate; each connection takes what is due. */
+/** Writes single-row updates at a steady rate, shared by several connections. */
 async function startLoad(
   url: string,
   ratePerSecond: number,
@@ -80,7 +83,7 @@ async function startLoad(
       }
     });
   const writers = Promise.all(Array.from({ length: CONNECTIONS }, write));
-  // Awaited at the end; until then its failure must not end the process.
+  // Awaited at the end. Until then its failure must not end the process.
   writers.catch(() => undefined);
   return {
     committed: () => committed,

@@ -1,19 +1,26 @@
+/**
+ * `bench/engines`: the same measurements for our engines and for Debezium's, side by side.
+ * In: an engine and a size.
+ * Out: rounds of rates, CPU times and latencies, and figures that compare two engines.
+ * Promises: both engines run the same workload on the same servers, each tuned as its documentation advises.
+ */
+
 import { readFileSync } from 'node:fs';
 import type { SinkEngine, SourceEngine } from '../../harness/lab/engines.ts';
 import type { InstanceSpec, Lab } from '../../harness/lab/lab.ts';
 import { type Figure, median } from '../lib/bench.ts';
 
-/** Connect workers as one gives them to a benchmark: C2, a larger heap. */
+/** Connect workers tuned for throughput: the C2 compiler and a larger heap. */
 const connect = { jvm: 'throughput' } as const;
 
-/** JSON without schemas, compressed: alike for both engines. */
+/** JSON without schemas, compressed: the same for both engines. */
 const PLAIN = {
   'key.converter.schemas.enable': 'false',
   'value.converter.schemas.enable': 'false',
   'producer.override.compression.type': 'lz4',
 };
 
-/** The best that Debezium's documentation and its users know for throughput. */
+/** The settings that Debezium's documentation and its users recommend for throughput. */
 const DEBEZIUM_TUNED = {
   'max.batch.size': '8192',
   'max.queue.size': '65536',
@@ -22,7 +29,7 @@ const DEBEZIUM_TUNED = {
   'producer.override.batch.size': '524288',
 };
 
-/** UNNEST instead of a statement a row, and one row a key in each batch. */
+/** UNNEST instead of one statement per row, and only the last row of each key in a batch. */
 const JDBC_TUNED = {
   'batch.size': '3000',
   'use.reduction.buffer': 'true',
@@ -30,7 +37,7 @@ const JDBC_TUNED = {
   'consumer.override.max.poll.records': '3000',
 };
 
-/** A capture to be measured; the sink behind it is stopped. */
+/** A pipeline to measure a capture. Its sink is stopped. */
 export function captureSpec(
   source: SourceEngine,
 ): Pick<InstanceSpec, 'source' | 'sink' | 'engines' | 'connect'> {
@@ -43,7 +50,7 @@ export function captureSpec(
   };
 }
 
-/** A sink to be measured, behind our capture: the topic is there before. The JDBC sink needs schemas. */
+/** A pipeline to measure a sink. Our capture fills the topic beforehand. The JDBC sink needs schemas. */
 export function sinkSpec(sink: SinkEngine): Pick<InstanceSpec, 'source' | 'sink' | 'engines' | 'connect'> {
   return {
     source: { file: 'source' },
@@ -53,7 +60,7 @@ export function sinkSpec(sink: SinkEngine): Pick<InstanceSpec, 'source' | 'sink'
   };
 }
 
-/** Both halves, tuned for latency: as little waiting as the settings allow. */
+/** A pipeline to measure latency: both halves wait as little as their settings allow. */
 export function pairSpec(
   source: SourceEngine,
   sink: SinkEngine,
@@ -71,13 +78,13 @@ export function pairSpec(
 /** One engine's rounds. */
 export interface Rounds {
   readonly perSecond: readonly number[];
-  /** First rounds of further processes, each just started; none where the first round above has to do. */
+  /** First rounds of further new processes. If undefined, only the first of {@link perSecond} is cold. */
   readonly cold?: readonly number[];
-  /** CPU time of the engine's process, in microseconds an event. */
+  /** CPU time of the engine's process in microseconds per event. */
   readonly cpuMicros: readonly number[];
 }
 
-/** Rounds of ours and of the peer as figures; the first of each process is cold. */
+/** Figures that compare our rounds with the peer's. The first round of each process is cold, the others are warm. */
 export function sideBySide(
   unit: string,
   own: Rounds,
@@ -112,10 +119,10 @@ export function sideBySide(
   ];
 }
 
-/** CPU time that a service has used so far, in milliseconds; its kernel clock ticks a hundred times a second. */
+/** CPU time that a service has used so far, in milliseconds, at a kernel clock of 100 ticks per second. */
 export async function cpuMsOf(lab: Lab, service: string): Promise<number> {
   const info = (await lab.runtime.services()).find(({ name }) => name === service);
-  if (info?.pid == null) throw new Error(`${service} does not run`);
+  if (info?.pid == null) throw new Error(`the service ${service} does not run`);
   const stat = readFileSync(`/proc/${info.pid}/stat`, 'utf8');
   const [user = 0, system = 0] = stat
     .slice(stat.lastIndexOf(')') + 2)

@@ -6,8 +6,8 @@ import { BENCH_TABLE, TopicEnd, untilInSink, untilReached, withPipeline } from '
 import { cpuMsOf, type Rounds, sinkSpec } from './rounds.ts';
 
 /**
- * Updates wait in the topic; how fast the rows of the sink get there. Both sinks are judged by their rows: the JDBC
- * sink tells its offsets only every ten seconds.
+ * Rate at which a sink applies updates that wait in the topic. It is measured by the sink's rows, because the JDBC
+ * sink commits its offsets only every ten seconds.
  */
 export function applyRounds(
   engine: SinkEngine,
@@ -19,7 +19,7 @@ export function applyRounds(
     await using topic = await TopicEnd.open(instance);
     const result = { perSecond: [] as number[], cpuMicros: [] as number[] };
     await withDatabase(instance.sinkUrl, async (client) => {
-      /** Rows that show at least that version. */
+      /** Rows with at least this version. */
       const at = (version: number) => async (): Promise<number> => {
         const { rows: counts } = await client.query<{ n: string }>(
           `SELECT count(*) AS n FROM ${BENCH_TABLE} WHERE version >= $1 AND email LIKE 'customer-%@example.org'`,

@@ -5,7 +5,7 @@ export interface Size {
   readonly rounds: number;
 }
 
-/** `BENCH_SMALL=1`: a fiftieth of the rows, to see that a bench runs; its figures mean nothing. */
+/** With `BENCH_SMALL=1` a fiftieth of the rows, to check that a bench runs; its figures mean nothing. */
 export function sizeOf(full: Size): Size {
   if (process.env.BENCH_SMALL === undefined) return full;
   return {

@@ -11,7 +11,7 @@ interface Ended {
 
 const cli = join(PROJECT_DIR, 'bin', 'cdc-lab');
 
-/** Runs the CLI as a user would. Rejects only where the process could not be started: the exit code is a result. */
+/** Runs the CLI as a user would. Rejects only if the process cannot start: any exit code is a result. */
 export async function cdcLab(args: readonly string[], dir?: string): Promise<Ended> {
   const ended = await execa(cli, [...(dir === undefined ? [] : ['--dir', dir]), ...args], { reject: false });
   return {
@@ -21,7 +21,7 @@ export async function cdcLab(args: readonly string[], dir?: string): Promise<End
   };
 }
 
-/** As {@link cdcLab}, for steps that must succeed. */
+/** Like {@link cdcLab}, but rejects unless the exit code is 0. */
 export async function mustCdcLab(args: readonly string[], dir?: string): Promise<Ended> {
   const result = await cdcLab(args, dir);
   if (result.exitCode !== 0) {
@@ -38,8 +38,8 @@ export async function timed(work: () => Promise<unknown>): Promise<number> {
 }
 
 /**
- * Resident memory of a process and all its children, in bytes, by proportional set size: shared pages
- * (PostgreSQL's buffers, Node's text) count once in the sum, not once per process.
+ * Memory of a process and all its children, in bytes. `rss` counts shared pages (PostgreSQL's buffers, Node's code)
+ * in each process; `pss` (proportional set size) counts them once in total.
  */
 export async function treeMemory(root: number): Promise<{ rss: number; pss: number }> {
   const { stdout } = await execa('ps', ['-e', '-o', 'pid=,ppid=']);

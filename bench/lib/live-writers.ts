@@ -1,8 +1,7 @@
-/**
- * A process that writes single-row transactions at a steady rate, and prints one line of JSON a second:
- * `{"committed":n,"ms":t}`. Arguments: transactions per second, first and last id that it may touch. The URL is in
- * `BENCH_URL`. Ends at SIGTERM.
- */
+// A process that writes single-row transactions at a steady rate, and prints one line of JSON per second:
+// `{"committed":n,"ms":t}`. Arguments: transactions per second, and the first and last id that it may write. The URL
+// is in `BENCH_URL`. Ends at SIGTERM.
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 
@@ -17,7 +16,7 @@ process.on('SIGTERM', () => {
   running = false;
 });
 
-/** Eight in ten update, one inserts, one deletes what was inserted a while ago. */
+/** Eight in ten statements update, one inserts, and one deletes a row that was inserted earlier. */
 function statement(n: number): { name: string; text: string; values: unknown[] } {
   const id = firstId + ((n * 7919) % ids);
   const fresh = 1_000_000 + n;

@@ -7,10 +7,10 @@ import type { Instance, InstanceSpec, Lab } from '../../harness/lab/lab.ts';
 import { labControl } from '../../harness/lab/process/process-control.ts';
 import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
 
-/** `customers` has seven columns: uuid, three of text, two timestamps, a bigint. */
+/** `customers` has seven columns: a uuid, three texts, two timestamps and a bigint. */
 export const BENCH_TABLE = 'customers';
 
-/** A lab of its own, with one pipeline whose table has `rows` rows; everything is gone afterwards. */
+/** Starts a lab with one pipeline whose table has `rows` rows. Everything is removed afterwards. */
 export async function withPipeline<T>(
   workDir: string,
   rows: number,
@@ -44,9 +44,9 @@ export async function withPipeline<T>(
 }
 
 /**
- * Updates every row so often, a thousand in each transaction. Of larger ones it is PostgreSQL that is measured: nothing
- * leaves the slot while its reorder buffer gathers a transaction, and one of 100,000 rows takes it as long as the events
- * take us.
+ * Updates every row `passes` times, a thousand rows per transaction. Larger transactions would measure PostgreSQL:
+ * the slot sends nothing while its reorder buffer collects a transaction, and one of 100,000 rows takes it as long as
+ * its events take the capture.
  */
 export async function updateEveryRow(url: string, passes: number): Promise<void> {
   await withDatabase(url, async (client) => {
@@ -80,9 +80,9 @@ export class TopicEnd implements AsyncDisposable {
     await end.#admin.connect();
     return end;
   }
-  /** Records in the topic, as the sum of its partitions' end offsets (nothing is deleted meanwhile). */
+  /** Records in the topic: the sum of its partitions' end offsets, because nothing is deleted. */
   async records(): Promise<number> {
-    // A partition that was just made has no leader for a moment.
+    // A new partition has no leader for a moment.
     const partitions = await untilReady(() => this.#admin.fetchTopicOffsets(this.#topic));
     return partitions.reduce((sum, { high }) => sum + Number(high), 0);
   }
@@ -91,7 +91,7 @@ export class TopicEnd implements AsyncDisposable {
   }
 }
 
-/** The sink makes the table at its first event (`schema.evolution=basic`): nobody can count its rows before. */
+/** Waits for the sink's table. The sink creates it at its first event (`schema.evolution=basic`). */
 export async function untilInSink(sink: pg.Client): Promise<void> {
   await untilReached(1, async () => {
     const { rows } = await sink.query<{ there: boolean }>('SELECT to_regclass($1) IS NOT NULL AS there', [
@@ -101,7 +101,7 @@ export async function untilInSink(sink: pg.Client): Promise<void> {
   });
 }
 
-/** Polls until `count` reaches `goal`; resolves with the milliseconds that it took. */
+/** Polls until `count` reaches `goal`. @returns the milliseconds that it took. @throws Error after 300 s. */
 export async function untilReached(goal: number, count: () => Promise<number>): Promise<number> {
   const start = performance.now();
   const deadline = start + 300_000;
@@ -109,5 +109,5 @@ export async function untilReached(goal: number, count: () => Promise<number>): 
     if ((await count()) >= goal) return performance.now() - start;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error(`not at ${goal} after 300 s, but at ${await count()}`);
+  throw new Error(`waited 300 s for ${goal}, and the count is ${await count()}`);
 }

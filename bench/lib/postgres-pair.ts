@@ -6,15 +6,15 @@ import { killTree } from '../../harness/lab/process/process-tree.ts';
 import { freePorts } from '../../harness/lab/services/ports.ts';
 import type { ProcessIdentity } from '../../harness/lab/state/process-table.ts';
 
-/** Two PostgreSQL servers and nothing else. URLs hold the password. */
+/** Two PostgreSQL servers and nothing else. The URLs contain the password. */
 export interface PostgresPair {
   readonly sourceUrl: string;
   readonly sinkUrl: string;
 }
 
-/** Starts the pair, with settings as the lab has them; it is gone afterwards. */
+/** Starts two servers with the lab's settings, and ends them afterwards. */
 export async function withPostgresPair<T>(dir: string, work: (pair: PostgresPair) => Promise<T>): Promise<T> {
-  // PostgreSQL runs as another user and must get through.
+  // PostgreSQL runs as another user, who must be able to pass through.
   chmodSync(dir, 0o711);
   const password = randomBytes(18).toString('base64url');
   const started: ProcessIdentity[] = [];
@@ -29,7 +29,10 @@ export async function withPostgresPair<T>(dir: string, work: (pair: PostgresPair
   }
 }
 
-/** PostgreSQL's own logical replication of one table, past its initial copy. */
+/**
+ * Sets up PostgreSQL's logical replication of one table, and waits for its initial copy.
+ * @returns the subscription's name.
+ */
 export async function subscribe({ sourceUrl, sinkUrl }: PostgresPair, table: string): Promise<string> {
   const { port, password } = new URL(sourceUrl);
   await withDatabase(sourceUrl, (client) => client.query(`CREATE PUBLICATION bench FOR TABLE ${table}`));

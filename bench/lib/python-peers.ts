@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { PROJECT_DIR } from '../../harness/project.ts';
 
-/** The peers, each in a virtual environment of its own: they cannot agree on one version of a library. */
+/** The peers, each in its own virtual environment, because they need different versions of a library. */
 const PEERS = {
   reladiff: ['reladiff==0.6.0', 'psycopg2-binary==2.9.13'],
   'data-diff': ['data-diff==0.7.10', 'psycopg2-binary==2.9.13', 'setuptools==65.5.0'],
 } as const;
 export type PeerName = keyof typeof PEERS;
 
-/** Path of the peer's command; installed from PyPI at the first call, kept in `.cache` for the next ones. */
+/** Path of the peer's command. The first call installs it with pip in `.cache`. */
 export async function peer(name: PeerName, progress: (line: string) => void): Promise<string> {
   const dir = join(PROJECT_DIR, '.cache', 'bench-peers', name);
   const [command, done] = [join(dir, 'bin', name), join(dir, `installed-${PEERS[name].join('-')}`)];

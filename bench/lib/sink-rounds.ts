@@ -5,21 +5,21 @@ import type { Instance } from '../../harness/lab/lab.ts';
 import { OFFSETS_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import { BENCH_TABLE, type TopicEnd, untilReached } from './pipeline.ts';
 
-/** What a round of updates is applied to, and how large it is. */
+/** A round of updates: the pipeline, and the size. */
 export interface SinkRounds {
   readonly instance: Instance;
   readonly access: Access;
   readonly topic: TopicEnd;
-  /** On the sink. */
+  /** Connected to the sink. */
   readonly client: pg.Client;
   readonly rows: number;
   /** Updates of each row in a round. */
   readonly passes: number;
-  /** Events that are applied before the clock starts: cold code, first fetches. */
+  /** Events that are applied before the clock starts, so that cold code and first fetches do not count. */
   readonly warmUp: number;
 }
 
-/** Events of the table that the sink has stored. */
+/** Events of the table that the sink has committed. */
 export async function applied(client: pg.Client): Promise<number> {
   const { rows } = await client.query<{ n: string | null }>(
     `SELECT sum(next_offset) AS n FROM ${OFFSETS_TABLE} WHERE topic LIKE '%.${BENCH_TABLE}'`,
@@ -27,7 +27,10 @@ export async function applied(client: pg.Client): Promise<number> {
   return Number(rows[0]?.n ?? 0);
 }
 
-/** Lets updates wait in the topic, then resumes the sink; `atStart` is called when the clock starts. */
+/**
+ * Fills the topic while the sink is paused, then measures the resumed sink.
+ * @param atStart Called when the clock starts.
+ */
 export async function applyRound(
   { instance, access, topic, client, rows, passes, warmUp }: SinkRounds,
   atStart: () => Promise<void> = async () => undefined,

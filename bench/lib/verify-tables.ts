@@ -10,7 +10,7 @@ import { type PeerName, peer } from './python-peers.ts';
 const CLI = join(PROJECT_DIR, 'bin', 'cdc-lab');
 const COLUMNS = ['name', 'status', 'amount', 'changed', 'version'];
 
-/** A table of six columns, on both sides the same. */
+/** Creates and fills a table of six columns, the same on both sides. */
 export async function fillBoth(
   { sourceUrl, sinkUrl }: PostgresPair,
   table: string,
@@ -33,7 +33,7 @@ export async function fillBoth(
   );
 }
 
-/** One run of `cdc-lab verify` as a process of its own: what it said, how long it took, and its peak of memory. */
+/** Runs `cdc-lab verify` as a process. @returns its report, its time and its peak memory. */
 export async function verifyProcess(
   { sourceUrl, sinkUrl }: PostgresPair,
   table: string,
@@ -51,13 +51,13 @@ export async function verifyProcess(
   );
   let peakRssBytes = 0;
   const look = setInterval(async () => {
-    // The kernel's own high-water mark: nothing between two looks is missed but what comes after the last.
+    // The kernel's high-water mark, so only a peak after the last look is missed.
     const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '');
     peakRssBytes = Math.max(peakRssBytes, 1024 * Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? 0));
   }, 50);
   try {
     const { stdout, stderr } = await child;
-    if (stdout === '') throw new Error(`cdc-lab verify said nothing: ${stderr}`);
+    if (stdout === '') throw new Error(`cdc-lab verify printed nothing: ${stderr}`);
     return {
       report: reportSchema.parse(JSON.parse(stdout)),
       ms: performance.now() - startedMs,
@@ -68,7 +68,10 @@ export async function verifyProcess(
   }
 }
 
-/** Bare scans of both sides at once, by which the verifier is measured: a count and two sums of hashes per bucket. */
+/**
+ * The verifier's baseline: scans both sides at once for a count and two sums of hashes per bucket.
+ * @returns milliseconds.
+ */
 export async function bareScan({ sourceUrl, sinkUrl }: PostgresPair, table: string): Promise<number> {
   const scan = `
     SELECT b, count(*), sum(h1), sum(h2)
@@ -81,7 +84,7 @@ export async function bareScan({ sourceUrl, sinkUrl }: PostgresPair, table: stri
   return performance.now() - startedMs;
 }
 
-/** One run of a peer with as many threads as help it here; resolves with what it printed and how long it took. */
+/** Runs a peer with 4 threads; more do not help it here. @returns the lines that it printed, and its time. */
 export async function peerRun(
   name: PeerName,
   { sourceUrl, sinkUrl }: PostgresPair,
@@ -89,14 +92,14 @@ export async function peerRun(
   progress: (line: string) => void,
 ): Promise<{ lines: readonly string[]; ms: number }> {
   const command = await peer(name, progress);
-  // The password goes by the environment, as libpq takes it.
+  // libpq reads the password from the environment.
   const place = (url: string): string =>
     Object.assign(new URL(url.replace(/^postgres:/, 'postgresql:')), { password: '' }).href;
   const own = name === 'data-diff' ? ['--no-tracking'] : [];
   const columns = COLUMNS.flatMap((column) => ['-c', column]);
   const args = [...own, '-k', 'id', ...columns, '--threads', '4', '--json'];
   const startedMs = performance.now();
-  // reladiff breaks a line where it takes the terminal to end.
+  // reladiff breaks lines at the terminal's width.
   const env = { PGPASSWORD: passwordOf(sourceUrl), COLUMNS: '10000' };
   const { stdout } = await execa(command, [place(sourceUrl), table, place(sinkUrl), table, ...args], { env });
   const lines = stdout.split('\n').filter((line) => line.trim() !== '');

@@ -17,20 +17,24 @@ function pathsOf(ours: readonly SeenRecord[], theirs: readonly SeenRecord[]): st
 describe('two topics', () => {
   const value = '{"op":"u","before":null,"after":{"a":1.0,"b":[1,null],"c":9007199254740993}}';
 
-  test('are alike where every field of every record is', () => {
+  test('are equal if every field of every record is', () => {
     expect(pathsOf([record(value), record(null)], [record(value), record(null)])).toEqual([]);
   });
 
   test.each([
-    ['a number written otherwise', record(value.replace('1.0', '1')), ['value.after.a']],
-    ['a number that a double cannot tell', record(value.replace('993', '992')), ['value.after.c']],
+    ['a number that is written differently', record(value.replace('1.0', '1')), ['value.after.a']],
+    ['a number that a double cannot hold exactly', record(value.replace('993', '992')), ['value.after.c']],
     ['an element', record(value.replace('null]', '2]')), ['value.after.b.1']],
-    ['an element more', record(value.replace('null]', 'null,2]')), ['value.after.b.2']],
-    ['a field less', record(value.replace('"a":1.0,', '')), ['value.after.a']],
-    ['NULL and nothing', record(value.replace('"before":null,', '')), ['value.before']],
+    ['an additional element', record(value.replace('null]', 'null,2]')), ['value.after.b.2']],
+    ['a missing field', record(value.replace('"a":1.0,', '')), ['value.after.a']],
+    [
+      'a missing field that is NULL in the other',
+      record(value.replace('"before":null,', '')),
+      ['value.before'],
+    ],
     ['a tombstone', record(null), ['value']],
     ['the bytes of a key', record(value, { key: '{ "id":1}' }), ['key']],
-    ['no key', record(value, { key: null }), ['key']],
+    ['a missing key', record(value, { key: null }), ['key']],
     ['a partition', record(value, { partition: 1 }), ['partition']],
     ['a header', record(value, { headers: { h: '1' } }), ['headers.h']],
     [
@@ -43,13 +47,13 @@ describe('two topics', () => {
     expect(pathsOf([theirs], [record(value)])).toEqual(paths);
   });
 
-  test('differ in their number of records, and say the operations', () => {
+  test('differ in their number of records, with the operations of both', () => {
     expect(compareTopics(PLACE, [record(value)], [record(value), record(null)])).toEqual([
       { ...PLACE, index: -1, op: '', path: 'count', ours: 'u', theirs: 'u tombstone' },
     ]);
   });
 
-  test('say what an event is, with a schema or without', () => {
+  test('know the operation of a record with a schema and of one without', () => {
     expect(opOf(record('{"schema":{},"payload":{"op":"r"}}'))).toBe('r');
     expect(opOf(record('{"ts_ms":1}'))).toBe('other');
   });
@@ -71,23 +75,23 @@ describe('the list of differences', () => {
     ['a value', {}],
     ['a schema', { path: 'value.schema.fields.0.type' }],
     ['a key', { path: 'key' }],
-    ['a record more', { path: 'count' }],
+    ['an additional record', { path: 'count' }],
     ['the LSN of a change', { path: 'value.payload.source.lsn' }],
-    ['a table’s column that is called like a time', { path: 'value.payload.after.ts_ms' }],
-    ['a placeholder that ours has not', { topic: 'P.public.t_toast', path: 'value.after.data' }],
+    ['a table’s column with the name of a time', { path: 'value.payload.after.ts_ms' }],
+    ['a placeholder that only Debezium has', { topic: 'P.public.t_toast', path: 'value.after.data' }],
   ])('does not cover %s', (_what, change) => {
     expect(covered(change)).toBe(false);
   });
 
   test.each([
     ['the version', { path: 'value.payload.source.version' }],
-    ['when an event was made', { path: 'value.ts_us' }],
+    ['the time at which an event was made', { path: 'value.ts_us' }],
     ['the LSN of a snapshot row', { op: 'r', path: 'value.payload.source.lsn' }],
   ])('covers %s', (_what, change) => {
     expect(covered(change)).toBe(true);
   });
 
-  test('is counted beside what nobody can explain, and goes into the page', () => {
+  test('is counted apart from unexplained differences, and goes into the page', () => {
     const variant = VARIANTS[0];
     if (variant === undefined) throw new Error('there is no variant');
     const version = { ...difference, path: 'value.source.version' };

@@ -1,6 +1,6 @@
 import type { Difference } from './differences.ts';
 
-/** A record as it is in its topic, with its engine's topic prefix written as `PREFIX`. */
+/** A record as read from its topic. Its engine's topic prefix is replaced by `PREFIX` everywhere. */
 export interface SeenRecord {
   readonly partition: number;
   readonly key: string | null;
@@ -8,6 +8,7 @@ export interface SeenRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+/** Which topic of which variant is compared. */
 export interface Place {
   readonly variant: string;
   readonly topic: string;
@@ -31,7 +32,7 @@ export function compareTopics(
     if (our.partition !== their.partition) {
       found.push({ ...at, path: 'partition', ours: our.partition, theirs: their.partition });
     }
-    // As bytes: the partitioner reads them so.
+    // Byte by byte, because the partitioner hashes the bytes.
     if (our.key !== their.key) found.push({ ...at, path: 'key', ours: our.key, theirs: their.key });
     const differ = (path: string, a: unknown, b: unknown) => {
       found.push({ ...at, path, ours: a, theirs: b });
@@ -42,13 +43,13 @@ export function compareTopics(
   return found;
 }
 
-/** The operation of a record; `tombstone`, or `other` for what is no change event. */
+/** The operation of a record; `tombstone`; or `other` for a record that is not a change event. */
 export function opOf({ value }: SeenRecord): string {
   if (value === null) return 'tombstone';
   return /"op":"(\w)"/.exec(value)?.[1] ?? 'other';
 }
 
-/** JSON in which numbers stay as they are written: `1.0` is not `1`, and 2^53 + 1 is itself. */
+/** Parses JSON but keeps numbers as they are written: `1.0` differs from `1`, and 2^53 + 1 from 2^53. */
 function parse(json: string | null): unknown {
   if (json === null) return null;
   const keepNumbers = (_key: string, value: unknown, context?: { readonly source?: string }): unknown =>

@@ -10,14 +10,15 @@ import { freePorts } from '../lab/services/ports.ts';
 
 export type EngineName = 'ours' | 'debezium';
 
-/** Both engines, each in a worker of its own; they end with this process, or when they are disposed of. */
+/** Both engines, each in its own worker. They end with this process, or when they are disposed of. */
 export interface Engines extends AsyncDisposable {
   readonly clients: Readonly<Record<EngineName, ConnectClient>>;
 }
 
+/** Starts both engines. @returns them once both workers answer. */
 export async function startEngines(options: {
   readonly bootstrapServers: readonly string[];
-  /** Of the source. */
+  /** Password of the source. */
   readonly password: string;
   readonly id: string;
   readonly progress: (step: string) => void;
@@ -47,7 +48,7 @@ export async function startEngines(options: {
   };
 }
 
-/** Connect answers late while it starts forty tasks. */
+/** Connect answers slowly while it starts forty tasks, so the time-outs are long. */
 function clientOf(baseUrl: string): ConnectClient {
   return new ConnectClient({ baseUrl, timeoutMs: 90_000, rebalanceDeadlineMs: 90_000 });
 }

@@ -7,7 +7,7 @@ const CLASSES = [
   'io.debezium.connector.postgresql.PostgresConnector',
   'io.debezium.connector.jdbc.JdbcSinkConnector',
 ];
-/** Not for users, or with a parameter in the name, which an answer about names cannot hold. */
+/** Internal keys, and keys with a parameter in their name, which `validate` does not list by name. */
 const LEFT_OUT = /^internal\.|[()*]/;
 
 test.runIf(enginesReady())(

@@ -12,7 +12,7 @@ import { VARIANTS } from './variants.ts';
 const PAGE = join(PROJECT_DIR, 'docs/parity.md');
 const MOST_PRINTED = 50;
 
-/** `npm run parity [-- NUMBER…]`: all variants and the page made anew, or some of them and only the print. */
+/** `npm run parity [-- NUMBER…]`: runs all variants and updates the page, or runs some and only prints the result. */
 async function main(numbers: readonly string[]): Promise<void> {
   const chosen = numbers.length === 0 ? VARIANTS : VARIANTS.filter((_, i) => numbers.includes(String(i + 1)));
   const progress = (line: string) => process.stderr.write(`${chalk.dim(line)}\n`);

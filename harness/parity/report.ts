@@ -1,6 +1,7 @@
 import type { Difference, Listed } from './differences.ts';
 import type { VariantOutcome } from './run.ts';
 
+/** The result of all variants. */
 export interface Judged {
   readonly rows: readonly {
     readonly variant: string;
@@ -9,11 +10,11 @@ export interface Judged {
     readonly listed: number;
     readonly unexplained: readonly Difference[];
   }[];
-  /** Each listed difference, and in how many fields it was seen. */
+  /** Each listed difference, with the number of fields in which it was seen. */
   readonly listed: readonly { readonly entry: Listed; readonly seen: number }[];
 }
 
-/** Sorts what differs into what is listed and what nobody can explain. */
+/** Divides differences into listed and unexplained ones. */
 export function judge(outcomes: readonly VariantOutcome[], list: readonly Listed[]): Judged {
   const seen = new Map<Listed, number>(list.map((entry) => [entry, 0]));
   const rows = outcomes.map(({ variant, records, differences }) => {
@@ -40,7 +41,7 @@ function settingsOf(config: Readonly<Record<string, string>>): string {
     .join(', ');
 }
 
-/** What nobody can explain, a line each. */
+/** The unexplained differences, one line each. */
 export function unlisted({ rows }: Judged): string[] {
   return rows
     .flatMap(({ unexplained }) => unexplained)
@@ -56,7 +57,7 @@ export function describeDifference({ topic, index, op, path, ours, theirs }: Dif
 const BEGIN = '<!-- measured: begin -->';
 const END = '<!-- measured: end -->';
 
-/** The page with its measured part made anew. @throws where the page does not mark it. */
+/** The page with a new measured part. @throws Error if the page does not mark that part. */
 export function withMeasured(page: string, judged: Judged): string {
   const [start, end] = [page.indexOf(BEGIN), page.indexOf(END)];
   if (start < 0 || end < start) throw new Error(`the page lacks ${BEGIN} or ${END}`);

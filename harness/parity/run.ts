@@ -1,3 +1,12 @@
+/**
+ * `harness/parity`: runs our capture and Debezium's over the same workload, and compares their records.
+ * In: a source, a broker, the variants of the configuration, and the SQL workload.
+ * Out: the differences per variant, divided into listed and unexplained ones, and the measured part of
+ * docs/parity.md.
+ * Promises: every record of every topic is compared, field by field and keys byte by byte; only the list in
+ * `differences.ts` excuses a difference.
+ */
+
 import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import { connectTo } from '../../fixtures/database.ts';
@@ -11,14 +20,17 @@ import { Topics } from './topics.ts';
 import { USUAL, VARIANTS, type Variant } from './variants.ts';
 import { BEFORE, LIVE } from './workload.ts';
 
+/** The servers that both engines use. */
 export interface Servers {
   /** URL of the source's superuser, with its password. */
   readonly sourceUrl: string;
   readonly bootstrapServers: readonly string[];
 }
 
+/** The result of one variant. */
 export interface VariantOutcome {
   readonly variant: Variant;
+  /** Number of Debezium's records. */
   readonly records: number;
   readonly differences: readonly Difference[];
 }
@@ -26,7 +38,7 @@ export interface VariantOutcome {
 const STREAMING_MS = 300_000;
 const MARKER = 't_marker';
 
-/** Runs the workload under every variant, through both engines at once, in a database of its own. */
+/** Runs the workload in a new database, through both engines at once, under every variant. */
 export async function runParity(
   servers: Servers,
   progress: (step: string) => void,
@@ -129,8 +141,8 @@ async function create(parity: Parity, engine: EngineName, variant: Variant, i: n
 }
 
 /**
- * Every slot that streams is held by a walsender that has caught up, and by none of those: they are to go. A snapshot
- * comes before that.
+ * Waits until every slot is streamed by a walsender that has caught up, after the snapshot.
+ * @param gone Processes from before a restart, which must no longer stream.
  */
 async function untilStreaming(parity: Parity, gone: readonly number[] = []): Promise<void> {
   const wanted = 2 * parity.variants.filter(({ streams }) => streams !== false).length;
@@ -140,7 +152,7 @@ async function untilStreaming(parity: Parity, gone: readonly number[] = []): Pro
   });
 }
 
-/** By slot: the process that streams it and has caught up. */
+/** The processes that stream and have caught up, by slot. */
 async function walsenders({ sql, id }: Parity): Promise<Map<string, number>> {
   const { rows } = await sql.query<{ slot_name: string; pid: number }>(
     `SELECT s.slot_name, r.pid FROM pg_replication_slots s JOIN pg_stat_replication r ON r.pid = s.active_pid
@@ -150,7 +162,7 @@ async function walsenders({ sql, id }: Parity): Promise<Map<string, number>> {
   return new Map(rows.map(({ slot_name, pid }) => [slot_name, pid]));
 }
 
-/** Prefix of its topics, name of its slot, its publication and itself. */
+/** The name of a connector, which is also its slot, its publication and its topic prefix. */
 function slotOf(parity: Parity, engine: EngineName, variant: Variant): string {
   return prefixOf(parity, engine, parity.variants.indexOf(variant));
 }
@@ -189,7 +201,10 @@ async function compareOne(parity: Parity, variant: Variant, i: number): Promise<
   return { variant, records, differences };
 }
 
-/** @throws with the state of every connector that has failed. */
+/**
+ * Waits for a condition.
+ * @throws Error with the failed connectors as soon as one has failed, or after the time-out.
+ */
 async function until(what: string, parity: Parity, condition: () => Promise<boolean>): Promise<void> {
   const met = await poll(
     async () => {

@@ -5,8 +5,8 @@ import { labControl } from '../lab/process/process-control.ts';
 import type { Servers } from './run.ts';
 
 /**
- * A source and a broker: those of `CDC_LAB_TEST_SOURCE_URL` and `CDC_LAB_TEST_KAFKA` where both are set, as for the
- * integration tests; else a lab of its own, gone afterwards.
+ * Runs `work` with a source and a broker: those of `CDC_LAB_TEST_SOURCE_URL` and `CDC_LAB_TEST_KAFKA` if both are
+ * set, as in integration tests. Otherwise it starts a lab, and removes it afterwards.
  */
 export async function withServers<T>(
   progress: (step: string) => void,
@@ -28,7 +28,7 @@ export async function withServers<T>(
       seedRows: 1,
       seed: 1,
     });
-    // The lab keeps the password out of its addresses; it is in the environment.
+    // The lab's addresses have no password. It is in the environment.
     const url = Object.assign(new URL(instance.sourceUrl), { password: process.env.PGPASSWORD ?? '' });
     return await work({ sourceUrl: url.href, bootstrapServers: instance.bootstrapServers });
   } finally {

@@ -3,6 +3,7 @@ import type { Kafka } from 'kafkajs';
 import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
 import type { SeenRecord } from './compare.ts';
 
+/** Reads whole topics. */
 export class Topics implements AsyncDisposable {
   readonly #kafka: Kafka;
   readonly #admin;
@@ -18,19 +19,19 @@ export class Topics implements AsyncDisposable {
     return topics;
   }
 
-  /** Names of the topics that hold this prefix. */
+  /** Names of the topics that contain this prefix, sorted. */
   async named(prefix: string): Promise<string[]> {
     return (await this.#admin.listTopics()).filter((topic) => topic.includes(prefix)).sort();
   }
 
-  /** Records in the topic; 0 where there is none. */
+  /** Number of records in the topic; 0 if it does not exist. */
   async count(topic: string): Promise<number> {
     if (!(await this.#admin.listTopics()).includes(topic)) return 0;
     const partitions = await this.#admin.fetchTopicOffsets(topic);
     return partitions.reduce((sum, { high }) => sum + Number(high), 0);
   }
 
-  /** Everything that is in these topics now, each in order. `prefix` is written as `PREFIX`. */
+  /** All records that are in these topics now, by topic and in order. `prefix` is replaced by `PREFIX`. */
   async read(names: readonly string[], prefix: string): Promise<Map<string, SeenRecord[]>> {
     const seen = new Map<string, SeenRecord[]>(names.map((name) => [name.replace(prefix, 'PREFIX'), []]));
     const missing = new Map<string, bigint>();

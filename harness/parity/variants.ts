@@ -1,19 +1,19 @@
 type Config = Readonly<Record<string, string>>;
 
-/** A configuration under which both engines run at once. */
+/** A configuration with which both engines run. */
 export interface Variant {
   readonly name: string;
-  /** For both. */
+  /** Keys for both engines. */
   readonly config: Config;
-  /** Captured tables beside the marker; default: {@link USUAL}. */
+  /** Captured tables besides the marker's; {@link USUAL} if undefined. */
   readonly tables?: readonly string[];
-  /** What is done once the connectors run. */
+  /** What happens after the workload. */
   readonly after?: 'restart';
-  /** Nothing is streamed, so the marker never comes. */
+  /** Nothing is streamed, so no marker arrives. */
   readonly streams?: false;
 }
 
-/** Every table but those whose values not every mode can hold, and those of the snapshot modes. */
+/** Every table except those with values that some modes cannot hold, and those of the snapshot modes. */
 export const USUAL: readonly string[] = [
   ...['t_scalar', 't_more', 't_time', 't_array', 't_default', 't_toast', 't_toast_full', 't_full', 't_index'],
   ...['t_nothing', 't_keys', 't_include', 't_nokey', 't_truncate', 't_ddl', 't.Odd name'],

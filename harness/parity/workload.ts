@@ -1,9 +1,7 @@
-/**
- * One SQL workload for both engines: every type that is mapped, with the values at which engines differ; every kind of
- * change; DDL in between. Statements are sent one by one, each a transaction unless it says otherwise.
- */
+// The SQL workload for both engines: every mapped type, with the values at which engines tend to differ; every kind
+// of change; and DDL in between. Statements are sent one by one. Each is a transaction unless it says otherwise.
 
-/** Before the connectors start: what their snapshots read. */
+/** Run before the connectors start, for their snapshots. */
 export const BEFORE: readonly string[] = [
   `CREATE EXTENSION IF NOT EXISTS hstore; CREATE EXTENSION IF NOT EXISTS ltree; CREATE EXTENSION IF NOT EXISTS citext;
    CREATE EXTENSION IF NOT EXISTS isn`,
@@ -76,7 +74,7 @@ export const BEFORE: readonly string[] = [
   "INSERT INTO t_time (id, c_date, c_ts, c_tstz) VALUES (1, '2024-02-29', '2024-02-29 12:00', '2024-02-29 12:00+02')",
 ];
 
-/** While the connectors stream. */
+/** Run while the connectors stream. */
 export const LIVE: readonly string[] = [
   `INSERT INTO t_scalar VALUES (2, true, -32768, 2147483647, -9223372036854775808, 4294967295, 1.1, 1e300,
      -1234567890.12, 12345678901234567890, 123456789012345678901234567890.0123456789000, 'é "q" \\ 😀' || chr(10) || chr(1),
@@ -193,7 +191,7 @@ export const LIVE: readonly string[] = [
   "INSERT INTO t_mode VALUES (4, 'live')",
 ];
 
-/** Types that neither engine can put in an event: Debezium leaves the column out, this engine refuses the table. */
+/** Types that neither engine can encode: Debezium leaves the column out, and this engine refuses the table. */
 export const REFUSED_TYPES: readonly string[] = [
   'line',
   'lseg',
