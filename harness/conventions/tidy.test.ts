@@ -8,7 +8,6 @@ const LONGEST_FILE = 400;
 /** Exceptions, each with its reason. Best empty. */
 const LONGER: readonly string[] = [
   // Tables of cases that share one set-up.
-  'pipeline/sink/apply/applier.pg.test.ts',
   'pipeline/worker/server.test.ts',
 ];
 

@@ -33,7 +33,7 @@ const connectionOf = (query: string, extra: Record<string, string> = {}) => {
 };
 
 describe('sslmode', () => {
-  test('is plain text only where that is asked for, or nothing is', () => {
+  test('is plain text only with sslmode=disable, or without sslmode', () => {
     expect(connectionOf('').tls).toBeNull();
     expect(connectionOf('?sslmode=disable').tls).toBe('disable');
   });

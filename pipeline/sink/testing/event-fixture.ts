@@ -51,7 +51,7 @@ export interface RawRecord {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** JSON of one event, with schema blocks where `fields` are given (CUSTOMER unless told; null: none). */
+/** JSON of one event, with schema blocks where `fields` are given (CUSTOMER by default; null: none). */
 export function rawEvent(spec: EventSpec): RawRecord {
   const fields = spec.fields === undefined ? CUSTOMER : spec.fields;
   const keyPayload = spec.op === 't' ? null : { id: spec.id };
