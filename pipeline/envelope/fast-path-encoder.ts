@@ -40,7 +40,7 @@ export interface FastPathTable {
 }
 
 /**
- * The source block up to its end, shared by many events. The LSN stands in it twice. All rows of a snapshot have the
+ * The source block up to its end, shared by many events. It contains the LSN twice. All rows of a snapshot have the
  * same LSN, so there the whole block is in `head`.
  */
 interface SourceFragments {

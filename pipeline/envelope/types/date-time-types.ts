@@ -28,7 +28,7 @@ function fractionDigits(typeModifier: number): number {
   return typeModifier < 0 ? 6 : typeModifier;
 }
 
-/** `time.precision.mode=isostring`. @param zero JSON of the epoch, which stands for every value that was not sent. */
+/** `time.precision.mode=isostring`. @param zero JSON of the epoch, which is written for a value that was not sent. */
 function isoString(
   { config }: TypeContext,
   type: string,
