@@ -144,5 +144,7 @@ test('an expired token is refused, and so is an endpoint that returns none', asy
 });
 
 test('a login that would show its secret to the network is refused before it is tried', async () => {
-  expect(await outcome(kafka.plain, { tls: null, sasl: alice('PLAIN') })).toMatch(/sends the secret unencrypted: configure tls/);
+  expect(await outcome(kafka.plain, { tls: null, sasl: alice('PLAIN') })).toMatch(
+    /sends the secret unencrypted: configure tls/,
+  );
 });
