@@ -41,7 +41,7 @@ async function up(options: UpOptions): Promise<Lab> {
   if (runFile.read() === undefined) runFile.create(newRun(await choosePorts(), 'docker'));
   const context = await contextOf(stateDir, runFile);
   options.progress(`a Docker engine answers; Compose ${version}`);
-  return stopStartedOnFailure(context.runtime, async () => {
+  return await stopStartedOnFailure(context.runtime, async () => {
     const recordedBefore = standingRecord(context);
     try {
       await bringUp(context, options);
@@ -111,7 +111,7 @@ async function down(dir: string): Promise<readonly Proof[]> {
   if (stateDir === undefined) return [];
   await using _held = await holdLab(stateDir);
   const { runtime } = await contextOf(stateDir, new RunFile(stateDir));
-  return stopAll(runtime);
+  return await stopAll(runtime);
 }
 
 async function clean(dir: string): Promise<void> {

@@ -46,7 +46,7 @@ async function up(options: UpOptions): Promise<Lab> {
   const context = contextOf(stateDir);
   const run = context.runFile.read() ?? (await createRun(context.runFile, options.brokers ?? 1));
   refuseOtherBrokers(run, options.brokers, stateDir);
-  return stopStartedOnFailure(context.runtime, async () => {
+  return await stopStartedOnFailure(context.runtime, async () => {
     await repairServers(context, run, options);
     const lab = processLab(context);
     if (options.withInstance) await bringUpInstance(context, lab, options);
@@ -123,7 +123,7 @@ async function down(dir: string): Promise<readonly Proof[]> {
   await using _held = await holdLab(stateDir);
   const { runtime } = contextOf(stateDir);
   await runtime.killUnrecorded();
-  return stopAll(runtime);
+  return await stopAll(runtime);
 }
 
 async function clean(dir: string): Promise<void> {
