@@ -37,7 +37,7 @@ describe('a run that is interrupted while the sink is paused', () => {
     timeout: WITHIN_MS,
   }, async () => {
     const run = cli('run', 'lag', '--variant', 'sound', '--seconds', '600');
-    await says(run, 'pause-connector: took effect');
+    await says(run, 'broken by pause-connector');
     run.kill('SIGINT');
     const { exitCode, stderr } = await run;
     expect(exitCode).toBe(130);

@@ -185,7 +185,7 @@ test('clean resumes what a killed run left paused, before it removes the record 
   run.stderr?.on('data', (chunk) => {
     said += String(chunk);
   });
-  const tookEffect = async () => said.includes('pause-connector: took effect');
+  const tookEffect = async () => said.includes('broken by pause-connector');
   await until(tookEffect, { what: `the connector to be paused: ${said}`, withinMs: 120_000 });
   const held = await lab('clean --runtime external');
   expect(held.stderr).toContain('CDC-5112');
