@@ -67,7 +67,6 @@ async function main(): Promise<void> {
   port = Number(url.port);
   // After the server listens, so that a worker that gets no port has started no connector.
   startStored();
-  log.info('worker is ready', { url: url.origin });
 
   const stop = async (signal: string) => {
     log.info('worker is stopping', { signal });
@@ -84,6 +83,8 @@ async function main(): Promise<void> {
       stopping.catch(fatal);
     });
   }
+  // Last, so that a signal after this line is always handled.
+  log.info('worker is ready', { url: url.origin });
 }
 
 async function listen(
