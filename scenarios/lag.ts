@@ -8,8 +8,8 @@ export default defineScenario({
   title: 'Consumer lag',
   lesson:
     'The sink is paused while writes go on. Events wait in Kafka and the group falls behind, which is no loss as ' +
-    'long as the topic keeps them: the verifier says SYNC_IN_PROGRESS, not FAIL. What the sink had fetched when it ' +
-    'was paused is still its own to apply: a handler that returns while paused, and commits, has lost it.',
+    'long as the topic keeps them: the verifier says SYNC_IN_PROGRESS, not FAIL. What the sink had fetched before ' +
+    'the pause it must still apply: a handler that returns while paused, and commits, has lost it.',
   cites: 'GUIDE.md, lesson 2',
   trigger: 'lag',
   seedRows: 200,
@@ -19,7 +19,7 @@ export default defineScenario({
   contract: { duplicateDeliveries: 'legal', recoverWithinMs: 60_000, clauses: [] },
   steps: {
     inject: [
-      // At this point the sink holds records that it has fetched and not applied: what a careless pause drops.
+      // At this point the sink holds records that it has fetched and not applied, which a careless pause drops.
       {
         do: 'fault',
         fault: 'pause-connector',
@@ -76,7 +76,7 @@ export default defineScenario({
       engines: {
         'ts+jdbc': { notRun: NO_NAIVE_PAUSE },
         'debezium+ts': {
-          because: 'it drops what it had fetched when it was paused, whoever captured it',
+          because: 'it drops what it had fetched when it was paused, whichever engine captured it',
         },
         'debezium+jdbc': { notRun: NO_NAIVE_PAUSE },
       },

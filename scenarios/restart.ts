@@ -26,7 +26,7 @@ export default defineScenario({
         with: { worker: 'capture', point: 'capture.after-produce-before-ack', skip: 0 },
         where: { source: 'ts' },
       },
-      // Debezium stops at no point of ours, and stores its offset on a timer: it is killed well past that.
+      // Debezium has no crash points, and stores its offset on a timer: it is killed well past that offset.
       { do: 'fault', fault: 'kill-past-offset', with: { records: 20 }, where: { source: 'debezium' } },
     ],
     // The source does not wait for its capture: these transactions are read from the slot after the start.
@@ -44,7 +44,7 @@ export default defineScenario({
       engines: {
         'ts+jdbc': {
           because:
-            'an upsert by key: rows go back for a moment, and the same events in the same order mend them',
+            'an upsert by key: rows go back for a moment, and the same events in the same order repair them',
         },
         'debezium+ts': {
           because:
@@ -61,7 +61,7 @@ export default defineScenario({
       sink: { file: 'sink-insert' },
       workload: { kind: 'insert-only', rate: 50 },
       expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } },
-      because: 'a row for each event that comes: what comes twice is there twice',
+      because: 'it inserts a row for each event: what comes twice is there twice',
       engines: {
         'ts+jdbc': {
           because: 'insert.mode=insert without a key: the JDBC sink keeps every copy, too',

@@ -3,7 +3,7 @@ import { defineScenario, LESSON_DEADLINES_MS } from '../harness/plugins/scenario
 export default defineScenario({
   title: 'Schema change',
   lesson:
-    'Somebody adds a column with a default, and nobody tells the people downstream. Old rows take the default ' +
+    'Somebody adds a column with a default, and the people downstream do not know. Old rows take the default ' +
     'without an event of their own; new events carry the column. A sink that follows the schema has it in every ' +
     'row. One with a fixed column list drops the value without a word, and row counts stay equal.',
   cites: 'GUIDE.md, lesson 3',
@@ -57,13 +57,13 @@ export default defineScenario({
       because: 'a fixed column list: the new value is dropped without an error',
       engines: {
         'ts+jdbc': {
-          because: 'field.include.list of the JDBC sink drops the new value just so',
+          because: 'field.include.list of the JDBC sink drops the new value, too',
         },
         'debezium+ts': {
           because: 'a fixed column list: the new value is dropped without an error',
         },
         'debezium+jdbc': {
-          because: 'field.include.list of the JDBC sink drops the new value just so',
+          because: 'field.include.list of the JDBC sink drops the new value, too',
         },
       },
     },

@@ -20,7 +20,7 @@ export interface CrashPointState {
     readonly name: string;
     readonly since: string;
     readonly arrivals: number;
-    /** Which of several workers waits there. */
+    /** The worker that waits there, where there are several. */
     readonly service?: string;
   }[];
 }
@@ -40,21 +40,21 @@ export interface TopicLag {
   readonly end: bigint;
 }
 
-/** Everything that runner and faults ask of a pipeline that stands, over its own protocols. */
+/** Everything that runner and faults ask of a running pipeline, over its own protocols. */
 export interface Access extends AsyncDisposable {
   query(side: Side, sql: string, params?: readonly unknown[]): Promise<Record<string, unknown>[]>;
   lag(): Promise<Lag>;
   lagByPartition(): Promise<readonly TopicLag[]>;
   /** Sum over partitions, per topic of the instance. */
   endOffsets(): Promise<ReadonlyMap<string, bigint>>;
-  /** Records whose change is in the topics already, as after a restart. */
+  /** Records that repeat a change which is in the topics already, as after a restart. */
   redelivered(signal: AbortSignal): Promise<number>;
   /** Transactions that the ledger has as committed. */
   committed(): Promise<number>;
   /** @param options.deadlineMs For the pipeline to catch up; the comparison behind it is bounded by the signal. */
   verify(options: { deadlineMs: number; quiet?: boolean; signal: AbortSignal }): Promise<Report>;
   armCrashPoint(worker: WorkerRole, point: CrashPoint, skip: number): Promise<void>;
-  /** Disarms and releases what waits there. */
+  /** Disarms the point, and releases a task that waits there. */
   releaseCrashPoint(worker: WorkerRole, point: CrashPoint): Promise<void>;
   crashPoints(worker: WorkerRole): Promise<CrashPointState>;
   /** The offsets that a connector has stored, as the Connect REST API prints them. */

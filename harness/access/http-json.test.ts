@@ -33,7 +33,7 @@ test('an empty answer is null', async () => {
   expect(await requestJson('DELETE', server.url, undefined, PATIENT)).toBeNull();
 });
 
-test('an answer that is an error is told with its status and its text', async () => {
+test('an error answer is reported with its status and its text', async () => {
   await using server = await serve((_, response) => response.writeHead(409).end('a rebalance is going on'));
   await expect(requestJson('PUT', server.url, {}, PATIENT)).rejects.toMatchObject({
     code: 'CDC-5041',
@@ -41,7 +41,7 @@ test('an answer that is an error is told with its status and its text', async ()
   });
 });
 
-test('nobody there, or a connection that breaks, is no answer', async () => {
+test('a refused or broken connection is reported as no answer', async () => {
   const gone = await serve(() => undefined);
   await gone[Symbol.asyncDispose]();
   await expect(requestJson('GET', gone.url, undefined, PATIENT)).rejects.toMatchObject({ code: 'CDC-5040' });
@@ -51,7 +51,7 @@ test('nobody there, or a connection that breaks, is no answer', async () => {
   });
 });
 
-test('who gives up gets the reason for it, also while the answer is being read', async () => {
+test('an aborted request fails with the reason of the signal, also while the answer is being read', async () => {
   const own = new AbortController();
   await using server = await serve((_, response) => {
     response.write('{');

@@ -3,10 +3,10 @@ import { text } from 'node:stream/consumers';
 import { LabError } from '../../pipeline/contract/errors.ts';
 
 /**
- * One request to a service of the lab, and its answer's JSON; null for an empty one. It may take as long as the signal
- * allows: a verification of millions of rows takes minutes, and `fetch` waits for headers 300 s at most.
+ * Sends one request to a service of the lab and returns the JSON of its answer; null for an empty one. Only the signal
+ * bounds the time: a verification of millions of rows takes minutes, and `fetch` would give up after 300 s.
  *
- * @throws LabError CDC-5040 where nobody answers, CDC-5041 for an answer that is an error; the signal's reason.
+ * @throws LabError CDC-5040 where nothing answers, CDC-5041 for an answer that is an error; the signal's reason.
  */
 export async function requestJson(
   method: string,

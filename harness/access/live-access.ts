@@ -131,11 +131,11 @@ class LiveAccess implements Access {
     const { deadlineMs, quiet = false, signal } = options;
     const { reach } = this.#instance;
     if (reach !== undefined) {
-      // Loaded late: where a verifier runs beside the pipeline, none of it is needed here.
+      // Loaded lazily: it is not needed where a verifier runs beside the pipeline.
       this.#here ??= new (await import('./verify-here.ts')).VerifierHere();
       return this.#here.verify(reach.verifierConfig(), deadlineMs, signal);
     }
-    // The deadline is for the fence; how long a comparison takes is a matter of the tables' size.
+    // The deadline bounds the wait for the fence; the comparison takes as long as the tables are large.
     const url = `${this.#instance.verifierUrl}/verify`;
     return reportSchema.parse(await requestJson('POST', url, { deadlineMs, quiet }, signal));
   }
@@ -186,7 +186,7 @@ class LiveAccess implements Access {
       query_timeout: 60_000,
       ...(reach?.readOnly === true ? { options: '-c default_transaction_read_only=on' } : {}),
     });
-    // An idle connection that breaks (a killed server) is replaced by the pool; the next query says if it cannot be.
+    // The pool replaces an idle connection that breaks, as when a server is killed; if it cannot, the next query fails.
     pool.on('error', () => undefined);
     this.#pools.set(side, pool);
     return pool;

@@ -3,12 +3,13 @@ import type { Admin, Kafka } from 'kafkajs';
 import { POSITION_HEADER } from '../../pipeline/contract/position.ts';
 import { identityOf } from '../../verifier/observe/topic/identities.ts';
 
-/** Identities kept at most, about 60 bytes each: beyond it the count is a lower bound. */
+/** The most identities that are kept, about 60 bytes each: beyond it, the count is a lower bound. */
 const MAX_IDENTITIES = 2_000_000;
 
 /**
- * Records of these topics whose change is there already: same topic, key, position and kind. A snapshot taken again
- * is no repetition, since it has a position of its own. Debezium's events have their LSN instead, its tombstones none.
+ * Counts the records of these topics that repeat a change: same topic, key, position and kind. A second snapshot is not
+ * a repetition, because its records have new positions. Events of Debezium have an LSN for a position; its tombstones
+ * have none and are not counted.
  */
 export async function countRedelivered(
   kafka: Kafka,

@@ -4,11 +4,11 @@ import type { Report } from '../../verifier/report.ts';
 import { VerifierMemory } from '../../verifier/verification/verifier-memory.ts';
 import { verify } from '../../verifier/verification/verify.ts';
 
-/** Verifications within this process, of a pipeline beside which no verifier of the lab's runs. */
+/** Verifies within this process a pipeline beside which the lab runs no verifier. */
 export class VerifierHere {
   readonly #memory = new VerifierMemory();
 
-  /** Never throws: what goes wrong is INCONCLUSIVE, with the reason. */
+  /** Never throws: an error makes the verdict INCONCLUSIVE, with the reason. */
   async verify(config: VerifierConfig, deadlineMs: number, signal: AbortSignal): Promise<Report> {
     return verify({ config, checks: await loadChecks(), deadlineMs, signal, memory: this.#memory });
   }

@@ -14,7 +14,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
-/** A process of its own: exit code and streams are what is under test. */
+/** Runs the command in a separate process: its exit code and streams are under test. */
 async function cli(...args: string[]) {
   const env = { CDC_LAB_DIR: path.join(dir, 'lab'), NO_COLOR: '1', GITHUB_STEP_SUMMARY: '' };
   const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], { env, reject: false });

@@ -1,15 +1,15 @@
 import type { ExternalTarget } from '../lab/external/external-control.ts';
 
-/** What every command is given, apart from its own arguments. */
+/** What every command gets beside its options and arguments. */
 export interface CliContext {
   /** Folder of the lab's state. */
   readonly dir: string;
-  /** `--runtime external`: a pipeline that somebody else runs. Null: a lab of this project's own. */
+  /** The pipeline of `--runtime external`, which somebody else runs; null: a lab that this project runs. */
   readonly external: ExternalTarget | null;
   readonly json: boolean;
   /** Colours on stdout. */
   readonly color: boolean;
-  /** stderr is a terminal on which a line may be drawn over. */
+  /** stderr is a terminal, on which a line may be redrawn. */
   readonly live: boolean;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;

@@ -68,7 +68,7 @@ describe('cdc-lab --runtime docker', () => {
     expect(report.tables).toHaveLength(4);
   });
 
-  it('needs not be told the runtime again, and refuses another one', { timeout: UP_MS }, async () => {
+  it('remembers its runtime, and refuses another one', { timeout: UP_MS }, async () => {
     const before = await lab('logs', 'capture', '-n', '500');
     expect(before.stdout).toContain('worker is ready');
     const other = await lab('up', '--runtime', 'process');

@@ -3,10 +3,10 @@ import path from 'node:path';
 import type { FaultInterval } from '../../verifier/explain/row-life.ts';
 import { type JournalEvent, readJournal } from '../runner/journal.ts';
 
-/** The instance that `cdc-lab trigger` breaks: its journals name none. */
+/** The instance that `cdc-lab trigger` breaks; the journal of a trigger names no instance. */
 const TRIGGERED = 'lab';
 
-/** Faults that were in effect on an instance, by the journals of all runs and triggers of the lab; oldest first. */
+/** The faults of an instance, oldest first, from the journals of all runs and triggers of the lab. */
 export function faultIntervals(labDir: string, instance: string): readonly FaultInterval[] {
   const runs = path.join(labDir, 'runs');
   if (!existsSync(runs)) return [];
@@ -17,10 +17,10 @@ export function faultIntervals(labDir: string, instance: string): readonly Fault
     .sort((a, b) => (a.begunAt < b.begunAt ? -1 : 1));
 }
 
-/** Faults of one journal: from the undo that is written before a fault is injected, to its heal. */
+/** The faults of one journal. A fault lasts from its undo, which is written before it is injected, to its heal. */
 export function intervalsOf(events: readonly JournalEvent[], instance: string): FaultInterval[] {
   const intervals: FaultInterval[] = [];
-  /** Instance of each scenario and variant that has been begun: the journal names it once. */
+  /** Instances by scenario and variant: the journal names each once. */
   const instances = new Map<string, string>();
   const open = new Map<string, number>();
   for (const event of events) {

@@ -53,7 +53,7 @@ describe('a trigger whose process is killed while the sink is paused', () => {
     const first = await cli('up', '--rate', '20');
     expect(first.exitCode, first.stderr).toBe(0);
     const trigger = cli('trigger', 'lag', '--seconds', '600');
-    await says(trigger, '✔ pause-connector');
+    await says(trigger, '✔ broken by pause-connector');
     trigger.kill('SIGKILL');
     await trigger;
     expect((await cli('connectors')).exitCode).toBe(1);

@@ -2,9 +2,9 @@ import { Interrupted, UnavailableError, UsageError } from '../errors.ts';
 import { EXIT } from './context.ts';
 import { codeOfCommanderError, declareProgram } from './program.ts';
 
-/** Codes of errors that mean "something needed is missing or down", whoever throws them. */
+/** Codes of system errors that mean "something needed is missing or down". */
 const UNAVAILABLE = /^(ECONNREFUSED|ENOTFOUND|ECONNRESET|ETIMEDOUT|EADDRINUSE|ENOSPC|EROFS|EACCES)$/;
-/** A second Ctrl-C ends the process at once; the undo log is on disk, and the next command heals. */
+/** A second Ctrl-C exits at once: the undo log is on disk, and the next command heals. */
 const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 
 function exitCodeOf(error: unknown): number {
@@ -21,12 +21,12 @@ interface ErrorWithRemedy extends Error {
   readonly remedy: string;
 }
 
-/** An error that was made for people; by shape, so that `--help` need not load the class. */
+/** Recognises the lab's own errors by their shape, so that `--help` need not load the class. */
 function isLabError(error: unknown): error is ErrorWithRemedy {
   return error instanceof Error && error.name !== 'TypeError' && 'remedy' in error && 'code' in error;
 }
 
-/** An answer that is not of the shape agreed upon: services of another version still run. By shape, as above. */
+/** Recognises by shape an answer that did not parse: a service of another version is still running. */
 function isShapeError(
   error: Error,
 ): error is Error & { issues: readonly { path: PropertyKey[]; message: string }[] } {
@@ -39,7 +39,7 @@ function describe(error: unknown, debug: boolean): string {
     const [first] = error.issues;
     const at = first?.path.map(String).join('.') ?? '';
     return (
-      `cdc-lab: A service answered in a shape that this version does not know (${at}: ${first?.message}).\n` +
+      `cdc-lab: A service answered in a format that this version does not know (${at}: ${first?.message}).\n` +
       '  If it was started by another version: cdc-lab down, then cdc-lab up.'
     );
   }
@@ -87,11 +87,11 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-// A reader that went away (`cdc-lab consume … | head`) is no error of ours.
+// The reader of a pipe may end first, as in `cdc-lab consume … | head`: that is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;
   process.exit(EXIT.ok);
 });
 process.exitCode = await main(process.argv);
-// Idle sockets of a client must not hold the shell; what is still being written to a pipe gets its moment.
+// Exit although idle sockets are open, but first give output that a pipe has not yet taken half a second.
 setTimeout(() => process.exit(), 500).unref();

@@ -12,7 +12,7 @@ vi.setConfig({ testTimeout: 300_000 });
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 
-/** A process of its own: exit code and streams are what is under test. Passwords go in by stdin. */
+/** Runs the command in a separate process: its exit code and streams are under test. Passwords go to its stdin. */
 async function verify(pair: DatabasePair, ...args: string[]) {
   const [source, sink] = [new URL(pair.sourceUrl), new URL(pair.sinkUrl)];
   const passwords = [source.password || 'none', sink.password || 'none'].map(decodeURIComponent);
@@ -34,7 +34,7 @@ test('verify exits by its verdict, prints one report, and JSON lines where it go
   expect(equal.exitCode).toBe(0);
   const unneeded = path.join(makeTestFolder(), 'mend.sql');
   const nothing = await verify(pair, '--fence', 'none', '--repair', unneeded);
-  expect(nothing).toMatchObject({ stderr: expect.stringContaining(`nothing to mend: ${unneeded} is not`) });
+  expect(nothing).toMatchObject({ stderr: expect.stringContaining(`nothing to repair: ${unneeded} is not`) });
   expect(existsSync(unneeded)).toBe(false);
 
   await pair.onSink(`UPDATE items SET name = 'secret value' WHERE id = 2`);

@@ -4,7 +4,7 @@ import { execa } from 'execa';
 import { expect, test, vi } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 
-// Each test starts a process of its own, which a busy machine takes its time for.
+// Each test starts a process, which is slow on a busy machine.
 vi.setConfig({ testTimeout: 60_000 });
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');

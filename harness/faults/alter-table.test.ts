@@ -24,7 +24,7 @@ async function run(context: FaultContext): Promise<unknown> {
   return await alterTable.prove(context, PARAMS, before);
 }
 
-test('run again in somebody else’s pipeline, it adds the next column, and proves that one', async () => {
+test('a second injection into a pipeline that somebody else runs adds and proves the next column', async () => {
   const held = { source: ['id'], sink: ['id'] };
   const context = target(held, true);
   expect(await run(context)).toMatchObject({ column: 'tier' });
@@ -33,12 +33,12 @@ test('run again in somebody else’s pipeline, it adds the next column, and prov
   expect((await alterTable.heal(context, PARAMS)).said).toMatch(/^column customers\.tier_3 stays/);
 });
 
-test('a column that was dropped at the source alone is not added again: its copies have their old values', async () => {
+test('a column that was dropped only at the source is not added again: the sink still has its old values', async () => {
   const context = target({ source: ['id'], sink: ['id', 'tier'] }, true);
   expect(await run(context)).toMatchObject({ column: 'tier_2' });
 });
 
-test('in a lab of one’s own the second time is refused, with the way to start afresh', async () => {
+test('a second injection into the lab’s own pipeline is refused, and says how to start with a new lab', async () => {
   const context = target({ source: ['id'], sink: ['id'] }, false);
   expect(await run(context)).toMatchObject({ column: 'tier' });
   await expect(run(context)).rejects.toMatchObject({

@@ -6,18 +6,18 @@ import { defineFault, type FaultContext } from '../plugins/fault.ts';
 const identifier = z.string().regex(/^[a-z_][a-z0-9_]*$/);
 
 /**
- * The migration that nobody told the downstream team about.
+ * A migration that the downstream team does not know about.
  *
- * It is not undone, and cannot be: the column would stay in the sink, which the lab may only read, with values that the
- * source no longer has. A lab of one's own is started afresh; in a pipeline that somebody else runs, the next one adds the
- * next column: `tier`, `tier_2`, …
+ * It cannot be undone: the column would stay in the sink, which the lab only reads, with values that the source no longer
+ * has. Your own lab is made new by `clean`; in a pipeline that somebody else runs, the next injection adds the next
+ * column: `tier`, `tier_2`, …
  */
 export default defineFault({
   description: 'add a column to a captured table',
   params: z.strictObject({
     table: identifier,
     column: identifier,
-    /** Type and constraints, as they stand after the column's name. */
+    /** Type and constraints, as SQL has them after the column's name. */
     definition: z.string().regex(/^[A-Za-z0-9_(), ']+$/),
   }),
   example: { table: 'customers', column: 'tier', definition: "text NOT NULL DEFAULT 'standard'" },
@@ -48,7 +48,7 @@ export default defineFault({
   },
 });
 
-/** @throws LabError CDC-5020 where it is there already, in a lab of one's own. */
+/** @throws LabError CDC-5020 where the lab's own source has the column already. */
 async function columnToAdd(
   { access, instance }: Pick<FaultContext, 'access' | 'instance'>,
   table: string,
@@ -61,7 +61,7 @@ async function columnToAdd(
       remedy: 'to do it again, drop it on both sides, or start afresh: cdc-lab clean, cdc-lab up',
     });
   }
-  // One that was dropped at the source alone is in the copies still, with its old values.
+  // A column that was dropped only at the source is still in the sink, with its old values.
   for (const name of await columns(access, 'sink', table)) there.add(name);
   for (let number = 1; ; number++) {
     const name = number === 1 ? wanted : `${wanted}_${number}`;

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { infoOf, serviceName } from '../access/instance-services.ts';
 import { defineFault } from '../plugins/fault.ts';
 
-/** A network that is gone on one side: the service runs on, and neither it nor its peers get any answer. */
+/** A service is cut off from its network: it keeps running, and neither it nor its peers get an answer. */
 export default defineFault({
   description: 'take a service off the network that it shares with its peers',
   params: z.strictObject({

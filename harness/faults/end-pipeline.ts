@@ -7,7 +7,7 @@ import { defineFault } from '../plugins/fault.ts';
 export default defineFault({
   description: "stop or kill somebody else's pipeline, by its own adapter",
   params: z.strictObject({
-    /** `kill`: without a warning. Whoever watches over it may start it again at once. */
+    /** `kill`: without a warning. A supervisor may start it again at once. */
     how: z.enum(['stop', 'kill']),
   }),
   example: { how: 'kill' },

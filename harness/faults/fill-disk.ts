@@ -3,7 +3,7 @@ import { infoOf, serviceName, startIfDown } from '../access/instance-services.ts
 import { FULL_BELOW_BYTES } from '../lab/runtime.ts';
 import { defineFault } from '../plugins/fault.ts';
 
-/** No room is left where a server keeps its data: what it does then, and whether it comes back, is its own. */
+/** The disk of a server's data is full. How the server behaves then, and whether it recovers, is what the fault shows. */
 export default defineFault({
   description: "fill the disk that holds a server's data",
   params: z.strictObject({
@@ -33,7 +33,7 @@ export default defineFault({
   async heal({ lab, instance, signal }, { service }) {
     const name = serviceName(instance, service);
     const freed = await lab.runtime.freeDisk?.(name);
-    // PostgreSQL and Kafka end themselves where they cannot write their log.
+    // PostgreSQL and Kafka exit when they cannot write their log.
     const started = await startIfDown(lab.runtime, name, signal);
     const room =
       freed?.evidence.removed === true ? `freed the disk of ${name}` : `the disk of ${name} was free`;

@@ -8,8 +8,8 @@ import { until } from '../wait.ts';
 const POINT = CRASH_POINTS.midSnapshotChunk;
 
 /**
- * An incremental snapshot whose chunk is read, and is not published before it is released: what it holds grows
- * older than what live writes publish meanwhile.
+ * An incremental snapshot of which one chunk is read but held back: when it is published at last, its rows are older than
+ * those that live writes have published meanwhile.
  */
 export default defineFault({
   description: 'snapshot a table again, and hold a chunk that is read but not yet published',

@@ -5,8 +5,8 @@ import { defineFault } from '../plugins/fault.ts';
 import { until } from '../wait.ts';
 
 /**
- * An incremental snapshot by Debezium, while live writes go on: it reads chunk after chunk between two watermarks,
- * rows of its own in the signalling table, which are the proof.
+ * An incremental snapshot by Debezium while live writes go on. It reads chunk after chunk, each between two watermarks: rows
+ * that Debezium writes to the signal table, which are the proof.
  *
  * @see https://debezium.io/documentation/reference/stable/connectors/postgresql.html#postgresql-incremental-snapshots
  */
@@ -42,7 +42,7 @@ export default defineFault({
   },
 
   async heal() {
-    return { said: 'a snapshot that was asked for is not undone', evidence: {} };
+    return { said: 'nothing to undo: a snapshot ends by itself', evidence: {} };
   },
 });
 

@@ -5,8 +5,8 @@ import { defineFault } from '../plugins/fault.ts';
 import { until } from '../wait.ts';
 
 /**
- * Kills a worker at the one place where a crash is interesting, instead of at a lucky moment: the point is armed,
- * the worker announces that it waits there, and only then it gets its SIGKILL.
+ * Kills a worker at the one place where a crash is interesting, instead of at a random moment: the point is armed, the
+ * worker announces that it waits there, and only then is it killed.
  */
 export default defineFault({
   description: 'SIGKILL a worker that waits at a crash point',
@@ -50,7 +50,7 @@ export default defineFault({
     const proofs = [];
     for (const service of services) proofs.push(await startIfDown(lab.runtime, service, signal));
     const started = proofs.find((proof) => proof !== null);
-    // A worker that was not killed may still wait there, or be about to.
+    // A worker that was not killed may be waiting there, or reach the point later.
     if (started === undefined || services.length > 1) await access.releaseCrashPoint(worker, point);
     const said = started === undefined ? `${services.join(', ')} ran` : `started ${started.service} again`;
     return { said, evidence: started?.evidence ?? {} };

@@ -4,8 +4,8 @@ import { defineFault } from '../plugins/fault.ts';
 import { until } from '../wait.ts';
 
 /**
- * Kills a source worker of Kafka Connect while its topics hold records that its stored offset does not cover: what it
- * sends again when it starts. Connect stores offsets on a timer, so the wait is for the moment after it has.
+ * Kills a source worker of Kafka Connect while its topics hold records past its stored offset, which it will send again
+ * after the start. Connect stores offsets on a timer, so the fault waits until just after that.
  */
 export default defineFault({
   description: 'SIGKILL the capture when it has published records past its stored offset',
@@ -26,7 +26,7 @@ export default defineFault({
     const service = instance.services.capture;
     const wait = { withinMs, everyMs: 50, signal };
     const before = await offsetText(access);
-    // Once just after an offset was stored: then the next one is a whole interval away.
+    // Just after an offset was stored, the next one is a whole interval away.
     const moved = async () => ((await offsetText(access)) === before ? undefined : true);
     await until(moved, { ...wait, what: `${service} to store its offset` });
     let [offset, start] = [await offsetText(access), await published(access)];

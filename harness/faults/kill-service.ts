@@ -10,7 +10,7 @@ import { z } from 'zod';
 import { infoOf, isRunning, serviceName, startIfDown } from '../access/instance-services.ts';
 import { defineFault } from '../plugins/fault.ts';
 
-/** A crash without warning, at whatever the service happens to be doing. */
+/** A crash without warning, at a random moment. */
 export default defineFault({
   description: 'SIGKILL a service, with every process of it',
   params: z.strictObject({

@@ -3,7 +3,7 @@ import { CRASH_POINTS } from '../../pipeline/contract/crash-points.ts';
 import { defineFault } from '../plugins/fault.ts';
 import { until } from '../wait.ts';
 
-/** A task that has failed is not paused: what it comes to is the verifier's to say. */
+/** A failed task will not run again: the verifier says what that means. */
 const isResumed = (state: string): boolean => state === 'RUNNING' || state === 'FAILED';
 
 /**
@@ -12,7 +12,7 @@ const isResumed = (state: string): boolean => state === 'RUNNING' || state === '
  * moment at which a careless pause loses them.
  */
 export default defineFault({
-  description: 'pause a connector through the REST API, on request at a crash point',
+  description: 'pause a connector through the REST API, optionally at a crash point',
   params: z.strictObject({
     connector: z.enum(['capture', 'sink']),
     at: z.enum(CRASH_POINTS).optional(),
@@ -60,7 +60,7 @@ export default defineFault({
   async heal({ access, signal, withinMs }, { connector, at }) {
     if (at !== undefined) await access.releaseCrashPoint(connector, at);
     const before = (await access.connectorStatus(connector)).connector.state;
-    // Whatever it says: Connect answers 202 to a pause that has yet to come, and this one comes after it.
+    // Resume in any case: Connect answers 202 to a pause that it has not carried out yet, and the resume comes after it.
     await access.resumeConnector(connector);
     const states = await until(
       async () => {

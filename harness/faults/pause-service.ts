@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { infoOf, serviceName } from '../access/instance-services.ts';
 import { defineFault } from '../plugins/fault.ts';
 
-/** A process that hangs: it holds its connections and answers nobody. */
+/** A process that hangs: it keeps its connections open and answers no request. */
 export default defineFault({
   description: 'SIGSTOP a service, with every process of it',
   params: z.strictObject({
@@ -33,6 +33,6 @@ export default defineFault({
     if (info.state !== 'paused')
       return { said: `${info.name} was not paused`, evidence: { state: info.state } };
     const proof = await lab.runtime.resume?.(info.name);
-    return { said: `let ${info.name} go on`, evidence: proof?.evidence ?? {} };
+    return { said: `resumed ${info.name}`, evidence: proof?.evidence ?? {} };
   },
 });

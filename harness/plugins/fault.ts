@@ -6,7 +6,7 @@ import type { Runtime } from '../lab/runtime.ts';
 /** Observations, never intentions: pids, states, offsets, LSNs. */
 export type Evidence = Readonly<Record<string, unknown>>;
 
-/** What a fault acts on. Enough to heal with after the process that injected it is gone. */
+/** What a fault acts on: enough for another process to heal what the first one injected. */
 export interface FaultContext {
   readonly lab: Lab;
   readonly instance: Instance;
@@ -40,10 +40,10 @@ export type Capability = Extract<
 >;
 
 /**
- * A fault: one file in `harness/faults/`, the file's name is its name. It owns its proof and its heal.
+ * A fault: one file in `harness/faults/`, named like the fault. It owns its proof and its heal.
  *
- * `observe` → (undo written to disk) → `inject` → `prove` → … → `heal`. A run with injections replaced by a no-op
- * leaves out `inject` alone: `prove` must then find nothing.
+ * `observe` → (the undo is written to disk) → `inject` → `prove` → … → `heal`. A no-op run leaves out `inject` only:
+ * `prove` must then find nothing.
  */
 export interface Fault<P extends object = Record<string, unknown>> {
   /** One sentence. */
@@ -54,11 +54,11 @@ export interface Fault<P extends object = Record<string, unknown>> {
   readonly needs: readonly Capability[];
   /** The state before, for `prove` to compare with. */
   observe(context: FaultContext, params: P): Promise<Evidence>;
-  /** Does it. What it saw on the way is part of the proof. */
+  /** Injects the fault. What it observes is part of the proof. */
   inject(context: FaultContext, params: P): Promise<Evidence>;
   /** Evidence that the fault has taken effect; undefined where it cannot be shown within `withinMs`. */
   prove(context: FaultContext, params: P, before: Evidence): Promise<Evidence | undefined>;
-  /** Idempotent: also right when the fault was never injected, or was healed before. */
+  /** Idempotent: it may be called when the fault was never injected, and again after a heal. */
   heal(context: FaultContext, params: P): Promise<Healed>;
 }
 

@@ -65,7 +65,7 @@ describe('a variant that a pair does not allow', () => {
     expect(notRun(lag, 'naive', OURS)).toBeNull();
   });
 
-  it('is one whose verdict nobody has declared, or with a defect that cannot be planted', async () => {
+  it('is one without a declared verdict, or with a defect that cannot be planted', async () => {
     const lag = await loadScenario('lag');
     const { engines: _, ...bare } = lag.variants.naive;
     const undeclared = { ...lag, variants: { ...lag.variants, naive: bare } };

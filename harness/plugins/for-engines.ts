@@ -8,8 +8,8 @@ export function isFor(where: Where | undefined, engines: EnginePair): boolean {
 }
 
 /**
- * The scenario as these engines live through it: their steps, proofs and clauses, and what is expected of them.
- * Of variants that are not run it says nothing new; {@link notRun} tells them.
+ * The scenario for these engines: their steps, proofs and clauses, and the verdicts expected of them. Variants that are
+ * not run stay as they are: see {@link notRun}.
  */
 export function forEngines(scenario: Scenario, engines: EnginePair): Scenario {
   const own = <T extends { readonly where?: Where }>(list: readonly T[]): T[] =>
@@ -40,7 +40,7 @@ function variantFor(variant: PipelineVariant, engines: EnginePair): PipelineVari
   return own === undefined || 'notRun' in own ? variant : { ...variant, ...own };
 }
 
-/** Why a variant is not run on these engines; null where it is. */
+/** Why a variant is not run on these engines; null where it is run. */
 export function notRun(scenario: Scenario, variant: VariantName, engines: EnginePair): string | null {
   const name = pairName(engines);
   if (name === pairName(OWN_ENGINES)) return null;

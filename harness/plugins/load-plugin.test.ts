@@ -15,7 +15,7 @@ import { VARIANTS } from './scenario.ts';
 
 const KEBAB = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
-/** Names of the plug-ins in a folder, read here anew: the loaders are what is under test. */
+/** Names of the plug-ins in a folder, read without the loaders, which are under test. */
 function namesIn(folder: string, helpers: readonly string[] = []): string[] {
   const absolute = path.join(ROOT, folder);
   if (!existsSync(absolute)) return [];

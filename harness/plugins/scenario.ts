@@ -22,7 +22,7 @@ export type Expectation =
         /** Column that the finding must name, where the lesson is about one. */
         readonly column?: string;
       };
-      /** Classes that follow from the same cause, and are no wrong reason. */
+      /** Classes of findings that have the same cause: they do not make it a wrong reason. */
       readonly follows?: readonly FindingClass[];
     };
 
@@ -33,14 +33,14 @@ export interface Where {
 }
 
 /**
- * What other engines come to, with a sentence on what differs: the variant's own verdict, or another one; or why the
- * variant is not run on them.
+ * What is expected of other engines: a verdict, the variant's own where it is left out, and a sentence on what differs;
+ * or why the variant is not run on them.
  */
 export type EngineExpectation =
   | { readonly expect?: Expectation; readonly because: string }
   | { readonly notRun: string };
 
-/** A pipeline to be put to the test: what differs between sound and naive. */
+/** A pipeline to test: what differs between the sound and the naive one. */
 export interface PipelineVariant {
   /** Files in `fixtures/connectors/`, without `.json`, and keys to change in them. */
   readonly source: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
@@ -63,7 +63,7 @@ export interface Tunables {
   readonly seconds: number;
 }
 
-/** One thing to do within a phase, where need be for some engines only. Steps are data. */
+/** One action of a phase, for some engines only where `where` says so. Steps are data. */
 export type Step = Action & { readonly where?: Where };
 
 /** The runner knows how to do each. */
@@ -83,13 +83,13 @@ export type Action =
   | { readonly do: 'finish-workload'; readonly as: string }
   /** Stops the workload of that name; `main` is the variant's own. */
   | { readonly do: 'stop-workload'; readonly as: string }
-  /** Until so many more transactions are committed, as the ledger has it. */
+  /** Until this many more transactions are committed, by the ledger. */
   | { readonly do: 'until-committed'; readonly transactions: number }
-  /** Until the sink is so many events behind, and `--seconds` have passed. */
+  /** Until the sink is this many events behind, and `--seconds` have passed. */
   | { readonly do: 'until-behind'; readonly events: number }
-  /** Until slot and consumer group have caught up with what is written by now. */
+  /** Until slot and consumer group have caught up with everything written before the step. */
   | { readonly do: 'until-caught-up' }
-  /** Until the verifier alerts of lag, or does so no more; from {@link ScenarioDefinition.alertLag} on. */
+  /** Until the verifier's lag alert fires, or has cleared; {@link ScenarioDefinition.alertLag} is its bound. */
   | { readonly do: 'until-lag-alert'; readonly is: 'firing' | 'cleared' }
   /** Asks the verifier once; its verdict must be this one. */
   | { readonly do: 'expect-verdict'; readonly verdict: Verdict };
@@ -104,7 +104,7 @@ export type Clause =
   /** Every captured table has as many rows in the sink as it had before the injection. */
   (
     | { readonly kind: 'same-rows'; readonly why: string }
-    /** A query on the sink counts at least so many. */
+    /** A query on the sink, whose `n` is at least this. */
     | {
         readonly kind: 'sink-count';
         readonly sql: string;
@@ -125,7 +125,7 @@ export interface ScenarioDefinition {
   readonly title: string;
   /** What to learn from it, in a few sentences; the first one says what breaks. */
   readonly lesson: string;
-  /** Where the failure that it reproduces is told: a lesson of GUIDE.md, an issue, a post-mortem. */
+  /** Where the failure is described: a lesson of GUIDE.md, an issue, a post-mortem. */
   readonly cites: string;
   /** The short name on `cdc-lab trigger`, where it differs from the file's name. */
   readonly trigger?: string;
@@ -134,7 +134,7 @@ export interface ScenarioDefinition {
   /** Events behind from which lag is an alert while the scenario runs; the verifier's own bound where it is left out. */
   readonly alertLag?: number;
   readonly defaults: Tunables;
-  /** Other values for `cdc-lab trigger`, where a person looks on. */
+  /** Other values for `cdc-lab trigger`, where a person watches. */
   readonly byHand?: Partial<Tunables>;
   readonly contract: Contract;
   readonly steps: {
@@ -161,7 +161,7 @@ export function defineScenario(definition: ScenarioDefinition): ScenarioDefiniti
   return definition;
 }
 
-/** Deadlines of the five lessons: generous, since they bound a failure and not the ordinary path. */
+/** Deadlines of the five lessons: generous, because only a failure reaches them. */
 export const LESSON_DEADLINES_MS: Readonly<Record<Phase, number>> = {
   steady: 90_000,
   inject: 60_000,
@@ -171,7 +171,7 @@ export const LESSON_DEADLINES_MS: Readonly<Record<Phase, number>> = {
   verify: 90_000,
 };
 
-/** Two milliseconds a row let 500 rows/s suffice; a pause is held for its seconds on top of the deadline. */
+/** Each row adds 2 ms, so 500 rows/s suffice; the seconds of a pause are added to its deadline. */
 export function deadlinesOf(scenario: ScenarioDefinition, tunables: Tunables): Record<Phase, number> {
   const extraMs = tunables.seconds * 1000 + tunables.rows * 2;
   const late: readonly Phase[] = ['hold', 'settle', 'verify'];

@@ -28,16 +28,16 @@ const seconds = (ms: number): string => (ms / 1000).toFixed(3);
 function testcase(result: VariantResult): string {
   const name = `${result.scenario} (${result.variant})`;
   const head = `    <testcase classname="cdc-lab.${xml(result.scenario)}" name="${xml(name)}" time="${seconds(result.durationMs)}"`;
-  const told = [
+  const output = [
     `verdict ${result.verdict}, expected ${result.expected}`,
     ...(result.reason === null ? [] : [result.reason]),
     ...result.findings.map(describeFinding),
   ].join('\n');
-  if (result.ok) return `${head}>\n      <system-out>${xml(told)}</system-out>\n    </testcase>`;
-  // INCONCLUSIVE is no statement on the pipeline: JUnit's error, where a wrong verdict is its failure.
+  if (result.ok) return `${head}>\n      <system-out>${xml(output)}</system-out>\n    </testcase>`;
+  // INCONCLUSIVE says nothing about the pipeline, so it is an error in JUnit's terms; a wrong verdict is a failure.
   const kind = result.verdict === 'INCONCLUSIVE' ? 'error' : 'failure';
   const message = xml(result.reason ?? `expected ${result.expected}, got ${result.verdict}`);
-  return `${head}>\n      <${kind} message="${message}" type="${result.verdict}">${xml(told)}</${kind}>\n    </testcase>`;
+  return `${head}>\n      <${kind} message="${message}" type="${result.verdict}">${xml(output)}</${kind}>\n    </testcase>`;
 }
 
 function skipped({ scenario, variant, reason }: NotRun): string {

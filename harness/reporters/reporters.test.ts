@@ -92,7 +92,7 @@ describe('a variant that was not run', () => {
   const left = { scenario: 'lag', variant: 'naive', source: 'debezium', sink: 'jdbc', reason } as const;
   const shown: RunResult = { ...result, ok: true, results: [passed], notRun: [left] };
 
-  it('is told by every reporter with its reason, and counts neither as met nor as missed', async () => {
+  it('is reported by every reporter with its reason, and counts neither as met nor as missed', async () => {
     for (const reporter of [terminal, junit, markdown, json])
       expect((await draw(reporter, {}, shown)).out).toContain(reason);
     expect((await draw(terminal, {}, shown)).out).toContain('1 of 1 verdicts as expected, 1 not run');
@@ -103,7 +103,7 @@ describe('a variant that was not run', () => {
   });
 });
 
-test('the terminal reporter tells of a pipeline that could not be dropped', () => {
+test('the terminal reporter names a pipeline that could not be dropped', () => {
   const err = new Text();
   const stderr = err as unknown as NodeJS.WritableStream;
   const started = terminal.create({ file: null, stdout: stderr, stderr, live: false });
@@ -124,7 +124,7 @@ describe('the JSON reporter', () => {
 });
 
 describe('the JUnit reporter', () => {
-  it('tells a wrong verdict from one that could not be given', async () => {
+  it('distinguishes a wrong verdict from an inconclusive one', async () => {
     const { out } = await draw(junit);
     expect(out).toContain('tests="3" failures="1" errors="1"');
     expect(out.match(/<failure /g)).toHaveLength(1);
@@ -181,7 +181,7 @@ describe('the terminal reporter', () => {
     expect(out).toContain('seed 7 · again: cdc-lab run --all --seed 7');
   });
 
-  it('draws one line over and over on a terminal', async () => {
+  it('redraws one line on a terminal', async () => {
     expect((await draw(terminal, { live: true })).err).toContain('\r\u001B[2K');
   });
 });

@@ -125,9 +125,9 @@ class Terminal {
     this.#err.write(`${text}\n`);
   }
 
-  /** A sentence that may take several lines. */
+  /** A sentence: on a terminal, which breaks lines within words, it is broken at spaces. */
   text(text: string): void {
-    for (const line of wrap(text, this.width, INDENT)) this.line(line);
+    for (const line of this.#live ? wrap(text, this.width, INDENT) : [text]) this.line(line);
   }
 
   status(text: string): void {

@@ -18,7 +18,7 @@ export async function takeBaseline(
   return countRows(access, 'sink', await capturedTables(access, instance));
 }
 
-/** Null where every clause holds, else what the first broken one comes to. Each is written to the journal. */
+/** What breaks the first broken clause; null where all hold. Each result is in the journal. */
 export async function checkClauses(
   plan: { readonly scenario: Scenario; readonly tunables: Tunables },
   access: Access,

@@ -5,8 +5,8 @@ const ROW_BYTES = 500;
 const EVENT_BYTES = 5_000;
 
 /**
- * Bytes that a run's rows take on the disk of the servers, `copies` of each event: with ten million historical rows that
- * is 50 GB, which nobody expects. A variant's rows may still be there when the next one has its turn.
+ * Bytes that a run's rows take on the servers' disk, with `copies` of each event: ten million historical rows take 50 GB,
+ * which would come as a surprise. A variant's rows may still be there when the next variant runs.
  */
 export function roomFor({ plan, tunables }: Pick<RunOptions, 'plan' | 'tunables'>, copies: number): number {
   const rows = plan.map(({ scenario: { defaults } }) =>

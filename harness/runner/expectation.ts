@@ -22,8 +22,9 @@ export function describeFinding(finding: Finding): string {
 }
 
 /**
- * Holds a verdict against the expectation. A FAIL must have the expected finding, and no finding of another class or
- * at another hop, unless its class is said to follow from the same cause: a lesson that fails for a wrong reason teaches nothing.
+ * Compares a verdict with the expected one. A FAIL must have the expected finding, and no failing finding of another class
+ * or at another hop, unless the expectation lists its class as a consequence: a lesson that fails for a wrong reason
+ * teaches nothing.
  */
 export function judge(expected: Expectation, verdict: Verdict, findings: readonly Finding[]): Judgement {
   if (verdict !== expected.verdict) {

@@ -6,7 +6,7 @@ import { forPipeline, notRunOn, sidesOf } from './foreign-pipelines.ts';
 const load = async (name: string) => loadPipeline(await pipelineFile(name));
 
 describe.each(await pipelineNames())('pipeline %s', (name) => {
-  it('is valid, and says of scenarios that there are what it comes to', async () => {
+  it('is valid, and names only scenarios that exist', async () => {
     const known = (await loadScenarios()).map(({ id }) => id);
     expect(known).toEqual(expect.arrayContaining(Object.keys((await load(name)).lessons)));
   });

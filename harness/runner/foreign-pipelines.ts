@@ -3,7 +3,7 @@ import { readsTopics } from '../lab/process/placed-pipeline.ts';
 import { forEngines } from '../plugins/for-engines.ts';
 import type { PipelineVariant, Scenario, Step } from '../plugins/scenario.ts';
 
-/** Somebody else's pipeline, put to the test in place of the lab's. */
+/** A pipeline that somebody else wrote, tested in place of the lab's own. */
 export interface ForeignPipeline {
   /** As it was named on the command line. */
   readonly name: string;
@@ -11,16 +11,16 @@ export interface ForeignPipeline {
   readonly pipeline: Pipeline;
 }
 
-/** Transactions that are committed while a pipeline is down of which nobody can say how many events it is behind. */
+/** Transactions to commit while a pipeline is down whose lag in events cannot be read. */
 const BEHIND_TRANSACTIONS = 500;
 
 /**
- * The scenario as a pipeline lives through it that is neither sound nor naive but what it is: by the steps and the
- * writes of the sound variant. What the lab can ask of its own workers only, a pause or a crash point, becomes a stop or
- * a kill of the pipeline. Nobody knows of it that it is paused, so what the verifier says meanwhile is not asked.
+ * The scenario for a pipeline that is neither sound nor naive, with the steps and the workload of the sound variant. A
+ * pause or a crash point, which only the lab's own workers have, becomes a stop or a kill of the pipeline. The verifier
+ * cannot see that such a pipeline is stopped, so it is not asked meanwhile.
  */
 export function forPipeline(scenario: Scenario, pipeline: Pipeline): Scenario {
-  // The JDBC sink's: without crash points, and with clauses that ask nothing of the lab's own columns.
+  // The JDBC sink's variant has no crash points, and no clauses about columns that only the lab's own sink adds.
   const plain = forEngines(scenario, { source: 'ts', sink: 'jdbc' });
   const adapt = (steps: readonly Step[]): Step[] =>
     steps.flatMap((step) => stepFor(step, readsTopics(pipeline)) ?? []);
@@ -38,7 +38,7 @@ export function forPipeline(scenario: Scenario, pipeline: Pipeline): Scenario {
   };
 }
 
-/** Null: the pipeline has no such moment, and nothing takes its place. */
+/** Null: the step is left out for this pipeline. */
 function stepFor(step: Step, hasTopics: boolean): Step | null {
   if (step.do === 'expect-verdict' || step.do === 'until-lag-alert') return null;
   if (step.do === 'until-behind' && !hasTopics) {
@@ -60,10 +60,10 @@ function variantFor(scenario: Scenario, { lessons }: Pipeline): PipelineVariant 
   return { ...sound, expect, because };
 }
 
-/** Faults that only the lab's own capture can be given. */
+/** Faults that only the lab's own capture can suffer. */
 const CAPTURE_FAULTS = new Set(['resnapshot', 'hold-snapshot-chunk', 'incremental-snapshot']);
 
-/** Why a lesson is not run on a pipeline; null where it is. */
+/** Why a lesson is not run on a pipeline; null where it is run. */
 export function notRunOn(scenario: Scenario, pipeline: Pipeline): string | null {
   const lesson = pipeline.lessons[scenario.id];
   if (lesson === undefined) return 'the pipeline does not say what to expect of it';
@@ -74,7 +74,7 @@ export function notRunOn(scenario: Scenario, pipeline: Pipeline): string | null 
   return `its fault, ${needed}, is one of the lab's capture, which is no part of this pipeline`;
 }
 
-/** `source` and `sink` of a result: what carries the events. */
+/** `source` and `sink` of a result, which name what carries the events. */
 export function sidesOf({ name, pipeline }: ForeignPipeline): { source: string; sink: string } {
   return { source: readsTopics(pipeline) ? 'ts' : name, sink: name };
 }

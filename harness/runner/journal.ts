@@ -6,7 +6,7 @@ import type { Evidence } from '../plugins/fault.ts';
 import type { Phase, VariantName } from '../plugins/scenario.ts';
 import type { NotRun, RunResult, VariantResult } from './result.ts';
 
-/** What a line of the journal can say. Everything that a report prints is in here. */
+/** A line of the journal. Reporters print nothing that is not in one of these. */
 export type JournalEntry =
   | {
       readonly t: 'run-started';
@@ -64,8 +64,8 @@ export type JournalEvent = JournalEntry & JournalContext & { readonly at: string
 export type JournalListener = (event: JournalEvent) => void;
 
 /**
- * Appends one JSON object a line, written through at once, so that the journal of a killed run is whole up to its
- * last line. `files` of several journals may be shared: a variant writes to its own and to the run's.
+ * Appends one JSON object per line and writes each at once, so that the journal of a killed run is complete up to its
+ * last line. Journals may share files: a variant writes to its own file and to that of the run.
  */
 export class Journal {
   readonly #files: readonly string[];

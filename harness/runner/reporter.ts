@@ -11,10 +11,10 @@ export interface ReporterOptions {
   readonly live: boolean;
 }
 
-/** A report in the making: fed with the journal's lines as they are written. */
+/** A report that is being written: it gets the lines of the journal as they come. */
 export interface StartedReporter {
   on(event: JournalEvent): void;
-  /** All is over: writes what it has to write. */
+  /** The run has ended: writes what is left to write. */
   end(result: RunResult): Promise<void>;
 }
 
@@ -36,7 +36,7 @@ export async function loadReporter(name: string): Promise<Reporter> {
   return reporter as Reporter;
 }
 
-/** Feeds all reporters. One that throws is put aside and named; it fails the run at its end, but not the others. */
+/** Feeds all reporters. One that throws gets no more events and fails the run at its end; the others go on. */
 export class Multiplexer {
   readonly #reporters = new Map<string, StartedReporter>();
   readonly failures: { reporter: string; error: unknown }[] = [];

@@ -42,7 +42,7 @@ export const variantResultSchema = z.object({
   /** From the end of `heal` until slot and consumer group had caught up; null where they did not. */
   recoveryMs: z.number().nullable(),
   proof: z.object({
-    /** What was done and seen to have taken effect; null where it was not. */
+    /** Faults that were proven to have taken effect; null where none was. */
     injected: z.string().nullable(),
     healed: z.string().nullable(),
     evidence: z.record(z.string(), z.unknown()),
@@ -59,7 +59,7 @@ export const variantResultSchema = z.object({
 });
 export type VariantResult = z.infer<typeof variantResultSchema>;
 
-/** A variant that was asked for, and that these engines do not allow: no verdict, and none is counted. */
+/** A variant that these engines do not allow: it has no verdict and is not counted. */
 export const notRunSchema = z.object({
   scenario: z.string(),
   variant: z.enum(VARIANTS),

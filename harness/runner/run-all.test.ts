@@ -284,14 +284,14 @@ describe('a pipeline that cannot be dropped', () => {
     });
     return { ...lab, createInstance };
   };
-  const told = () => events.filter((event) => event.t === 'drop-failed');
+  const reported = () => events.filter((event) => event.t === 'drop-failed');
 
-  it('is told, and fails the run', async () => {
+  it('is in the journal, and fails the run', async () => {
     await expect(start({}, fakeFault(world), dropless())).rejects.toThrow('the server is gone');
-    expect(told()).toMatchObject([{ instance: world.created[0]?.name, error: 'the server is gone' }]);
+    expect(reported()).toMatchObject([{ instance: world.created[0]?.name, error: 'the server is gone' }]);
   });
 
-  it('is told after an interrupt, too, which it does not hide', async () => {
+  it('is in the journal after an interrupt too, and does not hide the interrupt', async () => {
     const fault = fakeFault(world, {
       inject: async () => {
         interrupt.abort(new Interrupted('Ctrl-C'));
@@ -299,7 +299,7 @@ describe('a pipeline that cannot be dropped', () => {
       },
     });
     await expect(start({}, fault, dropless())).rejects.toBeInstanceOf(Interrupted);
-    expect(told()).toMatchObject([{ instance: world.created[0]?.name, error: 'the server is gone' }]);
+    expect(reported()).toMatchObject([{ instance: world.created[0]?.name, error: 'the server is gone' }]);
   });
 });
 

@@ -32,15 +32,15 @@ export interface RunContext {
   readonly now?: () => Date;
 }
 
-/** Sorts by time, and tells two runs of the same second apart. */
+/** Run ids sort by time; two runs that start in the same second still differ. */
 export function newRunId(now: Date): string {
   const stamp = now.toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
   return `${stamp}-${randomBytes(2).toString('hex')}`;
 }
 
 /**
- * Runs the plan, one variant after the other, each on an instance of its own. While one settles, the next is
- * being set up. Journals and `result.json` are in `LAB/runs/RUNID/`.
+ * Runs the variants of a plan one after the other, each on an instance made for it. The next instance is set up while
+ * the current variant is in its quiet phase. Journals and `result.json` are in `LAB/runs/RUNID/`.
  *
  * @throws when interrupted, after what was injected is healed.
  */
@@ -75,7 +75,7 @@ export async function runAll(options: RunOptions, context: RunContext): Promise<
   return result;
 }
 
-/** Variants that engines, runtime or target do not allow, with the reason. */
+/** The variants that engines, runtime or target do not allow, each with the reason. */
 async function leftOutOf(
   options: RunOptions,
   engines: EnginePair,
@@ -111,18 +111,18 @@ async function runPlans(
   const disposals: Promise<void>[] = [];
   const retire = (instance: Instance): void => {
     const disposal = instance[Symbol.asyncDispose]().catch((error: unknown) => {
-      // Told at once: after an interrupt nothing else tells it.
+      // Write it at once: after an interrupt nothing else reports it.
       journal.write({ t: 'drop-failed', instance: instance.name, error: messageOf(error) });
       throw error;
     });
-    // Thrown at the end, with the others.
+    // The error is thrown at the end, with those of the others.
     disposal.catch(() => undefined);
     disposals.push(disposal);
   };
   const prepare = (plan: VariantPlan | undefined): void => {
     if (plan === undefined || prepared.has(plan) || signal.aborted) return;
     const instance = lab.createInstance(instanceSpecOf(plan));
-    // Its turn comes later, and so does its error.
+    // An error is thrown when its variant runs.
     instance.catch(() => undefined);
     prepared.set(plan, instance);
   };
@@ -130,7 +130,7 @@ async function runPlans(
     for (const [index, plan] of plans.entries()) {
       signal.throwIfAborted();
       prepare(plan);
-      // From here on it is the variant's to retire.
+      // From here on, the variant retires it.
       const mine = prepared.get(plan);
       prepared.delete(plan);
       const own = path.join(dir, plan.folder);
@@ -155,10 +155,10 @@ async function runPlans(
       );
     }
   } finally {
-    // Set up, and not run: an interrupt came first.
+    // An interrupt came before these could run.
     for (const instance of prepared.values()) {
-      const standing = await instance.catch(() => undefined);
-      if (standing !== undefined) retire(standing);
+      const unused = await instance.catch(() => undefined);
+      if (unused !== undefined) retire(unused);
     }
     await Promise.allSettled(disposals);
   }

@@ -22,7 +22,7 @@ type Action = (context: CliContext, loaded: LoadedConfig) => Promise<number>;
 
 const ACTIONS: Readonly<Record<string, Action>> = { print, check, mark, unmark, tables };
 
-/** The configuration of a target that somebody else runs: what it says, whether it works, the marker. */
+/** Prints or checks the configuration of a target that somebody else runs, or sets its marker. */
 export async function config(
   context: CliContext,
   _: unknown,
@@ -51,7 +51,7 @@ async function print(context: CliContext, loaded: LoadedConfig): Promise<number>
   return EXIT.ok;
 }
 
-/** Looks at everything that it names; 69 where something does not answer. */
+/** Connects to everything that it names; exits with 69 where something does not answer. */
 async function check(context: CliContext, { config }: LoadedConfig): Promise<number> {
   const looks = await lookAtTarget(config);
   if (config.registry !== null) {
@@ -108,7 +108,7 @@ async function registryFailure({ url, username, password, ca }: HttpService): Pr
   }
 }
 
-/** Writes the marker into the source database, where its owner says so by name. */
+/** Writes the marker into the source database, if its owner names that database on the command line. */
 async function mark(context: CliContext, { config }: LoadedConfig): Promise<number> {
   await mustConsent(context, { config });
   const marker = await writeMarker(config);
@@ -124,11 +124,11 @@ async function mark(context: CliContext, { config }: LoadedConfig): Promise<numb
 async function unmark(context: CliContext, { config }: LoadedConfig): Promise<number> {
   await removeMarker(config);
   if (context.json) printJson(context, { schemaVersion: 1, unmarked: config.source.database });
-  else say(context, `${config.source.database} carries no marker any more`);
+  else say(context, `${config.source.database} has no marker any more`);
   return EXIT.ok;
 }
 
-/** Makes the tables that the lab's workloads write, where the target may be broken; the pipeline must capture them. */
+/** Creates the tables that the lab's workloads write, if the target may be broken; the pipeline must capture them. */
 async function tables(context: CliContext, { config }: LoadedConfig): Promise<number> {
   mustBeOwned(await objectionsTo(config, context.external?.own ?? null));
   await onSource(config, applySchema);
@@ -136,12 +136,12 @@ async function tables(context: CliContext, { config }: LoadedConfig): Promise<nu
   return EXIT.ok;
 }
 
-/** Consent is the database's name, on the command line. Everything else that speaks against it must be named, too. */
+/** The owner consents by naming the database on the command line; every other objection is an error. */
 async function mustConsent(context: CliContext, { config }: Pick<LoadedConfig, 'config'>): Promise<void> {
   const { database } = config.source;
   if (context.external?.own !== database) {
     throw new UsageError(
-      `Marking ${database} says that it may be broken on purpose, and nobody has consented to that.`,
+      `Marking ${database} allows the lab to break it on purpose, and needs your consent.`,
       `If it is yours: cdc-lab config mark --i-own-this-target ${database}`,
     );
   }

@@ -5,7 +5,7 @@ import { openInstance } from '../lab-control.ts';
 import type { LookFlags } from '../options.ts';
 import { columns, painter } from '../tables.ts';
 
-/** `GET /connectors/NAME/status` of both workers; 1 where a connector or task is not RUNNING. */
+/** Prints `GET /connectors/NAME/status` of both connectors; exits with 1 if a connector or task is not RUNNING. */
 export async function connectors(context: CliContext, options: LookFlags): Promise<number> {
   const { instance } = await openInstance(context, options.instance);
   await using access = await openAccess(instance);

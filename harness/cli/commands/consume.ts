@@ -9,7 +9,7 @@ import { openInstance } from '../lab-control.ts';
 import type { ConsumeFlags } from '../options.ts';
 import { painter } from '../tables.ts';
 
-/** Prints records, one a line: the newest `--max`, or from the beginning; with `--follow` goes on. */
+/** Prints records, one per line: the newest `--max`, or the oldest; with `--follow`, also those to come. */
 export async function consume(
   context: CliContext,
   options: ConsumeFlags,
@@ -40,7 +40,7 @@ export async function consume(
         if (left === 0) resolve();
       },
     });
-    // The newest: each partition from its end, by its share of what is asked for.
+    // To get the newest records, start each partition at its share of `max` before its end.
     if (!fromBeginning && !follow) {
       for (const [partition, offset] of newest(ends, max)) consumer.seek({ topic, partition, offset });
     }
@@ -53,7 +53,7 @@ export async function consume(
   }
 }
 
-/** `orders` stands for `PREFIX.public.orders`. */
+/** `orders` is short for `PREFIX.public.orders`. */
 function topicOf(instance: Instance, given: string, known: readonly string[]): string {
   const own = `${instance.topicPrefix}.public.`;
   const found = [given, `${own}${given}`].find((name) => known.includes(name));

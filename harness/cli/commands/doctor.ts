@@ -17,7 +17,7 @@ interface Diagnosis {
   readonly remedy: string | null;
 }
 
-/** Looks at everything that `up` will need; 69 where something is missing. */
+/** Checks everything that `up` needs; exits with 69 if something is missing. */
 export async function doctor(context: CliContext): Promise<number> {
   const diagnoses = [
     node(),
@@ -73,11 +73,11 @@ function artefacts(): Diagnosis {
   }
 }
 
-/** Not needed for the lab's own pipeline, so that their absence is no fault. */
+/** The lab's own pipeline does not need them, so their absence is not a problem. */
 function engines(): Diagnosis {
   const said = enginesReady()
     ? 'Kafka Connect, Debezium and its JDBC sink are there'
-    : 'Debezium is not fetched yet; `--source debezium` or `--sink jdbc` does that, or make setup ENGINES=all';
+    : 'Debezium is not installed; `--source debezium`, `--sink jdbc` or make setup ENGINES=all installs it';
   return { what: 'Engines', ok: true, said, remedy: null };
 }
 
@@ -85,7 +85,12 @@ function disk(dir: string): Diagnosis {
   const free = freeBytes(dir);
   const ok = free >= LAB_BYTES;
   const said = `${Math.floor(free / 2 ** 20)} MB free for ${dir}`;
-  return { what: 'Disk', ok, said, remedy: ok ? null : 'make room, or take another folder with --dir' };
+  return {
+    what: 'Disk',
+    ok,
+    said,
+    remedy: ok ? null : 'free some space, or choose another folder with --dir',
+  };
 }
 
 async function leftovers(context: CliContext): Promise<Diagnosis[]> {
@@ -108,7 +113,7 @@ async function leftovers(context: CliContext): Promise<Diagnosis[]> {
       ok: pending.length === 0,
       said:
         pending.length === 0
-          ? 'none left'
+          ? 'none is left'
           : pending.map(({ fault, instance }) => `${fault} on ${instance}`).join(', '),
       remedy: pending.length === 0 ? null : 'cdc-lab heal',
     },

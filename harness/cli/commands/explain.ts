@@ -36,7 +36,7 @@ export async function explainRow(
   return exitCodeOf(explanation.conclusion.verdict);
 }
 
-/** As the instance's own verifier has it. */
+/** The same configuration as that of the instance's verifier. */
 function configOf(instance: Instance): VerifierConfig {
   const { connectors, captureUrl, sinkWorkerUrl } = instance;
   return parseConfig(

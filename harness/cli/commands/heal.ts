@@ -6,7 +6,7 @@ import { replayUndo } from '../../undo/replay-undo.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openLab } from '../lab-control.ts';
 
-/** Servers first: to heal a connector its worker must answer, and that one needs its peers. */
+/** Servers first: a connector is healed through its worker, which needs the servers. */
 const ORDER: readonly (readonly ServiceKind[])[] = [
   ['postgres', 'kafka'],
   ['worker'],
@@ -15,12 +15,12 @@ const ORDER: readonly (readonly ServiceKind[])[] = [
 ];
 
 /**
- * Starts what is dead, lets go on what is paused, then undoes what is in the undo log.
- * @throws LabError CDC-5112 while another command changes the lab: what is broken then may be meant to be.
+ * Starts services that are dead, resumes those that are paused, then undoes what is in the undo log.
+ * @throws LabError CDC-5112 while another command changes the lab: that command may have broken it on purpose.
  */
 export async function heal(context: CliContext): Promise<number> {
   const lab = await openLab(context);
-  // Around somebody else's pipeline there is no folder before the first run.
+  // A pipeline that somebody else runs has no folder before the first run.
   const stateDir = findStateDir(lab.dir);
   await using _held = stateDir === undefined ? null : await holdLab(stateDir);
   const said: string[] = [];
@@ -29,7 +29,7 @@ export async function heal(context: CliContext): Promise<number> {
     ({ kind, state }) => state === 'paused' || (state === 'dead' && kind !== 'workload'),
   );
   for (const kinds of ORDER) {
-    // All of a stage at once: the brokers of a cluster answer only when most of them are there.
+    // Start a stage at once: the brokers of a cluster answer only when most of them run.
     const stage = broken.filter(({ kind }) => kinds.includes(kind));
     const mended = await Promise.all(
       stage.map(async ({ name, state }) => {

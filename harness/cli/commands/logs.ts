@@ -8,10 +8,10 @@ import { openLab } from '../lab-control.ts';
 import type { LogsFlags } from '../options.ts';
 import { columns, painter } from '../tables.ts';
 
-/** The tail is looked for in so much of the file's end. */
+/** The last lines are looked for in this part of the file. */
 const TAIL_BYTES = 1 << 20;
 
-/** Last lines of a service's log; `capture` stands for `capture@lab`. */
+/** Prints the last lines of a service's log; `capture` is short for `capture@lab`. */
 export async function logs(
   context: CliContext,
   options: LogsFlags,
@@ -33,7 +33,7 @@ export async function logs(
     );
   }
   if (runtime.readLog !== undefined) {
-    if (options.follow) throw new UsageError('-f follows no container', `${service.log} --follow does`);
+    if (options.follow) throw new UsageError('-f cannot follow a container', `use ${service.log} --follow`);
     context.stdout.write(await runtime.readLog(service.name, options.lines));
     return EXIT.ok;
   }

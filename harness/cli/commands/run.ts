@@ -51,7 +51,7 @@ async function chosen(ids: readonly string[], all: boolean): Promise<Scenario[]>
     throw new UsageError('--all and names of scenarios cannot be combined', 'leave out one of them');
   if (!all && ids.length === 0) {
     const known = (await scenarioIds()).join(', ');
-    throw new UsageError('which scenario?', `name some, or take --all; known: ${known}`);
+    throw new UsageError('which scenario?', `name one or more, or use --all; known: ${known}`);
   }
   if (!all) return Promise.all([...new Set(ids)].map(loadScenario));
   const rank = (id: string): number => (WORKSHOP_ORDER.includes(id) ? WORKSHOP_ORDER.indexOf(id) : 99);
@@ -126,10 +126,10 @@ async function reportersOf(context: CliContext, flags: RunFlags): Promise<Multip
   return multiplexer;
 }
 
-/** Said before the run, not after it. */
+/** A file that cannot be written is an error before the run, not after it. */
 function assertWritable(file: string): void {
   if (!existsSync(path.dirname(path.resolve(file)))) {
-    throw new UsageError(`there is no folder for ${file}`, 'make it, or name another file');
+    throw new UsageError(`there is no folder for ${file}`, 'create it, or name another file');
   }
   appendFileSync(file, '');
 }
@@ -181,7 +181,7 @@ async function withLab(
 }
 
 function exitCodeOf(result: RunResult, reporterFailed: boolean): number {
-  // A run without a verdict is no success.
+  // A run without a verdict is not a success.
   if (result.results.length === 0) return EXIT.inconclusive;
   const unexpected = result.results.filter((one) => !one.ok);
   if (unexpected.some((one) => one.verdict !== 'INCONCLUSIVE')) return EXIT.failed;

@@ -25,7 +25,7 @@ export async function sql(
   const { instance } = await openInstance(context, options.instance);
   const { sourceUrl, sinkUrl, reach } = instance;
   const url = side === 'source' ? sourceUrl : sinkUrl;
-  // psql would have the password in its arguments.
+  // With psql, the password of such a target would show in the process list.
   if (statement === undefined && reach === undefined && (await hasPsql())) {
     // The password is in PGPASSWORD of this process, which psql inherits.
     const { exitCode } = await execa('psql', [url], { stdio: 'inherit', reject: false });

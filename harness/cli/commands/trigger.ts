@@ -11,7 +11,7 @@ import { Narrator, wrongRowLines } from '../../runner/in-words.ts';
 import { Journal, type JournalEvent } from '../../runner/journal.ts';
 import { lastWrongRow } from '../../runner/past-runs.ts';
 import { newRunId } from '../../runner/run-all.ts';
-import { Steps } from '../../runner/steps.ts';
+import { type StepDeps, Steps } from '../../runner/steps.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { withDeadline } from '../../wait.ts';
 import { wrap } from '../../wrap.ts';
@@ -36,14 +36,15 @@ export async function trigger(
   const journal = new Journal([file], { runId, scenario: scenario.id }, teller(context));
   const tunables = tunablesOf(scenario, flags);
   say(context, `${wrap(`${scenario.title}: ${scenario.lesson}`, widthOf(context)).join('\n')}\n`);
-  await using lowered = await lowerAlertLag(context, lab, found, scenario);
-  const { instance } = lowered;
-  await using access = await openAccess(instance);
-  const undo = new UndoLog(lab.dir);
-  const { seed } = flags;
-  const given = { lab, instance, access, journal, undo, loadFault, tunables, seed, noOp: false };
-  const steps = new Steps(given);
-  await injectAndHeal(scenario, steps, tunables, context.signal);
+  const steps = await onPipeline(context, lab, found, scenario, async (instance) => {
+    await using access = await openAccess(instance);
+    const undo = new UndoLog(lab.dir);
+    const { seed } = flags;
+    const given = { lab, instance, access, journal, undo, loadFault, tunables, seed, noOp: false };
+    const own = new Steps(given);
+    await injectAndHeal(scenario, own, given, context.signal);
+    return own;
+  });
   if (context.json)
     printJson(context, {
       schemaVersion: 1,
@@ -74,26 +75,29 @@ function closingLines(context: CliContext, labDir: string, scenario: Scenario, j
   ];
 }
 
-/** The pipeline with the scenario's bound of the lag alert, where that is lower; its own bound comes back at the end. */
-async function lowerAlertLag(
+/** Works on the pipeline with the scenario's bound of the lag alert, where that is lower; restores its own afterwards. */
+async function onPipeline<T>(
   context: CliContext,
   lab: Lab,
   instance: Instance,
   { alertLag }: Scenario,
-): Promise<AsyncDisposable & { readonly instance: Instance }> {
+  work: (instance: Instance) => Promise<T>,
+): Promise<T> {
   const before = instance.alertLag;
-  const change = async (events: number | null, until: string): Promise<void> => {
-    const restarted = (await lab.setAlertLag?.(instance.name, events)) ?? [];
-    const from = events === null ? 'the usual bound' : `${events} events`;
-    say(context, `  lag is an alert from ${from} on${until}; restarted ${restarted.join(', ')}`);
-  };
   const isLower = alertLag !== undefined && (before === undefined || before > alertLag);
-  if (!isLower || lab.setAlertLag === undefined) {
-    return { instance, [Symbol.asyncDispose]: async () => undefined };
+  if (!isLower || lab.setAlertLag === undefined) return work(instance);
+  const { name } = instance;
+  try {
+    const restarted = await lab.setAlertLag(name, alertLag);
+    say(
+      context,
+      `  the lag alert fires from ${alertLag} events on, for this lesson; restarted ${restarted.join(', ')}`,
+    );
+    return await work((await lab.instance(name)) ?? instance);
+  } finally {
+    const restarted = await lab.setAlertLag(name, before ?? null);
+    say(context, `  the lag alert has its usual bound again; restarted ${restarted.join(', ')}`);
   }
-  await change(alertLag, ', for this lesson');
-  const lowered = (await lab.instance(instance.name)) ?? instance;
-  return { instance: lowered, [Symbol.asyncDispose]: () => change(before ?? null, ' again') };
 }
 
 function tunablesOf(scenario: Scenario, { rows, seconds }: TriggerFlags): Tunables {
@@ -104,16 +108,18 @@ function tunablesOf(scenario: Scenario, { rows, seconds }: TriggerFlags): Tunabl
 async function injectAndHeal(
   scenario: Scenario,
   steps: Steps,
-  tunables: Tunables,
+  { journal, tunables }: Pick<StepDeps, 'journal' | 'tunables'>,
   signal: AbortSignal,
 ): Promise<void> {
   const deadlinesMs = deadlinesOf(scenario, tunables);
-  const runPhase = (phase: 'inject' | 'hold' | 'settle'): Promise<void> =>
-    withDeadline(`${phase} to end`, deadlinesMs[phase], signal, async (inner) => {
+  const runPhase = (phase: 'inject' | 'hold' | 'settle'): Promise<void> => {
+    journal.write({ t: 'phase-started', phase });
+    return withDeadline(`${phase} to end`, deadlinesMs[phase], signal, async (inner) => {
       for (const step of scenario.steps[phase].filter((one) => isForLivePipeline(one, phase))) {
         await steps.run(step, { signal: inner, withinMs: deadlinesMs[phase] });
       }
     });
+  };
   let failure: unknown;
   try {
     await runPhase('inject');

@@ -28,9 +28,9 @@ const OF_TWO_URLS = [
 /** Passwords on stdin: a line for the source, one for the sink. */
 const MAX_STDIN_BYTES = 16_384;
 
-/** Verifies any two PostgreSQL databases; needs no lab. Exits by the verdict, of `--every` by the worst. */
+/** Verifies any two PostgreSQL databases, without a lab. Exits by the verdict; with `--every`, by the worst one. */
 export async function verify(context: CliContext, options: VerifyFlags): Promise<number> {
-  // Before anything is compared: a slip in a name must not cost the report.
+  // Open the files before the comparison: a typing error in a name must not cost the report.
   await using mending = await fileNamed(options.repair);
   await using publishing = await fileNamed(options.republish);
   await using pair = await pairFor(context, options);
@@ -38,8 +38,8 @@ export async function verify(context: CliContext, options: VerifyFlags): Promise
     const { report, repair, republish } = await pair.verify(context.signal);
     context.signal.throwIfAborted();
     try {
-      await fill(context, mending, repair, 'mend the sink');
-      await fill(context, publishing, republish, 'have the wrong rows published anew');
+      await fill(context, mending, repair, 'repair the sink');
+      await fill(context, publishing, republish, 'have the wrong rows published again');
     } finally {
       await printReport(context, report);
     }
@@ -61,7 +61,7 @@ async function fill(
   what: string,
 ): Promise<void> {
   if (file === null) return;
-  if (sql === null) return say(context, `nothing to mend: ${file.path} is not written`);
+  if (sql === null) return say(context, `nothing to repair: ${file.path} is not written`);
   await file.fill(sql);
   say(context, `${file.path} holds the SQL that would ${what}; nothing was run`);
 }
@@ -75,7 +75,7 @@ async function pairFor(context: CliContext, options: VerifyFlags): Promise<Pair>
   const twice = OF_TWO_URLS.find((name) => options[name] !== VERIFY[name].standard);
   if (twice !== undefined || options.fence !== 'slot') {
     throw new UsageError(
-      `--config says what is compared with what, and ${twice ?? 'fence'} would say it again.`,
+      `--config already says what is compared with what, so ${twice ?? 'fence'} cannot be given too.`,
       'Leave one of them out.',
     );
   }
@@ -84,7 +84,7 @@ async function pairFor(context: CliContext, options: VerifyFlags): Promise<Pair>
   return pairOf({ ...instance.reach.verifierConfig(), ...boundsOf(options) });
 }
 
-/** Until Ctrl-C, which is the way to end it: one report after the other, with `--json` a line each. */
+/** Verifies until Ctrl-C, which is the usual way to end it; with `--json`, prints one report per line. */
 async function again(
   context: CliContext,
   pair: Pair,

@@ -8,10 +8,10 @@ import { painter, renderReport } from '../tables.ts';
 import { notRunning } from './status.ts';
 
 const CLEAR = '\u001B[H\u001B[2J';
-/** The verifier's answer may take so long before the picture is called old. */
+/** How long one verification waits for the pipeline to catch up. */
 const VERIFY_WITHIN_MS = 1000;
 
-/** Draws the report again and again until Ctrl-C, which is the way to end it and no error. */
+/** Redraws the report until Ctrl-C, which is the usual way to end it and not an error. */
 export async function watch(context: CliContext, options: WatchFlags): Promise<number> {
   const { instance: name, interval, count = Number.POSITIVE_INFINITY } = options;
   const { lab, instance } = await openInstance(context, name);

@@ -59,7 +59,7 @@ test('a registry that does not answer is reported, and no marker is written with
   const [check, mark] = [await lab('config check --config registry.json'), await lab('config mark')];
   expect(check.stdout).toMatch(/✖ registry .*The schema registry does not answer/);
   expect(check.exitCode).toBe(69);
-  expect(mark.stderr).toContain('nobody has consented to that');
+  expect(mark.stderr).toContain('needs your consent');
   expect(mark.exitCode).toBe(64);
   expect(await target.onSource(`SELECT 1 FROM pg_namespace WHERE nspname = 'cdc_lab'`)).toEqual([]);
 });
