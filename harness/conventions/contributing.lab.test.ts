@@ -3,6 +3,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { labControl } from '../lab/process/process-control.ts';
+import type { ScenarioDefinition } from '../plugins/scenario.ts';
 import { treeWith, tutorialBlocks } from './testing/tutorial.ts';
 
 type BothVariants = typeof import('../runner/testing/both-variants.ts');
@@ -37,11 +38,27 @@ test('the scenario of CONTRIBUTING.md gets its verdicts, and none of them if its
     ['sound', 'PASS', true],
     ['naive', 'FAIL', true],
   ]);
-  for (const { proof } of run.results)
-    expect(proof.injected).toMatchObject({ 'slow-sink': { table: 'orders' } });
+  for (const { proof } of run.results) expect(proof.injected).toBe('slow-sink, pause-connector');
+  const swapped = await runBothVariants(lab, [scenario], { swap: true });
+  expect(
+    swapped.results.map(({ ok }) => ok),
+    told(swapped),
+  ).toEqual([false, false]);
   const without = await runBothVariants(lab, [scenario], { noOp: true });
   expect(
     without.results.map(({ verdict }) => verdict),
     told(without),
   ).toEqual(['INCONCLUSIVE', 'INCONCLUSIVE']);
+});
+
+test('its first step runs, and its naive pipeline passes, which is not as expected', {
+  timeout: 2 * 60_000,
+}, async () => {
+  const lab = await labControl.open(dir);
+  if (lab === undefined) throw new Error('the lab is gone');
+  const { runBothVariants, told } = await tree.load<BothVariants>('harness/runner/testing/both-variants.ts');
+  const { default: first } = await tree.load<{ default: ScenarioDefinition }>('step-1/slow-sink.ts');
+  const plan = [{ scenario: { ...first, id: 'slow-sink' }, variant: 'naive' as const }];
+  const run = await runBothVariants(lab, [], { plan });
+  expect(run.results, told(run)).toMatchObject([{ verdict: 'PASS', ok: false }]);
 });

@@ -28,7 +28,7 @@ let tree: Tree;
 beforeAll(() => {
   const wrong = `import { z } from 'zod';\nexport const wrong: number = 'text';\nexport var old = 1\n`;
   tree = treeWith([...tutorialBlocks(), block(PLANTED, wrong)]);
-});
+}, 60_000);
 
 test('a block is its language, its file, its step and its text; a fence that is never closed is an error', () => {
   const page = ['a', '```ts x/y.ts step=1', 'one', '', 'two', '```', '```', 'plain', '```'].join('\n');
@@ -65,7 +65,9 @@ test('every block passes the type checker, which finds the planted error', { tim
   expect(errors.join('\n')).toContain("Type 'string' is not assignable to type 'number'");
 });
 
-test('every block is formatted and passes the linter, which finds the planted error', async () => {
+test('every block is formatted and passes the linter, which finds the planted error', {
+  timeout: 120_000,
+}, async () => {
   const biome = join(PROJECT_DIR, 'node_modules/.bin/biome');
   const check = (files: readonly string[]) =>
     execa(biome, ['check', '--vcs-enabled=false', '--colors=off', ...files], {
@@ -80,7 +82,7 @@ test('every block is formatted and passes the linter, which finds the planted er
   expect(planted.all).toContain('noUnusedImports');
 });
 
-describe('the loaders', () => {
+describe('the loaders', { timeout: 60_000 }, () => {
   test('accept the fault, the check and the scenario', async () => {
     const { loadFault, loadScenario } = await tree.load<Catalogue>('harness/plugins/catalogue.ts');
     const fault = await loadFault('slow-sink');

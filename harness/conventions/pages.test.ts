@@ -5,6 +5,8 @@ import { PROJECT_DIR } from '../project.ts';
 import { anchorOf, brokenLinks, headings, pages } from './pages.ts';
 
 const all = pages();
+/** The number of lines above which a page needs a table of contents. */
+const LONG_PAGE = 150;
 
 test('a link to a missing file or heading is found; a good one, an address and code are not', () => {
   const text = [
@@ -38,3 +40,11 @@ describe.each(all)('$path', (page) => {
     expect(gone).toEqual([]);
   });
 });
+
+test.each(all.filter(({ text }) => text.split('\n').length > LONG_PAGE))(
+  '$path, which is long, opens with a table of contents',
+  ({ text }) => {
+    const contents = text.split('\n').filter((line) => /^\s*[-*] \[[^\]]+\]\(#[^)]+\)/.test(line));
+    expect(contents.length).toBeGreaterThanOrEqual(3);
+  },
+);

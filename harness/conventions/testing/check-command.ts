@@ -83,8 +83,8 @@ function wrongArguments(args: readonly string[]): string | undefined {
       called = { name: this.name(), args: this.args };
     });
   }
-  // A placeholder that takes the place of an option is no option: `cdc-lab verify …`.
-  const given = args.filter((word) => word !== '…');
+  // `…` leaves out options; `N` is any number.
+  const given = args.filter((word) => word !== '…').map((word) => (word === 'N' ? '1' : word));
   try {
     program.parse(given, { from: 'user' });
   } catch (error) {
