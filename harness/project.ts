@@ -1,8 +1,8 @@
 /**
  * `harness`: what every folder of the harness uses: the project's path, errors, waiting.
- * In: nothing of its own; each file stands alone.
+ * In: nothing; the files import only `pipeline/contract` and each other.
  * Out: `PROJECT_DIR`, error classes with their exit codes, `poll`, `until`, `withDeadline`, `settleAll`.
- * Promises: every wait has a deadline, listens to an abort signal and, when it fails, says what it waited
+ * Promises: a wait for a condition has a deadline, listens to an abort signal and, when it fails, says what it waited
  * for and for how long.
  */
 

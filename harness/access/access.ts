@@ -1,5 +1,5 @@
 /**
- * `harness/access`: what runner and faults ask of a pipeline, over its own protocols: SQL, Kafka, Connect's REST API.
+ * `harness/access`: how runner and faults reach a pipeline, by its own protocols: SQL, Kafka, Connect's REST API.
  * In: the addresses of an instance.
  * Out: rows, offsets, states of connectors and crash points, the verifier's reports.
  * Promises: several workers of one half are asked as if they were one; a request that nobody

@@ -9,8 +9,8 @@
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
 import { type CliContext, EXIT } from './context.ts';
-import { declareFlags, type Flags, type ValuesOf, valuesOf } from './flags.ts';
-import * as options from './options.ts';
+import * as options from './option-table.ts';
+import { declareFlags, type Flags, type ValuesOf, valuesOf } from './parse-options.ts';
 
 export interface ProgramIo {
   readonly stdout: NodeJS.WritableStream;
@@ -39,7 +39,7 @@ type Declare = <F extends Flags>(
 const EXAMPLES = `
 Examples:
   cdc-lab up                              two PostgreSQL servers, Kafka, a pipeline, writes
-  cdc-lab status                          is the sink equal to the source, and if not, where was it lost?
+  cdc-lab status                          does the sink equal the source? If not, which hop lost the data?
   cdc-lab trigger restart                 kill the capture where it hurts, start it again
   cdc-lab run --all                       the five lessons, on a sound and on a naive pipeline
   cdc-lab run restart --variant naive     one of them
@@ -142,7 +142,7 @@ function declareRun(declare: Declare): void {
 function declareLook(declare: Declare): void {
   declare(
     'status',
-    'verify now; the exit code tells the verdict',
+    'verify now; the exit code reflects the verdict',
     options.STATUS,
     async () => (await import('./commands/status.ts')).status,
   );

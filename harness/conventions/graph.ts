@@ -20,9 +20,8 @@ export function graphOf(arrows: Iterable<readonly [from: string, to: string]>): 
 }
 
 /**
- * Groups of nodes that can reach each other: Tarjan's strongly connected components (SIAM J. Comput. 1, 1972) with
- * more
- * than one node, each sorted.
+ * Groups of nodes that can reach each other: Tarjan's strongly connected components (SIAM J. Comput. 1, 1972)
+ * with more than one node, each sorted.
  */
 export function cyclesOf(graph: Graph): string[][] {
   const index = new Map<string, number>();

@@ -1,8 +1,8 @@
 /**
- * `harness/conventions`: tests of the house rules: layers, rooms, cycles, headers, file lengths, pages.
+ * `harness/conventions`: tests of the house rules: layers, folder imports, cycles, headers, file lengths, pages.
  * In: the text of every source file and page of the project.
  * Out: a failing test that names each offending file.
- * Promises: the rules read the tree as it is, so a new file is checked without being registered.
+ * Promises: the rules read the file tree itself, so a new file is checked without being registered.
  */
 
 import { readdirSync, readFileSync } from 'node:fs';

@@ -15,9 +15,8 @@ import { type DrillLab, startDrillLab } from './testing/drill.ts';
 import { enginesPage, LESSONS } from './testing/engines-page.ts';
 
 /**
- * `CDC_LAB_ENGINES=sample` runs two pairs; `all` runs every lesson on every pair of engines as a user runs them, and
- * writes
- * the page. Without it, only the scenarios' declarations are tested.
+ * `CDC_LAB_ENGINES=sample` runs two pairs; `all` runs every lesson on every pair of engines as a user runs them,
+ * and writes the page. Without it, only the scenarios' declarations are tested.
  */
 const wanted = process.env.CDC_LAB_ENGINES;
 const isAll = wanted === 'all';

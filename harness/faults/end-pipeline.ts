@@ -43,6 +43,6 @@ export default defineFault({
 function pipelineOf({ name, pipeline }: Instance): NonNullable<Instance['pipeline']> {
   if (pipeline !== undefined) return pipeline;
   throw new LabError('CDC-5023', `${name} runs the lab's own pipeline`, {
-    remedy: 'its workers are ended by kill-service; another pipeline is chosen with --pipeline',
+    remedy: 'kill-service ends its workers; --pipeline chooses another pipeline',
   });
 }

@@ -94,7 +94,7 @@ export type Action =
   /** Asks the verifier once; its verdict must be this one. */
   | { readonly do: 'expect-verdict'; readonly verdict: Verdict };
 
-/** A proof that can be had only at the end: without it the fault is not shown to have taken effect. */
+/** A proof that exists only at the end of the run; without it the fault does not count as having taken effect. */
 export type LateProof =
   /** Records in the topics that repeat a position already there, counted at the end. */
   { readonly kind: 'redelivered'; readonly atLeast: number; readonly where?: Where };

@@ -1,8 +1,8 @@
 /**
- * `harness/reporters`: what becomes of a run's journal, one file for each form.
+ * `harness/reporters`: the output formats of a run, one file each, made from its journal.
  * In: the lines of the journal as they are written, and the result at the end.
  * Out: text on a terminal, JSON, JUnit XML, Markdown.
- * Promises: a reporter only reads; one that throws fails the run at its end, and hinders no other.
+ * Promises: a reporter changes nothing in the run; one that throws fails the run at its end, but stops no other.
  */
 
 import { Chalk } from 'chalk';

@@ -98,7 +98,7 @@ export class Steps {
         const report = await this.#deps.access.verify({ deadlineMs: 1000, signal: bounds.signal });
         this.#deps.journal.write({ t: 'verification', verdict: report.verdict, report });
         if (report.verdict === step.verdict) return;
-        throw new LabError('CDC-5031', `the verifier said ${report.verdict} where ${step.verdict} is right`, {
+        throw new LabError('CDC-5031', `the verifier said ${report.verdict}; ${step.verdict} was expected`, {
           remedy: 'the report is in the journal',
         });
       }

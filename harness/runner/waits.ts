@@ -79,7 +79,7 @@ export class Waits {
   }
 
   /**
-   * Until the verifier alerts of lag, or until it does so no more.
+   * Until the verifier's lag alert fires, or clears.
    * @returns What was seen; null where the bound is not the scenario's to set: then nothing is waited for.
    */
   async untilLagAlert(is: 'firing' | 'cleared', bounds: Bounds): Promise<Evidence | null> {

@@ -8,7 +8,7 @@ import { UndoLog } from './undo-log.ts';
 const HEAL_WITHIN_MS = 30_000;
 
 /**
- * Heals the faults that a killed run injected and that nobody has healed since, the latest first. A fault on a pipeline
+ * Heals the faults that a killed run injected and that are not healed yet, the latest first. A fault on a pipeline
  * that no longer exists needs no healing.
  *
  * @returns what was done, as sentences.
@@ -50,7 +50,7 @@ export async function healLeftovers(stateDir: string, open: () => Promise<Lab>):
     const what = left.map(({ fault }) => fault).join(', ');
     const message = `Nothing is removed: a killed run left faults that cannot be healed (${what}).`;
     throw new LabError('CDC-5404', message, {
-      remedy: `Make the target answer and clean again; or undo the faults by hand and remove ${undo.file}.`,
+      remedy: `Bring the target back and run cdc-lab clean again; or undo the faults by hand and remove ${undo.file}.`,
       cause,
     });
   }

@@ -1,7 +1,7 @@
 /**
  * `harness/undo`: the durable record of what has to be healed.
  * In: each fault, before it is injected, and again when it is healed.
- * Out: the faults that nobody has healed, the latest first; `replayUndo` heals them.
+ * Out: the faults that are not healed yet, the latest first; `replayUndo` heals them.
  * Promises: a fault is on disk before it takes effect, so that a killed run can be healed by the next command.
  */
 
@@ -25,8 +25,7 @@ export type PendingUndo = z.infer<typeof pendingSchema>;
 
 /**
  * `LAB/undo.ndjson`: one line for each fault, written before it is injected, and one when it is healed. After a
- * killed run
- * the next command heals what is pending.
+ * killed run the next command heals what is pending.
  */
 export class UndoLog {
   readonly file: string;

@@ -3,7 +3,7 @@
  * In: a configuration, and what the worker gives to each task.
  * Out: change events in Kafka, and the position in the offsets topic.
  * Promises: at least once, in commit order per key, each event with the same position whenever it is resent; a gap or a
- * value that cannot be captured stops the task, it is never skipped.
+ * value that cannot be captured stops the task and is never skipped (`when_needed` answers a gap with a snapshot).
  */
 
 import type {

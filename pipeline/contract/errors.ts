@@ -1,6 +1,6 @@
 /**
- * An error that a person can act on: a stable code, one sentence, and the next step.
- * Codes: 1xxx capture, 2xxx sink, 3xxx worker, 4xxx verifier, 5xxx harness, 6xxx workload.
+ * An error that a person can act on: a stable code, one sentence, and the next step. Codes: 1xxx capture, 2xxx
+ * sink, 3xxx worker, 4xxx verifier, 5xxx harness, 6xxx workload.
  */
 export class LabError extends Error {
   readonly code: `CDC-${number}`;

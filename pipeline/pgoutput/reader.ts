@@ -5,9 +5,9 @@ import { malformed } from './malformed.ts';
 const SHORT_BYTES = 48;
 
 /**
- * A cursor over one message. Hot path: it is reused for every message, and short ASCII values are slices of one string
- * of the whole message, which saves a native call per column.
- * Every read is bounds-checked, so a truncated message is an error and never skipped silently.
+ * A cursor over one message. Hot path: it is reused for every message, and short ASCII values are slices of one
+ * string of the whole message, which saves a native call per column. Every read is bounds-checked, so a truncated
+ * message is an error and never skipped silently.
  */
 export class Reader {
   offset = 0;

@@ -35,7 +35,7 @@ export class PendingStart {
     this.#starting.then(onLateTask, onLateError);
     throw new LabError(
       'CDC-3005',
-      `The task was still starting ${this.#deadlineMs} ms after it should stop.`,
+      `The task was still starting ${this.#deadlineMs} ms after it was told to stop.`,
       {
         remedy: 'The log says what it waits for.',
       },

@@ -1,7 +1,7 @@
 /**
  * `verifier/service`: verifies again and again, and keeps what was found.
  * In: the verifier's configuration and its checks; requests over HTTP on the loopback address.
- * Out: reports, findings with their lives, metrics, and a notice to a webhook when the verdict changes.
+ * Out: reports, findings from first sight to healing, metrics, and a notice to a webhook when the verdict changes.
  * Promises: verifications run one at a time; listeners are notified before a report is stored, so that a full disk
  *   suppresses no notice; findings and reports survive a restart; a finding that has not healed is never dropped.
  */

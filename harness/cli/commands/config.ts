@@ -35,7 +35,10 @@ export async function config(
   const action = ACTIONS[name];
   if (action === undefined) {
     const known = [...Object.keys(ACTIONS), 'schema'];
-    throw new UsageError(`there is no config ${name}.${didYouMean(name, known)}`, `take ${known.join(', ')}`);
+    throw new UsageError(
+      `config has no action "${name}".${didYouMean(name, known)}`,
+      `use ${known.join(', ')}`,
+    );
   }
   return action(context, await loadExternalConfig(context.external?.config ?? null));
 }

@@ -2,7 +2,7 @@ import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { openAccess } from '../../access/live-access.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import type { LookFlags } from '../options.ts';
+import type { LookFlags } from '../option-table.ts';
 import { columns, painter } from '../tables.ts';
 
 /** Prints `GET /connectors/NAME/status` of both connectors; exits with 1 if a connector or task is not RUNNING. */

@@ -6,7 +6,7 @@ import { UsageError } from '../../errors.ts';
 import type { Instance } from '../../lab/lab.ts';
 import { type CliContext, EXIT } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import type { ConsumeFlags } from '../options.ts';
+import type { ConsumeFlags } from '../option-table.ts';
 import { painter } from '../tables.ts';
 
 /** Prints records, one per line: the newest `--max`, or the oldest; with `--follow`, also those to come. */

@@ -8,7 +8,7 @@ import type { Instance } from '../../lab/lab.ts';
 import { type CliContext, printJson } from '../context.ts';
 import { faultIntervals } from '../fault-intervals.ts';
 import { openInstance } from '../lab-control.ts';
-import type { ExplainFlags } from '../options.ts';
+import type { ExplainFlags } from '../option-table.ts';
 import { type Paint, painter, paintVerdict } from '../tables.ts';
 
 /** Prints one row's life: commits, records, what the sink made of them, faults meanwhile; exits by its verdict. */

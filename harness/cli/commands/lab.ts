@@ -4,7 +4,7 @@ import { holdLab } from '../../lab/state/lock.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
-import type { UpFlags } from '../options.ts';
+import type { UpFlags } from '../option-table.ts';
 import { columns, painter } from '../tables.ts';
 
 /** Starts or repairs the lab, and heals what a killed run has left broken. */

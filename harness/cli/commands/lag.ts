@@ -1,7 +1,7 @@
 import { openAccess } from '../../access/live-access.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import type { LookFlags } from '../options.ts';
+import type { LookFlags } from '../option-table.ts';
 import { columns, painter } from '../tables.ts';
 
 /** Consumer group's lag per partition, and the WAL that the slot still holds back. */

@@ -5,7 +5,7 @@ import { UsageError } from '../../errors.ts';
 import type { ServiceInfo } from '../../lab/runtime.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openLab } from '../lab-control.ts';
-import type { LogsFlags } from '../options.ts';
+import type { LogsFlags } from '../option-table.ts';
 import { columns, painter } from '../tables.ts';
 
 /** The last lines are looked for in this part of the file. */

@@ -24,9 +24,9 @@ import type { RunResult } from '../../runner/result.ts';
 import { runAll } from '../../runner/run-all.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
-import { commandLine } from '../flags.ts';
 import { loadLabControl } from '../lab-control.ts';
-import { RUN, type RunFlags } from '../options.ts';
+import { RUN, type RunFlags } from '../option-table.ts';
+import { commandLine } from '../parse-options.ts';
 
 /** Scenarios in the order in which a workshop takes them; others follow by name. */
 const WORKSHOP_ORDER = ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill'];
@@ -73,8 +73,8 @@ async function foreignOf({ pipeline: name, runtime }: RunFlags): Promise<Foreign
 function refuseRuntime(name: string): void {
   if (name === 'process') return;
   throw new UsageError(
-    `--pipeline is for the process runtime, not for ${name}`,
-    'leave out --runtime; where the lab in this folder is another one, give --dir another folder',
+    `--pipeline works only with the process runtime, not with ${name}`,
+    'leave out --runtime; if the lab in this folder has another runtime, choose another folder with --dir',
   );
 }
 
@@ -109,7 +109,7 @@ async function reportersOf(context: CliContext, flags: RunFlags): Promise<Multip
   if (flags.githubSummary && summary === '') {
     throw new UsageError(
       'GITHUB_STEP_SUMMARY is not set',
-      'it is in a step of GitHub Actions; else use --junit',
+      'GitHub Actions sets it in every step; elsewhere use --junit',
     );
   }
   if (flags.junit !== undefined) assertWritable(flags.junit);
@@ -129,7 +129,7 @@ async function reportersOf(context: CliContext, flags: RunFlags): Promise<Multip
 /** A file that cannot be written is an error before the run, not after it. */
 function assertWritable(file: string): void {
   if (!existsSync(path.dirname(path.resolve(file)))) {
-    throw new UsageError(`there is no folder for ${file}`, 'create it, or name another file');
+    throw new UsageError(`the folder of ${file} does not exist`, 'create it, or name another file');
   }
   appendFileSync(file, '');
 }

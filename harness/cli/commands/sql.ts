@@ -8,7 +8,7 @@ import { urlWithSecrets } from '../../../verifier/connection/secret.ts';
 import { UsageError } from '../../errors.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import type { LookFlags } from '../options.ts';
+import type { LookFlags } from '../option-table.ts';
 import { columns, painter } from '../tables.ts';
 
 const SIDES = ['source', 'sink'];
@@ -20,7 +20,7 @@ export async function sql(
   [side = '', statement]: readonly string[],
 ): Promise<number> {
   if (!SIDES.includes(side)) {
-    throw new UsageError(`there is no side "${side}".${didYouMean(side, SIDES)}`, 'take source or sink');
+    throw new UsageError(`there is no side "${side}".${didYouMean(side, SIDES)}`, 'use source or sink');
   }
   const { instance } = await openInstance(context, options.instance);
   const { sourceUrl, sinkUrl, reach } = instance;

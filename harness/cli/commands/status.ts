@@ -3,7 +3,7 @@ import { openAccess } from '../../access/live-access.ts';
 import type { ServiceInfo } from '../../lab/runtime.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import type { StatusFlags } from '../options.ts';
+import type { StatusFlags } from '../option-table.ts';
 import { printReport } from '../print-report.ts';
 
 /** Verifies now, prints the report, exits by its verdict. */

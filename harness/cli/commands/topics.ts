@@ -1,7 +1,7 @@
 import { kafkaClient } from '../../access/live-access.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import type { TopicsFlags } from '../options.ts';
+import type { TopicsFlags } from '../option-table.ts';
 import { columns, painter } from '../tables.ts';
 
 /** Topics with their partitions and records: the difference of the logs' ends. */

@@ -17,7 +17,7 @@ import { withDeadline } from '../../wait.ts';
 import { wrap } from '../../wrap.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import type { TriggerFlags } from '../options.ts';
+import type { TriggerFlags } from '../option-table.ts';
 import { widthOf } from '../text-width.ts';
 
 /** Injects a lesson's faults into the running pipeline and heals them; `status` gives the verdict. */

@@ -8,7 +8,7 @@ import { UsageError } from '../../errors.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { NewFile } from '../new-file.ts';
-import { VERIFY, type VerifyFlags } from '../options.ts';
+import { VERIFY, type VerifyFlags } from '../option-table.ts';
 import { printReport, reportForPeople } from '../print-report.ts';
 
 /** Options that an external configuration has keys for. */

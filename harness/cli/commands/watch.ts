@@ -3,7 +3,7 @@ import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { openAccess } from '../../access/live-access.ts';
 import { type CliContext, EXIT } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import type { WatchFlags } from '../options.ts';
+import type { WatchFlags } from '../option-table.ts';
 import { painter, renderReport } from '../tables.ts';
 import { notRunning } from './status.ts';
 

@@ -28,9 +28,8 @@ export function standingRecord({ runFile }: Pick<DockerLabContext, 'runFile'>): 
 }
 
 /**
- * After an `up` that failed: removes the record that it made itself, unless the pipeline became ready, so that the
- * next
- * `up` may choose other engines.
+ * After an `up` that failed: removes the record that it made itself, unless the pipeline became ready, so that
+ * the next `up` may choose other engines.
  * @param before What {@link standingRecord} returned when it began.
  */
 export async function forgetUnfinished(

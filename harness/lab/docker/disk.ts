@@ -9,8 +9,7 @@ const BALLAST = 'cdc-lab-ballast';
 
 /**
  * The size limit of the run's volumes, as it was given to `docker/disk-limit.yml`; null where they have none,
- * undefined
- * where the run has no volumes yet.
+ * undefined where the run has no volumes yet.
  */
 export async function diskLimit(docker: Docker, runId: string): Promise<string | null | undefined> {
   const { Volumes } = await docker.listVolumes({ filters: ofRun(runId) });

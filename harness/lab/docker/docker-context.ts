@@ -44,8 +44,7 @@ export function standingFolder(stateDir: string): string {
 
 /**
  * Variables that give the standing pipeline of `docker-compose.yml` these engines: the Connect services that host
- * them,
- * or the lab's own workers. Every variable is set, so that none is taken from the shell.
+ * them, or the lab's own workers. Every variable is set, so that none is taken from the shell.
  */
 export function standingPair(engines: EnginePair): Record<string, string> {
   const { source, sink } = engines;

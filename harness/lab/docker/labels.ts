@@ -1,7 +1,6 @@
 /**
- * Labels of the lab's containers, networks and volumes; `docker-compose.yml` sets the same ones. Nothing that lacks
- * the
- * run's id is ever touched.
+ * Labels of the lab's containers, networks and volumes; `docker-compose.yml` sets the same ones. Nothing that
+ * lacks the run's id is ever touched.
  */
 export const LABELS = {
   run: 'cdc-lab.run',

@@ -12,8 +12,7 @@ import { waitForTopics } from '../instance/instance-topics.ts';
 
 /**
  * `docker compose up` runs this once, inside the network: it loads the schema and first rows into the source,
- * registers
- * both connectors and waits until they run. Idempotent.
+ * registers both connectors and waits until they run. Idempotent.
  */
 const INSTANCE = 'lab';
 const RUNNING_TIMEOUT_MS = 120_000;

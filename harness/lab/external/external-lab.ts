@@ -79,7 +79,7 @@ export class ExternalLab implements Lab {
         mkdirSync(dir, { recursive: true });
         return startWorkload(workloadContext(this.dir, config, { name, ledgerPath }), spec);
       },
-      // The pipeline is not the lab's to drop, and whoever started workloads stops them.
+      // The pipeline is not the lab's to drop, and workloads are stopped by the code that started them.
       [Symbol.asyncDispose]: async () => undefined,
     };
   }

@@ -72,8 +72,7 @@ export async function writeMarker(config: ExternalConfig): Promise<Marker> {
 
 /**
  * Removes the marker, even one that came with a dump, with its schema; fails if anything else is in the schema. A
- * schema of
- * that name without a marker is somebody else's, and stays.
+ * schema of that name without a marker is somebody else's, and stays.
  */
 export async function removeMarker(config: ExternalConfig): Promise<void> {
   await onSource(config, async (client) => {

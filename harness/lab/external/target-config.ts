@@ -132,9 +132,8 @@ export type HttpService = z.infer<typeof httpSchema>;
 export type ExternalConfigInput = z.input<typeof externalSchema>;
 
 /**
- * The URL that every part of the lab takes. `${env:NAME}` stays a reference until the moment of connecting; the TLS
- * options
- * are libpq's and mean what they mean there.
+ * The URL that every part of the lab takes. `${env:NAME}` stays a reference until the moment of connecting; the
+ * TLS options are libpq's and mean what they mean there.
  */
 export function postgresUrl(postgres: Postgres): string {
   const { host, port, database, user, password, sslmode, sslrootcert, sslcert, sslkey } = postgres;

@@ -1,7 +1,7 @@
 /**
  * How a Connect worker of the lab is configured, wherever it runs: the process runtime writes the properties to a
- * file,
- * the Docker runtime to the image's variables, and `docker-compose.yml` repeats them for the standing pipeline.
+ * file, the Docker runtime to the image's variables, and `docker-compose.yml` repeats them for the standing
+ * pipeline.
  */
 export interface ConnectWorker {
   readonly bootstrapServers: readonly string[];
@@ -31,9 +31,8 @@ const OFFSET_FLUSH_INTERVAL_MS = 10_000;
 
 /**
  * What a user gets who starts from Kafka's own `config/connect-distributed.properties`, including offsets flushed
- * every
- * 10 s; with one partition for each internal topic, and the brokers' default replication. The runtime adds where the
- * worker listens and where its plug-ins are.
+ * every 10 s; with one partition for each internal topic, and the brokers' default replication. The runtime adds
+ * where the worker listens and where its plug-ins are.
  */
 export function workerProperties(worker: ConnectWorker): Record<string, string> {
   const { group, topics } = connectNames(worker.cluster);

@@ -18,16 +18,14 @@ export interface InstanceServices {
 
 /**
  * A capture's objects live for one request: with a young generation of 6 MiB instead of 48 it needs no measurable
- * extra CPU
- * time, and a third less memory under load (350 → 250 MB).
+ * extra CPU time, and a third less memory under load (350 → 250 MB).
  */
 const SMALL_NURSERY = '--max-semi-space-size=2';
 
 /**
- * For the verifier. With a limit below 2 GB, V8 collects after the heap has grown by about half, instead of to four
- * times
- * the live objects: 150 MB instead of 240 while a ledger is read, in no more CPU time. The verifier needs less than a
- * quarter of this limit.
+ * For the verifier. With a limit below 2 GB, V8 collects after the heap has grown by about half, instead of to
+ * four times the live objects: 150 MB instead of 240 while a ledger is read, in no more CPU time. The verifier
+ * needs less than a quarter of this limit.
  */
 const SPARING_HEAP = '--max-old-space-size=1024';
 

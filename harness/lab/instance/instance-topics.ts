@@ -30,9 +30,8 @@ export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
 }
 
 /**
- * Waits until the topics exist. A Connect source creates each with its first record, and a consumer that subscribes
- * before
- * that notices the topic only when its metadata expire, after five minutes.
+ * Waits until the topics exist. A Connect source creates each with its first record, and a consumer that
+ * subscribes before that notices the topic only when its metadata expire, after five minutes.
  * @throws LabError CDC-5142 where they do not appear in time.
  */
 export async function waitForTopics(
@@ -55,7 +54,7 @@ export async function waitForTopics(
       'CDC-5142',
       `The capture has not created ${missing.join(', ')} within ${TOPICS_TIMEOUT_MS} ms.`,
       {
-        remedy: `\`cdc-lab logs ${plan.services.capture}\` shows what it does instead.`,
+        remedy: `\`cdc-lab logs ${plan.services.capture}\` shows what it is doing instead.`,
       },
     );
   });

@@ -21,9 +21,8 @@ export interface ClusterMember {
 }
 
 /**
- * How many copies a partition has, and how many must hold a record before it is acknowledged. With three brokers one
- * may
- * be away, and no acknowledged record is lost with it.
+ * How many copies a partition has, and how many must hold a record before it is acknowledged. With three brokers
+ * one may be away, and no acknowledged record is lost with it.
  */
 export function replication(brokers: number): { readonly factor: number; readonly minInSync: number } {
   const factor = Math.min(3, brokers);

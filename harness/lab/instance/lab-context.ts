@@ -12,7 +12,7 @@ export interface LabContext<R extends Runtime = Runtime> {
   readonly runtime: R;
 }
 
-/** @throws where the folder holds no lab: whoever has a context has seen its run file. */
+/** @throws if the folder holds no lab: a context exists only for a lab whose run file could be read. */
 export function readRun(runFile: RunFile): Run {
   const run = runFile.read();
   if (run === undefined) throw new Error(`${runFile.path} is gone`);

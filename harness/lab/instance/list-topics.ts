@@ -5,9 +5,8 @@ import { poll } from '../../wait.ts';
 const ANSWER_TIMEOUT_MS = 30_000;
 
 /**
- * Names of all topics. When the request fails at every broker, as happens on a busy machine, kafkajs 2.2.4 drops the
- * errors
- * (`brokerPool.withBroker`) and throws a TypeError for the missing answer. So a TypeError is retried.
+ * Names of all topics. When the request fails at every broker, as happens on a busy machine, kafkajs 2.2.4 drops
+ * the errors (`brokerPool.withBroker`) and throws a TypeError for the missing answer. So a TypeError is retried.
  * @throws LabError CDC-5152 where no broker answers in time.
  */
 export async function listTopics(

@@ -11,11 +11,9 @@ export interface Parts {
 }
 
 /**
- * Sets up the parts concurrently: the capture starts when its database and its worker are ready, the verifier when
- * both
- * databases are. If a part fails, its error is thrown when the others have settled, so that dropping the instance
- * misses
- * nothing.
+ * Sets up the parts concurrently: the capture starts when its database and its worker are ready, the verifier
+ * when both databases are. If a part fails, its error is thrown when the others have settled, so that dropping
+ * the instance misses nothing.
  */
 export async function makeAtOnce(parts: Parts): Promise<void> {
   const { source, sink, workers } = parts;

@@ -46,7 +46,8 @@ export function refuseOtherPipeline(
   const wanted = pairText(options.engines ?? standing.engines ?? OWN_ENGINES);
   if (pair !== wanted) {
     throw new LabError('CDC-5144', `The lab in ${stateDir} runs ${pair}, not ${wanted}.`, {
-      remedy: 'A pipeline keeps its engines: `cdc-lab clean`, then `cdc-lab up` with the others.',
+      remedy:
+        'The engines of a pipeline cannot change: `cdc-lab clean`, then `cdc-lab up` with the ones you want.',
     });
   }
   const { sinkWorkers = 1 } = standing;

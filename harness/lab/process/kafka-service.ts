@@ -37,8 +37,7 @@ export interface KafkaOptions {
 
 /**
  * Formats the storage unless that has been done, and returns how to start the broker on it: KRaft, broker and
- * controller
- * in one process.
+ * controller in one process.
  *
  * @throws LabError where the jars or Java are missing.
  */

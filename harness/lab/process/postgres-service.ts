@@ -40,8 +40,8 @@ export interface PostgresOptions {
 }
 
 /**
- * Creates the data folder unless it exists, and returns how to start the server on it.
- * `fsync` stays on: the crashes that the lab causes must lose no more than real ones.
+ * Creates the data folder unless it exists, and returns how to start the server on it. `fsync` stays on: the
+ * crashes that the lab causes must lose no more than real ones.
  *
  * @throws LabError where the binaries are missing or cannot be run by an unprivileged user.
  */

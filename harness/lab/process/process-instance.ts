@@ -32,9 +32,8 @@ export function instanceHandle(context: ProcessLabContext, record: InstanceRecor
 }
 
 /**
- * Sets up what an instance's record says: databases, processes, connectors, concurrently where possible. The record
- * is on
- * disk already, so that after a crash the next `up` can drop what is half there.
+ * Sets up what an instance's record says: databases, processes, connectors, concurrently where possible. The
+ * record is on disk already, so that after a crash the next `up` can drop what is half there.
  */
 export async function buildInstance(
   context: ProcessLabContext,

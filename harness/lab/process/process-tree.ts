@@ -16,10 +16,9 @@ const STOP_TIMEOUT_MS = 10_000;
 const GONE_TIMEOUT_MS = 10_000;
 
 /**
- * Stops (SIGSTOP) the processes and all their descendants, and looks again until none runs: a stopped parent starts
- * no
- * children, so this ends. Descendants too, because a PostgreSQL backend keeps answering while only its postmaster is
- * stopped.
+ * Stops (SIGSTOP) the processes and all their descendants, and looks again until none runs: a stopped parent
+ * starts no children, so this ends. Descendants too, because a PostgreSQL backend keeps answering while only its
+ * postmaster is stopped.
  *
  * @returns the stopped processes, parents first.
  * @throws where one does not stop in time.
@@ -84,11 +83,9 @@ export function treeOf(roots: readonly ProcessIdentity[]): ProcessStat[] {
 }
 
 /**
- * True when no thread can run another instruction before SIGCONT: each is stopped, or waits in the kernel (`D`) and
- * stops
- * when it returns. That wait may never end: a parent stays in vfork(2) until its child calls exec(2), which a child
- * that
- * was stopped before that never does.
+ * True when no thread can run another instruction before SIGCONT: each is stopped, or waits in the kernel (`D`)
+ * and stops when it returns. That wait may never end: a parent stays in vfork(2) until its child calls exec(2),
+ * which a child that was stopped before that never does.
  */
 export function isStopped(pid: number): boolean {
   const states = threadStates(pid);

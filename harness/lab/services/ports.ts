@@ -5,7 +5,7 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 const LOWEST = 10_000;
 /** Below every usual ephemeral range: a client that polls a closed ephemeral port can connect to itself. */
 const HIGHEST = 32_767;
-/** Amanda's port, to which `fetch` refuses to go ("bad port"): a service there would never be seen to answer. */
+/** Amanda's port, which `fetch` refuses to contact ("bad port"): a probe there could never succeed. */
 const REFUSED_BY_FETCH = 10_080;
 const ATTEMPTS = 2_000;
 

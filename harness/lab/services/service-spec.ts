@@ -1,5 +1,5 @@
 /**
- * `harness/lab/services`: what is known of a service before and apart from any runtime.
+ * `harness/lab/services`: how a service is started, probed and stopped, in any runtime.
  * In: a command, a port, a probe and stop signals (`ServiceSpec`).
  * Out: free ports, answers of probes, the end of a log, an order to stop services in.
  * Promises: a spec holds no secret, so it can be stored; every probe is bounded in time and never throws.

@@ -2,8 +2,7 @@ import { createServer, type Server } from 'node:net';
 
 /**
  * Mutual exclusion between processes of one machine. A socket with an abstract name (unix(7)) belongs to one
- * process, and
- * the kernel releases it when that process ends, however it ends. So no lock is ever stale.
+ * process, and the kernel releases it when that process ends, however it ends. So no lock is ever stale.
  *
  * @returns a function that releases it, or undefined where another process holds it.
  */

@@ -21,8 +21,7 @@ const held = new Map<string, { count: number; release: () => Promise<void> }>();
 
 /**
  * Acquires the right to change the lab in a folder, which one process has at a time. It ends with the process,
- * however that
- * ends.
+ * however that ends.
  *
  * @param stateDir As `claimStateDir` returns it.
  * @throws LabError CDC-5112, at once, with the name of the holder.

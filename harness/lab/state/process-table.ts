@@ -3,8 +3,7 @@ import { constants } from 'node:os';
 
 /**
  * Identifies a process. A pid alone does not, because the kernel reuses it; so its start time (clock ticks since
- * boot, field
- * 22 of `/proc/PID/stat`) and the boot are part of the identity.
+ * boot, field 22 of `/proc/PID/stat`) and the boot are part of the identity.
  */
 export interface ProcessIdentity {
   readonly pid: number;

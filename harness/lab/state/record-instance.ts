@@ -8,9 +8,9 @@ import type { InstanceRecord, RunFile } from './run-file.ts';
 export const LAB_INSTANCE = 'lab';
 
 /**
- * Records what is about to be built, so that after a crash the next command finds what is half built. The instance
- * `lab`
- * belongs to the lab, every other to this process: when the process ends, however it ends, the next `up` drops it.
+ * Records what is about to be built, so that after a crash the next command finds what is half built. The
+ * instance `lab` belongs to the lab, every other to this process: when the process ends, however it ends, the
+ * next `up` drops it.
  * @throws LabError CDC-5126 where one of that name exists.
  */
 export async function recordInstance(runFile: RunFile, spec: InstanceSpec): Promise<InstanceRecord> {

@@ -1,6 +1,6 @@
 /**
- * `harness/lab/state`: what a lab writes to disk so that the next command, or the next after a crash, finds it.
- * In: changes to `run.json`, process ids, a folder that may or may not be a lab's.
+ * `harness/lab/state`: what a lab keeps on disk for the next command, also after a crash.
+ * In: changes to `run.json`, process ids, a folder, which is checked to be a lab's.
  * Out: the recorded services and instances; locks that end with their process.
  * Promises: each change of `run.json` is atomic and on disk before its effect; no secret is in it; a pid
  * is never taken for a process that merely reuses it.

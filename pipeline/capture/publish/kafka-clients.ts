@@ -25,8 +25,8 @@ export const RETRIES = 2;
 export const RETRY_DELAY_MS = 250;
 
 /**
- * An idempotent producer with `acks=all`. It must not be used after its first failure.
- * One request at a time is in flight on a connection, and so one per partition.
+ * An idempotent producer with `acks=all`. It must not be used after its first failure. One request at a time is
+ * in flight on a connection, and so one per partition.
  */
 export function createProducer(address: KafkaAddress): RecordProducer {
   const options: ProducerOptions<Buffer, Buffer, Buffer, Buffer> = {

@@ -81,7 +81,7 @@ function executeSnapshot(
     : { tag: 'snapshot', job: { ...job, tables: filtered } };
 }
 
-/** The tables with the conditions on their rows, or why there are none: reading all rows is no substitute. */
+/** The tables with the conditions on their rows, or why there are none: then nothing is read, never all rows. */
 function withConditions(tables: readonly TableProgress[], conditions: Conditions): TableProgress[] | string {
   const filters = new Map<TableProgress, string>();
   for (const { 'data-collection': name, filter } of conditions) {

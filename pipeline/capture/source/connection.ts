@@ -40,8 +40,8 @@ type ConnectionKind = 'sql' | 'replication';
 type FullConfig = ClientConfig & { readonly replication?: 'database' };
 
 /**
- * Opens a connection with pinned settings. Values are returned as text, never parsed.
- * `sslmode` `prefer` falls back to plain text if the server has no TLS, as pgjdbc does; `allow` is plain text.
+ * Opens a connection with pinned settings. Values are returned as text, never parsed. `sslmode` `prefer` falls
+ * back to plain text if the server has no TLS, as pgjdbc does; `allow` is plain text.
  * @param role What the connection is for, shown in `application_name`.
  * @throws the error of `pg`.
  */

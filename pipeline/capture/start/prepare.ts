@@ -1,5 +1,5 @@
 /**
- * `pipeline/capture/start`: everything between two open connections and the first row.
+ * `pipeline/capture/start`: decides where the stream may start, once both connections are open.
  * In: the configuration, the stored position, and what the server says about itself, the slot and the tables.
  * Out: the position to start at, the snapshots to take, and a slot and publication that exist.
  * Promises: it starts only where no change is missing between the stored position and the slot; otherwise it stops with

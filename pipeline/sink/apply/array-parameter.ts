@@ -33,9 +33,9 @@ const HEAD_BYTES = 20;
 const NULL_ELEMENT = -1;
 
 /**
- * The values of a column, in the text form of their type → a parameter for `$n::TYPE[]`.
- * Fast path: PostgreSQL's binary form, which costs the server a fraction, if {@link BINARY} has the type and every value
- * has its usual form. Otherwise array text: the type's input function then reads the values, or refuses them.
+ * The values of a column, in the text form of their type → a parameter for `$n::TYPE[]`. Fast path: PostgreSQL's
+ * binary form, which costs the server a fraction, if {@link BINARY} has the type and every value has its usual
+ * form. Otherwise array text: the type's input function then reads the values, or refuses them.
  */
 export function arrayParameter(values: readonly (string | null)[], type: string): Buffer | string {
   const element = BINARY[type];

@@ -1,7 +1,7 @@
 /**
  * `pipeline/sink/config`: the sink connector's configuration, checked and parsed once, at the edge.
  * In: the string map of Kafka Connect's REST API, with the keys of Debezium's JDBC sink and of Connect.
- * Out: every problem with it, by key; or one typed value that all other rooms read.
+ * Out: every problem with it, by key; or one typed value that all other folders of the sink read.
  * Promises: no key is ignored: each changes the parsed value or is refused by name, with the nearest known key.
  */
 

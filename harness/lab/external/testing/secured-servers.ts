@@ -41,8 +41,7 @@ export function certificatesIn(lab: TemporaryLab): Promise<Certificates> {
 
 /**
  * PostgreSQL with `ssl = on` and logins by SCRAM. Role `tls_only` may connect only over TLS; role `lab` is
- * identified by its
- * certificate. The superuser's password is `secret`, as the temporary lab's.
+ * identified by its certificate. The superuser's password is `secret`, as the temporary lab's.
  */
 export async function startPostgres(
   lab: TemporaryLab,

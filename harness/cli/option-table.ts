@@ -9,7 +9,7 @@ import {
   toggle,
   type ValuesOf,
   withDefault,
-} from './flags.ts';
+} from './parse-options.ts';
 
 /** Options that may come before or after the command's name. */
 export const SHARED = {
@@ -60,11 +60,11 @@ const deadline = (atLeast: number) =>
   number(
     '--deadline <seconds>',
     { what: 'a deadline', atLeast },
-    'the longest wait for the pipeline to catch up',
+    'how long to wait for the pipeline to catch up',
   );
 const strict = toggle('--strict', 'exit with 1 on WARN');
 const count = integer('--count <n>', { what: 'a count', atLeast: 1 }, 'exit after this many reports');
-const RUNTIME_HELP = 'what the services are: processes of this machine, or containers';
+const RUNTIME_HELP = 'run the services as processes on this machine, or in containers';
 const seed = withDefault(
   integer('--seed <n>', { what: 'a seed', atLeast: 0 }, 'the seed of everything random'),
   42,
@@ -82,7 +82,7 @@ const sink = choice(
 const brokers = choice(
   '--brokers <n>',
   [1, 3],
-  'the Kafka brokers of a new lab; a cluster of 3 survives the loss of one',
+  'how many Kafka brokers a new lab has; a cluster of 3 survives the loss of one',
 );
 const sinkWorkers = integer(
   '--sink-workers <n>',
@@ -92,7 +92,7 @@ const sinkWorkers = integer(
 /** Values that a step of a scenario may leave to the command line. */
 const TUNABLES = {
   rows: integer('--rows <n>', { what: 'a row count', atLeast: 1 }, 'the historical rows of a backfill'),
-  seconds: number('--seconds <n>', { what: 'a time', atLeast: 0 }, 'the shortest time to hold a pause'),
+  seconds: number('--seconds <n>', { what: 'a time', atLeast: 0 }, 'how long to hold a pause, at least'),
 };
 
 export const UP = {
@@ -100,7 +100,7 @@ export const UP = {
     number(
       '--rate <n>',
       { what: 'a rate', atLeast: 0 },
-      'the transactions that are written each second; 0: none',
+      'how many transactions to write per second; 0: none',
     ),
     20,
   ),
@@ -112,7 +112,7 @@ export const UP = {
   alertLag: integer(
     '--alert-lag <n>',
     { what: 'a number of events', atLeast: 1 },
-    'the events behind from which lag is an alert (10000 without it)',
+    'alert when the sink is this many events behind (default: 10000)',
   ),
   dedup: choice(
     '--dedup <mode>',
@@ -145,7 +145,11 @@ export const RUN = {
   op: toggle('--no-op', 'leave out every injection: each verdict must be INCONCLUSIVE', { hidden: true }),
   swap: toggle('--swap', 'swap sound and naive pipelines: no verdict may be as expected', { hidden: true }),
   repeat: withDefault(
-    integer('--repeat <n>', { what: 'rounds', atLeast: 1 }, 'the rounds; each has the next seed'),
+    integer(
+      '--repeat <n>',
+      { what: 'rounds', atLeast: 1 },
+      'how many rounds to run; each uses the next seed',
+    ),
     1,
   ),
   seed,
@@ -200,7 +204,7 @@ export const VERIFY = {
     '--source <url>',
     'the source: postgres://user@host:port/database (or the variable CDC_LAB_SOURCE_URL)',
   ),
-  sink: text('--sink <url>', 'its copy (or the variable CDC_LAB_SINK_URL)'),
+  sink: text('--sink <url>', 'the sink, its copy (or the variable CDC_LAB_SINK_URL)'),
   tables: texts('--tables <names>', 'compare these tables only, as schema.table of the source'),
   excludeTables: texts('--exclude-tables <names>', 'leave out these tables'),
   map: texts('--map <source=sink>', 'a table, or a column of one, that has another name in the sink'),
@@ -217,13 +221,13 @@ export const VERIFY = {
     'slot',
   ),
   progressSlot: text('--progress-slot <name>', 'the pipeline’s replication slot on the source'),
-  subscription: text('--subscription <name>', 'the sink’s subscription, where that is the pipeline'),
+  subscription: text('--subscription <name>', 'the sink’s subscription, for native logical replication'),
   deadline: withDefault(deadline(0.1), 60),
   snapshotBound: withDefault(
     number(
       '--snapshot-bound <seconds>',
       { what: 'a bound', atLeast: 0.5 },
-      'the longest life of a snapshot; larger tables are compared in parts',
+      'how long a snapshot may live; tables that take longer are compared in parts',
     ),
     60,
   ),
@@ -239,7 +243,7 @@ export const VERIFY = {
   }),
   republish: text(
     '--republish <file>',
-    'write signals for Debezium’s signal table to this file; they would have the wrong rows published again',
+    'write signals for Debezium’s signal table that would republish the wrong rows to this file; they are never run',
     { conflicts: ['every'] },
   ),
   passwordStdin: toggle(

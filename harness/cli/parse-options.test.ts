@@ -1,7 +1,15 @@
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
-import { commandLine, declareFlags, type Flag, type Flags, text, type ValuesOf, valuesOf } from './flags.ts';
-import { RUN, type RunFlags } from './options.ts';
+import { RUN, type RunFlags } from './option-table.ts';
+import {
+  commandLine,
+  declareFlags,
+  type Flag,
+  type Flags,
+  text,
+  type ValuesOf,
+  valuesOf,
+} from './parse-options.ts';
 
 /** The values that a command line has, as `cdc-lab run` would get them. */
 function parsed<F extends Flags>(flags: F, argv: readonly string[]): ValuesOf<F> {
