@@ -85,7 +85,7 @@ test(
     expect(report.verdict).toBe('FAIL');
     const client = new ConnectClient({ baseUrl: instance.captureUrl });
     const failed = await client.waitForState(instance.connectors.source, 'FAILED', { deadlineMs: 20_000 });
-    expect(traceOf(failed)).toMatch(/CDC-1114.*no longer holds captured tables: public\.documents/);
+    expect(traceOf(failed)).toMatch(/CDC-1114.*no longer contains captured tables: public\.documents/);
     await client.restart(instance.connectors.source);
     await until(async () => (await drill.sink('SELECT FROM documents WHERE id = $1', [late])).length === 1, {
       what: 'the snapshot of the table to reach the sink',
