@@ -1,9 +1,20 @@
+import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import type { Database } from '../connection/postgres.ts';
+import { writtenLsn } from '../connection/written-lsn.ts';
 import type { PassFence } from '../observe/fence.ts';
 import { ABSENT, type KeyState, readKeys } from './read-keys.ts';
 import type { TablePair } from './table-pair.ts';
 
 export type WrongClass = 'missing' | 'extra' | 'stale' | 'corrupted' | 'duplicate';
+
+/**
+ * When a key had a state, in positions of the source's WAL: the state contains every commit of the key before `from`, and
+ * none from `to` on. The two are equal if nobody wrote the key meanwhile.
+ */
+export interface StateSpan {
+  readonly from: Lsn;
+  readonly to: Lsn;
+}
 
 /** A key for which the sink is wrong beyond doubt. */
 export interface WrongRow {
@@ -15,6 +26,8 @@ export interface WrongRow {
   readonly columns: readonly string[];
   readonly source: KeyState;
   readonly sink: KeyState;
+  /** When the key had the state `source`; null if nobody was expected to write, so that any position will do. */
+  readonly span: StateSpan | null;
 }
 
 export interface Settled {
@@ -71,6 +84,8 @@ class SuspectedTable {
   readonly #pair: TablePair;
   readonly #wrong: WrongRow[] = [];
   #before = new Map<string, Stamp>();
+  /** Behind what the first reading of the source saw, and before the second. */
+  #readAt: Lsn | null = null;
   pending: readonly string[];
   stopped: Settled['stopped'] = null;
   failure: Error | null = null;
@@ -96,10 +111,12 @@ class SuspectedTable {
       const states = await readKeys(source, this.#pair, 'source', keys);
       for (const key of keys) this.#before.set(key, stampOf(states.get(key) ?? ABSENT));
     }
+    this.#readAt = await writtenLsn(source);
   }
 
   async judge(source: Database, sink: Database, versionColumn: string): Promise<void> {
     const next: string[] = [];
+    const span = this.#readAt === null ? null : { from: this.#readAt, to: this.#readAt };
     for (const keys of batches(this.pending)) {
       const theirs = await readKeys(sink, this.#pair, 'sink', keys);
       const ours = await readKeys(source, this.#pair, 'source', keys);
@@ -110,7 +127,10 @@ class SuspectedTable {
         if (sameImages(now, copy) || (before.rows === copy.rows && before.digests === copy.digests.join()))
           continue;
         if (stampOf(now).stamp !== before.stamp) next.push(key);
-        else this.#wrong.push(...judge(this.#pair, key, now, copy, versionColumn));
+        else
+          this.#wrong.push(
+            ...judge(this.#pair, key, now, copy, versionColumn).map((row) => ({ ...row, span })),
+          );
       }
     }
     this.pending = next;
@@ -138,7 +158,7 @@ function* batches(keys: readonly string[]): Generator<readonly string[]> {
   for (let i = 0; i < keys.length; i += KEYS_PER_QUERY) yield keys.slice(i, i + KEYS_PER_QUERY);
 }
 
-/** Says what is wrong with a key whose source row did not change while the fence was passed. */
+/** Says what is wrong with a key whose source row did not change while the fence was passed. The span is left open. */
 export function judge(
   pair: TablePair,
   keyText: string,
@@ -146,7 +166,7 @@ export function judge(
   sink: KeyState,
   versionColumn: string,
 ): WrongRow[] {
-  const row = { keyText, source, sink, columns: [] };
+  const row = { keyText, source, sink, columns: [], span: null };
   if (source.rows > sink.rows && (sink.rows === 0 || pair.key.length === 0)) {
     return [{ ...row, class: 'missing', count: source.rows - sink.rows }];
   }

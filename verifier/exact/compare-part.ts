@@ -54,12 +54,15 @@ async function compare(
   const counts: Record<WrongClass, number> = { missing: 0, extra: 0, stale: 0, corrupted: 0, duplicate: 0 };
   for (const row of keys.wrong) counts[row.class] += row.count;
   for (const [name, count] of keys.beyond) counts[name] += count;
-  const wrong = [...keys.wrong];
+  const { span } = options;
+  const wrong = keys.wrong.map((row) => ({ ...row, span }));
   if (bad.length > 0) {
     const knownRows = keys.hashes.size * 2;
     const found = { bad, buckets, rows: Math.max(ours.rows, theirs.rows), knownRows };
     const untouched = await judgeUntouched(snapshots, pair, found, keys.hashes, options);
-    wrong.push(...untouched.wrong);
+    // A key that nobody touched still had its state at the end.
+    const end = span === null ? null : { from: span.to, to: span.to };
+    wrong.push(...untouched.wrong.map((row) => ({ ...row, span: end })));
     for (const row of untouched.wrong) counts[row.class] += row.count;
     const { missing, extra, duplicate, different } = untouched.beyond;
     counts.missing += missing;

@@ -132,7 +132,7 @@ class StillSnapshots implements SnapshotPair {
   }
 
   async compare(pair: TablePair, part: Part): Promise<DigestedComparison> {
-    const options = { ...this.#options, deadline: this.deadline };
+    const options = { ...this.#options, deadline: this.deadline, span: null };
     return await comparePart(this.#databases, pair, new Map(), options, part);
   }
 

@@ -134,9 +134,12 @@ export class ExactWindow implements SnapshotPair {
   }
 
   async compare(pair: TablePair, part: Part): Promise<DigestedComparison> {
-    const { touched, options, deadline } = this.#state;
+    const { touched, options, deadline, slot } = this.#state;
     const keys = touched.tables.get(pair.source.id) ?? new Map();
-    return await comparePart(this.#state, pair, keys, { ...options, deadline }, part);
+    // The stream may have ended with a commit behind the high watermark, whose keys are touched too.
+    const to = slot.read > this.toLsn ? slot.read : this.toLsn;
+    const span = { from: this.fromLsn, to };
+    return await comparePart(this.#state, pair, keys, { ...options, deadline, span }, part);
   }
 
   async end(tables: readonly Copy[]): Promise<ReadonlyMap<string, NotExact>> {

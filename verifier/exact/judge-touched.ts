@@ -94,7 +94,7 @@ export class TouchedKeys {
     const later = images.map((image): KeyState => ({ ...ABSENT, rows: 1, image, digests: ['version'] }));
     const states = first === undefined ? later : [first, ...later];
     const nearest = states.sort((a, b) => distance(a, theirs) - distance(b, theirs))[0];
-    const row = { keyText: text, source: nearest ?? ABSENT, sink: theirs };
+    const row = { keyText: text, source: nearest ?? ABSENT, sink: theirs, span: null };
     if (theirs.rows === 0) this.wrong.push({ ...row, class: 'missing', count: 1, columns: [] });
     else if (nearest === undefined)
       this.wrong.push({ ...row, class: 'extra', count: theirs.rows, columns: [] });

@@ -44,7 +44,7 @@ export class OwnSlot implements AsyncDisposable {
   readonly snapshot: string;
   readonly #name: string;
   readonly #client: Client;
-  #read = 0n;
+  #read = 0n as Lsn;
   #timer: NodeJS.Timeout | undefined;
 
   private constructor(
@@ -87,6 +87,11 @@ export class OwnSlot implements AsyncDisposable {
       client.connection.stream.destroy();
       throw error;
     }
+  }
+
+  /** Everything that committed before this position was streamed. */
+  get read(): Lsn {
+    return this.#read;
   }
 
   /**

@@ -1,6 +1,6 @@
 import type { Deadline } from '../compare/deadline.ts';
 import type { KeyRange } from '../compare/ranges.ts';
-import type { WrongClass } from '../compare/settle.ts';
+import type { StateSpan, WrongClass } from '../compare/settle.ts';
 import type { TableComparison } from '../compare/table-comparison.ts';
 import type { TablePair } from '../compare/table-pair.ts';
 import type { Database } from '../connection/postgres.ts';
@@ -20,6 +20,8 @@ export interface PartOptions {
   readonly signal: AbortSignal;
   /** When the snapshots must end. */
   readonly deadline: Deadline;
+  /** What lies between the snapshots: from the source's snapshot to the end of what was watched. Null: nothing does. */
+  readonly span: StateSpan | null;
 }
 
 /** Which keys of a table to compare, and about how many rows they have. */

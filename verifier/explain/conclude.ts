@@ -88,10 +88,11 @@ function arrived(fates: readonly FatedRecord[], held: number | null, target: Tar
 }
 
 function corrupted(life: RowLife, { carried }: Target, what: string): Conclusion {
+  const hop = life.differingSince;
   const columns = life.differing.join(', ');
   const from = carried === undefined ? '' : ` (its record is ${placeOf(carried.record)})`;
-  const sentence = `the sink has ${what}, but with another value in ${columns}${from}: corrupted on the way`;
-  return failed('corrupted', 'unknown', sentence);
+  const sentence = `the sink has ${what}, but with another value in ${columns}${from}: corrupted ${hop === 'unknown' ? 'on the way' : `by the ${hop}`}`;
+  return failed('corrupted', hop, sentence);
 }
 
 /** The source does not have the row. */

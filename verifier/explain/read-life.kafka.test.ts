@@ -137,6 +137,23 @@ test('a stale row is the sink’s fault, and its values are shown only on reques
   expect(seen.differing).toEqual(['version']);
 });
 
+test('a value that the topic has and the sink has not was corrupted by the sink', async () => {
+  await publish('garbled', 1, 2);
+  await pair.onSource(insert('garbled', 2));
+  await pair.onSink(insert('garbled', 2, applied(2)).replace('secret', 'other'));
+  const { conclusion, life: seen } = explain(await life('a=1,b=garbled'));
+  expect(conclusion).toMatchObject({ verdict: 'FAIL', class: 'corrupted', hop: 'sink' });
+  expect(seen.differing).toEqual(['name']);
+});
+
+test('a value that the topic has not either was corrupted by the capture', async () => {
+  await publish('changed', 1, 2);
+  await pair.onSource(insert('changed', 2).replace('secret', 'true'));
+  await pair.onSink(insert('changed', 2, applied(2)));
+  const { conclusion } = explain(await life('a=1,b=changed'));
+  expect(conclusion).toMatchObject({ verdict: 'FAIL', class: 'corrupted', hop: 'capture' });
+});
+
 test('a committed row that neither side nor the topic has was lost by the source', async () => {
   const { conclusion } = explain(await life('a=1,b=lost'));
   expect(conclusion).toMatchObject({ verdict: 'FAIL', class: 'missing', hop: 'source' });

@@ -1,16 +1,20 @@
 import type { VerifierConfig } from '../config.ts';
 import { Database } from '../connection/postgres.ts';
+import { writtenLsn } from '../connection/written-lsn.ts';
 import { type FenceOutcome, passFence } from '../observe/fence.ts';
 import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import { reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { KafkaView, topicOf } from '../observe/topic/kafka-view.ts';
+import type { Hop } from '../report.ts';
+import { blame, type DifferingRow } from './blame.ts';
 import { parseKey, tableNamed } from './parse-key.ts';
 import { hasNewWrites, type RowPlace, readLedger } from './read-ledger.ts';
 import { readTopic } from './read-topic.ts';
 import type { FaultInterval, LifeFence, RowLife } from './row-life.ts';
 import {
   canonicalKey,
+  comparedReading,
   differingColumns,
   hasMoved,
   isoOf,
@@ -86,6 +90,7 @@ class Reading {
     const options = { versionColumn: config.versionColumn, values };
     const sinkTable = await this.#sinkTable();
     const tables = { source: table, sink: sinkTable };
+    const from = await writtenLsn(this.#opened.source);
     const atSource = await readRows(this.#opened.source, tables, key, options);
     const topics = [topicOf(config.topicPrefix, table.id)];
     const view = new PipelineProgress(config, this.#connections(), async () => topics);
@@ -95,6 +100,14 @@ class Reading {
     const sinkOffsets = await view.sinkOffsets();
     const atSink = await readRows(this.#opened.sink, tables, key, options);
     const afterwards = await readRows(this.#opened.source, tables, key, options);
+    const readings = { before: atSource[0], after: afterwards[0] };
+    const columns = differingColumns(readings, atSink);
+    const span = { from, to: await writtenLsn(this.#opened.source) };
+    const [compared, shown] = [comparedReading(readings, atSink[0]), atSink[0]];
+    const differingSince =
+      columns.length > 0 && fence.passed && compared !== undefined && shown !== undefined
+        ? await this.#blame({ tables, key, columns, source: compared, sink: shown, span })
+        : 'unknown';
     const keyTexts = table.key.map(({ name }) => key[name] ?? '');
     const marks = await readSinkMarks(this.#opened.sink, sinkTable, { schema: config.sink.schema, keyTexts });
     if (sinkTable === undefined) this.#unseen.push(`the sink has no table for ${table.id}`);
@@ -116,7 +129,8 @@ class Reading {
       records: topic.records,
       truncates: topic.truncates,
       sink: { ...marks, rows: atSink.map(withIsoTimes) },
-      differing: differingColumns({ before: atSource[0], after: afterwards[0] }, atSink),
+      differing: columns,
+      differingSince,
       sinkOffsets,
       fence,
       topicGap: topic.topicGap,
@@ -124,6 +138,13 @@ class Reading {
       leftOut: { commits: ledger.leftOut, records: topic.leftOut },
       unseen: this.#unseen,
     };
+  }
+
+  async #blame(row: DifferingRow): Promise<Hop> {
+    const { config, signal } = this.#request;
+    const topic = topicOf(config.topicPrefix, this.#row.table.id);
+    const { kafka } = this.#opened;
+    return kafka === null ? 'unknown' : await blame(kafka, topic, row, signal);
   }
 
   async #sinkTable(): Promise<Table | undefined> {

@@ -47,7 +47,7 @@ export async function readTopic(
     return NO_LETTERS;
   });
   const records = book.records.map((record): LifeRecord => {
-    const isDeadLetter = letters.has({ ...record, event: null, content: '' });
+    const isDeadLetter = letters.has({ ...record, event: null, lsn: null, content: '' });
     return isDeadLetter ? { ...record, deadLetter: true } : record;
   });
   return { records, truncates: book.truncates, leftOut: book.leftOut, topicGap, unseen };

@@ -1,4 +1,5 @@
 import type { Operation } from '../../pipeline/contract/envelope.ts';
+import type { Hop } from '../report.ts';
 
 /** A write of the row in the writer's ledger. */
 export interface LedgerCommit {
@@ -112,6 +113,8 @@ export interface RowLife {
    * with `sourceAfter` if it has that version, otherwise with `source`.
    */
   readonly differing: readonly string[];
+  /** The hop that made them differ, as a verification names it; `unknown` if the topic does not tell. */
+  readonly differingSince: Hop;
   /** The next offset that the sink will process, by `topic/partition`. */
   readonly sinkOffsets: ReadonlyMap<string, bigint>;
   readonly fence: LifeFence;

@@ -90,6 +90,14 @@ function picked(row: Row, names: readonly string[]): Record<string, string | nul
   return Object.fromEntries(names.map((name) => [name, row[name] ?? null]));
 }
 
+/** The reading of the source with which the sink's row is compared. */
+export function comparedReading(
+  { before, after }: { readonly before: RowReading | undefined; readonly after: RowReading | undefined },
+  sink: RowReading | undefined,
+): RowReading | undefined {
+  return isOfSecondReading(sink?.row, after?.row) ? after : before;
+}
+
 /**
  * Columns whose values differ between source and sink; empty if a side has no row, or several.
  * {@link isOfSecondReading} decides which reading of the source counts.
@@ -99,7 +107,7 @@ export function differingColumns(
   sink: readonly RowReading[],
 ): readonly string[] {
   const [theirs] = sink;
-  const ours = isOfSecondReading(theirs?.row, after?.row) ? after : before;
+  const ours = comparedReading({ before, after }, theirs);
   if (ours === undefined || theirs === undefined || sink.length > 1) return [];
   // In a column that the sink lacks, every value but NULL is lost.
   return Object.keys(ours.texts).filter((name) => (theirs.texts[name] ?? null) !== ours.texts[name]);

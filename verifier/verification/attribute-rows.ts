@@ -1,3 +1,4 @@
+import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import type { WrongClass, WrongRow } from '../compare/settle.ts';
 import type { TableComparison } from '../compare/table-comparison.ts';
 import type { VerifierConfig } from '../config.ts';
@@ -30,7 +31,7 @@ const ATTRIBUTED_ROWS = 2_000;
 interface AttributionInputs {
   readonly config: VerifierConfig;
   readonly signal: AbortSignal;
-  readonly pipeline: Pick<Pipeline, 'kafka' | 'topics'>;
+  readonly pipeline: Pick<Pipeline, 'kafka' | 'topics' | 'passFence'>;
 }
 
 /**
@@ -55,7 +56,7 @@ function attributeTable(
 ): AttributedTable {
   const history = evidence?.histories.get(table.id) ?? null;
   const rows = wrong.slice(0, ATTRIBUTED_ROWS).map((row) => {
-    const own = { ...row, ...attribute(pair, row, history) };
+    const own = { ...row, ...attribute(pair, row, history, evidence?.lag ?? null) };
     const isDeadLettered = own.last !== null && evidence?.letters.has(own.last) === true;
     if (!isDeadLettered) return { ...own, accounted: false };
     return judgeDeadLetterRow(pair, own, history?.records.get(row.keyText) ?? [], versionColumn);
@@ -64,6 +65,8 @@ function attributeTable(
 }
 
 interface TopicEvidence {
+  /** Why the topics may lack what the comparison saw; null if they have it all. */
+  readonly lag: string | null;
   /** By the source's table. */
   readonly histories: ReadonlyMap<string, TopicHistory>;
   readonly letters: DeadLetters;
@@ -85,14 +88,28 @@ async function evidenceOf(
     sought.set(topic, {
       key: pair.key.map(({ source }) => source),
       columns: pair.columns.map(({ source }) => source.name),
-      keyTexts: new Set(wanted.map((row) => row.keyText)),
+      keys: new Map(wanted.map((row) => [row.keyText, row.span?.to ?? null] satisfies [string, Lsn | null])),
     });
     ids.set(topic, table.id);
   }
   const kafka = sought.size === 0 ? null : await pipeline.kafka();
   if (kafka === null) return null;
+  const lag = await lagBehind(compared, pipeline);
   const found = await readHistories(kafka, sought, await kafka.offsets([...sought.keys()]), signal);
   const histories = new Map([...found].map(([topic, history]) => [ids.get(topic) ?? topic, history]));
   const letters = await readDeadLetters({ config, signal }, kafka).catch(() => NO_LETTERS);
-  return { histories, letters };
+  return { lag, histories, letters };
+}
+
+/**
+ * Waits until the topics have what the comparison saw of the source, which is more than what the fence before the
+ * comparison waited for.
+ */
+async function lagBehind(
+  compared: readonly TableComparison[],
+  { passFence }: AttributionInputs['pipeline'],
+): Promise<string | null> {
+  const isSpanned = compared.some(({ wrong }) => wrong.some(({ span }) => span !== null));
+  if (!isSpanned || (await passFence()) === 'passed') return null;
+  return 'the pipeline has not carried everything that the comparison saw';
 }

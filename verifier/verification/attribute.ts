@@ -4,104 +4,143 @@ import type { TablePair } from '../compare/table-pair.ts';
 import { asPostgresText, type Event } from '../observe/topic/envelope.ts';
 import type { TopicHistory, TopicRecord } from '../observe/topic/topic-history.ts';
 import type { Hop } from '../report.ts';
+import { type Candidates, candidatesOf } from './candidates.ts';
 
 /** Where a row went wrong, and what shows it. */
 export interface Attribution {
   readonly class: WrongClass;
   readonly hop: Hop;
   readonly detail: string;
-  /** The last change of the key in the topic; null if it is not known. */
+  /** The last change of the key that the sink must have applied; null if it is not known. */
   readonly last: TopicRecord | null;
 }
 
-/** Names the hop that lost a row, by comparing the topic's last record of the key with the source. */
-export function attribute(pair: TablePair, row: WrongRow, history: TopicHistory | null): Attribution {
-  const last = lastChange(history?.records.get(row.keyText) ?? []) ?? null;
-  return { ...hopOf(pair, row, history), last };
+type Judgement = Omit<Attribution, 'last'>;
+
+/**
+ * Names the hop that lost a row. If the sink shows what the topic said at the time of the comparison, the topic is wrong,
+ * and so the capture is to blame. If the topic had the source's values, the sink lost them.
+ * @param lag Why the topic may lack what the comparison saw; null if it does not.
+ */
+export function attribute(
+  pair: TablePair,
+  row: WrongRow,
+  history: TopicHistory | null,
+  lag: string | null = null,
+): Attribution {
+  const candidates = candidatesOf(history?.records.get(row.keyText) ?? [], row.span);
+  const last = candidates.applied ?? candidates.last ?? null;
+  const found = { ...hopOf(pair, row, history, candidates), last };
+  if (found.hop !== 'capture' || lag === null) return found;
+  return { ...found, hop: 'unknown', detail: `${found.detail}, but ${lag}` };
 }
 
-function hopOf(pair: TablePair, row: WrongRow, history: TopicHistory | null): Omit<Attribution, 'last'> {
+function hopOf(
+  pair: TablePair,
+  row: WrongRow,
+  history: TopicHistory | null,
+  candidates: Candidates,
+): Judgement {
   if (row.class === 'duplicate') {
     const rows = `the source has ${row.source.rows} rows with this key, the sink has ${row.sink.rows}`;
     return { class: row.class, hop: 'sink', detail: rows };
   }
   if (history === null || pair.key.length === 0) return { class: row.class, hop: 'unknown', detail: '' };
-  const records = history.records.get(row.keyText) ?? [];
-  const last = lastChange(records);
-  const known = history.complete ? '' : ` (${history.reason})`;
-  if (row.class === 'extra') return extra(last, history, known);
-  if (last === undefined) {
-    const hop = history.complete ? 'capture' : 'unknown';
+  const { last, applied } = candidates;
+  const isAbsent = last === undefined || (row.class === 'missing' && applied === undefined);
+  if (isAbsent) {
+    const known = history.complete ? '' : ` (${history.reason})`;
+    const hop = !history.complete ? 'unknown' : row.class === 'extra' ? 'sink' : 'capture';
     return { class: row.class, hop, detail: `the topic has no record of this key${known}` };
   }
-  const at = `partition ${last.partition}, offset ${last.offset}`;
-  const name = refine(pair, row, records);
-  if (last.event === null || last.event.op === 'd' || last.event.op === 't') {
-    return { class: name, hop: 'capture', detail: `the topic's last record of this key deletes it (${at})` };
+  if (row.class === 'extra') return extra(row, candidates, history);
+  const name = refine(pair, row, history.records.get(row.keyText) ?? [], candidates);
+  return { class: name, ...lostBy(pair, row, history, { ...candidates, last }) };
+}
+
+/** Who lost the values of a row that the source has. */
+function lostBy(
+  pair: TablePair,
+  row: WrongRow,
+  history: TopicHistory,
+  { last, shown, carried }: Candidates & { readonly last: TopicRecord },
+): Pick<Judgement, 'hop' | 'detail'> {
+  const deletes = shown.filter(isDelete);
+  const isGone = row.class === 'missing' ? deletes.length > 0 : deletes.length === shown.length;
+  if (isGone) {
+    const at = placeOf(deletes.at(-1) ?? last);
+    return { hop: 'capture', detail: `the topic's last record of this key deletes it (${at})` };
   }
-  if (isTruncatedAfter(last, history)) {
-    return { class: name, hop: 'capture', detail: `the topic truncates the table after this row (${at})` };
+  if (isTruncatedAfter(last, row, history)) {
+    return { hop: 'capture', detail: `the topic truncates the table after this row (${placeOf(last)})` };
   }
   // A column in which both sides agree was not lost, whether or not the event has it.
   const all = row.columns.length === 0 ? [] : pair.columns.map((column) => column.source.name);
   const agreed = all.filter((column) => !row.columns.includes(column));
-  if (holds(pair, last.event, row.source, new Set([...history.columns, ...agreed]))) {
-    return {
-      class: name,
-      hop: 'sink',
-      detail: `the topic's last record of this key has the source's values (${at})`,
-    };
+  const optional = new Set([...history.columns, ...agreed]);
+  const faithful = shown.findLast((record) => isShown(pair, record, row));
+  const right = carried.findLast(({ event }) => event !== null && holds(pair, event, row.source, optional));
+  if (faithful === undefined && right !== undefined) {
+    const which = right === last ? "the topic's last record" : 'a record';
+    return { hop: 'sink', detail: `${which} of this key has the source's values (${placeOf(right)})` };
   }
-  return {
-    class: name,
-    hop: 'capture',
-    detail: `the topic's last record of this key has other values (${at})`,
-  };
+  const at = placeOf(faithful ?? last);
+  return { hop: 'capture', detail: `the topic's last record of this key has other values (${at})` };
 }
 
-function extra(
-  last: TopicRecord | undefined,
+function extra(row: WrongRow, { last, shown }: Candidates, history: TopicHistory): Judgement {
+  const live = shown.findLast((record) => !isDelete(record) && !isTruncatedAfter(record, row, history));
+  if (live !== undefined) {
+    const detail = `the topic never deletes this key (last record: ${placeOf(live)})`;
+    return { class: 'extra', hop: 'capture', detail };
+  }
+  const at = last === undefined ? '' : ` (${placeOf(last)})`;
+  const isDeleted = last !== undefined && isDelete(last);
+  const how = isDeleted ? "the topic's last record of this key deletes it" : 'the topic truncates the table';
+  return { class: 'extra', hop: 'sink', detail: `${how}${isDeleted ? '' : ' after this row'}${at}` };
+}
+
+function placeOf({ partition, offset }: TopicRecord): string {
+  return `partition ${partition}, offset ${offset}`;
+}
+
+function isDelete({ event }: TopicRecord): boolean {
+  return event === null || event.op === 'd' || event.op === 't';
+}
+
+/** Whether the topic has a TRUNCATE with a newer position than the record's, before the end of the row's span. */
+function isTruncatedAfter(
+  { position: own }: TopicRecord,
+  { span }: WrongRow,
   history: TopicHistory,
-  known: string,
-): Omit<Attribution, 'last'> {
-  if (last === undefined) {
-    const hop = history.complete ? 'sink' : 'unknown';
-    return { class: 'extra', hop, detail: `the topic has no record of this key${known}` };
-  }
-  const at = `partition ${last.partition}, offset ${last.offset}`;
-  if (isTruncatedAfter(last, history))
-    return { class: 'extra', hop: 'sink', detail: `the topic truncates the table after this row (${at})` };
-  return last.event === null || last.event.op === 'd'
-    ? { class: 'extra', hop: 'sink', detail: `the topic's last record of this key deletes it (${at})` }
-    : { class: 'extra', hop: 'capture', detail: `the topic never deletes this key (last record: ${at})` };
-}
-
-/** Whether the topic has a TRUNCATE with a newer position than the record's. */
-function isTruncatedAfter({ position: own }: TopicRecord, history: TopicHistory): boolean {
-  return history.truncates.some(({ position }) => position !== null && own !== null && position > own);
-}
-
-/** The last change, by position if the records have one: a repeated record is not newer because it came again. */
-function lastChange(records: readonly TopicRecord[]): TopicRecord | undefined {
-  const changes = records.filter((record) => record.event !== null);
-  const list = changes.length > 0 ? changes : records;
-  return list.reduce<TopicRecord | undefined>((latest, record) => {
-    const older = latest?.position != null && record.position !== null && record.position < latest.position;
-    return older ? latest : record;
-  }, undefined);
+): boolean {
+  return history.truncates.some(({ position, lsn }) => {
+    const isTooLate = span !== null && lsn !== null && lsn >= span.to;
+    return !isTooLate && position !== null && own !== null && position > own;
+  });
 }
 
 /** A corrupted row is reclassified as stale if it shows an earlier image from the topic. */
-function refine(pair: TablePair, row: WrongRow, records: readonly TopicRecord[]): WrongClass {
+function refine(
+  pair: TablePair,
+  row: WrongRow,
+  records: readonly TopicRecord[],
+  { shown }: Candidates,
+): WrongClass {
   if (row.class !== 'corrupted') return row.class;
   const absent = pair.columns.filter((column) => column.types === 'absent').map((c) => c.source.name);
   if (row.columns.every((name) => absent.includes(name))) return 'corrupted';
-  const latest = lastChange(records);
-  const older = records.filter((record) => record !== latest && record.event !== null);
-  const shown = older.some(
-    (record) => record.event !== null && record.event.after !== null && holds(pair, record.event, row.sink),
-  );
-  return shown ? 'stale' : 'corrupted';
+  const older = records.filter((record) => !shown.includes(record));
+  return older.some((record) => isShown(pair, record, row)) ? 'stale' : 'corrupted';
+}
+
+/** Whether the sink shows the record's values, also in a column in which it differs from the source. */
+function isShown(pair: TablePair, { event }: TopicRecord, { columns, sink }: WrongRow): boolean {
+  if (event === null || !holds(pair, event, sink)) return false;
+  return pair.columns.some(({ source }) => {
+    const isWrong = columns.includes(source.name);
+    return isWrong && asPostgresText(event.after?.[source.name], source, event) !== undefined;
+  });
 }
 
 /**

@@ -27,8 +27,14 @@ const state = (...[amount, note, version]: readonly string[]): KeyState => {
 
 /** `note` is encoded in hexadecimal, which the reader mistakes for base64. */
 function record(version: string, after: Readonly<Record<string, string>>): TopicRecord {
-  const event = { op: 'u', after: { id: '1', version, ...after }, scales: new Map(), semantics: new Map() };
-  return { topic: 't', partition: 0, offset: BigInt(version), event, position: null, content: '' };
+  const event = {
+    op: 'u',
+    after: { id: '1', version, ...after },
+    lsn: null,
+    scales: new Map(),
+    semantics: new Map(),
+  };
+  return { topic: 't', partition: 0, offset: BigInt(version), event, position: null, lsn: null, content: '' };
 }
 const first = record('1', { amount: '2.5', note: 'beef' });
 const last = record('2', { amount: '3.25', note: 'cafe' });
@@ -42,6 +48,7 @@ function judged(sink: KeyState, name: WrongClass = 'stale', records = [first, la
     columns: ['amount', 'version'],
     source: SOURCE,
     sink,
+    span: null,
   };
   const own = { ...row, hop: 'sink', detail: '', last } as const;
   const { class: judgement, accounted, columns: wrong } = judgeDeadLetterRow(PAIR, own, records, 'version');

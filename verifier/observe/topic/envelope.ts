@@ -1,4 +1,5 @@
 import { UNAVAILABLE_VALUE } from '../../../pipeline/contract/envelope.ts';
+import type { Lsn } from '../../../pipeline/contract/lsn.ts';
 import type { Column } from '../source/catalogue.ts';
 
 /** A JSON value whose numbers are kept as text, so that no digit is lost. */
@@ -8,6 +9,8 @@ type Json = string | boolean | null | Json[] | { readonly [key: string]: Json };
 export interface Event {
   readonly op: string;
   readonly after: Readonly<Record<string, Json>> | null;
+  /** `source.lsn`: the position of the change itself, not of its commit; null if the event has none. */
+  readonly lsn: Lsn | null;
   /** Scale of each decimal, by column; empty if the event carries no schema. */
   readonly scales: ReadonlyMap<string, number>;
   /** Semantic type by column, such as `io.debezium.time.MicroTimestamp`. */
@@ -20,9 +23,15 @@ export function readEvent(value: Buffer): Event | undefined {
   if (!isObject(json)) return undefined;
   const body = isObject(json.payload ?? null) && 'schema' in json ? json.payload : json;
   if (!isObject(body ?? null) || typeof (body as { op?: Json }).op !== 'string') return undefined;
-  const { op, after } = body as { op: string; after?: Json };
+  const { op, after, source } = body as { op: string; after?: Json; source?: Json };
   const { scales, semantics } = readSchema(json.schema);
-  return { op, after: isObject(after ?? null) ? (after as Event['after']) : null, scales, semantics };
+  const own = isObject(after ?? null) ? (after as Event['after']) : null;
+  return { op, after: own, lsn: lsnOf(source), scales, semantics };
+}
+
+function lsnOf(source: Json | undefined): Lsn | null {
+  const lsn = isObject(source) ? source.lsn : null;
+  return typeof lsn === 'string' && /^\d+$/.test(lsn) ? (BigInt(lsn) as Lsn) : null;
 }
 
 /** Reads a record's key, with or without a schema: its fields by name. Undefined if it is not a JSON object. */

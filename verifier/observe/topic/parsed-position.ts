@@ -1,3 +1,5 @@
+import type { Lsn } from '../../../pipeline/contract/lsn.ts';
+
 /** The numbers in the header {@link POSITION_HEADER}. No two changes of one topic have the same position. */
 export interface ParsedPosition {
   readonly timeline: number;
@@ -18,6 +20,11 @@ export function parsePosition(text: string): ParsedPosition | undefined {
     lsnLow: Number.parseInt(text.slice(17, 25), 16),
     ordinal: Number.parseInt(text.slice(26), 16),
   };
+}
+
+/** The commit's LSN in the text of a position; null if the text is not one. */
+export function commitLsnIn(text: string | null): Lsn | null {
+  return text !== null && FORM.test(text) ? (BigInt(`0x${text.slice(9, 25)}`) as Lsn) : null;
 }
 
 /** Negative if `a` is older. */

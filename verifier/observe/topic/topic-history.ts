@@ -1,7 +1,9 @@
+import type { Lsn } from '../../../pipeline/contract/lsn.ts';
 import type { Offsets } from '../offsets.ts';
 import type { Column } from '../source/catalogue.ts';
 import { asPostgresText, type Event, readEvent, readKey } from './envelope.ts';
 import type { KafkaView } from './kafka-view.ts';
+import { commitLsnIn } from './parsed-position.ts';
 import { contentOf, partsOf, type RawRecord, readRecords } from './topic-reader.ts';
 
 /** One record of a topic. */
@@ -13,13 +15,21 @@ export interface TopicRecord {
   readonly event: Event | null;
   /** Value of the header {@link POSITION_HEADER}; null if the record has none. */
   readonly position: string | null;
+  /**
+   * Where it was committed, by its position. An event without position (Debezium's) has the LSN of the change, which is
+   * before that of the commit; null if it has none either.
+   */
+  readonly lsn: Lsn | null;
   /** Hash of key and value. */
   readonly content: string;
 }
 
 /** What a topic says of some keys of its table. */
 export interface TopicHistory {
-  /** The last records of each key, oldest first, by the key text that the comparison uses. */
+  /**
+   * The last records of each key, oldest first, by the key text that the comparison uses. Records from the key's bound
+   * on are left out.
+   */
   readonly records: ReadonlyMap<string, readonly TopicRecord[]>;
   /** TRUNCATEs of the table, which have no key. */
   readonly truncates: readonly TopicRecord[];
@@ -40,7 +50,8 @@ export interface Sought {
   readonly key: readonly Column[];
   /** Names of the compared columns at the source. */
   readonly columns: readonly string[];
-  readonly keyTexts: ReadonlySet<string>;
+  /** The keys, each with the position from which on its records do not count; null: all count. */
+  readonly keys: ReadonlyMap<string, Lsn | null>;
 }
 
 /**
@@ -72,14 +83,14 @@ class History {
   readonly columns = new Set<string>();
   readonly truncates: TopicRecord[] = [];
   readonly #key: readonly Column[];
-  /** Wanted key texts, by the same text without PostgreSQL's spacing. */
-  readonly #wanted: Map<string, string>;
+  /** Wanted keys, by their text without PostgreSQL's spacing. */
+  readonly #wanted: ReadonlyMap<string, { readonly text: string; readonly before: Lsn | null }>;
   readonly #unseen: Set<string>;
 
-  constructor({ key, columns, keyTexts }: Sought) {
+  constructor({ key, columns, keys }: Sought) {
     this.#key = key;
     this.#unseen = new Set(columns);
-    this.#wanted = new Map([...keyTexts].map((text) => [normalised(text), text]));
+    this.#wanted = new Map([...keys].map(([text, before]) => [normalised(text), { text, before }]));
   }
 
   /** Parses values only of wanted keys: a topic may hold millions of others. */
@@ -91,13 +102,16 @@ class History {
     const event = record.value === null ? null : readEvent(record.value);
     if (event === undefined) return;
     const { topic, partition, offset, position } = record;
-    const seen = { topic, partition, offset, event, position, content: contentOf(record) };
+    const lsn = commitLsnIn(position) ?? event?.lsn ?? null;
+    const seen = { topic, partition, offset, event, position, lsn, content: contentOf(record) };
     if (event?.op === 't') this.truncates.push(seen);
     if (wanted === undefined) return;
-    const list = this.records.get(wanted) ?? [];
+    // The last records before the bound are kept, however often the key was written after it.
+    if (lsn !== null && wanted.before !== null && lsn >= wanted.before) return;
+    const list = this.records.get(wanted.text) ?? [];
     list.push(seen);
     if (list.length > RECORDS_PER_KEY) list.shift();
-    this.records.set(wanted, list);
+    this.records.set(wanted.text, list);
   }
 
   /** Notes which columns were ever published. A search in the bytes comes first, so that few values are parsed. */
