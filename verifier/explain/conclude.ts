@@ -88,10 +88,11 @@ function arrived(fates: readonly FatedRecord[], held: number | null, target: Tar
 }
 
 function corrupted(life: RowLife, { carried }: Target, what: string): Conclusion {
-  const hop = life.differingSince;
+  const hop = life.differingHop;
+  const by = hop === 'unknown' ? 'on the way' : `by the ${hop}`;
   const columns = life.differing.join(', ');
   const from = carried === undefined ? '' : ` (its record is ${placeOf(carried.record)})`;
-  const sentence = `the sink has ${what}, but with another value in ${columns}${from}: corrupted ${hop === 'unknown' ? 'on the way' : `by the ${hop}`}`;
+  const sentence = `the sink has ${what}, but with another value in ${columns}${from}: corrupted ${by}`;
   return failed('corrupted', hop, sentence);
 }
 

@@ -104,7 +104,7 @@ class Reading {
     const columns = differingColumns(readings, atSink);
     const span = { from, to: await writtenLsn(this.#opened.source) };
     const [compared, shown] = [comparedReading(readings, atSink[0]), atSink[0]];
-    const differingSince =
+    const differingHop =
       columns.length > 0 && fence.passed && compared !== undefined && shown !== undefined
         ? await this.#blame({ tables, key, columns, source: compared, sink: shown, span })
         : 'unknown';
@@ -130,7 +130,7 @@ class Reading {
       truncates: topic.truncates,
       sink: { ...marks, rows: atSink.map(withIsoTimes) },
       differing: columns,
-      differingSince,
+      differingHop,
       sinkOffsets,
       fence,
       topicGap: topic.topicGap,

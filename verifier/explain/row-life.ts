@@ -114,7 +114,7 @@ export interface RowLife {
    */
   readonly differing: readonly string[];
   /** The hop that made them differ, as a verification names it; `unknown` if the topic does not tell. */
-  readonly differingSince: Hop;
+  readonly differingHop: Hop;
   /** The next offset that the sink will process, by `topic/partition`. */
   readonly sinkOffsets: ReadonlyMap<string, bigint>;
   readonly fence: LifeFence;

@@ -55,7 +55,7 @@ export function explained({ records = [record(1), record(2)], sink, done, ...own
     isMoving: false,
     truncates: [],
     differing: [],
-    differingSince: 'unknown',
+    differingHop: 'unknown',
     sinkOffsets: new Map([['lab.public.items/2', BigInt(done ?? records.length)]]),
     fence: { passed: true, waitingFor: '' },
     topicGap: '',

@@ -95,9 +95,11 @@ function extra(row: WrongRow, { last, shown }: Candidates, history: TopicHistory
     return { class: 'extra', hop: 'capture', detail };
   }
   const at = last === undefined ? '' : ` (${placeOf(last)})`;
-  const isDeleted = last !== undefined && isDelete(last);
-  const how = isDeleted ? "the topic's last record of this key deletes it" : 'the topic truncates the table';
-  return { class: 'extra', hop: 'sink', detail: `${how}${isDeleted ? '' : ' after this row'}${at}` };
+  const how =
+    last !== undefined && isDelete(last)
+      ? "the topic's last record of this key deletes it"
+      : 'the topic truncates the table after this row';
+  return { class: 'extra', hop: 'sink', detail: `${how}${at}` };
 }
 
 function placeOf({ partition, offset }: TopicRecord): string {
