@@ -5,7 +5,8 @@ import type { Instance } from '../lab/lab.ts';
 import { until } from '../wait.ts';
 import { type DrillLab, startDrillLab } from './testing/drill.ts';
 
-const TIMEOUT_MS = 300_000;
+/** Generous, for a machine under load. */
+const TIMEOUT_MS = 900_000;
 const RATE = 200;
 const VERIFICATIONS = 10;
 const CONTENT: readonly string[] = ['missing', 'extra', 'stale', 'corrupted', 'duplicate'];
@@ -30,6 +31,13 @@ async function foundUnderLoad(instance: Instance, sinkSql: string | null): Promi
   const workload = await instance.startWorkload({ kind: 'mixed', rate: RATE, seed: 7, transactions: null });
   const findings: Finding[] = [];
   try {
+    await until(
+      async () => (await access.query('sink', "SELECT to_regclass('orders') AS t"))[0]?.t !== null,
+      {
+        what: 'the sink to create its tables',
+        withinMs: 60_000,
+      },
+    );
     if (sinkSql !== null) await access.query('sink', sinkSql);
     const before = await access.committed();
     await until(async () => (await access.committed()) >= before + 3 * RATE, {
