@@ -10,6 +10,7 @@ export const verdictSchema = z.enum(VERDICTS);
 /** Kinds of findings about rows or about the pipeline. */
 export const FINDING_CLASSES = [
   'missing',
+  'absent',
   'extra',
   'stale',
   'corrupted',

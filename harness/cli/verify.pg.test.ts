@@ -63,6 +63,19 @@ test('verify exits by its verdict, prints one report, and JSON lines where it go
   expect({ verdicts, exitCode: twice.exitCode }).toEqual({ verdicts: ['FAIL', 'FAIL'], exitCode: 1 });
 });
 
+test('an absent copy exits with 1, and a map that names nothing with 64 and the nearest name', async () => {
+  await using pair = await databasePair();
+  await pair.onSource('CREATE TABLE t (id int PRIMARY KEY)');
+  await pair.onSink('CREATE SCHEMA archive; CREATE TABLE archive.t (id int PRIMARY KEY)');
+  const absent = await verify(pair, '--fence', 'none');
+  expect(absent).toMatchObject({ exitCode: 1, stdout: expect.stringMatching(/absent.*no table public\.t/) });
+  const slip = await verify(pair, '--fence', 'none', '--map', 'public.t=archiv.t');
+  expect(slip).toMatchObject({ exitCode: 64, stdout: '' });
+  expect(slip.stderr).toContain(
+    '--map maps public.t to archiv.t, which the sink does not have: did you mean archive.t?',
+  );
+});
+
 test('passwords come from the environment and from a pgpass file too, and are printed nowhere', async () => {
   await using pair = await databasePair();
   await pair.onBoth(`CREATE TABLE items (id int PRIMARY KEY); INSERT INTO items VALUES (1)`);

@@ -44,6 +44,15 @@ describe('an expectation', () => {
     expect(judge(corrupted, 'FAIL', [with_, finding({ class: 'schema' })]).ok).toBe(true);
   });
 
+  it('takes an absent copy for a consequence of missing rows at the same hop, and of nothing else', () => {
+    const missing = { verdict: 'FAIL', finding: { class: 'missing', hop: 'capture' } } as const;
+    const rows = finding({ class: 'missing', hop: 'capture' });
+    const absent = (hop: 'capture' | 'sink') => finding({ class: 'absent', hop });
+    expect(judge(missing, 'FAIL', [rows, absent('capture')]).ok).toBe(true);
+    expect(judge(missing, 'FAIL', [rows, absent('sink')]).ok).toBe(false);
+    expect(judge(duplicate, 'FAIL', [finding({ class: 'duplicate' }), absent('sink')]).ok).toBe(false);
+  });
+
   it('reads as class, hop and column', () => {
     expect(describeExpected(corrupted)).toBe('corrupted @sink, column tier');
     expect(describeExpected({ verdict: 'PASS' })).toBeNull();

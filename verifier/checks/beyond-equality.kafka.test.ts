@@ -193,7 +193,14 @@ test.each([order, processingLog, foreignWriters] satisfies Check[])(
     await using pair = await databasePair();
     await pair.onSink('CREATE TABLE items (id int PRIMARY KEY, _cdc_position text)');
     const items = await readCatalogue(pair.sink);
-    const catalogues = { source: items, copies: items, expected: [...items.values()], unknown: [] };
+    const catalogues = {
+      source: items,
+      copies: items,
+      expected: [...items.values()],
+      unknown: [],
+      absent: [],
+      misnamed: [],
+    };
     const log = { problem: 'reading the topics stalled', processed: [] } as unknown as TopicLogView;
     const contextWith = (topicLog: () => Promise<TopicLogView>) =>
       contextOf({
@@ -223,6 +230,8 @@ test('resurrected-rows gives no verdict if a table was not compared', async () =
           copies: items,
           expected: [...items.values()],
           unknown: [],
+          absent: [],
+          misnamed: [],
         }),
         content: async () => ({ tables, coverage: 0, comparison: null }),
       },
@@ -259,7 +268,14 @@ test('a transaction that the sink shows only in part is torn if the pipeline pro
         config: { sink: { url: pair.sinkUrl, atomic }, ledger: ledgerOf(transactions) },
         databases: { sink: async () => pair.sink },
         evidence: {
-          catalogues: async () => ({ source, copies, expected: [...source.values()], unknown: [] }),
+          catalogues: async () => ({
+            source,
+            copies,
+            expected: [...source.values()],
+            unknown: [],
+            absent: [],
+            misnamed: [],
+          }),
         },
       }),
     );

@@ -14,7 +14,14 @@ const rows = (from: number, count: number, tookMs: number, op = 'u', agoMinutes 
 
 async function run(pair: DatabasePair, freshnessP99Ms: number | null): Promise<CheckResult> {
   const copies = await readCatalogue(pair.sink);
-  const catalogues = async () => ({ source: new Map(), copies, expected: [], unknown: [] });
+  const catalogues = async () => ({
+    source: new Map(),
+    copies,
+    expected: [],
+    unknown: [],
+    absent: [],
+    misnamed: [],
+  });
   const config = { thresholds: { freshnessP99Ms } };
   return await check.run(
     contextOf({ config, databases: { sink: async () => pair.sink }, evidence: { catalogues } }),

@@ -19,7 +19,14 @@ async function shop(publication: string): Promise<DatabasePair> {
 
 async function run(pair: DatabasePair, publication: string | null = 'p'): Promise<CheckResult> {
   const source = await readCatalogue(pair.source);
-  const catalogues = async () => ({ source, copies: new Map(), expected: [...source.values()], unknown: [] });
+  const catalogues = async () => ({
+    source,
+    copies: new Map(),
+    expected: [...source.values()],
+    unknown: [],
+    absent: [],
+    misnamed: [],
+  });
   const config = { source: { url: pair.sourceUrl, slot: null, publication } };
   return await check.run(
     contextOf({ config, databases: { source: async () => pair.source }, evidence: { catalogues } }),

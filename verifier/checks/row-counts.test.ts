@@ -38,7 +38,8 @@ async function run(tables: readonly TableContent[], unknown: readonly string[] =
     contextOf({
       evidence: {
         content: async () => ({ tables, coverage, comparison: null }) satisfies Content,
-        catalogues: async () => ({ unknown }) as unknown as Catalogues,
+        catalogues: async () =>
+          ({ unknown, source: new Map(), absent: [], misnamed: [] }) as unknown as Catalogues,
       },
     }),
   );

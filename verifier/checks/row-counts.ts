@@ -1,4 +1,5 @@
 import type { Check } from '../check.ts';
+import { nearestTable, orNearest } from '../observe/misnamed.ts';
 import { worst } from '../verdict.ts';
 import { countOf } from '../verification/row-findings.ts';
 
@@ -9,7 +10,7 @@ export default {
   needsFence: true,
   async run({ evidence }) {
     const { tables, coverage } = await evidence.content();
-    const { unknown } = await evidence.catalogues();
+    const { unknown, source, absent, misnamed } = await evidence.catalogues();
     const blind = tables.filter(({ comparison }) => comparison === null);
     const wrong = tables.filter(
       (table) => countOf(table, 'missing') + countOf(table, 'extra') + countOf(table, 'duplicate') > 0,
@@ -21,14 +22,16 @@ export default {
           `${t.table.id}: ${t.comparison?.sourceRows} rows at the source, ${t.comparison?.sinkRows} in the sink`,
       ),
       ...blind.map((t) => `${t.table.id} was not compared: ${t.problem}`),
-      ...unknown.map((id) => `${id} is not in the source's catalogue`),
+      ...unknown.map((id) => `${id} is not in the source's catalogue${hint(id, [...source.keys()])}`),
+      ...misnamed,
+      ...absent.map(({ id }) => `${id} has no copy that could be counted`),
       ...moving.map((t) => `${t.comparison?.inFlight.length} keys of ${t.table.id} kept changing`),
     ];
     const stopped = tables.some(({ comparison }) => comparison?.stopped === 'sync-in-progress');
     return {
       verdict: worst([
         wrong.length > 0 ? 'FAIL' : 'PASS',
-        coverage < 1 ? 'INCONCLUSIVE' : 'PASS',
+        coverage < 1 || misnamed.length > 0 ? 'INCONCLUSIVE' : 'PASS',
         moving.length > 0 ? (stopped ? 'SYNC_IN_PROGRESS' : 'INCONCLUSIVE') : 'PASS',
       ]),
       detail: parts.length === 0 ? `${tables.length} tables, all of them counted` : parts.join('; '),
@@ -36,3 +39,8 @@ export default {
     };
   },
 } satisfies Check;
+
+function hint(id: string, known: readonly string[]): string {
+  const near = nearestTable(id, known);
+  return near === undefined ? '' : orNearest(near);
+}

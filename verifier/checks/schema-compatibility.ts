@@ -4,22 +4,24 @@ import { type ColumnPair, pairColumns } from '../compare/column-pair.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { type Finding, finding } from '../report.ts';
 import { worst } from '../verdict.ts';
+import { absentCopies } from '../verification/absent-copies.ts';
 import type { TableContent } from '../verification/comparison.ts';
 
 const name = 'schema-compatibility';
 
 /**
- * Columns, types and nullability of each copy. A breaking difference loses values: it is a FAIL if values have been
+ * Whether each copy exists, with its columns, types and nullability. A breaking difference loses values: it is a FAIL if values have been
  * lost, and a WARN if they may be. A compatible difference can hold every value of the source, and is only reported.
  */
 export default {
   name,
-  describe: 'The sink has every column of the source, with a type that can hold all of its values.',
+  describe: 'The sink has every table and column of the source, with a type that can hold all of its values.',
   needsFence: true,
-  async run({ evidence }): Promise<CheckResult> {
+  async run(context): Promise<CheckResult> {
+    const { evidence } = context;
     const { expected, copies } = await evidence.catalogues();
     const { tables } = await evidence.content();
-    const findings: Finding[] = [];
+    const findings = await absentCopies(name, context);
     const compatible: string[] = [];
     for (const table of expected) {
       const copy = copies.get(table.id);

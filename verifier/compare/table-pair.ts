@@ -7,7 +7,7 @@ import type { SideSql } from './side-sql.ts';
 /** A source table, its copy, and the SQL fragments that compare them. */
 export interface TablePair {
   readonly source: Table;
-  /** Undefined if the sink has no such table: it is then compared as an empty one. */
+  /** Undefined if the sink has no such table: its rows are then all missing, and the table is *absent*. */
   readonly sink: Table | undefined;
   readonly columns: readonly ColumnPair[];
   /** The key's columns. Empty for a table without primary key, whose rows are identified by their whole content. */

@@ -27,7 +27,7 @@ function configFor(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}) {
 async function bySlot(pair: DatabasePair, passFence: PassFence): Promise<FencedAnswers> {
   const [source, copies] = [await readCatalogue(pair.source), await readCatalogue(pair.sink)];
   const expected = [...source.values()];
-  const catalogues = { source, copies, expected, unknown: [] };
+  const catalogues = { source, copies, expected, unknown: [], absent: [], misnamed: [] };
   const signal = AbortSignal.timeout(50_000);
   return await compareByFence(expected, {
     config: configFor(pair, { fence: 'slot' }),

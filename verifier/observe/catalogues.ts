@@ -1,10 +1,23 @@
 import type { VerifierConfig } from '../config.ts';
 import type { Databases } from './connections.ts';
 import type { PassFence } from './fence.ts';
+import { KEYS, misnamedAtSource, nearestTable, readKinds } from './misnamed.ts';
 import type { TopicsByTable } from './pipeline.ts';
-import { reshaped, shapeOf } from './sink/copy-shape.ts';
+import { copyNameOf, reshaped, shapeOf } from './sink/copy-shape.ts';
 import { readCatalogue, type Table } from './source/catalogue.ts';
 import { topicOf } from './topic/kafka-view.ts';
+
+/** An expected table whose copy does not exist. An absent copy is not an empty one. */
+export interface AbsentCopy {
+  /** The table's id at the source. */
+  readonly id: string;
+  /** `schema.table` that was looked for in the sink. */
+  readonly wanted: string;
+  /** The table of the sink that was probably meant; undefined if none is near. */
+  readonly nearest: string | undefined;
+  /** `a view`, … where the sink has something else of that name, which is not compared; else undefined. */
+  readonly kind: string | undefined;
+}
 
 /** The tables of both databases, and which of the source's must be in the sink. */
 export interface Catalogues {
@@ -15,6 +28,10 @@ export interface Catalogues {
   readonly expected: readonly Table[];
   /** Configured tables that the source does not have. */
   readonly unknown: readonly string[];
+  /** Expected tables without a copy in the sink. */
+  readonly absent: readonly AbsentCopy[];
+  /** Sentences about exclusions and maps in the configuration that name nothing at the source. */
+  readonly misnamed: readonly string[];
 }
 
 /** Topic of each expected table. */
@@ -40,18 +57,44 @@ export async function readCatalogues(config: VerifierConfig, databases: Database
     const table = source.get(id);
     if (table === undefined) unknown.push(id);
     else expected.push(table);
-    const mapped = config.tableMap[id] ?? table?.name ?? '';
-    const schema = config.sink.sameSchemas ? (table?.schema ?? '') : config.sink.schema;
-    const copy = theirs.get(mapped.includes('.') ? mapped : `${schema}.${mapped}`);
+    const copy = theirs.get(copyNameOf(config, table, id));
     if (copy === undefined) continue;
     copies.set(id, reshaped({ ...copy, only: table?.only ?? false }, shapeOf(config, id)));
   }
-  return { source, copies, expected, unknown };
+  const absent = await absentCopies(config, databases, { expected, copies, sink: [...theirs.keys()] });
+  return { source, copies, expected, unknown, absent, misnamed: await misnamed(config, databases, source) };
+}
+
+async function absentCopies(
+  config: VerifierConfig,
+  databases: Databases,
+  { expected, copies, sink }: Pick<Catalogues, 'expected' | 'copies'> & { readonly sink: readonly string[] },
+): Promise<AbsentCopy[]> {
+  const lacking = expected.filter(({ id }) => !copies.has(id));
+  if (lacking.length === 0) return [];
+  const kinds = await readKinds(await databases.sink());
+  // A table that is the copy of another one was not meant.
+  const taken = new Set([...copies.values()].map(({ id }) => id));
+  const free = sink.filter((id) => !taken.has(id));
+  return lacking.map((table) => {
+    const wanted = copyNameOf(config, table, table.id);
+    return { id: table.id, wanted, nearest: nearestTable(wanted, free), kind: kinds.get(wanted) };
+  });
+}
+
+async function misnamed(
+  config: VerifierConfig,
+  databases: Databases,
+  tables: Catalogues['source'],
+): Promise<string[]> {
+  const kindsOfTables = new Map([...tables.keys()].map((id) => [id, 'a table']));
+  if (misnamedAtSource(config, { tables, kinds: kindsOfTables }, KEYS).length === 0) return [];
+  return misnamedAtSource(config, { tables, kinds: await readKinds(await databases.source()) }, KEYS);
 }
 
 /**
  * Catalogues that are fair to judge by. A column or table that the sink lacks may have been created at the source a
- * moment ago, so the sink is read again behind a further fence.
+ * moment ago, so the sink is read again behind a further fence. A table that the source no longer has then needs no copy.
  * @param known Catalogues that cannot have changed since they were read; undefined: they are read again.
  * @throws if that fence is not passed.
  */
@@ -66,9 +109,12 @@ export async function settledCatalogues(
   if (lacking.length === 0) return before;
   if ((await passFence()) !== 'passed') {
     const names = lacking.map(({ id }) => id).join(', ');
-    throw new Error(`the copy of ${names} lacks columns, and no further fence was passed`);
+    throw new Error(`the copy of ${names} is absent or lacks columns, and no further fence was passed`);
   }
-  return { ...before, copies: (await readCatalogues(config, databases)).copies };
+  const now = await readCatalogues(config, databases);
+  const expected = before.expected.filter(({ id }) => now.source.has(id) || now.copies.has(id));
+  const ids = new Set(expected.map(({ id }) => id));
+  return { ...now, source: before.source, expected, absent: now.absent.filter(({ id }) => ids.has(id)) };
 }
 
 function lacksColumns(table: Table, copy: Table | undefined): boolean {

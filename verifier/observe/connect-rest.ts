@@ -56,8 +56,21 @@ export function offsetInSnapshot(offset: Readonly<Record<string, unknown>>): boo
 
 /** The dead-letter topic that a connector's configuration names; undefined if it names none. */
 export async function deadLetterTopic(ref: ConnectorRef): Promise<string | undefined> {
-  const config = z.record(z.string(), z.string().nullable()).parse(await get(ref, 'config'));
+  const config = await connectorConfig(ref);
   return config['errors.deadletterqueue.topic.name'] ?? undefined;
+}
+
+/**
+ * Whether a sink connector with this configuration creates a table with its first row: `schema.evolution=basic` of
+ * Debezium's JDBC sink and of the lab's, `auto.create=true` of others.
+ */
+export function createsTables(config: Readonly<Record<string, string | null>>): boolean {
+  return config['schema.evolution'] === 'basic' || config['auto.create'] === 'true';
+}
+
+/** @throws if no worker answers. */
+export async function connectorConfig(ref: ConnectorRef): Promise<Readonly<Record<string, string | null>>> {
+  return z.record(z.string(), z.string().nullable()).parse(await get(ref, 'config'));
 }
 
 /** Asks one worker after the other until one answers. @throws the first worker's error if none does. */

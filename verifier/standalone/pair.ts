@@ -14,8 +14,7 @@ import type { Database } from '../connection/postgres.ts';
 import { mustBeTwo } from '../exact/comparable-servers.ts';
 import { loadChecks } from '../load-checks.ts';
 import { OpenConnections } from '../observe/connections.ts';
-import { reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
-import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
+import { FLAGS, misnamedAtSink, misnamedAtSource, misnamedTables, readNames } from '../observe/misnamed.ts';
 import type { Report } from '../report.ts';
 import type { Content } from '../verification/comparison.ts';
 import { verify } from '../verification/verify.ts';
@@ -109,7 +108,7 @@ async function progressSlot(config: VerifierConfig, connections: OpenConnections
   sinkOpens.catch(() => undefined);
   const [ours, theirs] = [await connections.source(), await sinkOpens];
   await mustBeTwo(ours, theirs);
-  await mustHaveColumns(config, theirs);
+  await mustBeNamed(config, ours, theirs);
   const slot = sink.subscription === null ? source.slot : await slotOf(theirs, sink.subscription);
   if (slot === null) return null;
   const found = await ours.query(
@@ -123,14 +122,23 @@ async function progressSlot(config: VerifierConfig, connections: OpenConnections
   });
 }
 
-/** @throws LabError CDC-4064 if a column is mapped to one that the sink lacks: report it before waiting for anything. */
-async function mustHaveColumns(config: VerifierConfig, sink: Database): Promise<void> {
-  const mapped = Object.keys(config.columnMap);
-  const copies = mapped.length === 0 ? new Map<string, Table>() : await readCatalogue(sink);
-  for (const id of mapped) {
-    const copy = copies.get(config.tableMap[id] ?? id);
-    if (copy !== undefined) reshaped(copy, shapeOf(config, id));
-  }
+/**
+ * Refuses names that nothing has, before waiting for anything: a list would compare nothing, an exclusion exclude nothing,
+ * and a map look for a copy that is not there.
+ * @throws LabError CDC-4064 with the flag and the nearest name.
+ */
+async function mustBeNamed(config: VerifierConfig, ours: Database, theirs: Database): Promise<void> {
+  const { tables, excludeTables, tableMap, columnMap } = config;
+  const named = [...(tables ?? []), ...excludeTables, ...Object.keys(tableMap), ...Object.keys(columnMap)];
+  if (named.length === 0) return;
+  const [source, sink] = await Promise.all([ours, theirs].map(readNames));
+  if (source === undefined || sink === undefined) return;
+  const [problem] = [
+    ...misnamedTables(config, source, FLAGS),
+    ...misnamedAtSource(config, source, FLAGS),
+    ...misnamedAtSink(config, { source, sink }, FLAGS),
+  ];
+  if (problem !== undefined) throw new LabError('CDC-4064', problem, { remedy: 'Correct the name.' });
 }
 
 async function slotOf(sink: Database, subscription: string): Promise<string> {

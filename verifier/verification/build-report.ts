@@ -114,14 +114,15 @@ function tableReports(
     const { comparison } = table;
     const own = findings.filter((finding) => finding.table === table.table.id).map(({ verdict }) => verdict);
     const inFlight = comparison?.inFlight.length ?? 0;
+    const isAbsent = comparison?.pair.sink === undefined;
     const moving: Verdict = comparison?.stopped === 'sync-in-progress' ? 'SYNC_IN_PROGRESS' : 'INCONCLUSIVE';
     const seen: Verdict = comparison === null ? 'INCONCLUSIVE' : inFlight > 0 ? moving : 'PASS';
     return {
       table: table.table.id,
       verdict: worst([seen, ...own]),
       sourceRows: comparison?.sourceRows ?? null,
-      sinkRows: comparison?.sinkRows ?? null,
-      checksumEqual: comparison?.equal ?? null,
+      sinkRows: isAbsent ? null : comparison.sinkRows,
+      checksumEqual: isAbsent ? null : comparison.equal,
       missing: countOf(table, 'missing'),
       extra: countOf(table, 'extra'),
       stale: countOf(table, 'stale'),

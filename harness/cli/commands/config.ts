@@ -5,7 +5,7 @@ import { basicAuth, send } from '../../../verifier/connection/http.ts';
 import { withSecrets } from '../../../verifier/connection/secret.ts';
 import { UsageError } from '../../errors.ts';
 import { objectionsTo } from '../../lab/external/external-control.ts';
-import { lookAtTarget, mustAnswer } from '../../lab/external/look-at-target.ts';
+import { lookAtTarget, misnamedIn, mustAnswer } from '../../lab/external/look-at-target.ts';
 import { onSource, removeMarker, writeMarker } from '../../lab/external/marker.ts';
 import { mustBeOwned, type Objection } from '../../lab/external/permission.ts';
 import type { HttpService } from '../../lab/external/target-config.ts';
@@ -54,7 +54,10 @@ async function print(context: CliContext, loaded: LoadedConfig): Promise<number>
   return EXIT.ok;
 }
 
-/** Connects to everything that it names; exits with 69 where something does not answer. */
+/**
+ * Connects to everything that it names; exits with 69 if something does not answer, and with 64 if a list, an exclusion or
+ * a map names a table or column that does not exist.
+ */
 async function check(context: CliContext, { config }: LoadedConfig): Promise<number> {
   const looks = await lookAtTarget(config);
   if (config.registry !== null) {
@@ -64,6 +67,8 @@ async function check(context: CliContext, { config }: LoadedConfig): Promise<num
     const answers = failure === null;
     looks.push({ name: 'registry', kind: 'worker', address: url, said, answers, failure });
   }
+  const areReachable = looks.every(({ kind, answers }) => kind !== 'postgres' || answers);
+  const misnamed = areReachable ? await misnamedIn(config) : [];
   const source = looks.find(({ name }) => name === 'pg-source');
   const against = source?.answers ? await objectionsTo(config, context.external?.own ?? null) : null;
   if (context.json) {
@@ -71,6 +76,7 @@ async function check(context: CliContext, { config }: LoadedConfig): Promise<num
     printJson(context, {
       schemaVersion: 1,
       services,
+      misnamed,
       mayBeBroken: against?.length === 0,
       objections: against ?? [],
     });
@@ -82,9 +88,11 @@ async function check(context: CliContext, { config }: LoadedConfig): Promise<num
       );
       if (failure !== null) context.stdout.write(`             ${failure.remedy}\n`);
     }
+    for (const problem of misnamed) context.stdout.write(`${paint.red('✖')} ${problem}\n`);
     if (against !== null) context.stdout.write(`\n${permissionText(against)}\n`);
   }
-  return looks.every(({ answers }) => answers) ? EXIT.ok : EXIT.unavailable;
+  if (!looks.every(({ answers }) => answers)) return EXIT.unavailable;
+  return misnamed.length === 0 ? EXIT.ok : EXIT.usage;
 }
 
 function permissionText(against: readonly Objection[]): string {

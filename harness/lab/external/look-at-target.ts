@@ -1,6 +1,14 @@
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import { Database } from '../../../verifier/connection/postgres.ts';
 import { withSecrets } from '../../../verifier/connection/secret.ts';
+import { createsTables } from '../../../verifier/observe/connect-rest.ts';
+import {
+  KEYS,
+  misnamedAtSink,
+  misnamedAtSource,
+  misnamedTables,
+  readNames,
+} from '../../../verifier/observe/misnamed.ts';
 import { KafkaView } from '../../../verifier/observe/topic/kafka-view.ts';
 import { ConnectClient, type ConnectClientOptions } from '../../connect/connect-client.ts';
 import type { Look } from './external-runtime.ts';
@@ -33,6 +41,28 @@ export async function lookAtTarget(config: ExternalConfig): Promise<TargetLook[]
       ),
     ),
   ]);
+}
+
+/**
+ * One sentence for each name in `tables`, `excludeTables`, `tableMap` and `columnMap` that is on neither side where it
+ * should be. A copy that the sink connector would create with its first row may still be missing.
+ */
+export async function misnamedIn(config: ExternalConfig): Promise<string[]> {
+  await using databases = new AsyncDisposableStack();
+  const namesOf = async (side: 'source' | 'sink') =>
+    readNames(databases.use(await Database.connect(side, postgresUrl(config[side]), QUICK_MS)));
+  const [source, sink] = [await namesOf('source'), await namesOf('sink')];
+  const naming = { ...config, sink: { schema: config.sink.schema, sameSchemas: false } };
+  const ours = [...misnamedTables(naming, source, KEYS), ...misnamedAtSource(naming, source, KEYS)];
+  const theirs = misnamedAtSink(naming, { source, sink }, KEYS);
+  if (theirs.length === 0 || (await isLazy(config))) return ours;
+  return [...ours, ...theirs];
+}
+
+async function isLazy(config: ExternalConfig): Promise<boolean> {
+  const client = new ConnectClient(connectOptions(connectOf(config, 'sink')));
+  const own = await client.config(config.connectors.sink.name).catch(() => null);
+  return own === null || createsTables(own);
 }
 
 /** The connectors must exist under their names, and write what the verifier can read. */

@@ -1,7 +1,13 @@
 import { LabError } from '../../../pipeline/contract/errors.ts';
+import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import type { VerifierConfig } from '../../config.ts';
 import { ident } from '../../connection/postgres.ts';
 import { type Column, relationOf, type Table } from '../source/catalogue.ts';
+
+/** The part of a configuration that names tables and columns. */
+export type Naming = Pick<VerifierConfig, 'tables' | 'excludeTables' | 'tableMap' | 'columnMap'> & {
+  readonly sink: Pick<VerifierConfig['sink'], 'schema' | 'sameSchemas'>;
+};
 
 /** How a copy differs from its table on purpose. */
 export interface CopyShape {
@@ -16,6 +22,17 @@ export function shapeOf({ columnMap, softDelete }: VerifierConfig, id: string): 
   return { columns: columnMap[id] ?? {}, softDelete };
 }
 
+/** `schema.table` that the copy of a table has in the sink, by the configuration. */
+export function copyNameOf(
+  { tableMap, sink }: Naming,
+  table: Pick<Table, 'schema' | 'name'> | undefined,
+  id: string,
+): string {
+  const mapped = tableMap[id] ?? table?.name ?? '';
+  const schema = sink.sameSchemas ? (table?.schema ?? '') : sink.schema;
+  return mapped.includes('.') ? mapped : `${schema}.${mapped}`;
+}
+
 /**
  * The copy as the comparison sees it: columns have the source's names, and rows marked as deleted are left out.
  * @throws LabError CDC-4064 if the copy lacks a mapped column.
@@ -27,9 +44,13 @@ export function reshaped(copy: Table, { columns, softDelete }: CopyShape): Table
   const known = new Set(copy.columns.map(({ name }) => name));
   for (const name of renamed.keys()) {
     if (known.has(name)) continue;
-    throw new LabError('CDC-4064', `The copy ${copy.id} has no column ${name}.`, {
-      remedy: 'Correct --map: it names the source column first, then the sink column.',
-    });
+    throw new LabError(
+      'CDC-4064',
+      `The copy ${copy.id} has no column ${name}.${didYouMean(name, [...known])}`,
+      {
+        remedy: 'Correct the map of columns: it names the source column first, then the sink column.',
+      },
+    );
   }
   // The mapping hides a column of the copy that already has the source column's name.
   const taken = new Set(renamed.values());
