@@ -57,10 +57,10 @@ const QUIET_MS = 2_000;
 export async function compareByFence(tables: readonly Table[], context: Context): Promise<FencedAnswers> {
   const { copies } = context.catalogues;
   const pairs = tables.map(
-    ({ id }): Copy => ({
-      id,
-      copy: copies.get(id)?.id ?? null,
-      shape: shapeOf(context.config, id),
+    (table): Copy => ({
+      id: table.id,
+      copy: copies.get(table.id)?.id ?? null,
+      shape: shapeOf(context.config, table),
     }),
   );
   const mode = context.config.fence;

@@ -155,7 +155,7 @@ class Reading {
     const copy = (await readCatalogue(this.#opened.sink)).get(
       mapped.includes('.') ? mapped : `${schema}.${mapped}`,
     );
-    return copy === undefined ? undefined : reshaped(copy, shapeOf(config, table.id));
+    return copy === undefined ? undefined : reshaped(copy, shapeOf(config, table));
   }
 
   #connections() {

@@ -3,7 +3,7 @@ import type { Databases } from './connections.ts';
 import type { PassFence } from './fence.ts';
 import { KEYS, misnamedAtSource, nearestTable, readKinds } from './misnamed.ts';
 import type { TopicsByTable } from './pipeline.ts';
-import { copyNameOf, reshaped, shapeOf } from './sink/copy-shape.ts';
+import { type CopyShape, copyNameOf, reshaped, shapeOf } from './sink/copy-shape.ts';
 import { readCatalogue, type Table } from './source/catalogue.ts';
 import { topicOf } from './topic/kafka-view.ts';
 
@@ -34,6 +34,8 @@ export interface Catalogues {
   readonly misnamed: readonly string[];
 }
 
+const AS_IT_IS: CopyShape = { columns: {}, softDelete: null };
+
 /** Topic of each expected table. */
 export function topicsOf(config: VerifierConfig, { expected }: Catalogues): TopicsByTable {
   return new Map(expected.map(({ id }) => [id, topicOf(config.topicPrefix, id)]));
@@ -55,11 +57,12 @@ export async function readCatalogues(config: VerifierConfig, databases: Database
   const unknown: string[] = [];
   for (const id of wanted) {
     const table = source.get(id);
+    const copy = theirs.get(copyNameOf(config, table, id));
     if (table === undefined) unknown.push(id);
     else expected.push(table);
-    const copy = theirs.get(copyNameOf(config, table, id));
     if (copy === undefined) continue;
-    copies.set(id, reshaped({ ...copy, only: table?.only ?? false }, shapeOf(config, id)));
+    const shape = table === undefined ? AS_IT_IS : shapeOf(config, table);
+    copies.set(id, reshaped({ ...copy, only: table?.only ?? false }, shape));
   }
   const absent = await absentCopies(config, databases, { expected, copies, sink: [...theirs.keys()] });
   return { source, copies, expected, unknown, absent, misnamed: await misnamed(config, databases, source) };

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { databasePair } from '../../../verifier/testing/databases.ts';
 import { misnamedIn } from './look-at-target.ts';
 import { parseExternalConfig } from './target-config-file.ts';
@@ -6,16 +6,17 @@ import { parseExternalConfig } from './target-config-file.ts';
 test('names in the configuration that nothing has are listed with their key and the nearest name', async () => {
   await using pair = await databasePair();
   await pair.onBoth('CREATE TABLE orders (id int PRIMARY KEY, amount int)');
-  const sideOf = (text: string) => {
+  const sideOf = (text: string, variable: string) => {
     const { hostname, port, pathname, username, password } = new URL(text);
-    const login = { user: username, password: decodeURIComponent(password) || null };
+    vi.stubEnv(variable, decodeURIComponent(password) || 'none');
+    const login = { user: username, password: `\${env:${variable}}` };
     return { host: hostname, port: Number(port), database: pathname.slice(1), sslmode: 'disable', ...login };
   };
   const config = (own: object) =>
     parseExternalConfig(
       {
-        source: { ...sideOf(pair.sourceUrl), slot: 's', publication: 'p' },
-        sink: sideOf(pair.sinkUrl),
+        source: { ...sideOf(pair.sourceUrl, 'MISNAMED_SOURCE'), slot: 's', publication: 'p' },
+        sink: sideOf(pair.sinkUrl, 'MISNAMED_SINK'),
         kafka: { bootstrapServers: ['127.0.0.1:1'] },
         connect: { url: 'http://127.0.0.1:1' },
         connectors: { source: { name: 'shop' }, sink: { name: 'shop' } },

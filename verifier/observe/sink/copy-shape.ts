@@ -17,9 +17,14 @@ export interface CopyShape {
   readonly softDelete: string | null;
 }
 
-/** The shape that the configuration gives to the copy of a table, by the table's id at the source. */
-export function shapeOf({ columnMap, softDelete }: VerifierConfig, id: string): CopyShape {
-  return { columns: columnMap[id] ?? {}, softDelete };
+/**
+ * The shape that the configuration gives to the copy of a table. A mapped column that the source does not have is ignored:
+ * it is reported as a slip (`misnamed.ts`), and must not hide a column of the copy.
+ */
+export function shapeOf({ columnMap, softDelete }: VerifierConfig, table: Table): CopyShape {
+  const known = new Set([...table.columns.map(({ name }) => name), ...table.generated]);
+  const pairs = Object.entries(columnMap[table.id] ?? {}).filter(([ours]) => known.has(ours));
+  return { columns: Object.fromEntries(pairs), softDelete };
 }
 
 /** `schema.table` that the copy of a table has in the sink, by the configuration. */
