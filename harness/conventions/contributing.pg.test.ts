@@ -16,7 +16,14 @@ test('the check that finds nothing yet lets the planted corruption pass: the tut
   await pair.onSink('CREATE TABLE items (id int PRIMARY KEY)');
   const { default: check } = await tree.load<{ default: Check }>('verifier/step-1/clock-skew.ts');
   const copies = await readCatalogue(pair.sink);
-  const catalogues = async () => ({ source: new Map(), copies, expected: [], unknown: [] });
+  const catalogues = async () => ({
+    source: new Map(),
+    copies,
+    expected: [],
+    unknown: [],
+    absent: [],
+    misnamed: [],
+  });
   const context = contextOf({ databases: { sink: async () => pair.sink }, evidence: { catalogues } });
   expect((await check.run(context)).verdict).toBe('PASS');
 });
