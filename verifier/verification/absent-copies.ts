@@ -51,7 +51,7 @@ function hopOf(content: TableContent | undefined): Hop {
   return hop === 'unknown' ? 'sink' : hop;
 }
 
-/** Whether the sink may create tables with their first rows: its configuration says so, or nobody knows the sink. */
+/** Whether the sink may create tables with their first rows: its configuration says so, or the sink is unknown. */
 async function mayCreateTables({ kafka, connectors }: VerifierConfig): Promise<boolean> {
   const sinks = connectors.filter(({ type }) => type === 'sink');
   if (sinks.length === 0) return kafka !== null;
@@ -64,7 +64,7 @@ async function hadRows({ id, key, columns }: Table, { pipeline, signal }: Given)
   const topic = (await pipeline.topics()).get(id);
   const kafka = topic === undefined ? null : await pipeline.kafka();
   if (topic === undefined || kafka === null) return false;
-  const sought = { key, columns: columns.map(({ name }) => name), keyTexts: new Set<string>() };
+  const sought = { key, columns: columns.map(({ name }) => name), keys: new Map<string, null>() };
   const bounds = await kafka.offsets([topic]);
   const history = (await readHistories(kafka, new Map([[topic, sought]]), bounds, signal)).get(topic);
   return (history?.columns.size ?? 0) > 0;
