@@ -140,3 +140,19 @@ test('the capture is not blamed while the topic may still lack what the comparis
   const found = attribute(PAIR, row, historyOf(recordOf(emailed('a'), 10n)), 'the pipeline is behind');
   expect(found).toMatchObject({ hop: 'unknown', detail: expect.stringContaining('the pipeline is behind') });
 });
+
+/** A TRUNCATE that the event places at `lsn`, and the capture at `position`. */
+function truncateOf(lsn: bigint, position: bigint): TopicRecord {
+  const event = { op: 't', after: null, lsn: lsn as Lsn, scales: new Map(), semantics: new Map() };
+  return { ...recordOf(null, position), event };
+}
+
+test.each([
+  ['a TRUNCATE whose position is behind all rows', truncateOf(50n, 0x7fffn), 'capture'],
+  ['a TRUNCATE that came after the comparison', truncateOf(300n, 300n), 'sink'],
+  ['a TRUNCATE before the row', truncateOf(50n, 50n), 'sink'],
+] as const)('a missing row behind %s is blamed on the right hop', (_, truncate, hop) => {
+  const history = { ...historyOf(recordOf(emailed('a'), 100n)), truncates: [truncate] };
+  const row = { ...wrong([], stateOf('a'), ABSENT, [150n, 200n]), class: 'missing' as const };
+  expect(attribute(PAIR, row, history).hop).toBe(hop);
+});

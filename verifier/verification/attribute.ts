@@ -110,13 +110,17 @@ function isDelete({ event }: TopicRecord): boolean {
   return event === null || event.op === 'd' || event.op === 't';
 }
 
-/** Whether the topic has a TRUNCATE with a newer position than the record's, before the end of the row's span. */
+/**
+ * Whether the topic has a TRUNCATE with a newer position than the record's, before the end of the row's span. When it was
+ * written is told by the event itself: its position may be what the capture got wrong.
+ */
 function isTruncatedAfter(
   { position: own }: TopicRecord,
   { span }: WrongRow,
   history: TopicHistory,
 ): boolean {
-  return history.truncates.some(({ position, lsn }) => {
+  return history.truncates.some(({ event, position, lsn: committed }) => {
+    const lsn = event?.lsn ?? committed;
     const isTooLate = span !== null && lsn !== null && lsn >= span.to;
     return !isTooLate && position !== null && own !== null && position > own;
   });
