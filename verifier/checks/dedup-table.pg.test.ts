@@ -13,9 +13,9 @@ test.each([
     suppressed: 1,
     agrees: true,
     verdict: 'PASS',
-    said: 'agrees with 2 applied and 1 suppressed',
+    said: 'in agreement with 2 applied and 1 suppressed',
   },
-  { applied: 9, suppressed: 0, agrees: null, verdict: 'PASS', said: 'not all of 9 applied' },
+  { applied: 9, suppressed: 0, agrees: null, verdict: 'PASS', said: 'but fewer than the 9 applied' },
   { applied: 1, suppressed: 0, agrees: false, verdict: 'WARN', said: 'holds 1 deliveries that the sink' },
 ])(
   'two deliveries in the dedup table, beside $applied applied and $suppressed suppressed: $said',
