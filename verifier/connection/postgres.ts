@@ -13,7 +13,10 @@ import { tlsRefusal } from '../../pipeline/contract/tls-refusal.ts';
 import { loginRefusal } from './refusal.ts';
 import { urlWithSecrets } from './secret.ts';
 
-/** Both sides print a value as the same text only under the same settings. */
+/**
+ * Both sides print a value as the same text, and read a statement in the same way, only under the same settings. Which
+ * settings matter is shown by `settings.pg.test.ts`, which tries all that a database or a role may set.
+ */
 export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   DateStyle: 'ISO, MDY',
   TimeZone: 'UTC',
@@ -21,14 +24,47 @@ export const PINNED_SETTINGS: Readonly<Record<string, string>> = {
   extra_float_digits: '3',
   bytea_output: 'hex',
   xmlbinary: 'base64',
+  xmloption: 'content',
   lc_monetary: 'C',
   search_path: 'pg_catalog',
+  // If it were off, NULL in an array parameter would be the text 'NULL'.
+  array_nulls: 'on',
+  standard_conforming_strings: 'on',
+  transform_null_equals: 'off',
+  // If it were on, `format_type` would print other names for the same types.
+  quote_all_identifiers: 'off',
+  // It can forbid reading views.
+  restrict_nonsystem_relation_kind: '',
+  default_transaction_isolation: 'read committed',
+  default_transaction_deferrable: 'off',
   // Rows that a policy would hide cause an error instead of being left out.
   row_security: 'off',
   // A verifier only reads: it must neither wait for a lock nor hold a snapshot for long.
   lock_timeout: '10s',
   idle_in_transaction_session_timeout: '120s',
+  // The verifier ends its sessions and snapshots itself.
+  idle_session_timeout: '0',
+  transaction_timeout: '0',
 };
+
+/**
+ * SQL that pins settings, for the session or only for the transaction that is open. A setting that this version of
+ * PostgreSQL does not know is left out. The SQL itself reads alike under any settings.
+ */
+export function pinning(
+  settings: Readonly<Record<string, string>>,
+  until: 'session' | 'transaction',
+): string {
+  const values = Object.entries(settings).map(([name, value]) => `('${name}', '${value}')`);
+  return `SELECT pg_catalog.set_config(name, value, ${until === 'transaction'})
+    FROM (VALUES ${values.join(', ')}) AS pinned(name, value)
+    WHERE pg_catalog.current_setting(name, true) IS NOT NULL;`;
+}
+
+/** {@link pinning} for the session. A default of `serializable`, which a hot standby refuses, does not apply to it. */
+export function pinningSession(settings: Readonly<Record<string, string>>): string {
+  return `BEGIN ISOLATION LEVEL READ COMMITTED; ${pinning(settings, 'session')} COMMIT`;
+}
 
 /** Give up on a graceful close after this. */
 const CLOSE_TIMEOUT_MS = 2_000;
@@ -74,10 +110,7 @@ export class Database implements AsyncDisposable {
     }
     try {
       await client.connect();
-      const settings = Object.entries({ ...PINNED_SETTINGS, default_transaction_read_only: 'on' });
-      await client.query(
-        `SELECT ${settings.map(([k, v]) => `set_config('${k}', '${v}', false)`).join(', ')}`,
-      );
+      await client.query(pinningSession({ ...PINNED_SETTINGS, default_transaction_read_only: 'on' }));
     } catch (cause) {
       await client.end().catch(() => undefined);
       const { why, remedy } = tlsRefusal(cause) ??

@@ -3,7 +3,7 @@ import pg, { type Client, type ClientConfig, type Connection, type Submittable }
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { readLsn } from '../connection/lsn.ts';
-import { ident, PINNED_SETTINGS } from '../connection/postgres.ts';
+import { ident, PINNED_SETTINGS, pinningSession } from '../connection/postgres.ts';
 import { urlWithSecrets } from '../connection/secret.ts';
 import { type Message, readMessage, textOf } from './test-decoding.ts';
 
@@ -71,14 +71,12 @@ export class OwnSlot implements AsyncDisposable {
       connectionTimeoutMillis: options.creationMs,
       keepAlive: true,
       replication: 'database',
-      options: Object.entries(settings)
-        .map(([name, value]) => `-c ${name}=${value.replaceAll(/([\\ ])/g, '\\$1')}`)
-        .join(' '),
     };
     const client = new pg.Client(config);
     client.on('error', () => undefined);
     try {
       await client.connect();
+      await client.query(pinningSession(settings));
       const name = `cdc_lab_verifier_${randomBytes(6).toString('hex')}`;
       const command = `CREATE_REPLICATION_SLOT ${ident(name)} TEMPORARY LOGICAL test_decoding EXPORT_SNAPSHOT`;
       const row = await within(client, command, options);

@@ -1,7 +1,7 @@
 import type { ColumnPair } from '../compare/column-pair.ts';
 import type { WrongRow } from '../compare/settle.ts';
 import type { TablePair } from '../compare/table-pair.ts';
-import { ident, literal, PINNED_SETTINGS } from '../connection/postgres.ts';
+import { ident, literal, PINNED_SETTINGS, pinning } from '../connection/postgres.ts';
 import type { Content } from '../verification/comparison.ts';
 
 /** Column names that differ, by the source's `schema.table`: from the source's name to the sink's. */
@@ -23,11 +23,9 @@ export function repairSql({ tables }: Content, columnMap: ColumnMap): string | n
     for (const row of comparison.wrong) lines.push(statementFor(comparison.pair, row, names));
   }
   if (!lines.some((line) => !line.startsWith('--'))) return null;
-  const settings = Object.entries(PINNED_SETTINGS)
-    .filter(([name]) => name !== 'idle_in_transaction_session_timeout')
-    .map(([name, value]) => `SELECT set_config('${name}', '${value}', true);`);
+  const { idle_in_transaction_session_timeout: _, ...settings } = PINNED_SETTINGS;
   const head = '-- Repairs the sink. Review it, then run it there while the pipeline is idle.';
-  return `${[head, 'BEGIN;', ...settings, ...lines, 'COMMIT;'].join('\n')}\n`;
+  return `${[head, 'BEGIN;', pinning(settings, 'transaction'), ...lines, 'COMMIT;'].join('\n')}\n`;
 }
 
 function statementFor(pair: TablePair, row: WrongRow, names: Readonly<Record<string, string>>): string {

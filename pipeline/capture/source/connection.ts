@@ -12,8 +12,9 @@ import type { SourceConfig } from '../config/source-config.ts';
 import { tlsOptions } from '../config/source-tls.ts';
 
 /**
- * Settings that affect the text of a value. pgoutput runs a type's output function under the settings of the replication
- * session, and a snapshot under those of its session. Both are pinned, so that a value always has the same text.
+ * Settings that affect the text of a value, or how a statement is read. pgoutput runs a type's output function under the
+ * settings of the replication session, and a snapshot under those of its session. Both are pinned, so that a value always
+ * has the same text.
  */
 const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   DateStyle: 'ISO,MDY',
@@ -22,9 +23,14 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   extra_float_digits: '3',
   bytea_output: 'hex',
   xmlbinary: 'base64',
+  xmloption: 'content',
   lc_monetary: 'C',
   search_path: 'pg_catalog',
+  array_nulls: 'on',
   standard_conforming_strings: 'on',
+  transform_null_equals: 'off',
+  // If it were on, the catalogue's functions would print other names for the same types, and other defaults.
+  quote_all_identifiers: 'off',
   default_transaction_isolation: 'read\\ committed',
   statement_timeout: '0',
   lock_timeout: '0',

@@ -12,7 +12,7 @@ const GRACE_MS = 5_000;
 const escaped = (setting: string): string => setting.replace(/[\\\s]/g, '\\$&');
 
 /**
- * Connections to the sink database. Every setting that changes how the text of a value is read is pinned.
+ * Connections to the sink database. Every setting that changes how a value or a statement is read is pinned.
  * @throws Error if a certificate or key cannot be read.
  */
 export function connectPool(config: SinkConfig, connector: string, log: Logger): pg.Pool {
@@ -21,6 +21,15 @@ export function connectPool(config: SinkConfig, connector: string, log: Logger):
     'DateStyle=ISO,YMD',
     'TimeZone=UTC',
     'IntervalStyle=postgres',
+    'lc_monetary=C',
+    'xmloption=content',
+    // If it were off, NULL in an array would be stored as the text 'NULL'.
+    'array_nulls=on',
+    'standard_conforming_strings=on',
+    'transform_null_equals=off',
+    // If it were on, `format_type` would print other names for the same types.
+    'quote_all_identifiers=off',
+    'default_transaction_isolation=read committed',
     `search_path=${connection.schemas.map(quoteIdentifier).join(',')}`,
     `statement_timeout=${statementTimeoutMs}`,
     'idle_in_transaction_session_timeout=0',

@@ -34,6 +34,8 @@ export interface ApplyBench {
   /** `ID:NAME` of every customer. */
   names(): Promise<string>;
   nextOffset(): Promise<unknown>;
+  /** Runs a query on a connection as the sink opens it. */
+  query(sql: string): Promise<Record<string, unknown>[]>;
 }
 
 /** Creates a database before each test of the file, and drops it afterwards. */
@@ -87,6 +89,15 @@ export function applyBench(): ApplyBench {
           return applier.apply({ topic: TOPIC, partition: 0, records, end: BigInt(offset) });
         },
       };
+    },
+    async query(sql) {
+      const config = parseSinkConfig({ ...bench.db.config, topics: TOPIC });
+      const pool = connectPool(config, 'c', testContext('c', []).log);
+      try {
+        return (await pool.query<Record<string, unknown>>(sql)).rows;
+      } finally {
+        await pool.end();
+      }
     },
     rewind() {
       offset--;
