@@ -115,7 +115,7 @@ export function partialSql(table: SinkTable, shape: string, keys: readonly strin
     ? ` AND t.${POSITION} < ${source.position} AND ${source.position} > ${source.watermark}`
     : ` AND ${source.watermark} IS NOT NULL`;
   return (
-    `UPDATE ${table.name.sql} AS t SET ${sets.join(', ')} FROM ${source.from}` +
+    `UPDATE ${table.rows} AS t SET ${sets.join(', ')} FROM ${source.from}` +
     ` WHERE ${join.join(' AND ')}${overtaken}`
   );
 }
@@ -146,7 +146,7 @@ export function deleteSql(table: SinkTable, keys: readonly string[]): string {
   const source = keySource(table, keys);
   return (
     `WITH u AS MATERIALIZED (SELECT * FROM ${source.from}),` +
-    ` gone AS (DELETE FROM ${table.name.sql} AS t USING u` +
+    ` gone AS (DELETE FROM ${table.rows} AS t USING u` +
     ` WHERE ${source.join} AND t.${POSITION} < u.p COLLATE "C"),` +
     ` marked AS (INSERT INTO ${TOMBSTONES_TABLE} AS d (table_name, key, position, deleted_at)` +
     ` SELECT ${source.table}, u.k, u.p, now() FROM u ON CONFLICT (table_name, key)` +
@@ -159,7 +159,7 @@ export function deleteSql(table: SinkTable, keys: readonly string[]): string {
 export function plainDeleteSql(table: SinkTable, keys: readonly string[]): string {
   const source = keySource(table, keys);
   return (
-    `DELETE FROM ${table.name.sql} AS t USING ${source.from}` +
+    `DELETE FROM ${table.rows} AS t USING ${source.from}` +
     ` WHERE ${source.join} AND ${source.table} IS NOT NULL AND u.k IS NOT NULL AND (u.p IS NULL OR u.p IS NOT NULL)`
   );
 }
@@ -169,7 +169,7 @@ export function positionsSql(table: SinkTable, keys: readonly string[]): string 
   const source = keySource(table, keys);
   return (
     `SELECT u.k AS key, greatest(t.${POSITION}, d.position) AS position FROM ${source.from}` +
-    ` LEFT JOIN ${table.name.sql} AS t ON ${source.join}` +
+    ` LEFT JOIN ${table.rows} AS t ON ${source.join}` +
     ` LEFT JOIN ${TOMBSTONES_TABLE} d ON d.table_name = ${source.table} AND d.key = u.k` +
     ' WHERE u.p IS NULL OR u.p IS NOT NULL'
   );

@@ -170,7 +170,7 @@ export class TableWriter {
   async #truncate(change: Change): Promise<void> {
     const { table } = this.#group;
     if (!this.#guard || change.position === null) {
-      await this.#client.query(`DELETE FROM ${table.name.sql}`);
+      await this.#client.query(`DELETE FROM ${table.rows}`);
       this.#applied++;
       return;
     }
@@ -183,7 +183,7 @@ export class TableWriter {
       this.#suppressed++;
       return;
     }
-    await this.#client.query(`DELETE FROM ${table.name.sql} WHERE _cdc_position < $1 COLLATE "C"`, [
+    await this.#client.query(`DELETE FROM ${table.rows} WHERE _cdc_position < $1 COLLATE "C"`, [
       change.position,
     ]);
     this.#marks = { ...this.#marks, watermark: change.position };

@@ -43,6 +43,7 @@ const TABLE: SinkTable = {
     ['id', 1],
     ['name', 2],
   ]),
+  rows: 'ONLY "public"."customers"',
   uniqueSets: new Set(['id']),
 };
 

@@ -19,6 +19,11 @@ export interface SinkColumn {
 
 export interface SinkTable {
   readonly name: TableName;
+  /**
+   * The table's own rows, as SELECT, UPDATE and DELETE name them. Rows of tables that inherit from it belong to other
+   * events, so it is `ONLY` the table; a partitioned table has no rows besides those of its partitions.
+   */
+  readonly rows: string;
   readonly columns: readonly SinkColumn[];
   readonly indexOf: ReadonlyMap<string, number>;
   /** Column sets that a primary key or a unique constraint covers, each sorted and joined by NUL. */
@@ -36,7 +41,7 @@ export function isUnset(column: SinkColumn, names: readonly string[]): boolean {
 }
 
 const COLUMNS = `
-  SELECT a.attname, a.attnotnull, a.atthasdef, a.atttypmod, format_type(a.atttypid, -1) AS cast_type,
+  SELECT a.attname, a.attnotnull, a.atthasdef, a.atttypmod, format_type(a.atttypid, -1) AS cast_type, c.relkind,
          coalesce(e.typname, b.typname, t.typname) AS type_name, t.typelem <> 0 AND t.typlen = -1 AS is_array
     FROM pg_attribute a
     JOIN pg_class c ON c.oid = a.attrelid
@@ -66,6 +71,7 @@ interface ColumnRow {
   readonly cast_type: string;
   readonly type_name: string;
   readonly is_array: boolean;
+  readonly relkind: string;
 }
 
 const METADATA: ReadonlySet<string> = new Set(Object.values(METADATA_COLUMNS));
@@ -101,6 +107,7 @@ export async function loadTable(client: ClientBase, name: TableName): Promise<Si
   const unique = await client.query<{ names: string[] }>(UNIQUE_SETS, args);
   return {
     name,
+    rows: rows[0]?.relkind === 'p' ? name.sql : `ONLY ${name.sql}`,
     columns,
     indexOf: new Map(columns.map((column, i) => [column.name, i])),
     uniqueSets: new Set(unique.rows.map((row) => columnSet(row.names))),
