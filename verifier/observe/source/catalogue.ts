@@ -43,14 +43,6 @@ export interface Table {
   readonly view?: string;
 }
 
-export interface ForeignKey {
-  readonly name: string;
-  readonly table: string;
-  readonly columns: readonly string[];
-  readonly referenced: string;
-  readonly referencedColumns: readonly string[];
-}
-
 const TABLES_SQL = `
   SELECT n.nspname AS schema, c.relname AS name, c.reltuples::bigint::text AS rows,
          has_table_privilege(c.oid, 'SELECT')::text AS can_select,
@@ -84,18 +76,6 @@ const COLUMNS_SQL = `
     AND n.nspname !~ '^pg_(toast|temp)'
   ORDER BY 1, 2, a.attnum`;
 
-const FOREIGN_KEYS_SQL = `
-  SELECT k.conname AS name, n.nspname || '.' || c.relname AS table, fn.nspname || '.' || f.relname AS referenced,
-    (SELECT json_agg(a.attname ORDER BY o) FROM unnest(k.conkey) WITH ORDINALITY AS u(num, o)
-       JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.num)::text AS columns,
-    (SELECT json_agg(a.attname ORDER BY o) FROM unnest(k.confkey) WITH ORDINALITY AS u(num, o)
-       JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.num)::text AS referenced_columns
-  FROM pg_constraint k
-  JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_class f ON f.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
-  WHERE k.contype = 'f' AND k.conparentid = 0
-  ORDER BY 2, 1`;
-
 /** The table as it follows FROM in a query; an alias may follow. */
 export function relationOf({ view, only, schema, name }: Table): string {
   return view ?? `${only ? 'ONLY ' : ''}${ident(schema)}.${ident(name)}`;
@@ -122,17 +102,6 @@ export async function readCatalogue(database: Database): Promise<ReadonlyMap<str
     });
   }
   return tables;
-}
-
-/** Foreign keys of all tables, those of partitions left out. */
-export async function readForeignKeys(database: Database): Promise<readonly ForeignKey[]> {
-  return (await database.query(FOREIGN_KEYS_SQL)).map((row) => ({
-    name: row.name ?? '',
-    table: row.table ?? '',
-    referenced: row.referenced ?? '',
-    columns: JSON.parse(row.columns ?? '[]') as string[],
-    referencedColumns: JSON.parse(row.referenced_columns ?? '[]') as string[],
-  }));
 }
 
 function columnOf(row: Row): Column {
