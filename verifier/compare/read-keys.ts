@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
+import type { Column } from '../observe/source/catalogue.ts';
 import type { TablePair } from './table-pair.ts';
 
 /** What one side holds for one key. Values stay in memory only while the key is judged; none is reported. */
@@ -68,7 +69,11 @@ export function keyFilter(
     const hash = (side === 'source' ? pair.sides.source : pair.sides.sink)?.rowHash ?? 'NULL';
     return { where: `${hash} = ANY ($1::bigint[])`, values: [keyTexts] };
   }
-  const keys = keyTexts.map((text) => JSON.parse(text) as (string | null)[]);
+  const text = (side === 'source' ? pair.sides.source : pair.sides.sink)?.keyText ?? 'NULL';
+  if (pair.key.some(({ source, sink }) => isBorrowed(source) || (sink !== undefined && isBorrowed(sink)))) {
+    return { where: `${text} = ANY ($1::text[])`, values: [keyTexts] };
+  }
+  const keys = keyTexts.map((key) => JSON.parse(key) as (string | null)[]);
   const values = pair.key.map((_, i) => keys.map((key) => key[i] ?? null));
   const columns = pair.key.map((column) => ident(column.source.name)).join(', ');
   const typed = pair.key.map((column, i) => {
@@ -81,11 +86,15 @@ export function keyFilter(
   // A copy without primary key may hold NULL in a key column, which `IN` never finds: compare the key's text.
   const withNull = keyTexts.filter((_, i) => keys[i]?.includes(null));
   if (withNull.length === 0) return { where, values };
-  const text = (side === 'source' ? pair.sides.source : pair.sides.sink)?.keyText ?? 'NULL';
   return {
     where: `(${where} OR ${text} = ANY ($${pair.key.length + 1}::text[]))`,
     values: [...values, withNull],
   };
+}
+
+/** Whether the type is an extension's, such as hstore or ltree: the pinned search path does not have its operators. */
+function isBorrowed({ kind, cast }: Column): boolean {
+  return kind === 'b' && cast.includes('.');
 }
 
 function digestOf(image: readonly (string | null)[]): string {

@@ -128,8 +128,7 @@ async function still(
   const deadlineAtMs = startedMs + config.deadlineMs;
   const { maxSettledKeys } = config.thresholds;
   const options = { ...boundsOf(config), maxSettledKeys, quietMs, deadlineAtMs, signal };
-  const both = { source: await source(), sink: await sink() };
-  const { answers, ...outcome } = await compareStill(pairs, both, options);
+  const { answers, ...outcome } = await compareStill(pairs, { source, sink }, options);
   const windowMs = Math.round(performance.now() - startedMs);
   const report = { ...NOT_COMPARED, mode, attempts: 1, windowMs, ...snapshotsOf(config, outcome) };
   return { answers, report };

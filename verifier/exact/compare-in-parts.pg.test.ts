@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import type { Databases } from '../observe/connections.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { optionsFor } from '../testing/exact-options.ts';
 import type { Outcome } from './compare-in-parts.ts';
@@ -8,6 +9,10 @@ import { compareStill } from './compare-still.ts';
 import { compareExactly, type ExactOptions } from './exact-window.ts';
 
 const TABLE = { id: 'public.items', copy: 'public.items', shape: { columns: {}, softDelete: null } };
+
+function databasesOf({ source, sink }: DatabasePair): Databases {
+  return { source: async () => source, sink: async () => sink };
+}
 
 /** The table's wrong rows: class and key. */
 function found(outcome: Outcome): string[] {
@@ -144,14 +149,14 @@ test('tables that nobody writes to are compared in parts too: duplicates, NULL k
     quietMs: 1,
     deadlineAtMs: performance.now() + 30_000,
   };
-  const { answers, parts } = await compareStill([TABLE], pair, options);
+  const { answers, parts } = await compareStill([TABLE], databasesOf(pair), options);
   const answer = answers.get(TABLE.id);
   if (answer === undefined || answer instanceof Error) throw answer;
   expect(answer.counts).toEqual({ missing: 0, extra: 901, stale: 0, corrupted: 0, duplicate: 1 });
   // There are two reads, and the larger side determines the parts: the source's 1,000 rows alone would make ten.
   expect(parts).toBeGreaterThan(14);
   await pair.onSink('DELETE FROM items WHERE a IS NULL');
-  const again = await compareStill([TABLE], pair, { ...options, quietMs: 0 });
+  const again = await compareStill([TABLE], databasesOf(pair), { ...options, quietMs: 0 });
   expect(again.answers.get(TABLE.id)).toMatchObject({ counts: { extra: 900, duplicate: 1 } });
 });
 
@@ -172,7 +177,7 @@ test('if one side breaks, the other is not waited for', async () => {
   const options = { ...optionsFor(pair), quietMs: 0, deadlineAtMs: performance.now() + 30_000 };
   const { pid } = await pair.source.one('SELECT pg_backend_pid()::text AS pid');
   await pair.onBoth(locked);
-  const compared = compareStill([TABLE], pair, options);
+  const compared = compareStill([TABLE], databasesOf(pair), options);
   await expect.poll(() => Promise.all([waiting(pair.sourceUrl), waiting(pair.sinkUrl)])).toEqual([1, 1]);
   await pair.onSource(`SELECT pg_terminate_backend(${pid})`);
   expect((await compared).answers.get(TABLE.id)).toBeInstanceOf(Error);

@@ -4,6 +4,7 @@ import { Deadline } from '../compare/deadline.ts';
 import { type Boundary, boundaryAfter } from '../compare/ranges.ts';
 import { pairTables, type TablePair } from '../compare/table-pair.ts';
 import type { Database } from '../connection/postgres.ts';
+import type { Databases } from '../observe/connections.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { mustBeComparable } from './comparable-servers.ts';
 import { compareInParts, type Outcome } from './compare-in-parts.ts';
@@ -28,26 +29,22 @@ export interface StillOutcome extends Pick<Outcome, 'windows' | 'parts' | 'longe
   readonly answers: ReadonlyMap<string, Answer>;
 }
 
-/** Connections to both sides. Nobody else may use them meanwhile. */
-export interface BothDatabases {
-  readonly source: Database;
-  readonly sink: Database;
-}
-
 /**
  * Compares tables that nobody writes to. It needs no privilege but SELECT. A table's answer counts only if two reads,
  * `quietMs` apart, found the same on both sides. A table that keeps changing ends as {@link NotExact}.
+ * @param databases Asked again for each pair of snapshots: a table that cannot be read may cost its connection, and must
+ *   not cost the other tables theirs. Nobody else may use the connections meanwhile.
  */
 export async function compareStill(
   tables: readonly Copy[],
-  { source, sink }: BothDatabases,
+  databases: Databases,
   options: StillOptions,
 ): Promise<StillOutcome> {
   const { quietMs, signal } = options;
-  await mustBeComparable(source, sink);
+  await mustBeComparable(await databases.source(), await databases.sink());
   const tally = { windows: 0, parts: 0, longestSnapshotMs: 0 };
   const read = async (open: readonly Copy[]): Promise<ReadonlyMap<string, Answer>> => {
-    const outcome = await compareInParts(open, () => StillSnapshots.open(source, sink, options), {
+    const outcome = await compareInParts(open, () => StillSnapshots.open(databases, options), {
       ...options,
       maxAttempts: 1,
     });
@@ -108,7 +105,8 @@ class StillSnapshots implements SnapshotPair {
     this.#options = options;
   }
 
-  static async open(source: Database, sink: Database, options: StillOptions): Promise<StillSnapshots> {
+  static async open(databases: Databases, options: StillOptions): Promise<StillSnapshots> {
+    const [source, sink] = [await databases.source(), await databases.sink()];
     const deadline = new Deadline(options.snapshotBoundMs);
     await Promise.all([source, sink].map((one) => beginBounded(one, options.snapshotBoundMs)));
     const catalogues = await Promise.all([readCatalogue(source), readCatalogue(sink)]);
