@@ -20,6 +20,12 @@ export type SnapshotMarker =
 /** Debezium's placeholder for the value of an unchanged TOAST column, which the WAL does not hold (text types). */
 export const UNAVAILABLE_VALUE = '__debezium_unavailable_value';
 
+/**
+ * Header of an event in which a value has the form of that placeholder: a JSON array of the columns that hold the
+ * placeholder. The values of all other columns are the source's own. Ours; Debezium has no such header.
+ */
+export const UNCHANGED_HEADER = 'cdc.unchanged';
+
 /** Headers on the delete and the create that a change of primary key becomes. */
 export const NEW_KEY_HEADER = '__debezium.newkey';
 export const OLD_KEY_HEADER = '__debezium.oldkey';

@@ -15,6 +15,7 @@ import {
   NEW_KEY_HEADER,
   OLD_KEY_HEADER,
   type Operation,
+  UNCHANGED_HEADER,
 } from '../contract/envelope.ts';
 import type { FastChange, Tuple } from '../contract/pgoutput.ts';
 import { POSITION_HEADER } from '../contract/position.ts';
@@ -70,10 +71,13 @@ class DebeziumEncoder implements EventEncoder {
       return this.#changeKey(table, before, after, beforeKind === 'full' ? before : null, context);
     }
     const old = beforeKind === 'full' ? before : null;
-    const beforeJson = before === null ? 'null' : table.row(before, null);
-    const value = this.#value(table, 'u', beforeJson, table.row(after, old), context);
+    const beforeJson = before === null ? 'null' : table.row(before, null).json;
+    const { json, hasLookalike } = table.row(after, old);
+    const value = this.#value(table, 'u', beforeJson, json, context);
     const key = table.keyBytes(table.key(after, before));
-    return [this.#record(table, key, value, context, this.#headers(context))];
+    const headers = this.#headers(context);
+    if (hasLookalike) headers.set(UNCHANGED_HEADER, table.unchanged(after, old));
+    return [this.#record(table, key, value, context, headers)];
   }
 
   delete(
@@ -98,7 +102,7 @@ class DebeziumEncoder implements EventEncoder {
 
   #write(op: 'r' | 'c', relationOid: number, after: Tuple, context: EventContext): ProducedRecord {
     const table = this.#table(relationOid);
-    const value = this.#value(table, op, 'null', table.row(after, null), context);
+    const value = this.#value(table, op, 'null', table.row(after, null).json, context);
     const key = table.keyBytes(table.key(after, null));
     return this.#record(table, key, value, context, this.#headers(context));
   }
@@ -117,7 +121,9 @@ class DebeziumEncoder implements EventEncoder {
     const fromOld = this.#headers(context, [OLD_KEY_HEADER, table.keyHeader(before, null)]);
     // In the order of the records: making an event may count it in its transaction.
     const records = this.#remove(table, before, context, toNew);
-    const value = this.#value(table, 'c', 'null', table.row(after, old), context);
+    const { json, hasLookalike } = table.row(after, old);
+    if (hasLookalike) fromOld.set(UNCHANGED_HEADER, table.unchanged(after, old));
+    const value = this.#value(table, 'c', 'null', json, context);
     const key = table.keyBytes(table.key(after, before));
     records.push(this.#record(table, key, value, context, fromOld));
     return records;
@@ -130,7 +136,7 @@ class DebeziumEncoder implements EventEncoder {
     headers: ReadonlyMap<string, string>,
   ): ProducedRecord[] {
     const key = table.keyBytes(table.key(before, null));
-    const value = this.#value(table, 'd', table.row(before, null), 'null', context);
+    const value = this.#value(table, 'd', table.row(before, null).json, 'null', context);
     const records = [this.#record(table, key, value, context, headers)];
     // Debezium writes a tombstone for a table without a key too: key and value are both null.
     if (this.#config.tombstonesOnDelete) records.push(this.#record(table, key, null, context, headers));
@@ -151,7 +157,7 @@ class DebeziumEncoder implements EventEncoder {
     return value;
   }
 
-  #headers(context: EventContext, extra?: readonly [string, string]): ReadonlyMap<string, string> {
+  #headers(context: EventContext, extra?: readonly [string, string]): Map<string, string> {
     const headers = new Map<string, string>([[POSITION_HEADER, context.position]]);
     if (extra !== undefined) headers.set(extra[0], extra[1]);
     for (const [name, value] of this.#contextHeaders) headers.set(name, value);

@@ -58,6 +58,7 @@ const VALUES: readonly (readonly [type: string, modifier: number, values: readon
   ['timestamptz', -1, ['2024-02-29 23:59:59.123456+05:30', '12024-02-29 23:59:59+00', '-infinity']],
   ['timestamptz', 0, ['2024-02-29 23:59:59+00']],
   ['timestamptz', 3, ['2024-02-29 23:59:59.123+00', '2024-02-29 23:59:59.1+00']],
+  ['text', -1, ['__debezium_unavailable_value', '__debezium_unavailable_valuE']],
   ['float8', -1, ['1e+20', 'NaN']],
   ['jsonb', -1, ['{"a": "b"}', `{${'"a": "b",'.repeat(200)}"c": 1}`]],
   ['bytea', -1, ['\\x0102ff']],

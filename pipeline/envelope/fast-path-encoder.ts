@@ -18,6 +18,10 @@ export interface FastPathColumn {
   readonly label: Buffer;
   /** JSON that is written for NULL. */
   readonly nullJson: Buffer;
+  /** JSON that a reader could take for the placeholder: the slow path marks the event. */
+  readonly lookalikes: readonly string[];
+  /** The one of them that `copy` can write. */
+  readonly copiedLookalike: Buffer;
   /** Undefined: every value goes through `encode`. */
   readonly copy: CopyValue | undefined;
   readonly encode: (text: string) => string;
@@ -175,7 +179,7 @@ export class FastPathEncoder {
     const from = row.starts[index] as number;
     if (column.copy !== undefined) {
       const copied = column.copy(row.bytes, from, end, buffer, at);
-      if (copied >= 0) return copied;
+      if (copied >= 0) return isAt(buffer, at, copied, column.copiedLookalike) ? -1 : copied;
     }
     return this.#encode(column, row.bytes, from, end, at);
   }
@@ -185,7 +189,7 @@ export class FastPathEncoder {
     // Perhaps damaged bytes that the decoder replaced: the slow path finds out.
     if (text.includes('\ufffd')) return -1;
     const json = jsonOf(column, text);
-    if (json === undefined) return -1;
+    if (json === undefined || column.lookalikes.includes(json)) return -1;
     const reserved = 2 * (end - start) + MOST_MORE;
     // A UTF-16 unit takes at most 3 bytes of UTF-8, so most texts need no count.
     if (3 * json.length > reserved && Buffer.byteLength(json) > reserved) return -1;
@@ -201,6 +205,11 @@ function jsonOf(column: FastPathColumn, text: string): string | undefined {
     if (error instanceof RangeError) return undefined;
     throw error;
   }
+}
+
+/** True if these bytes are at `at … end`. Nearly always their length already differs. */
+function isAt(buffer: Buffer, at: number, end: number, bytes: Buffer): boolean {
+  return end - at === bytes.length && buffer.compare(bytes, 0, bytes.length, at, end) === 0;
 }
 
 /** Up to this length a loop is faster than a call of `copy`. */

@@ -19,6 +19,15 @@ interface Column {
   readonly mapping: TypeMapping;
   /** JSON that is written for NULL. */
   readonly nullJson: string;
+  /** JSON of values that a reader could take for the placeholder of an unchanged TOAST value. */
+  readonly lookalikes: readonly string[];
+}
+
+/** A row as JSON. */
+export interface RowJson {
+  readonly json: string;
+  /** A value that was sent could be taken for the placeholder of one that was not. */
+  readonly hasLookalike: boolean;
 }
 
 /** A table, prepared once so that each row costs little: fragments of JSON, and functions per column. */
@@ -57,6 +66,7 @@ export class TableEncoder {
         label: `${quote(column.name)}:`,
         mapping,
         nullJson: column.notNull ? (constant ?? mapping.fallback) : 'null',
+        lookalikes: lookalikesOf(mapping, config),
       };
     });
     const ranked = table.columns
@@ -76,9 +86,11 @@ export class TableEncoder {
     return {
       topic: this.topic,
       hasKey: this.hasKey,
-      columns: this.#columns.map(({ label, nullJson, mapping }) => ({
+      columns: this.#columns.map(({ label, nullJson, mapping, lookalikes }) => ({
         label: Buffer.from(label),
         nullJson: Buffer.from(nullJson),
+        lookalikes,
+        copiedLookalike: Buffer.from(lookalikes[0] ?? ''),
         copy: mapping.copy,
         encode: mapping.encode,
       })),
@@ -102,16 +114,25 @@ export class TableEncoder {
    * description have different numbers of columns; CDC-1306 if the type of an unchanged TOAST value has no
    * placeholder.
    */
-  row(row: Tuple, old: Tuple | null): string {
+  row(row: Tuple, old: Tuple | null): RowJson {
     const columns = this.#columns;
     if (row.length !== columns.length) throw outOfDate(this.name, row.length, columns.length);
     let json = '{';
+    let hasLookalike = false;
     for (let i = 0; i < row.length; i += 1) {
       const column = columns[i] as Column;
+      const value = this.#value(column, row, old);
       json += i === 0 ? column.label : `,${column.label}`;
-      json += this.#value(column, row, old);
+      json += value;
+      hasLookalike ||= column.lookalikes.includes(value) && !isUnchanged(column, row, old);
     }
-    return `${json}}`;
+    return { json: `${json}}`, hasLookalike };
+  }
+
+  /** Names of the columns that hold the placeholder, as JSON: the value of `UNCHANGED_HEADER`. */
+  unchanged(row: Tuple, old: Tuple | null): string {
+    const unchanged = this.#columns.filter((column) => isUnchanged(column, row, old));
+    return JSON.stringify(unchanged.map(({ name }) => name));
   }
 
   /**
@@ -176,6 +197,18 @@ export class TableEncoder {
       });
     }
   }
+}
+
+/** True if the row has the placeholder there: its value was not sent, and the old row does not have it. */
+function isUnchanged({ index }: Column, row: Tuple, old: Tuple | null): boolean {
+  return row[index] === UNCHANGED_TOAST && typeof old?.[index] !== 'string';
+}
+
+/** Readers know the placeholder by its form: as text, as a JSON object in text, and in the form of the column's type. */
+function lookalikesOf({ schema, placeholder }: TypeMapping, { unavailableValue }: EncoderConfig): string[] {
+  const name = quote(unavailableValue);
+  const texts = schema.type === 'string' ? [name, quote(`{${name}:${name}}`)] : [];
+  return [...new Set([...texts, ...(placeholder === null ? [] : [placeholder])])];
 }
 
 function head(schema: string): Buffer {

@@ -158,6 +158,28 @@ describe('unchanged TOAST values', () => {
   });
 });
 
+describe("a value that is the placeholder's text", () => {
+  const literal = (op: EventSpec['op'], at: EventSpec['at'], cents: number): RawRecord =>
+    rawEvent({ op, id: 1, after: { id: 1, name: PLACEHOLDER, amount: decimal(cents) }, at });
+  const stored = async (): Promise<unknown> =>
+    (await bench.db.rows("SELECT name || ' ' || amount AS row FROM customers"))[0]?.row;
+
+  test.each(['c', 'r'] as const)('is written by an event that leaves nothing out (op %s)', async (op) => {
+    const sink = await bench.open();
+    await sink.apply(literal(op, [1, 1], 100));
+    expect(await stored()).toBe(`${PLACEHOLDER} 1.00`);
+  });
+
+  test('is written by an update whose header does not name it', async () => {
+    const sink = await bench.open();
+    await sink.apply(put(1, 'before', [1, 1]));
+    const update = literal('u', [2, 1], 200);
+    const headers = { ...update.headers, 'cdc.unchanged': '["amount"]' };
+    expect(await sink.apply({ ...update, headers })).toMatchObject({ applied: 1 });
+    expect(await stored()).toBe(`${PLACEHOLDER} 1.00`);
+  });
+});
+
 describe('exactly-once effects', () => {
   test('the former owner of a partition cannot commit', async () => {
     const zombie = await bench.open();

@@ -11,7 +11,6 @@ import type { ConsumedRecord } from '../../contract/records.ts';
 import type { SinkConfig } from '../config/sink-config.ts';
 import { RecordError } from '../decode/record-error.ts';
 import { RecordParser } from '../decode/record-parser.ts';
-import { placeholderTest } from './bindings.ts';
 import type { Change } from './change.ts';
 import { type Bound, EventBinder } from './event-binder.ts';
 import { structureFor } from './evolution.ts';
@@ -49,16 +48,14 @@ export class Binder {
   readonly #config: SinkConfig;
   readonly #parser: RecordParser;
   readonly #events: EventBinder;
-  readonly #fastPath: FastPathReader;
+  readonly #fastPath = new FastPathReader();
   /** By topic and partition; at most one batch of each. */
   readonly #ahead = new Map<string, ReadAhead>();
 
   constructor(config: SinkConfig) {
     this.#config = config;
     this.#parser = new RecordParser(config.schemas);
-    const isUnavailable = placeholderTest(config.placeholder);
-    this.#events = new EventBinder(config, isUnavailable);
-    this.#fastPath = new FastPathReader(isUnavailable);
+    this.#events = new EventBinder(config);
   }
 
   /** Drops everything learned: the structure may have been changed from outside. */

@@ -1,12 +1,21 @@
 import { type ConnectSchema, fieldOf } from '../decode/connect-schema.ts';
-import { isObject, type JsonObject } from '../decode/json.ts';
+import type { JsonObject } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
+import type { SinkEvent } from '../decode/record-parser.ts';
 import { type Converter, converterFor, converterOf } from './convert.ts';
+import type { PlaceholderForms, PlaceholderTest } from './placeholder.ts';
 import type { SinkTable } from './sink-table.ts';
+
+export interface FieldBinding {
+  readonly name: string;
+  readonly column: number;
+  readonly convert: Converter;
+  readonly hasPlaceholderForm: PlaceholderTest;
+}
 
 /** How the fields of a row go into the columns of a table. */
 export interface RowBinding {
-  readonly fields: readonly { readonly name: string; readonly column: number; readonly convert: Converter }[];
+  readonly fields: readonly FieldBinding[];
   /** Shape of a row whose fields were all sent. */
   readonly shape: string;
 }
@@ -17,25 +26,12 @@ export interface KeyBinding {
   readonly converters: readonly Converter[];
 }
 
-/** A test for Debezium's placeholder of an unchanged TOAST value, in every form that it takes (text, base64, array, map). */
-export function placeholderTest(placeholder: string): (value: unknown) => boolean {
-  const base64 = Buffer.from(placeholder).toString('base64');
-  const codes = [...Buffer.from(placeholder)];
-  return (value) => {
-    if (typeof value === 'string') return value === placeholder || value === base64;
-    if (Array.isArray(value)) {
-      if (value.length === 1) return value[0] === placeholder || value[0] === base64;
-      return value.length === codes.length && codes.every((code, i) => value[i] === code);
-    }
-    return isObject(value) && Object.hasOwn(value, placeholder);
-  };
-}
-
 /** @throws RecordError if a field has no column. */
 export function bindRow(
   table: SinkTable,
   names: readonly string[],
   schema: ConnectSchema | null,
+  placeholder: PlaceholderForms,
 ): RowBinding {
   const fields = names.map((name) => {
     const column = table.indexOf.get(name);
@@ -44,7 +40,9 @@ export function bindRow(
       throw new RecordError(`${table.name.qualified} has no column '${name}'`);
     }
     const field = fieldOf(schema, name);
-    return { name, column, convert: field === null ? converterFor(target) : converterOf(field) };
+    return field === null
+      ? { name, column, convert: converterFor(target), hasPlaceholderForm: placeholder.ofTarget(target) }
+      : { name, column, convert: converterOf(field), hasPlaceholderForm: placeholder.ofSchema(field) };
   });
   const columns = new Set(fields.map((field) => field.column));
   return { fields, shape: table.columns.map((_, i) => (columns.has(i) ? '+' : '-')).join('') };
@@ -55,8 +53,10 @@ export function bindKey(
   table: SinkTable,
   names: readonly string[],
   schema: ConnectSchema | null,
+  placeholder: PlaceholderForms,
 ): KeyBinding {
-  return { names, converters: bindRow(table, names, schema).fields.map((field) => field.convert) };
+  const { fields } = bindRow(table, names, schema, placeholder);
+  return { names, converters: fields.map((field) => field.convert) };
 }
 
 /** @throws RecordError if a key column has no value. */
@@ -73,13 +73,14 @@ export function keyValuesOf(binding: KeyBinding, from: JsonObject): string[] {
 
 /**
  * The values of a row as text. `isPartial` if one of them was not sent because it did not change.
+ * @param unchanged see `SinkEvent.unchanged`.
  * @throws RecordError if a value does not have its field's type.
  */
 export function valuesOf(
   binding: RowBinding,
   width: number,
   row: JsonObject,
-  isUnavailable: (value: unknown) => boolean,
+  unchanged: SinkEvent['unchanged'],
 ): { values: (string | null | undefined)[]; isPartial: boolean } {
   const values: (string | null | undefined)[] = new Array(width).fill(undefined);
   let isPartial = false;
@@ -87,7 +88,7 @@ export function valuesOf(
     const value = row[field.name];
     if (value === null || value === undefined) {
       values[field.column] = null;
-    } else if (isUnavailable(value)) {
+    } else if (unchanged?.includes(field.name) ?? field.hasPlaceholderForm?.(value)) {
       isPartial = true;
     } else {
       try {

@@ -6,6 +6,7 @@ import type { SinkEvent } from '../decode/record-parser.ts';
 import { bindKey, bindRow, type KeyBinding, keyValuesOf, type RowBinding, valuesOf } from './bindings.ts';
 import { type Change, keyText, NO_VALUES, shapeOf } from './change.ts';
 import { fieldNamesOf, isWanted, keyNamesOf } from './event-fields.ts';
+import { PlaceholderForms } from './placeholder.ts';
 import { columnSet, isUnset, type SinkTable } from './sink-table.ts';
 import { type TableName, TableNames } from './table-name.ts';
 
@@ -27,16 +28,16 @@ export interface BoundEvent extends Bound {
 /** Parsed events → changes, by what it has learned of tables and schemas. */
 export class EventBinder {
   readonly #config: SinkConfig;
-  readonly #isUnavailable: (value: unknown) => boolean;
+  readonly #placeholder: PlaceholderForms;
   readonly #names: TableNames;
   #tables = new Map<string, SinkTable>();
   /** By the schema, or the table, that the binding was made for. */
   #rows = new WeakMap<object, Map<string, RowBinding>>();
   #keys = new WeakMap<object, Map<string, KeyBinding>>();
 
-  constructor(config: SinkConfig, isUnavailable: (value: unknown) => boolean) {
+  constructor(config: SinkConfig) {
     this.#config = config;
-    this.#isUnavailable = isUnavailable;
+    this.#placeholder = new PlaceholderForms(config.placeholder);
     this.#names = new TableNames(config.tableFormat, config.connection.schemas[0]);
   }
 
@@ -89,7 +90,7 @@ export class EventBinder {
     }
     const row = this.#rowBinding(event, table, keys);
     if (row === undefined) return undefined;
-    const { values, isPartial } = valuesOf(row, table.columns.length, event.row ?? {}, this.#isUnavailable);
+    const { values, isPartial } = valuesOf(row, table.columns.length, event.row ?? {}, event.unchanged);
     const shape = isPartial ? shapeOf(values) : row.shape;
     const change: Change = { ...common, kind: 'upsert', key, keyValues, values, isPartial, shape };
     return { table, keys, change, bindings: keyBinding === null ? null : { row, key: keyBinding } };
@@ -111,7 +112,7 @@ export class EventBinder {
           `${table.name.qualified} has no primary key or unique constraint on (${names.join(', ')}), which an upsert needs`,
         );
       }
-      binding = bindKey(table, names, schema);
+      binding = bindKey(table, names, schema, this.#placeholder);
       cache.set(id, binding);
     }
     return binding;
@@ -126,7 +127,7 @@ export class EventBinder {
     if (known !== undefined) return known;
     const names = fieldNamesOf(this.#config, event, keys);
     if (names.some((name) => !table.indexOf.has(name))) return undefined;
-    const binding = bindRow(table, names, schema);
+    const binding = bindRow(table, names, schema, this.#placeholder);
     if (this.#config.evolve && table.columns.some((column) => isUnset(column, names))) return undefined;
     cache.set(id, binding);
     return binding;

@@ -12,12 +12,14 @@ import {
   rawEvent,
 } from '../testing/event-fixture.ts';
 import { Binder } from './binder.ts';
-import { bindKey, bindRow, placeholderTest } from './bindings.ts';
+import { bindKey, bindRow } from './bindings.ts';
 import type { Change } from './change.ts';
 import { FastPathReader } from './fast-path-reader.ts';
+import { PlaceholderForms } from './placeholder.ts';
 import type { SinkTable } from './sink-table.ts';
 
 const PLACEHOLDER = '__debezium_unavailable_value';
+const FORMS = new PlaceholderForms(PLACEHOLDER);
 const configOf = (schemas: boolean) =>
   parseSinkConfig({
     topics: 't',
@@ -56,12 +58,12 @@ const event = (extra: Partial<EventSpec> = {}, offset = 0): ConsumedRecord => {
 function readerAfter(record: ConsumedRecord, schemas = true): FastPathReader {
   const parser = new RecordParser({ key: schemas, value: schemas });
   const parsed = parser.parse(record);
-  const reader = new FastPathReader(placeholderTest(PLACEHOLDER));
+  const reader = new FastPathReader();
   reader.learn({
     event: parsed,
     table: TABLE,
-    row: bindRow(TABLE, Object.keys(parsed.row ?? {}), parsed.rowSchema),
-    key: bindKey(TABLE, ['id'], parsed.keySchema),
+    row: bindRow(TABLE, Object.keys(parsed.row ?? {}), parsed.rowSchema, FORMS),
+    key: bindKey(TABLE, ['id'], parsed.keySchema, FORMS),
     prefixes: parser.prefixesOf(record),
   });
   return reader;
@@ -137,6 +139,17 @@ test.each<[string, ConsumedRecord]>([
   ['invalid JSON', edited('"transaction":null', '"transaction":nul')],
   ['a truncated value', { ...event(), value: event().value?.subarray(0, -1) ?? null }],
   ['more after the end', { ...event(), value: Buffer.concat([event().value ?? bytes(''), bytes('}')]) }],
+  [
+    "an insert of the placeholder's text",
+    event({ op: 'c', after: { id: 7, name: PLACEHOLDER, amount: null } }),
+  ],
+  [
+    'an update that marks what is unchanged',
+    {
+      ...event({ after: { id: 7, name: PLACEHOLDER, amount: null } }),
+      headers: new Map([...event().headers, ['cdc.unchanged', bytes('[]')]]),
+    },
+  ],
   ['an unknown topic', { ...event(), topic: 'other' }],
 ])('leaves %s to the slow path', (_what, record) => {
   const reader = readerAfter(event());

@@ -1,10 +1,11 @@
+import { UNCHANGED_HEADER } from '../../contract/envelope.ts';
 import { POSITION_HEADER } from '../../contract/position.ts';
 import type { ConsumedRecord } from '../../contract/records.ts';
 import { derivePosition, formatLsn } from '../decode/derived-position.ts';
 import { FastPathScanner, OFF_FAST_PATH } from '../decode/fast-path-scanner.ts';
 import type { JsonObject } from '../decode/json.ts';
 import type { SinkEvent } from '../decode/record-parser.ts';
-import type { KeyBinding, RowBinding } from './bindings.ts';
+import type { FieldBinding, KeyBinding, RowBinding } from './bindings.ts';
 import { type Change, keyText, shapeOf } from './change.ts';
 import type { Bound } from './event-binder.ts';
 import type { SinkTable } from './sink-table.ts';
@@ -19,7 +20,6 @@ export interface Example {
   readonly prefixes: { readonly value: Buffer; readonly key: Buffer };
 }
 
-type Field = RowBinding['fields'][number];
 /** A member of a JSON object. `lead` is everything up to its value: `{"id":` or `,"id":`. */
 interface Member<T> {
   readonly lead: Buffer;
@@ -34,10 +34,10 @@ interface Form {
   readonly key: readonly Member<{
     readonly name: string;
     readonly place: number;
-    readonly convert: Field['convert'] | null;
+    readonly convert: FieldBinding['convert'] | null;
   }>[];
   readonly keyNames: readonly string[];
-  readonly row: readonly Member<Field | null>[];
+  readonly row: readonly Member<FieldBinding | null>[];
   readonly source: readonly Member<string>[];
   /** The values that `source.schema` and `source.table` must have. */
   readonly named: Readonly<Record<string, Buffer>>;
@@ -70,13 +70,8 @@ const END = Buffer.from('}');
  * and all that follows it. Any other record falls back to the slow path, which also says what is wrong with a bad one.
  */
 export class FastPathReader {
-  readonly #isUnavailable: (value: unknown) => boolean;
   readonly #scanner = new FastPathScanner();
   #forms = new Map<string, Form>();
-
-  constructor(isUnavailable: (value: unknown) => boolean) {
-    this.#isUnavailable = isUnavailable;
-  }
 
   /** Forgets all forms: a table's structure may have changed. */
   forget(): void {
@@ -155,6 +150,8 @@ export class FastPathReader {
     scanner.expect(OP);
     const op = scanner.value();
     if (op !== 'c' && op !== 'u' && op !== 'r') throw OFF_FAST_PATH;
+    // The placeholder's form need not mean it.
+    if (isPartial && (op !== 'u' || record.headers.has(UNCHANGED_HEADER))) throw OFF_FAST_PATH;
     const capturedUs = this.#capturedUs();
     this.#end(form.valuePrefix);
     return {
@@ -181,7 +178,7 @@ export class FastPathReader {
     if (!this.#scanner.isAtEnd) throw OFF_FAST_PATH;
   }
 
-  /** Fills in the row's values. True if one of them was not sent because it did not change. */
+  /** Fills in the row's values. True if one of them has the placeholder's form. */
   #row(form: Form, values: (string | null | undefined)[]): boolean {
     const scanner = this.#scanner;
     let isPartial = false;
@@ -190,7 +187,7 @@ export class FastPathReader {
       const value = scanner.value();
       if (field === null) continue;
       if (value === null) values[field.column] = null;
-      else if (this.#isUnavailable(value)) isPartial = true;
+      else if (field.hasPlaceholderForm?.(value)) isPartial = true;
       else values[field.column] = field.convert(value);
     }
     scanner.expect(END);

@@ -7,8 +7,8 @@ import { createEventEncoder } from '../../envelope/encoder.ts';
 import { DEFAULTS, WITH_SCHEMAS } from '../../envelope/testing/fixtures.ts';
 import { RecordParser } from '../decode/record-parser.ts';
 import { positionAt } from '../testing/event-fixture.ts';
-import { placeholderTest } from './bindings.ts';
 import { converterOf } from './convert.ts';
+import { PlaceholderForms } from './placeholder.ts';
 
 const CONFIG: EncoderConfig = {
   ...DEFAULTS,
@@ -89,5 +89,7 @@ test.each(CASES)('$typeName ($typeModifier): $text arrives as it left', (sent) =
   const schema = event.rowSchema?.fields.find((field) => field.field === 'v');
   if (schema === undefined) throw new Error('no schema');
   expect(converterOf(schema)(event.row?.v)).toBe(written);
-  expect(placeholderTest(CONFIG.unavailableValue)(event.row?.big)).toBe(true);
+  const big = event.rowSchema?.fields.find((field) => field.field === 'big');
+  if (big === undefined) throw new Error('no schema');
+  expect(new PlaceholderForms(CONFIG.unavailableValue).ofSchema(big)?.(event.row?.big)).toBe(true);
 });

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { placeholderTest } from '../bind/bindings.ts';
 import { readCommitted } from '../consume/read-committed.ts';
 import { CUSTOMER, consumed, decimal, positionAt, rawEvent, rawTombstone } from '../testing/event-fixture.ts';
 import { derivePosition, formatLsn } from './derived-position.ts';
@@ -129,21 +128,6 @@ describe('derivePosition, for events of Debezium', () => {
     expect(formatLsn(0x16b374d848)).toBe('16/B374D848');
     expect(formatLsn(null)).toBeNull();
   });
-});
-
-test('the placeholder of an unchanged TOAST value is recognised in every form', () => {
-  const placeholder = '__debezium_unavailable_value';
-  const isUnavailable = placeholderTest(placeholder);
-  for (const value of [
-    placeholder,
-    Buffer.from(placeholder).toString('base64'),
-    [placeholder],
-    [...Buffer.from(placeholder)],
-    { [placeholder]: placeholder },
-  ]) {
-    expect(isUnavailable(value)).toBe(true);
-  }
-  for (const value of ['', `${placeholder}x`, [], [1], {}, 5, true]) expect(isUnavailable(value)).toBe(false);
 });
 
 describe('readCommitted', () => {

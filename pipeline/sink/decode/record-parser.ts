@@ -6,6 +6,7 @@
  *   not a change event is a RecordError that says why.
  */
 
+import { OLD_KEY_HEADER, UNCHANGED_HEADER } from '../../contract/envelope.ts';
 import { POSITION_HEADER } from '../../contract/position.ts';
 import type { ConsumedRecord } from '../../contract/records.ts';
 import { type ConnectSchema, fieldOf, readSchema } from './connect-schema.ts';
@@ -27,6 +28,11 @@ export interface SinkEvent {
   readonly rowSchema: ConnectSchema | null;
   /** Null only for a tombstone without a position header (Debezium's): it has the position of the delete before it. */
   readonly position: string | null;
+  /**
+   * The fields that hold the placeholder of an unchanged TOAST value. Null: each field whose value has its form, because
+   * the event does not say.
+   */
+  readonly unchanged: readonly string[] | null;
   /** When the capture made the event, in microseconds since the epoch; null if the event does not say. */
   readonly capturedUs: number | null;
 }
@@ -75,7 +81,14 @@ export class RecordParser {
     const key = parsedKey !== null && isObject(parsedKey.payload) ? parsedKey.payload : null;
     const base = { record, key, keySchema: parsedKey?.prefix?.schema ?? null };
     if (record.value === null) {
-      const none = { op: 'd', source: NO_SOURCE, row: null, rowSchema: null, capturedUs: null };
+      const none = {
+        op: 'd',
+        source: NO_SOURCE,
+        row: null,
+        rowSchema: null,
+        unchanged: [],
+        capturedUs: null,
+      };
       return { ...base, ...none, kind: 'tombstone', position: header };
     }
     const { payload, prefix } = this.#read(this.#values, record.topic, record.value, EXACT_FIELDS, 'value');
@@ -83,7 +96,8 @@ export class RecordParser {
       throw new RecordError('the value is not a Debezium envelope: op or source is missing');
     }
     const { op, source } = { op: payload.op, source: payload.source };
-    const event = { ...base, op, source, capturedUs: numberOf(payload.ts_us, payload.ts_ms) };
+    const unchanged = unchangedOf(op, record);
+    const event = { ...base, op, source, unchanged, capturedUs: numberOf(payload.ts_us, payload.ts_ms) };
     const position = header ?? derivePosition(source, record.offset);
     switch (op) {
       case 'c':
@@ -190,6 +204,22 @@ function wrapped(bytes: Buffer, exact: readonly string[] | 'all', what: 'key' | 
     before: fieldOf(schema, 'before'),
   };
   return { payload: whole.payload, prefix };
+}
+
+const NONE: readonly string[] = [];
+
+/**
+ * Only an UPDATE leaves values out. One that changes the key arrives as a delete and a create with the old key in a
+ * header. In every other event, a value with the placeholder's form is the source's own.
+ */
+function unchangedOf(op: string, { headers }: ConsumedRecord): readonly string[] | null {
+  const marked = headers.get(UNCHANGED_HEADER);
+  if (marked !== undefined) {
+    const names = parseJson(marked.toString(), 'all');
+    if (Array.isArray(names) && names.every((name) => typeof name === 'string')) return names;
+    throw new RecordError(`the header ${UNCHANGED_HEADER} is not a JSON array of names`);
+  }
+  return op === 'u' || (op === 'c' && headers.has(OLD_KEY_HEADER)) ? null : NONE;
 }
 
 function rowOf(payload: JsonObject, field: 'after'): JsonObject {

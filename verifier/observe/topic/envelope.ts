@@ -100,6 +100,7 @@ export function asPostgresText(
   event?: Event,
 ): string | null | undefined {
   if (value === null) return null;
+  // Perhaps the placeholder of a value that was left out, perhaps a value: not compared.
   if (value === undefined || value === UNAVAILABLE_VALUE) return undefined;
   if (typeof value === 'boolean') return column.type === 'bool' ? String(value) : undefined;
   if (typeof value === 'object') return undefined;
