@@ -41,7 +41,8 @@ export function explain(error: unknown): Error {
     return new LabError('CDC-1201', `The source denied permission: ${error.message}.`, {
       cause: error,
       remedy:
-        'The user needs REPLICATION, SELECT on the captured tables, and CREATE on the database to create a publication.',
+        'The user needs REPLICATION, SELECT on the captured tables (and BYPASSRLS if they have row-level security), and ' +
+        'CREATE on the database to create a publication.',
     });
   }
   if (code === '3D000') {

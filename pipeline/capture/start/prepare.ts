@@ -30,6 +30,7 @@ import {
 } from '../source/slot.ts';
 import { judgeContinuity } from './continuity.ts';
 import { checkTables } from './table-checks.ts';
+import { checkVisibility } from './visibility.ts';
 
 /** What a session starts with. */
 export interface Prepared {
@@ -75,6 +76,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     });
   }
   const published = await publishedTables(sql, config.publication.name);
+  await checkVisibility(sql, tables, { mode: config.snapshot.mode, log });
   await checkTables(sql, tables, { published, describe: options.describe, log });
   const slot = await readSlot(sql, config.slot.name);
   const history = await timelineHistory(replication, system.timeline);
