@@ -6,6 +6,7 @@ import { plainTextProblem } from './connection/http.ts';
 import { kafkaSchema } from './connection/kafka.ts';
 import { isBaseUrl, queryProblem } from './connection/postgres-url.ts';
 import { secretSchema } from './connection/secret.ts';
+import { parseTable, tableId } from './table-id.ts';
 
 const baseUrl = z.url().refine(isBaseUrl, 'a base URL has no query part and no fragment');
 
@@ -91,6 +92,14 @@ const webhookSchema = z.strictObject({
   timeoutMs: z.int().positive().default(10_000),
 });
 
+/** `schema.table`; without a schema it is `public`. */
+const tableName = z
+  .string()
+  .refine(
+    (text) => parseTable(text) !== undefined,
+    'a table is written as schema.table, and a part with a dot or a quote in double quotes',
+  );
+
 const databaseUrl = z
   .string()
   .min(1)
@@ -135,13 +144,13 @@ export const configSchema = z.strictObject({
   connectors: z.array(connectorSchema).default([]),
   consumerGroup: z.string().nullable().default(null),
   /** Tables of the source as `schema.table`; null: all of them, published or not. */
-  tables: z.array(z.string().min(1)).nullable().default(null),
+  tables: z.array(tableName).nullable().default(null),
   /** Tables that are never compared: the signal table. */
-  excludeTables: z.array(z.string()).default(['public.debezium_signal']),
+  excludeTables: z.array(tableName).default(['public.debezium_signal']),
   /** The source's `schema.table` to the sink's table; without an entry, the names are equal. */
-  tableMap: z.record(z.string(), z.string()).default({}),
+  tableMap: z.record(tableName, tableName).default({}),
   /** The source's `schema.table` to column names, from the source's to the sink's, where they differ. */
-  columnMap: z.record(z.string(), z.record(z.string(), z.string())).default({}),
+  columnMap: z.record(tableName, z.record(z.string(), z.string())).default({}),
   /** Column by which copies mark a row as deleted instead of deleting it. */
   softDelete: z.string().min(1).nullable().default(null),
   /** Dead-letter topics, in addition to those that the connectors' configuration names. */
@@ -203,7 +212,7 @@ export function loadConfig(path: string): VerifierConfig {
 /** @throws LabError CDC-4001, as {@link loadConfig} does. */
 export function parseConfig(raw: unknown, path: string): VerifierConfig {
   const result = configSchema.safeParse(raw);
-  if (result.success) return result.data;
+  if (result.success) return withIds(result.data);
   const problems = result.error.issues.map(describeIssue);
   throw new LabError(
     'CDC-4001',
@@ -213,6 +222,23 @@ export function parseConfig(raw: unknown, path: string): VerifierConfig {
       cause: result.error,
     },
   );
+}
+
+/** The part of a configuration that names tables. */
+type TableNames = Pick<VerifierConfig, 'tables' | 'excludeTables' | 'tableMap' | 'columnMap'>;
+
+/** Names of the source's tables become their ids, so that one table has one name everywhere. */
+export function withIds<T extends TableNames>(config: T): T {
+  const idOf = (text: string): string => tableId(parseTable(text) ?? { schema: '', name: text });
+  const byId = <T>(named: Readonly<Record<string, T>>): Record<string, T> =>
+    Object.fromEntries(Object.entries(named).map(([text, value]) => [idOf(text), value]));
+  return {
+    ...config,
+    tables: config.tables?.map(idOf) ?? null,
+    excludeTables: config.excludeTables.map(idOf),
+    tableMap: byId(config.tableMap),
+    columnMap: byId(config.columnMap),
+  };
 }
 
 const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {

@@ -39,6 +39,11 @@ export type FindingClass = z.infer<typeof findingClassSchema>;
 export const hopSchema = z.enum(['source', 'capture', 'topic', 'sink', 'unknown']);
 export type Hop = z.infer<typeof hopSchema>;
 
+/** The id of a table, see `table-id.ts`. */
+const TABLE =
+  'schema.table at the source, each part quoted as PostgreSQL does where it needs quotes: "a.b".c';
+const tableSchema = z.string().describe(TABLE);
+
 /** One wrong row: its key, and the columns that differ. Other values are never reported. */
 export const exampleSchema = z.object({
   key: z.record(z.string(), z.string().nullable()),
@@ -54,7 +59,7 @@ export const findingSchema = z.object({
   check: z.string(),
   class: findingClassSchema,
   /** Null if the finding does not concern a table. */
-  table: z.string().nullable(),
+  table: z.string().nullable().describe(TABLE),
   /** Number of all rows (or records, connectors, …) concerned, not only of the examples. */
   count: z.int().nonnegative(),
   hop: hopSchema,
@@ -67,8 +72,7 @@ export const findingSchema = z.object({
 export type Finding = z.infer<typeof findingSchema>;
 
 export const tableReportSchema = z.object({
-  /** `schema.table` at the source. */
-  table: z.string(),
+  table: tableSchema,
   verdict: verdictSchema,
   /** Null if the table could not be counted. */
   sourceRows: z.int().nonnegative().nullable(),
@@ -127,7 +131,7 @@ export const comparisonReportSchema = z.object({
   /** The same as a share of the compared rows, 0 to 1. */
   touchedShare: z.number().min(0).max(1),
   /** Tables that could not be compared through the slot. */
-  notExact: z.array(z.object({ table: z.string(), reason: z.string() })),
+  notExact: z.array(z.object({ table: tableSchema, reason: z.string() })),
   /** Pairs of snapshots that the comparison took. */
   windows: z.int().nonnegative().optional(),
   /** Parts of tables that were compared in them. */

@@ -1,18 +1,19 @@
+import { identifiersOf, parseTable, tableId } from '../../verifier/table-id.ts';
 import type { Instance } from '../lab/lab.ts';
 import type { Access, Side } from './access.ts';
 
 /** Debezium's signal table in the fixture schema: in the publication, but not captured. */
 export const SIGNAL_TABLE = 'debezium_signal';
 
-/** Captured tables of the instance's publication, as `schema.table`, in the order of their names. */
+/** Ids of the captured tables of the instance's publication, in the order of their names. */
 export async function capturedTables(access: Access, instance: Instance): Promise<string[]> {
   const rows = await access.query(
     'source',
-    `SELECT schemaname || '.' || tablename AS name FROM pg_publication_tables
-      WHERE pubname = $1 AND tablename <> $2 ORDER BY 1`,
+    `SELECT schemaname, tablename FROM pg_publication_tables
+      WHERE pubname = $1 AND tablename <> $2 ORDER BY 1, 2`,
     [instance.publication, SIGNAL_TABLE],
   );
-  return rows.map((row) => String(row.name));
+  return rows.map((row) => tableId({ schema: String(row.schemaname), name: String(row.tablename) }));
 }
 
 /** Asks the capture for an ad hoc snapshot, as Debezium's documentation of signalling says. */
@@ -22,7 +23,9 @@ export async function requestSnapshot(
   type: 'incremental' | 'blocking',
   tables: readonly string[],
 ): Promise<void> {
-  const data = JSON.stringify({ 'data-collections': tables, type });
+  // Debezium reads a name as a regular expression on the unquoted name.
+  const collections = tables.map((id) => (identifiersOf(id) ?? [id]).join('.'));
+  const data = JSON.stringify({ 'data-collections': collections, type });
   await access.query('source', `INSERT INTO public.${SIGNAL_TABLE} (id, type, data) VALUES ($1, $2, $3)`, [
     id,
     'execute-snapshot',
@@ -30,7 +33,7 @@ export async function requestSnapshot(
   ]);
 }
 
-/** Row counts by `schema.table`; in the sink, every table is in the schema `public`. */
+/** Row counts by the table's id; in the sink, every table is in the schema `public`. */
 export async function countRows(
   access: Access,
   side: Side,
@@ -38,7 +41,7 @@ export async function countRows(
 ): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   for (const name of tables) {
-    const [schema = 'public', table = name] = name.split('.');
+    const { schema, name: table } = parseTable(name) ?? { schema: 'public', name };
     const quoted = [side === 'sink' ? 'public' : schema, table].map(
       (part) => `"${part.replaceAll('"', '""')}"`,
     );

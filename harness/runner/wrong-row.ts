@@ -1,4 +1,5 @@
 import type { Finding } from '../../verifier/report.ts';
+import { parseTable } from '../../verifier/table-id.ts';
 import type { Access, Side } from '../access/access.ts';
 import type { Expectation } from '../plugins/scenario.ts';
 import type { WrongRow } from './result.ts';
@@ -34,7 +35,7 @@ async function rowsOf(
   table: string,
   key: Readonly<Record<string, string | null>>,
 ): Promise<Row[]> {
-  const [schema = 'public', name = table] = table.split('.');
+  const { schema, name } = parseTable(table) ?? { schema: 'public', name: table };
   const where = Object.keys(key).map(
     (column, i) => `t.${quoted(column)}::text IS NOT DISTINCT FROM $${i + 1}`,
   );

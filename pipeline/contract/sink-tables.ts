@@ -14,6 +14,18 @@ export const METADATA_COLUMNS = {
   receivedAt: '_cdc_received_at',
 } as const;
 
+/**
+ * Name of a table in the sink's own tables: `public.customers`. An identifier with a dot or a double quote is quoted, so
+ * that no two tables have the same name; others are not, as they never were.
+ */
+export function bookedName(schema: string, table: string): string {
+  return `${bookedPart(schema)}.${bookedPart(table)}`;
+}
+
+function bookedPart(identifier: string): string {
+  return /[."]/.test(identifier) ? `"${identifier.replaceAll('"', '""')}"` : identifier;
+}
+
 /** Next offset per (connector, topic, partition), with the cluster's and the topic's id, and the owner's epoch. */
 export const OFFSETS_TABLE = '_cdc_offsets';
 /** With `dedup.mode=table` one row per applied record: (topic, partition, offset) and the event's identity. */
@@ -24,6 +36,6 @@ export const TOMBSTONES_TABLE = '_cdc_tombstones';
 export const TRUNCATES_TABLE = '_cdc_truncates';
 /**
  * Totals per (connector, table_name, topic, partition): `applied`, `suppressed` and `dead_lettered`, each a bigint,
- * updated in the transaction that they count. `table_name` is qualified (`public.customers`).
+ * updated in the transaction that they count. `table_name` is qualified, see {@link bookedName}.
  */
 export const STATS_TABLE = '_cdc_stats';

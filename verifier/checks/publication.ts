@@ -2,6 +2,7 @@ import { type Check, type CheckResult, pass } from '../check.ts';
 import type { Database } from '../connection/postgres.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { finding } from '../report.ts';
+import { tableId } from '../table-id.ts';
 
 const name = 'publication';
 const OPERATIONS = ['insert', 'update', 'delete', 'truncate'] as const;
@@ -46,7 +47,7 @@ export default {
     const published = new Map(
       rows.map(({ published: json }) => {
         const row = JSON.parse(json ?? '{}') as Published;
-        return [`${row.schemaname}.${row.tablename}`, row];
+        return [tableId({ schema: row.schemaname, name: row.tablename }), row];
       }),
     );
     for (const table of (await evidence.catalogues()).expected) {

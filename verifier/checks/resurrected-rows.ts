@@ -1,4 +1,4 @@
-import { METADATA_COLUMNS, TOMBSTONES_TABLE } from '../../pipeline/contract/sink-tables.ts';
+import { bookedName, METADATA_COLUMNS, TOMBSTONES_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckResult, pass } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
@@ -28,7 +28,8 @@ export default {
     for (const [id, copy] of copies) {
       const key = source.get(id)?.key ?? [];
       const sql = tombstones === null ? null : markedSql(tombstones, copy, key);
-      const marked = sql === null ? null : await markedRows(sink, sql, copy.id, key);
+      const marked =
+        sql === null ? null : await markedRows(sink, sql, bookedName(copy.schema, copy.name), key);
       const own =
         marked !== null && marked.count > 0 ? marked : fromTopic(tables.find(({ table }) => table.id === id));
       if (marked !== null) looked++;

@@ -17,8 +17,9 @@ const ITEMS = `
 async function compare(
   pair: DatabasePair,
   own: Partial<ExactOptions> = {},
+  id = 'public.items',
 ): Promise<{ window: ExactWindow; answer: TableComparison | Error }> {
-  const table = { id: 'public.items', copy: 'public.items', shape: { columns: {}, softDelete: null } };
+  const table = { id, copy: id, shape: { columns: {}, softDelete: null } };
   await using window = await ExactWindow.open([table], optionsFor(pair, own));
   const answer = await compareWhole(window, table).catch((error: unknown) => error as Error);
   return { window, answer: (await window.end([table])).get(table.id) ?? answer };
@@ -53,6 +54,20 @@ test('without writes, every difference is found, classified and named', async ()
   const { answer, window } = await compare(pair);
   expect(found(answer)).toEqual({ missing: 2, extra: 1, stale: 1, corrupted: 1 });
   expect(window.touchedKeys).toBe(0);
+});
+
+test('writes to a table whose names have dots are not taken for those of its namesake', async () => {
+  await using pair = await databasePair();
+  const named = (table: string) =>
+    `CREATE TABLE ${table} (id int PRIMARY KEY); INSERT INTO ${table} VALUES (1), (2);`;
+  await pair.onBoth(
+    `CREATE SCHEMA "a.b"; CREATE SCHEMA a; ${named('"a.b"."select"')} ${named('a."b.select"')}`,
+  );
+  const writes = 'DELETE FROM "a.b"."select" WHERE id = 1; INSERT INTO a."b.select" VALUES (3)';
+  const own = meanwhile(pair, writes, 'DELETE FROM "a.b"."select" WHERE id IN (1, 2)');
+  const { answer, window } = await compare(pair, own, '"a.b".select');
+  expect(found(answer)).toEqual({ missing: 1 });
+  expect(window.touchedKeys).toBe(1);
 });
 
 const WRITES = `

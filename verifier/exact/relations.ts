@@ -1,4 +1,5 @@
 import type { Database } from '../connection/postgres.ts';
+import { idOfRow, parseTable } from '../table-id.ts';
 
 /** What must not change about a table while its rows are compared in a snapshot of the past. */
 export interface Relation {
@@ -9,7 +10,7 @@ export interface Relation {
 }
 
 export interface Leaf {
-  /** `schema.table`. */
+  /** The id of the table. */
   readonly id: string;
   /** `d` default, `f` full, `i` an index, `n` nothing: `pg_class.relreplident`. */
   readonly identity: string;
@@ -21,13 +22,14 @@ export interface Leaf {
 // use the latest catalogue instead of the snapshot's.
 const RELATIONS_SQL = `
   WITH RECURSIVE tree AS (
-    SELECT n.nspname || '.' || c.relname AS root, c.oid
-    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname || '.' || c.relname = ANY ($1) AND c.relkind IN ('r', 'p')
+    SELECT wanted.id AS root, c.oid
+    FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (id, schema, name)
+    JOIN pg_namespace n ON n.nspname = wanted.schema
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')
     UNION ALL
     SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
       JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition)
-  SELECT tree.root, n.nspname || '.' || c.relname AS leaf, c.relkind::text AS kind,
+  SELECT tree.root, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
          c.relreplident::text AS identity,
          concat_ws(':', c.oid, c.relfilenode, c.relreplident,
            (SELECT string_agg(concat_ws(' ', a.attnum, a.attname, a.atttypid, a.atttypmod, a.attisdropped),
@@ -41,19 +43,25 @@ const RELATIONS_SQL = `
   FROM tree JOIN pg_class c ON c.oid = tree.oid JOIN pg_namespace n ON n.oid = c.relnamespace
   ORDER BY tree.root, c.oid`;
 
-/** Tables by `schema.table`, as the connection's snapshot shows them. A table that does not exist is not in the map. */
+/** Tables by id, as the connection's snapshot shows them. A table that does not exist is not in the map. */
 export async function readRelations(
   database: Database,
   ids: readonly string[],
 ): Promise<ReadonlyMap<string, Relation>> {
   const relations = new Map<string, { fingerprint: string; leaves: Leaf[] }>();
-  for (const row of await database.query(RELATIONS_SQL, [[...ids]])) {
+  const names = ids.map((id) => parseTable(id) ?? { schema: '', name: '' });
+  const wanted = [[...ids], names.map(({ schema }) => schema), names.map(({ name }) => name)];
+  for (const row of await database.query(RELATIONS_SQL, wanted)) {
     const root = row.root ?? '';
     const relation = relations.get(root) ?? { fingerprint: '', leaves: [] };
     relation.fingerprint += `${row.state};`;
     if (row.kind === 'r') {
       const identityColumns = JSON.parse(row.identity_columns ?? '[]') as string[];
-      relation.leaves.push({ id: row.leaf ?? '', identity: row.identity ?? 'n', identityColumns });
+      relation.leaves.push({
+        id: idOfRow(row.schema, row.name),
+        identity: row.identity ?? 'n',
+        identityColumns,
+      });
     }
     relations.set(root, relation);
   }

@@ -9,9 +9,9 @@ import type { DigestedComparison, Part } from './part.ts';
 
 /** A table to compare, and its copy in the sink. */
 export interface Copy {
-  /** `schema.table` of the source. */
+  /** The id of the source's table. */
   readonly id: string;
-  /** `schema.table` of the sink; null if the sink has no copy. */
+  /** The id of the sink's table; null if the sink has no copy. */
   readonly copy: string | null;
   /** How the copy differs in shape: other column names, rows that are only marked as deleted. */
   readonly shape: CopyShape;

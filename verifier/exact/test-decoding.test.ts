@@ -55,7 +55,7 @@ test('hostile names and values do not derail the parser', () => {
     'new-tuple: "a]:b"["s"."ty]:pe"[]]:\'x\n: DELETE:\' "q""q"[text]:\'\'';
   expect(change(text)).toEqual({
     tag: 'change',
-    table: 'we.ird.ta: ble, x',
+    table: '"we.ird"."ta: ble, x"',
     op: 'UPDATE',
     old: { 'a]:b': ' new-tuple: ' },
     new: { 'a]:b': 'x\n: DELETE:', 'q"q': '' },
@@ -70,7 +70,7 @@ test('a delete without a replica identity has no old row', () => {
 test('a truncate names all of its tables', () => {
   expect(readMessage('table public.a, "B".c: TRUNCATE: restart_seqs cascade')).toEqual({
     tag: 'truncate',
-    tables: ['public.a', 'B.c'],
+    tables: ['public.a', '"B".c'],
   });
 });
 

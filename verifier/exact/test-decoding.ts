@@ -1,6 +1,8 @@
 // Parses the output of PostgreSQL's plugin `test_decoding` (contrib/test_decoding/test_decoding.c), one message at a time.
 // Unlike pgoutput it needs no publication, so the verifier can watch a source in which it must not create anything.
 
+import { tableId } from '../table-id.ts';
+
 /** A column's value as the type's output function gives it; null for NULL. */
 type Value = string | null | typeof UNCHANGED;
 
@@ -14,7 +16,7 @@ export type Message =
   | { readonly tag: 'commit' }
   | {
       readonly tag: 'change';
-      /** `schema.table`, unquoted; for a partitioned table it is the partition. */
+      /** The id of the table; for a partitioned table it is the partition's. */
       readonly table: string;
       readonly op: 'INSERT' | 'UPDATE' | 'DELETE';
       /** The old row, as far as the replica identity logs it; null if nothing was logged. */
@@ -80,7 +82,7 @@ class Reader {
   qualifiedName(): string {
     const schema = this.#name('.');
     this.expect('.');
-    return `${schema}.${this.#name(':,')}`;
+    return tableId({ schema, name: this.#name(':,') });
   }
 
   /** Columns up to the end or to ` new-tuple:`; null if the plugin had nothing to print. */

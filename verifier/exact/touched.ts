@@ -33,7 +33,7 @@ interface Leaf {
  * named by the JSON array of its values as they are in the stream.
  */
 export class Touched {
-  /** By `schema.table`, then by key. */
+  /** By the table's id, then by key. */
   readonly tables = new Map<string, Map<string, History>>();
   /** Tables about which the stream is incomplete, and why. */
   readonly problems = new Map<string, string>();

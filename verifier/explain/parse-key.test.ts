@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Table } from '../observe/source/catalogue.ts';
+import { tableId } from '../table-id.ts';
 import { parseKey, tableNamed } from './parse-key.ts';
 
 function table(id: string, key: readonly string[]): Table {
@@ -34,6 +35,19 @@ const tables = new Map(
 test('a table is found by its name, or by schema and name', () => {
   expect(tableNamed('customers', tables).id).toBe('public.customers');
   expect(tableNamed('old.orders', tables).id).toBe('old.orders');
+});
+
+test('"a.b".c and a."b.c" are named by quoting', () => {
+  const named = new Map(
+    [
+      { schema: 'a.b', name: 'c' },
+      { schema: 'a', name: 'b.c' },
+    ].map((own) => [tableId(own), { ...table('', ['id']), ...own, id: tableId(own) }] as const),
+  );
+  expect(tableNamed('"a.b".c', named)).toMatchObject({ schema: 'a.b', name: 'c' });
+  expect(tableNamed('a."b.c"', named)).toMatchObject({ schema: 'a', name: 'b.c' });
+  expect(tableNamed('"b.c"', named)).toMatchObject({ schema: 'a', name: 'b.c' });
+  expect(() => tableNamed('a.b.c', named)).toThrow('no table "a.b.c"');
 });
 
 test('a name that no table has, or several have, is refused, and the nearest name is suggested', () => {

@@ -1,6 +1,7 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import type { Table } from '../observe/source/catalogue.ts';
+import { identifiersOf, parseTable, tableId } from '../table-id.ts';
 
 /** The caller named a table or key that does not exist. */
 export class NoSuchRowError extends LabError {
@@ -11,14 +12,16 @@ export class NoSuchRowError extends LabError {
 }
 
 /**
- * Finds a table by name: `public.customers`, or `customers` if only one schema has it.
+ * Finds a table by name, quoted as PostgreSQL does: `public.customers`, or `customers` if only one schema has it.
  * @throws NoSuchRowError naming the nearest.
  */
 export function tableNamed(name: string, tables: ReadonlyMap<string, Table>): Table {
-  const exact = tables.get(name);
+  const parts = identifiersOf(name) ?? [];
+  const full = parts.length === 2 ? parseTable(name) : undefined;
+  const exact = full === undefined ? undefined : tables.get(tableId(full));
   if (exact !== undefined) return exact;
   const all = [...tables.values()];
-  const [first, ...others] = all.filter((table) => table.name === name);
+  const [first, ...others] = parts.length === 1 ? all.filter((table) => table.name === parts[0]) : [];
   if (first !== undefined && others.length === 0) return first;
   const known = all.map((table) => table.id).join(', ');
   if (first !== undefined) {

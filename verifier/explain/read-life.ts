@@ -3,7 +3,7 @@ import { Database } from '../connection/postgres.ts';
 import { writtenLsn } from '../connection/written-lsn.ts';
 import { type FenceOutcome, passFence } from '../observe/fence.ts';
 import { PipelineProgress } from '../observe/pipeline-progress.ts';
-import { reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
+import { copyNameOf, reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { KafkaView, topicOf } from '../observe/topic/kafka-view.ts';
 import type { Hop } from '../report.ts';
@@ -92,7 +92,7 @@ class Reading {
     const tables = { source: table, sink: sinkTable };
     const from = await writtenLsn(this.#opened.source);
     const atSource = await readRows(this.#opened.source, tables, key, options);
-    const topics = [topicOf(config.topicPrefix, table.id)];
+    const topics = [topicOf(config.topicPrefix, table)];
     const view = new PipelineProgress(config, this.#connections(), async () => topics);
     const fence = await this.#fence(view);
     const topic = await readTopic(this.#opened.kafka, topics, this.#row, this.#request);
@@ -142,7 +142,7 @@ class Reading {
 
   async #blame(row: DifferingRow): Promise<Hop> {
     const { config, signal } = this.#request;
-    const topic = topicOf(config.topicPrefix, this.#row.table.id);
+    const topic = topicOf(config.topicPrefix, this.#row.table);
     const { kafka } = this.#opened;
     return kafka === null ? 'unknown' : await blame(kafka, topic, row, signal);
   }
@@ -150,11 +150,7 @@ class Reading {
   async #sinkTable(): Promise<Table | undefined> {
     const { config } = this.#request;
     const { table } = this.#row;
-    const mapped = config.tableMap[table.id] ?? table.name;
-    const schema = config.sink.sameSchemas ? table.schema : config.sink.schema;
-    const copy = (await readCatalogue(this.#opened.sink)).get(
-      mapped.includes('.') ? mapped : `${schema}.${mapped}`,
-    );
+    const copy = (await readCatalogue(this.#opened.sink)).get(copyNameOf(config, table, table.id));
     return copy === undefined ? undefined : reshaped(copy, shapeOf(config, table));
   }
 

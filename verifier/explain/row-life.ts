@@ -89,7 +89,7 @@ export interface LifeFence {
 
 /** Everything that can be seen of one row. */
 export interface RowLife {
-  /** `schema.table` of the source. */
+  /** The id of the source's table. */
   readonly table: string;
   readonly key: Readonly<Record<string, string>>;
   /** ISO 8601: when it was read. */

@@ -1,5 +1,10 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
-import { METADATA_COLUMNS, TOMBSTONES_TABLE, TRUNCATES_TABLE } from '../../pipeline/contract/sink-tables.ts';
+import {
+  bookedName,
+  METADATA_COLUMNS,
+  TOMBSTONES_TABLE,
+  TRUNCATES_TABLE,
+} from '../../pipeline/contract/sink-tables.ts';
 import { pairTables } from '../compare/table-pair.ts';
 import { type Database, ident, type Row } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
@@ -140,6 +145,7 @@ export async function readSinkMarks(
     const [row] = await sink.query(sql.replace('FROM _', `FROM ${whole}`), values);
     return row === undefined ? null : { position: row.position ?? '', at: isoOf(row.at ?? '') };
   };
+  const booked = bookedName(table.schema, table.name);
   // As the sink writes a key: the value of a single column, or a JSON array of several.
   const [only, ...more] = place.keyTexts;
   const keyText = only !== undefined && more.length === 0 ? only : JSON.stringify(place.keyTexts);
@@ -148,12 +154,12 @@ export async function readSinkMarks(
     tombstone: await at(
       TOMBSTONES_TABLE,
       'SELECT position, deleted_at::text AS at FROM _ WHERE table_name = $1 AND key = $2',
-      [table.id, keyText],
+      [booked, keyText],
     ),
     truncate: await at(
       TRUNCATES_TABLE,
       'SELECT position, truncated_at::text AS at FROM _ WHERE table_name = $1',
-      [table.id],
+      [booked],
     ),
   };
 }

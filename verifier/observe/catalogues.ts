@@ -11,7 +11,7 @@ import { topicOf } from './topic/kafka-view.ts';
 export interface AbsentCopy {
   /** The table's id at the source. */
   readonly id: string;
-  /** `schema.table` that was looked for in the sink. */
+  /** The id that was looked for in the sink. */
   readonly wanted: string;
   /** The table of the sink that was probably meant; undefined if none is near. */
   readonly nearest: string | undefined;
@@ -38,7 +38,7 @@ const AS_IT_IS: CopyShape = { columns: {}, softDelete: null };
 
 /** Topic of each expected table. */
 export function topicsOf(config: VerifierConfig, { expected }: Catalogues): TopicsByTable {
-  return new Map(expected.map(({ id }) => [id, topicOf(config.topicPrefix, id)]));
+  return new Map(expected.map((table) => [table.id, topicOf(config.topicPrefix, table)]));
 }
 
 /**

@@ -1,12 +1,13 @@
 import { nearest } from '../../pipeline/contract/nearest.ts';
 import type { Database } from '../connection/postgres.ts';
+import { idOfRow, parseTable } from '../table-id.ts';
 import { copyNameOf, type Naming } from './sink/copy-shape.ts';
 import { readCatalogue, type Table } from './source/catalogue.ts';
 
 /** What one database has, to look a configured name up in. */
 export interface Names {
   readonly tables: ReadonlyMap<string, Table>;
-  /** Kinds of all relations by `schema.name`, those that are never compared included: a view, a partition, … */
+  /** Kinds of all relations by their ids, those that are never compared included: a view, a partition, … */
   readonly kinds: ReadonlyMap<string, string>;
 }
 
@@ -36,7 +37,7 @@ export const FLAGS: NamePaths = {
 const SIGNAL_TABLE = 'public.debezium_signal';
 
 const KINDS_SQL = `
-  SELECT n.nspname || '.' || c.relname AS id,
+  SELECT n.nspname AS schema, c.relname AS name,
          CASE WHEN c.relispartition THEN 'a partition'
               WHEN c.relkind IN ('r', 'p') THEN
                 CASE c.relpersistence WHEN 'u' THEN 'an unlogged table' WHEN 't' THEN 'a temporary table' ELSE 'a table' END
@@ -52,17 +53,18 @@ export async function readNames(database: Database): Promise<Names> {
   return { tables: await readCatalogue(database), kinds: await readKinds(database) };
 }
 
-/** The kind of every relation of a database, by `schema.name`. */
+/** The kind of every relation of a database, by its id. */
 export async function readKinds(database: Database): Promise<ReadonlyMap<string, string>> {
-  return new Map((await database.query(KINDS_SQL)).map(({ id, kind }) => [id ?? '', kind ?? '']));
+  const rows = await database.query(KINDS_SQL);
+  return new Map(rows.map(({ schema, name, kind }) => [idOfRow(schema, name), kind ?? '']));
 }
 
 /**
  * The table that was probably meant: the one with a similar name, or else one of the same name in another schema.
  */
 export function nearestTable(wanted: string, known: readonly string[]): string | undefined {
-  const name = wanted.slice(wanted.indexOf('.'));
-  return nearest(wanted, known) ?? known.find((id) => id.slice(id.indexOf('.')) === name);
+  const name = parseTable(wanted)?.name;
+  return nearest(wanted, known) ?? known.find((id) => parseTable(id)?.name === name);
 }
 
 /** `: did you mean public.orders?`, or a full stop. */

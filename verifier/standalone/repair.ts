@@ -19,7 +19,7 @@ export function repairSql({ tables }: Content, columnMap: ColumnMap): string | n
     if (comparison === null || comparison.wrong.length === 0) continue;
     const names = columnMap[table.id] ?? {};
     const counted = Object.values(comparison.counts).reduce((sum, count) => sum + count, 0);
-    lines.push(`-- ${table.id}: ${comparison.wrong.length} wrong rows listed, ${counted} counted`);
+    lines.push(`-- ${oneLine(table.id)}: ${comparison.wrong.length} wrong rows listed, ${counted} counted`);
     for (const row of comparison.wrong) lines.push(statementFor(comparison.pair, row, names));
   }
   if (!lines.some((line) => !line.startsWith('--'))) return null;
@@ -72,6 +72,7 @@ function typed({ source, sink }: ColumnPair, text: string | null): string {
 }
 
 /** For use in a comment, which ends with its line. */
-function oneLine(text: string): string {
+/** A line break would end the comment. */
+export function oneLine(text: string): string {
   return text.replaceAll(/[\r\n]+/g, ' ');
 }

@@ -2,6 +2,7 @@ import type { ColumnPair } from '../compare/column-pair.ts';
 import type { TableComparison } from '../compare/table-comparison.ts';
 import { ident, literal } from '../connection/postgres.ts';
 import type { Content } from '../verification/comparison.ts';
+import { oneLine } from './repair.ts';
 
 /** The most keys that one signal names. */
 const KEYS_PER_SIGNAL = 500;
@@ -18,18 +19,20 @@ export function republishSql({ tables }: Content, now: Date = new Date()): strin
   let signals = 0;
   for (const { comparison } of tables) {
     if (comparison === null || comparison.wrong.length === 0) continue;
-    const { id } = comparison.table;
+    const { id, schema, name: table } = comparison.table;
+    // Debezium reads a name as a regular expression on the unquoted name.
+    const collection = `${schema}.${table}`;
     const keys = republished(comparison);
     const rest = comparison.wrong.length - keys.length;
     const counted = Object.values(comparison.counts).reduce((sum, count) => sum + count, 0);
-    lines.push(`-- ${id}: ${keys.length} keys, of ${counted} wrong rows counted`);
+    lines.push(`-- ${oneLine(id)}: ${keys.length} keys, of ${counted} wrong rows counted`);
     if (rest > 0) lines.push(`-- ${rest} of them are surplus rows of the sink, or have no key: see --repair`);
     for (let at = 0; at < keys.length; at += KEYS_PER_SIGNAL) {
       const filter = filterOf(comparison.pair.key, keys.slice(at, at + KEYS_PER_SIGNAL));
       const data = {
-        'data-collections': [id],
+        'data-collections': [collection],
         type: 'incremental',
-        'additional-conditions': [{ 'data-collection': id, filter }],
+        'additional-conditions': [{ 'data-collection': collection, filter }],
       };
       const name = `cdc-lab-verify-${now.getTime()}-${++signals}`;
       lines.push(

@@ -43,6 +43,21 @@ test('a request becomes a configuration without Kafka, which writes nothing to t
   });
 });
 
+test('names that are quoted as PostgreSQL does may have dots, commas and equals signs', () => {
+  const config = configOf({
+    ...REQUEST,
+    tables: ['"a.b".c', 'a."b.c"', 'Orders', '"orders"'],
+    excludeTables: ['"x,y"'],
+    map: ['"a.b".c="c=d"', 'a."b.c"."n=1"="n.2"'],
+  });
+  expect(config).toMatchObject({
+    tables: ['"a.b".c', 'a."b.c"', 'public."Orders"', 'public.orders'],
+    excludeTables: ['public."x,y"'],
+    tableMap: { '"a.b".c': 'public."c=d"' },
+    columnMap: { 'a."b.c"': { 'n=1': 'n.2' } },
+  });
+});
+
 test('a password from outside the URL is used, whatever characters it has', () => {
   const config = configOf({ ...REQUEST, passwords: { source: 'p@ss/w:rd %', sink: undefined } });
   expect(decodeURIComponent(new URL(config.source.url).password)).toBe('p@ss/w:rd %');
@@ -70,6 +85,8 @@ test.each<[string, Partial<VerifyRequest>, RegExp]>([
   ['a mapping to nowhere', { map: ['orders'] }, /not a pair/],
   ['a column mapped to a table', { map: ['public.orders.total=archive.orders'] }, /not a pair/],
   ['a table of three parts', { tables: ['a.b.c'] }, /not a table's name/],
+  ['a quote without an end', { excludeTables: ['"a.b'] }, /not a table's name/],
+  ['a column of four parts', { map: ['a.b.c.d=e'] }, /not a pair/],
 ])('%s is refused, with a remedy', (_, own, message) => {
   expect(reason(own)).toMatch(message);
 });

@@ -1,12 +1,13 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
 import { parseConfig, type VerifierConfig } from '../config.ts';
 import { queryProblem } from '../connection/postgres-url.ts';
+import { identifiersOf, parseTable, splitUnquoted, tableId } from '../table-id.ts';
 
 /** The options of `cdc-lab verify`. */
 export interface VerifyRequest {
   readonly source: string | undefined;
   readonly sink: string | undefined;
-  /** `schema.table` of the source; empty means all of its tables. */
+  /** `schema.table` of the source, quoted as PostgreSQL does; empty means all of its tables. */
   readonly tables: readonly string[];
   readonly excludeTables: readonly string[];
   /** `source=sink`: each a `schema.table`, or `schema.table.column=column`. */
@@ -55,8 +56,8 @@ export function configOf(request: VerifyRequest): VerifierConfig {
       source: { url: source.href, slot: progressSlot ?? null, emitMessages: false },
       sink: { url: sink.href, sameSchemas: true, subscription: subscription ?? null },
       kafka: null,
-      tables: request.tables.length === 0 ? null : request.tables.map((name) => tableId('--tables', name)),
-      excludeTables: request.excludeTables.map((name) => tableId('--exclude-tables', name)),
+      tables: request.tables.length === 0 ? null : request.tables.map((name) => idOf('--tables', name)),
+      excludeTables: request.excludeTables.map((name) => idOf('--exclude-tables', name)),
       ...mapsOf(request.map),
       softDelete: request.softDelete ?? null,
       versionColumn: request.versionColumn,
@@ -101,30 +102,30 @@ function mapsOf(pairs: readonly string[]): Pick<VerifierConfig, 'tableMap' | 'co
   const tableMap: Record<string, string> = {};
   const columnMap: Record<string, Record<string, string>> = {};
   for (const pair of pairs) {
-    const [from = '', to = '', ...rest] = pair.split('=');
-    const column = from.split('.')[2];
-    if (from === '' || to === '' || rest.length > 0 || (column !== undefined && to.includes('.'))) {
+    const [from = '', to = '', ...rest] = splitUnquoted(pair, '=');
+    const [schema = '', name = '', column, ...deeper] = identifiersOf(from) ?? [];
+    const [renamed, ...more] = identifiersOf(to) ?? [];
+    const isColumn = column !== undefined && renamed !== undefined;
+    if (from === '' || to === '' || rest.length > 0 || deeper.length > 0 || (isColumn && more.length > 0)) {
       const remedy = 'Write it as --map public.orders=archive.orders or --map public.orders.total=amount.';
       throw bad(`--map ${pair} is not a pair of names.`, remedy);
     }
-    if (column === undefined) tableMap[tableId('--map', from)] = tableId('--map', to);
+    if (!isColumn) tableMap[idOf('--map', from)] = idOf('--map', to);
     else {
-      const table = tableId('--map', from.slice(0, from.lastIndexOf('.')));
-      columnMap[table] = { ...columnMap[table], [column]: to };
+      const table = tableId({ schema, name });
+      columnMap[table] = { ...columnMap[table], [column]: renamed };
     }
   }
   return { tableMap, columnMap };
 }
 
-function tableId(option: string, name: string): string {
-  const [first, second, ...rest] = name.trim().split('.');
-  if (first === undefined || first === '' || second === '' || rest.length > 0) {
-    throw bad(
-      `${option} ${name} is not a table's name.`,
-      'Write schema.table; without a schema it is public.',
-    );
-  }
-  return second === undefined ? `public.${first}` : `${first}.${second}`;
+function idOf(option: string, text: string): string {
+  const table = parseTable(text);
+  if (table !== undefined) return tableId(table);
+  throw bad(
+    `${option} ${text} is not a table's name.`,
+    'Write schema.table; without a schema it is public. A part with a dot, a comma, = or a quote is written in double quotes.',
+  );
 }
 
 function bad(message: string, remedy: string): LabError {

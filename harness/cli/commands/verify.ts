@@ -3,6 +3,7 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 import type { Report } from '../../../verifier/report.ts';
 import { openPair, type Pair, pairOf } from '../../../verifier/standalone/pair.ts';
 import { BAD_REQUEST, type VerifyRequest } from '../../../verifier/standalone/request.ts';
+import { splitUnquoted } from '../../../verifier/table-id.ts';
 import { exitCodeOf, type Verdict, worst } from '../../../verifier/verdict.ts';
 import { UsageError } from '../../errors.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
@@ -122,7 +123,7 @@ async function requestOf(
   env: Readonly<Record<string, string | undefined>>,
 ): Promise<VerifyRequest> {
   const list = (values: readonly string[]): readonly string[] =>
-    values.flatMap((one) => one.split(',')).filter((one) => one !== '');
+    values.flatMap((one) => splitUnquoted(one, ',')).filter((one) => one !== '');
   const given = options.passwordStdin ? await passwordsFromStdin() : {};
   return {
     source: options.source ?? env.CDC_LAB_SOURCE_URL,

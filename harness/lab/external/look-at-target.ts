@@ -1,4 +1,5 @@
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
+import { withIds } from '../../../verifier/config.ts';
 import { Database } from '../../../verifier/connection/postgres.ts';
 import { withSecrets } from '../../../verifier/connection/secret.ts';
 import { createsTables } from '../../../verifier/observe/connect-rest.ts';
@@ -52,7 +53,7 @@ export async function misnamedIn(config: ExternalConfig): Promise<string[]> {
   const namesOf = async (side: 'source' | 'sink') =>
     readNames(databases.use(await Database.connect(side, postgresUrl(config[side]), QUICK_MS)));
   const [source, sink] = [await namesOf('source'), await namesOf('sink')];
-  const naming = { ...config, sink: { schema: config.sink.schema, sameSchemas: false } };
+  const naming = { ...withIds(config), sink: { schema: config.sink.schema, sameSchemas: false } };
   const ours = [...misnamedTables(naming, source, KEYS), ...misnamedAtSource(naming, source, KEYS)];
   const theirs = misnamedAtSink(naming, { source, sink }, KEYS);
   if (theirs.length === 0 || (await isLazy(config))) return ours;

@@ -67,6 +67,8 @@ test.each([
   ['kafka.tls', null, ''],
   ['kafka.tls.ca', 'none.pem', 'kafka.tls.ca: The certificate or key'],
   ['tables', ['orders'], 'tables.0: a table is written as schema.table'],
+  ['tables', ['public.a.b'], 'tables.0: a table is written as schema.table'],
+  ['tables', ['"a.b".c', 'public."x,""y"'], ''],
   ['connect.url', 'https://lab:secret@connect.test', 'connect.url: a URL holds no login here'],
   ['connect.url', 'nonsense', 'connect.url: must be a URL of http or https'],
   ['connect.url', 'http://connect.test', 'connect.url: http sends the password unencrypted: use https'],

@@ -3,11 +3,12 @@ import { plainTextProblem } from '../../../verifier/connection/http.ts';
 import { kafkaSchema } from '../../../verifier/connection/kafka.ts';
 import { isBaseUrl } from '../../../verifier/connection/postgres-url.ts';
 import { secretSchema } from '../../../verifier/connection/secret.ts';
+import { QUALIFIED_NAME } from '../../../verifier/table-id.ts';
 import { SINK_ENGINES, SOURCE_ENGINES } from '../engines.ts';
 
 const name = z.string().min(1);
 const file = z.string().min(1);
-const table = z.string().regex(/^[^.]+\.[^.]+$/, 'a table is written as schema.table');
+const table = z.string().regex(QUALIFIED_NAME, 'a table is written as schema.table');
 /** A URL without a login, which goes into `username` and `password`. */
 const webUrl = z
   .url({ protocol: /^https?$/, error: 'must be a URL of http or https', abort: true })

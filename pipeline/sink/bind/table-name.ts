@@ -1,3 +1,4 @@
+import { bookedName } from '../../contract/sink-tables.ts';
 import type { JsonObject } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
 import type { SinkEvent } from '../decode/record-parser.ts';
@@ -7,7 +8,7 @@ import { quoteIdentifier } from './quoting.ts';
 export interface TableName {
   readonly schema: string;
   readonly table: string;
-  /** `public.customers`: used in metrics, counters and bookkeeping tables. */
+  /** `public.customers`, see {@link bookedName}: used in metrics, counters and bookkeeping tables. */
   readonly qualified: string;
   /** Quoted, for statements. */
   readonly sql: string;
@@ -40,7 +41,7 @@ export function tableNameOf(
     throw new RecordError(`collection.name.format '${format}' has more than two parts`);
   }
   const sql = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
-  return { schema, table, qualified: `${schema}.${table}`, sql };
+  return { schema, table, qualified: bookedName(schema, table), sql };
 }
 
 /** `public.customers` for the topic `PREFIX.public.customers`: the label of a topic's metrics. */

@@ -2,6 +2,7 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import type { VerifierConfig } from '../../config.ts';
 import { ident } from '../../connection/postgres.ts';
+import { parseTable, type TableName, tableId } from '../../table-id.ts';
 import { type Column, relationOf, type Table } from '../source/catalogue.ts';
 
 /** The part of a configuration that names tables and columns. */
@@ -27,15 +28,12 @@ export function shapeOf({ columnMap, softDelete }: VerifierConfig, table: Table)
   return { columns: Object.fromEntries(pairs), softDelete };
 }
 
-/** `schema.table` that the copy of a table has in the sink, by the configuration. */
-export function copyNameOf(
-  { tableMap, sink }: Naming,
-  table: Pick<Table, 'schema' | 'name'> | undefined,
-  id: string,
-): string {
-  const mapped = tableMap[id] ?? table?.name ?? '';
+/** The id that the copy of a table has in the sink, by the configuration. */
+export function copyNameOf({ tableMap, sink }: Naming, table: TableName | undefined, id: string): string {
   const schema = sink.sameSchemas ? (table?.schema ?? '') : sink.schema;
-  return mapped.includes('.') ? mapped : `${schema}.${mapped}`;
+  const mapped = tableMap[id];
+  const copy = mapped === undefined ? undefined : parseTable(mapped, schema);
+  return tableId(copy ?? { schema, name: table?.name ?? '' });
 }
 
 /**

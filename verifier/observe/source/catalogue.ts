@@ -6,6 +6,7 @@
  */
 
 import { type Database, ident, type Row } from '../../connection/postgres.ts';
+import { idOfRow } from '../../table-id.ts';
 
 /** A column, as the catalogue describes it. */
 export interface Column {
@@ -27,7 +28,7 @@ export interface Column {
 export interface Table {
   readonly schema: string;
   readonly name: string;
-  /** `schema.table`. */
+  /** See `table-id.ts`. */
   readonly id: string;
   readonly columns: readonly Column[];
   /** Columns of the primary key in order; empty if there is none. */
@@ -81,12 +82,12 @@ export function relationOf({ view, only, schema, name }: Table): string {
   return view ?? `${only ? 'ONLY ' : ''}${ident(schema)}.${ident(name)}`;
 }
 
-/** Every ordinary and partitioned table of the database, by `schema.table`. Partitions belong to their root table. */
+/** Every ordinary and partitioned table of the database, by id. Partitions belong to their root table. */
 export async function readCatalogue(database: Database): Promise<ReadonlyMap<string, Table>> {
-  const columns = Map.groupBy(await database.query(COLUMNS_SQL), (row) => `${row.schema}.${row.table}`);
+  const columns = Map.groupBy(await database.query(COLUMNS_SQL), (row) => idOfRow(row.schema, row.table));
   const tables = new Map<string, Table>();
   for (const row of await database.query(TABLES_SQL)) {
-    const id = `${row.schema}.${row.name}`;
+    const id = idOfRow(row.schema, row.name);
     const all = columns.get(id) ?? [];
     const own = all.filter((column) => column.is_generated === 'false').map(columnOf);
     tables.set(id, {

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { Database } from '../../connection/postgres.ts';
+import { idOfRow } from '../../table-id.ts';
 
 export interface ForeignKey {
   readonly name: string;
+  /** The id of the referencing table. */
   readonly table: string;
   readonly columns: readonly KeyColumn[];
   readonly referenced: string;
@@ -26,7 +28,8 @@ export interface KeyColumn {
 
 // `conperiod` does not exist before PostgreSQL 18. https://www.postgresql.org/docs/18/catalog-pg-constraint.html
 const FOREIGN_KEYS_SQL = `
-  SELECT k.conname AS name, n.nspname || '.' || c.relname AS table, fn.nspname || '.' || f.relname AS referenced,
+  SELECT k.conname AS name, n.nspname AS schema, c.relname AS table,
+    fn.nspname AS referenced_schema, f.relname AS referenced,
     (SELECT json_agg(json_build_object(
          'name', a.attname, 'referenced', fa.attname, 'signature', coalesce(o.oid::regoperator::text, ''),
          'operator', CASE WHEN o.oid IS NULL THEN '' ELSE format('OPERATOR(%I.%s)', opn.nspname, o.oprname) END,
@@ -44,7 +47,7 @@ const FOREIGN_KEYS_SQL = `
   JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   JOIN pg_class f ON f.oid = k.confrelid JOIN pg_namespace fn ON fn.oid = f.relnamespace
   WHERE k.contype = 'f' AND k.conparentid = 0
-  ORDER BY 2, 1`;
+  ORDER BY 2, 3, 1`;
 
 const columnsSchema = z.array(
   z.object({
@@ -57,8 +60,8 @@ const columnsSchema = z.array(
 export async function readForeignKeys(database: Database): Promise<readonly ForeignKey[]> {
   return (await database.query(FOREIGN_KEYS_SQL)).map((row) => ({
     name: row.name ?? '',
-    table: row.table ?? '',
-    referenced: row.referenced ?? '',
+    table: idOfRow(row.schema, row.table),
+    referenced: idOfRow(row.referenced_schema, row.referenced),
     columns: columnsSchema.parse(JSON.parse(row.columns ?? '[]')),
   }));
 }

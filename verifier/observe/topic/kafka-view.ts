@@ -1,6 +1,10 @@
 import type { Admin, Kafka } from 'kafkajs';
 import { type KafkaConnection, kafkaOptions, kafkaRefused } from '../../connection/kafka.ts';
+import type { TableName } from '../../table-id.ts';
 import type { Offsets } from '../offsets.ts';
+
+/** Kafka allows no longer name. */
+const MAX_TOPIC_LENGTH = 249;
 
 /** First and next offset of each partition. */
 export interface TopicOffsets {
@@ -113,7 +117,7 @@ export class KafkaView implements AsyncDisposable {
   }
 }
 
-/** Topic of a table, as Debezium names it: illegal characters become `_`. */
-export function topicOf(prefix: string, tableId: string): string {
-  return `${prefix}.${tableId}`.replaceAll(/[^A-Za-z0-9._-]/g, '_');
+/** Topic of a table, as Debezium names it: illegal characters become `_`. Two tables may have the same one. */
+export function topicOf(prefix: string, { schema, name }: TableName): string {
+  return `${prefix}.${schema}.${name}`.replaceAll(/[^A-Za-z0-9._-]/g, '_').slice(0, MAX_TOPIC_LENGTH);
 }
