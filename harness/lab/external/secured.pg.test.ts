@@ -1,42 +1,31 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { Database } from '../../../verifier/connection/postgres.ts';
 import { poll } from '../../wait.ts';
 import type { ExternalConfigInput } from './target-config.ts';
 import { postgresUrl } from './target-config.ts';
 import { parseExternalConfig } from './target-config-file.ts';
-import type { Certificates } from './testing/certificates.ts';
-import {
-  certificatesIn,
-  foreignLab,
-  PASSWORD,
-  type SecuredPostgres,
-  startPostgres,
-} from './testing/secured-servers.ts';
+import { securedForTests } from './testing/secured-for-tests.ts';
+import { PASSWORD, startPostgres } from './testing/secured-servers.ts';
 
-const lab = foreignLab();
-let certificates: Certificates;
-let server: SecuredPostgres;
+const secured = securedForTests(startPostgres);
 
-beforeAll(async () => {
-  certificates = await certificatesIn(lab);
-  server = await startPostgres(lab, certificates);
+beforeAll(() => {
   process.env.SECURED_TEST_PASSWORD = PASSWORD;
   process.env.SECURED_TEST_WRONG = 'wrong';
-}, 120_000);
-afterAll(() => lab[Symbol.asyncDispose]());
+});
 
 type Given = Partial<ExternalConfigInput['sink']>;
 
 function urlOf(given: Given): string {
   const login = { user: 'tls_only', password: '${env:SECURED_TEST_PASSWORD}' };
-  const at = { host: '127.0.0.1', port: server.port, database: 'postgres' };
-  const sink = { ...at, ...login, sslrootcert: certificates.ca, ...given };
+  const at = { host: '127.0.0.1', port: secured.server.port, database: 'postgres' };
+  const sink = { ...at, ...login, sslrootcert: secured.certificates.ca, ...given };
   const rest = {
     source: { ...at, user: 'none', slot: 's', publication: 'p' },
     ...{ kafka: { bootstrapServers: ['127.0.0.1:1'] }, connect: { url: 'http://127.0.0.1:1' } },
     ...{ connectors: { source: { name: 'a' }, sink: { name: 'b' } }, topicPrefix: 't' },
   };
-  return postgresUrl(parseExternalConfig({ ...rest, sink }, `${lab.dir}/config.json`).sink);
+  return postgresUrl(parseExternalConfig({ ...rest, sink }, `${secured.dir}/config.json`).sink);
 }
 
 /** How the server says that the connection is encrypted; otherwise the sentence and the remedy of the refusal. */
@@ -69,7 +58,7 @@ test('a password that is missing is named by its variable', async () => {
 });
 
 test('a certificate of another authority is refused, and so is one without a given authority', async () => {
-  const other = await outcome({ sslrootcert: certificates.otherCa });
+  const other = await outcome({ sslrootcert: secured.certificates.otherCa });
   expect(other).toMatch(/not signed by a known authority.*Configure the file of the authority/);
   expect(await outcome({ sslrootcert: null })).toMatch(/not signed by a known authority/);
 });
@@ -81,7 +70,7 @@ test('a name that the certificate does not carry is refused by verify-full, and 
 
 test('require encrypts without checking the certificate; with an authority it means verify-ca, as in libpq', async () => {
   expect(await outcome({ sslmode: 'require', sslrootcert: null })).toBe(ENCRYPTED);
-  const said = await outcome({ sslmode: 'require', sslrootcert: certificates.otherCa });
+  const said = await outcome({ sslmode: 'require', sslrootcert: secured.certificates.otherCa });
   expect(said).toMatch(/not signed by a known authority/);
 });
 
@@ -92,9 +81,9 @@ test('the server refuses plain text to a role that needs TLS', async () => {
 
 test('a client is identified by its certificate, and a stranger is refused', async () => {
   const login = { user: 'lab', password: null };
-  const own = { sslcert: certificates.client.cert, sslkey: certificates.client.key };
+  const own = { sslcert: secured.certificates.client.cert, sslkey: secured.certificates.client.key };
   expect(await outcome({ ...login, ...own })).toBe(ENCRYPTED);
-  const stranger = { sslcert: certificates.stranger.cert, sslkey: certificates.stranger.key };
+  const stranger = { sslcert: secured.certificates.stranger.cert, sslkey: secured.certificates.stranger.key };
   expect(await outcome({ ...login, ...stranger })).toMatch(/does not accept the client's certificate/);
   expect(await outcome(login)).toMatch(
     /certificate authentication failed|requires a valid client certificate/,
@@ -102,7 +91,7 @@ test('a client is identified by its certificate, and a stranger is refused', asy
 });
 
 test('an expired certificate is refused', async () => {
-  await server.useCertificate(certificates.expired);
+  await secured.server.useCertificate(secured.certificates.expired);
   // The server reloads its files a little later.
   const said = await poll(
     async () => {
@@ -115,7 +104,7 @@ test('an expired certificate is refused', async () => {
 });
 
 test('a server without TLS is refused', async () => {
-  await server.withoutTls();
+  await secured.server.withoutTls();
   const said = await poll(
     async () => {
       const now = await outcome();

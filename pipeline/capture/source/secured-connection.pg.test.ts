@@ -1,27 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Certificates } from '../../../harness/lab/external/testing/certificates.ts';
-import {
-  certificatesIn,
-  foreignLab,
-  PASSWORD,
-  type SecuredPostgres,
-  startPostgres,
-} from '../../../harness/lab/external/testing/secured-servers.ts';
+import { expect, test } from 'vitest';
+import { securedForTests } from '../../../harness/lab/external/testing/secured-for-tests.ts';
+import { PASSWORD, startPostgres } from '../../../harness/lab/external/testing/secured-servers.ts';
 import { messageOf } from '../../contract/errors.ts';
 import { parseConfig } from '../config/source-config.ts';
 import { CONNECTOR_CLASS } from '../config/source-keys.ts';
 import { validateConfig } from '../config/validate-config.ts';
 import { connect, disconnect } from './connection.ts';
 
-const lab = foreignLab();
-let certificates: Certificates;
-let server: SecuredPostgres;
-
-beforeAll(async () => {
-  certificates = await certificatesIn(lab);
-  server = await startPostgres(lab, certificates);
-}, 120_000);
-afterAll(() => lab[Symbol.asyncDispose]());
+const secured = securedForTests(startPostgres);
 
 /** How the connection is encrypted, as the server has it; else what it fails with. */
 async function outcome(given: Readonly<Record<string, string>>, host = '127.0.0.1'): Promise<string> {
@@ -29,7 +15,7 @@ async function outcome(given: Readonly<Record<string, string>>, host = '127.0.0.
   const config = {
     'connector.class': CONNECTOR_CLASS,
     'database.hostname': host,
-    'database.port': String(server.port),
+    'database.port': String(secured.server.port),
     'database.user': 'tls_only',
     'database.password': PASSWORD,
     'database.dbname': 'postgres',
@@ -51,20 +37,20 @@ const ENCRYPTED = 'encrypted by TLSv1.3';
 
 test('an authority is checked against in every mode that names one', async () => {
   for (const sslmode of ['require', 'verify-ca', 'verify-full']) {
-    expect(await outcome({ sslmode, sslrootcert: certificates.ca })).toBe(ENCRYPTED);
-    expect(await outcome({ sslmode, sslrootcert: certificates.otherCa })).toMatch(/certificate/);
+    expect(await outcome({ sslmode, sslrootcert: secured.certificates.ca })).toBe(ENCRYPTED);
+    expect(await outcome({ sslmode, sslrootcert: secured.certificates.otherCa })).toMatch(/certificate/);
   }
   expect(await outcome({ sslmode: 'require' })).toBe(ENCRYPTED);
   expect(await outcome({})).toBe(ENCRYPTED);
 });
 
 test('the name is checked by verify-full alone', async () => {
-  const files = { sslrootcert: certificates.ca };
+  const files = { sslrootcert: secured.certificates.ca };
   expect(await outcome({ sslmode: 'verify-full', ...files }, 'localhost')).toMatch(/altnames/);
   expect(await outcome({ sslmode: 'verify-ca', ...files }, 'localhost')).toBe(ENCRYPTED);
 });
 
 test('a client is known by its certificate', async () => {
-  const { cert, key } = certificates.client;
+  const { cert, key } = secured.certificates.client;
   expect(await outcome({ user: 'lab', sslmode: 'require', sslcert: cert, sslkey: key })).toBe(ENCRYPTED);
 });

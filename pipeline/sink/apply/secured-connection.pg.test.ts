@@ -1,15 +1,9 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import type pg from 'pg';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { Certificates } from '../../../harness/lab/external/testing/certificates.ts';
-import {
-  certificatesIn,
-  foreignLab,
-  PASSWORD,
-  type SecuredPostgres,
-  startPostgres,
-} from '../../../harness/lab/external/testing/secured-servers.ts';
+import { expect, test } from 'vitest';
+import { securedForTests } from '../../../harness/lab/external/testing/secured-for-tests.ts';
+import { PASSWORD, startPostgres } from '../../../harness/lab/external/testing/secured-servers.ts';
 import { messageOf } from '../../contract/errors.ts';
 import { parseSinkConfig, validateSinkConfig } from '../config/sink-config.ts';
 import { testContext } from '../testing/test-context.ts';
@@ -17,15 +11,7 @@ import { ensureBookkeeping } from './bookkeeping.ts';
 import { explain, toWaitFor } from './db-errors.ts';
 import { connectPool, withClient } from './pool.ts';
 
-const lab = foreignLab();
-let certificates: Certificates;
-let server: SecuredPostgres;
-
-beforeAll(async () => {
-  certificates = await certificatesIn(lab);
-  server = await startPostgres(lab, certificates);
-}, 120_000);
-afterAll(() => lab[Symbol.asyncDispose]());
+const secured = securedForTests(startPostgres);
 
 type Query = Readonly<Record<string, string>>;
 
@@ -34,7 +20,7 @@ async function withPool<T>(query: Query, work: (pool: pg.Pool, schema: string) =
   const search = new URLSearchParams(given);
   const config = {
     topics: 't',
-    'connection.url': `jdbc:postgresql://${host}:${server.port}/postgres?${search}`,
+    'connection.url': `jdbc:postgresql://${host}:${secured.server.port}/postgres?${search}`,
   };
   const problems = validateSinkConfig(config);
   if (problems.length > 0) throw new Error(problems.map(({ message }) => message).join('; '));
@@ -72,18 +58,18 @@ async function outcome(query: Query, host = '127.0.0.1'): Promise<string> {
 const ENCRYPTED = 'encrypted by TLSv1.3';
 
 test('verify-full with the right authority is encrypted on every connection', async () => {
-  expect(await outcome({ sslmode: 'verify-full', sslrootcert: certificates.ca })).toBe(ENCRYPTED);
+  expect(await outcome({ sslmode: 'verify-full', sslrootcert: secured.certificates.ca })).toBe(ENCRYPTED);
 });
 
 test('an authority in DER is taken, too', async () => {
-  const der = join(lab.dir, 'ca.der');
-  execFileSync('openssl', ['x509', '-in', certificates.ca, '-outform', 'DER', '-out', der]);
+  const der = join(secured.dir, 'ca.der');
+  execFileSync('openssl', ['x509', '-in', secured.certificates.ca, '-outform', 'DER', '-out', der]);
   expect(await outcome({ sslmode: 'verify-full', sslrootcert: der })).toBe(ENCRYPTED);
 });
 
 test('another authority is refused, and so is none', async () => {
   const refused = /cannot be reached: its certificate is not signed by a known authority/;
-  const other = { sslrootcert: certificates.otherCa };
+  const other = { sslrootcert: secured.certificates.otherCa };
   expect(await outcome({ sslmode: 'verify-full', ...other })).toMatch(refused);
   expect(await outcome({ sslmode: 'verify-ca', ...other })).toMatch(refused);
   expect(await outcome({ sslmode: 'require', ...other })).toMatch(refused);
@@ -91,7 +77,7 @@ test('another authority is refused, and so is none', async () => {
 });
 
 test('a name that the certificate does not carry is refused by verify-full, and accepted by verify-ca', async () => {
-  const files = { sslrootcert: certificates.ca };
+  const files = { sslrootcert: secured.certificates.ca };
   expect(await outcome({ sslmode: 'verify-full', ...files }, 'localhost')).toMatch(/is for another name/);
   expect(await outcome({ sslmode: 'verify-ca', ...files }, 'localhost')).toBe(ENCRYPTED);
 });
@@ -101,24 +87,28 @@ test('require encrypts without a look at the certificate', async () => {
 });
 
 test('a client is known by its certificate, with its key in PEM or in PKCS-8', async () => {
-  const der = join(lab.dir, 'client.pk8');
-  const { cert, key } = certificates.client;
+  const der = join(secured.dir, 'client.pk8');
+  const { cert, key } = secured.certificates.client;
   execFileSync('openssl', ['pkcs8', '-topk8', '-nocrypt', '-in', key, '-outform', 'DER', '-out', der]);
-  const own = { user: 'lab', sslmode: 'verify-full', sslrootcert: certificates.ca, sslcert: cert };
+  const own = { user: 'lab', sslmode: 'verify-full', sslrootcert: secured.certificates.ca, sslcert: cert };
   expect(await outcome({ ...own, sslkey: key })).toBe(ENCRYPTED);
   expect(await outcome({ ...own, sslkey: der })).toBe(ENCRYPTED);
 });
 
 test('a key that is of no use is refused before any connection', async () => {
-  const { cert, key } = certificates.client;
-  const encrypted = join(lab.dir, 'encrypted.pem');
+  const { cert, key } = secured.certificates.client;
+  const encrypted = join(secured.dir, 'encrypted.pem');
   execFileSync('openssl', ['pkcs8', '-topk8', '-in', key, '-passout', 'pass:x', '-out', encrypted]);
   const own = { user: 'lab', sslmode: 'require', sslcert: cert };
-  expect(await outcome({ ...own, sslkey: certificates.stranger.key })).toMatch(/is not the key of sslcert/);
+  expect(await outcome({ ...own, sslkey: secured.certificates.stranger.key })).toMatch(
+    /is not the key of sslcert/,
+  );
   expect(await outcome({ ...own, sslkey: encrypted })).toMatch(
     /is encrypted, and a passphrase is not supported/,
   );
-  expect(await outcome({ ...own, sslkey: certificates.ca })).toMatch(/neither a key in PEM nor PKCS-8/);
+  expect(await outcome({ ...own, sslkey: secured.certificates.ca })).toMatch(
+    /neither a key in PEM nor PKCS-8/,
+  );
   expect(await outcome({ ...own, sslkey: '/no/such.pem' })).toMatch(/'\/no\/such.pem', which cannot be read/);
 });
 
@@ -152,12 +142,12 @@ test('ApplicationName and currentSchema are in force', async () => {
 });
 
 test('a server without TLS is never spoken to in plain text', async () => {
-  await server.withoutTls();
+  await secured.server.withoutTls();
   const plain = { user: 'postgres', password: 'secret' };
   await expect
     .poll(() => outcome({ ...plain, sslmode: 'require' }), { timeout: 20_000 })
     .toMatch(/does not speak TLS/);
-  expect(await outcome({ ...plain, sslmode: 'verify-full', sslrootcert: certificates.ca })).toMatch(
+  expect(await outcome({ ...plain, sslmode: 'verify-full', sslrootcert: secured.certificates.ca })).toMatch(
     /does not speak TLS/,
   );
   expect(await outcome(plain)).toBe('plain text');
