@@ -27,13 +27,15 @@ test('the scenario of CONTRIBUTING.md gets its verdicts, and none of them if its
 }, async () => {
   const lab = await labControl.open(dir);
   if (lab === undefined) throw new Error('the lab is gone');
-  const { runBothVariants, told } = await tree.load<BothVariants>('harness/runner/testing/both-variants.ts');
+  const { runBothVariants, verdictsOf } = await tree.load<BothVariants>(
+    'harness/runner/testing/both-variants.ts',
+  );
   const { loadScenario } = await tree.load<Catalogue>('harness/plugins/catalogue.ts');
   const scenario = await loadScenario('slow-sink');
   const run = await runBothVariants(lab, [scenario]);
   expect(
     run.results.map(({ variant, verdict, ok }) => [variant, verdict, ok]),
-    told(run),
+    verdictsOf(run),
   ).toEqual([
     ['sound', 'PASS', true],
     ['naive', 'FAIL', true],
@@ -42,12 +44,12 @@ test('the scenario of CONTRIBUTING.md gets its verdicts, and none of them if its
   const swapped = await runBothVariants(lab, [scenario], { swap: true });
   expect(
     swapped.results.map(({ ok }) => ok),
-    told(swapped),
+    verdictsOf(swapped),
   ).toEqual([false, false]);
   const without = await runBothVariants(lab, [scenario], { noOp: true });
   expect(
     without.results.map(({ verdict }) => verdict),
-    told(without),
+    verdictsOf(without),
   ).toEqual(['INCONCLUSIVE', 'INCONCLUSIVE']);
 });
 
@@ -56,9 +58,11 @@ test('its first step runs, and its naive pipeline passes, which is not as expect
 }, async () => {
   const lab = await labControl.open(dir);
   if (lab === undefined) throw new Error('the lab is gone');
-  const { runBothVariants, told } = await tree.load<BothVariants>('harness/runner/testing/both-variants.ts');
+  const { runBothVariants, verdictsOf } = await tree.load<BothVariants>(
+    'harness/runner/testing/both-variants.ts',
+  );
   const { default: first } = await tree.load<{ default: ScenarioDefinition }>('step-1/slow-sink.ts');
   const plan = [{ scenario: { ...first, id: 'slow-sink' }, variant: 'naive' as const }];
   const run = await runBothVariants(lab, [], { plan });
-  expect(run.results, told(run)).toMatchObject([{ verdict: 'PASS', ok: false }]);
+  expect(run.results, verdictsOf(run)).toMatchObject([{ verdict: 'PASS', ok: false }]);
 });

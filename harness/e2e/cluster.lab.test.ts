@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sinkWorkers } from '../lab/instance/sink-workers.ts';
 import { loadScenarios } from '../plugins/catalogue.ts';
-import { runBothVariants, told } from '../runner/testing/both-variants.ts';
+import { runBothVariants, verdictsOf } from '../runner/testing/both-variants.ts';
 import { until } from '../wait.ts';
 import {
   brokerService,
@@ -113,7 +113,7 @@ test.runIf(isAll)(
   'the five lessons get their ten verdicts on a cluster',
   async () => {
     const run = await runBothVariants(lab.lab, await loadScenarios(), { sinkWorkers: SINKS });
-    expect(run.ok, told(run)).toBe(true);
+    expect(run.ok, verdictsOf(run)).toBe(true);
   },
   15 * 60_000,
 );

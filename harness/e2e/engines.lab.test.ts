@@ -52,7 +52,7 @@ async function runOn(
   );
 }
 
-const told = ({ results }: RunResult): string =>
+const verdictsOf = ({ results }: RunResult): string =>
   results
     .map((one) => `${one.scenario} ${one.variant}: ${one.verdict}, ${one.reason ?? 'as expected'}`)
     .join('\n');
@@ -83,7 +83,7 @@ describe.runIf(enginesReady() && wanted === 'sample')('real engines', { timeout:
 
   test('Debezium, killed past its stored offset, and the JDBC sink behind it lose nothing', async () => {
     const run = await runOn({ source: 'debezium', sink: 'jdbc' }, 'restart', ['sound'], { connect });
-    expect(run.ok, told(run)).toBe(true);
+    expect(run.ok, verdictsOf(run)).toBe(true);
     expect(run.results[0]).toMatchObject({ source: 'debezium', sink: 'jdbc', verdict: 'PASS' });
     expect(run.results[0]?.duplicates.delivered).toBeGreaterThan(0);
   });
@@ -91,7 +91,7 @@ describe.runIf(enginesReady() && wanted === 'sample')('real engines', { timeout:
   test('the JDBC sink behind our capture lets a late snapshot row overwrite a newer one', async () => {
     const tunables = { rows: 500 };
     const run = await runOn({ source: 'ts', sink: 'jdbc' }, 'backfill', ['sound'], { connect, tunables });
-    expect(run.ok, told(run)).toBe(true);
+    expect(run.ok, verdictsOf(run)).toBe(true);
     expect(run.results[0]).toMatchObject({ sink: 'jdbc', verdict: 'FAIL', expectedFinding: 'stale @sink' });
   });
 });
@@ -117,7 +117,7 @@ describe.runIf(isAll)('every lesson on every pair', () => {
       const run = await runOn(engines, id, VARIANTS);
       if (run.ok) writeFileSync(file, `${JSON.stringify(run, null, 2)}\n`);
       else rmSync(file, { force: true });
-      expect(run.ok, told(run)).toBe(true);
+      expect(run.ok, verdictsOf(run)).toBe(true);
     });
   });
 });

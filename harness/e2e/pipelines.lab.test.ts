@@ -40,13 +40,13 @@ async function runOn(name: string, id: string): Promise<RunResult> {
   );
 }
 
-const told = ({ results }: RunResult): string =>
+const verdictsOf = ({ results }: RunResult): string =>
   results.map((one) => `${one.scenario}: ${one.verdict}, ${one.reason ?? 'as expected'}`).join('\n');
 
 describe.runIf(!isAll)("somebody else's pipeline", { timeout: ONE_MS }, () => {
   test("PostgreSQL's own replication loses nothing when its worker is killed, and leaves nothing behind", async () => {
     const run = await runOn('native-replication', 'restart');
-    expect(run.ok, told(run)).toBe(true);
+    expect(run.ok, verdictsOf(run)).toBe(true);
     expect(run.results[0]).toMatchObject({ sink: 'native-replication', verdict: 'PASS' });
     expect(await lab.runtime.services()).not.toContainEqual(expect.objectContaining({ kind: 'worker' }));
   });
@@ -71,7 +71,7 @@ describe.runIf(isAll)('every lesson on every pipeline', () => {
       const run = await runOn(name, id);
       if (run.ok) writeFileSync(file, `${JSON.stringify(run, null, 2)}\n`);
       else rmSync(file, { force: true });
-      expect(run.ok, told(run)).toBe(true);
+      expect(run.ok, verdictsOf(run)).toBe(true);
     });
   });
 });

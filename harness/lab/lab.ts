@@ -37,7 +37,7 @@ export interface InstanceSpec extends PipelineChoice {
   /** Files in `fixtures/connectors/`, without `.json`, and keys to change in them. */
   readonly source: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
   readonly sink: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
-  /** File of a pipeline that somebody else wrote, used in place of the lab's: `fixtures/pipelines/`. */
+  /** File of a foreign pipeline, used in place of the lab's: `fixtures/pipelines/`. */
   readonly pipeline?: string;
   /** Names of files in `fixtures/defects/`, per worker. */
   readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
@@ -79,7 +79,7 @@ export interface SinkWorker {
   readonly url: string;
 }
 
-/** A pipeline that somebody else wrote, set up in an instance. */
+/** A foreign pipeline, written by other people, set up in an instance. */
 export interface PlacedPipeline {
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -87,7 +87,7 @@ export interface PlacedPipeline {
   health(): Promise<Health>;
 }
 
-/** How to reach a pipeline that somebody else runs: logins and certificates, and no verifier process of the lab's. */
+/** How to reach the pipeline of an external lab: logins and certificates. The lab runs no verifier process for it. */
 export interface Reach {
   readonly kafka: KafkaConnection;
   /** REST API of each connector's cluster. */
@@ -112,9 +112,9 @@ export interface Instance extends AsyncDisposable {
   readonly publication: string;
   readonly consumerGroup: string;
   readonly engines: EnginePair;
-  /** {@link PipelineChoice.alertLag} that is in effect; undefined where nobody has set it. */
+  /** {@link PipelineChoice.alertLag} that is in effect; undefined if it was never set. */
   readonly alertLag?: number | undefined;
-  /** Set where somebody else's pipeline replaces the lab's. */
+  /** Set if a foreign pipeline replaces the lab's. */
   readonly pipeline?: PlacedPipeline;
   readonly connectors: { readonly source: string; readonly sink: string };
   readonly services: { readonly capture: string; readonly sink: string; readonly verifier: string };
@@ -125,7 +125,7 @@ export interface Instance extends AsyncDisposable {
   readonly moreSinks?: readonly SinkWorker[];
   readonly verifierUrl: string;
   readonly ledgerPath: string;
-  /** Set for a pipeline that somebody else runs; the lab's own need nothing but their addresses. */
+  /** Set in an external lab; the lab's own pipelines need only their addresses. */
   readonly reach?: Reach;
   startWorkload(spec: WorkloadSpec): Promise<StartedWorkload>;
   /** Stops its processes, drops slot, databases and topics. Idempotent. */

@@ -23,7 +23,7 @@ export interface Healed {
   readonly evidence: Evidence;
 }
 
-/** A capability of the runtime that a fault cannot do without. */
+/** A capability of the runtime that a fault requires. */
 export type Capability = Extract<
   keyof Runtime,
   | 'kill'

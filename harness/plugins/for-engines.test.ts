@@ -35,7 +35,7 @@ describe('a scenario for a pair of engines', () => {
     expect(contract.clauses).toHaveLength(1);
   });
 
-  it('gives each engine on Connect its time, and ours none', async () => {
+  it('allows more time for each engine on Connect, and none for ours', async () => {
     const restart = await loadScenario('restart');
     expect(forEngines(restart, OURS).deadlinesMs).toEqual(restart.deadlinesMs);
     const { contract, deadlinesMs } = forEngines(restart, THEIRS);
@@ -43,7 +43,7 @@ describe('a scenario for a pair of engines', () => {
     expect(deadlinesMs.heal).toBe(restart.deadlinesMs.heal + 2 * SINKS.jdbc.allowanceMs);
   });
 
-  it('never arms a crash point, and never plants a defect, where there is none', async () => {
+  it('never arms a crash point or plants a defect in an engine that has none', async () => {
     for (const id of ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill']) {
       const scenario = await loadScenario(id);
       const { steps } = forEngines(scenario, THEIRS);
@@ -69,7 +69,7 @@ describe('a variant that a pair does not allow', () => {
     const lag = await loadScenario('lag');
     const { engines: _, ...bare } = lag.variants.naive;
     const undeclared = { ...lag, variants: { ...lag.variants, naive: bare } };
-    expect(notRun(undeclared, 'naive', THEIRS)).toContain('does not say what to expect of debezium+jdbc');
+    expect(notRun(undeclared, 'naive', THEIRS)).toContain('declares no verdict for debezium+jdbc');
     const declared = { ...bare, engines: { 'debezium+jdbc': { because: 'it must' } } };
     const planted = { ...lag, variants: { ...lag.variants, naive: declared } };
     expect(notRun(planted, 'naive', THEIRS)).toContain('no defect can be planted');
@@ -83,7 +83,7 @@ it('something is for the engines that it names, and for all where it names none'
   expect(pairName(THEIRS)).toBe('debezium+jdbc');
 });
 
-it('the same connector file serves both engines: what is only ours is taken out, a heartbeat put in', () => {
+it('one connector file serves both engines: our own keys are removed, and a heartbeat is added', () => {
   const sink = { 'dedup.mode': 'lsn', 'insert.mode': 'upsert' };
   expect(SINKS.jdbc.adapt(sink)).toEqual({ 'insert.mode': 'upsert' });
   expect(SINKS.ts.adapt(sink)).toEqual(sink);
@@ -91,7 +91,7 @@ it('the same connector file serves both engines: what is only ours is taken out,
   expect(SOURCES.debezium.adapt({})).toHaveProperty(['heartbeat.interval.ms']);
 });
 
-it('topics that no sink reads are none of the tables: signals, messages, transactions, other prefixes', () => {
+it('topics that no sink reads do not count as tables: signals, messages, transactions, other prefixes', () => {
   const topics = ['a.public.t', 'a.public.debezium_signal', 'a.message', 'a.transaction', 'ab.public.t'];
   expect(tableTopics(topics, 'a')).toEqual(['a.public.t']);
 });

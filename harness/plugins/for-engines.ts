@@ -9,7 +9,7 @@ export function isFor(where: Where | undefined, engines: EnginePair): boolean {
 
 /**
  * The scenario for these engines: their steps, proofs and clauses, and the verdicts expected of them. Variants that are
- * not run stay as they are: see {@link notRun}.
+ * not run are left unchanged: see {@link notRun}.
  */
 export function forEngines(scenario: Scenario, engines: EnginePair): Scenario {
   const own = <T extends { readonly where?: Where }>(list: readonly T[]): T[] =>
@@ -46,7 +46,7 @@ export function notRun(scenario: Scenario, variant: VariantName, engines: Engine
   if (name === pairName(OWN_ENGINES)) return null;
   const { defects = {}, engines: expectations } = scenario.variants[variant];
   const own = expectations?.[name];
-  if (own === undefined) return `the scenario does not say what to expect of ${name}`;
+  if (own === undefined) return `the scenario declares no verdict for ${name}`;
   if ('notRun' in own) return own.notRun;
   for (const [role, planted] of [
     ['source', defects.capture],

@@ -141,7 +141,7 @@ describe.each(folders['harness/reporters'] ?? [])('reporter %s', (name) => {
     written = '';
   });
 
-  it('reports a run of nothing, with the way to do it again', async () => {
+  it('reports an empty run, with the command that repeats it', async () => {
     const reporter = (await loadReporter(name)).create(options);
     await reporter.end(empty);
     expect(written).toContain('cdc-lab run --all --seed 1');
@@ -168,7 +168,7 @@ describe.each(folders['verifier/checks'] ?? [])('check %s', (name) => {
     expect(typeof module.default?.run).toBe('function');
   });
 
-  it('is named by a test of the verifier that shows it what it must find', () => {
+  it('is named by a test of the verifier that plants what the check must find', () => {
     const tests = readdirSync(path.join(ROOT, 'verifier'), { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.test.ts'))
       .filter((file) => file.includes(`${name}.`) || mentions(readText('verifier', file), name));
@@ -181,7 +181,7 @@ const mentions = (text: string, name: string): boolean =>
 const readText = (folder: string, file: string): string =>
   readFileSync(path.join(ROOT, folder, file), 'utf8');
 
-describe('a plug-in that is not there', () => {
+describe('a plug-in that does not exist', () => {
   it('is a usage error that names the nearest', async () => {
     await expect(loadScenario('retsart')).rejects.toThrow('Did you mean "restart"?');
     await expect(loadScenario('retsart')).rejects.toBeInstanceOf(UsageError);

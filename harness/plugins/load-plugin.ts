@@ -13,7 +13,7 @@ const PLUGIN_FILE = /^[a-z][a-z0-9]*(-[a-z0-9]+)*\.ts$/;
 /**
  * Ids of the plug-ins in a folder: one kebab-case file each, tests left out.
  *
- * @throws LabError where a file's name is no legal id: it would be overlooked.
+ * @throws LabError if a file's name is not a legal id: the file would be ignored.
  */
 export async function pluginIds(folder: string): Promise<string[]> {
   const entries = await readdir(path.join(ROOT, folder), { withFileTypes: true });
@@ -23,7 +23,7 @@ export async function pluginIds(folder: string): Promise<string[]> {
   const candidates = files.filter((name) => !name.endsWith('.test.ts'));
   const illegal = candidates.find((name) => !PLUGIN_FILE.test(name));
   if (illegal !== undefined) {
-    throw new LabError('CDC-5010', `${folder}/${illegal} is no plug-in: its name is not in kebab case`, {
+    throw new LabError('CDC-5010', `${folder}/${illegal} is not a plug-in: its name is not in kebab case`, {
       remedy: 'rename it, as in duplicate-resnapshot.ts',
     });
   }

@@ -26,15 +26,15 @@ export type Expectation =
       readonly follows?: readonly FindingClass[];
     };
 
-/** For which engines something is; for all where it is left out. */
+/** The engines that something applies to; if left out, all. */
 export interface Where {
   readonly source?: SourceEngine;
   readonly sink?: SinkEngine;
 }
 
 /**
- * What is expected of other engines: a verdict, the variant's own where it is left out, and a sentence on what differs;
- * or why the variant is not run on them.
+ * What to expect of other engines: a verdict (by default the variant's own) with a sentence on what differs, or the
+ * reason why the variant is not run on them.
  */
 export type EngineExpectation =
   | { readonly expect?: Expectation; readonly because: string }
@@ -59,14 +59,14 @@ export interface PipelineVariant {
 export interface Tunables {
   /** `--rows`: historical rows of a backfill. */
   readonly rows: number;
-  /** `--seconds`: how long at least to hold a pause; 0: only until the condition holds. */
+  /** `--seconds`: the least time to hold a pause; 0: only until the condition holds. */
   readonly seconds: number;
 }
 
 /** One action of a phase, for some engines only where `where` says so. Steps are data. */
 export type Step = Action & { readonly where?: Where };
 
-/** The runner knows how to do each. */
+/** Actions that the runner can carry out. */
 export type Action =
   /** Injects the fault, with its proof; healed in phase `heal` at the latest. */
   | { readonly do: 'fault'; readonly fault: string; readonly with: Readonly<Record<string, unknown>> }
@@ -114,7 +114,7 @@ export type Clause =
   ) & { readonly where?: Where };
 
 export interface Contract {
-  /** Whether an event may be delivered twice, provided that its effect is not. */
+  /** Whether an event may be delivered twice, as long as it takes effect once. */
   readonly duplicateDeliveries: 'legal' | 'illegal';
   /** From the end of `heal` until source and sink agree. */
   readonly recoverWithinMs: number;
@@ -131,7 +131,7 @@ export interface ScenarioDefinition {
   readonly trigger?: string;
   /** Rows per fixture table before the pipeline starts. */
   readonly seedRows: number;
-  /** Events behind from which lag is an alert while the scenario runs; the verifier's own bound where it is left out. */
+  /** How many events behind raise the lag alert while the scenario runs; by default the verifier's own bound. */
   readonly alertLag?: number;
   readonly defaults: Tunables;
   /** Other values for `cdc-lab trigger`, where a person watches. */

@@ -159,7 +159,7 @@ const reporter: Reporter = {
           terminal.text(`  what breaks: ${event.breaks}`);
           terminal.text(`  what this pipeline does: ${event.because}`);
         }
-        const line = narrator.tell(event);
+        const line = narrator.describe(event);
         if (line !== undefined) terminal.text(`  ${live ? '' : where}${line}`);
         if (event.t === 'variant-ended') {
           for (const text of outcomeLines(paint, event.result, terminal.width)) terminal.line(text);

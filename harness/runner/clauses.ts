@@ -18,7 +18,7 @@ export async function takeBaseline(
   return countRows(access, 'sink', await capturedTables(access, instance));
 }
 
-/** What breaks the first broken clause; null where all hold. Each result is in the journal. */
+/** Why the first broken clause does not hold; null if all hold. Each result is in the journal. */
 export async function checkClauses(
   plan: { readonly scenario: Scenario; readonly tunables: Tunables },
   access: Access,

@@ -14,7 +14,7 @@ test('a run needs room for its historical rows, for each variant and each copy o
   expect(roomFor(both, 3)).toBeGreaterThan(5 * one);
 });
 
-test('without rows of its own it needs nothing more, whatever --rows says', () => {
+test('a scenario without historical rows needs no more room, even with --rows', () => {
   const plan = [{ scenario: restart, variant: 'sound' } as const];
   expect(roomFor({ plan, tunables: { rows: 10_000_000 } }, 1)).toBe(0);
 });

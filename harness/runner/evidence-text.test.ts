@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { evidenceText } from './evidence-text.ts';
 
-it('reads as words, down to what is nested', () => {
+it('reads as words, nested values included', () => {
   const evidence = {
     service: 'capture@lab',
     pidBefore: 7,

@@ -32,7 +32,7 @@ describe('an expectation', () => {
     });
   });
 
-  it('takes findings that warn for no reason of the FAIL', () => {
+  it('ignores findings that only warn', () => {
     const warning = finding({ class: 'alert', verdict: 'WARN' });
     expect(judge(duplicate, 'FAIL', [finding({ class: 'duplicate' }), warning]).ok).toBe(true);
   });
@@ -44,7 +44,7 @@ describe('an expectation', () => {
     expect(judge(corrupted, 'FAIL', [with_, finding({ class: 'schema' })]).ok).toBe(true);
   });
 
-  it('takes an absent copy for a consequence of missing rows at the same hop, and of nothing else', () => {
+  it('treats an absent copy as a consequence of missing rows at the same hop, and of nothing else', () => {
     const missing = { verdict: 'FAIL', finding: { class: 'missing', hop: 'capture' } } as const;
     const rows = finding({ class: 'missing', hop: 'capture' });
     const absent = (hop: 'capture' | 'sink') => finding({ class: 'absent', hop });

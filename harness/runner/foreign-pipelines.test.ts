@@ -28,7 +28,7 @@ describe.each(await pipelineNames())('pipeline %s', (name) => {
 });
 
 describe('a lesson on a pipeline', () => {
-  it('is stopped where the lab would pause its own sink, and killed where it would kill a capture that is not there', async () => {
+  it('stops the pipeline where the lab would pause its sink, and kills it where the lab would kill its capture', async () => {
     const [native, kafkajs] = [await load('native-replication'), await load('kafkajs-upsert')];
     const [lag, restart] = [await loadScenario('lag'), await loadScenario('restart')];
     const stop = { do: 'fault', fault: 'end-pipeline', with: { how: 'stop' } };
@@ -44,10 +44,10 @@ describe('a lesson on a pipeline', () => {
     expect(backfill.variants.sound.expect).toMatchObject({ verdict: 'FAIL', finding: { class: 'stale' } });
   });
 
-  it('is not run where the pipeline does not name it, or its fault is one of a capture that is not there', async () => {
+  it('is not run if the pipeline does not name it, or if its fault breaks the lab’s capture', async () => {
     const native = await load('native-replication');
     const backfill = await loadScenario('backfill');
-    expect(notRunOn(backfill, { ...native, lessons: {} })).toContain('does not say what to expect');
+    expect(notRunOn(backfill, { ...native, lessons: {} })).toContain('declares no verdict for it');
     const passes = { verdict: 'PASS', because: 'it must' } as const;
     const declared = { ...native, lessons: { backfill: passes } };
     expect(notRunOn(backfill, declared)).toContain('hold-snapshot-chunk');
@@ -64,7 +64,7 @@ describe('a lesson on a pipeline', () => {
   });
 });
 
-describe('a pipeline that is not there, or is none', () => {
+describe('a pipeline that does not exist, or is invalid', () => {
   it('is refused with the nearest name, the known ones, or what is wrong with the file', async () => {
     await expect(pipelineFile('kafkajs-upsrt')).rejects.toThrow('Did you mean "kafkajs-upsert"?');
     await expect(pipelineFile('./no-such.ts')).rejects.toThrow('There is no file');

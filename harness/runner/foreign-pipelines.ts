@@ -3,7 +3,7 @@ import { readsTopics } from '../lab/process/placed-pipeline.ts';
 import { forEngines } from '../plugins/for-engines.ts';
 import type { PipelineVariant, Scenario, Step } from '../plugins/scenario.ts';
 
-/** A pipeline that somebody else wrote, tested in place of the lab's own. */
+/** A pipeline that other people wrote, tested in place of the lab's. */
 export interface ForeignPipeline {
   /** As it was named on the command line. */
   readonly name: string;
@@ -66,12 +66,12 @@ const CAPTURE_FAULTS = new Set(['resnapshot', 'hold-snapshot-chunk', 'incrementa
 /** Why a lesson is not run on a pipeline; null where it is run. */
 export function notRunOn(scenario: Scenario, pipeline: Pipeline): string | null {
   const lesson = pipeline.lessons[scenario.id];
-  if (lesson === undefined) return 'the pipeline does not say what to expect of it';
+  if (lesson === undefined) return 'the pipeline declares no verdict for it';
   if ('notRun' in lesson) return lesson.notRun;
   const faults = scenario.steps.inject.flatMap((step) => (step.do === 'fault' ? [step.fault] : []));
   const needed = faults.find((fault) => CAPTURE_FAULTS.has(fault));
   if (needed === undefined || readsTopics(pipeline)) return null;
-  return `its fault, ${needed}, is one of the lab's capture, which is no part of this pipeline`;
+  return `its fault, ${needed}, breaks the lab's capture, which this pipeline does not use`;
 }
 
 /** `source` and `sink` of a result, which name what carries the events. */

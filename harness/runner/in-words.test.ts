@@ -54,9 +54,9 @@ it('a narrator says in which part of the run the verifier was asked', () => {
   const narrator = new Narrator();
   const at = { at: '', runId: 'r' } as const;
   const asked: JournalEvent = { ...at, t: 'verification', verdict: 'SYNC_IN_PROGRESS', report: report() };
-  narrator.tell({ ...at, t: 'phase-started', phase: 'hold' });
-  expect(narrator.tell(asked)).toBe('during the fault, the verifier says SYNC_IN_PROGRESS');
-  narrator.tell({ ...at, t: 'phase-started', phase: 'verify' });
-  expect(narrator.tell(asked)).toBe('in the end, the verifier says SYNC_IN_PROGRESS');
-  expect(narrator.tell({ ...at, t: 'step', step: 'caught up' })).toBeUndefined();
+  narrator.describe({ ...at, t: 'phase-started', phase: 'hold' });
+  expect(narrator.describe(asked)).toBe('during the fault, the verifier says SYNC_IN_PROGRESS');
+  narrator.describe({ ...at, t: 'phase-started', phase: 'verify' });
+  expect(narrator.describe(asked)).toBe('in the end, the verifier says SYNC_IN_PROGRESS');
+  expect(narrator.describe({ ...at, t: 'step', step: 'caught up' })).toBeUndefined();
 });

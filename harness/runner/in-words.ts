@@ -3,7 +3,7 @@ import { evidenceText } from './evidence-text.ts';
 import type { JournalEvent } from './journal.ts';
 import type { WrongRow } from './result.ts';
 
-/** When the verifier is asked, as a learner reads it. */
+/** When the verifier was asked, in words for a learner. */
 const WHEN: Readonly<Record<Phase, string>> = {
   steady: 'before the fault',
   inject: 'during the fault',
@@ -13,12 +13,12 @@ const WHEN: Readonly<Record<Phase, string>> = {
   verify: 'in the end',
 };
 
-/** Tells what a run or a trigger does, one sentence for each journal line that a learner should see. */
+/** Describes what a run or a trigger does, in one sentence for each journal line that a learner should see. */
 export class Narrator {
   #phase: Phase = 'inject';
 
   /** Undefined for a line that only the journal needs. */
-  tell(event: JournalEvent): string | undefined {
+  describe(event: JournalEvent): string | undefined {
     switch (event.t) {
       case 'phase-started':
         this.#phase = event.phase;
@@ -44,7 +44,7 @@ export class Narrator {
       case 'kept':
         return `${event.instance} is kept; look at it: ${event.inspect}`;
       case 'drop-failed':
-        return `${event.instance} could not be dropped, the next up tries again: ${event.error}`;
+        return `${event.instance} could not be dropped; the next cdc-lab up tries again: ${event.error}`;
       default:
         return undefined;
     }

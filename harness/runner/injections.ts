@@ -12,7 +12,7 @@ import type { Bounds } from './waits.ts';
 export class NotProvenError extends LabError {
   constructor(fault: string, why: string, cause?: unknown) {
     super('CDC-5030', `the fault ${fault} was not shown to have taken effect: ${why}`, {
-      remedy: 'the journal says what was observed',
+      remedy: 'see the journal for what was observed',
       cause,
     });
     this.name = 'NotProvenError';
@@ -37,12 +37,12 @@ interface Injected {
   readonly params: Record<string, unknown>;
 }
 
-/** With injections left out, a proof needs no longer than this to find nothing. */
+/** How long a proof may look when injections are left out: it should find nothing. */
 const NO_OP_PROOF_MS = 2_000;
 
 /**
- * The faults that one instance suffers, each with its proof and its heal. The undo of a fault is on disk before the
- * fault is injected, so that the next command can heal it, whatever becomes of this process.
+ * The faults injected into one instance, each with its proof and its heal. The undo of a fault is on disk before the
+ * fault is injected, so that the next command can heal it even if this process dies.
  */
 export class Injections {
   readonly #deps: InjectionDeps;
@@ -61,7 +61,7 @@ export class Injections {
     const params = fault.params.parse(given);
     const context = this.#context(bounds);
     const before = await fault.observe(context, params);
-    // Past the deadline the heal may be over: a fault injected now would stay.
+    // After the deadline the heal may be over: a fault injected now would never be healed.
     bounds.signal.throwIfAborted();
     const id = randomUUID();
     undo.pending({ id, instance: instance.name, fault: name, params });

@@ -7,7 +7,7 @@ import { labControl } from '../lab/process/process-control.ts';
 import { loadScenarios } from '../plugins/catalogue.ts';
 import { UndoLog } from '../undo/undo-log.ts';
 import { judge } from './expectation.ts';
-import { runBothVariants, told } from './testing/both-variants.ts';
+import { runBothVariants, verdictsOf } from './testing/both-variants.ts';
 
 /** Ten runs on a machine that is busy with other tests. */
 const WITHIN_MS = 15 * 60_000;
@@ -33,13 +33,13 @@ describe('the five lessons, on a real lab', () => {
     const scenarios = await loadScenarios();
     const run = await runBothVariants(lab, scenarios, { swap: true });
     const red = run.results.filter((one) => !one.ok);
-    expect(red, told(run)).toHaveLength(10);
+    expect(red, verdictsOf(run)).toHaveLength(10);
     const verdicts = new Set(red.map((one) => `${one.variant} ${one.verdict}`));
-    expect(verdicts, told(run)).toEqual(new Set(['sound FAIL', 'naive PASS']));
+    expect(verdicts, verdictsOf(run)).toEqual(new Set(['sound FAIL', 'naive PASS']));
     for (const { scenario: id, variant, verdict, findings, proof } of red) {
       const own = scenarios.find((one) => one.id === id)?.variants[variant === 'sound' ? 'naive' : 'sound'];
       if (own === undefined) throw new Error(`there is no scenario ${id}`);
-      expect(judge(own.expect, verdict, findings), told(run)).toEqual({ ok: true, reason: null });
+      expect(judge(own.expect, verdict, findings), verdictsOf(run)).toEqual({ ok: true, reason: null });
       expect(proof.injected).not.toBeNull();
     }
     expect(new UndoLog(dir).outstanding()).toEqual([]);
@@ -51,7 +51,7 @@ describe('the five lessons, on a real lab', () => {
     const run = await runBothVariants(lab, [], { noOp: true, plan });
     expect(run.results).toHaveLength(5);
     const others = run.results.filter((one) => one.verdict !== 'INCONCLUSIVE');
-    expect(others, told(run)).toEqual([]);
+    expect(others, verdictsOf(run)).toEqual([]);
     for (const { reason } of run.results) expect(reason).toContain('not shown to have taken effect');
   });
 });

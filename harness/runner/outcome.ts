@@ -6,7 +6,7 @@ import type { VariantPlan } from './plan.ts';
 import type { VariantResult, WrongRow } from './result.ts';
 import type { Steps } from './steps.ts';
 
-/** What a variant's life comes to. */
+/** How a variant ended. */
 export interface Outcome {
   readonly verdict: Verdict;
   readonly reason: string | null;
@@ -19,21 +19,21 @@ export interface Outcome {
 
 export const NOT_FINISHED: Outcome = {
   verdict: 'INCONCLUSIVE',
-  reason: 'it did not get to its end',
+  reason: 'it did not finish',
   findings: [],
   report: null,
   redelivered: null,
   wrongRow: null,
 };
 
-/** What the verifier's last report says, before proofs and clauses are asked for. */
+/** What the verifier's last report says, before late proofs and clauses are checked. */
 export function outcomeOf(report: Report): Outcome {
   const { verdict, findings } = report;
   const reason = verdict === 'INCONCLUSIVE' ? describeReport(report) : null;
   return { verdict, reason, findings, report, redelivered: null, wrongRow: null };
 }
 
-/** Why a report has no better verdict: what the verifier waits for, else its worst check. */
+/** Why a report has no better verdict: what the verifier waits for, or else its worst check. */
 function describeReport({ progress, checks, verdict }: Report): string {
   if (progress !== null && progress.waitingFor.length > 0)
     return `waiting for ${progress.waitingFor.join(', ')}`;
@@ -52,14 +52,14 @@ export function isExpected({ scenario, variant }: VariantPlan, { verdict, findin
   return judge(scenario.variants[variant].expect, verdict, findings).ok;
 }
 
-/** What is measured of a variant beside its outcome. */
+/** What is measured of a variant besides its outcome. */
 export interface Measured {
   readonly runtime: string;
   readonly durationMs: number;
   readonly recoveryMs: number | null;
 }
 
-/** The line of a variant in the run's result. @param steps Null where the pipeline was never there. */
+/** The line of a variant in the run's result. @param steps Null if the pipeline was never set up. */
 export function resultOf(
   { scenario, variant, choice, foreign, folder }: VariantPlan,
   { verdict, reason, findings, report, redelivered, wrongRow }: Outcome,

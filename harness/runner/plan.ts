@@ -19,7 +19,7 @@ export interface RunOptions extends PipelineChoice {
   readonly foreign?: ForeignPipeline | undefined;
   /** Rounds of the whole plan; each has the next seed. */
   readonly repeat?: number;
-  /** What the command line says; a scenario's own defaults hold for the rest. */
+  /** Values from the command line; the scenario's defaults apply to the rest. */
   readonly tunables: Partial<Tunables>;
   readonly seed: number;
   /** Keep the pipeline of a variant whose verdict is not PASS, or not the expected one. */
@@ -28,7 +28,7 @@ export interface RunOptions extends PipelineChoice {
   readonly noOp: boolean;
   /** Run the other variant's pipeline under each variant's expectation. */
   readonly swap: boolean;
-  /** The command line that does the same again. */
+  /** The command line that repeats the run. */
   readonly reproduce: string;
 }
 

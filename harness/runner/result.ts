@@ -77,7 +77,7 @@ export const runResultSchema = z.object({
   ok: z.boolean(),
   startedAt: z.iso.datetime(),
   durationMs: z.number(),
-  /** The command that does the same again. */
+  /** The command that repeats the run. */
   reproduce: z.string(),
   results: z.array(variantResultSchema),
   /** Left out where there is none. */

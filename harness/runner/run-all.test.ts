@@ -123,7 +123,7 @@ describe('a run', () => {
     expect(world.log).toEqual(['verify', 'inject', 'heal', 'verify']);
   });
 
-  it('writes the undo to disk before it injects, and takes it back after the heal', async () => {
+  it('writes the undo to disk before it injects, and removes it after the heal', async () => {
     let pendingAtInject = 0;
     const fault = fakeFault(world, {
       inject: async () => {
@@ -158,7 +158,7 @@ describe('a run', () => {
     expect(world.log).not.toContain('inject');
   });
 
-  it('is INCONCLUSIVE where the fault is not shown to have taken effect, and heals all the same', async () => {
+  it('is INCONCLUSIVE where the fault is not shown to have taken effect, and is still healed', async () => {
     const { results } = await start({}, fakeFault(world, { prove: async () => undefined }));
     expect(results[0]).toMatchObject({ verdict: 'INCONCLUSIVE', proof: { injected: null } });
     expect(world.log).toEqual(['verify', 'inject', 'heal']);
@@ -242,7 +242,7 @@ describe('a run', () => {
     expect(events.filter((event) => event.t === 'kept')).toHaveLength(2);
   });
 
-  it('drops one that passed, and whatever nobody asked to keep', async () => {
+  it('drops one that passed, and every one without --keep', async () => {
     await start({ keep: true });
     expect(world.disposed).toHaveLength(1);
     await start({ plan: [{ scenario, variant: 'naive' }] });

@@ -1,5 +1,5 @@
 /**
- * `harness/runner`: runs scenarios, each variant on a pipeline made for it, and holds the verdicts against the expected ones.
+ * `harness/runner`: runs scenarios, each variant on a pipeline made for it, and compares the verdicts with the expected ones.
  * In: a plan of scenarios and variants, a lab, the faults by name.
  * Out: a journal line for everything that happens, and one result for each variant.
  * Promises: what was injected is healed, also after an interrupt; an unproven fault or a failed step is

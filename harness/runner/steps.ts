@@ -20,7 +20,7 @@ export class Steps {
   readonly #waits: Waits;
   readonly #injections: Injections;
   readonly #workloads = new Map<string, StartedWorkload>();
-  /** Settles when the last step has ended, which may be long after its caller gave it up. */
+  /** Settles when the last step has ended, which may be long after its caller gave up on it. */
   #underWay: Promise<unknown> = Promise.resolve();
   /** What was seen, by fault or condition: the `proof` of the result. */
   readonly evidence: Record<string, Evidence> = {};
@@ -99,7 +99,7 @@ export class Steps {
         this.#deps.journal.write({ t: 'verification', verdict: report.verdict, report });
         if (report.verdict === step.verdict) return;
         throw new LabError('CDC-5031', `the verifier said ${report.verdict}; ${step.verdict} was expected`, {
-          remedy: 'the report is in the journal',
+          remedy: 'see the report in the journal',
         });
       }
       default:
@@ -108,7 +108,7 @@ export class Steps {
   }
 
   /**
-   * Heals what was injected. A step whose caller gave it up may still be running, and could inject after the heal:
+   * Heals what was injected. A step whose caller gave up on it may still run, and could inject after the heal:
    * wait for it first. If it does not end in time, its failure is returned with those of the heals.
    */
   async healAll(bounds: Bounds): Promise<unknown[]> {

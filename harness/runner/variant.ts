@@ -110,7 +110,7 @@ class VariantRun {
     }
   }
 
-  /** What has been found by then stays; it is no verdict. */
+  /** Keeps what was found so far, without a verdict. */
   #giveUp(error: unknown): void {
     this.#outcome = { ...this.#outcome, verdict: 'INCONCLUSIVE', reason: messageOf(error) };
   }
@@ -131,7 +131,7 @@ class VariantRun {
     return this.#outcome.verdict !== 'PASS' || !isExpected(this.#plan, this.#outcome);
   }
 
-  /** All phases; `heal` runs whatever happened before it. */
+  /** All phases; `heal` runs even after a failure. */
   async #runPhases(access: Access, instance: Instance): Promise<void> {
     const steps = this.#stepsOn(instance, access);
     this.#steps = steps;
@@ -173,7 +173,7 @@ class VariantRun {
     if (report.verdict === 'PASS' || report.verdict === 'WARN') return;
     const why = describeUnsteady(report);
     throw new LabError('CDC-5032', `steady state not reached: ${report.verdict}, ${why}`, {
-      remedy: 'nothing was injected; the report is in the journal',
+      remedy: 'see the report in the journal; nothing was injected',
     });
   }
 
@@ -194,7 +194,7 @@ class VariantRun {
     }
   }
 
-  /** The verifier's outcome, held against late proofs and the clauses of the contract. */
+  /** The verifier's outcome, checked against late proofs and the clauses of the contract. */
   async #conclude(
     verified: Outcome,
     access: Access,
@@ -207,7 +207,7 @@ class VariantRun {
       const redelivered = await access.redelivered(signal);
       outcome = { ...outcome, redelivered };
       if (redelivered >= proof.atLeast) continue;
-      const reason = `${redelivered} events were delivered twice, and ${proof.atLeast} would be the proof`;
+      const reason = `${redelivered} events were delivered twice; the proof needs at least ${proof.atLeast}`;
       return { ...outcome, verdict: 'INCONCLUSIVE', reason };
     }
     if (outcome.verdict !== 'PASS') return outcome;
@@ -219,7 +219,7 @@ class VariantRun {
     return { ...outcome, verdict: 'WARN', reason };
   }
 
-  /** The rows of a target that somebody else runs are not for the lab to print. */
+  /** Leaves out the rows of an external lab's target: they are not for the lab to print. */
   async #showWrongRow(access: Access, { reach }: Instance): Promise<void> {
     const { scenario, variant } = this.#plan;
     const { verdict, findings } = this.#outcome;
@@ -228,7 +228,7 @@ class VariantRun {
       const wrongRow = await wrongRowOf(findings, scenario.variants[variant].expect, access);
       this.#outcome = { ...this.#outcome, wrongRow };
     } catch (error) {
-      // Somebody else's pipeline may name its tables otherwise: the verdict needs no example.
+      // A foreign pipeline may use other table names, and the verdict needs no example.
       this.#deps.journal.write({
         t: 'step',
         step: 'no wrong row to show',

@@ -13,13 +13,13 @@ export interface WaitDeps {
   readonly tunables: Tunables;
 }
 
-/** Bounds of one wait: the signal that calls it off, and the milliseconds that it may take. */
+/** Bounds of one wait: the signal that cancels it, and how long it may take. */
 export interface Bounds {
   readonly signal: AbortSignal;
   readonly withinMs: number;
 }
 
-/** One question to the verifier while a wait goes on; what is not yet there is not waited for. */
+/** Limit of one verification within a wait: it need not wait for the pipeline to catch up. */
 const ALERT_CALL_MS = 1_000;
 
 /** The steps of a scenario that wait for a condition of the pipeline. Each throws a DeadlineError when it is not met. */
@@ -30,7 +30,7 @@ export class Waits {
     this.#deps = deps;
   }
 
-  /** Until everything written by now is past the slot and past the consumer group. */
+  /** Until the slot and the consumer group have passed everything written so far. */
   async untilCaughtUp({ signal, withinMs }: Bounds): Promise<void> {
     const { access, instance, journal } = this.#deps;
     const target = await currentLsn(access);
@@ -62,7 +62,7 @@ export class Waits {
     this.#note('committed', { transactions: await until(enough, { what, ...bounds }) });
   }
 
-  /** Also for the seconds that the scenario or the command line asks for. @returns How far the sink was behind. */
+  /** Until the sink is that far behind, and at least for the seconds asked for. @returns How far the sink was behind. */
   async untilBehind(events: number, bounds: Bounds): Promise<Evidence> {
     const { access, journal, tunables } = this.#deps;
     const start = performance.now();
@@ -80,7 +80,7 @@ export class Waits {
 
   /**
    * Until the verifier's lag alert fires, or clears.
-   * @returns What was seen; null where the bound is not the scenario's to set: then nothing is waited for.
+   * @returns What was seen; null, without a wait, where the scenario cannot set the bound.
    */
   async untilLagAlert(is: 'firing' | 'cleared', bounds: Bounds): Promise<Evidence | null> {
     const { access, instance, journal } = this.#deps;
@@ -119,8 +119,8 @@ function lagAlertOf({ findings }: Report): Finding | undefined {
 }
 
 /**
- * The source's current WAL position, as PostgreSQL prints an LSN. A logical message behind it lets a capture get past it
- * that confirms events only, as Debezium does; without one, an idle capture never would.
+ * The source's current WAL position, as PostgreSQL prints an LSN. A logical message after it gives a capture that
+ * confirms only events, such as Debezium, something to confirm; an idle one would never get past the position.
  */
 async function currentLsn(access: Access): Promise<string> {
   const [row] = await access.query('source', 'SELECT pg_current_wal_lsn()::text AS lsn');

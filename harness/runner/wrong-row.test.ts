@@ -5,7 +5,7 @@ import { wrongRowOf } from './wrong-row.ts';
 
 const expected: Expectation = { verdict: 'FAIL', finding: { class: 'stale', hop: 'sink' } };
 
-/** Access to a pipeline whose sides have these rows, whatever is asked of them. */
+/** Access to a pipeline whose sides answer every query with these rows. */
 async function accessTo(source: object[], sink: object[]) {
   const asked: unknown[] = [];
   const query = async (side: string, sql: string, params?: readonly unknown[]) => {
@@ -40,7 +40,7 @@ it('a row that the sink lacks has no copy there', async () => {
   expect(await wrongRowOf([finding()], expected, access)).toMatchObject({ class: 'missing', sink: [] });
 });
 
-it('findings without a row have none to show', async () => {
+it('findings that name no row show none', async () => {
   const { access, asked } = await accessTo([], []);
   expect(await wrongRowOf([finding({ first: null }), finding({ table: null })], expected, access)).toBeNull();
   expect(asked).toEqual([]);

@@ -4,7 +4,7 @@ import type { Access, Side } from '../access/access.ts';
 import type { Expectation } from '../plugins/scenario.ts';
 import type { WrongRow } from './result.ts';
 
-/** Copies of one key that are read at most. */
+/** The most copies of one key to read. */
 const MOST_COPIES = 3;
 
 /**
@@ -61,7 +61,7 @@ function textOf(value: unknown): string | null {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** Columns whose value one of the copies does not share, or lacks. */
+/** Columns that differ in one of the copies, or are missing from it. */
 function differing(source: Row | null, sink: readonly Row[]): string[] {
   if (source === null) return [];
   const columns = new Set([source, ...sink].flatMap((row) => Object.keys(row)));

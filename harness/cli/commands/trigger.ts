@@ -150,8 +150,8 @@ function teller(context: CliContext): (event: JournalEvent) => void {
   const narrator = new Narrator();
   let lastProgressAt = Number.NEGATIVE_INFINITY;
   return (event) => {
-    const told = narrator.tell(event);
-    if (told !== undefined) return say(context, `${FAILED.has(event.t) ? '✖' : '✔'} ${told}`);
+    const said = narrator.describe(event);
+    if (said !== undefined) return say(context, `${FAILED.has(event.t) ? '✖' : '✔'} ${said}`);
     if (event.t === 'step') say(context, `  ${event.step}: ${evidenceText(event.detail ?? {})}`);
     if (event.t !== 'progress') return;
     if (performance.now() - lastProgressAt < PROGRESS_EVERY_MS) return;

@@ -25,7 +25,7 @@ test("the lab's own image has one name in the compose file and here, and the pac
   expect(LAB_IMAGE).toBe(`cdc-lab:${version}`);
 });
 
-test('an image that is named is used as it is, and nothing is built', () => {
+test('an image that is named is used unchanged, and nothing is built', () => {
   expect(labImage({ CDC_LAB_IMAGE_LAB: 'mine:1' })).toEqual({ name: 'mine:1', own: false });
   expect(labImage({ CDC_LAB_IMAGE_LAB: '' })).toEqual({ name: LAB_IMAGE, own: true });
   expect(labImage({})).toEqual({ name: LAB_IMAGE, own: true });

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { loadScenario } from '../../plugins/catalogue.ts';
-import { runBothVariants, told } from '../../runner/testing/both-variants.ts';
+import { runBothVariants, verdictsOf } from '../../runner/testing/both-variants.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import type { Lab } from '../lab.ts';
 import { FULL_BELOW_BYTES } from '../runtime.ts';
@@ -48,7 +48,7 @@ describe('a lab with limited disks', () => {
       },
     } as const;
     const run = await runBothVariants(lab, [], { plan: [{ scenario, variant: 'sound' }] });
-    expect(run.ok, told(run)).toBe(true);
+    expect(run.ok, verdictsOf(run)).toBe(true);
     const [result] = run.results;
     expect(result?.verdict).toBe('PASS');
     expect(JSON.stringify(result?.proof)).toContain('No space left on device');

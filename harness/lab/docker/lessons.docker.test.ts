@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { labelOfRun, leftOf } from '../../../docker/testing/engine.ts';
 import { loadScenario, loadScenarios } from '../../plugins/catalogue.ts';
-import { runBothVariants, told } from '../../runner/testing/both-variants.ts';
+import { runBothVariants, verdictsOf } from '../../runner/testing/both-variants.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import type { Lab } from '../lab.ts';
 import { dockerLabControl } from './docker-control.ts';
@@ -37,7 +37,7 @@ describe('the five lessons, in containers', () => {
   }, async () => {
     const run = await runBothVariants(lab, await loadScenarios());
     expect(run.results).toHaveLength(10);
-    expect(run.ok, told(run)).toBe(true);
+    expect(run.ok, verdictsOf(run)).toBe(true);
     for (const { proof, runtime } of run.results) {
       expect(runtime).toBe('docker');
       expect(proof.injected).not.toBeNull();
@@ -118,7 +118,7 @@ describe('the five lessons, in containers', () => {
             // Every second instead of every ten: the lesson waits for the moment after offsets are stored.
             connect: { offsetFlushMs: 1_000 },
           });
-      expect(run.ok, told(run)).toBe(true);
+      expect(run.ok, verdictsOf(run)).toBe(true);
       expect(run.results[0]).toMatchObject({ ...engines, runtime: 'docker', verdict: 'PASS' });
       // The naive pause is a defect, and defects cannot be planted in the JDBC sink.
       if (isAll) expect(run.results).toHaveLength(9);

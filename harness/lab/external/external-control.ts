@@ -1,5 +1,5 @@
 /**
- * `harness/lab/external`: a lab around a pipeline that somebody else runs.
+ * `harness/lab/external`: a lab around a pipeline that other people run.
  * In: `cdc-lab.config.ts` or `.json`, and consent to break the target, if it is given.
  * Out: a `Lab` with one instance that can be looked at and, with consent, exercised.
  * Promises: without consent every session is read-only and nothing is written; no connection falls back to
@@ -39,7 +39,7 @@ export interface ExternalTarget {
 export type HealLeftovers = (stateDir: string, open: () => Promise<Lab>) => Promise<void>;
 
 /**
- * The control of a lab around a pipeline that somebody else runs. `up` checks whether it may be broken, and starts
+ * The control of a lab around a pipeline that other people run. `up` checks whether it may be broken, and starts
  * nothing.
  */
 export function externalControl(target: ExternalTarget, healLeftovers: HealLeftovers): LabControl {

@@ -18,7 +18,7 @@ import { connectOf, type ExternalConfig, postgresUrl } from './target-config.ts'
 
 const QUICK_MS = 10_000;
 
-/** A pipeline that somebody else runs, as the only instance of a lab. The lab itself starts only workloads. */
+/** A pipeline that other people run, as the only instance of a lab. The lab itself starts only workloads. */
 export class ExternalLab implements Lab {
   readonly dir: string;
   readonly runId: string;

@@ -1,6 +1,6 @@
 import type { Runtime, ServiceInfo } from '../runtime.ts';
 
-/** One look at a service that somebody else runs. */
+/** One look at a service of the target. */
 export interface Look {
   readonly name: string;
   readonly kind: ServiceInfo['kind'];
@@ -12,7 +12,7 @@ export interface Look {
 }
 
 /**
- * Services that somebody else runs, which can only be looked at. Whatever stops, starts or cuts one off is left out.
+ * The target's services, which can only be looked at. It has no method that stops, starts or disconnects one.
  */
 export class ExternalRuntime implements Runtime {
   readonly name = 'external';

@@ -91,12 +91,12 @@ test('what needs consent is refused, with the way to give it', async () => {
   expect(sql.stderr).toContain('read-only transaction');
 });
 
-test('a target with a slot that somebody else reads is refused', async () => {
+test('a target with a slot that another program reads is refused', async () => {
   await target.onSource(`SELECT pg_create_logical_replication_slot('warehouse', 'pgoutput')`);
   try {
     const refused = await lab('run restart --runtime external --i-own-this-target shop');
     expect(refused.stderr).toContain(
-      'somebody else reads the changes through the replication slot warehouse',
+      'another program reads the changes through the replication slot warehouse',
     );
     expect(refused.exitCode).toBe(64);
   } finally {

@@ -46,7 +46,7 @@ function parse(comment: string | null): Marker | null {
   try {
     return markerSchema.parse(JSON.parse(comment));
   } catch {
-    // Somebody else's schema of that name.
+    // A schema of that name that is not the lab's.
     return null;
   }
 }
@@ -72,7 +72,7 @@ export async function writeMarker(config: ExternalConfig): Promise<Marker> {
 
 /**
  * Removes the marker, even one that came with a dump, with its schema; fails if anything else is in the schema. A
- * schema of that name without a marker is somebody else's, and stays.
+ * schema of that name without a marker is not the lab's, and stays.
  */
 export async function removeMarker(config: ExternalConfig): Promise<void> {
   await onSource(config, async (client) => {

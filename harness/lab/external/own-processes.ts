@@ -2,7 +2,7 @@ import { ProcessRuntime } from '../process/process-runtime.ts';
 import { NO_PORTS, newRun, RunFile } from '../state/run-file.ts';
 
 /**
- * The workloads that the lab itself runs against somebody else's source, recorded in its folder like any service.
+ * The workloads that the lab itself runs against the target's source, recorded in its folder like any service.
  * @param password The source's, for their PGPASSWORD.
  */
 export function ownProcesses(

@@ -113,7 +113,7 @@ test('other slots are refused, each by its name', async () => {
   const source = { ...marked, query: async () => slots };
   expect(await said(configOf(), source, null)).toBe(
     'a standby server depends on the replication slot standby_1; ' +
-      'somebody else reads the changes through the replication slot warehouse',
+      'another program reads the changes through the replication slot warehouse',
   );
   expect(await said(configOf({ owned: ['warehouse'] }), source, null)).not.toContain('warehouse');
 });

@@ -121,7 +121,7 @@ async function slotObjections(config: ExternalConfig, source: Asked): Promise<Ob
     .filter(({ name }) => !config.owned.includes(name ?? ''))
     .map(({ name, type }) => {
       const whom =
-        type === 'physical' ? 'a standby server depends on' : 'somebody else reads the changes through';
+        type === 'physical' ? 'a standby server depends on' : 'another program reads the changes through';
       return { why: `${whom} the replication slot ${name}`, remedy: NAME_IT };
     });
 }

@@ -38,7 +38,7 @@ test('a topic that was created again meanwhile is deleted again', async () => {
 });
 
 test.each([
-  ['UNKNOWN_TOPIC_OR_PARTITION', 'a topic that somebody else has deleted is gone', undefined],
+  ['UNKNOWN_TOPIC_OR_PARTITION', 'a topic that was deleted meanwhile counts as deleted', undefined],
   ['TOPIC_AUTHORIZATION_FAILED', 'any other refusal is thrown', /refused/],
 ])('on %s: %s', async (type, _, told) => {
   const cause = new kafkajs.KafkaJSProtocolError(

@@ -10,7 +10,7 @@ const AGAIN_MS = 5_000;
 /**
  * Deletes all topics that are `mine`, and waits until the broker names none any more. The controller confirms a
  * deletion as soon as it is in the metadata log; brokers learn of it later, and still name the topic until then.
- * And a topic that a killed capture requested last may appear, or reappear, after the first look.
+ * A topic that a killed capture requested last may also appear, or reappear, after the first look.
  * @throws LabError CDC-5153 where some are still named at the deadline.
  */
 export async function dropTopics(

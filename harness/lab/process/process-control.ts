@@ -33,7 +33,7 @@ import { processLab } from './process-lab.ts';
 import { type ProcessLabContext, ProcessRuntime } from './process-runtime.ts';
 import { killTree } from './process-tree.ts';
 import { markedProcesses } from './spawn.ts';
-import { startServers } from './start-servers.ts';
+import { startPostgresAndKafka } from './start-postgres-and-kafka.ts';
 
 /** Labs of the process runtime. Only one `up`, `down` or `clean` works on a folder at a time; `open` only reads. */
 export const labControl: LabControl = { up, down, clean, open };
@@ -63,7 +63,7 @@ async function repairServers(context: ProcessLabContext, run: Run, options: UpOp
   const running = services.filter(({ name, state }) => servers.includes(name) && state === 'running');
   if (running.length < servers.length) checkDisk(stateDir);
   const { progress, signal } = options;
-  await startServers({ stateDir, password, servers: run, runtime, progress, signal });
+  await startPostgresAndKafka({ stateDir, password, servers: run, runtime, progress, signal });
   // The instance `lab` has no owner: it is left over where its set-up was never finished.
   await dropLeftovers(
     context,

@@ -10,7 +10,7 @@ const REFUSED_BY_FETCH = 10_080;
 const ATTEMPTS = 2_000;
 
 /**
- * Ports of 127.0.0.1 on which nobody listens, all different, outside the kernel's ephemeral range.
+ * Free ports of 127.0.0.1, all different, outside the kernel's ephemeral range.
  *
  * @throws LabError CDC-5101 where there are not enough.
  */

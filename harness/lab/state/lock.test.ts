@@ -49,7 +49,7 @@ test('a process can hold the lab several times, and releases it with the last', 
   await once(child, 'exit');
 });
 
-test('the record of a dead holder, whose pid another process has now, blocks nobody', async () => {
+test('the record of a dead holder, whose pid another process has now, does not block', async () => {
   const other = { ...identify(process.ppid), startTicks: '1', command: 'old', since: '2020' };
   writeFileSync(join(dir, 'holder.json'), JSON.stringify(other));
   await using _held = await holdLab(dir);

@@ -67,7 +67,7 @@ async function letGo(stateDir: string): Promise<void> {
   await mine.release();
 }
 
-/** Undefined where nobody holds it, or the holder has not written its name yet. */
+/** Undefined if the lock is free, or its holder has not written its name yet. */
 function readHolder(file: string): Holder | undefined {
   try {
     return holderSchema.parse(JSON.parse(readFileSync(file, 'utf8')));

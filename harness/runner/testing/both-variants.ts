@@ -28,7 +28,7 @@ export function runBothVariants(
 }
 
 /** What a failing test should print: each verdict with its reason. */
-export function told({ results }: RunResult): string {
+export function verdictsOf({ results }: RunResult): string {
   return results
     .map((one) => `${one.scenario} ${one.variant}: ${one.verdict}, ${one.reason ?? 'as expected'}`)
     .join('\n');

@@ -52,7 +52,7 @@ export class FakeWorld {
   services: ServiceInfo[] = [
     { name: 'pg-sink', kind: 'postgres', state: 'running', pid: 1, port: 1, log: '' },
   ];
-  /** Settles before an instance stands. */
+  /** Settles before an instance is ready. */
   beforeInstance: () => Promise<void> = async () => undefined;
   #committed = 0;
 
@@ -90,7 +90,7 @@ export class FakeWorld {
     ],
     endOffsets: async () => new Map([['t', 5n]]),
     redelivered: async () => this.redelivered,
-    // Every look finds a hundred more.
+    // Each query finds a hundred more transactions.
     committed: async () => {
       this.#committed += 100;
       return this.#committed;

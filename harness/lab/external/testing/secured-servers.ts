@@ -30,7 +30,7 @@ export interface SecuredKafka {
   readonly plain: string;
 }
 
-/** A folder for servers that stand for somebody else's. */
+/** A folder for the servers of a target. */
 export function foreignLab(): TemporaryLab {
   return temporaryLab();
 }

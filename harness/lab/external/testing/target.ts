@@ -26,7 +26,7 @@ import {
 export const CONNECT_PASSWORD = 'for the REST API';
 const SUPERUSER_PASSWORD = 'secret';
 
-/** A pipeline as somebody else would run it: TLS and logins everywhere, and none of it in the lab's folder. */
+/** A pipeline as other people would run it: TLS and logins everywhere, and none of it in the lab's folder. */
 export interface Target extends AsyncDisposable {
   readonly dir: string;
   readonly certificates: Certificates;

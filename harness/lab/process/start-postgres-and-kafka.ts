@@ -6,7 +6,7 @@ import { prepareKafka } from './kafka-service.ts';
 import { preparePostgres } from './postgres-service.ts';
 import type { ProcessRuntime } from './process-runtime.ts';
 
-export interface StartServersOptions {
+export interface StartOptions {
   readonly stateDir: string;
   readonly password: string;
   readonly servers: Servers;
@@ -16,9 +16,10 @@ export interface StartServersOptions {
 }
 
 /**
- * Starts the servers that do not run, all at once. If one fails, its error is thrown when all others have settled.
+ * Starts the PostgreSQL servers and brokers that do not run, concurrently, and resumes those that are paused. If one
+ * fails, its error is thrown when all others have settled.
  */
-export async function startServers(options: StartServersOptions): Promise<void> {
+export async function startPostgresAndKafka(options: StartOptions): Promise<void> {
   const running = new Map((await options.runtime.services()).map((service) => [service.name, service.state]));
   const start = async (name: string, prepare: () => Promise<ServiceSpec>): Promise<void> => {
     const state = running.get(name);
