@@ -57,7 +57,10 @@ async function percentiles(
   table: Table,
 ): Promise<Readonly<Record<'p50' | 'p95' | 'p99', number>> | null> {
   const share = (SAMPLED_ABOVE_ROWS / table.estimatedRows) * 100;
-  const sample = table.estimatedRows > SAMPLED_ABOVE_ROWS ? `TABLESAMPLE SYSTEM (${share})` : '';
+  const sample =
+    table.estimatedRows > SAMPLED_ABOVE_ROWS && table.heldAs === undefined
+      ? `TABLESAMPLE SYSTEM (${share})`
+      : '';
   const { receivedAt, sourceTs, op } = METADATA_COLUMNS;
   const row = await sink.one(`
     SELECT round(percentile_cont(0.5) WITHIN GROUP (ORDER BY ms))::text AS p50,

@@ -18,7 +18,7 @@ export interface TablePair {
 
 /** @throws if the sink's table lacks a key column: then a row of the source could not be looked up in it. */
 export function pairTables(source: Table, copy: Table | undefined): TablePair {
-  const sink = copy === undefined ? undefined : { ...copy, only: source.only };
+  const sink = copy === undefined ? undefined : { ...copy, only: source.only && copy.only };
   const columns = pairColumns(source.columns, sink === undefined ? source.columns : sink.columns);
   const key = source.key.flatMap((k) => columns.filter((pair) => pair.source.name === k.name));
   const lost = key.filter((pair) => pair.types === 'absent').map((pair) => pair.source.name);

@@ -12,7 +12,7 @@ import { printLsn } from '../connection/lsn.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import type { Databases } from '../observe/connections.ts';
 import type { PassFence } from '../observe/fence.ts';
-import { shapeOf } from '../observe/sink/copy-shape.ts';
+import { copyNames, shapeOf } from '../observe/sink/copy-shape.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { ComparisonReport } from '../report.ts';
 import type { Outcome } from './compare-in-parts.ts';
@@ -55,12 +55,13 @@ const QUIET_MS = 2_000;
 
 /** Compares tables by the fence that the configuration names, as far as that fence can. */
 export async function compareByFence(tables: readonly Table[], context: Context): Promise<FencedAnswers> {
-  const { copies } = context.catalogues;
+  const { copies, source } = context.catalogues;
+  const apart = copyNames(context.config, source);
   const pairs = tables.map(
     (table): Copy => ({
       id: table.id,
       copy: copies.get(table.id)?.id ?? null,
-      shape: shapeOf(context.config, table),
+      shape: shapeOf(context.config, table, apart),
     }),
   );
   const mode = context.config.fence;

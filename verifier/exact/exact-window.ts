@@ -119,6 +119,10 @@ export class ExactWindow implements SnapshotPair {
     if (ours === undefined) throw new NotExact("the source's snapshot does not contain the table");
     if (!ours.canSelect) throw new Error(`no SELECT privilege on ${ours.id} at the source`);
     if (theirs?.canSelect === false) throw new Error(`no SELECT privilege on ${ours.id}'s copy`);
+    if (theirs?.heldAs === 'a view' || theirs?.heldAs === 'a foreign table') {
+      const why = `${theirs.id} is ${theirs.heldAs}, and what happens to the tables behind it is not seen`;
+      throw new NotExact(`${why}: stop all writes and use the fence quiesce`, { mayPass: false });
+    }
     const problem = touched.problems.get(ours.id);
     if (problem !== undefined) throw new NotExact(`${ours.id}: ${problem}`);
     return pairTables(ours, theirs);

@@ -18,6 +18,7 @@ export interface Leaf {
   readonly identityColumns: readonly string[];
 }
 
+// At the source, tables that inherit without being partitions are compared separately; in a sink, a copy may have them.
 // It reads the catalogue's tables and calls none of its functions (such as format_type or pg_get_indexdef): these
 // use the latest catalogue instead of the snapshot's.
 const RELATIONS_SQL = `
@@ -25,10 +26,10 @@ const RELATIONS_SQL = `
     SELECT wanted.id AS root, c.oid
     FROM unnest($1::text[], $2::text[], $3::text[]) AS wanted (id, schema, name)
     JOIN pg_namespace n ON n.nspname = wanted.schema
-    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p')
+    JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = wanted.name AND c.relkind IN ('r', 'p', 'm')
     UNION ALL
     SELECT tree.root, i.inhrelid FROM tree JOIN pg_inherits i ON i.inhparent = tree.oid
-      JOIN pg_class c ON c.oid = i.inhrelid AND c.relispartition)
+      JOIN pg_class c ON c.oid = i.inhrelid AND (c.relispartition OR $4))
   SELECT tree.root, n.nspname AS schema, c.relname AS name, c.relkind::text AS kind,
          c.relreplident::text AS identity,
          concat_ws(':', c.oid, c.relfilenode, c.relreplident,
@@ -51,7 +52,7 @@ export async function readRelations(
   const relations = new Map<string, { fingerprint: string; leaves: Leaf[] }>();
   const names = ids.map((id) => parseTable(id) ?? { schema: '', name: '' });
   const wanted = [[...ids], names.map(({ schema }) => schema), names.map(({ name }) => name)];
-  for (const row of await database.query(RELATIONS_SQL, wanted)) {
+  for (const row of await database.query(RELATIONS_SQL, [...wanted, database.side === 'sink'])) {
     const root = row.root ?? '';
     const relation = relations.get(root) ?? { fingerprint: '', leaves: [] };
     relation.fingerprint += `${row.state};`;

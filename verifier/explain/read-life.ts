@@ -3,7 +3,7 @@ import { Database } from '../connection/postgres.ts';
 import { writtenLsn } from '../connection/written-lsn.ts';
 import { type FenceOutcome, passFence } from '../observe/fence.ts';
 import { PipelineProgress } from '../observe/pipeline-progress.ts';
-import { copyNameOf, reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
+import { copyNameOf, copyNames, reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { KafkaView, topicOf } from '../observe/topic/kafka-view.ts';
 import type { Hop } from '../report.ts';
@@ -150,8 +150,10 @@ class Reading {
   async #sinkTable(): Promise<Table | undefined> {
     const { config } = this.#request;
     const { table } = this.#row;
-    const copy = (await readCatalogue(this.#opened.sink)).get(copyNameOf(config, table, table.id));
-    return copy === undefined ? undefined : reshaped(copy, shapeOf(config, table));
+    const { source, sink } = this.#opened;
+    const copy = (await readCatalogue(sink)).get(copyNameOf(config, table, table.id));
+    if (copy === undefined) return undefined;
+    return reshaped(copy, shapeOf(config, table, copyNames(config, await readCatalogue(source))));
   }
 
   #connections() {

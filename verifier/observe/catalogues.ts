@@ -3,7 +3,7 @@ import type { Databases } from './connections.ts';
 import type { PassFence } from './fence.ts';
 import { KEYS, misnamedAtSource, nearestTable, readKinds } from './misnamed.ts';
 import type { TopicsByTable } from './pipeline.ts';
-import { type CopyShape, copyNameOf, reshaped, shapeOf } from './sink/copy-shape.ts';
+import { copyNameOf, copyNames, reshaped, shapeOf } from './sink/copy-shape.ts';
 import { readCatalogue, type Table } from './source/catalogue.ts';
 import { topicOf } from './topic/kafka-view.ts';
 
@@ -15,8 +15,6 @@ export interface AbsentCopy {
   readonly wanted: string;
   /** The table of the sink that was probably meant; undefined if none is near. */
   readonly nearest: string | undefined;
-  /** `a view`, … where the sink has something else of that name, which is not compared; else undefined. */
-  readonly kind: string | undefined;
 }
 
 /** The tables of both databases, and which of the source's must be in the sink. */
@@ -33,8 +31,6 @@ export interface Catalogues {
   /** Sentences about exclusions and maps in the configuration that name nothing at the source. */
   readonly misnamed: readonly string[];
 }
-
-const AS_IT_IS: CopyShape = { columns: {}, softDelete: null };
 
 /** Topic of each expected table. */
 export function topicsOf(config: VerifierConfig, { expected }: Catalogues): TopicsByTable {
@@ -53,6 +49,7 @@ export async function readCatalogues(config: VerifierConfig, databases: Database
   const excluded = new Set(config.excludeTables);
   const wanted = config.tables ?? [...source.keys()].filter((id) => !excluded.has(id));
   const copies = new Map<string, Table>();
+  const apart = copyNames(config, source);
   const expected: Table[] = [];
   const unknown: string[] = [];
   for (const id of wanted) {
@@ -61,27 +58,24 @@ export async function readCatalogues(config: VerifierConfig, databases: Database
     if (table === undefined) unknown.push(id);
     else expected.push(table);
     if (copy === undefined) continue;
-    const shape = table === undefined ? AS_IT_IS : shapeOf(config, table);
-    copies.set(id, reshaped({ ...copy, only: table?.only ?? false }, shape));
+    copies.set(id, table === undefined ? copy : reshaped(copy, shapeOf(config, table, apart)));
   }
-  const absent = await absentCopies(config, databases, { expected, copies, sink: [...theirs.keys()] });
+  const absent = absentCopies(config, { expected, copies, sink: [...theirs.keys()] });
   return { source, copies, expected, unknown, absent, misnamed: await misnamed(config, databases, source) };
 }
 
-async function absentCopies(
+function absentCopies(
   config: VerifierConfig,
-  databases: Databases,
   { expected, copies, sink }: Pick<Catalogues, 'expected' | 'copies'> & { readonly sink: readonly string[] },
-): Promise<AbsentCopy[]> {
+): AbsentCopy[] {
   const lacking = expected.filter(({ id }) => !copies.has(id));
   if (lacking.length === 0) return [];
-  const kinds = await readKinds(await databases.sink());
   // A table that is the copy of another one was not meant.
   const taken = new Set([...copies.values()].map(({ id }) => id));
   const free = sink.filter((id) => !taken.has(id));
   return lacking.map((table) => {
     const wanted = copyNameOf(config, table, table.id);
-    return { id: table.id, wanted, nearest: nearestTable(wanted, free), kind: kinds.get(wanted) };
+    return { id: table.id, wanted, nearest: nearestTable(wanted, free) };
   });
 }
 

@@ -49,3 +49,19 @@ test('a name that nothing has is refused before anything is compared, with the f
   await using open = await openPair(requestFor(pair, { fence: 'none', ...right }));
   expect((await open.verify(AbortSignal.timeout(30_000))).report.verdict).toBe('PASS');
 });
+
+test('tables that are mapped to one copy are refused, unless all but one are left out', async () => {
+  await using pair = await databasePair();
+  await pair.onSource('CREATE TABLE one (id int PRIMARY KEY); CREATE TABLE two (id int PRIMARY KEY)');
+  await pair.onSink('CREATE TABLE joint (id int PRIMARY KEY)');
+  const map = ['public.one=public.joint', 'public.two=public.joint'];
+  await expect(openPair(requestFor(pair, { fence: 'none', map }))).rejects.toMatchObject({
+    code: 'CDC-4064',
+    message: expect.stringMatching(
+      /^public\.(one|two) and public\.(one|two) have the same copy public\.joint/,
+    ),
+  });
+  const right = { map, excludeTables: ['public.two'] };
+  await using open = await openPair(requestFor(pair, { fence: 'none', ...right }));
+  expect((await open.verify(AbortSignal.timeout(30_000))).report.verdict).toBe('PASS');
+});

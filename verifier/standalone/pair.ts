@@ -15,6 +15,7 @@ import { mustBeTwo } from '../exact/comparable-servers.ts';
 import { loadChecks } from '../load-checks.ts';
 import { OpenConnections } from '../observe/connections.ts';
 import { FLAGS, misnamedAtSink, misnamedAtSource, misnamedTables, readNames } from '../observe/misnamed.ts';
+import { sharedCopies } from '../observe/shared-copies.ts';
 import type { Report } from '../report.ts';
 import type { Content } from '../verification/comparison.ts';
 import { verify } from '../verification/verify.ts';
@@ -139,6 +140,11 @@ async function mustBeNamed(config: VerifierConfig, ours: Database, theirs: Datab
     ...misnamedAtSink(config, { source, sink }, FLAGS),
   ];
   if (problem !== undefined) throw new LabError('CDC-4064', problem, { remedy: 'Correct the name.' });
+  const [shared] = sharedCopies(config, source.tables).values();
+  if (shared === undefined) return;
+  throw new LabError('CDC-4064', `${shared}.`, {
+    remedy: 'Correct --map, or leave all but one of these tables out with --exclude-tables.',
+  });
 }
 
 async function slotOf(sink: Database, subscription: string): Promise<string> {

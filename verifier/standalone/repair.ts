@@ -32,6 +32,7 @@ function statementFor(pair: TablePair, row: WrongRow, names: Readonly<Record<str
   const { sink, sides, key } = pair;
   const why = sink === undefined ? 'the sink has no such table' : 'its table has no primary key';
   if (sink === undefined || sides.sink === null || key.length === 0) return `-- not repaired: ${why}`;
+  if (sink.heldAs !== undefined) return `-- not repaired: ${sink.id} is ${sink.heldAs}`;
   if (row.class === 'duplicate')
     return `-- not repaired: ${row.sink.rows} rows of key ${oneLine(row.keyText)}`;
   const real = (column: ColumnPair): string => ident(names[column.source.name] ?? column.source.name);

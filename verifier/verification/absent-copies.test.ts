@@ -10,7 +10,7 @@ import { absentCopies } from './absent-copies.ts';
 import type { Content } from './comparison.ts';
 
 const table = { id: 'public.t', schema: 'public', name: 't', columns: [], key: [] } as unknown as Table;
-const ABSENT: AbsentCopy = { id: 'public.t', wanted: 'archiv.t', nearest: 'archive.t', kind: undefined };
+const ABSENT: AbsentCopy = { id: 'public.t', wanted: 'archiv.t', nearest: 'archive.t' };
 
 interface Given {
   readonly absent?: Partial<AbsentCopy>;
@@ -85,10 +85,4 @@ test('a consumer that is no connector may create its tables with their first row
   const config = { kafka: { bootstrapServers: ['127.0.0.1:1'] } };
   expect(await found({ config })).toMatchObject([{ verdict: 'WARN' }]);
   expect(await found({ config, rows: 1 })).toMatchObject([{ verdict: 'FAIL' }]);
-});
-
-test('a view of that name is not an absent copy, but cannot be compared', async () => {
-  expect(await found({ absent: { kind: 'a view' } })).toMatchObject([
-    { class: 'evidence-missing', verdict: 'INCONCLUSIVE', detail: expect.stringMatching(/is a view/) },
-  ]);
 });

@@ -8,6 +8,7 @@ import type { Catalogues } from '../observe/catalogues.ts';
 import type { Databases } from '../observe/connections.ts';
 import type { PassFence } from '../observe/fence.ts';
 import type { Pipeline } from '../observe/pipeline.ts';
+import { sharedCopies } from '../observe/shared-copies.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { TopicHistory } from '../observe/topic/topic-history.ts';
 import type { ComparisonReport } from '../report.ts';
@@ -50,6 +51,8 @@ export async function compareContent(inputs: ComparisonInputs, catalogues: Catal
   const { config, signal, databases } = inputs;
   const { passFence } = inputs.pipeline;
   const answers: Answers = new Map();
+  for (const [id, why] of sharedCopies(config, catalogues.source)) answers.set(id, new Error(why));
+  const comparable = catalogues.expected.filter(({ id }) => !answers.has(id));
   let comparison: ComparisonReport | null = null;
   const byFence = async (tables: readonly Table[]): Promise<void> => {
     if (tables.length === 0) return;
@@ -59,8 +62,8 @@ export async function compareContent(inputs: ComparisonInputs, catalogues: Catal
     for (const [id, answer] of own.answers) answers.set(id, answer);
   };
   if (config.fence === 'auto' || config.fence === 'settle') {
-    await scanThenSettle(inputs, catalogues, { answers, byFence, passFence });
-  } else await byFence(catalogues.expected);
+    await scanThenSettle(inputs, { ...catalogues, expected: comparable }, { answers, byFence, passFence });
+  } else await byFence(comparable);
   const compared = [...answers.values()].flatMap((answer) => (answer instanceof Error ? [] : [answer]));
   const attributed = await attributeRows(inputs, compared);
   const expected = catalogues.expected.length + catalogues.unknown.length;

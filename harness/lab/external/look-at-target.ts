@@ -10,6 +10,7 @@ import {
   misnamedTables,
   readNames,
 } from '../../../verifier/observe/misnamed.ts';
+import { sharedCopies } from '../../../verifier/observe/shared-copies.ts';
 import { KafkaView } from '../../../verifier/observe/topic/kafka-view.ts';
 import { ConnectClient, type ConnectClientOptions } from '../../connect/connect-client.ts';
 import type { Look } from './external-runtime.ts';
@@ -46,7 +47,7 @@ export async function lookAtTarget(config: ExternalConfig): Promise<TargetLook[]
 
 /**
  * One sentence for each name in `tables`, `excludeTables`, `tableMap` and `columnMap` that is on neither side where it
- * should be. A copy that the sink connector would create with its first row may still be missing.
+ * should be, and for tables that share a copy. A copy that the sink connector would create with its first row may still be missing.
  */
 export async function misnamedIn(config: ExternalConfig): Promise<string[]> {
   await using databases = new AsyncDisposableStack();
@@ -54,7 +55,9 @@ export async function misnamedIn(config: ExternalConfig): Promise<string[]> {
     readNames(databases.use(await Database.connect(side, postgresUrl(config[side]), QUICK_MS)));
   const [source, sink] = [await namesOf('source'), await namesOf('sink')];
   const naming = { ...withIds(config), sink: { schema: config.sink.schema, sameSchemas: false } };
-  const ours = [...misnamedTables(naming, source, KEYS), ...misnamedAtSource(naming, source, KEYS)];
+  const shared = [...new Set(sharedCopies(naming, source.tables).values())].map((why) => `${why}.`);
+  const misnamed = [...misnamedTables(naming, source, KEYS), ...misnamedAtSource(naming, source, KEYS)];
+  const ours = [...misnamed, ...shared];
   const theirs = misnamedAtSink(naming, { source, sink }, KEYS);
   if (theirs.length === 0 || (await isLazy(config))) return ours;
   return [...ours, ...theirs];

@@ -16,16 +16,29 @@ export interface CopyShape {
   readonly columns: Readonly<Record<string, string>>;
   /** Column by which the copy marks a row as deleted instead of deleting it; ignored if the copy lacks it. */
   readonly softDelete: string | null;
+  /** Tables inherit from the source's table, and are compared separately. */
+  readonly only?: boolean;
+  /** Ids that copies of the source's tables have in the sink: their rows do not count as rows of this copy. */
+  readonly apart?: ReadonlySet<string>;
+}
+
+/** How the configuration names the copies of tables; see {@link CopyShape}. */
+export function copyNames(naming: Naming, source: ReadonlyMap<string, Table>): ReadonlySet<string> {
+  return new Set([...source.values()].map((table) => copyNameOf(naming, table, table.id)));
 }
 
 /**
  * The shape that the configuration gives to the copy of a table. A mapped column that the source does not have is ignored:
  * it is reported as a slip (`misnamed.ts`), and must not hide a column of the copy.
  */
-export function shapeOf({ columnMap, softDelete }: VerifierConfig, table: Table): CopyShape {
+export function shapeOf(
+  { columnMap, softDelete }: VerifierConfig,
+  table: Table,
+  apart: ReadonlySet<string>,
+): CopyShape {
   const known = new Set([...table.columns.map(({ name }) => name), ...table.generated]);
   const pairs = Object.entries(columnMap[table.id] ?? {}).filter(([ours]) => known.has(ours));
-  return { columns: Object.fromEntries(pairs), softDelete };
+  return { columns: Object.fromEntries(pairs), softDelete, only: table.only, apart };
 }
 
 /** The id that the copy of a table has in the sink, by the configuration. */
@@ -40,7 +53,8 @@ export function copyNameOf({ tableMap, sink }: Naming, table: TableName | undefi
  * The copy as the comparison sees it: columns have the source's names, and rows marked as deleted are left out.
  * @throws LabError CDC-4064 if the copy lacks a mapped column.
  */
-export function reshaped(copy: Table, { columns, softDelete }: CopyShape): Table {
+export function reshaped(whole: Table, { columns, softDelete, only = false, apart }: CopyShape): Table {
+  const copy = withoutOthers({ ...whole, only: only && whole.only }, apart ?? new Set());
   const mark = softDelete === null ? undefined : copy.columns.find(({ name }) => name === softDelete);
   const renamed = new Map(Object.entries(columns).map(([ours, theirs]) => [theirs, ours]));
   if (mark === undefined && renamed.size === 0) return copy;
@@ -67,7 +81,21 @@ export function reshaped(copy: Table, { columns, softDelete }: CopyShape): Table
     ...copy,
     columns: all,
     key: all.filter(({ keyRank }) => keyRank > 0).sort((a, b) => a.keyRank - b.keyRank),
-    view: `(SELECT xmin, ${select.join(', ')} FROM ${relationOf(copy)}${where})`,
+    view: `(SELECT xmin, ${select.join(', ')} FROM ${relationOf(copy)} AS whole${where})`,
+  };
+}
+
+/**
+ * Leaves out the rows of heirs that are copies of other tables. The two sides may be joined by different kinds of
+ * inheritance: tables of the source may be partitions in the sink.
+ */
+function withoutOthers(copy: Table, apart: ReadonlySet<string>): Table {
+  const others = copy.only ? [] : (copy.heirs ?? []).filter(({ line }) => line.some((id) => apart.has(id)));
+  if (others.length === 0) return copy;
+  const oids = others.map(({ oid }) => oid).join(', ');
+  return {
+    ...copy,
+    view: `(SELECT xmin, * FROM ${relationOf(copy)} AS whole WHERE tableoid NOT IN (${oids}))`,
   };
 }
 

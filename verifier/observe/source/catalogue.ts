@@ -7,6 +7,7 @@
 
 import { type Database, ident, type Row } from '../../connection/postgres.ts';
 import { idOfRow } from '../../table-id.ts';
+import { type Heir, readHeirs } from './heirs.ts';
 
 /** A column, as the catalogue describes it. */
 export interface Column {
@@ -40,18 +41,39 @@ export interface Table {
   readonly only: boolean;
   /** Generated columns. They are not compared: replication omits them unless configured otherwise (PostgreSQL 18). */
   readonly generated: readonly string[];
+  /** Set where it is no table: the copy in a sink may be anything that can be read. */
+  readonly heldAs?: 'a view' | 'a materialized view' | 'a foreign table';
+  /** Partitions and inheriting tables at all depths; set only in a sink. */
+  readonly heirs?: readonly Heir[];
   /** A subquery to read instead of the table, if it differs from the original on purpose (`copy-shape.ts`). */
   readonly view?: string;
 }
 
-const TABLES_SQL = `
-  SELECT n.nspname AS schema, c.relname AS name, c.reltuples::bigint::text AS rows,
+/**
+ * The source's tables are those that can be published. In a sink, whatever can be read may be a copy: a partition, an
+ * unlogged table, a view.
+ */
+const CANDIDATES: Readonly<Record<Database['side'], string>> = {
+  source: `c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'`,
+  sink: `c.relkind IN ('r', 'p', 'v', 'm', 'f') AND c.relpersistence <> 't'`,
+};
+
+/** By `pg_class.relkind`. */
+const HELD_AS: Readonly<Record<string, Table['heldAs']>> = {
+  v: 'a view',
+  m: 'a materialized view',
+  f: 'a foreign table',
+};
+
+const tablesSql = (side: Database['side']): string => `
+  SELECT c.oid::text AS oid, c.relkind::text AS kind, n.nspname AS schema, c.relname AS name,
+         c.reltuples::bigint::text AS rows,
          has_table_privilege(c.oid, 'SELECT')::text AS can_select,
          (c.relkind = 'r' AND EXISTS (SELECT FROM pg_inherits WHERE inhparent = c.oid))::text AS has_heirs
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence = 'p'
+  WHERE ${CANDIDATES[side]}
     AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp)'
-  ORDER BY 1, 2`;
+  ORDER BY n.nspname, c.relname`;
 
 const COLUMNS_SQL = `
   SELECT n.nspname AS schema, c.relname AS table, a.attname AS name, a.attnotnull::text AS not_null,
@@ -73,7 +95,7 @@ const COLUMNS_SQL = `
   ) base ON true
   LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
   WHERE a.attnum > 0 AND NOT a.attisdropped
-    AND c.relkind IN ('r', 'p') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+    AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
     AND n.nspname !~ '^pg_(toast|temp)'
   ORDER BY 1, 2, a.attnum`;
 
@@ -82,27 +104,43 @@ export function relationOf({ view, only, schema, name }: Table): string {
   return view ?? `${only ? 'ONLY ' : ''}${ident(schema)}.${ident(name)}`;
 }
 
-/** Every ordinary and partitioned table of the database, by id. Partitions belong to their root table. */
+/**
+ * By id: at the source every ordinary and partitioned table, where partitions belong to their root table; in
+ * a sink everything that can be read like a table.
+ */
 export async function readCatalogue(database: Database): Promise<ReadonlyMap<string, Table>> {
   const columns = Map.groupBy(await database.query(COLUMNS_SQL), (row) => idOfRow(row.schema, row.table));
-  const tables = new Map<string, Table>();
-  for (const row of await database.query(TABLES_SQL)) {
-    const id = idOfRow(row.schema, row.name);
-    const all = columns.get(id) ?? [];
-    const own = all.filter((column) => column.is_generated === 'false').map(columnOf);
-    tables.set(id, {
-      schema: row.schema ?? '',
-      name: row.name ?? '',
-      id,
-      columns: own,
-      key: own.filter((column) => column.keyRank > 0).sort((a, b) => a.keyRank - b.keyRank),
-      estimatedRows: Number(row.rows),
-      canSelect: row.can_select === 'true',
-      only: row.has_heirs === 'true',
-      generated: all.flatMap((column) => (column.is_generated === 'true' ? [column.name ?? ''] : [])),
-    });
-  }
-  return tables;
+  const rows = await database.query(tablesSql(database.side));
+  const ids = new Map(rows.map((row) => [row.oid ?? '', idOfRow(row.schema, row.name)]));
+  const heirsOf = database.side === 'sink' ? await readHeirs(database, ids) : () => [];
+  return new Map(
+    rows.map((row) => {
+      const table = tableOf(row, columns.get(idOfRow(row.schema, row.name)) ?? []);
+      const heirs = heirsOf(row.oid ?? '');
+      return [table.id, heirs.length === 0 ? table : { ...table, heirs }];
+    }),
+  );
+}
+
+function tableOf(row: Row, all: readonly Row[]): Table {
+  const own = all.filter((column) => column.is_generated === 'false').map(columnOf);
+  const [schema, name] = [row.schema ?? '', row.name ?? ''];
+  const table: Table = {
+    schema,
+    name,
+    id: idOfRow(schema, name),
+    columns: own,
+    key: own.filter((column) => column.keyRank > 0).sort((a, b) => a.keyRank - b.keyRank),
+    estimatedRows: Number(row.rows),
+    canSelect: row.can_select === 'true',
+    only: row.has_heirs === 'true',
+    generated: all.flatMap((column) => (column.is_generated === 'true' ? [column.name ?? ''] : [])),
+  };
+  const heldAs = HELD_AS[row.kind ?? ''];
+  if (heldAs === undefined) return table;
+  // What is no table has no system columns.
+  const view = `(SELECT NULL::xid AS xmin, * FROM ${relationOf(table)} AS held)`;
+  return heldAs === 'a materialized view' ? { ...table, heldAs } : { ...table, heldAs, view };
 }
 
 function columnOf(row: Row): Column {
