@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { EncoderConfig, EventEncoder } from '../contract/envelope.ts';
 import { UNCHANGED_TOAST } from '../contract/pgoutput.ts';
+import type { ProducedRecord } from '../contract/records.ts';
 import type { ColumnDescription, TableDescription } from '../contract/table.ts';
 import { createEventEncoder } from './encoder.ts';
 import { column, DEFAULTS, readable, STREAM, table, WITH_SCHEMAS } from './testing/fixtures.ts';
@@ -38,6 +39,16 @@ describe('without schemas', () => {
         headers: POSITION,
       },
     ]);
+  });
+
+  test('NULL in a column that became NOT NULL later is NULL, in an old row too', () => {
+    const afterOf = (record: ProducedRecord | undefined, row: 'after' | 'before' = 'after') =>
+      JSON.parse(readable(record as ProducedRecord).value ?? '')[row];
+    expect(afterOf(encoder().create(1, ['1', null, null], STREAM)[0]).version).toBeNull();
+    expect(afterOf(encoder().update(1, null, 'none', ['1', 'a', null], STREAM)[0]).version).toBeNull();
+    expect(afterOf(encoder().delete(1, ['1', null, null], 'full', STREAM)[0], 'before').version).toBeNull();
+    const withSchema = encoder(WITH_SCHEMAS).create(1, ['1', null, null], STREAM).map(readable);
+    expect(withSchema[0]?.value).toContain('{"type":"int64","optional":true,"field":"version"}');
   });
 
   test('a delete by key has the key in `before`, Debezium’s substitutes in NOT NULL columns, and a tombstone', () => {
@@ -199,6 +210,9 @@ describe('the default in a column’s schema', () => {
     ['timestamptz', { defaultExpression: 'now()' }, '"1970-01-01T00:00:00.000000Z"'],
     ['timestamptz', { defaultExpression: 'CURRENT_TIMESTAMP' }, '"1970-01-01T00:00:00.000000Z"'],
     ['int4', { defaultExpression: '(1 + 2)' }, undefined],
+    ['int4', { defaultText: 'abc' }, undefined],
+    ['int4', { defaultText: '5.7' }, undefined],
+    ['float8', { defaultText: 'abc' }, undefined],
     ['numeric', { defaultText: '3.75' }, undefined],
     ['_text', { defaultText: '{}' }, undefined],
     ['bytea', { defaultText: '\\x00' }, undefined],

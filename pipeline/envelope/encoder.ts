@@ -66,7 +66,7 @@ class DebeziumEncoder implements EventEncoder {
     after: Tuple,
     context: EventContext,
   ): ProducedRecord[] {
-    const table = this.#table(relationOid);
+    const table = this.#fitting(relationOid, after, beforeKind === 'full' ? before : null);
     if (before !== null && table.keyChanged(before, after)) {
       return this.#changeKey(table, before, after, beforeKind === 'full' ? before : null, context);
     }
@@ -83,10 +83,10 @@ class DebeziumEncoder implements EventEncoder {
   delete(
     relationOid: number,
     before: Tuple,
-    _beforeKind: 'key' | 'full',
+    beforeKind: 'key' | 'full',
     context: EventContext,
   ): ProducedRecord[] {
-    const table = this.#table(relationOid);
+    const table = this.#fitting(relationOid, beforeKind === 'full' ? before : null);
     return this.#remove(table, before, context, this.#headers(context));
   }
 
@@ -101,7 +101,7 @@ class DebeziumEncoder implements EventEncoder {
   }
 
   #write(op: 'r' | 'c', relationOid: number, after: Tuple, context: EventContext): ProducedRecord {
-    const table = this.#table(relationOid);
+    const table = this.#fitting(relationOid, after);
     const value = this.#value(table, op, 'null', table.row(after, null).json, context);
     const key = table.keyBytes(table.key(after, null));
     return this.#record(table, key, value, context, this.#headers(context));
@@ -172,6 +172,14 @@ class DebeziumEncoder implements EventEncoder {
     headers: ReadonlyMap<string, string>,
   ): ProducedRecord {
     return { topic: table.topic, key, value, headers, position: context.position };
+  }
+
+  /** The table, described again if a complete row shows that the description is newer than the row. */
+  #fitting(relationOid: number, ...rows: readonly (Tuple | null)[]): TableEncoder {
+    const known = this.#table(relationOid);
+    const table = rows.reduce((fitting, row) => (row === null ? fitting : fitting.fitting(row)), known);
+    if (table !== known) this.#tables.set(relationOid, table);
+    return table;
   }
 
   #table(relationOid: number): TableEncoder {

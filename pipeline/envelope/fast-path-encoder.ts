@@ -16,7 +16,7 @@ const DIGITS = 20;
 export interface FastPathColumn {
   /** `"name":`. */
   readonly label: Buffer;
-  /** JSON that is written for NULL. */
+  /** JSON that is written for NULL; empty if the column is NOT NULL: the slow path handles such a row. */
   readonly nullJson: Buffer;
   /** JSON that a reader could take for the placeholder: the slow path marks the event. */
   readonly lookalikes: readonly string[];
@@ -175,7 +175,7 @@ export class FastPathEncoder {
     const buffer = this.#buffer;
     const at = put(buffer, start, column.label);
     const end = row.ends[index] as number;
-    if (end === -1) return put(buffer, at, column.nullJson);
+    if (end === -1) return column.nullJson.length === 0 ? -1 : put(buffer, at, column.nullJson);
     const from = row.starts[index] as number;
     if (column.copy !== undefined) {
       const copied = column.copy(row.bytes, from, end, buffer, at);

@@ -44,9 +44,13 @@ export class TableEncoder {
   readonly #columns: readonly Column[];
   /** In the order of the primary key's definition. */
   readonly #keyColumns: readonly Column[];
+  readonly #description: TableDescription;
+  readonly #config: EncoderConfig;
 
   /** @throws LabError CDC-1302 if a column's type is not supported. */
   constructor(table: TableDescription, config: EncoderConfig) {
+    this.#description = table;
+    this.#config = config;
     this.name = `${table.schema}.${table.table}`;
     this.topic = topicName(config.topicPrefix, table.schema, table.table);
     this.sourceFragment = `,"schema":${quote(table.schema)},"table":${quote(table.table)}`;
@@ -105,6 +109,17 @@ export class TableEncoder {
 
   get hasKey(): boolean {
     return this.#keyColumns.length > 0;
+  }
+
+  /**
+   * A table that can hold this row. A complete row with NULL in a NOT NULL column was written before the column became
+   * NOT NULL, which the catalogue does not tell: the column is optional then, and its value is NULL, no substitute.
+   */
+  fitting(row: Tuple): TableEncoder {
+    const { columns } = this.#description;
+    if (!columns.some(({ notNull }, i) => notNull && row[i] === null)) return this;
+    const fitting = columns.map((column, i) => (row[i] === null ? { ...column, notNull: false } : column));
+    return new TableEncoder({ ...this.#description, columns: fitting }, this.#config);
   }
 
   /**

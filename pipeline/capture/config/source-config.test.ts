@@ -116,3 +116,16 @@ test.each([
     { key: 'database.sslmode', message: expect.stringMatching(sentence) },
   ]);
 });
+
+test.each([
+  ['database.port', '99999', '"database.port" must be a whole number, at least 1 and at most 65535.'],
+  ['database.port', '0', '"database.port" must be a whole number, at least 1 and at most 65535.'],
+  [
+    'database.hostname',
+    'a,b',
+    '"database.hostname" takes one host name, not "a,b": neither a list nor a URL.',
+  ],
+  ['database.hostname', 'postgresql://a', expect.stringContaining('neither a list nor a URL')],
+])('%s=%s is refused with what it takes', (key, value, message) => {
+  expect(validateConfig({ ...good, [key]: value })).toEqual([{ key, message }]);
+});

@@ -6,7 +6,7 @@ import type { ConnectorConfig } from '../../contract/connector.ts';
  */
 export type KeyDefinition =
   | { readonly kind: 'text'; readonly default?: string; readonly required?: true; readonly pattern?: RegExp }
-  | { readonly kind: 'integer'; readonly default: number; readonly min: number }
+  | { readonly kind: 'integer'; readonly default: number; readonly min: number; readonly max?: number }
   | { readonly kind: 'boolean'; readonly default: boolean }
   | { readonly kind: 'choice'; readonly default: string; readonly values: readonly string[] }
   | { readonly kind: 'expressions' }
@@ -84,7 +84,7 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'producer.override.request.timeout.ms': integer(5_000, 100),
   // Connection
   'database.hostname': required(),
-  'database.port': integer(5432, 1),
+  'database.port': { kind: 'integer', default: 5432, min: 1, max: 65_535 },
   'database.user': required(),
   'database.password': text(),
   'database.dbname': required(),

@@ -45,9 +45,7 @@ function problemWith(key: string, value: string, definition: KeyDefinition): str
         ? `"${key}" must match ${definition.pattern.source}.`
         : undefined;
     case 'integer':
-      return /^-?\d{1,15}$/.test(value) && Number(value) >= definition.min
-        ? undefined
-        : `"${key}" must be a whole number, at least ${definition.min}.`;
+      return integerProblem(key, value, definition);
     case 'boolean':
       return value === 'true' || value === 'false' ? undefined : `"${key}" must be true or false.`;
     case 'choice':
@@ -63,6 +61,16 @@ function problemWith(key: string, value: string, definition: KeyDefinition): str
     default:
       return unreachable(definition, 'definition of a key');
   }
+}
+
+function integerProblem(
+  key: string,
+  value: string,
+  { min, max = Number.POSITIVE_INFINITY }: { readonly min: number; readonly max?: number },
+): string | undefined {
+  const number = /^-?\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
+  if (number >= min && number <= max) return undefined;
+  return `"${key}" must be a whole number, at least ${min}${Number.isFinite(max) ? ` and at most ${max}` : ''}.`;
 }
 
 function choiceProblem(key: string, value: string, values: readonly string[]): string {
@@ -91,6 +99,13 @@ function contradictions(config: ConnectorConfig): ConfigProblem[] {
     if (config[`${kind}.include.list`] && config[`${kind}.exclude.list`]) {
       refuse(`${kind}.exclude.list`, `"${kind}.include.list" and "${kind}.exclude.list" cannot be combined.`);
     }
+  }
+  const host = config['database.hostname'] ?? '';
+  if (/[\s,]/.test(host.trim()) || host.includes('://')) {
+    refuse(
+      'database.hostname',
+      `"database.hostname" takes one host name, not "${host}": neither a list nor a URL.`,
+    );
   }
   const tls = tlsProblem(config);
   if (tls !== null) refuse('database.sslmode', `${tls}.`);

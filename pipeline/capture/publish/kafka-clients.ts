@@ -15,7 +15,8 @@ export interface KafkaAddress {
 export function kafkaAddress(config: SourceConfig, context: TaskContext): KafkaAddress {
   return {
     bootstrapServers: context.bootstrapServers,
-    clientId: `connector-producer-${config.name}-0`,
+    // The library takes no blanks and the like, in client and group ids.
+    clientId: `connector-producer-${config.name}-0`.replaceAll(/[^A-Za-z0-9._-]/g, '-'),
     requestTimeoutMs: config.producer.requestTimeoutMs,
   };
 }
@@ -53,7 +54,7 @@ export function createFetcher(address: KafkaAddress): Consumer<Buffer, Buffer, B
 /** Options that all clients share. */
 export function baseOptions(address: KafkaAddress) {
   return {
-    clientId: address.clientId.replaceAll(/[^A-Za-z0-9._-]/g, '-'),
+    clientId: address.clientId,
     bootstrapBrokers: [...address.bootstrapServers],
     timeout: address.requestTimeoutMs,
     connectTimeout: Math.min(address.requestTimeoutMs, 5_000),
@@ -78,12 +79,14 @@ export async function closeClient(client: { close(): Promise<void> } | undefined
   }
 }
 
+const INVALID_TOPIC = 'INVALID_TOPIC_EXCEPTION';
+
 /** Kafka's names of errors that no retry can cure. */
 const PERMANENT = [
   'MESSAGE_TOO_LARGE',
   'RECORD_LIST_TOO_LARGE',
   'INVALID_RECORD',
-  'INVALID_TOPIC_EXCEPTION',
+  INVALID_TOPIC,
   'TOPIC_AUTHORIZATION_FAILED',
   'CLUSTER_AUTHORIZATION_FAILED',
   'TRANSACTIONAL_ID_AUTHORIZATION_FAILED',

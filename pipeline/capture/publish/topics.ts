@@ -1,7 +1,8 @@
-import type { Admin } from '@platformatic/kafka';
+import { type Admin, findErrorBy } from '@platformatic/kafka';
+import { LabError } from '../../contract/errors.ts';
 import { sleep } from '../../contract/wake.ts';
 import type { SourceConfig } from '../config/source-config.ts';
-import { topicExists } from './kafka-clients.ts';
+import { permanentKafkaError, topicExists } from './kafka-clients.ts';
 
 /** Creates topics before their first record is sent, and knows how many partitions each has. */
 export class TopicRegistry {
@@ -84,6 +85,24 @@ export async function createTopic(
       configs: Object.entries(config.configs).map(([name, value]) => ({ name, value })),
     });
   } catch (error) {
-    if (!topicExists(error)) throw error;
+    if (topicExists(error)) return;
+    const permanent = permanentKafkaError(error);
+    throw permanent === undefined ? error : refusedTopic(topic, permanent, error);
   }
+}
+
+/** The broker's reason, which the library has in an error below its own. */
+function refusedTopic(topic: string, name: string, error: unknown): LabError {
+  const reason = error instanceof Error ? findErrorBy(error, 'apiId', name) : null;
+  const detail = (reason as { serverErrorMessage?: unknown } | null)?.serverErrorMessage;
+  return new LabError(
+    'CDC-1041',
+    `Kafka refused to create the topic ${topic}: ${name}${typeof detail === 'string' ? `, ${detail}` : ''}.`,
+    {
+      cause: error,
+      remedy:
+        'Topics are named PREFIX.SCHEMA.TABLE, and two names must not differ only in "." and "_": change topic.prefix, leave ' +
+        'the table out with table.exclude.list, or correct the topic.creation.default keys.',
+    },
+  );
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { SnapshotJob } from '../position/source-offset.ts';
-import type { TableName } from '../source/publication.ts';
+import type { TableName } from '../source/sql.ts';
 
 /** Id of the first snapshot of all tables. */
 export const INITIAL_SNAPSHOT = 'initial';

@@ -2,12 +2,13 @@ import type { Client } from 'pg';
 import { LabError } from '../../contract/errors.ts';
 import type { RelationMessage } from '../../contract/pgoutput.ts';
 import type { ColumnDescription, TableDescription } from '../../contract/table.ts';
+import { type Attribute, matchColumns } from './match-columns.ts';
 
 /** A table of the publication. */
 export interface PublishedTable {
   readonly schema: string;
   readonly table: string;
-  /** Names of the published columns, without generated ones. */
+  /** Names of the published columns; generated ones only where the publication has them (PostgreSQL 18 and later). */
   readonly columns: readonly string[];
   /** The publication's WHERE clause, as SQL; null if there is none. */
   readonly rowFilter: string | null;
@@ -22,6 +23,7 @@ export interface ExistingTable {
 
 interface CatalogueColumn extends ColumnDescription {
   readonly storage: string;
+  readonly generated: boolean;
 }
 export interface CatalogueTable {
   readonly relationOid: number;
@@ -34,6 +36,8 @@ export interface CatalogueTable {
   readonly key: readonly string[];
   /** The planner's estimate; -1 if the table was never analyzed. */
   readonly estimatedRows: number;
+  /** Every column by attribute number, dropped ones too. */
+  readonly attributes: readonly Attribute[];
 }
 
 const COLUMNS_SQL = `
@@ -50,7 +54,7 @@ const COLUMNS_SQL = `
          e.oid AS element_oid, e.typname AS element_name, e.typtype AS element_kind,
          (SELECT pg_catalog.json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
           WHERE l.enumtypid = COALESCE(e.oid, t.oid)) AS labels,
-         b.attnotnull AS not_null, b.attstorage AS storage,
+         b.attnotnull AS not_null, b.attstorage AS storage, b.attgenerated <> '' AS generated,
          CASE WHEN b.atthasdef AND b.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS default_sql,
          -- Without the columns that the index only includes; array slices are 1-based.
          COALESCE(pg_catalog.array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], b.attnum), 0) AS key_rank
@@ -59,11 +63,13 @@ const COLUMNS_SQL = `
   LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
   LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = $1 AND d.adnum = b.attnum
   LEFT JOIN pg_catalog.pg_index i ON i.indrelid = $1 AND i.indisprimary
-  WHERE b.attgenerated = ''
   ORDER BY b.attnum`;
 
 const TABLE_SQL = `
   SELECT c.oid, n.nspname AS schema, c.relname AS table, c.relreplident AS identity, c.reltuples AS rows,
+         (SELECT pg_catalog.json_agg(CASE WHEN NOT a.attisdropped THEN a.attname END ORDER BY a.attnum)
+          FROM pg_catalog.pg_attribute a
+          WHERE a.attrelid = c.oid AND a.attnum > 0) AS attributes,
          COALESCE((SELECT NOT i.indimmediate FROM pg_catalog.pg_index i
                    WHERE i.indrelid = c.oid AND i.indisprimary), false) AS deferrable
   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace`;
@@ -128,6 +134,7 @@ interface TableRow {
   readonly identity: keyof typeof IDENTITIES;
   readonly rows: string;
   readonly deferrable: string;
+  readonly attributes: string | null;
 }
 interface ColumnRow {
   readonly name: string;
@@ -141,6 +148,7 @@ interface ColumnRow {
   readonly labels: string | null;
   readonly not_null: string;
   readonly storage: string;
+  readonly generated: string;
   readonly default_sql: string | null;
   readonly key_rank: string;
 }
@@ -158,6 +166,7 @@ async function complete(client: Client, row: TableRow): Promise<CatalogueTable> 
     columns,
     key: key.map((column) => column.name),
     estimatedRows: Number(row.rows),
+    attributes: JSON.parse(row.attributes ?? '[]') as Attribute[],
   };
 }
 
@@ -182,6 +191,7 @@ function toColumn(row: ColumnRow): CatalogueColumn {
     defaultExpression: row.default_sql,
     keyRank: Number(row.key_rank),
     storage: row.storage,
+    generated: row.generated === 't',
   };
 }
 
@@ -195,6 +205,11 @@ export function constantOf(sql: string | null): string | null {
   if (sql === 'true' || sql === 'false') return sql === 'true' ? 't' : 'f';
   const quoted = /^'((?:[^']|'')*)'(?:::[\w\s".(),[\]]+)?$/.exec(sql);
   return quoted?.[1] === undefined ? null : quoted[1].replaceAll("''", "'");
+}
+
+/** What a publication has of a table that it does not list columns of. */
+export function columnsByDefault(table: CatalogueTable): string[] {
+  return table.columns.filter(({ generated }) => !generated).map(({ name }) => name);
 }
 
 /** A table as a snapshot reads it: the published columns, in the catalogue's order. */
@@ -211,35 +226,42 @@ export function describeForSnapshot(table: CatalogueTable, published: readonly s
 
 /**
  * A table as the stream sends it. The Relation message has the columns as they were at that position of the WAL. The
- * catalogue is current; it adds what the message lacks for columns whose names still match.
+ * catalogue is current; it adds what the message lacks for columns that it still has, under whichever name. A DEFAULT and
+ * NOT NULL belong to the type that the column has now, so they count only where the message has the same type.
  * @throws LabError CDC-1020 if a column's type is no longer in the catalogue.
  */
 export async function describeRelation(client: Client, relation: RelationMessage): Promise<TableDescription> {
   const now = await lookUpRelation(client, relation.relationOid);
   const byName = new Map(now?.columns.map((column) => [column.name, column]));
-  const keyKnown = now !== undefined && now.key.length > 0 && now.key.every((k) => hasColumn(relation, k));
+  const then = relation.columns.map((column) => column.name);
+  // Usually they are not published.
+  const absent = new Set(
+    now?.columns.flatMap((c) => (c.generated && !then.includes(c.name) ? [c.name] : [])),
+  );
+  const names = matchColumns(
+    then,
+    now?.attributes.filter((name) => name === null || !absent.has(name)) ?? [],
+  );
+  const keyKnown = now !== undefined && now.key.length > 0 && now.key.every((k) => names.includes(k));
   const columns: ColumnDescription[] = [];
   let identityRank = 0;
-  for (const column of relation.columns) {
-    const known = byName.get(column.name);
+  for (const [i, column] of relation.columns.entries()) {
+    const known = byName.get(names[i] ?? '');
     const type = await lookUpType(client, column.typeOid, column.typeModifier, relation, column.name);
     const isIdentity = column.isIdentity && relation.replicaIdentity === 'default';
     if (isIdentity) identityRank++;
+    const isSame = known?.typeOid === type.typeOid && known.typeModifier === type.typeModifier;
     columns.push({
       name: column.name,
       ...type,
-      notNull: known?.notNull ?? isIdentity,
-      defaultText: known?.defaultText ?? null,
-      defaultExpression: known?.defaultExpression ?? null,
+      notNull: isSame ? known.notNull : isIdentity,
+      defaultText: isSame ? known.defaultText : null,
+      defaultExpression: isSame ? (known.defaultExpression ?? null) : null,
       keyRank: keyKnown ? (known?.keyRank ?? 0) : isIdentity ? identityRank : 0,
     });
   }
   const { relationOid, schema, table, replicaIdentity } = relation;
   return { relationOid, schema, table, replicaIdentity, columns };
-}
-
-function hasColumn(relation: RelationMessage, name: string): boolean {
-  return relation.columns.some((column) => column.name === name);
 }
 
 type TypeFacts = Pick<
@@ -267,7 +289,7 @@ async function lookUpType(
             e.oid AS element_oid, e.typname AS element_name, e.typtype AS element_kind,
             (SELECT pg_catalog.json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
              WHERE l.enumtypid = COALESCE(e.oid, t.oid)) AS labels,
-            'f' AS not_null, '' AS storage, NULL AS default_sql, '0' AS key_rank
+            'f' AS not_null, '' AS storage, 'f' AS generated, NULL AS default_sql, '0' AS key_rank
      FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
      LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'`,
     [oid, modifier],

@@ -3,12 +3,8 @@ import type { Logger } from '../../contract/connector.ts';
 import { LabError } from '../../contract/errors.ts';
 import { PUBLISHED_AS, type SourceConfig } from '../config/source-config.ts';
 import { publishedTables } from './catalogue.ts';
-import { quoteIdentifier, quoteTable } from './sql.ts';
-
-export interface TableName {
-  readonly schema: string;
-  readonly table: string;
-}
+import { quoteIdentifier, quoteTable, type TableName } from './sql.ts';
+import { refuseUnpublishedIdentity } from './unpublished-identity.ts';
 
 interface PublicationRow {
   readonly all_tables: string;
@@ -16,6 +12,8 @@ interface PublicationRow {
   readonly updates: string;
   readonly deletes: string;
   readonly truncates: string;
+  /** `s` if stored generated columns are published (PostgreSQL 18 and later), else null or `n`. */
+  readonly generated: string | null;
 }
 
 /**
@@ -32,6 +30,8 @@ export async function ensurePublication(
   const { name, autocreate } = config.publication;
   const existing = await readPublication(client, name);
   if (existing === undefined) {
+    const concerned = autocreate === 'all_tables' ? undefined : tables;
+    if (autocreate !== 'disabled') await refuseUnpublishedIdentity(client, name, concerned);
     await create(client, config.publication, tables);
     log.info('Publication created.', { publication: name, mode: autocreate });
     return [];
@@ -51,6 +51,7 @@ export async function ensurePublication(
       },
     );
   }
+  if (existing.generated !== 's') await refuseUnpublishedIdentity(client, name, missing);
   await client.query(
     `ALTER PUBLICATION ${quoteIdentifier(name)} ADD TABLE ${missing.map((t) => `ONLY ${quoteTable(t)}`).join(', ')}`,
   );
@@ -80,8 +81,8 @@ export function takenOut(publication: string, tables: string): LabError {
 async function readPublication(client: Client, name: string): Promise<PublicationRow | undefined> {
   const { rows } = await client.query<PublicationRow>(
     `SELECT puballtables AS all_tables, pubinsert AS inserts, pubupdate AS updates, pubdelete AS deletes,
-            pubtruncate AS truncates
-     FROM pg_catalog.pg_publication WHERE pubname = $1`,
+            pubtruncate AS truncates, pg_catalog.to_jsonb(p) ->> 'pubgencols' AS generated
+     FROM pg_catalog.pg_publication p WHERE pubname = $1`,
     [name],
   );
   return rows[0];

@@ -6,6 +6,11 @@ export const quoteIdentifier: (name: string) => string = escapeIdentifier;
 /** `'text'`, for replication commands, which take no parameters. */
 export const quoteLiteral: (text: string) => string = escapeLiteral;
 
-export function quoteTable(table: { readonly schema: string; readonly table: string }): string {
+export interface TableName {
+  readonly schema: string;
+  readonly table: string;
+}
+
+export function quoteTable(table: TableName): string {
   return `${quoteIdentifier(table.schema)}.${quoteIdentifier(table.table)}`;
 }

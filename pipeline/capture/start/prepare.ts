@@ -16,7 +16,7 @@ import type { SnapshotJob, SourceOffset } from '../position/source-offset.ts';
 import { addedTablesJob, INITIAL_SNAPSHOT, newJob } from '../snapshot/snapshot-job.ts';
 import { allTables, type ExistingTable, publishedTables } from '../source/catalogue.ts';
 import { formatLsn, ZERO_LSN } from '../source/lsn-text.ts';
-import { ensurePublication, type TableName } from '../source/publication.ts';
+import { ensurePublication } from '../source/publication.ts';
 import {
   type CreatedSlot,
   createSlot,
@@ -28,6 +28,7 @@ import {
   type SystemIdentity,
   timelineHistory,
 } from '../source/slot.ts';
+import type { TableName } from '../source/sql.ts';
 import { judgeContinuity } from './continuity.ts';
 import { checkTables } from './table-checks.ts';
 import { checkVisibility } from './visibility.ts';

@@ -4,12 +4,12 @@ import { LabError } from '../../contract/errors.ts';
 import type { TableDescription } from '../../contract/table.ts';
 import {
   type CatalogueTable,
+  columnsByDefault,
   describeForSnapshot,
   lookUpTable,
   type PublishedTable,
 } from '../source/catalogue.ts';
-import type { TableName } from '../source/publication.ts';
-import { quoteTable } from '../source/sql.ts';
+import { quoteTable, type TableName } from '../source/sql.ts';
 
 export interface TableChecks {
   /** The tables of the publication, perhaps with column lists. */
@@ -22,7 +22,7 @@ export interface TableChecks {
 /**
  * Checks every captured table before anything is read from it. It warns about weaker guarantees and refuses tables that
  * cannot be captured correctly. docs/decisions/0003-toast-and-key-change.md says where the line is.
- * @throws LabError CDC-1120 or CDC-1121, naming the table.
+ * @throws LabError CDC-1120, CDC-1121 or CDC-1125, naming the table.
  */
 export async function checkTables(
   client: Client,
@@ -35,7 +35,9 @@ export async function checkTables(
     if (table === undefined) continue;
     refuse(table, await identityColumns(client, table));
     const list = published.find((p) => p.schema === name.schema && p.table === name.table)?.columns;
-    describe(describeForSnapshot(table, list ?? table.columns.map((column) => column.name)));
+    const columns = list ?? columnsByDefault(table);
+    refuseUnpublishedKey(table, columns);
+    describe(describeForSnapshot(table, columns));
     warn(table, await toastBytes(client, table), log);
   }
 }
@@ -58,6 +60,24 @@ function refuse(table: CatalogueTable, identity: readonly string[]): void {
       { remedy: `ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY DEFAULT (or FULL).` },
     );
   }
+}
+
+/** Of a key with a generated column, events would hold a part, which is no key, or nothing. */
+function refuseUnpublishedKey(table: CatalogueTable, published: readonly string[]): void {
+  const missing = table.columns.find(
+    ({ name, generated, keyRank }) => generated && keyRank > 0 && !published.includes(name),
+  );
+  if (missing === undefined) return;
+  throw new LabError(
+    'CDC-1125',
+    `The primary key of ${table.schema}.${table.table} contains the generated column "${missing.name}", which is not ` +
+      'published: its events would lack the key.',
+    {
+      remedy:
+        'CREATE PUBLICATION … WITH (publish_generated_columns = stored), which PostgreSQL 18 has; or leave the table out ' +
+        'with table.exclude.list.',
+    },
+  );
 }
 
 function warn(table: CatalogueTable, toastedBytes: number, log: Logger): void {

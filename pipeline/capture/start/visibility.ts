@@ -1,8 +1,7 @@
 import type { Client } from 'pg';
 import type { Logger } from '../../contract/connector.ts';
 import { LabError } from '../../contract/errors.ts';
-import type { TableName } from '../source/publication.ts';
-import { quoteIdentifier, quoteTable } from '../source/sql.ts';
+import { quoteIdentifier, quoteTable, type TableName } from '../source/sql.ts';
 
 interface VisibilityRow {
   readonly role: string;
