@@ -94,8 +94,8 @@ async function survives(
   // Without a schema the sink assumes Debezium's default modes.
   const ways =
     config.time === 'adaptive'
-      ? { schema: converterOf(schema), catalogue: converterFor(target) }
-      : { schema: converterOf(schema) };
+      ? { schema: converterOf(schema, null), catalogue: converterFor(target, 'bytes') }
+      : { schema: converterOf(schema, null) };
   for (const [way, convert] of Object.entries(ways)) {
     const back = convert(read);
     // A numeric without a scale loses the zeros at its end, and an interval its days: equal, but not the same text.

@@ -87,13 +87,18 @@ export function upsertSql(table: SinkTable, shape: string, options: UpsertOption
     ? notOvertaken(source, options.checkTombstones)
     : `${source.watermark} IS NOT NULL`;
   const insert =
-    `INSERT INTO ${table.name.sql} AS t (${names.join(', ')})` +
+    `INSERT INTO ${table.name.sql} AS t (${names.join(', ')})${overridingOf(table)}` +
     ` SELECT ${values.join(', ')} FROM ${source.from} WHERE ${where}`;
   if (options.keys.length === 0) return insert;
   const keys = options.keys.map(quoteIdentifier);
   const sets = names.filter((name) => !keys.includes(name)).map((name) => `${name} = EXCLUDED.${name}`);
   const guard = options.guard ? ` WHERE t.${POSITION} < EXCLUDED.${POSITION}` : '';
   return `${insert} ON CONFLICT (${keys.join(', ')}) DO UPDATE SET ${sets.join(', ')}${guard}`;
+}
+
+/** The source's values go into an identity column, too. */
+function overridingOf(table: SinkTable): string {
+  return table.columns.some((column) => column.isAlwaysIdentity) ? ' OVERRIDING SYSTEM VALUE' : '';
 }
 
 /** Updates the columns that were sent; a column with an unchanged TOAST value stays as it is. */

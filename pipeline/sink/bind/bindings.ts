@@ -2,7 +2,8 @@ import { type ConnectSchema, fieldOf } from '../decode/connect-schema.ts';
 import type { JsonObject } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
 import type { SinkEvent } from '../decode/record-parser.ts';
-import { type Converter, converterFor, converterOf } from './convert.ts';
+import { converterFor, converterOf } from './convert.ts';
+import type { BinaryMode, Converter } from './converter.ts';
 import type { PlaceholderForms, PlaceholderTest } from './placeholder.ts';
 import type { SinkTable } from './sink-table.ts';
 
@@ -26,12 +27,18 @@ export interface KeyBinding {
   readonly converters: readonly Converter[];
 }
 
-/** @throws RecordError if a field has no column. */
+/** What a binding depends on besides table and schema. */
+export interface FieldForms {
+  readonly placeholder: PlaceholderForms;
+  readonly binary: BinaryMode;
+}
+
+/** @throws RecordError if a field has no column, or cannot go into it. */
 export function bindRow(
   table: SinkTable,
   names: readonly string[],
   schema: ConnectSchema | null,
-  placeholder: PlaceholderForms,
+  { placeholder, binary }: FieldForms,
 ): RowBinding {
   const fields = names.map((name) => {
     const column = table.indexOf.get(name);
@@ -40,9 +47,23 @@ export function bindRow(
       throw new RecordError(`${table.name.qualified} has no column '${name}'`);
     }
     const field = fieldOf(schema, name);
-    return field === null
-      ? { name, column, convert: converterFor(target), hasPlaceholderForm: placeholder.ofTarget(target) }
-      : { name, column, convert: converterOf(field), hasPlaceholderForm: placeholder.ofSchema(field) };
+    try {
+      return field === null
+        ? {
+            name,
+            column,
+            convert: converterFor(target, binary),
+            hasPlaceholderForm: placeholder.ofTarget(target),
+          }
+        : {
+            name,
+            column,
+            convert: converterOf(field, { target, binary }),
+            hasPlaceholderForm: placeholder.ofSchema(field),
+          };
+    } catch (error) {
+      throw naming(name, error);
+    }
   });
   const columns = new Set(fields.map((field) => field.column));
   return { fields, shape: table.columns.map((_, i) => (columns.has(i) ? '+' : '-')).join('') };
@@ -53,9 +74,9 @@ export function bindKey(
   table: SinkTable,
   names: readonly string[],
   schema: ConnectSchema | null,
-  placeholder: PlaceholderForms,
+  forms: FieldForms,
 ): KeyBinding {
-  const { fields } = bindRow(table, names, schema, placeholder);
+  const { fields } = bindRow(table, names, schema, forms);
   return { names, converters: fields.map((field) => field.convert) };
 }
 
@@ -94,10 +115,15 @@ export function valuesOf(
       try {
         values[field.column] = field.convert(value);
       } catch (error) {
-        if (!(error instanceof RecordError)) throw error;
-        throw new RecordError(`column '${field.name}': ${error.message}`, { cause: error });
+        throw naming(field.name, error);
       }
     }
   }
   return { values, isPartial };
+}
+
+/** A RecordError with the column's name; any other error as it is. */
+function naming(column: string, error: unknown): unknown {
+  if (!(error instanceof RecordError)) return error;
+  return new RecordError(`column '${column}': ${error.message}`, { cause: error });
 }

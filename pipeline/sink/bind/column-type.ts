@@ -1,6 +1,9 @@
 import type { ConnectSchema } from '../decode/connect-schema.ts';
 import { RecordError } from '../decode/record-error.ts';
 
+/** PostgreSQL's longest `bit(n)`. A `varbit` without a limit comes with a greater length. */
+export const MAX_BITS = 83_886_080;
+
 /**
  * The type of a column that is created for a field, as `CREATE TABLE` takes it.
  * @throws RecordError if the sink has no type for it.
@@ -16,12 +19,14 @@ export function columnTypeOf(schema: ConnectSchema): string {
       return 'numeric';
     case 'io.debezium.time.Date':
     case 'org.apache.kafka.connect.data.Date':
+    case 'io.debezium.time.IsoDate':
       return 'date';
     case 'io.debezium.time.Timestamp':
     case 'org.apache.kafka.connect.data.Timestamp':
       return 'timestamp(3)';
     case 'io.debezium.time.MicroTimestamp':
     case 'io.debezium.time.NanoTimestamp':
+    case 'io.debezium.time.IsoTimestamp':
       return 'timestamp';
     case 'io.debezium.time.ZonedTimestamp':
       return 'timestamptz';
@@ -29,6 +34,8 @@ export function columnTypeOf(schema: ConnectSchema): string {
     case 'org.apache.kafka.connect.data.Time':
       return 'time(3)';
     case 'io.debezium.time.MicroTime':
+    case 'io.debezium.time.NanoTime':
+    case 'io.debezium.time.IsoTime':
       return 'time';
     case 'io.debezium.time.ZonedTime':
       return 'timetz';
@@ -42,8 +49,12 @@ export function columnTypeOf(schema: ConnectSchema): string {
       return 'json';
     case 'io.debezium.data.Xml':
       return 'text';
-    case 'io.debezium.data.Bits':
-      return `bit varying(${Number(schema.parameters.length ?? '1')})`;
+    case 'io.debezium.data.geometry.Point':
+      return 'point';
+    case 'io.debezium.data.Bits': {
+      const length = Number(schema.parameters.length ?? '1');
+      return length > MAX_BITS ? 'bit varying' : `bit varying(${length})`;
+    }
     default:
       return columnTypeByName(schema);
   }

@@ -98,13 +98,13 @@ describe('converterOf', () => {
     ['string', 'io.debezium.data.Enum', { allowed: 'a,b' }, 'a', 'a', 'text'],
     ['bytes', 'io.debezium.data.Bits', { length: '10' }, 'AQI=', '1000000001', 'bit varying(10)'],
   ])('%s %s %j: %j becomes %j in a column of type %s', (type, name, parameters, value, text, column) => {
-    expect(converterOf(schema(type, name, parameters))(value)).toBe(text);
+    expect(converterOf(schema(type, name, parameters), null)(value)).toBe(text);
     expect(columnTypeOf(schema(type, name, parameters))).toBe(column);
   });
 
   test('an array keeps NULL apart from the text NULL, and its elements from its syntax', () => {
     const array = schema('array', undefined, undefined, { type: 'string', optional: true });
-    expect(converterOf(array)(['a,b', null, 'NULL', 'say "hi"\\', '{}'])).toBe(
+    expect(converterOf(array, null)(['a,b', null, 'NULL', 'say "hi"\\', '{}'])).toBe(
       '{"a,b",NULL,"NULL","say \\"hi\\"\\\\","{}"}',
     );
     expect(columnTypeOf(array)).toBe('text[]');
@@ -120,7 +120,7 @@ describe('converterOf', () => {
     ['array', undefined, 'x'],
   ])('%s %s: %j is refused, not guessed at', (type, name, value) => {
     const items = type === 'array' ? { type: 'int32' } : undefined;
-    expect(() => converterOf(schema(type, name, undefined, items))(value)).toThrow(RecordError);
+    expect(() => converterOf(schema(type, name, undefined, items), null)(value)).toThrow(RecordError);
   });
 
   test('a type without a place in PostgreSQL is named', () => {
@@ -132,7 +132,7 @@ describe('converterOf', () => {
 
 describe('converterFor, without a schema', () => {
   const column = (typeName: string, typeModifier = -1, isArray = false) =>
-    converterFor({ typeName, typeModifier, isArray });
+    converterFor({ typeName, typeModifier, isArray }, 'bytes');
   test("takes the scale of a decimal from the sink's column", () => {
     const numeric12_2 = (12 << 16) + 2 + 4;
     expect(column('numeric', numeric12_2)('BNI=')).toBe('12.34');

@@ -1,20 +1,12 @@
 import type { ConnectSchema } from '../decode/connect-schema.ts';
 import { ExactNumber, isObject } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
+import { MAX_BITS } from './column-type.ts';
+import type { BinaryMode, Converter, TargetType } from './converter.ts';
+import { byteaFrom, converterInto } from './into-column.ts';
+import { isoDateTime, isoTime, zonedTimestamp } from './iso-time.ts';
 import { arrayLiteral } from './quoting.ts';
 import * as time from './time-text.ts';
-
-/** A value of an event, never null → the text form that PostgreSQL's input function takes. */
-export type Converter = (value: unknown) => string;
-
-/** The type of a column, as the sink's catalogue has it. */
-export interface TargetType {
-  /** `pg_type.typname`; for an array the element's. */
-  readonly typeName: string;
-  readonly isArray: boolean;
-  /** `atttypmod`; -1 if there is none. */
-  readonly typeModifier: number;
-}
 
 function mismatch(expected: string, value: unknown): RecordError {
   const got =
@@ -81,7 +73,14 @@ const bits: (length: number) => Converter = (length) => (value) => {
   if (typeof value === 'boolean') return value ? '1' : '0';
   // Debezium's io.debezium.data.Bits is little-endian.
   const digits = [...base64(value)].map((byte) => byte.toString(2).padStart(8, '0')).reverse();
-  return digits.join('').padStart(length, '0').slice(-length);
+  const joined = digits.join('');
+  // Without a length there is nothing to fill up to: Debezium's form does not have the zeros at the front.
+  return length > MAX_BITS ? joined.replace(/^0+/, '') : joined.padStart(length, '0').slice(-length);
+};
+
+const point: Converter = (value) => {
+  if (!isObject(value)) throw mismatch('{x, y}', value);
+  return `(${float(value.x)},${float(value.y)})`;
 };
 
 const json: Converter = (value) => (typeof value === 'string' ? value : JSON.stringify(value));
@@ -114,6 +113,17 @@ function semantic(schema: ConnectSchema): Converter | null {
       return time.timeOfDay(1_000n);
     case 'io.debezium.time.MicroTime':
       return time.timeOfDay(1n);
+    case 'io.debezium.time.NanoTime':
+      return time.nanoTimeOfDay;
+    case 'io.debezium.time.IsoDate':
+    case 'io.debezium.time.IsoTimestamp':
+      return isoDateTime;
+    case 'io.debezium.time.IsoTime':
+      return isoTime;
+    case 'io.debezium.time.ZonedTimestamp':
+      return zonedTimestamp;
+    case 'io.debezium.data.geometry.Point':
+      return point;
     case 'io.debezium.time.MicroDuration':
       return time.duration;
     case 'io.debezium.data.Bits':
@@ -123,12 +133,20 @@ function semantic(schema: ConnectSchema): Converter | null {
   }
 }
 
+/** The column that a field goes into, and how the source wrote its `bytea`. */
+export interface Destination {
+  readonly target: TargetType;
+  readonly binary: BinaryMode;
+}
+
 /**
  * The converter for a field with a schema.
+ * @param into The column's type, where it may differ from the one that the sink would create. Null: that one.
  * @throws RecordError if the sink cannot store that type.
  */
-export function converterOf(schema: ConnectSchema): Converter {
-  const known = semantic(schema);
+export function converterOf(schema: ConnectSchema, into: Destination | null): Converter {
+  const special = into === null ? null : converterInto(schema, into.target, into.binary);
+  const known = special ?? semantic(schema);
   if (known !== null) return known;
   switch (schema.type) {
     case 'int8':
@@ -148,7 +166,7 @@ export function converterOf(schema: ConnectSchema): Converter {
     case 'bytes':
       return bytes;
     case 'array':
-      if (schema.items !== null) return array(converterOf(schema.items));
+      if (schema.items !== null) return array(converterOf(schema.items, elementOf(into)));
       break;
     case 'map':
       return json;
@@ -156,6 +174,15 @@ export function converterOf(schema: ConnectSchema): Converter {
   throw new RecordError(
     `field '${schema.field ?? ''}' has the type ${schema.name ?? schema.type}, which the sink cannot store`,
   );
+}
+
+function elementOf(into: Destination | null): Destination | null {
+  return into === null ? null : { ...into, target: { ...into.target, isArray: false } };
+}
+
+/** The usual form, or the ISO 8601 text of `time.precision.mode=isostring`. */
+function orISO(usual: Converter, iso: Converter): Converter {
+  return (value) => (typeof value === 'string' ? iso(value) : usual(value));
 }
 
 const BY_TYPE: Readonly<Record<string, Converter>> = {
@@ -166,8 +193,9 @@ const BY_TYPE: Readonly<Record<string, Converter>> = {
   float4: float,
   float8: float,
   bool: boolean,
-  bytea: bytes,
-  date: time.date,
+  date: orISO(time.date, isoDateTime),
+  timestamptz: zonedTimestamp,
+  point,
   interval: time.duration,
   json,
   jsonb: json,
@@ -177,8 +205,8 @@ const BY_TYPE: Readonly<Record<string, Converter>> = {
  * The converter for a field without a schema. It expects what Debezium sends by default for a column of the sink's type
  * (`decimal.handling.mode=precise`, `time.precision.mode=adaptive`).
  */
-export function converterFor(target: TargetType): Converter {
-  if (target.isArray) return array(converterFor({ ...target, isArray: false }));
+export function converterFor(target: TargetType, binary: BinaryMode): Converter {
+  if (target.isArray) return array(converterFor({ ...target, isArray: false }, binary));
   const { typeName, typeModifier } = target;
   switch (typeName) {
     case 'numeric': {
@@ -192,12 +220,15 @@ export function converterFor(target: TargetType): Converter {
       };
     }
     case 'timestamp':
-      return time.timestamp(typeModifier >= 0 && typeModifier <= 3 ? 1_000n : 1n);
+      return orISO(time.timestamp(typeModifier >= 0 && typeModifier <= 3 ? 1_000n : 1n), isoDateTime);
     case 'time':
-      return time.timeOfDay(typeModifier >= 0 && typeModifier <= 3 ? 1_000n : 1n);
+      return orISO(time.timeOfDay(typeModifier >= 0 && typeModifier <= 3 ? 1_000n : 1n), isoTime);
+    case 'bytea':
+      return binary === 'bytes' ? bytes : byteaFrom(binary);
     case 'bit':
-    case 'varbit':
       return bits(Math.max(typeModifier, 1));
+    case 'varbit':
+      return bits(typeModifier < 0 ? MAX_BITS + 1 : typeModifier);
     default:
       return BY_TYPE[typeName] ?? text;
   }

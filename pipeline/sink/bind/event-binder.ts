@@ -3,11 +3,19 @@ import { formatLsn } from '../decode/derived-position.ts';
 import type { JsonObject } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
 import type { SinkEvent } from '../decode/record-parser.ts';
-import { bindKey, bindRow, type KeyBinding, keyValuesOf, type RowBinding, valuesOf } from './bindings.ts';
+import {
+  bindKey,
+  bindRow,
+  type FieldForms,
+  type KeyBinding,
+  keyValuesOf,
+  type RowBinding,
+  valuesOf,
+} from './bindings.ts';
 import { type Change, keyText, NO_VALUES, shapeOf } from './change.ts';
 import { fieldNamesOf, isWanted, keyNamesOf } from './event-fields.ts';
 import { PlaceholderForms } from './placeholder.ts';
-import { columnSet, isUnset, type SinkTable } from './sink-table.ts';
+import { columnSet, fixedIdentity, isUnset, type SinkTable } from './sink-table.ts';
 import { type TableName, TableNames } from './table-name.ts';
 
 /** A record, bound to its table. */
@@ -28,7 +36,7 @@ export interface BoundEvent extends Bound {
 /** Parsed events → changes, by what it has learned of tables and schemas. */
 export class EventBinder {
   readonly #config: SinkConfig;
-  readonly #placeholder: PlaceholderForms;
+  readonly #forms: FieldForms;
   readonly #names: TableNames;
   #tables = new Map<string, SinkTable>();
   /** By the schema, or the table, that the binding was made for. */
@@ -37,7 +45,7 @@ export class EventBinder {
 
   constructor(config: SinkConfig) {
     this.#config = config;
-    this.#placeholder = new PlaceholderForms(config.placeholder);
+    this.#forms = { placeholder: new PlaceholderForms(config.placeholder), binary: config.binary };
     this.#names = new TableNames(config.tableFormat, config.connection.schemas[0]);
   }
 
@@ -112,7 +120,7 @@ export class EventBinder {
           `${table.name.qualified} has no primary key or unique constraint on (${names.join(', ')}), which an upsert needs`,
         );
       }
-      binding = bindKey(table, names, schema, this.#placeholder);
+      binding = bindKey(table, names, schema, this.#forms);
       cache.set(id, binding);
     }
     return binding;
@@ -125,9 +133,10 @@ export class EventBinder {
     const id = schema === null ? Object.keys(event.row ?? {}).join('\0') : table.name.qualified;
     const known = cache.get(id);
     if (known !== undefined) return known;
-    const names = fieldNamesOf(this.#config, event, keys);
+    const names = fieldNamesOf(this.#config, event, keys).filter((name) => !table.generated.has(name));
     if (names.some((name) => !table.indexOf.has(name))) return undefined;
-    const binding = bindRow(table, names, schema, this.#placeholder);
+    if (fixedIdentity(table, names, keys) !== undefined) return undefined;
+    const binding = bindRow(table, names, schema, this.#forms);
     if (this.#config.evolve && table.columns.some((column) => isUnset(column, names))) return undefined;
     cache.set(id, binding);
     return binding;

@@ -19,7 +19,7 @@ import { PlaceholderForms } from './placeholder.ts';
 import type { SinkTable } from './sink-table.ts';
 
 const PLACEHOLDER = '__debezium_unavailable_value';
-const FORMS = new PlaceholderForms(PLACEHOLDER);
+const FORMS = { placeholder: new PlaceholderForms(PLACEHOLDER), binary: 'bytes' } as const;
 const configOf = (schemas: boolean) =>
   parseSinkConfig({
     topics: 't',
@@ -31,7 +31,8 @@ const configOf = (schemas: boolean) =>
   });
 
 const column = (name: string, castType: string, typeName: string) => {
-  return { name, typeName, castType, isArray: false, typeModifier: -1, notNull: false, hasDefault: false };
+  const flags = { isArray: false, notNull: false, hasDefault: false, isAlwaysIdentity: false };
+  return { name, typeName, castType, typeModifier: -1, ...flags };
 };
 const TABLE: SinkTable = {
   name: { schema: 'public', table: 'customers', qualified: 'public.customers', sql: '"customers"' },
@@ -40,6 +41,7 @@ const TABLE: SinkTable = {
     column('id', 'integer', 'int4'),
     column('name', 'text', 'text'),
   ],
+  generated: new Set(),
   indexOf: new Map([
     ['amount', 0],
     ['id', 1],
@@ -77,6 +79,8 @@ async function byParser(record: ConsumedRecord, schemas: boolean): Promise<Chang
       cast_type: c.castType,
       type_name: c.typeName,
       atttypmod: -1,
+      attidentity: '',
+      attgenerated: '',
     })),
     [],
     [{ names: ['id'] }],

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ConnectSchema } from '../decode/connect-schema.ts';
 import { isObject } from '../decode/json.ts';
-import type { TargetType } from './convert.ts';
+import type { TargetType } from './converter.ts';
 
 /** True for a value that has the form of the placeholder. Null: no value of the field has it. */
 export type PlaceholderTest = ((value: unknown) => boolean) | null;

@@ -88,7 +88,7 @@ test.each(CASES)('$typeName ($typeModifier): $text arrives as it left', (sent) =
   expect(event).toMatchObject({ kind: 'upsert', key: { id: 7 }, position: CONTEXT.position });
   const schema = event.rowSchema?.fields.find((field) => field.field === 'v');
   if (schema === undefined) throw new Error('no schema');
-  expect(converterOf(schema)(event.row?.v)).toBe(written);
+  expect(converterOf(schema, null)(event.row?.v)).toBe(written);
   const big = event.rowSchema?.fields.find((field) => field.field === 'big');
   if (big === undefined) throw new Error('no schema');
   expect(new PlaceholderForms(CONFIG.unavailableValue).ofSchema(big)?.(event.row?.big)).toBe(true);

@@ -15,6 +15,8 @@ export interface SinkColumn {
   readonly castType: string;
   readonly notNull: boolean;
   readonly hasDefault: boolean;
+  /** `GENERATED ALWAYS AS IDENTITY`: an INSERT must override it, and no UPDATE may set it. */
+  readonly isAlwaysIdentity: boolean;
 }
 
 export interface SinkTable {
@@ -26,6 +28,8 @@ export interface SinkTable {
   readonly rows: string;
   readonly columns: readonly SinkColumn[];
   readonly indexOf: ReadonlyMap<string, number>;
+  /** Generated columns: the sink computes their values itself. */
+  readonly generated: ReadonlySet<string>;
   /** Column sets that a primary key or a unique constraint covers, each sorted and joined by NUL. */
   readonly uniqueSets: ReadonlySet<string>;
 }
@@ -40,8 +44,21 @@ export function isUnset(column: SinkColumn, names: readonly string[]): boolean {
   return column.notNull && !column.hasDefault && !names.includes(column.name);
 }
 
+/** An identity column that updates must set, and cannot. (PostgreSQL allows a table only one.) */
+export function fixedIdentity(
+  table: SinkTable,
+  names: readonly string[],
+  keys: readonly string[],
+): SinkColumn | undefined {
+  if (keys.length === 0) return undefined;
+  return table.columns.find(
+    ({ name, isAlwaysIdentity }) => isAlwaysIdentity && names.includes(name) && !keys.includes(name),
+  );
+}
+
 const COLUMNS = `
   SELECT a.attname, a.attnotnull, a.atthasdef, a.atttypmod, format_type(a.atttypid, -1) AS cast_type, c.relkind,
+         a.attidentity, a.attgenerated,
          coalesce(e.typname, b.typname, t.typname) AS type_name, t.typelem <> 0 AND t.typlen = -1 AS is_array
     FROM pg_attribute a
     JOIN pg_class c ON c.oid = a.attrelid
@@ -50,7 +67,7 @@ const COLUMNS = `
     LEFT JOIN pg_type e ON e.oid = t.typelem AND t.typlen = -1
     LEFT JOIN pg_type b ON b.oid = t.typbasetype
    WHERE n.nspname = $1 AND c.relname = $2 AND c.relkind IN ('r', 'p')
-     AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+     AND a.attnum > 0 AND NOT a.attisdropped
    ORDER BY a.attnum`;
 
 const UNIQUE_SETS = `
@@ -72,9 +89,12 @@ interface ColumnRow {
   readonly type_name: string;
   readonly is_array: boolean;
   readonly relkind: string;
+  readonly attidentity: string;
+  readonly attgenerated: string;
 }
 
-const METADATA: ReadonlySet<string> = new Set(Object.values(METADATA_COLUMNS));
+/** Names that a column of the source must not have. */
+export const METADATA: ReadonlySet<string> = new Set(Object.values(METADATA_COLUMNS));
 
 /** The table as the catalogue has it; undefined if it does not exist. Adds missing metadata columns. */
 export async function loadTable(client: ClientBase, name: TableName): Promise<SinkTable | undefined> {
@@ -94,7 +114,7 @@ export async function loadTable(client: ClientBase, name: TableName): Promise<Si
     await client.query(`ALTER TABLE ${name.sql} ${adds.join(', ')}`);
   }
   const columns = rows
-    .filter((row) => !METADATA.has(row.attname))
+    .filter((row) => !METADATA.has(row.attname) && !isGenerated(row))
     .map((row) => ({
       name: row.attname,
       typeName: row.type_name,
@@ -102,17 +122,22 @@ export async function loadTable(client: ClientBase, name: TableName): Promise<Si
       typeModifier: row.atttypmod,
       castType: row.cast_type,
       notNull: row.attnotnull,
-      hasDefault: row.atthasdef,
+      hasDefault: row.atthasdef || isIdentity(row),
+      isAlwaysIdentity: row.attidentity === 'a',
     }));
   const unique = await client.query<{ names: string[] }>(UNIQUE_SETS, args);
   return {
     name,
     rows: rows[0]?.relkind === 'p' ? name.sql : `ONLY ${name.sql}`,
     columns,
+    generated: new Set(rows.filter(isGenerated).map((row) => row.attname)),
     indexOf: new Map(columns.map((column, i) => [column.name, i])),
     uniqueSets: new Set(unique.rows.map((row) => columnSet(row.names))),
   };
 }
+
+const isGenerated = (row: ColumnRow): boolean => row.attgenerated !== '';
+const isIdentity = (row: ColumnRow): boolean => row.attidentity !== '';
 
 /** The metadata columns in order, with their types. */
 export function metadataDefinitions(): [string, string][] {

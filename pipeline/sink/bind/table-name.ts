@@ -1,8 +1,20 @@
-import { bookedName } from '../../contract/sink-tables.ts';
+import {
+  bookedName,
+  DEDUP_TABLE,
+  OFFSETS_TABLE,
+  STATS_TABLE,
+  TOMBSTONES_TABLE,
+  TRUNCATES_TABLE,
+} from '../../contract/sink-tables.ts';
 import type { JsonObject } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
 import type { SinkEvent } from '../decode/record-parser.ts';
 import { quoteIdentifier } from './quoting.ts';
+
+/** The sink's own tables, in its default schema. */
+const BOOKKEEPING: ReadonlySet<string> = new Set([
+  ...[OFFSETS_TABLE, DEDUP_TABLE, TOMBSTONES_TABLE, TRUNCATES_TABLE, STATS_TABLE],
+]);
 
 /** The name of a table in the sink. */
 export interface TableName {
@@ -39,6 +51,11 @@ export function tableNameOf(
   const [schema, table] = filled.length === 2 ? filled : [defaultSchema, filled[0]];
   if (filled.length > 2 || schema === undefined || table === undefined) {
     throw new RecordError(`collection.name.format '${format}' has more than two parts`);
+  }
+  if (schema === defaultSchema && BOOKKEEPING.has(table)) {
+    throw new RecordError(
+      `the sink has a table ${schema}.${table} itself: give the copy another name with collection.name.format`,
+    );
   }
   const sql = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;
   return { schema, table, qualified: bookedName(schema, table), sql };

@@ -8,6 +8,11 @@ const NEGATIVE_INFINITY = -9_223_372_036_832_400_000n;
 const MAX_INT64 = 9_223_372_036_854_775_807n;
 const MAX_DATE = 2_147_483_647n;
 const MIN_DATE = -2_147_483_648n;
+// Debezium's infinite dates: both are long before PostgreSQL's first date, 4713 BC.
+const DATE_INFINITY: Readonly<Record<string, string>> = {
+  '-2147472692': 'infinity',
+  '-2147472691': '-infinity',
+};
 
 function whole(value: unknown): bigint {
   if (typeof value === 'number' && Number.isInteger(value)) return BigInt(value);
@@ -66,6 +71,10 @@ function fastTimestampWriter(): (micros: number) => string {
 function timestampText(micros: bigint): string {
   if (micros >= POSITIVE_INFINITY) return 'infinity';
   if (micros <= NEGATIVE_INFINITY) return '-infinity';
+  return finiteText(micros);
+}
+
+function finiteText(micros: bigint): string {
   const days = micros >= 0n ? micros / DAY : (micros - DAY + 1n) / DAY;
   const day = civil(days);
   const time = clock(micros - days * DAY);
@@ -75,6 +84,8 @@ function timestampText(micros: bigint): string {
 /** A date from days since the epoch. */
 export function date(value: unknown): string {
   const days = whole(value);
+  const infinite = DATE_INFINITY[String(days)];
+  if (infinite !== undefined) return infinite;
   if (days >= MAX_DATE) return 'infinity';
   return days <= MIN_DATE ? '-infinity' : civil(days);
 }
@@ -89,8 +100,10 @@ export function timestamp(microsPerUnit: bigint): (value: unknown) => string {
       if (Number.isSafeInteger(micros)) return fast(micros);
     }
     const units = whole(value);
-    const infinite = units >= POSITIVE_INFINITY || units <= NEGATIVE_INFINITY;
-    return timestampText(infinite ? units : units * microsPerUnit);
+    if (units >= POSITIVE_INFINITY || units <= NEGATIVE_INFINITY) return timestampText(units);
+    const micros = units * microsPerUnit;
+    // Milliseconds reach further than microseconds: only one of them means infinity.
+    return micros > POSITIVE_INFINITY ? finiteText(micros) : timestampText(micros);
   };
 }
 
@@ -108,6 +121,13 @@ export function timeOfDay(microsPerUnit: bigint): (value: unknown) => string {
     if (micros < 0n || micros > DAY) throw new RecordError('the time of day is outside 00:00 to 24:00');
     return clock(micros);
   };
+}
+
+/** A time of day in nanoseconds; PostgreSQL keeps microseconds. */
+export function nanoTimeOfDay(value: unknown): string {
+  const nanos = whole(value);
+  if (nanos < 0n || nanos > DAY * 1_000n) throw new RecordError('the time of day is outside 00:00 to 24:00');
+  return clock(nanos / 1_000n);
 }
 
 /** An interval from `io.debezium.time.MicroDuration`, or from the ISO 8601 text of `interval.handling.mode=string`. */

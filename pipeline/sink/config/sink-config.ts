@@ -40,6 +40,8 @@ export interface SinkConfig {
   readonly deadLetterReplicationFactor: number;
   readonly deadLetterContextHeaders: boolean;
   readonly placeholder: string;
+  /** How the source connector writes a `bytea`; needed where it is a string, and the sink's column is a `bytea`. */
+  readonly binary: 'bytes' | 'base64' | 'base64-url-safe' | 'hex';
   readonly consumer: {
     readonly sessionTimeoutMs: number;
     readonly heartbeatIntervalMs: number;
@@ -148,6 +150,10 @@ function list(text: string): string[] {
     .filter((item) => item !== '');
 }
 
+function binaryMode(value: string): SinkConfig['binary'] {
+  return value === 'hex' || value === 'base64' || value === 'base64-url-safe' ? value : 'bytes';
+}
+
 /** Reads a valid configuration; see {@link validateSinkConfig}. */
 export function parseSinkConfig(config: ConnectorConfig): SinkConfig {
   const get = (key: string): string => config[key] ?? KEYS[key]?.default ?? '';
@@ -183,6 +189,7 @@ export function parseSinkConfig(config: ConnectorConfig): SinkConfig {
     deadLetterReplicationFactor: Number(get('errors.deadletterqueue.topic.replication.factor')),
     deadLetterContextHeaders: get('errors.deadletterqueue.context.headers.enable') === 'true',
     placeholder: get('unavailable.value.placeholder'),
+    binary: binaryMode(get('binary.handling.mode')),
     consumer: {
       sessionTimeoutMs: Number(get('consumer.override.session.timeout.ms')),
       heartbeatIntervalMs: Number(get('consumer.override.heartbeat.interval.ms')),

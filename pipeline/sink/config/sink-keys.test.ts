@@ -88,6 +88,7 @@ const EFFECTS: Readonly<Record<string, Effect>> = {
     changes: ({ deadLetterContextHeaders }) => deadLetterContextHeaders,
     given: DLQ,
   },
+  'binary.handling.mode': { value: 'hex', changes: ({ binary }) => binary },
   'unavailable.value.placeholder': { value: 'n/a', changes: ({ placeholder }) => placeholder },
   'consumer.override.auto.offset.reset': { value: 'latest', refused: /must be one of earliest/ },
   'consumer.override.isolation.level': {

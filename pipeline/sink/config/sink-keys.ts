@@ -86,6 +86,7 @@ export const KEYS: Readonly<Record<string, ConfigKey>> = {
   'errors.deadletterqueue.topic.name': key(''),
   'errors.deadletterqueue.topic.replication.factor': key('-1', integer(-1, 100)),
   'errors.deadletterqueue.context.headers.enable': key('true', boolean),
+  'binary.handling.mode': key('bytes', oneOf('bytes', 'base64', 'base64-url-safe', 'hex')),
   'unavailable.value.placeholder': key('__debezium_unavailable_value', nonEmpty),
   'consumer.override.auto.offset.reset': key('earliest', oneOf('earliest')),
   'consumer.override.isolation.level': key('read_committed', oneOf('read_committed')),
