@@ -5,6 +5,8 @@ import type { Catalogues } from '../observe/catalogues.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { worst } from '../verdict.ts';
+import { handledIn, rowsEqualNow } from '../verification/equal-now.ts';
+import type { TopicLogView } from '../verification/topic-log-view.ts';
 
 const name = 'order';
 /** Rows per table whose position is watched from one verification to the next. */
@@ -13,39 +15,63 @@ const WATCHED_ROWS = 1_000;
 /**
  * The changes of each key must be in the order of their commits: in the topic, by the positions of the records, and in
  * the sink, where a row's position may only grow. A guarded sink hides an inversion in the topic by suppressing the older
- * change; another sink on the same topic would not.
+ * change; another sink on the same topic would not. Inversions from before the rows were repaired are told as history.
  */
 export default {
   name,
   describe:
     'The changes of each key arrive in the order of their commits, and no row of the sink goes back in time.',
   needsFence: true,
-  async run({ databases, pipeline, evidence, memory }): Promise<CheckResult> {
+  async run(context): Promise<CheckResult> {
+    const { databases, evidence, memory } = context;
     const log = await evidence.topicLog();
     if (log !== null && log.problem !== '') throw new Error(log.problem);
-    const findings: Finding[] = [];
-    for (const [table, topic] of await pipeline.topics()) {
-      const order = log?.order.get(topic);
-      if (order !== undefined && order.inverted > 0) {
-        const detail = `${order.inverted} changes in ${topic} arrived after a newer change of their key`;
-        findings.push(found(table, 'capture', order.inverted, order.invertedExamples, detail));
-      }
-      if (order !== undefined && order.moved > 0) {
-        const detail = `${order.moved} records of ${topic} are in another partition than earlier records of their key`;
-        findings.push(found(table, 'capture', order.moved, order.movedExamples, detail));
-      }
-    }
+    const { findings, history } =
+      log === null ? { findings: [], history: [] } : await inTheTopics(context, log);
     const watched = await watch(await databases.sink(), await evidence.catalogues(), memory?.positions);
     findings.push(...watched.findings);
     const changes = log?.ordered.changes ?? 0;
     const details = [`${changes} changes in order`, `${watched.rows} rows watched in the sink`];
     if (log?.ordered.keysLeftOut === true) details.push('there are too many keys to remember all of them');
     if (log !== null && !log.complete) details.push('the topics hold records that have not been read yet');
+    details.push(...history);
     if (findings.length === 0) return pass(details.join('; '));
     const detail = findings.map((one) => one.detail).join('; ');
     return { verdict: worst(findings.map(({ verdict }) => verdict)), detail, findings };
   },
 } satisfies Check;
+
+/** Violations of the order in the topics: those of now, and a sentence for each of which the rows are repaired. */
+async function inTheTopics(
+  { pipeline, evidence, memory }: Pick<CheckContext, 'pipeline' | 'evidence' | 'memory'>,
+  log: TopicLogView,
+): Promise<{ readonly findings: Finding[]; readonly history: string[] }> {
+  const findings: Finding[] = [];
+  const history: string[] = [];
+  for (const [table, topic] of await pipeline.topics()) {
+    const order = log.order.get(topic);
+    if (order === undefined) continue;
+    const own: Finding[] = [];
+    if (order.inverted > 0) {
+      const detail = `${order.inverted} changes in ${topic} arrived after a newer change of their key`;
+      own.push(found(table, 'capture', order.inverted, order.invertedExamples, detail));
+    }
+    if (order.moved > 0) {
+      const detail = `${order.moved} records of ${topic} are in another partition than earlier records of their key`;
+      own.push(found(table, 'capture', order.moved, order.movedExamples, detail));
+    }
+    if (own.length === 0) continue;
+    const look = {
+      count: `${order.inverted} ${order.moved}`,
+      handled: handledIn(log, topic),
+      rowsEqual: await rowsEqualNow({ evidence }, table),
+    };
+    const isHealed = memory?.healed.isHealed(`${name} ${topic}`, look) ?? false;
+    if (isHealed) history.push(...own.map(({ detail }) => `healed: ${detail}; its rows are equal now`));
+    else findings.push(...own);
+  }
+  return { findings, history };
+}
 
 type Positions = NonNullable<CheckContext['memory']>['positions'];
 
