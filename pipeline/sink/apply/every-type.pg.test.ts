@@ -236,34 +236,41 @@ const CASES: readonly Case[] = [
 
 const bench = applyBench();
 
-describe.each(CASES)('$type under $settings', (example) => {
-  test.each(['made by the sink', 'made beforehand'])('arrives in a table %s', async (kind) => {
+const GROUPS = [...Map.groupBy(CASES, ({ settings }) => JSON.stringify(settings))];
+
+describe.each(GROUPS)('under %s, values of every type', (_settings, cases) => {
+  test.each(['made by the sink', 'made beforehand'])('arrive in a table %s', async (kind) => {
     await bench.db.rows(`CREATE EXTENSION hstore; SET DateStyle = ISO; SET IntervalStyle = postgres;
       SET TimeZone = UTC; SET lc_monetary = 'C'`);
-    const { type, settings, loses } = example;
     const isMade = kind === 'made by the sink';
-    if (!isMade) await bench.db.rows(`CREATE TABLE t (id int PRIMARY KEY, v ${type})`);
-    const sink = await bench.open({
-      'binary.handling.mode': isMade ? 'bytes' : (settings.binary ?? 'bytes'),
-    });
-    const sent = await send(sink, example);
-    const back = isMade ? example.made('v::text') : 'v::text';
-    const expected = await bench.db.rows(
-      `SELECT i AS id, ${loses(`format('%s', x::${type})`)} AS v FROM unnest($1::int[], $2::text[]) AS e(i, x) ORDER BY i`,
-      [[...sent.keys()], [...sent.values()]],
-    );
-    const found = await bench.db.rows(
-      `SELECT id, ${loses(`format('%s', (${back})::${type})`)} AS v FROM t ORDER BY id`,
-    );
+    const binary = isMade ? 'bytes' : (cases[0]?.settings.binary ?? 'bytes');
+    const sink = await bench.open({ 'binary.handling.mode': binary });
+    const found: Record<string, unknown> = {};
+    const expected: Record<string, unknown> = {};
+    for (const [i, example] of cases.entries()) {
+      const { type, loses, made } = example;
+      const table = `t${i}`;
+      if (!isMade) await bench.db.rows(`CREATE TABLE ${table} (id int PRIMARY KEY, v ${type})`);
+      const sent = await send(sink, table, example);
+      const back = isMade ? made('v::text') : 'v::text';
+      expected[type] = await bench.db.rows(
+        `SELECT i AS id, ${loses(`format('%s', x::${type})`)} AS v FROM unnest($1::int[], $2::text[]) AS e(i, x) ORDER BY i`,
+        [[...sent.keys()], [...sent.values()]],
+      );
+      found[type] = await bench.db.rows(
+        `SELECT id, ${loses(`format('%s', (${back})::${type})`)} AS v FROM ${table} ORDER BY id`,
+      );
+    }
     expect(found).toEqual(expected);
   });
 });
 
-/** Sends each value as an insert of `t`. @returns those that the capture did not refuse, by id. */
-async function send(sink: Sink, { type, values, settings, refuses }: Case): Promise<Map<number, string>> {
+/** Sends each value as an insert into the table. @returns those that the capture did not refuse, by id. */
+async function send(sink: Sink, table: string, example: Case): Promise<Map<number, string>> {
+  const { type, values, settings, refuses } = example;
   const encoder = createEventEncoder({ ...DEFAULTS, ...WITH_SCHEMAS, ...settings });
   const columns = [column('id', 'int4', { keyRank: 1, notNull: true }), await describeType(type)];
-  encoder.describe({ relationOid: 1, schema: 'public', table: 't', replicaIdentity: 'default', columns });
+  encoder.describe({ relationOid: 1, schema: 'public', table, replicaIdentity: 'default', columns });
   const texts = await bench.db.rows(`SELECT format('%s', x::${type}) AS text FROM unnest($1::text[]) AS x`, [
     values,
   ]);
@@ -273,12 +280,11 @@ async function send(sink: Sink, { type, values, settings, refuses }: Case): Prom
     const context = { ...STREAM, position: positionAt(id + 1, 1) as Position };
     try {
       const [record] = encoder.create(1, [String(id), String(text)], context);
+      const headers = [...(record?.headers ?? [])].map(([name, value]) => [name, String(value)]);
       records.push({
         key: String(record?.key),
         value: String(record?.value),
-        headers: Object.fromEntries(
-          [...(record?.headers ?? [])].map(([name, value]) => [name, String(value)]),
-        ),
+        headers: Object.fromEntries(headers),
       });
       sent.set(id, values[id] ?? '');
     } catch (error) {
@@ -286,7 +292,11 @@ async function send(sink: Sink, { type, values, settings, refuses }: Case): Prom
     }
     expect(sent.has(id), `${type} ${values[id]}`).toBe(!refuses(values[id] ?? ''));
   }
-  await sink.apply(...records);
+  try {
+    await sink.apply(...records);
+  } catch (error) {
+    throw new Error(`values of type ${type} could not be applied`, { cause: error });
+  }
   return sent;
 }
 
