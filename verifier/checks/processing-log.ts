@@ -57,9 +57,11 @@ async function isHealed(
   return memory?.healed.isHealed(`${name} ${connector} ${partition}`, look) ?? false;
 }
 
+/** Null for a topic of no table, or of several. */
 function tableOf({ partition }: Processed, topics: TopicsByTable): string | null {
   const { topic } = partsOf(partition);
-  return [...topics].find(([, known]) => known === topic)?.[0] ?? null;
+  const [table, ...others] = [...topics].filter(([, known]) => known === topic);
+  return others.length > 0 ? null : (table?.[0] ?? null);
 }
 
 function accounted({ applied, suppressed, deadLettered }: Processed): number {

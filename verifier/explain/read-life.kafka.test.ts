@@ -46,7 +46,7 @@ const insert = (b: string, version: number, metadata = ''): string =>
 const applied = (version: number): string =>
   `, 'u', '0/${version}00', '${position(version)}', now(), now(), now()`;
 
-async function life(key: string, values = false) {
+async function life(key: string, values = false, table = 'items') {
   const [end] = await admin.fetchTopicOffsets(topic);
   await commitOffset(kafka, group, topic, end?.high ?? '0');
   const config = parseConfig(
@@ -63,7 +63,7 @@ async function life(key: string, values = false) {
     'test',
   );
   const signal = AbortSignal.timeout(60_000);
-  const own = { config, table: 'items', max: 50, deadlineMs: 10_000, faults: [], signal };
+  const own = { config, table, max: 50, deadlineMs: 10_000, faults: [], signal };
   return await readLife({ ...own, key, values });
 }
 
@@ -181,4 +181,17 @@ test('a key of two columns is found among the sink’s tombstones', async () => 
 
 test('a value that its column cannot hold is refused', async () => {
   await expect(life('a=one,b=x')).rejects.toThrow('"one" is not a valid integer, which is the type of a.');
+});
+
+test('records of a topic that two tables share are not told as those of either', async () => {
+  await pair.onSource(`CREATE TABLE "i s" (id int PRIMARY KEY); CREATE TABLE "i-s" (id int PRIMARY KEY);
+    CREATE TABLE "i.s" (id int PRIMARY KEY); CREATE TABLE "i_s" (id int PRIMARY KEY); INSERT INTO "i s" VALUES (1)`);
+  const shared = await life('1', false, '"i s"');
+  expect(shared).toMatchObject({ table: 'public."i s"', records: null });
+  expect(shared.unseen).toContain(
+    `the topic ${prefix}.public.i_s carries public."i s" and public.i_s, whose records cannot be told apart`,
+  );
+  expect(explain(shared).conclusion.hop).toBe('unknown');
+  const own = await life('1', false, '"i.s"');
+  expect(own.unseen.join()).not.toContain('told apart');
 });

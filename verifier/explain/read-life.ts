@@ -2,6 +2,7 @@ import type { VerifierConfig } from '../config.ts';
 import { Database } from '../connection/postgres.ts';
 import { writtenLsn } from '../connection/written-lsn.ts';
 import { type FenceOutcome, passFence } from '../observe/fence.ts';
+import { sharedSentence, sharedTopics } from '../observe/pipeline.ts';
 import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import { copyNameOf, copyNames, reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
@@ -10,7 +11,7 @@ import type { Hop } from '../report.ts';
 import { blame, type DifferingRow } from './blame.ts';
 import { parseKey, tableNamed } from './parse-key.ts';
 import { hasNewWrites, type RowPlace, readLedger } from './read-ledger.ts';
-import { readTopic } from './read-topic.ts';
+import { readTopic, unreadTopic } from './read-topic.ts';
 import type { FaultInterval, LifeFence, RowLife } from './row-life.ts';
 import {
   canonicalKey,
@@ -53,12 +54,14 @@ export async function readLife(request: ExplainRequest): Promise<RowLife> {
   await using stack = new AsyncDisposableStack();
   const { config } = request;
   const source = stack.use(await Database.connect('source', config.source.url, STATEMENT_TIMEOUT_MS));
-  const table = tableNamed(request.table, await readCatalogue(source));
+  const tables = await readCatalogue(source);
+  const table = tableNamed(request.table, tables);
+  const topicShared = sharedWith(config, table, [...tables.values()]);
   const key = await canonicalKey(source, table, parseKey(request.key, table));
   const sink = stack.use(await Database.connect('sink', config.sink.url, STATEMENT_TIMEOUT_MS));
   const kafka = config.kafka === null ? null : stack.use(await KafkaView.connect(config.kafka));
   for (let attempt = 1; ; attempt++) {
-    const life = await new Reading(request, { table, key }, { source, sink, kafka }).read();
+    const life = await new Reading(request, { table, key }, { source, sink, kafka, topicShared }).read();
     if (!life.isMoving || attempt === ATTEMPTS) return life;
   }
 }
@@ -67,6 +70,17 @@ interface Opened {
   readonly source: Database;
   readonly sink: Database;
   readonly kafka: KafkaView | null;
+  /** Why the records of the topic are not read: it carries other tables too. Null if it does not. */
+  readonly topicShared: string | null;
+}
+
+function sharedWith(config: VerifierConfig, table: Table, all: readonly Table[]): string | null {
+  const isCompared = ({ id }: Table): boolean =>
+    id === table.id || (config.tables?.includes(id) ?? !config.excludeTables.includes(id));
+  const topics = new Map(all.filter(isCompared).map((own) => [own.id, topicOf(config.topicPrefix, own)]));
+  const topic = topics.get(table.id) ?? '';
+  const ids = sharedTopics(topics).get(topic);
+  return ids === undefined ? null : sharedSentence(topic, ids);
 }
 
 /** One attempt to read the row. */
@@ -95,7 +109,11 @@ class Reading {
     const topics = [topicOf(config.topicPrefix, table)];
     const view = new PipelineProgress(config, this.#connections(), async () => topics);
     const fence = await this.#fence(view);
-    const topic = await readTopic(this.#opened.kafka, topics, this.#row, this.#request);
+    const { kafka, topicShared } = this.#opened;
+    const topic =
+      topicShared === null || kafka === null
+        ? await readTopic(kafka, topics, this.#row, this.#request)
+        : unreadTopic(topicShared);
     this.#unseen.push(...topic.unseen);
     const sinkOffsets = await view.sinkOffsets();
     const atSink = await readRows(this.#opened.sink, tables, key, options);
@@ -143,8 +161,8 @@ class Reading {
   async #blame(row: DifferingRow): Promise<Hop> {
     const { config, signal } = this.#request;
     const topic = topicOf(config.topicPrefix, this.#row.table);
-    const { kafka } = this.#opened;
-    return kafka === null ? 'unknown' : await blame(kafka, topic, row, signal);
+    const { kafka, topicShared } = this.#opened;
+    return kafka === null || topicShared !== null ? 'unknown' : await blame(kafka, topic, row, signal);
   }
 
   async #sinkTable(): Promise<Table | undefined> {

@@ -31,8 +31,7 @@ export async function readTopic(
   { config, max, values, signal }: Options,
 ): Promise<TopicReading> {
   if (kafka === null) {
-    const unseen = ['the configuration has no Kafka, so the topic was not read'];
-    return { records: null, truncates: [], leftOut: 0, topicGap: 'not read', unseen };
+    return unreadTopic('the configuration has no Kafka, so the topic was not read');
   }
   const { firsts, ends } = await kafka.offsets(topics);
   const { versionColumn } = config;
@@ -51,6 +50,11 @@ export async function readTopic(
     return isDeadLetter ? { ...record, deadLetter: true } : record;
   });
   return { records, truncates: book.truncates, leftOut: book.leftOut, topicGap, unseen };
+}
+
+/** The reading where the topic was not read, for the given reason. */
+export function unreadTopic(why: string): TopicReading {
+  return { records: null, truncates: [], leftOut: 0, topicGap: 'not read', unseen: [why] };
 }
 
 function gapOf(found: { isAbsent: boolean; isCut: boolean; isBlind: boolean }): string {

@@ -2,7 +2,7 @@ import type { VerifierConfig } from '../config.ts';
 import type { Databases } from './connections.ts';
 import type { PassFence } from './fence.ts';
 import { KEYS, misnamedAtSource, nearestTable, readKinds } from './misnamed.ts';
-import type { TopicsByTable } from './pipeline.ts';
+import { sharedSentence, sharedTopics, type TopicsByTable } from './pipeline.ts';
 import { copyNameOf, copyNames, reshaped, shapeOf } from './sink/copy-shape.ts';
 import { readCatalogue, type Table } from './source/catalogue.ts';
 import { topicOf } from './topic/kafka-view.ts';
@@ -28,12 +28,15 @@ export interface Catalogues {
   readonly unknown: readonly string[];
   /** Expected tables without a copy in the sink. */
   readonly absent: readonly AbsentCopy[];
-  /** Sentences about exclusions and maps in the configuration that name nothing at the source. */
+  /**
+   * Sentences about exclusions and maps in the configuration that name nothing at the source, and about tables whose topics
+   * have the same name.
+   */
   readonly misnamed: readonly string[];
 }
 
 /** Topic of each expected table. */
-export function topicsOf(config: VerifierConfig, { expected }: Catalogues): TopicsByTable {
+export function topicsOf(config: VerifierConfig, { expected }: Pick<Catalogues, 'expected'>): TopicsByTable {
   return new Map(expected.map((table) => [table.id, topicOf(config.topicPrefix, table)]));
 }
 
@@ -61,7 +64,12 @@ export async function readCatalogues(config: VerifierConfig, databases: Database
     copies.set(id, table === undefined ? copy : reshaped(copy, shapeOf(config, table, apart)));
   }
   const absent = absentCopies(config, { expected, copies, sink: [...theirs.keys()] });
-  return { source, copies, expected, unknown, absent, misnamed: await misnamed(config, databases, source) };
+  const shared = config.kafka === null ? [] : [...sharedTopics(topicsOf(config, { expected }))];
+  const slips = [
+    ...(await misnamed(config, databases, source)),
+    ...shared.map(([topic, ids]) => sharedSentence(topic, ids)),
+  ];
+  return { source, copies, expected, unknown, absent, misnamed: slips };
 }
 
 function absentCopies(

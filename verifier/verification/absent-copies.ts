@@ -3,6 +3,7 @@ import type { VerifierConfig } from '../config.ts';
 import type { AbsentCopy } from '../observe/catalogues.ts';
 import { connectorConfig, createsTables } from '../observe/connect-rest.ts';
 import { orNearest } from '../observe/misnamed.ts';
+import { sharedTopics } from '../observe/pipeline.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { readHistories } from '../observe/topic/topic-history.ts';
 import { type Finding, finding, type Hop } from '../report.ts';
@@ -57,9 +58,10 @@ async function mayCreateTables({ kafka, connectors }: VerifierConfig): Promise<b
 
 /** Whether the topic has an event with a row. A TRUNCATE has none, and no sink creates a table for it. */
 async function hadRows({ id, key, columns }: Table, { pipeline, signal }: Given): Promise<boolean> {
-  const topic = (await pipeline.topics()).get(id);
+  const topics = await pipeline.topics();
+  const topic = topics.get(id);
   const kafka = topic === undefined ? null : await pipeline.kafka();
-  if (topic === undefined || kafka === null) return false;
+  if (topic === undefined || kafka === null || sharedTopics(topics).has(topic)) return false;
   const sought = { key, columns: columns.map(({ name }) => name), keys: new Map<string, null>() };
   const bounds = await kafka.offsets([topic]);
   const history = (await readHistories(kafka, new Map([[topic, sought]]), bounds, signal)).get(topic);

@@ -1,4 +1,5 @@
 import type { CheckContext } from '../check.ts';
+import { sharedTopics } from '../observe/pipeline.ts';
 import type { Processed } from '../observe/sink/processed.ts';
 import { readSinkSums, type SinkSums, type TableSums } from '../observe/sink/sink-sums.ts';
 import { type AdditiveColumn, additiveColumns, type SumsView } from '../observe/topic/additive-sums.ts';
@@ -54,6 +55,7 @@ async function look(
   const catalogues = await evidence.catalogues();
   const columns = additiveColumns(catalogues);
   const topics = await pipeline.topics();
+  const shared = sharedTopics(topics);
   const sums = await readSinkSums(await databases.sink(), {
     schema: config.sink.schema,
     topics: [...topics.values()],
@@ -67,7 +69,9 @@ async function look(
   const judged: SumComparison[] = [];
   for (const [table, own] of columns) {
     const topic = topics.get(table) ?? '';
-    const reason = whyNotJudged(await evidence.content(), table, ofTopic(sums.processed, topic));
+    const reason = shared.has(topic)
+      ? 'its topic carries other tables too'
+      : whyNotJudged(await evidence.content(), table, ofTopic(sums.processed, topic));
     const events = view.sums.get(topic);
     judged.push(
       reason === null ? compareTable(table, own, { sums, topic, events }) : notJudged(`${table}: ${reason}`),

@@ -2,7 +2,7 @@ import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import type { WrongClass, WrongRow } from '../compare/settle.ts';
 import type { TableComparison } from '../compare/table-comparison.ts';
 import type { VerifierConfig } from '../config.ts';
-import type { Pipeline } from '../observe/pipeline.ts';
+import { type Pipeline, sharedTopics } from '../observe/pipeline.ts';
 import { type DeadLetters, NO_LETTERS, readDeadLetters } from '../observe/topic/dead-letters.ts';
 import { readHistories, type Sought, type TopicHistory } from '../observe/topic/topic-history.ts';
 import { type Attribution, attribute } from './attribute.ts';
@@ -78,13 +78,14 @@ async function evidenceOf(
   compared: readonly TableComparison[],
 ): Promise<TopicEvidence | null> {
   const topics = await pipeline.topics();
+  const shared = sharedTopics(topics);
   const sought = new Map<string, Sought>();
   const ids = new Map<string, string>();
   for (const { table, pair, wrong } of compared) {
     const topic = topics.get(table.id);
     const wanted = wrong.filter((row) => row.class !== 'duplicate').slice(0, ATTRIBUTED_ROWS);
     const absent = pair.columns.some((column) => column.types === 'absent');
-    if (topic === undefined || (wanted.length === 0 && !absent)) continue;
+    if (topic === undefined || shared.has(topic) || (wanted.length === 0 && !absent)) continue;
     sought.set(topic, {
       key: pair.key.map(({ source }) => source),
       columns: pair.columns.map(({ source }) => source.name),

@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
+import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import type { Report } from '../report.ts';
+import { commitOffset } from '../testing/kafka.ts';
 import { insert, play, position, row } from '../testing/played.ts';
 
 function hopsOf(report: Report): unknown[] {
@@ -91,6 +93,39 @@ test('rows that a TRUNCATE should have removed are the sink’s fault', async ()
   ]);
   await played.commit();
   expect(hopsOf(await played.report())).toEqual([['extra', 'sink', 1, '1']]);
+});
+
+test('two tables whose topics have one name are compared, and no record of one explains a row of the other', async () => {
+  await using played = await play({ tableMap: { '"a.b".c': '"a.b".c', 'a."b.c"': 'a."b.c"' } });
+  const { pair, kafka, admin, config } = played;
+  await pair.onBoth('CREATE SCHEMA "a.b"; CREATE SCHEMA a');
+  for (const table of ['"a.b".c', 'a."b.c"'])
+    await pair.onBoth(`CREATE TABLE ${table} (LIKE items INCLUDING ALL)`);
+  const inTo = (table: string) => insert(1, 'a', 1).replace('items', table);
+  await pair.onSource(inTo('"a.b".c'));
+  await pair.onBoth(inTo('a."b.c"'));
+  const topic = `${config.topicPrefix}.a.b.c`;
+  await createTopic(admin, topic);
+  const producer = kafka.producer();
+  await producer.connect();
+  const { key, value, position: at } = row(1, 'a', 1);
+  const message = { key: JSON.stringify(key), value: JSON.stringify(value), headers: { 'cdc.position': at } };
+  await producer.send({ topic, messages: [message] });
+  await producer.disconnect();
+  await played.commit();
+  await commitOffset(kafka, config.consumerGroup ?? '', topic, '1');
+
+  const wrong = await played.report();
+  expect(hopsOf(wrong)).toEqual([['missing', 'unknown', 1, '1']]);
+  expect(wrong.findings[0]?.table).toBe('"a.b".c');
+  await pair.onSink(inTo('"a.b".c'));
+  const equal = await played.report();
+  expect(equal).toMatchObject({ verdict: 'INCONCLUSIVE', coverage: 1 });
+  expect(hopsOf(equal)).toEqual([]);
+  expect(equal.checks.find(({ check }) => check === 'row-counts')?.detail).toContain(
+    `the topic ${topic} carries a."b.c" and "a.b".c, whose records cannot be told apart`,
+  );
+  await admin.deleteTopics({ topics: [topic] });
 });
 
 test('a sink that is behind and makes no progress is not judged by its rows', async () => {
