@@ -29,9 +29,10 @@ export async function readWhole(
 
 async function hasToast(sql: Client, { schema, table }: TableProgress): Promise<boolean> {
   const { rows } = await sql.query<{ some: string }>(
-    `SELECT pg_catalog.pg_relation_size(c.reltoastrelid) > 0 AS some
+    `SELECT pg_catalog.sum(pg_catalog.pg_relation_size(p.reltoastrelid)) > 0 AS some
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE n.nspname = $1 AND c.relname = $2 AND c.reltoastrelid <> 0`,
+     JOIN pg_catalog.pg_class p ON p.oid = c.oid OR p.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid))
+     WHERE n.nspname = $1 AND c.relname = $2 AND p.reltoastrelid <> 0`,
     [schema, table],
   );
   return rows[0]?.some === 't';

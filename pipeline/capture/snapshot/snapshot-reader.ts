@@ -55,6 +55,11 @@ function whereOf(conditions: readonly string[]): string {
   return conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
 }
 
+/** The table in FROM: with all its partitions, or without the tables that inherit from it. */
+function rowsOf(table: CatalogueTable): string {
+  return `${table.partitioned ? '' : 'ONLY '}${quoteTable(table)}`;
+}
+
 /** A snapshot of the database at a known position of the WAL: one REPEATABLE READ transaction. */
 export class SnapshotReader implements AsyncDisposable {
   /** The snapshot contains exactly the transactions that committed before this position. */
@@ -132,10 +137,11 @@ export class SnapshotReader implements AsyncDisposable {
     for (const name of tables) {
       const table = await lookUpTable(this.#client, name.schema, name.table);
       if (table === undefined) continue;
-      await this.#client.query(`LOCK TABLE ONLY ${quoteTable(table)} IN ACCESS SHARE MODE`);
+      await this.#client.query(`LOCK TABLE ${rowsOf(table)} IN ACCESS SHARE MODE`);
       const { rows } = await this.#client.query<{ same: string }>(
-        `SELECT c.relfilenode = COALESCE(pg_catalog.pg_relation_filenode(c.oid), 0) AS same
-         FROM pg_catalog.pg_class c WHERE c.oid = $1 AND c.relkind = 'r'`,
+        `SELECT pg_catalog.bool_and(c.relfilenode = COALESCE(pg_catalog.pg_relation_filenode(c.oid), 0)) AS same
+         FROM pg_catalog.pg_class c WHERE c.relkind = 'r'
+           AND (c.oid = $1 OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1)))`,
         [table.relationOid],
       );
       if (rows[0]?.same === 'f') {
@@ -159,7 +165,7 @@ export class SnapshotReader implements AsyncDisposable {
    */
   async hasRows(table: CatalogueTable, filter?: string): Promise<boolean> {
     const where = whereOf(this.#conditions(table, filter));
-    const text = `SELECT 1 FROM ONLY ${quoteTable(table)}${where} LIMIT 1`;
+    const text = `SELECT 1 FROM ${rowsOf(table)}${where} LIMIT 1`;
     return (await this.#query({ text, values: [] }, filter)).length > 0;
   }
 
@@ -172,7 +178,7 @@ export class SnapshotReader implements AsyncDisposable {
     columns: readonly string[],
     { afterKey, limit, filter }: ChunkRequest,
   ): Promise<Chunk> {
-    const select = `SELECT ${columns.map(quoteIdentifier).join(', ')} FROM ONLY ${quoteTable(table)}`;
+    const select = `SELECT ${columns.map(quoteIdentifier).join(', ')} FROM ${rowsOf(table)}`;
     const conditions = this.#conditions(table, filter);
     if (table.key.length === 0)
       return await this.#readCursor(`${select}${whereOf(conditions)}`, limit, filter);

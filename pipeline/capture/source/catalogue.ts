@@ -29,6 +29,8 @@ export interface CatalogueTable {
   readonly relationOid: number;
   readonly schema: string;
   readonly table: string;
+  /** True for a partitioned table, which has its rows in its partitions. */
+  readonly partitioned: boolean;
   readonly replicaIdentity: TableDescription['replicaIdentity'];
   readonly keyDeferrable: boolean;
   readonly columns: readonly CatalogueColumn[];
@@ -66,7 +68,7 @@ const COLUMNS_SQL = `
   ORDER BY b.attnum`;
 
 const TABLE_SQL = `
-  SELECT c.oid, n.nspname AS schema, c.relname AS table, c.relreplident AS identity, c.reltuples AS rows,
+  SELECT c.oid, n.nspname AS schema, c.relname AS table, c.relreplident AS identity, c.reltuples AS rows, c.relkind AS kind,
          (SELECT pg_catalog.json_agg(CASE WHEN NOT a.attisdropped THEN a.attname END ORDER BY a.attnum)
           FROM pg_catalog.pg_attribute a
           WHERE a.attrelid = c.oid AND a.attnum > 0) AS attributes,
@@ -96,14 +98,24 @@ export async function publishedTables(client: Client, publication: string): Prom
   }));
 }
 
-/** Permanent ordinary tables of the database, without those of system schemas. */
-export async function allTables(client: Client): Promise<ExistingTable[]> {
+/**
+ * Permanent ordinary tables of the database, without those of system schemas. A partitioned table that the publication
+ * has as one table (`publish_via_partition_root`) takes the place of its partitions, as it does in the stream.
+ */
+export async function allTables(client: Client, publication: string): Promise<ExistingTable[]> {
   const { rows } = await client.query<ExistingTable>(
-    `SELECT n.nspname AS schema, c.relname AS table, c.oid
+    `WITH roots AS (
+       SELECT c.oid FROM pg_catalog.pg_publication_tables p
+       JOIN pg_catalog.pg_namespace n ON n.nspname = p.schemaname
+       JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
+       WHERE p.pubname = $1 AND c.relkind = 'p')
+     SELECT n.nspname AS schema, c.relname AS table, c.oid
      FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-     WHERE c.relkind = 'r' AND c.relpersistence = 'p'
-       AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
+     WHERE c.relpersistence = 'p' AND n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_toast'
+       AND (c.oid IN (SELECT oid FROM roots) OR c.relkind = 'r' AND NOT EXISTS (
+         SELECT FROM pg_catalog.pg_partition_ancestors(c.oid) a WHERE a.relid IN (SELECT oid FROM roots)))
      ORDER BY 1, 2`,
+    [publication],
   );
   return rows;
 }
@@ -133,6 +145,7 @@ interface TableRow {
   readonly table: string;
   readonly identity: keyof typeof IDENTITIES;
   readonly rows: string;
+  readonly kind: string;
   readonly deferrable: string;
   readonly attributes: string | null;
 }
@@ -161,6 +174,7 @@ async function complete(client: Client, row: TableRow): Promise<CatalogueTable> 
     relationOid: Number(row.oid),
     schema: row.schema,
     table: row.table,
+    partitioned: row.kind === 'p',
     replicaIdentity: IDENTITIES[row.identity],
     keyDeferrable: row.deferrable === 't',
     columns,

@@ -30,6 +30,7 @@ import {
 } from '../source/slot.ts';
 import type { TableName } from '../source/sql.ts';
 import { judgeContinuity } from './continuity.ts';
+import { warnOfEntries } from './list-entries.ts';
 import { checkTables } from './table-checks.ts';
 import { checkVisibility } from './visibility.ts';
 
@@ -68,7 +69,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const filter = createTableFilter(config.tables);
   const isSignal = (t: TableName) => `${t.schema}.${t.table}` === config.signalTable;
   const captured: TableFilter = (schema, table) => filter(schema, table) && !isSignal({ schema, table });
-  const all = await allTables(sql);
+  const all = await allTables(sql, config.publication.name);
   const tables = all.filter((t) => captured(t.schema, t.table));
   const signalTable = all.filter(isSignal);
   if (config.signalTable !== undefined && signalTable.length === 0) {
@@ -77,6 +78,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
     });
   }
   const published = await publishedTables(sql, config.publication.name);
+  await warnOfEntries(sql, config.tables, tables, log);
   await checkVisibility(sql, tables, { mode: config.snapshot.mode, log });
   await checkTables(sql, tables, { published, describe: options.describe, log });
   const slot = await readSlot(sql, config.slot.name);

@@ -121,8 +121,9 @@ async function identityColumns(client: Client, table: CatalogueTable): Promise<s
 
 async function toastBytes(client: Client, table: CatalogueTable): Promise<number> {
   const { rows } = await client.query<{ bytes: string }>(
-    `SELECT pg_catalog.pg_relation_size(c.reltoastrelid) AS bytes FROM pg_catalog.pg_class c
-     WHERE c.oid = $1 AND c.reltoastrelid <> 0`,
+    `SELECT pg_catalog.sum(pg_catalog.pg_relation_size(c.reltoastrelid)) AS bytes FROM pg_catalog.pg_class c
+     WHERE c.reltoastrelid <> 0
+       AND (c.oid = $1 OR c.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree($1)))`,
     [table.relationOid],
   );
   return Number(rows[0]?.bytes ?? 0);

@@ -46,7 +46,7 @@ export async function watchSource(options: SourceWatchOptions, signal: AbortSign
  * LabError CDC-1114 if the table was taken out by hand: the stream lacks what was written since.
  */
 async function checkTables({ sql, publication, tables, captured }: SourceWatchOptions): Promise<void> {
-  const existing = await allTables(sql);
+  const existing = await allTables(sql, publication);
   const published = new Set((await publishedTables(sql, publication)).map((t) => `${t.schema}.${t.table}`));
   const missing = existing.filter(
     (t) => captured(t.schema, t.table) && !published.has(`${t.schema}.${t.table}`),
