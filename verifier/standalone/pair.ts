@@ -13,7 +13,7 @@ import type { VerifierConfig } from '../config.ts';
 import type { Database } from '../connection/postgres.ts';
 import { mustBeTwo } from '../exact/comparable-servers.ts';
 import { loadChecks } from '../load-checks.ts';
-import { OpenConnections } from '../observe/connections.ts';
+import { type Databases, OpenConnections } from '../observe/connections.ts';
 import { FLAGS, misnamedAtSink, misnamedAtSource, misnamedTables, readNames } from '../observe/misnamed.ts';
 import { sharedCopies } from '../observe/shared-copies.ts';
 import type { Report } from '../report.ts';
@@ -87,9 +87,13 @@ class ReadyPair implements Pair {
     this.#connections = undefined;
     let repair: string | null = null;
     let republish: string | null = null;
-    const onContent = (content: Content): void => {
-      repair = repairSql(content, config.columnMap);
+    const onContent = async (content: Content, databases: Databases): Promise<void> => {
       republish = republishSql(content);
+      try {
+        repair = await repairSql(content, config.columnMap, databases);
+      } catch (error) {
+        repair = `-- No repair could be written: ${messageOf(error).replaceAll(/[\r\n]+/g, ' ')}\n`;
+      }
     };
     const { deadlineMs } = config;
     const report = await verify({ config, checks, deadlineMs, signal, connections, onContent });

@@ -1,79 +1,112 @@
-import type { ColumnPair } from '../compare/column-pair.ts';
-import type { WrongRow } from '../compare/settle.ts';
-import type { TablePair } from '../compare/table-pair.ts';
-import { ident, literal, PINNED_SETTINGS, pinning } from '../connection/postgres.ts';
-import type { Content } from '../verification/comparison.ts';
+import assert from 'node:assert/strict';
+import { ident, PINNED_SETTINGS, pinning } from '../connection/postgres.ts';
+import type { Databases } from '../observe/connections.ts';
+import { type ForeignKey, readForeignKeys } from '../observe/source/foreign-keys.ts';
+import type { Content, TableContent } from '../verification/comparison.ts';
+import type { Target } from './repair-row.ts';
+import { oneLine, planRows, type TablePlan } from './repair-table.ts';
+import { readRules, type TableRules } from './sink-rules.ts';
 
 /** Column names that differ, by the source's `schema.table`: from the source's name to the sink's. */
 type ColumnMap = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
+interface Rules {
+  readonly tables: ReadonlyMap<string, TableRules>;
+  readonly keys: readonly ForeignKey[];
+}
+
 /**
  * Writes SQL that would repair the sink, as one transaction. Only a person runs it. Each statement applies only if the
  * sink's row is still the wrong one in every column that was compared, so it does not overwrite what the pipeline has
- * written since. The SQL contains the rows' values.
+ * written since. Where no statement can repair a row, a comment says why. The SQL contains the rows' values.
  * @returns null if nothing is wrong that a statement could repair.
  */
-export function repairSql({ tables }: Content, columnMap: ColumnMap): string | null {
-  const lines: string[] = [];
-  for (const { table, comparison } of tables) {
-    if (comparison === null || comparison.wrong.length === 0) continue;
-    const names = columnMap[table.id] ?? {};
-    const counted = Object.values(comparison.counts).reduce((sum, count) => sum + count, 0);
-    lines.push(`-- ${oneLine(table.id)}: ${comparison.wrong.length} wrong rows listed, ${counted} counted`);
-    for (const row of comparison.wrong) lines.push(statementFor(comparison.pair, row, names));
-  }
-  if (!lines.some((line) => !line.startsWith('--'))) return null;
-  const { idle_in_transaction_session_timeout: _, ...settings } = PINNED_SETTINGS;
-  const head = '-- Repairs the sink. Review it, then run it there while the pipeline is idle.';
-  return `${[head, 'BEGIN;', pinning(settings, 'transaction'), ...lines, 'COMMIT;'].join('\n')}\n`;
-}
-
-function statementFor(pair: TablePair, row: WrongRow, names: Readonly<Record<string, string>>): string {
-  const { sink, sides, key } = pair;
-  const why = sink === undefined ? 'the sink has no such table' : 'its table has no primary key';
-  if (sink === undefined || sides.sink === null || key.length === 0) return `-- not repaired: ${why}`;
-  if (sink.heldAs !== undefined) return `-- not repaired: ${sink.id} is ${sink.heldAs}`;
-  if (row.class === 'duplicate')
-    return `-- not repaired: ${row.sink.rows} rows of key ${oneLine(row.keyText)}`;
-  const real = (column: ColumnPair): string => ident(names[column.source.name] ?? column.source.name);
-  const target = `${ident(sink.schema)}.${ident(sink.name)}`;
-  const values = JSON.parse(row.keyText) as (string | null)[];
-  const where = (name: (column: ColumnPair) => string): string =>
-    key.map((column, i) => `${name(column)} = ${typed(column, values[i] ?? null)}`).join(' AND ');
-  const held = pair.columns.map((column, i) => ({
-    column,
-    ours: row.source.image?.[i] ?? null,
-    theirs: row.sink.image?.[i] ?? null,
-  }));
-  const writable = held.filter(({ column }) => column.sink !== undefined);
-  if (row.class === 'missing') {
-    const columns = writable.map(({ column }) => real(column)).join(', ');
-    const row = writable.map(({ column, ours }) => typed(column, ours)).join(', ');
-    return `INSERT INTO ${target} (${columns}) VALUES (${row}) ON CONFLICT DO NOTHING;`;
-  }
-  const wrong = row.class === 'extra' ? writable : writable.filter(({ ours, theirs }) => ours !== theirs);
-  if (wrong.length === 0) return `-- not repaired: the sink lacks the column, key ${oneLine(row.keyText)}`;
-  const same = writable.map(
-    ({ column, theirs }) =>
-      `${column.sinkText} IS NOT DISTINCT FROM ${theirs === null ? 'NULL' : literal(theirs)}`,
+export async function repairSql(
+  { tables }: Content,
+  columnMap: ColumnMap,
+  databases: Databases,
+): Promise<string | null> {
+  const wrong = tables.filter(({ comparison }) => comparison !== null && comparison.wrong.length > 0);
+  if (wrong.length === 0) return null;
+  const sink = await databases.sink();
+  const copies = wrong.flatMap(({ comparison }) => comparison?.pair.sink ?? []);
+  const keys = (await readForeignKeys(sink)).filter(({ isEnforced }) => isEnforced);
+  const rules = { tables: await readRules(sink, copies), keys };
+  const written = new Set(copies.map(({ id }) => id));
+  const plans = wrong.map((table) => planTable(table, columnMap[table.table.id] ?? {}, rules, written));
+  if (plans.every(({ first, inserts }) => first.length + inserts.length === 0)) return null;
+  const ordered = childrenFirst(plans, keys);
+  const between = keys.filter(
+    ({ table, referenced, isDeferrable }) => !isDeferrable && written.has(table) && written.has(referenced),
   );
-  const seen = where((column) => ident(column.source.name));
-  const guard = `EXISTS (SELECT FROM ${sides.sink.from} WHERE ${[seen, ...same].join(' AND ')})`;
-  if (row.class === 'extra') return `DELETE FROM ${target} WHERE ${where(real)} AND ${guard};`;
-  const set = wrong.map(({ column, ours }) => `${real(column)} = ${typed(column, ours)}`).join(', ');
-  return `UPDATE ${target} SET ${set} WHERE ${where(real)} AND ${guard};`;
+  const alter = (how: string) =>
+    between.map(({ relation, name }) => `ALTER TABLE ${relation} ALTER CONSTRAINT ${ident(name)} ${how};`);
+  const { idle_in_transaction_session_timeout: _, ...settings } = PINNED_SETTINGS;
+  const lines = [
+    '-- Repairs the sink. Review it, then run it there while the pipeline is idle.',
+    ...(between.length > 0
+      ? ['-- Run it as the owner of the tables: their foreign keys are checked at its end.']
+      : []),
+    'BEGIN;',
+    pinning(settings, 'transaction'),
+    ...alter('DEFERRABLE'),
+    'SET CONSTRAINTS ALL DEFERRED;',
+    ...ordered.flatMap(({ notes, first }) => [...notes, ...first]),
+    ...ordered.toReversed().flatMap(({ inserts }) => inserts),
+    'SET CONSTRAINTS ALL IMMEDIATE;',
+    ...alter('NOT DEFERRABLE'),
+    'COMMIT;',
+  ];
+  return `${lines.join('\n')}\n`;
 }
 
-function typed({ source, sink }: ColumnPair, text: string | null): string {
-  const { type, cast } = sink ?? source;
-  const beyondAscii = type === 'char' ? /^\\([0-7]{3})$/.exec(text ?? '') : null;
-  // Before 15, "char" reads `\303` as a backslash. A cast from a signed integer yields that byte in every version.
-  if (beyondAscii !== null) return `(${Number.parseInt(beyondAscii[1] ?? '', 8) - 256})::${cast}`;
-  return `${text === null ? 'NULL' : literal(text)}::${cast}`;
+function planTable(
+  { table, comparison }: TableContent,
+  names: Target['names'],
+  { tables, keys }: Rules,
+  written: ReadonlySet<string>,
+): TablePlan {
+  assert(comparison !== null, 'only a table that was compared has wrong rows');
+  const { pair, wrong } = comparison;
+  const counted = Object.values(comparison.counts).reduce((sum, count) => sum + count, 0);
+  const head = `-- ${oneLine(table.id)}: ${wrong.length} wrong rows listed, ${counted} counted`;
+  const none = (why: string): TablePlan => ({
+    ...{ id: pair.sink?.id ?? '', notes: [head, `-- not repaired: ${oneLine(why)}`], first: [], inserts: [] },
+  });
+  const { sink, sides, key } = pair;
+  if (sink === undefined || sides.sink === null) return none('the sink has no such table');
+  if (sink.heldAs !== undefined) return none(`${sink.id} is ${sink.heldAs}`);
+  if (key.length === 0) return none('its table has no primary key');
+  const rules = tables.get(sink.id);
+  if (rules === undefined) return none('the sink no longer has the table');
+  const name = `${ident(sink.schema)}.${ident(sink.name)}`;
+  const rows = `${sink.only ? 'ONLY ' : ''}${name}`;
+  const referring = keys.filter(
+    (one) => one.referenced === sink.id && (one.onDelete !== 'a' || !written.has(one.table)),
+  );
+  const target: Target = { pair, side: sides.sink, name, rows, names, rules, referring };
+  const plan = planRows(target, wrong, referencedColumns(keys, sink.id));
+  return { ...plan, id: sink.id, notes: [head, ...plan.notes] };
 }
 
-/** For use in a comment, which ends with its line. */
-/** A line break would end the comment. */
-export function oneLine(text: string): string {
-  return text.replaceAll(/[\r\n]+/g, ' ');
+function referencedColumns(keys: readonly ForeignKey[], id: string): ReadonlySet<string> {
+  const own = keys.filter(({ referenced }) => referenced === id);
+  return new Set(own.flatMap(({ columns }) => columns.map(({ referenced }) => referenced)));
+}
+
+/** A row is deleted after those that refer to it, and inserted before them. Tables in a cycle keep their order. */
+function childrenFirst(plans: readonly TablePlan[], keys: readonly ForeignKey[]): readonly TablePlan[] {
+  const ordered = new Set<TablePlan>();
+  const entered = new Set<TablePlan>();
+  const visit = (plan: TablePlan): void => {
+    if (entered.has(plan)) return;
+    entered.add(plan);
+    for (const { table, referenced } of keys) {
+      if (referenced !== plan.id) continue;
+      for (const child of plans) if (child.id === table) visit(child);
+    }
+    ordered.add(plan);
+  };
+  for (const plan of plans) visit(plan);
+  return [...ordered];
 }

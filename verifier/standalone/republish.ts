@@ -2,7 +2,7 @@ import type { ColumnPair } from '../compare/column-pair.ts';
 import type { TableComparison } from '../compare/table-comparison.ts';
 import { ident, literal } from '../connection/postgres.ts';
 import type { Content } from '../verification/comparison.ts';
-import { oneLine } from './repair.ts';
+import { oneLine } from './repair-table.ts';
 
 /** The most keys that one signal names. */
 const KEYS_PER_SIGNAL = 500;

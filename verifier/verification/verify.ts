@@ -35,8 +35,8 @@ export interface VerifyOptions {
   readonly connections?: OpenConnections | undefined;
   /** Kept by a service from one verification to the next. */
   readonly memory?: VerifierMemory;
-  /** Receives what the comparison found, with the rows' values, which no report contains. */
-  readonly onContent?: (content: Content) => void;
+  /** Receives what the comparison found, with the rows' values, which no report contains. Does not throw. */
+  readonly onContent?: (content: Content, databases: Databases) => Promise<void>;
 }
 
 /** A further fence gets at least this long, however little is left until the deadline. */
@@ -105,7 +105,7 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     ? await rerunQuickChecks(outcomes, { ...context, pipeline: { ...pipeline, connectors: last } })
     : outcomes;
   const content = fence.tag === 'passed' ? await context.evidence.content().catch(() => null) : null;
-  if (content !== null) options.onContent?.(content);
+  if (content !== null) await options.onContent?.(content, databases);
   const toLsn = await currentLsn(connections);
   const durationMs = performance.now() - startedMs;
   return buildReport({ fence, checks: final, content, connectors: last, toLsn, durationMs });

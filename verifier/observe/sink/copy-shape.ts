@@ -81,7 +81,7 @@ export function reshaped(whole: Table, { columns, softDelete, only = false, apar
     ...copy,
     columns: all,
     key: all.filter(({ keyRank }) => keyRank > 0).sort((a, b) => a.keyRank - b.keyRank),
-    view: `(SELECT xmin, ${select.join(', ')} FROM ${relationOf(copy)} AS whole${where})`,
+    view: `(SELECT tableoid, ctid, xmin, ${select.join(', ')} FROM ${relationOf(copy)} AS whole${where})`,
   };
 }
 
@@ -95,7 +95,7 @@ function withoutOthers(copy: Table, apart: ReadonlySet<string>): Table {
   const oids = others.map(({ oid }) => oid).join(', ');
   return {
     ...copy,
-    view: `(SELECT xmin, * FROM ${relationOf(copy)} AS whole WHERE tableoid NOT IN (${oids}))`,
+    view: `(SELECT tableoid, ctid, xmin, * FROM ${relationOf(copy)} AS whole WHERE tableoid NOT IN (${oids}))`,
   };
 }
 

@@ -8,6 +8,12 @@ export interface ForeignKey {
   readonly table: string;
   readonly columns: readonly KeyColumn[];
   readonly referenced: string;
+  /** The referencing table, quoted and schema-qualified. */
+  readonly relation: string;
+  /** `pg_constraint.confdeltype`: `a` for NO ACTION, `c` for CASCADE, and so on. */
+  readonly onDelete: string;
+  readonly isDeferrable: boolean;
+  readonly isEnforced: boolean;
 }
 
 /** A referencing column, and how PostgreSQL compares it with the column that it refers to. */
@@ -26,10 +32,12 @@ export interface KeyColumn {
   readonly isPeriod: boolean;
 }
 
-// `conperiod` does not exist before PostgreSQL 18. https://www.postgresql.org/docs/18/catalog-pg-constraint.html
+// `conperiod` and `conenforced` do not exist before PostgreSQL 18. https://www.postgresql.org/docs/18/catalog-pg-constraint.html
 const FOREIGN_KEYS_SQL = `
   SELECT k.conname AS name, n.nspname AS schema, c.relname AS table,
     fn.nspname AS referenced_schema, f.relname AS referenced,
+    format('%I.%I', n.nspname, c.relname) AS relation, k.confdeltype::text AS on_delete,
+    k.condeferrable::text AS is_deferrable, coalesce(to_jsonb(k) ->> 'conenforced', 'true') AS is_enforced,
     (SELECT json_agg(json_build_object(
          'name', a.attname, 'referenced', fa.attname, 'signature', coalesce(o.oid::regoperator::text, ''),
          'operator', CASE WHEN o.oid IS NULL THEN '' ELSE format('OPERATOR(%I.%s)', opn.nspname, o.oprname) END,
@@ -62,6 +70,10 @@ export async function readForeignKeys(database: Database): Promise<readonly Fore
     name: row.name ?? '',
     table: idOfRow(row.schema, row.table),
     referenced: idOfRow(row.referenced_schema, row.referenced),
+    relation: row.relation ?? '',
+    onDelete: row.on_delete ?? 'a',
+    isDeferrable: row.is_deferrable === 'true',
+    isEnforced: row.is_enforced === 'true',
     columns: columnsSchema.parse(JSON.parse(row.columns ?? '[]')),
   }));
 }
