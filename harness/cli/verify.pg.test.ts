@@ -109,3 +109,17 @@ test('passwords come from the environment and from a pgpass file too, and are pr
     await pair.onBoth(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
   }
 });
+
+test('a list of tables on the command line is split at the commas outside of quotes', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth('CREATE TABLE "a,b" (id int PRIMARY KEY); CREATE TABLE "c=d" (id int PRIMARY KEY)');
+  await pair.onSource('CREATE TABLE "e.f" (id int PRIMARY KEY)');
+  await pair.onSink('ALTER TABLE "c=d" RENAME TO "x,y"');
+  const args = ['--fence', 'none', '--json', '--tables', '"a,b",public."c=d"', '--map', '"c=d"="x,y"'];
+  const { exitCode, stdout } = await verify(pair, ...args);
+  expect(exitCode).toBe(0);
+  expect(reportSchema.parse(JSON.parse(stdout)).tables.map(({ table }) => table)).toEqual([
+    'public."a,b"',
+    'public."c=d"',
+  ]);
+});

@@ -15,7 +15,7 @@ export const METADATA_COLUMNS = {
 } as const;
 
 /**
- * Name of a table in the sink's own tables: `public.customers`. An identifier with a dot or a double quote is quoted, so
+ * Name of a table in the sink's own tables: `public.customers`. An identifier that has a dot, or begins with a double quote, is quoted, so
  * that no two tables have the same name; others are not, as they never were.
  */
 export function bookedName(schema: string, table: string): string {
@@ -23,7 +23,7 @@ export function bookedName(schema: string, table: string): string {
 }
 
 function bookedPart(identifier: string): string {
-  return /[."]/.test(identifier) ? `"${identifier.replaceAll('"', '""')}"` : identifier;
+  return /^"|\./.test(identifier) ? `"${identifier.replaceAll('"', '""')}"` : identifier;
 }
 
 /** Next offset per (connector, topic, partition), with the cluster's and the topic's id, and the owner's epoch. */

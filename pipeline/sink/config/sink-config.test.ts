@@ -99,3 +99,12 @@ describe('tableNameOf', () => {
     expect(labelOf('other')).toBe('other');
   });
 });
+
+test('no two tables have the same name in the sink’s own tables, and usual names are as they were', () => {
+  const qualified = (schema: string, table: string) =>
+    tableNameOf('${source.schema}.${source.table}', 't', { schema, table }, 'public').qualified;
+  expect(qualified('a.b', 'c')).toBe('"a.b".c');
+  expect(qualified('a', 'b.c')).toBe('a."b.c"');
+  expect(qualified('"a', 'b')).toBe('"""a".b');
+  expect(qualified('public', 'Orders')).toBe('public.Orders');
+});
