@@ -92,7 +92,12 @@ function corrupted(life: RowLife, { carried }: Target, what: string): Conclusion
   const by = hop === 'unknown' ? 'on the way' : `by the ${hop}`;
   const columns = life.differing.join(', ');
   const from = carried === undefined ? '' : ` (its record is ${placeOf(carried.record)})`;
-  const sentence = `the sink has ${what}, but with another value in ${columns}${from}: corrupted ${by}`;
+  const why = [
+    ...(life.lacking ?? []).map((name) => `the sink's table has no column ${name}`),
+    ...(life.placeholders ?? []).map((name) => `the placeholder for an unsent value was written to ${name}`),
+  ];
+  const because = why.length === 0 ? '' : `; ${why.join(', and ')}`;
+  const sentence = `the sink has ${what}, but with another value in ${columns}${from}${because}: corrupted ${by}`;
   return failed('corrupted', hop, sentence);
 }
 

@@ -39,6 +39,38 @@ test('an older image that the sink applied nevertheless is recognised, and the r
   expect(fates).toEqual(['replaced', 'standing']);
 });
 
+test('an older image that overwrote a newer one is named as the cause, also if it is a repeated record', () => {
+  for (const records of [
+    [record(2), record(1)],
+    [record(1), record(2), record(1)],
+  ]) {
+    const { said, sentence, fates, explanation } = explained({ records, sink: { rows: [row(1)] } });
+    const by = `2@${records.length - 1}`;
+    expect(said).toEqual(['FAIL', 'stale', 'sink']);
+    expect(sentence).toContain(`because the older image at ${by} overwrote it: lost by the sink`);
+    expect(fates).toEqual([...records.slice(1).map(() => 'replaced'), 'standing']);
+    const notes = explanation.timeline.flatMap((entry) => entry.notes);
+    expect(notes).toContain(`applied, then overwritten by ${by}, which is older`);
+  }
+});
+
+test('a record that waits behind a connector that has failed is not said to be on its way', () => {
+  const fence = { passed: false, waitingFor: 'a connector has failed', hasFailed: true };
+  const { said, sentence } = explained({ done: 1, sink: { rows: [row(1)] }, fence });
+  expect(said).toEqual(['FAIL', 'pending', 'unknown']);
+  expect(sentence).toContain('the sink has not reached this record, and a connector has failed');
+});
+
+test('a dropped column and a placeholder that was written are named as the cause', () => {
+  const { sentence } = explained({
+    differing: ['body', 'price'],
+    lacking: ['price'],
+    placeholders: ['body'],
+  });
+  expect(sentence).toContain("the sink's table has no column price");
+  expect(sentence).toContain('the placeholder for an unsent value was written to body');
+});
+
 test('a version that is in the topic and not in the sink was lost by the sink', () => {
   const { said, sentence, fates } = explained({ sink: { rows: [row(1)] } });
   expect(said).toEqual(['FAIL', 'stale', 'sink']);
@@ -159,7 +191,7 @@ test('rows that a TRUNCATE removed are gone on both sides, and their records are
   const { said, sentence, fates } = explained({ source: null, truncates: [truncate], sink });
   expect(said).toEqual(['PASS', 'right', null]);
   expect(sentence).toContain('because its table was truncated');
-  expect(fates).toEqual(['suppressed', 'suppressed']);
+  expect(fates).toEqual(['truncated', 'truncated']);
 });
 
 test('a TRUNCATE that the sink did not apply is the sink’s fault', () => {

@@ -5,8 +5,10 @@ import { type LifeRecord, placeOf, type RowLife } from './row-life.ts';
 export type Fate =
   /** The sink's row or tombstone has this record's position: seen, not inferred. */
   | { readonly tag: 'standing' }
-  /** It was applied, by the rule that an older position never wins, and a later record has replaced it since. */
-  | { readonly tag: 'replaced'; readonly by: string }
+  /** It was applied, and a later record has replaced it since. `byOlder`: one with an older position, against the rule. */
+  | { readonly tag: 'replaced'; readonly by: string; readonly byOlder: boolean }
+  /** It is older than the table's last TRUNCATE: either applied and then removed, or kept out. */
+  | { readonly tag: 'truncated' }
   | { readonly tag: 'suppressed'; readonly why: string }
   /** The tombstone after a delete: it exists for log compaction and changes nothing. */
   | { readonly tag: 'repeats-delete' }
@@ -73,16 +75,16 @@ function fateOf(record: LifeRecord, seen: Seen): Fate {
     return { tag: 'repeats-delete' };
   if (life.sink?.keepsPositions !== true || record.position === null) return { tag: 'unknown' };
   if (rowsOf(record, life) > seen.nth) return { tag: 'standing' };
+  // The row is from a repetition that came after a newer record: the sink applied it, against the rule.
+  const isBack = last !== undefined && isOlder(record.position, last.position) && rowsOf(record, life) > 0;
+  if (isBack) return { tag: 'standing' };
   if (again !== null) {
     if (record.op === null) return { tag: 'repeats-delete' };
     return { tag: 'suppressed', why: `the sink had its position already, from ${placeOf(again)}` };
   }
   const { truncate } = life.sink;
   if (truncate !== null && isOlder(record.position, truncate.position)) {
-    return {
-      tag: 'suppressed',
-      why: "it is older than the table's last TRUNCATE, which removed its row or kept it out",
-    };
+    return { tag: 'truncated' };
   }
   if (last !== undefined && isOlder(record.position, last.position)) {
     return { tag: 'suppressed', why: `it is older than ${placeOf(last)}, which was applied before` };
@@ -93,9 +95,15 @@ function fateOf(record: LifeRecord, seen: Seen): Fate {
 /** Whether a record that was applied on arrival is what the sink still has; if not, what replaced it. */
 function checked(own: FatedRecord, applied: readonly LifeRecord[], life: RowLife): FatedRecord {
   const { record } = own;
-  if (isCurrent(record, life)) return own;
-  const following = applied[applied.indexOf(record) + 1];
-  if (following !== undefined) return { ...own, fate: { tag: 'replaced', by: placeOf(following) } };
+  const later = applied.slice(applied.indexOf(record) + 1);
+  const repeated = later.filter(({ op, position }) => op !== null && position === record.position).length;
+  if (isCurrent(record, life) && (record.op === 'd' || record.op === null || repeated < rowsOf(record, life)))
+    return own;
+  const [following] = later;
+  if (following !== undefined) {
+    const byOlder = isOlder(following.position, record.position);
+    return { ...own, fate: { tag: 'replaced', by: placeOf(following), byOlder } };
+  }
   return { ...own, fate: { tag: record.isPlaced ? 'no-effect' : 'unknown' } };
 }
 

@@ -1,5 +1,5 @@
 import { type Conclusion, failed, pending, undecided, wasCommitted } from './conclusion.ts';
-import { type FatedRecord, isOlder } from './fates.ts';
+import { type Fate, type FatedRecord, isOlder } from './fates.ts';
 import { type LedgerCommit, placeOf, type RowLife } from './row-life.ts';
 import type { Target } from './target.ts';
 
@@ -70,14 +70,24 @@ export function lostOnTheWay(life: RowLife, target: Target, loss: Loss): Conclus
       return { verdict: 'WARN', class: loss.class, hop: 'sink', sentence };
     }
     case 'waiting':
+      if (life.fence.hasFailed) {
+        const sentence = `${what}: the sink has not reached this record, and a connector has failed`;
+        return { verdict: 'FAIL', class: 'pending', hop: 'unknown', sentence };
+      }
       return pending(`${what}: the sink has not reached this record yet`);
     default: {
       const isKnown = life.sinkOffsets.has(`${carried.record.topic}/${carried.record.partition}`);
       if (!isKnown && !life.fence.passed) return pending(`${what}: ${life.fence.waitingFor}`);
-      const why = carried.fate.tag === 'suppressed' ? ` (suppressed: ${carried.fate.why})` : '';
+      const why = reasonOf(carried.fate);
       return failed(loss.class, 'sink', `${what}${why}: lost by the sink`);
     }
   }
+}
+
+function reasonOf(fate: Fate): string {
+  if (fate.tag === 'suppressed') return ` (suppressed: ${fate.why})`;
+  if (fate.tag === 'replaced' && fate.byOlder) return `, because the older image at ${fate.by} overwrote it`;
+  return '';
 }
 
 function lostBeforeTopic(life: RowLife, { what, state, class: name }: Loss, when: string): Conclusion {

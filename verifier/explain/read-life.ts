@@ -15,6 +15,7 @@ import { readTopic, unreadTopic } from './read-topic.ts';
 import type { FaultInterval, LifeFence, RowLife } from './row-life.ts';
 import {
   canonicalKey,
+  causesOf,
   comparedReading,
   differingColumns,
   hasMoved,
@@ -148,6 +149,7 @@ class Reading {
       truncates: topic.truncates,
       sink: { ...marks, rows: atSink.map(withIsoTimes) },
       differing: columns,
+      ...causesOf(columns, shown),
       differingHop,
       sinkOffsets,
       fence,
@@ -184,7 +186,11 @@ class Reading {
     const outcome = await passFence(view, { deadlineAtMs: performance.now() + deadlineMs, signal });
     return outcome.tag === 'passed'
       ? { passed: true, waitingFor: '' }
-      : { passed: false, waitingFor: waiting(outcome) };
+      : {
+          passed: false,
+          waitingFor: waiting(outcome),
+          hasFailed: outcome.tag === 'connector-failed',
+        };
   }
 }
 

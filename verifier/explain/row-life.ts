@@ -85,6 +85,8 @@ export interface LifeFence {
   readonly passed: boolean;
   /** What it was still waiting for, or why that is unknown; empty if it passed. */
   readonly waitingFor: string;
+  /** A connector has failed: what is absent does not arrive before it is restarted. */
+  readonly hasFailed?: boolean;
 }
 
 /** Everything that can be seen of one row. */
@@ -113,6 +115,10 @@ export interface RowLife {
    * with `sourceAfter` if it has that version, otherwise with `source`.
    */
   readonly differing: readonly string[];
+  /** Those of them that the sink's table does not have. */
+  readonly lacking?: readonly string[];
+  /** Those of them in which the sink shows the placeholder for a value that the capture did not send. */
+  readonly placeholders?: readonly string[];
   /** The hop that made them differ, as a verification names it; `unknown` if the topic does not tell. */
   readonly differingHop: Hop;
   /** The next offset that the sink will process, by `topic/partition`. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { differingColumns, type RowReading } from './row-readings.ts';
+import { causesOf, differingColumns, type RowReading } from './row-readings.ts';
 
 const reading = (version: number | null, name: string): RowReading => ({
   row: { version, metadata: {} },
@@ -19,4 +19,15 @@ test('the sink is compared with the reading of the source whose version it has',
 test('without versions, the first reading of the source counts', () => {
   const [before, after] = [reading(null, 'a'), reading(null, 'b')];
   expect(differingColumns({ before, after }, [reading(null, 'b')])).toEqual(['name']);
+});
+
+test('a column that the sink lacks, and the placeholder in text or bytes, are told apart from other values', () => {
+  const bytes = `\\x${Buffer.from('__debezium_unavailable_value').toString('hex')}`;
+  const texts = { body: '__debezium_unavailable_value', image: bytes, name: 'x' };
+  const sink: RowReading = { row: { version: 1, metadata: {} }, texts };
+  expect(causesOf(['body', 'image', 'name', 'price'], sink)).toEqual({
+    lacking: ['price'],
+    placeholders: ['body', 'image'],
+  });
+  expect(causesOf([], undefined)).toEqual({ lacking: [], placeholders: [] });
 });

@@ -1,3 +1,4 @@
+import { UNAVAILABLE_VALUE } from '../../pipeline/contract/envelope.ts';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import {
   bookedName,
@@ -10,6 +11,12 @@ import { type Database, ident, type Row } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { NoSuchRowError } from './parse-key.ts';
 import { isOfSecondReading, type SinkState, type StoredRow } from './row-life.ts';
+
+/** The placeholder as text, and as the text of a bytea. */
+const PLACEHOLDERS: ReadonlySet<string> = new Set([
+  UNAVAILABLE_VALUE,
+  `\\x${Buffer.from(UNAVAILABLE_VALUE).toString('hex')}`,
+]);
 
 type Key = Readonly<Record<string, string>>;
 
@@ -116,6 +123,18 @@ export function differingColumns(
   if (ours === undefined || theirs === undefined || sink.length > 1) return [];
   // In a column that the sink lacks, every value but NULL is lost.
   return Object.keys(ours.texts).filter((name) => (theirs.texts[name] ?? null) !== ours.texts[name]);
+}
+
+/** Columns, of those that differ, that the sink lacks, and in which it shows the capture's placeholder. */
+export function causesOf(
+  columns: readonly string[],
+  sink: RowReading | undefined,
+): { readonly lacking: readonly string[]; readonly placeholders: readonly string[] } {
+  const texts = sink?.texts ?? {};
+  return {
+    lacking: sink === undefined ? [] : columns.filter((name) => !(name in texts)),
+    placeholders: columns.filter((name) => PLACEHOLDERS.has(texts[name] ?? '')),
+  };
 }
 
 /**

@@ -86,7 +86,11 @@ function fateNotes(fate: Fate, { isRowAbsent }: { readonly isRowAbsent: boolean 
     case 'standing':
       return ['applied: what the sink has now is from this record'];
     case 'replaced':
-      return [`applied, then replaced by ${fate.by}`];
+      return [
+        `applied, then ${fate.byOlder ? `overwritten by ${fate.by}, which is older` : `replaced by ${fate.by}`}`,
+      ];
+    case 'truncated':
+      return ["applied and then removed, or kept out, by the table's last TRUNCATE: it is older than that"];
     case 'suppressed':
       return [`suppressed: ${fate.why}`];
     case 'repeats-delete':

@@ -32,9 +32,14 @@ export function findingsOf(check: string, content: TableContent, name: WrongClas
       verdict: 'FAIL',
       first: examples[0] ?? null,
       examples,
-      detail: `${count} ${name} in ${table.id}${which}, lost at: ${hop}`,
+      detail: `${count} ${name} in ${table.id}${which}, ${isLoss(name) ? 'lost' : 'caused'} at: ${hop}`,
     };
   });
+}
+
+/** Duplicates and extra rows are not lost: a hop wrote them, or did not remove them. */
+function isLoss(name: WrongClass): boolean {
+  return name !== 'duplicate' && name !== 'extra';
 }
 
 /** All wrong rows of a class, as the topic classifies them, without those that dead letters account for. */
