@@ -15,8 +15,8 @@ export const METADATA_COLUMNS = {
 } as const;
 
 /**
- * Name of a table in the sink's own tables: `public.customers`. An identifier that has a dot, or begins with a double quote, is quoted, so
- * that no two tables have the same name; others are not, as they never were.
+ * Name of a table in the sink's own tables: `public.customers`. An identifier that has a dot, or begins with a double
+ * quote, is quoted, so that no two tables have the same name. Others are not: existing entries keep their names.
  */
 export function bookedName(schema: string, table: string): string {
   return `${bookedPart(schema)}.${bookedPart(table)}`;
