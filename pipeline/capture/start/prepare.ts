@@ -80,7 +80,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const published = await publishedTables(sql, config.publication.name);
   await warnOfEntries(sql, config.tables, tables, log);
   await checkVisibility(sql, tables, { mode: config.snapshot.mode, log });
-  await checkTables(sql, tables, { published, describe: options.describe, log });
+  await checkTables(sql, tables, { published, describe: options.describe, modes: config.encoder, log });
   const slot = await readSlot(sql, config.slot.name);
   const history = await timelineHistory(replication, system.timeline);
   const { stored, slotGone } = await continuity(options, slot, system, history);

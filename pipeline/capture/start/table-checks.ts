@@ -10,12 +10,14 @@ import {
   type PublishedTable,
 } from '../source/catalogue.ts';
 import { quoteTable, type TableName } from '../source/sql.ts';
+import { changedValues } from './changed-values.ts';
 
 export interface TableChecks {
   /** The tables of the publication, perhaps with column lists. */
   readonly published: readonly PublishedTable[];
   /** @throws if a column's type is not supported, naming the column. */
   readonly describe: (table: TableDescription) => void;
+  readonly modes: Parameters<typeof changedValues>[1];
   readonly log: Logger;
 }
 
@@ -27,7 +29,7 @@ export interface TableChecks {
 export async function checkTables(
   client: Client,
   tables: readonly TableName[],
-  { published, describe, log }: TableChecks,
+  { published, describe, modes, log }: TableChecks,
 ): Promise<void> {
   for (const name of tables) {
     const table = await lookUpTable(client, name.schema, name.table);
@@ -37,7 +39,12 @@ export async function checkTables(
     const list = published.find((p) => p.schema === name.schema && p.table === name.table)?.columns;
     const columns = list ?? columnsByDefault(table);
     refuseUnpublishedKey(table, columns);
-    describe(describeForSnapshot(table, columns));
+    const description = describeForSnapshot(table, columns);
+    describe(description);
+    for (const { column, change, remedy } of changedValues(description.columns, modes)) {
+      const place = `${table.schema}.${table.table}.${column}`;
+      log.warn(`Events change some values of ${place}: ${change}.`, { column: place, remedy });
+    }
     warn(table, await toastBytes(client, table), log);
   }
 }
