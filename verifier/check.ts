@@ -4,7 +4,7 @@ import type { Catalogues } from './observe/catalogues.ts';
 import type { Databases } from './observe/connections.ts';
 import type { LedgerComparison } from './observe/ledger/compare-ledger.ts';
 import type { Pipeline } from './observe/pipeline.ts';
-import { findingSchema, type Report, verdictSchema } from './report.ts';
+import { checkStatusSchema, findingSchema, type Report, verdictSchema } from './report.ts';
 import type { Content } from './verification/comparison.ts';
 import type { TopicLogView } from './verification/topic-log-view.ts';
 import type { VerifierMemory } from './verification/verifier-memory.ts';
@@ -22,6 +22,8 @@ export interface Check {
 
 export const checkResultSchema = z.object({
   verdict: verdictSchema,
+  /** `judged` unless it is given. */
+  status: checkStatusSchema.optional(),
   detail: z.string(),
   findings: z.array(findingSchema),
   /** Number of orphans by table, for the tables of the report. */
@@ -57,4 +59,9 @@ export interface Evidence {
 /** The result of a check that has found nothing wrong. */
 export function pass(detail: string): CheckResult {
   return { verdict: 'PASS', detail, findings: [] };
+}
+
+/** The result of a check that has nothing to look at. @param detail What there is not, such as a ledger. */
+export function notApplicable(detail: string): CheckResult {
+  return { ...pass(detail), status: 'not-applicable' };
 }

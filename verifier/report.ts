@@ -89,9 +89,14 @@ export const tableReportSchema = z.object({
 });
 export type TableReport = z.infer<typeof tableReportSchema>;
 
+/** `not-applicable`: there was nothing to look at, such as no ledger or no Kafka, so the check has judged nothing. */
+export const checkStatusSchema = z.enum(['judged', 'not-applicable']);
+
 export const checkReportSchema = z.object({
   check: z.string(),
+  /** PASS also where the status is `not-applicable`: it does not count against the report's verdict. */
   verdict: verdictSchema,
+  status: checkStatusSchema.optional(),
   detail: z.string(),
   durationMs: z.number().nonnegative().optional(),
 });

@@ -83,7 +83,11 @@ function tableOf(report: Report, paint: Paint): string {
 }
 
 function checksOf(report: Report, paint: Paint): string {
-  const rows = report.checks.map((check) => [check.check, paintVerdict(paint, check.verdict), check.detail]);
+  const rows = report.checks.map(({ check, status, verdict, detail }) =>
+    status === 'not-applicable'
+      ? [check, paint.dim('–'), `not applicable: ${detail}`]
+      : [check, paintVerdict(paint, verdict), detail],
+  );
   return columns(['CHECK', 'VERDICT', ''], rows, paint);
 }
 

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Check, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
 import type { Database } from '../connection/postgres.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import type { LedgerIntent, LedgerWrite } from '../observe/ledger/ledger.ts';
@@ -28,13 +28,15 @@ export default {
     if (path === null || !existsSync(path)) {
       const blind = 'there is no ledger, so it is not known which rows belong to one transaction';
       // If the promise is only inferred from the kind of pipeline, missing evidence is not held against it.
-      return atomic === true ? { verdict: 'INCONCLUSIVE', detail: blind, findings: [] } : pass(blind);
+      return atomic === true
+        ? { verdict: 'INCONCLUSIVE', detail: blind, findings: [] }
+        : notApplicable(blind);
     }
     const catalogues = await evidence.catalogues();
     const sink = await databases.sink();
     const { seen, torn } = await look(sink, catalogues, readTail(path), config.versionColumn);
     const detail = `one snapshot of the sink showed ${torn.length} of ${seen} transactions only in part`;
-    if (!isPromised) return pass(`the pipeline does not promise atomicity; ${detail}`);
+    if (!isPromised) return notApplicable(`the pipeline does not promise atomicity; ${detail}`);
     if (seen === 0)
       return {
         verdict: 'INCONCLUSIVE',

@@ -1,4 +1,4 @@
-import type { Check } from '../check.ts';
+import { type Check, notApplicable } from '../check.ts';
 import type { ConnectorView } from '../observe/fence.ts';
 import { type Finding, finding } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
@@ -11,6 +11,7 @@ export default {
   describe: 'Every connector and every task is running.',
   needsFence: false,
   async run({ pipeline: { connectors, fence } }) {
+    if (connectors.length === 0) return notApplicable('no connector is configured');
     const judged = connectors.map((connector) => ({
       connector,
       ...judge(connector, fence.tag === 'passed'),
@@ -22,8 +23,7 @@ export default {
       if (verdict === 'FAIL') return [finding({ ...own, class: 'connector-failed' })];
       return [finding({ ...own, class: verdict === 'INCONCLUSIVE' ? 'evidence-missing' : 'alert' })];
     });
-    const detail =
-      connectors.length === 0 ? 'no connector is configured' : connectors.map(describe).join('; ');
+    const detail = connectors.map(describe).join('; ');
     return { verdict: worst(['PASS', ...judged.map(({ verdict }) => verdict)]), detail, findings };
   },
 } satisfies Check;

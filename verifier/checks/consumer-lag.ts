@@ -1,4 +1,4 @@
-import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckContext, type CheckResult, notApplicable } from '../check.ts';
 import { distance, type Offsets } from '../observe/offsets.ts';
 import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import type { KafkaView } from '../observe/topic/kafka-view.ts';
@@ -17,7 +17,7 @@ export default {
   async run(context): Promise<CheckResult> {
     const { progress } = context.pipeline.fence;
     const kafka = await context.pipeline.kafka();
-    if (kafka === null) return pass('no Kafka is configured');
+    if (kafka === null) return notApplicable('no Kafka is configured');
     if (progress === null)
       return { verdict: 'INCONCLUSIVE', detail: 'the lag could not be read', findings: [] };
     const behind = Math.max(progress.eventsBehindAtStart, progress.eventsBehind);

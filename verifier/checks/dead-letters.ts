@@ -1,5 +1,5 @@
 import { STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
-import { type Check, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
 import { deadLetterTopics } from '../observe/topic/dead-letters.ts';
 import { type Finding, finding, MAX_EXAMPLES } from '../report.ts';
@@ -28,8 +28,9 @@ export default {
     const topics = [...(await pipeline.topics()).values()];
     const given = await givenUp(await databases.sink(), config.sink.schema, topics);
     const findings: Finding[] = [];
+    if (kafka === null && given === null) return notApplicable('no Kafka, and the sink keeps no totals');
     let history: string | null = null;
-    if (given > written) {
+    if (given !== null && given > written) {
       const detail = `the sink gave up on ${given} records, but only ${written} reached a dead-letter topic`;
       const rowsEqual = await allRowsEqualNow({ evidence });
       const handled =
@@ -65,11 +66,11 @@ function accountedFinding(content: TableContent): Finding[] {
   return [finding({ ...about, table: table.id, count, first: examples[0] ?? null, examples })];
 }
 
-/** Records that the sink counts as dead letters; 0 if it keeps no totals. */
-async function givenUp(sink: Database, schema: string, topics: readonly string[]): Promise<bigint> {
+/** Records that the sink counts as dead letters; null if it keeps no totals. */
+async function givenUp(sink: Database, schema: string, topics: readonly string[]): Promise<bigint | null> {
   const table = `${ident(schema)}.${ident(STATS_TABLE)}`;
   const there = await sink.one('SELECT to_regclass($1)::text AS name', [table]);
-  if (there.name === null) return 0n;
+  if (there.name === null) return null;
   const sql = `SELECT coalesce(sum(dead_lettered), 0)::text AS n FROM ${table} WHERE topic = ANY ($1)`;
   return BigInt((await sink.one(sql, [topics])).n ?? 0);
 }

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { Check, CheckContext, CheckResult } from '../check.ts';
+import { type Check, type CheckContext, type CheckResult, notApplicable } from '../check.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import { type Finding, finding } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
@@ -11,6 +11,8 @@ const name = 'effects';
 /** The outcome of one of the two proofs. */
 interface Proof {
   readonly verdict: Verdict;
+  /** There was nothing to prove it with. */
+  readonly isBlind?: boolean;
   readonly details: readonly string[];
   readonly findings: readonly Finding[];
 }
@@ -30,6 +32,8 @@ export default {
   needsFence: true,
   async run(context): Promise<CheckResult> {
     const proofs = [await atTheSource(context), await inTheSink(context)];
+    if (proofs.every(({ isBlind }) => isBlind === true))
+      return notApplicable(proofs.flatMap(({ details }) => details).join('; '));
     return {
       verdict: worst(proofs.map(({ verdict }) => verdict)),
       detail: proofs.flatMap(({ details }) => details).join('; '),
@@ -41,8 +45,9 @@ export default {
 async function atTheSource({ config, evidence }: Pick<CheckContext, 'config' | 'evidence'>): Promise<Proof> {
   const passed = (detail: string): Proof => ({ verdict: 'PASS', details: [detail], findings: [] });
   if (config.ledger === null)
-    return passed('there is no ledger, so the number of committed writes is not known');
-  if (!existsSync(config.ledger)) return passed('the ledger is empty: no workload has run');
+    return { ...passed('there is no ledger, so the number of committed writes is not known'), isBlind: true };
+  if (!existsSync(config.ledger))
+    return { ...passed('the ledger is empty: no workload has run'), isBlind: true };
   const { wrong, undecided, keys } = await evidence.ledger();
   const findings = sourceFindings(
     name,
@@ -55,7 +60,8 @@ async function atTheSource({ config, evidence }: Pick<CheckContext, 'config' | '
 
 async function inTheSink(context: CheckContext): Promise<Proof> {
   const sums = await compareSums(context);
-  if (sums === null) return { verdict: 'PASS', details: ['the sink keeps no offsets'], findings: [] };
+  if (sums === null)
+    return { verdict: 'PASS', details: ['the sink keeps no offsets'], findings: [], isBlind: true };
   const byTable = Map.groupBy(sums.wrong, ({ table }) => table);
   const findings: Finding[] = [];
   const history: string[] = [];

@@ -1,5 +1,5 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
-import { type Check, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
 import { keepsPositions } from '../observe/sink/sink-sums.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
@@ -21,7 +21,7 @@ export default {
   async run({ databases, pipeline, evidence }): Promise<CheckResult> {
     const { copies, source } = await evidence.catalogues();
     const kept = [...copies].filter(([, copy]) => keepsPositions(copy));
-    if (kept.length === 0) return pass('the sink keeps no positions');
+    if (kept.length === 0) return notApplicable('the sink keeps no positions');
     const log = await evidence.topicLog();
     if (log !== null && log.problem !== '') throw new Error(log.problem);
     const topics = await pipeline.topics();

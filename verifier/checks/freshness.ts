@@ -1,5 +1,5 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
-import type { Check, CheckResult } from '../check.ts';
+import { type Check, type CheckResult, notApplicable } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { type Finding, finding } from '../report.ts';
@@ -35,6 +35,8 @@ export default {
         finding({ check: name, class: 'alert', verdict: 'WARN', table: id, hop: 'unknown', detail }),
       );
     }
+    if (objective === null && blind.length > 0 && blind.length === copies.size)
+      return notApplicable('the sink does not record when rows were committed or arrived');
     if (details.length === 0) details.push(`no change arrived in the last ${WINDOW}`);
     // If a table's freshness cannot be measured, the objective is not shown to be met.
     const unseen = objective !== null && blind.length > 0;

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { type Check, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckResult, notApplicable } from '../check.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import { finding } from '../report.ts';
 
@@ -12,8 +12,8 @@ export default {
   needsFence: true,
   async run({ config, evidence }): Promise<CheckResult> {
     if (config.ledger === null)
-      return pass('there is no ledger, so it is not known what clients saw committed');
-    if (!existsSync(config.ledger)) return pass('the ledger is empty: no workload has run');
+      return notApplicable('there is no ledger, so it is not known what clients saw committed');
+    if (!existsSync(config.ledger)) return notApplicable('the ledger is empty: no workload has run');
     const { wrong, cut, undecided, before, counts } = await evidence.ledger();
     const findings = sourceFindings(
       name,

@@ -1,5 +1,5 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
-import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckContext, type CheckResult, notApplicable, pass } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
@@ -30,6 +30,7 @@ export default {
       log === null ? { findings: [], history: [] } : await inTheTopics(context, log);
     const watched = await watch(await databases.sink(), await evidence.catalogues(), memory?.positions);
     findings.push(...watched.findings);
+    if (log === null && watched.rows === 0) return notApplicable('no Kafka, and the sink keeps no positions');
     const changes = log?.ordered.changes ?? 0;
     const details = [`${changes} changes in order`, `${watched.rows} rows watched in the sink`];
     if (log?.ordered.keysLeftOut === true) details.push('there are too many keys to remember all of them');

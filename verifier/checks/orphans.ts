@@ -1,5 +1,5 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
-import type { Check, CheckResult } from '../check.ts';
+import { type Check, type CheckResult, notApplicable } from '../check.ts';
 import { type FoundOrphans, findOrphans, type Orphans } from '../compare/find-orphans.ts';
 import type { Reference } from '../compare/orphan-sql.ts';
 import { keyOf, pairTables } from '../compare/table-pair.ts';
@@ -26,6 +26,7 @@ export default {
     const catalogues = await evidence.catalogues();
     const [source, sink] = [await databases.source(), await databases.sink()];
     const keys = (await readForeignKeys(source)).filter(({ table }) => catalogues.copies.has(table));
+    if (keys.length === 0) return notApplicable('the source has no foreign keys');
     const { references, problems, elsewhere } = referencesIn(catalogues, keys);
     const search = {
       source: { database: source, known: await readKnown(source, keys) },

@@ -1,4 +1,4 @@
-import { type Check, type CheckContext, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckContext, type CheckResult, notApplicable, pass } from '../check.ts';
 import type { TopicsByTable } from '../observe/pipeline.ts';
 import type { Processed } from '../observe/sink/processed.ts';
 import { partsOf } from '../observe/topic/topic-reader.ts';
@@ -19,8 +19,9 @@ export default {
   async run(context): Promise<CheckResult> {
     const { pipeline, evidence } = context;
     const log = await evidence.topicLog();
-    if (log === null) return pass('no Kafka is configured');
-    if (log.processed === null) return pass('the sink keeps no totals of the changes that it has processed');
+    if (log === null) return notApplicable('no Kafka is configured');
+    if (log.processed === null)
+      return notApplicable('the sink keeps no totals of the changes that it has processed');
     if (log.problem !== '') throw new Error(log.problem);
     const findings: Finding[] = [];
     const open: string[] = [];

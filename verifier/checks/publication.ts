@@ -1,4 +1,4 @@
-import { type Check, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
 import type { Database } from '../connection/postgres.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { finding } from '../report.ts';
@@ -32,7 +32,7 @@ export default {
   needsFence: true,
   async run({ config, databases, evidence }): Promise<CheckResult> {
     const { publication } = config.source;
-    if (publication === null) return pass('no publication is configured');
+    if (publication === null) return notApplicable('no publication is configured');
     const source = await databases.source();
     const [own] = await source.query(
       `SELECT pubinsert::text AS insert, pubupdate::text AS update, pubdelete::text AS delete,

@@ -1,4 +1,4 @@
-import { type Check, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
 import { finding } from '../report.ts';
 
 const name = 'slot-health';
@@ -19,7 +19,7 @@ export default {
   needsFence: false,
   async run({ config, databases }): Promise<CheckResult> {
     const slot = config.source.slot;
-    if (slot === null) return pass('no slot is configured');
+    if (slot === null) return notApplicable('no slot is configured');
     const [row] = await (await databases.source()).query(SLOT_SQL, [slot]);
     const { walBudgetBytes, walBudgetShare } = config.thresholds;
     if (row === undefined) {

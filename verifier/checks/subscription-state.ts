@@ -1,4 +1,4 @@
-import { type Check, type CheckResult, pass } from '../check.ts';
+import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
 import { applyErrors, tablesInCopy } from '../observe/sink/subscription.ts';
 import { finding } from '../report.ts';
 
@@ -19,7 +19,7 @@ export default {
   needsFence: false,
   async run({ config, databases }): Promise<CheckResult> {
     const { subscription } = config.sink;
-    if (subscription === null) return pass('no subscription is configured');
+    if (subscription === null) return notApplicable('no subscription is configured');
     const sink = await databases.sink();
     const [row] = await sink.query(STATE_SQL, [subscription]);
     if (row === undefined) throw new Error(`the sink has no subscription ${subscription}`);

@@ -167,6 +167,8 @@ test('a check that did not run, or looked at some rows only, heals nothing', () 
   const store = new FindingStore(makeTestFolder(), LIMITS);
   store.note(round(1, [lost()], 'FAIL', 'FAIL'));
   store.note({ ...round(2, [], 'PASS'), checks: [] });
+  const idle = { check: 'missing-rows', verdict: 'PASS', status: 'not-applicable', detail: '' } as const;
+  store.note({ ...round(2, [], 'PASS'), checks: [idle] });
   store.seen({ at: timeOf(3), findings: [] });
   expect(life(store)).toEqual([['open', 1, 3, 3]]);
 });

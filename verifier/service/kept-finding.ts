@@ -168,7 +168,11 @@ export function judgedBy({
   tables,
   findings,
 }: Round): (about: Pick<Finding, 'check' | 'table'>) => boolean {
-  const conclusive = new Set(checks.flatMap(({ check, verdict }) => (isConclusive(verdict) ? [check] : [])));
+  const conclusive = new Set(
+    checks.flatMap(({ check, verdict, status }) =>
+      isConclusive(verdict) && status !== 'not-applicable' ? [check] : [],
+    ),
+  );
   for (const { check, verdict } of findings) if (!isConclusive(verdict)) conclusive.delete(check);
   const unjudged = new Set(
     tables.flatMap(({ table, checksumEqual, inFlight }) =>

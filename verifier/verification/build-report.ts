@@ -28,15 +28,16 @@ export interface Outcome {
 
 /**
  * The report's verdict is the worst of the fence, the coverage, the checks and their findings. PASS needs all of them:
- * a fence that was passed, a coverage of 1, and at least one check.
+ * a fence that was passed, a coverage of 1, and at least one check that had something to judge.
  */
 export function buildReport(outcome: Outcome): Report {
   const { fence, content } = outcome;
   const checks: CheckReport[] = [
-    fenceReport(fence),
+    { ...fenceReport(fence), status: 'judged' },
     ...outcome.checks.map(({ check, result, durationMs }) => ({
       check: check.name,
       verdict: result.verdict,
+      status: result.status ?? 'judged',
       detail: result.detail,
       durationMs,
     })),
@@ -44,7 +45,9 @@ export function buildReport(outcome: Outcome): Report {
   const findings = outcome.checks.flatMap(({ result }) => result.findings);
   const coverage = content?.coverage ?? 0;
   const complete: Verdict = fence.tag === 'passed' && coverage < 1 ? 'INCONCLUSIVE' : 'PASS';
-  const nothing: Verdict = outcome.checks.length === 0 ? 'INCONCLUSIVE' : 'PASS';
+  const nothing: Verdict = outcome.checks.some(({ result }) => result.status !== 'not-applicable')
+    ? 'PASS'
+    : 'INCONCLUSIVE';
   const given = <T>(pick: (result: CheckResult) => T | undefined): T | null =>
     outcome.checks.map(({ result }) => pick(result)).find((value) => value !== undefined) ?? null;
   const verdict = worst([
