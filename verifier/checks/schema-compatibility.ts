@@ -1,7 +1,7 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import type { Check, CheckResult } from '../check.ts';
 import { type ColumnPair, pairColumns } from '../compare/column-pair.ts';
-import type { Table } from '../observe/source/catalogue.ts';
+import { columnsOfCopy, type Table } from '../observe/source/catalogue.ts';
 import { type Finding, finding } from '../report.ts';
 import { worst } from '../verdict.ts';
 import { absentCopies } from '../verification/absent-copies.ts';
@@ -10,8 +10,9 @@ import type { TableContent } from '../verification/comparison.ts';
 const name = 'schema-compatibility';
 
 /**
- * Whether each copy exists, with its columns, types and nullability. A breaking difference loses values: it is a FAIL if values have been
- * lost, and a WARN if they may be. A compatible difference can hold every value of the source, and is only reported.
+ * Whether each copy exists, with its columns, types and nullability. A breaking difference loses values: it is a FAIL if
+ * values have been lost, and a WARN if they may be. A compatible difference can hold every value of the source, and is only
+ * reported. Types whose values cannot be compared are INCONCLUSIVE.
  */
 export default {
   name,
@@ -28,7 +29,11 @@ export default {
       if (copy === undefined) continue;
       compatible.push(...compatibleDrifts(table, copy));
       const content = tables.find((one) => one.table.id === table.id);
-      findings.push(...absentColumns(table, copy, content), ...drifts(table, copy));
+      findings.push(
+        ...absentColumns(table, copy, content),
+        ...incomparable(table, copy),
+        ...drifts(table, copy),
+      );
     }
     const judged =
       findings.length === 0
@@ -41,7 +46,9 @@ export default {
 
 /** Columns that the sink lacks: `corrupted` if the source has values in them, else a difference of the schema. */
 function absentColumns(table: Table, copy: Table, content: TableContent | undefined): Finding[] {
-  const absent = pairColumns(table.columns, copy.columns).filter((pair) => pair.types === 'absent');
+  const absent = pairColumns(table.columns, columnsOfCopy(table, copy)).filter(
+    (pair) => pair.types === 'absent',
+  );
   return absent.map(({ source }) => {
     const lost = content?.comparison?.wrong.some((row) => row.columns.includes(source.name)) ?? true;
     const published = content?.history?.columns.has(source.name);
@@ -59,6 +66,25 @@ function absentColumns(table: Table, copy: Table, content: TableContent | undefi
   });
 }
 
+/** Columns whose types have no rule: nothing is known of their values. */
+function incomparable(table: Table, copy: Table): Finding[] {
+  const pairs = pairColumns(table.columns, columnsOfCopy(table, copy)).filter(
+    ({ types }) => types === 'incomparable',
+  );
+  return pairs.map(({ source, says }) =>
+    finding({
+      check: name,
+      class: 'schema',
+      verdict: 'INCONCLUSIVE',
+      table: table.id,
+      hop: 'sink',
+      first: { key: {}, columns: [source.name] },
+      examples: [{ key: {}, columns: [source.name] }],
+      detail: `not comparable: column ${source.name} of ${table.id} was not compared, because ${says}`,
+    }),
+  );
+}
+
 function drifts(table: Table, copy: Table): Finding[] {
   const problems = table.generated
     .filter((column) => holds(copy, column))
@@ -66,7 +92,7 @@ function drifts(table: Table, copy: Table): Finding[] {
       column,
       'is generated at the source, and was not compared with the values in the sink',
     ]);
-  for (const pair of pairColumns(table.columns, copy.columns)) {
+  for (const pair of pairColumns(table.columns, columnsOfCopy(table, copy))) {
     const problem = driftOf(pair);
     if (problem !== undefined) problems.push([pair.source.name, problem]);
   }
@@ -104,10 +130,11 @@ function namesOf({ columns, generated }: Table): ReadonlySet<string> {
 /** Types that can hold every value, and additional columns of the sink that need no value. */
 function compatibleDrifts(table: Table, copy: Table): string[] {
   const own = namesOf(table);
-  const wider = pairColumns(table.columns, copy.columns).flatMap(({ source, sink, types }) =>
-    types === 'compatible' && sink !== undefined
-      ? [`column ${source.name} of ${table.id} is ${source.cast} at the source and ${sink.cast} in the sink`]
-      : [],
+  const wider = pairColumns(table.columns, columnsOfCopy(table, copy)).flatMap(
+    ({ source, sink, types, says }) =>
+      types === 'lossless' && sink !== undefined
+        ? [`column ${source.name} of ${table.id} ${typesOf({ source, sink, says })}`]
+        : [],
   );
   const more = copy.columns
     .filter(({ name: column, notNull, hasDefault }) => {
@@ -120,9 +147,16 @@ function compatibleDrifts(table: Table, copy: Table): string[] {
   return [...wider, ...more, ...generated];
 }
 
-function driftOf({ source, sink, types }: ColumnPair): string | undefined {
-  if (sink === undefined) return undefined;
-  if (types === 'lossy') return `is ${source.cast} at the source and ${sink.cast} in the sink`;
+/** The types of both sides, and when two of their values count as equal. */
+function typesOf({ source, sink, says }: Pick<ColumnPair, 'source' | 'sink' | 'says'>): string {
+  const rule = says === null ? '' : `; values are equal if ${says}`;
+  return `is ${source.cast} at the source and ${sink?.cast} in the sink${rule}`;
+}
+
+function driftOf({ source, sink, types, says }: ColumnPair): string | undefined {
+  if (sink === undefined || types === 'incomparable') return undefined;
+  if (types === 'lossy') return typesOf({ source, sink, says });
+  if (sink.isGenerated === true) return "is generated by the sink, which refuses the source's values";
   if (sink.notNull && !source.notNull) return 'may be NULL at the source and not in the sink';
   return undefined;
 }

@@ -1,8 +1,9 @@
 import { type Database, ident } from '../connection/postgres.ts';
 import type { Column } from '../observe/source/catalogue.ts';
-import { type ColumnPair, INTEGERS } from './column-pair.ts';
+import type { ColumnPair } from './column-pair.ts';
 import { blockHash } from './hash.ts';
 import type { Blocks, SideSql } from './side-sql.ts';
+import { INTEGERS } from './types/capacity.ts';
 
 const BLOCK_BITS = 6;
 export const ROWS_PER_BLOCK = 2 ** BLOCK_BITS;

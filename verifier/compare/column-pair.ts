@@ -1,6 +1,8 @@
 import { ident } from '../connection/postgres.ts';
 import type { Column } from '../observe/source/catalogue.ts';
 import { type ColumnHash, ofText, ofValue } from './hash.ts';
+import { byteText, printed } from './types/canonical.ts';
+import { decide } from './types/decide.ts';
 
 /**
  * SQL that compares a column of the source with its copy in the sink: the expressions are equal exactly if the values
@@ -16,88 +18,72 @@ export interface ColumnPair {
   /** Canonical text, used to name the columns that differ. */
   readonly sourceText: string;
   readonly sinkText: string;
+  /** Whether a cast of the canonical text to the column's type gives the value, so that an index can look up a key. */
+  readonly castable: boolean;
+  /** The source's canonical text is the text that the source prints, and that a record carries. */
+  readonly asPrinted: boolean;
   /**
-   * The sink's type beside the source's. `same`: the same type. `compatible`: another type that holds every value.
-   * `lossy`: one that may not. `absent`: the sink lacks the column.
+   * The sink's type beside the source's. `same`: the same type. `lossless`: another type that holds every value. `lossy`:
+   * one that may not. `incomparable`: one whose values cannot be compared, so that both sides count as NULL. `absent`: the
+   * sink lacks the column.
    */
-  readonly types: 'same' | 'compatible' | 'lossy' | 'absent';
+  readonly types: 'same' | 'lossless' | 'lossy' | 'incomparable' | 'absent';
+  /** When values of different types count as equal, in words that follow "equal if"; why they are incomparable. */
+  readonly says: string | null;
 }
-
-export const INTEGERS: readonly string[] = ['int2', 'int4', 'int8'];
-const TEXTS = ['text', 'varchar', 'bpchar', 'name', 'citext'];
 
 export function pairColumns(source: readonly Column[], sink: readonly Column[]): readonly ColumnPair[] {
   const byName = new Map(sink.map((column) => [column.name, column]));
   return source.map((column) => pairColumn(column, byName.get(column.name)));
 }
 
+const NOTHING = 'NULL::text';
+
 function pairColumn(source: Column, sink: Column | undefined): ColumnPair {
   const at = ident(source.name);
+  const own = { source, sink, castable: true, asPrinted: true, says: null };
   if (sink === undefined) {
-    const text = canonicalText(at, source, source);
-    const nothing = 'NULL::text';
-    const hashes = { sourceHash: ofText(text), sinkHash: ofText(nothing) };
-    return { source, sink, ...hashes, sourceText: text, sinkText: nothing, types: 'absent' };
+    const text = ownText(at, source);
+    return { ...own, ...comparedAs(text, NOTHING), types: 'absent' };
   }
-  const types = relate(source, sink);
-  const sourceText = canonicalText(at, source, sink);
-  const sinkText = canonicalText(at, sink, source);
+  const decision = decide(source, sink);
+  if (decision.tag === 'incomparable') {
+    return {
+      ...own,
+      ...comparedAs(NOTHING, NOTHING),
+      types: decision.tag,
+      says: decision.reason,
+      asPrinted: false,
+    };
+  }
+  const rule = decision.tag === 'same' ? null : decision.rule;
+  if (rule !== null) {
+    const { says, castable } = rule;
+    const texts = comparedAs(plain(rule.source(at, source)), plain(rule.sink(at, sink)));
+    return { ...own, ...texts, types: decision.tag, says, castable, asPrinted: rule.source === printed };
+  }
+  const text = ownText(at, source);
   // "char" is the only type whose text depends on the version of PostgreSQL: use its canonical text on both sides.
-  const asText = types !== 'same' || source.type === 'char';
-  const sourceHash = asText ? ofText(sourceText) : ofValue(at, [source, sink]);
-  const sinkHash = asText ? ofText(sinkText) : sourceHash;
-  return { source, sink, sourceText, sinkText, sourceHash, sinkHash, types };
+  if (source.type === 'char') return { ...own, ...comparedAs(text, text), types: decision.tag };
+  const hash = ofValue(at, [source, sink]);
+  return {
+    ...own,
+    ...{ sourceText: text, sinkText: text, sourceHash: hash, sinkHash: hash },
+    types: decision.tag,
+  };
 }
 
-/** Text of a value. If the other side has another type, it is a text that both types can produce. */
-function canonicalText(at: string, own: Column, other: Column): string {
-  const pair = [own.type, other.type];
-  const has = (a: string, b: string) => pair.includes(a) && pair.includes(b) && a !== b;
-  // COLLATE "C" compares bytes: under a nondeterministic collation, different texts may be equal.
-  const plain = (expression: string) => `(${expression})::text COLLATE "C"`;
-  if (own.type === 'char') return plain(byteText(at));
-  if (has('json', 'jsonb')) return plain(`${at}::jsonb`);
-  if (has('timestamp', 'timestamptz')) {
-    return own.type === 'timestamp' ? plain(`${at} AT TIME ZONE 'UTC'`) : plain(at);
-  }
-  if (own.type !== other.type && pair.includes('bpchar')) return `rtrim(${at}::text, ' ') COLLATE "C"`;
-  if (has('float8', 'numeric')) return plain(`${at}::float8`);
-  if (has('float4', 'float8')) return plain(asFloat4(at));
-  return plain(at);
+type Compared = Pick<ColumnPair, 'sourceText' | 'sinkText' | 'sourceHash' | 'sinkHash'>;
+
+function comparedAs(sourceText: string, sinkText: string): Compared {
+  return { sourceText, sinkText, sourceHash: ofText(sourceText), sinkHash: ofText(sinkText) };
 }
 
-/** The one-byte type "char", with a byte beyond ASCII as `\ooo`. PostgreSQL prints it like that since version 15. */
-function byteText(at: string): string {
-  const digits = [64, 8, 1].map((unit) => `(${at}::int4 + 256) / ${unit} % 8`).join(', ');
-  return `CASE WHEN ${at}::int4 < 0 THEN concat(chr(92), ${digits}) ELSE ${at}::text END`;
+/** COLLATE "C" compares bytes: under a nondeterministic collation, different texts may be equal. */
+function plain(expression: string): string {
+  return `(${expression})::text COLLATE "C"`;
 }
 
-/**
- * The `float4` 0.1 becomes 0.10000000149011612 as a `float8`. So both sides are printed as `float4`, if the value is in
- * the range of that type.
- */
-function asFloat4(at: string): string {
-  return `CASE WHEN abs(${at}) BETWEEN 1.4e-45 AND 3.4028235e38 THEN (${at}::float4)::text ELSE ${at}::text END`;
-}
-
-/** Microseconds are the full precision of times and intervals: `timestamptz(6)` is `timestamptz`. */
-function castOf({ type, cast }: Column): string {
-  return /^(time|interval)/.test(type) ? cast.replace('(6)', '') : cast;
-}
-
-function relate(source: Column, sink: Column): ColumnPair['types'] {
-  // If the sink's type has another length or precision, as in varchar(n) or numeric(p,s), it may not hold every value.
-  if (source.type === sink.type)
-    return castOf(source) !== castOf(sink) && castOf(sink).includes('(') ? 'lossy' : 'same';
-  if (INTEGERS.includes(source.type) && INTEGERS.includes(sink.type)) {
-    return INTEGERS.indexOf(source.type) < INTEGERS.indexOf(sink.type) ? 'compatible' : 'lossy';
-  }
-  if (sink.type === 'text' || (TEXTS.includes(source.type) && TEXTS.includes(sink.type))) return 'compatible';
-  if (source.kind === 'e' && TEXTS.includes(sink.type)) return 'compatible';
-  const pair = `${source.type}>${sink.type}`;
-  const known = ['float4>float8', 'timestamp>timestamptz', 'timestamptz>timestamp', 'json>jsonb', 'oid>int8'];
-  const widened = [...known, 'int2>numeric', 'int4>numeric', 'int8>numeric', 'int2>float8', 'int4>float8'];
-  return widened.includes(pair) || (source.type.startsWith('_') && sink.type === '_text')
-    ? 'compatible'
-    : 'lossy';
+function ownText(at: string, { type }: Column): string {
+  return plain(type === 'char' ? byteText(at) : at);
 }

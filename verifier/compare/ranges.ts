@@ -1,8 +1,9 @@
 import type { Database } from '../connection/postgres.ts';
 import { ident, literal } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
-import { type ColumnPair, INTEGERS } from './column-pair.ts';
+import type { ColumnPair } from './column-pair.ts';
 import { pairTables, type TablePair } from './table-pair.ts';
+import { INTEGERS } from './types/capacity.ts';
 
 type Side = 'source' | 'sink';
 

@@ -75,10 +75,16 @@ export function keyFilter(
   }
   const keys = keyTexts.map((key) => JSON.parse(key) as (string | null)[]);
   const values = pair.key.map((_, i) => keys.map((key) => key[i] ?? null));
-  const columns = pair.key.map((column) => ident(column.source.name)).join(', ');
+  // Where a cast of the key's text would not give the value back, only the texts can be compared, which takes a scan.
+  const columns = pair.key
+    .map((column) => {
+      if (column.castable) return ident(column.source.name);
+      return side === 'source' ? column.sourceText : column.sinkText;
+    })
+    .join(', ');
   const typed = pair.key.map((column, i) => {
     const own = side === 'source' ? column.source : (column.sink ?? column.source);
-    return `k${i}::${own.cast}`;
+    return column.castable ? `k${i}::${own.cast}` : `k${i}::text COLLATE "C"`;
   });
   const names = pair.key.map((_, i) => `k${i}`).join(', ');
   const unnest = `unnest(${pair.key.map((_, i) => `$${i + 1}::text[]`).join(', ')}) AS k(${names})`;

@@ -1,4 +1,4 @@
-import { relationOf, type Table } from '../observe/source/catalogue.ts';
+import { columnsOfCopy, relationOf, type Table } from '../observe/source/catalogue.ts';
 import { blocksOf } from './blocks.ts';
 import { type ColumnPair, pairColumns } from './column-pair.ts';
 import { hashOf } from './hash.ts';
@@ -16,13 +16,22 @@ export interface TablePair {
   readonly sides: { readonly source: SideSql; readonly sink: SideSql | null };
 }
 
-/** @throws if the sink's table lacks a key column: then a row of the source could not be looked up in it. */
+/**
+ * @throws if the sink's table lacks a key column, or has one of a type that cannot be compared: then a row of the source
+ *   could not be looked up in it.
+ */
 export function pairTables(source: Table, copy: Table | undefined): TablePair {
   const sink = copy === undefined ? undefined : { ...copy, only: source.only && copy.only };
-  const columns = pairColumns(source.columns, sink === undefined ? source.columns : sink.columns);
+  const columns = pairColumns(
+    source.columns,
+    sink === undefined ? source.columns : columnsOfCopy(source, sink),
+  );
   const key = source.key.flatMap((k) => columns.filter((pair) => pair.source.name === k.name));
   const lost = key.filter((pair) => pair.types === 'absent').map((pair) => pair.source.name);
   if (lost.length > 0) throw new Error(`the sink's ${source.name} lacks key column ${lost.join(', ')}`);
+  for (const { source: column, types, says } of key) {
+    if (types === 'incomparable') throw new Error(`key column ${column.name} cannot be compared: ${says}`);
+  }
   return {
     source,
     sink,

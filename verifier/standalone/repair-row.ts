@@ -33,7 +33,7 @@ export interface Cell {
 /** The columns of a row that the sink has. */
 export function cellsOf({ pair, names }: Target, row: WrongRow): readonly Cell[] {
   return pair.columns.flatMap((column, i) => {
-    if (column.sink === undefined) return [];
+    if (column.sink === undefined || column.sink.isGenerated === true) return [];
     const name = names[column.source.name] ?? column.source.name;
     return [{ column, name, ours: row.source.image?.[i] ?? null, theirs: row.sink.image?.[i] ?? null }];
   });

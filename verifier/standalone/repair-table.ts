@@ -68,7 +68,7 @@ function wayOf(
   referenced: ReadonlySet<string>,
 ): Way {
   const { rules } = target;
-  if (wrong.length === 0) return { tag: 'none', why: 'the sink lacks the column' };
+  if (wrong.length === 0) return { tag: 'none', why: 'the sink lacks the column or generates it' };
   const replace = (): Way => {
     const written = new Set(namesOf(target));
     const lost = rules.columns.filter((name) => !written.has(name));

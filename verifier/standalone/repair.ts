@@ -77,6 +77,9 @@ function planTable(
   if (sink === undefined || sides.sink === null) return none('the sink has no such table');
   if (sink.heldAs !== undefined) return none(`${sink.id} is ${sink.heldAs}`);
   if (key.length === 0) return none('its table has no primary key');
+  if (!key.every(({ castable }) => castable)) return none('the key has another type in the sink');
+  const unknown = pair.columns.find(({ types }) => types === 'incomparable')?.source.name;
+  if (unknown !== undefined) return none(`column ${unknown} cannot be compared`);
   const rules = tables.get(sink.id);
   if (rules === undefined) return none('the sink no longer has the table');
   const name = `${ident(sink.schema)}.${ident(sink.name)}`;

@@ -143,14 +143,15 @@ function refine(
 /** Whether the sink shows the record's values, also in a column in which it differs from the source. */
 function isShown(pair: TablePair, { event }: TopicRecord, { columns, sink }: WrongRow): boolean {
   if (event === null || !holds(pair, event, sink)) return false;
-  return pair.columns.some(({ source }) => {
-    const isWrong = columns.includes(source.name);
+  return pair.columns.some(({ source, asPrinted }) => {
+    const isWrong = columns.includes(source.name) && asPrinted;
     return isWrong && asPostgresText(event.after?.[source.name], source, event) !== undefined;
   });
 }
 
 /**
- * Whether an event carries the values of a row, in all columns whose types this reader knows.
+ * Whether an event carries the values of a row, in all columns whose types this reader knows. A column whose types differ is
+ * compared under a rule that only SQL can apply: it is left out.
  * @param carried Columns that other events carry. If this event lacks such a column, the column was added later, and the
  * row has the column's DEFAULT, for which there is no event.
  */
@@ -166,6 +167,7 @@ function holds(
   return pair.columns.every((column, i) => {
     const name = column.source.name;
     if (!(name in after)) return carried.has(name) || image[i] === null || image[i] === undefined;
+    if (!column.asPrinted) return true;
     const text = asPostgresText(after[name], column.source, event);
     return text === undefined || text === image[i];
   });

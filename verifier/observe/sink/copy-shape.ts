@@ -58,7 +58,7 @@ export function reshaped(whole: Table, { columns, softDelete, only = false, apar
   const mark = softDelete === null ? undefined : copy.columns.find(({ name }) => name === softDelete);
   const renamed = new Map(Object.entries(columns).map(([ours, theirs]) => [theirs, ours]));
   if (mark === undefined && renamed.size === 0) return copy;
-  const known = new Set(copy.columns.map(({ name }) => name));
+  const known = new Set([...copy.columns.map(({ name }) => name), ...copy.generated]);
   for (const name of renamed.keys()) {
     if (known.has(name)) continue;
     throw new LabError(
@@ -71,15 +71,20 @@ export function reshaped(whole: Table, { columns, softDelete, only = false, apar
   }
   // The mapping hides a column of the copy that already has the source column's name.
   const taken = new Set(renamed.values());
-  const shown = copy.columns.filter(
-    ({ name }) => name !== mark?.name && (renamed.has(name) || !taken.has(name)),
+  const isShown = ({ name }: Column) => name !== mark?.name && (renamed.has(name) || !taken.has(name));
+  const named = (column: Column) => ({ ...column, name: renamed.get(column.name) ?? column.name });
+  const shown = copy.columns.filter(isShown);
+  const generated = (copy.generatedColumns ?? []).filter(isShown);
+  const select = [...shown, ...generated].map(
+    ({ name }) => `${ident(name)} AS ${ident(renamed.get(name) ?? name)}`,
   );
-  const select = shown.map(({ name }) => `${ident(name)} AS ${ident(renamed.get(name) ?? name)}`);
   const where = mark === undefined ? '' : ` WHERE ${alive(mark)}`;
-  const all = shown.map((column) => ({ ...column, name: renamed.get(column.name) ?? column.name }));
+  const all = shown.map(named);
   return {
     ...copy,
     columns: all,
+    generated: generated.map((column) => named(column).name),
+    generatedColumns: generated.map(named),
     key: all.filter(({ keyRank }) => keyRank > 0).sort((a, b) => a.keyRank - b.keyRank),
     view: `(SELECT tableoid, ctid, xmin, ${select.join(', ')} FROM ${relationOf(copy)} AS whole${where})`,
   };

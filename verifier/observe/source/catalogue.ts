@@ -22,6 +22,8 @@ export interface Column {
   readonly hasDefault: boolean;
   /** 1-based rank in the primary key; 0 if the column is not part of it. */
   readonly keyRank: number;
+  /** The server computes the values, and refuses to be given others. */
+  readonly isGenerated?: boolean;
   /** Whether the server can hash a `bytea`, which it can from PostgreSQL 18 on. */
   readonly hashesBytes: boolean;
 }
@@ -39,12 +41,17 @@ export interface Table {
   readonly canSelect: boolean;
   /** Other tables inherit from this one. They are published and compared separately, so only its own rows count. */
   readonly only: boolean;
-  /** Generated columns. They are not compared: replication omits them unless configured otherwise (PostgreSQL 18). */
+  /**
+   * Generated columns. Those of the source are not compared: replication omits them unless configured otherwise
+   * (PostgreSQL 18).
+   */
   readonly generated: readonly string[];
   /** Set where it is no table: the copy in a sink may be anything that can be read. */
   readonly heldAs?: 'a view' | 'a materialized view' | 'a foreign table';
   /** Partitions and inheriting tables at all depths; set only in a sink. */
   readonly heirs?: readonly Heir[];
+  /** The generated columns, as columns. Those of a copy are compared if the source has an ordinary column of that name. */
+  readonly generatedColumns?: readonly Column[];
   /** A subquery to read instead of the table, if it differs from the original on purpose (`copy-shape.ts`). */
   readonly view?: string;
 }
@@ -104,6 +111,12 @@ export function relationOf({ view, only, schema, name }: Table): string {
   return view ?? `${only ? 'ONLY ' : ''}${ident(schema)}.${ident(name)}`;
 }
 
+/** The columns of a copy that can be compared with the source's, of which the sink may generate some. */
+export function columnsOfCopy(source: Pick<Table, 'columns'>, copy: Table): readonly Column[] {
+  const names = new Set(source.columns.map(({ name }) => name));
+  return [...copy.columns, ...(copy.generatedColumns ?? []).filter(({ name }) => names.has(name))];
+}
+
 /**
  * By id: at the source every ordinary and partitioned table, where partitions belong to their root table; in
  * a sink everything that can be read like a table.
@@ -124,6 +137,9 @@ export async function readCatalogue(database: Database): Promise<ReadonlyMap<str
 
 function tableOf(row: Row, all: readonly Row[]): Table {
   const own = all.filter((column) => column.is_generated === 'false').map(columnOf);
+  const generated = all
+    .filter((column) => column.is_generated === 'true')
+    .map((column) => ({ ...columnOf(column), isGenerated: true }));
   const [schema, name] = [row.schema ?? '', row.name ?? ''];
   const table: Table = {
     schema,
@@ -134,7 +150,8 @@ function tableOf(row: Row, all: readonly Row[]): Table {
     estimatedRows: Number(row.rows),
     canSelect: row.can_select === 'true',
     only: row.has_heirs === 'true',
-    generated: all.flatMap((column) => (column.is_generated === 'true' ? [column.name ?? ''] : [])),
+    generated: generated.map((column) => column.name),
+    generatedColumns: generated,
   };
   const heldAs = HELD_AS[row.kind ?? ''];
   if (heldAs === undefined) return table;
