@@ -1,9 +1,9 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
 import pg from 'pg';
+import { connectionString } from '../../verifier/connection/connection-string.ts';
 import { kafkaOptions, plainKafka } from '../../verifier/connection/kafka.ts';
 import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
-import { urlWithSecrets } from '../../verifier/connection/secret.ts';
 import { type Report, reportSchema } from '../../verifier/report.ts';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
 import { listTopics } from '../lab/instance/list-topics.ts';
@@ -177,9 +177,9 @@ class LiveAccess implements Access {
     const known = this.#pools.get(side);
     if (known !== undefined) return known;
     const { sourceUrl, sinkUrl, reach } = this.#instance;
-    const connectionString = urlWithSecrets(side === 'source' ? sourceUrl : sinkUrl, `${side}.password`);
+    const target = connectionString(side === 'source' ? sourceUrl : sinkUrl, `${side}.password`);
     const pool = new pg.Pool({
-      connectionString,
+      connectionString: target,
       application_name: 'cdc-lab-harness',
       max: 2,
       connectionTimeoutMillis: 5000,

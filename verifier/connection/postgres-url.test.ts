@@ -19,10 +19,15 @@ test.each([
   ['sslmode=allow', /falls back to plain text/],
   ['sslmode=verfy-full', /sslmode is one of.*not "verfy-full"/],
   ['sslmode=verify-full&sslmode=disable', /"sslmode".*twice/],
+  ['sslmode=verify-ca', /verify-ca needs sslrootcert/],
   ['sslmode=disable&sslrootcert=ca.pem', /would ignore sslrootcert/],
 ])('?%s is refused in one sentence', (query, sentence) => {
   expect(queryProblem(`postgres://u:secret@h/d?${query}`)).toMatch(sentence);
   expect(queryProblem(`postgres://u:secret@h/d?${query}`)).not.toContain('secret');
+});
+
+test.each(['a%3Fb', 'a%23b'])('the database %s is refused, because pg cannot open it', (name) => {
+  expect(queryProblem(`postgres://u@h/${name}`)).toMatch(/"\?" or "#" cannot be opened/);
 });
 
 test('a base URL has no query part, which would be dropped', () => {

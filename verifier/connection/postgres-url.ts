@@ -22,13 +22,21 @@ export function isBaseUrl(text: string): boolean {
   return !/[?#]/.test(text);
 }
 
+/** Whether the URL names the folder of a Unix socket in place of a host. */
+export function hasSocket(url: URL): boolean {
+  return (url.searchParams.get('host') ?? decodeURIComponent(url.hostname)).startsWith('/');
+}
+
 /**
- * Says, in one sentence, which parameter of a PostgreSQL URL would be ignored or would fall back to plain text; null if
- * none would. A text that is not a URL is not judged.
+ * Says, in one sentence, which part of a PostgreSQL URL would be ignored or would fall back to plain text; null if none
+ * would. A text that is not a URL is not judged.
  */
 export function queryProblem(text: string): string | null {
-  const query = URL.parse(text)?.searchParams;
-  if (query === undefined) return null;
+  const url = URL.parse(text);
+  if (url === null) return null;
+  const query = url.searchParams;
+  // `pg` takes both for the end of the name, or leaves the escape in it.
+  if (/%3F|%23/i.test(url.pathname)) return 'A database whose name has "?" or "#" cannot be opened.';
   for (const name of query.keys()) {
     if (!PARAMETERS.includes(name)) {
       const advice = name === 'ssl' ? ' Write sslmode=verify-full.' : didYouMean(name, PARAMETERS);
@@ -42,6 +50,7 @@ export function queryProblem(text: string): string | null {
   }
   if (mode !== null && !SSL_MODES.includes(mode))
     return `sslmode is one of ${SSL_MODES.join(', ')}, not "${mode}".`;
+  if (mode === 'verify-ca' && !query.has('sslrootcert')) return 'sslmode=verify-ca needs sslrootcert.';
   const file = ['sslrootcert', 'sslcert', 'sslkey'].find((name) => query.has(name));
   // Without an sslmode, `pg` treats a file as a request for verify-full.
   if (file !== undefined && mode === 'disable')

@@ -10,8 +10,8 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import { tlsRefusal } from '../../pipeline/contract/tls-refusal.ts';
+import { connectionString } from './connection-string.ts';
 import { loginRefusal } from './refusal.ts';
-import { urlWithSecrets } from './secret.ts';
 
 /**
  * Both sides print a value as the same text, and read a statement in the same way, only under the same settings. Which
@@ -94,7 +94,7 @@ export class Database implements AsyncDisposable {
    */
   static async connect(side: 'source' | 'sink', url: string, statementTimeoutMs: number): Promise<Database> {
     const client = new pg.Client({
-      connectionString: urlWithSecrets(url, `${side}.url`),
+      connectionString: connectionString(url, `${side}.url`),
       application_name: `cdc-lab verifier (${side})`,
       connectionTimeoutMillis: Math.min(10_000, statementTimeoutMs),
       statement_timeout: statementTimeoutMs,

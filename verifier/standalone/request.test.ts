@@ -64,6 +64,16 @@ test('a password from outside the URL is used, whatever characters it has', () =
   expect(new URL(config.sink.url).password).toBe('');
 });
 
+test('a password goes with the URL of a Unix socket too, which has no host', () => {
+  const source = 'postgres:///app?host=/run/pg&user=lab';
+  const config = configOf({ ...REQUEST, source, passwords: { source: 'p@ss', sink: undefined } });
+  expect(Object.fromEntries(new URL(config.source.url).searchParams)).toEqual({
+    host: '/run/pg',
+    user: 'lab',
+    password: 'p@ss',
+  });
+});
+
 test('a password in a URL is refused and not repeated', () => {
   expect(reason({ source: 'postgres://u:secret@one.example/app' })).toMatch(/^(?!.*secret).*password/);
   expect(reason({ sink: 'postgres://two.example/app?password=secret' })).toMatch(/^(?!.*secret).*password/);

@@ -81,7 +81,8 @@ function urlOf(side: 'source' | 'sink', text: string | undefined, password: stri
   if (url === null || !['postgres:', 'postgresql:'].includes(url.protocol) || url.pathname.length < 2) {
     throw bad(
       `The ${side} is not the URL of a PostgreSQL database.`,
-      `Write it as --${side} postgres://user@host:5432/database.`,
+      `Write it as --${side} postgres://user@host:5432/database, or for a Unix socket as ` +
+        'postgres:///database?host=/var/run/postgresql&user=name.',
     );
   }
   if (url.password !== '' || url.searchParams.has('password')) {
@@ -94,7 +95,10 @@ function urlOf(side: 'source' | 'sink', text: string | undefined, password: stri
   const problem = queryProblem(text);
   if (problem !== null)
     throw bad(`The URL of the ${side} cannot be followed: ${problem}`, 'Correct the URL.');
-  if (password !== undefined) url.password = encodeURIComponent(password);
+  if (password === undefined) return url;
+  // Without a host, as for a Unix socket, a URL has no place for a login but its query.
+  if (url.hostname === '') url.searchParams.set('password', password);
+  else url.password = encodeURIComponent(password);
   return url;
 }
 

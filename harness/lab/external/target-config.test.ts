@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterAll, expect, test } from 'vitest';
 import { type ExternalConfigInput, postgresUrl } from './target-config.ts';
 import {
@@ -52,6 +53,14 @@ test('a URL carries libpq’s options, and only a reference to the password', ()
       `&sslrootcert=${folder}/ca.pem&uselibpqcompat=true`,
   );
   expect(postgresUrl(sink)).toBe('postgres://lab@dwh.test:6432/shop?sslmode=disable&uselibpqcompat=true');
+});
+
+test('a host that is a folder is a Unix socket, which has no TLS', () => {
+  const { source } = parse(changed('source.host', '/var/run/postgresql'));
+  const url = postgresUrl({ ...source, password: null });
+  const { host, port, database } = new pg.Client({ connectionString: url });
+  expect({ host, port, database }).toEqual({ host: '/var/run/postgresql', port: 5432, database: 'shop' });
+  expect(new URL(url).search).toBe('');
 });
 
 test.each([

@@ -138,10 +138,13 @@ export type ExternalConfigInput = z.input<typeof externalSchema>;
  */
 export function postgresUrl(postgres: Postgres): string {
   const { host, port, database, user, password, sslmode, sslrootcert, sslcert, sslkey } = postgres;
-  const url = new URL(`postgres://${host.includes(':') ? `[${host}]` : host}:${port}`);
+  const isSocket = host.startsWith('/');
+  const authority = isSocket ? encodeURIComponent(host) : host.includes(':') ? `[${host}]` : host;
+  const url = new URL(`postgres://${authority}:${port}`);
   url.pathname = `/${encodeURIComponent(database)}`;
   url.username = encodeURIComponent(user);
   if (password !== null) url.password = encodeURIComponent(password);
+  if (isSocket) return url.href;
   const tls = { sslmode, sslrootcert, sslcert, sslkey, uselibpqcompat: 'true' };
   for (const [key, value] of Object.entries(tls)) if (value !== null) url.searchParams.set(key, value);
   return url.href;
