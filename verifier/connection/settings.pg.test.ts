@@ -84,7 +84,7 @@ const PLANTED = `
   UPDATE "wrong ""select""\\" SET "Odd ""name""\\" = 'cd' WHERE "select" = 'a\\b'`;
 const EXPECTED = {
   findings: [
-    'public.wrong "select"\\ corrupted 1 {"select":"a\\\\b"}',
+    'public."wrong ""select""\\" corrupted 1 {"select":"a\\\\b"}',
     'public.wrong_listed missing 1 {"k":"{NULL}"}',
     'public.wrong_timed extra 1',
     'public.wrong_timed missing 1',
@@ -92,7 +92,7 @@ const EXPECTED = {
   ],
   coverage: 1,
   verdict: 'FAIL',
-  passed: ['public.right "select"\\', 'public.right_listed', 'public.right_timed', 'public.right_types'],
+  passed: ['public."right ""select""\\"', 'public.right_listed', 'public.right_timed', 'public.right_types'],
 };
 
 let pair: DatabasePair;
