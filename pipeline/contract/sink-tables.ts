@@ -39,3 +39,12 @@ export const TRUNCATES_TABLE = '_cdc_truncates';
  * updated in the transaction that they count. `table_name` is qualified, see {@link bookedName}.
  */
 export const STATS_TABLE = '_cdc_stats';
+
+/** The sink's own tables, in its default schema. */
+export const BOOKKEEPING_TABLES: ReadonlySet<string> = new Set([
+  OFFSETS_TABLE,
+  DEDUP_TABLE,
+  TOMBSTONES_TABLE,
+  TRUNCATES_TABLE,
+  STATS_TABLE,
+]);

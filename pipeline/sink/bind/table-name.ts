@@ -1,20 +1,8 @@
-import {
-  bookedName,
-  DEDUP_TABLE,
-  OFFSETS_TABLE,
-  STATS_TABLE,
-  TOMBSTONES_TABLE,
-  TRUNCATES_TABLE,
-} from '../../contract/sink-tables.ts';
+import { BOOKKEEPING_TABLES, bookedName } from '../../contract/sink-tables.ts';
 import type { JsonObject } from '../decode/json.ts';
 import { RecordError } from '../decode/record-error.ts';
 import type { SinkEvent } from '../decode/record-parser.ts';
 import { quoteIdentifier } from './quoting.ts';
-
-/** The sink's own tables, in its default schema. */
-const BOOKKEEPING: ReadonlySet<string> = new Set([
-  ...[OFFSETS_TABLE, DEDUP_TABLE, TOMBSTONES_TABLE, TRUNCATES_TABLE, STATS_TABLE],
-]);
 
 /** The name of a table in the sink. */
 export interface TableName {
@@ -52,7 +40,7 @@ export function tableNameOf(
   if (filled.length > 2 || schema === undefined || table === undefined) {
     throw new RecordError(`collection.name.format '${format}' has more than two parts`);
   }
-  if (schema === defaultSchema && BOOKKEEPING.has(table)) {
+  if (schema === defaultSchema && BOOKKEEPING_TABLES.has(table)) {
     throw new RecordError(
       `the sink has a table ${schema}.${table} itself: give the copy another name with collection.name.format`,
     );
