@@ -1,6 +1,8 @@
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { ABSENT, type KeyState } from '../compare/read-keys.ts';
 import { pairTables, type TablePair } from '../compare/table-pair.ts';
+import type { Database } from '../connection/postgres.ts';
+import { writtenLsn } from '../connection/written-lsn.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { KafkaView } from '../observe/topic/kafka-view.ts';
 import { readHistories } from '../observe/topic/topic-history.ts';
@@ -22,7 +24,7 @@ export interface DifferingRow {
 
 /** Names the hop that made a row differ, as a verification does. Reads the topic, up to the end of the row's span. */
 export async function blame(
-  kafka: KafkaView,
+  { source, kafka }: { readonly source: Database; readonly kafka: KafkaView },
   topic: string,
   row: DifferingRow,
   signal: AbortSignal,
@@ -34,15 +36,12 @@ export async function blame(
     columns: pair.columns.map(({ source }) => source.name),
     keys: new Map([[keyText, row.span.to]]),
   };
-  const histories = await readHistories(
-    kafka,
-    new Map([[topic, sought]]),
-    await kafka.offsets([topic]),
-    signal,
-  );
-  const [source, sink] = [stateOf(pair, row.source), stateOf(pair, row.sink)];
+  const ends = await kafka.offsets([topic]);
+  const bounds = { ...ends, writtenTo: await writtenLsn(source) };
+  const histories = await readHistories(kafka, new Map([[topic, sought]]), bounds, signal);
+  const states = { source: stateOf(pair, row.source), sink: stateOf(pair, row.sink) };
   const { columns, span } = row;
-  const wrong = { keyText, class: 'corrupted', count: 1, columns, source, sink, span } as const;
+  const wrong = { keyText, class: 'corrupted', count: 1, columns, ...states, span } as const;
   return attribute(pair, wrong, histories.get(topic) ?? null).hop;
 }
 

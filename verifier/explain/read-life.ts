@@ -163,8 +163,9 @@ class Reading {
   async #blame(row: DifferingRow): Promise<Hop> {
     const { config, signal } = this.#request;
     const topic = topicOf(config.topicPrefix, this.#row.table);
-    const { kafka, topicShared } = this.#opened;
-    return kafka === null || topicShared !== null ? 'unknown' : await blame(kafka, topic, row, signal);
+    const { source, kafka, topicShared } = this.#opened;
+    if (kafka === null || topicShared !== null) return 'unknown';
+    return await blame({ source, kafka }, topic, row, signal);
   }
 
   async #sinkTable(): Promise<Table | undefined> {

@@ -1,5 +1,6 @@
 import type { CheckContext } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
+import { writtenLsn } from '../connection/written-lsn.ts';
 import type { AbsentCopy } from '../observe/catalogues.ts';
 import { connectorConfig, createsTables } from '../observe/connect-rest.ts';
 import { orNearest } from '../observe/misnamed.ts';
@@ -9,7 +10,7 @@ import { readHistories } from '../observe/topic/topic-history.ts';
 import { type Finding, finding, type Hop } from '../report.ts';
 import type { TableContent } from './comparison.ts';
 
-type Given = Pick<CheckContext, 'config' | 'pipeline' | 'signal' | 'evidence'>;
+type Given = Pick<CheckContext, 'config' | 'databases' | 'pipeline' | 'signal' | 'evidence'>;
 
 /**
  * One finding for each expected table that has no copy. It is a FAIL, however many rows the table has, with one exception:
@@ -57,13 +58,17 @@ async function mayCreateTables({ kafka, connectors }: VerifierConfig): Promise<b
 }
 
 /** Whether the topic has an event with a row. A TRUNCATE has none, and no sink creates a table for it. */
-async function hadRows({ id, key, columns }: Table, { pipeline, signal }: Given): Promise<boolean> {
+async function hadRows(
+  { id, key, columns }: Table,
+  { databases, pipeline, signal }: Given,
+): Promise<boolean> {
   const topics = await pipeline.topics();
   const topic = topics.get(id);
   const kafka = topic === undefined ? null : await pipeline.kafka();
   if (topic === undefined || kafka === null || sharedTopics(topics).has(topic)) return false;
   const sought = { key, columns: columns.map(({ name }) => name), keys: new Map<string, null>() };
-  const bounds = await kafka.offsets([topic]);
+  const ends = await kafka.offsets([topic]);
+  const bounds = { ...ends, writtenTo: await writtenLsn(await databases.source()) };
   const history = (await readHistories(kafka, new Map([[topic, sought]]), bounds, signal)).get(topic);
   return (history?.columns.size ?? 0) > 0;
 }

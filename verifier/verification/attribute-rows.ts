@@ -2,6 +2,8 @@ import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import type { WrongClass, WrongRow } from '../compare/settle.ts';
 import type { TableComparison } from '../compare/table-comparison.ts';
 import type { VerifierConfig } from '../config.ts';
+import { writtenLsn } from '../connection/written-lsn.ts';
+import type { Databases } from '../observe/connections.ts';
 import { type Pipeline, sharedTopics } from '../observe/pipeline.ts';
 import { type DeadLetters, NO_LETTERS, readDeadLetters } from '../observe/topic/dead-letters.ts';
 import { readHistories, type Sought, type TopicHistory } from '../observe/topic/topic-history.ts';
@@ -31,6 +33,7 @@ const ATTRIBUTED_ROWS = 2_000;
 interface AttributionInputs {
   readonly config: VerifierConfig;
   readonly signal: AbortSignal;
+  readonly databases: Pick<Databases, 'source'>;
   readonly pipeline: Pick<Pipeline, 'kafka' | 'topics' | 'passFence'>;
 }
 
@@ -74,7 +77,7 @@ interface TopicEvidence {
 
 /** Null where no topic needs to be read, or there is no Kafka. */
 async function evidenceOf(
-  { config, signal, pipeline }: AttributionInputs,
+  { config, signal, databases, pipeline }: AttributionInputs,
   compared: readonly TableComparison[],
 ): Promise<TopicEvidence | null> {
   const topics = await pipeline.topics();
@@ -96,7 +99,9 @@ async function evidenceOf(
   const kafka = sought.size === 0 ? null : await pipeline.kafka();
   if (kafka === null) return null;
   const lag = await lagBehind(compared, pipeline);
-  const found = await readHistories(kafka, sought, await kafka.offsets([...sought.keys()]), signal);
+  const ends = await kafka.offsets([...sought.keys()]);
+  const bounds = { ...ends, writtenTo: await writtenLsn(await databases.source()) };
+  const found = await readHistories(kafka, sought, bounds, signal);
   const histories = new Map([...found].map(([topic, history]) => [ids.get(topic) ?? topic, history]));
   const letters = await readDeadLetters({ config, signal }, kafka).catch(() => NO_LETTERS);
   return { lag, histories, letters };

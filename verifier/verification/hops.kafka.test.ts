@@ -52,6 +52,16 @@ test('an earlier image is stale even if the version column does not show it', as
   expect(hopsOf(await played.report())).toEqual([['stale', 'sink', 1, '1']]);
 });
 
+test('an older image that the capture placed behind the end of the WAL is the capture’s fault', async () => {
+  await using played = await play();
+  await played.pair.onBoth(insert(1, 'old', 1));
+  await played.pair.onSource(insert(1, 'new', 2));
+  const ahead = position(1).replace(/-[0-9A-F]{16}-/, '-7FFFFFFFFFFFFFFF-');
+  await played.produce([{ ...row(1, 'old', 1), position: ahead }, row(1, 'new', 2, 'u')]);
+  await played.commit();
+  expect(hopsOf(await played.report())).toContainEqual(['stale', 'capture', 1, '1']);
+});
+
 test('values that no record ever had were corrupted by the sink', async () => {
   await using played = await play();
   await played.pair.onSource(insert(1, 'right', 1));

@@ -16,8 +16,8 @@ export interface TopicRecord {
   /** Value of the header {@link POSITION_HEADER}; null if the record has none. */
   readonly position: string | null;
   /**
-   * Where it was committed, by its position. An event without position (Debezium's) has the LSN of the change, which is
-   * before that of the commit; null if it has none either.
+   * Where it was committed, by its position. Without one (Debezium's), or with one that the source's WAL has not reached,
+   * it is the LSN of the change, which is before that of the commit; null if the event has none either.
    */
   readonly lsn: Lsn | null;
   /** Hash of key and value. */
@@ -54,6 +54,14 @@ export interface Sought {
   readonly keys: ReadonlyMap<string, Lsn | null>;
 }
 
+/** Which records to read. */
+interface Bounds {
+  readonly firsts: Offsets;
+  readonly ends: Offsets;
+  /** The end of the source's WAL, read after `ends`: no record before them was committed behind it. */
+  readonly writtenTo: Lsn;
+}
+
 /**
  * Reads all these topics together, from their beginning to the given ends, and keeps the records of the wanted keys. If
  * Kafka cannot give all records, it does not throw: the histories are then incomplete, with the reason.
@@ -61,10 +69,10 @@ export interface Sought {
 export async function readHistories(
   kafka: KafkaView,
   sought: ReadonlyMap<string, Sought>,
-  bounds: { readonly firsts: Offsets; readonly ends: Offsets },
+  bounds: Bounds,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, TopicHistory>> {
-  const histories = new Map([...sought].map(([topic, own]) => [topic, new History(own)]));
+  const histories = new Map([...sought].map(([topic, own]) => [topic, new History(own, bounds.writtenTo)]));
   const ends = new Map([...bounds.ends].filter(([name]) => sought.has(partsOf(name).topic)));
   const onRecord = (record: RawRecord): void => histories.get(record.topic)?.add(record);
   const problem = await readRecords(kafka, bounds.firsts, ends, onRecord, signal);
@@ -86,8 +94,10 @@ class History {
   /** Wanted keys, by their text without PostgreSQL's spacing. */
   readonly #wanted: ReadonlyMap<string, { readonly text: string; readonly before: Lsn | null }>;
   readonly #unseen: Set<string>;
+  readonly #writtenTo: Lsn;
 
-  constructor({ key, columns, keys }: Sought) {
+  constructor({ key, columns, keys }: Sought, writtenTo: Lsn) {
+    this.#writtenTo = writtenTo;
     this.#key = key;
     this.#unseen = new Set(columns);
     this.#wanted = new Map([...keys].map(([text, before]) => [normalised(text), { text, before }]));
@@ -102,7 +112,7 @@ class History {
     const event = record.value === null ? null : readEvent(record.value);
     if (event === undefined) return;
     const { topic, partition, offset, position } = record;
-    const lsn = commitLsnIn(position) ?? event?.lsn ?? null;
+    const lsn = this.#committedAt(position) ?? event?.lsn ?? null;
     const seen = { topic, partition, offset, event, position, lsn, content: contentOf(record) };
     if (event?.op === 't') this.truncates.push(seen);
     if (wanted === undefined) return;
@@ -112,6 +122,12 @@ class History {
     list.push(seen);
     if (list.length > RECORDS_PER_KEY) list.shift();
     this.records.set(wanted.text, list);
+  }
+
+  /** The commit's LSN; null if the position has none that is possible: the capture may have got it wrong. */
+  #committedAt(position: string | null): Lsn | null {
+    const lsn = commitLsnIn(position);
+    return lsn !== null && lsn <= this.#writtenTo ? lsn : null;
   }
 
   /** Notes which columns were ever published. A search in the bytes comes first, so that few values are parsed. */
