@@ -148,6 +148,19 @@ export const comparisonReportSchema = z.object({
 });
 export type ComparisonReport = z.infer<typeof comparisonReportSchema>;
 
+/** What was known of earlier verifications of the same two databases, by which a fault that is over is told from one of now. */
+export const memoryReportSchema = z.object({
+  /** The file that holds it; null: nothing outlives the verifier's process. */
+  file: z.string().nullable(),
+  /** Earlier verifications that are remembered. */
+  verifications: z.int().nonnegative(),
+  /** When the first of them was made, in ISO 8601. */
+  since: z.iso.datetime().nullable(),
+  /** Why less is known than might be, in one sentence. */
+  note: z.string().nullable(),
+});
+export type MemoryReport = z.infer<typeof memoryReportSchema>;
+
 export const reportSchema = z.object({
   schemaVersion: z.literal(1),
   verdict: verdictSchema,
@@ -202,6 +215,8 @@ export const reportSchema = z.object({
         .optional(),
     })
     .nullable(),
+  /** Null if the fence was not passed, or nothing is remembered from one verification to the next. */
+  memory: memoryReportSchema.nullable().optional(),
   /** Connector and task states, as the REST API reports them. */
   connectors: z.array(
     z.object({

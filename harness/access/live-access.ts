@@ -8,6 +8,7 @@ import { type Report, reportSchema } from '../../verifier/report.ts';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
 import { listTopics } from '../lab/instance/list-topics.ts';
 import type { Instance } from '../lab/lab.ts';
+import { findStateDir } from '../lab/state/state-dir.ts';
 import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
 import { SIGNAL_TABLE } from './captured-tables.ts';
 import { requestJson } from './http-json.ts';
@@ -132,8 +133,11 @@ class LiveAccess implements Access {
     const { reach } = this.#instance;
     if (reach !== undefined) {
       // Loaded lazily: it is not needed where a verifier runs beside the pipeline.
-      this.#here ??= new (await import('./verify-here.ts')).VerifierHere();
-      return this.#here.verify(reach.verifierConfig(), deadlineMs, signal);
+      const config = reach.verifierConfig();
+      this.#here ??= new (await import('./verify-here.ts')).VerifierHere(
+        findStateDir(config.stateDir) ?? null,
+      );
+      return this.#here.verify(config, deadlineMs, signal);
     }
     // The deadline bounds the wait for the fence; the comparison takes as long as the tables are large.
     const url = `${this.#instance.verifierUrl}/verify`;

@@ -250,6 +250,10 @@ export const VERIFY = {
     '--password-stdin',
     'read the source’s password from the first line of stdin, and the sink’s from the second',
   ),
+  state: text(
+    '--state <folder>',
+    'remember in this folder what is seen, so that the next verification can tell a fault that is over from one of now',
+  ),
   strict,
   ...EXTERNAL,
 };

@@ -120,6 +120,7 @@ export function renderReport(report: Report, paint: Paint): string {
   ];
   const parts = [tableOf(report, paint), '', checksOf(report, paint), ''];
   if (report.findings.length > 0) parts.push(...findingsOf(report, paint), '');
+  if (report.memory?.note != null) parts.push(`  ${report.memory.note}`, '');
   if (progress !== null && progress.waitingFor.length > 0) {
     parts.push(`  waiting for ${progress.waitingFor.join(', ')}`, '');
   }

@@ -2,11 +2,13 @@ import { existsSync } from 'node:fs';
 import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
 import type { Database } from '../connection/postgres.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
+import { eachTable, type Walk } from '../observe/each-table.ts';
 import type { LedgerIntent, LedgerWrite } from '../observe/ledger/ledger.ts';
 import { readTail } from '../observe/ledger/ledger-tail.ts';
 import { keyText, readVersions } from '../observe/ledger/settlement.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { type Example, finding, MAX_EXAMPLES } from '../report.ts';
+import { withUnread } from '../verification/unread-tables.ts';
 
 const name = 'atomicity';
 /** The last transactions of the ledger that are looked for in the sink. */
@@ -34,26 +36,22 @@ export default {
     }
     const catalogues = await evidence.catalogues();
     const sink = await databases.sink();
-    const { seen, torn } = await look(sink, catalogues, readTail(path), config.versionColumn);
+    const { seen, torn, unread } = await look(sink, catalogues, readTail(path), config.versionColumn);
     const detail = `one snapshot of the sink showed ${torn.length} of ${seen} transactions only in part`;
     if (!isPromised) return notApplicable(`the pipeline does not promise atomicity; ${detail}`);
-    if (seen === 0)
-      return {
-        verdict: 'INCONCLUSIVE',
-        detail: 'the ledger has no transaction with several rows',
-        findings: [],
-      };
-    if (torn.length === 0) return pass(detail);
-    const examples = torn.slice(0, MAX_EXAMPLES);
-    const about = { check: name, class: 'torn', verdict: 'FAIL', hop: 'sink', detail } as const;
-    const first = examples[0] ?? null;
-    return {
-      verdict: 'FAIL',
-      detail,
-      findings: [finding({ ...about, count: torn.length, first, examples })],
-    };
+    return withUnread(name, judged(seen, torn, detail), unread);
   },
 } satisfies Check;
+
+function judged(seen: number, torn: readonly Example[], detail: string): CheckResult {
+  const blind = 'the ledger has no transaction with several rows';
+  if (seen === 0) return { verdict: 'INCONCLUSIVE', detail: blind, findings: [] };
+  if (torn.length === 0) return pass(detail);
+  const examples = torn.slice(0, MAX_EXAMPLES);
+  const about = { check: name, class: 'torn', verdict: 'FAIL', hop: 'sink', detail } as const;
+  const first = examples[0] ?? null;
+  return { verdict: 'FAIL', detail, findings: [finding({ ...about, count: torn.length, first, examples })] };
+}
 
 type Versions = ReadonlyMap<string, ReadonlyMap<string, string | null>>;
 
@@ -63,7 +61,7 @@ async function look(
   { copies, source }: Catalogues,
   intents: readonly LedgerIntent[],
   versionColumn: string,
-): Promise<{ seen: number; torn: readonly Example[] }> {
+): Promise<{ seen: number; torn: readonly Example[]; unread: Walk<unknown>['unread'] }> {
   const last = intents.slice(-TRANSACTIONS);
   // A row that a later transaction wrote again says nothing about an earlier one.
   const writes = new Map<string, { write: LedgerWrite; tx: number }[]>();
@@ -79,17 +77,16 @@ async function look(
     [...writes.values()].flatMap((all) => all.slice(-1)),
     ({ write }) => write.table,
   );
-  const versions: Versions = await sink.snapshot(async () => {
-    const read = new Map<string, ReadonlyMap<string, string | null>>();
-    for (const [id, own] of wanted) {
-      const copy = keyed(copies.get(id), source.get(id));
-      if (copy === undefined) continue;
-      const keys = own.map(({ write }) => write);
-      read.set(id, await readVersions(sink, copy, keys, versionColumn));
-    }
-    return read;
+  const keyedCopies = [...wanted].flatMap(([id, own]) => {
+    const copy = keyed(copies.get(id), source.get(id));
+    return copy === undefined ? [] : [[id, { copy, keys: own.map(({ write }) => write) }] as const];
   });
-  return tornAmong(last, writes, versions, source);
+  const { answers, unread } = await sink.snapshot(() =>
+    eachTable(keyedCopies, ({ copy, keys }) =>
+      sink.savepoint(() => readVersions(sink, copy, keys, versionColumn)),
+    ),
+  );
+  return { ...tornAmong(last, writes, answers, source), unread };
 }
 
 /** The copy with the source's key columns: the copy of an insert-only sink has no key. */

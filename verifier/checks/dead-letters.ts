@@ -5,7 +5,7 @@ import { deadLetterTopics } from '../observe/topic/dead-letters.ts';
 import { type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { worst } from '../verdict.ts';
 import type { TableContent } from '../verification/comparison.ts';
-import { allRowsEqualNow } from '../verification/equal-now.ts';
+import { asHistory, isHistory } from '../verification/equal-now.ts';
 import { accountedRows, exampleOf, sumOf } from '../verification/row-findings.ts';
 
 const name = 'dead-letters';
@@ -15,7 +15,8 @@ export default {
   name,
   describe: 'Every record that the sink gave up on is in a dead-letter topic.',
   needsFence: true,
-  async run({ config, databases, pipeline, evidence, memory }): Promise<CheckResult> {
+  async run(context): Promise<CheckResult> {
+    const { config, databases, pipeline, evidence } = context;
     const deadTopics = await deadLetterTopics(config);
     const kafka = await pipeline.kafka();
     const offsets = kafka === null ? null : await kafka.offsets(deadTopics);
@@ -32,12 +33,9 @@ export default {
     let history: string | null = null;
     if (given !== null && given > written) {
       const detail = `the sink gave up on ${given} records, but only ${written} reached a dead-letter topic`;
-      const rowsEqual = await allRowsEqualNow({ evidence });
-      const handled =
-        (await evidence.topicLog())?.processed?.reduce((n, own) => n + own.nextOffset, 0n) ?? 0n;
-      const look = { count: String(given - written), handled, rowsEqual };
-      if (memory?.healed.isHealed(name, look)) history = `healed: ${detail}; all rows are equal now`;
       const count = Number(given - written);
+      const fault = { subject: name, counts: { lost: count }, table: null, handledIn: null };
+      if (await isHistory(context, fault)) history = asHistory(detail, 'all rows are');
       const lost = { check: name, class: 'dead-letter', verdict: 'FAIL', hop: 'sink', detail } as const;
       if (history === null) findings.push(finding({ ...lost, count }));
     }

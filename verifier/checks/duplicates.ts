@@ -1,5 +1,6 @@
+import { messageOf } from '../../pipeline/contract/errors.ts';
 import { DEDUP_TABLE, STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
-import type { Check, CheckResult } from '../check.ts';
+import type { Check, CheckContext, CheckResult } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
 import { type Finding, finding } from '../report.ts';
 import { worst } from '../verdict.ts';
@@ -12,15 +13,12 @@ const rows = contentCheck(name, 'duplicate', 'No row of the source is in the sin
 export default {
   ...rows,
   async run(context) {
-    const { config, databases, pipeline, evidence } = context;
     const result = await rows.run(context);
-    const sink = await databases.sink();
-    const own = { schema: config.sink.schema, topics: [...(await pipeline.topics()).values()] };
-    const suppressed = await suppressedCount(sink, own);
-    // The rows are judged even if Kafka fails meanwhile: this is only a count.
-    const log = await evidence.topicLog().catch(() => null);
+    // The rows are judged even if the sink's own tables cannot be read.
+    const { suppressed, dedup } = await readBooks(context).catch(unreadBooks);
+    // The same if Kafka fails meanwhile: this is only a count.
+    const log = await context.evidence.topicLog().catch(() => null);
     const delivered = log?.repeated ?? null;
-    const dedup = await examineDedup(sink, own);
     const parts = [
       result.detail,
       delivered === null ? '' : `${delivered} delivered again`,
@@ -41,6 +39,28 @@ export default {
     };
   },
 } satisfies Check;
+
+/** What the sink's own tables say. */
+interface Books {
+  readonly suppressed: number | null;
+  readonly dedup: Examined | null;
+}
+
+async function readBooks({
+  config,
+  databases,
+  pipeline,
+}: Pick<CheckContext, 'config' | 'databases' | 'pipeline'>): Promise<Books> {
+  const sink = await databases.sink();
+  const own = { schema: config.sink.schema, topics: [...(await pipeline.topics()).values()] };
+  return { suppressed: await suppressedCount(sink, own), dedup: await examineDedup(sink, own) };
+}
+
+function unreadBooks(error: unknown): Books {
+  const detail = `the sink's own tables could not be read: ${messageOf(error)}`;
+  const about = { check: name, class: 'evidence-missing', verdict: 'INCONCLUSIVE', hop: 'sink' } as const;
+  return { suppressed: null, dedup: { detail, findings: [finding({ ...about, detail })], counts: null } };
+}
 
 interface OwnTables {
   /** Schema of the sink's own tables. */

@@ -1,10 +1,13 @@
 import { existsSync } from 'node:fs';
+import { messageOf } from '../../pipeline/contract/errors.ts';
 import { type Check, type CheckContext, type CheckResult, notApplicable } from '../check.ts';
+import type { Walk } from '../observe/each-table.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import { type Finding, finding } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import { compareSums, type WrongSum } from '../verification/additive-effects.ts';
-import { handledIn, rowsEqualNow } from '../verification/equal-now.ts';
+import { asHistory, isHistory } from '../verification/equal-now.ts';
+import { withUnread } from '../verification/unread-tables.ts';
 
 const name = 'effects';
 
@@ -15,6 +18,8 @@ interface Proof {
   readonly isBlind?: boolean;
   readonly details: readonly string[];
   readonly findings: readonly Finding[];
+  /** Tables that could not be read, with the reason. */
+  readonly unread?: Walk<unknown>['unread'];
 }
 
 /**
@@ -31,16 +36,27 @@ export default {
     'Every committed write took effect exactly once at the source, and every event exactly once in the sink.',
   needsFence: true,
   async run(context): Promise<CheckResult> {
-    const proofs = [await atTheSource(context), await inTheSink(context)];
-    if (proofs.every(({ isBlind }) => isBlind === true))
-      return notApplicable(proofs.flatMap(({ details }) => details).join('; '));
-    return {
-      verdict: worst(proofs.map(({ verdict }) => verdict)),
-      detail: proofs.flatMap(({ details }) => details).join('; '),
-      findings: proofs.flatMap(({ findings }) => findings),
-    };
+    const source = await atTheSource(context).catch(failedProof);
+    const sink = await inTheSink(context).catch(failedProof);
+    const proofs = [source, sink];
+    const detail = proofs.flatMap(({ details }) => details).join('; ');
+    const isBlind = proofs.every((proof) => proof.isBlind === true);
+    const result: CheckResult = isBlind
+      ? notApplicable(detail)
+      : {
+          verdict: worst(proofs.map(({ verdict }) => verdict)),
+          detail,
+          findings: proofs.flatMap(({ findings }) => findings),
+        };
+    const atSource = withUnread(name, result, source.unread ?? new Map(), 'source');
+    return withUnread(name, atSource, sink.unread ?? new Map());
   },
 } satisfies Check;
+
+/** A proof that fails does not hide what the other one finds. */
+function failedProof(error: unknown): Proof {
+  return { verdict: 'INCONCLUSIVE', details: [`not judged: ${messageOf(error)}`], findings: [] };
+}
 
 async function atTheSource({ config, evidence }: Pick<CheckContext, 'config' | 'evidence'>): Promise<Proof> {
   const passed = (detail: string): Proof => ({ verdict: 'PASS', details: [detail], findings: [] });
@@ -48,14 +64,14 @@ async function atTheSource({ config, evidence }: Pick<CheckContext, 'config' | '
     return { ...passed('there is no ledger, so the number of committed writes is not known'), isBlind: true };
   if (!existsSync(config.ledger))
     return { ...passed('the ledger is empty: no workload has run'), isBlind: true };
-  const { wrong, undecided, keys } = await evidence.ledger();
+  const { wrong, undecided, unread, keys } = await evidence.ledger();
   const findings = sourceFindings(
     name,
     wrong.filter((row) => row.class === 'not-committed'),
   );
-  if (findings.length > 0) return failed(findings);
-  if (undecided.length > 0) return { verdict: 'INCONCLUSIVE', details: undecided, findings };
-  return passed(`${keys} rows checked now, each with as many writes as the ledger has`);
+  if (findings.length > 0) return { ...failed(findings), unread };
+  if (undecided.length > 0) return { verdict: 'INCONCLUSIVE', details: undecided, findings, unread };
+  return { ...passed(`${keys} rows checked now, each with as many writes as the ledger has`), unread };
 }
 
 async function inTheSink(context: CheckContext): Promise<Proof> {
@@ -67,28 +83,25 @@ async function inTheSink(context: CheckContext): Promise<Proof> {
   const history: string[] = [];
   for (const [table, wrong] of byTable) {
     const own = report(table, wrong);
-    if (await isHealed(context, table, wrong)) history.push(`healed: ${own.detail}; its rows are equal now`);
+    if (await isOver(context, table, wrong)) history.push(asHistory(own.detail));
     else findings.push(own);
   }
-  if (findings.length > 0) return failed(findings);
+  const { unread } = sums;
+  if (findings.length > 0) return { ...failed(findings), unread };
   const detail = `${sums.columns - sums.wrong.length} columns add up to what their events make`;
   const details = [detail, ...history, ...sums.left.map((why) => `not judged: ${why}`)];
-  return { verdict: 'PASS', details, findings };
+  return { verdict: 'PASS', details, findings, unread };
 }
 
 /** A repair writes rows that no event carries. From then on the sums differ from the events', and the rows are right. */
-async function isHealed(
-  { pipeline, evidence, memory }: Pick<CheckContext, 'pipeline' | 'evidence' | 'memory'>,
+async function isOver(
+  context: Pick<CheckContext, 'pipeline' | 'evidence' | 'memory'>,
   table: string,
   wrong: readonly WrongSum[],
 ): Promise<boolean> {
-  const log = await evidence.topicLog();
-  if (log === null || memory === undefined) return false;
-  return memory.healed.isHealed(`${name} ${table}`, {
-    count: wrong.map(({ column, excess }) => `${column} ${excess}`).join(', '),
-    handled: handledIn(log, (await pipeline.topics()).get(table) ?? ''),
-    rowsEqual: await rowsEqualNow({ evidence }, table),
-  });
+  const ids = wrong.map(({ column, excess }) => `${column} ${excess}`);
+  const topic = (await context.pipeline.topics()).get(table) ?? null;
+  return await isHistory(context, { subject: `${name} ${table}`, ids, table, handledIn: topic });
 }
 
 function failed(findings: readonly Finding[]): Proof {

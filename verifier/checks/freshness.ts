@@ -1,8 +1,10 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckResult, notApplicable } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
+import { eachTable } from '../observe/each-table.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { type Finding, finding } from '../report.ts';
+import { withUnread } from '../verification/unread-tables.ts';
 
 const name = 'freshness';
 /** Freshness is computed from rows that arrived within this time. */
@@ -21,12 +23,12 @@ export default {
     const details: string[] = [];
     const blind: string[] = [];
     const findings: Finding[] = [];
-    for (const [id, copy] of copies) {
-      if (!keepsTimes(copy)) {
-        blind.push(id);
-        continue;
-      }
-      const figures = await percentiles(await databases.sink(), copy);
+    const { answers, unread } = await eachTable(copies, async (copy, id) => {
+      if (keepsTimes(copy)) return await percentiles(await databases.sink(), copy);
+      blind.push(id);
+      return null;
+    });
+    for (const [id, figures] of answers) {
       if (figures === null) continue;
       details.push(`${id} p50 ${figures.p50} ms, p95 ${figures.p95} ms, p99 ${figures.p99} ms`);
       if (objective === null || figures.p99 <= objective) continue;
@@ -37,13 +39,13 @@ export default {
     }
     if (objective === null && blind.length > 0 && blind.length === copies.size)
       return notApplicable('the sink does not record when rows were committed or arrived');
-    if (details.length === 0) details.push(`no change arrived in the last ${WINDOW}`);
+    if (details.length === 0 && unread.size === 0) details.push(`no change arrived in the last ${WINDOW}`);
     // If a table's freshness cannot be measured, the objective is not shown to be met.
     const unseen = objective !== null && blind.length > 0;
     if (unseen)
       details.push(`the sink does not record when rows of ${blind.join(', ')} were committed or arrived`);
     const verdict = unseen ? 'INCONCLUSIVE' : findings.length > 0 ? 'WARN' : 'PASS';
-    return { verdict, detail: details.join('; '), findings };
+    return withUnread(name, { verdict, detail: details.join('; '), findings }, unread);
   },
 } satisfies Check;
 

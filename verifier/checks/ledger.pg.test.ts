@@ -309,7 +309,7 @@ test('rows that an earlier verification found right are checked again on demand'
 
 test('the whole ledger is checked again after ten minutes, for another file, and after a restart of the source', () => {
   let ms = 0;
-  const memory = new VerifierMemory(() => ms).ledger;
+  const memory = new VerifierMemory(null, () => ms).ledger;
   const path = ledgerOf([{ xid: '1', writes: [write(1, 'c', 1)], result: 'ok' }]);
   const from = (file = path, incarnation = 'first') =>
     memory.begin(file, incarnation).before.cursor.byteOffset;

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { type Check, type CheckResult, notApplicable } from '../check.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import { finding } from '../report.ts';
+import { withUnread } from '../verification/unread-tables.ts';
 
 const name = 'ledger';
 
@@ -14,7 +15,7 @@ export default {
     if (config.ledger === null)
       return notApplicable('there is no ledger, so it is not known what clients saw committed');
     if (!existsSync(config.ledger)) return notApplicable('the ledger is empty: no workload has run');
-    const { wrong, cut, undecided, before, counts } = await evidence.ledger();
+    const { wrong, cut, undecided, unread, before, counts } = await evidence.ledger();
     const findings = sourceFindings(
       name,
       wrong.filter((row) => row.class !== 'not-committed'),
@@ -34,11 +35,7 @@ export default {
     const rest = cut ? '; so much is wrong that the transactions after these were not checked' : '';
     const lost = findings.some(({ verdict }) => verdict === 'FAIL');
     const verdict = lost ? 'FAIL' : reason === undefined ? 'PASS' : 'INCONCLUSIVE';
-    return {
-      verdict,
-      detail: [`${totals}${part}${rest}`, ...undecided].join('; '),
-      findings,
-      ledger: counts,
-    };
+    const detail = [`${totals}${part}${rest}`, ...undecided].join('; ');
+    return withUnread(name, { verdict, detail, findings, ledger: counts }, unread, 'source');
   },
 } satisfies Check;

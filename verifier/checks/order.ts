@@ -2,11 +2,13 @@ import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckContext, type CheckResult, notApplicable, pass } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
-import { relationOf, type Table } from '../observe/source/catalogue.ts';
+import { eachTable, type Walk } from '../observe/each-table.ts';
+import { isBorrowed, relationOf, type Table } from '../observe/source/catalogue.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { worst } from '../verdict.ts';
-import { handledIn, rowsEqualNow } from '../verification/equal-now.ts';
+import { asHistory, isHistory } from '../verification/equal-now.ts';
 import type { TopicLogView } from '../verification/topic-log-view.ts';
+import { withUnread } from '../verification/unread-tables.ts';
 
 const name = 'order';
 /** Rows per table whose position is watched from one verification to the next. */
@@ -23,33 +25,36 @@ export default {
     'The changes of each key arrive in the order of their commits, and no row of the sink goes back in time.',
   needsFence: true,
   async run(context): Promise<CheckResult> {
-    const { databases, evidence, memory } = context;
+    const { evidence } = context;
     const log = await evidence.topicLog();
     if (log !== null && log.problem !== '') throw new Error(log.problem);
     const { findings, history } =
       log === null ? { findings: [], history: [] } : await inTheTopics(context, log);
-    const watched = await watch(await databases.sink(), await evidence.catalogues(), memory?.positions);
+    const watched = await watch(context, await evidence.catalogues());
     findings.push(...watched.findings);
-    if (log === null && watched.rows === 0) return notApplicable('no Kafka, and the sink keeps no positions');
+    history.push(...watched.history);
+    const none = notApplicable('no Kafka, and the sink keeps no positions');
+    if (log === null && watched.rows === 0) return withUnread(name, none, watched.unread);
     const changes = log?.ordered.changes ?? 0;
     const details = [`${changes} changes in order`, `${watched.rows} rows watched in the sink`];
     if (log?.ordered.keysLeftOut === true) details.push('there are too many keys to remember all of them');
     if (log !== null && !log.complete) details.push('the topics hold records that have not been read yet');
     details.push(...history);
-    if (findings.length === 0) return pass(details.join('; '));
+    if (findings.length === 0) return withUnread(name, pass(details.join('; ')), watched.unread);
     const detail = findings.map((one) => one.detail).join('; ');
-    return { verdict: worst(findings.map(({ verdict }) => verdict)), detail, findings };
+    const verdict = worst(findings.map((one) => one.verdict));
+    return withUnread(name, { verdict, detail, findings }, watched.unread);
   },
 } satisfies Check;
 
 /** Violations of the order in the topics: those of now, and a sentence for each of which the rows are repaired. */
 async function inTheTopics(
-  { pipeline, evidence, memory }: Pick<CheckContext, 'pipeline' | 'evidence' | 'memory'>,
+  context: Pick<CheckContext, 'pipeline' | 'evidence' | 'memory'>,
   log: TopicLogView,
 ): Promise<{ readonly findings: Finding[]; readonly history: string[] }> {
   const findings: Finding[] = [];
   const history: string[] = [];
-  for (const [table, topic] of await pipeline.topics()) {
+  for (const [table, topic] of await context.pipeline.topics()) {
     const order = log.order.get(topic);
     if (order === undefined) continue;
     const own: Finding[] = [];
@@ -62,19 +67,13 @@ async function inTheTopics(
       own.push(found(table, 'capture', order.moved, order.movedExamples, detail));
     }
     if (own.length === 0) continue;
-    const look = {
-      count: `${order.inverted} ${order.moved}`,
-      handled: handledIn(log, topic),
-      rowsEqual: await rowsEqualNow({ evidence }, table),
-    };
-    const isHealed = memory?.healed.isHealed(`${name} ${topic}`, look) ?? false;
-    if (isHealed) history.push(...own.map(({ detail }) => `healed: ${detail}; its rows are equal now`));
+    const counts = { inverted: order.inverted, moved: order.moved };
+    const fault = { subject: `${name} ${topic}`, counts, table, handledIn: topic };
+    if (await isHistory(context, fault)) history.push(...own.map(({ detail }) => asHistory(detail)));
     else findings.push(...own);
   }
   return { findings, history };
 }
-
-type Positions = NonNullable<CheckContext['memory']>['positions'];
 
 function found(
   table: string,
@@ -87,69 +86,105 @@ function found(
   return finding({ ...about, first: examples[0] ?? null, examples: [...examples] });
 }
 
-/**
- * Reads the positions of rows that an earlier verification has seen, and of some more.
- * @param positions What is remembered, by table and key; is updated. Undefined: nothing is remembered.
- */
+interface Watched {
+  readonly rows: number;
+  readonly findings: readonly Finding[];
+  /** A sentence for each table whose rows went back and are equal now. */
+  readonly history: readonly string[];
+  readonly unread: Walk<unknown>['unread'];
+}
+
+/** Reads the positions of rows that an earlier verification has seen, and of some more, and remembers them. */
 async function watch(
-  sink: Database,
+  context: Pick<CheckContext, 'databases' | 'pipeline' | 'evidence' | 'memory'>,
   { copies, source }: Catalogues,
-  positions: Positions | undefined,
-): Promise<{ readonly rows: number; readonly findings: readonly Finding[] }> {
+): Promise<Watched> {
+  const { databases, memory } = context;
+  await databases.sink();
+  const keyOf = (id: string) => source.get(id)?.key ?? [];
+  const { answers, unread } = await eachTable(copies, async (copy, id) => {
+    const known = [...(memory?.positions.get(id)?.keys() ?? [])];
+    return await positionsOf(await databases.sink(), copy, keyOf(id), known);
+  });
   const findings: Finding[] = [];
+  const history: string[] = [];
   let rows = 0;
-  for (const [id, copy] of copies) {
-    const key = (source.get(id)?.key ?? []).map((column) => column.name);
-    const known = positions?.get(id) ?? new Map<string, string>();
-    const now = await positionsOf(sink, copy, key, [...known.keys()]);
+  for (const [id, now] of answers) {
     if (now === null) continue;
+    const known = memory?.positions.get(id) ?? new Map<string, string>();
     const back = [...now].filter(([text, position]) => position < (known.get(text) ?? ''));
     if (back.length > 0) {
-      const examples = back.slice(0, MAX_EXAMPLES).map(([text, position]): Example => {
-        const values = JSON.parse(text) as string[];
-        const detail = `its position is ${position}, and was ${known.get(text)} before`;
-        return {
-          key: Object.fromEntries(key.map((column, i) => [column, values[i] ?? null])),
-          columns: [],
-          detail,
-        };
-      });
-      const detail = `${back.length} rows of ${id} went back to an older position`;
-      findings.push(found(id, 'sink', back.length, examples, detail));
+      const found = wentBack(id, keyOf(id), back, known);
+      if (await isOver(context, id, back)) history.push(asHistory(found.detail));
+      else findings.push(found);
     }
     // The newest position of a row is remembered, so that the finding lasts until the row is repaired.
     const kept = [...now].map(([text, position]): [string, string] => {
       const before = known.get(text) ?? '';
       return [text, position > before ? position : before];
     });
-    positions?.set(id, new Map(kept.slice(0, WATCHED_ROWS)));
+    memory?.positions.set(id, new Map(kept.slice(0, WATCHED_ROWS)));
     rows += now.size;
   }
-  return { rows, findings };
+  return { rows, findings, history, unread };
+}
+
+async function isOver(
+  context: Pick<CheckContext, 'pipeline' | 'evidence' | 'memory'>,
+  table: string,
+  back: readonly (readonly [string, string])[],
+): Promise<boolean> {
+  const ids = back.map(([text, position]) => `${text} ${position}`);
+  const topic = context.memory === undefined ? null : ((await context.pipeline.topics()).get(table) ?? null);
+  return await isHistory(context, { subject: `${name} of rows ${table}`, ids, table, handledIn: topic });
+}
+
+/** Reports rows whose position is older than the one that they had. */
+function wentBack(
+  id: string,
+  key: Table['key'],
+  back: readonly (readonly [string, string])[],
+  known: ReadonlyMap<string, string>,
+): Finding {
+  const examples = back.slice(0, MAX_EXAMPLES).map(([text, position]): Example => {
+    const values = JSON.parse(text) as string[];
+    const detail = `its position is ${position}, and was ${known.get(text)} before`;
+    return {
+      key: Object.fromEntries(key.map(({ name: of }, i) => [of, values[i] ?? null])),
+      columns: [],
+      detail,
+    };
+  });
+  const detail = `${back.length} rows of ${id} went back to an older position`;
+  return found(id, 'sink', back.length, examples, detail);
 }
 
 /** Positions by key text, of the known rows and of as many others as fit. Null if the sink keeps no positions. */
 async function positionsOf(
   sink: Database,
   copy: Table,
-  key: readonly string[],
+  key: Table['key'],
   known: readonly string[],
 ): Promise<ReadonlyMap<string, string> | null> {
+  const names = key.map((column) => column.name);
   const has = (column: string): boolean => copy.columns.some((own) => own.name === column);
-  if (key.length === 0 || copy.key.length === 0 || ![...key, METADATA_COLUMNS.position].every(has))
+  if (names.length === 0 || copy.key.length === 0 || ![...names, METADATA_COLUMNS.position].every(has))
     return null;
-  const text = `jsonb_build_array(${key.map((column) => `${ident(column)}::text`).join(', ')})::text`;
+  const text = `jsonb_build_array(${names.map((column) => `${ident(column)}::text`).join(', ')})::text`;
   const select = `SELECT ${text} AS key, ${ident(METADATA_COLUMNS.position)} AS position FROM ${relationOf(copy)} AS t`;
-  const columns = copy.columns.filter((column) => key.includes(column.name));
-  const typed = key.map((column, i) => {
-    const cast = columns.find((own) => own.name === column)?.cast ?? 'text';
-    return `(k::jsonb->>${i})::${cast}`;
-  });
-  const again = `${select} WHERE (${key.map(ident).join(', ')}) IN (SELECT ${typed.join(', ')} FROM unnest($1::text[]) AS k)`;
-  const seen = known.length === 0 ? [] : await sink.query(again, [known]);
+  const seen =
+    known.length === 0 ? [] : await sink.query(`${select} WHERE ${isAmong(copy, names, text)}`, [known]);
   const others = seen.length >= WATCHED_ROWS ? [] : await sink.query(`${select} LIMIT ${WATCHED_ROWS}`);
   const all = [...others, ...seen].flatMap(({ key: own, position }) =>
     own == null || position == null ? [] : [[own, position] as const],
   );
   return new Map(all);
+}
+
+/** SQL condition for the rows whose key's text is in `$1`. The key's index serves it, unless an extension has its type. */
+function isAmong({ columns }: Table, key: readonly string[], text: string): string {
+  const own = key.flatMap((name) => columns.filter((column) => column.name === name));
+  if (own.some(isBorrowed)) return `${text} = ANY ($1::text[])`;
+  const typed = own.map(({ cast }, i) => `(k::jsonb->>${i})::${cast}`);
+  return `(${key.map(ident).join(', ')}) IN (SELECT ${typed.join(', ')} FROM unnest($1::text[]) AS k)`;
 }

@@ -1,9 +1,9 @@
-import { type Check, type CheckContext, type CheckResult, notApplicable, pass } from '../check.ts';
+import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
 import type { TopicsByTable } from '../observe/pipeline.ts';
 import type { Processed } from '../observe/sink/processed.ts';
 import { partsOf } from '../observe/topic/topic-reader.ts';
 import { type Finding, finding } from '../report.ts';
-import { rowsEqualNow } from '../verification/equal-now.ts';
+import { isHistory } from '../verification/equal-now.ts';
 
 const name = 'processing-log';
 
@@ -33,7 +33,13 @@ export default {
       else changes += before;
       if (before === null || accounted(own) >= before) continue;
       const skipped = report(own, before, tableOf(own, await pipeline.topics()));
-      if (await isHealed(context, own, skipped)) history.push(`healed: ${skipped.detail}`);
+      const fault = {
+        subject: `${name} ${own.connector} ${own.partition}`,
+        counts: { skipped: skipped.count },
+        table: skipped.table,
+        handledIn: own.partition,
+      };
+      if (await isHistory(context, fault)) history.push(`healed: ${skipped.detail}`);
       else findings.push(skipped);
     }
     if (findings.length > 0)
@@ -47,16 +53,6 @@ export default {
     return pass(`${changes} changes, each accounted for${left}`);
   },
 } satisfies Check;
-
-async function isHealed(
-  { memory, evidence }: Pick<CheckContext, 'memory' | 'evidence'>,
-  { connector, partition, nextOffset }: Processed,
-  { table, count }: Finding,
-): Promise<boolean> {
-  const rowsEqual = await rowsEqualNow({ evidence }, table);
-  const look = { count: String(count), handled: nextOffset, rowsEqual };
-  return memory?.healed.isHealed(`${name} ${connector} ${partition}`, look) ?? false;
-}
 
 /** Null for a topic of no table, or of several. */
 function tableOf({ partition }: Processed, topics: TopicsByTable): string | null {

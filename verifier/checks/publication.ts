@@ -1,8 +1,10 @@
 import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
 import type { Database } from '../connection/postgres.ts';
+import { eachTable } from '../observe/each-table.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { finding } from '../report.ts';
 import { tableId } from '../table-id.ts';
+import { withUnread } from '../verification/unread-tables.ts';
 
 const name = 'publication';
 const OPERATIONS = ['insert', 'update', 'delete', 'truncate'] as const;
@@ -50,11 +52,13 @@ export default {
         return [tableId({ schema: row.schemaname, name: row.tablename }), row];
       }),
     );
-    for (const table of (await evidence.catalogues()).expected) {
-      const problem = await problemOf(source, publication, table, published.get(table.id));
-      if (problem !== null) problems.push([table.id, problem]);
-    }
-    if (problems.length === 0) return pass(`${publication} publishes every table whole`);
+    const tables = (await evidence.catalogues()).expected.map((table) => [table.id, table] as const);
+    const { answers, unread } = await eachTable(tables, async (table) =>
+      problemOf(await databases.source(), publication, table, published.get(table.id)),
+    );
+    for (const [id, problem] of answers) if (problem !== null) problems.push([id, problem]);
+    const whole = pass(unread.size > 0 ? '' : `${publication} publishes every table whole`);
+    if (problems.length === 0) return withUnread(name, whole, unread, 'capture');
     const findings = problems.map(([table, detail]) => {
       const blind = {
         check: name,
@@ -64,7 +68,8 @@ export default {
       } as const;
       return finding({ ...blind, table, detail });
     });
-    return { verdict: 'INCONCLUSIVE', detail: problems.map(([, detail]) => detail).join('; '), findings };
+    const detail = problems.map(([, problem]) => problem).join('; ');
+    return withUnread(name, { verdict: 'INCONCLUSIVE', detail, findings }, unread, 'capture');
   },
 } satisfies Check;
 

@@ -1,10 +1,12 @@
 import { bookedName, METADATA_COLUMNS, TOMBSTONES_TABLE } from '../../pipeline/contract/sink-tables.ts';
-import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
+import { type Check, type CheckResult, notApplicable } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
+import { eachTable } from '../observe/each-table.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import type { TableContent } from '../verification/comparison.ts';
 import { exampleOf } from '../verification/row-findings.ts';
+import { withUnread } from '../verification/unread-tables.ts';
 
 const name = 'resurrected-rows';
 
@@ -20,8 +22,7 @@ export default {
   needsFence: true,
   async run({ config, databases, evidence }): Promise<CheckResult> {
     const { copies, source } = await evidence.catalogues();
-    const sink = await databases.sink();
-    const tombstones = await tombstonesTable(sink, config.sink.schema);
+    const tombstones = await tombstonesTable(await databases.sink(), config.sink.schema);
     const { tables } = await evidence.content();
     const blind = tables.filter(({ comparison }) => comparison === null);
     if (blind.length === 0 && tombstones === null && config.kafka === null)
@@ -29,11 +30,14 @@ export default {
     const findings: Finding[] = [];
     let looked = 0;
     let healed = 0;
-    for (const [id, copy] of copies) {
+    const { answers, unread } = await eachTable(copies, async (copy, id) => {
       const key = source.get(id)?.key ?? [];
       const sql = tombstones === null ? null : markedSql(tombstones, copy, key);
-      const marked =
-        sql === null ? null : await markedRows(sink, sql, bookedName(copy.schema, copy.name), key);
+      if (sql === null) return null;
+      return await markedRows(await databases.sink(), sql, bookedName(copy.schema, copy.name), key);
+    });
+    for (const id of copies.keys()) {
+      const marked = answers.get(id) ?? null;
       const content = tables.find(({ table }) => table.id === id);
       const own = marked !== null && marked.count > 0 ? marked : fromTopic(content);
       if (marked !== null) looked++;
@@ -43,7 +47,6 @@ export default {
       }
       if (own.count > 0) findings.push(report(id, own));
     }
-    const unread = blind.map(({ table }) => table.id).join(', ');
     const detail = [
       ...(findings.length > 0
         ? findings.map((one) => one.detail)
@@ -54,10 +57,10 @@ export default {
       ...(healed === 0
         ? []
         : [`healed: ${healed} rows with a newer tombstone, which the source has as well`]),
-      ...(blind.length === 0 ? [] : [`not compared: ${unread}`]),
+      ...(blind.length === 0 ? [] : [`not compared: ${blind.map(({ table }) => table.id).join(', ')}`]),
     ].join('; ');
-    if (findings.length > 0) return { verdict: 'FAIL', detail, findings };
-    return blind.length === 0 ? pass(detail) : { verdict: 'INCONCLUSIVE', detail, findings };
+    const verdict = findings.length > 0 ? 'FAIL' : blind.length > 0 ? 'INCONCLUSIVE' : 'PASS';
+    return withUnread(name, { verdict, detail, findings }, unread);
   },
 } satisfies Check;
 
@@ -79,7 +82,7 @@ function markedSql(tombstones: string, copy: Table, key: Table['key']): string |
   const [only, ...more] = names.map((column) => `t.${ident(column)}::text`);
   // The sink writes a key of one column as its value, and one of several columns as a JSON array.
   const text = more.length === 0 ? only : `json_build_array(${[only, ...more].join(', ')})::text`;
-  const same = more.length === 0 ? `d.key = ${text}` : `d.key::jsonb = (${text})::jsonb`;
+  const same = more.length === 0 ? `d.key = ${text} COLLATE "C"` : `d.key::jsonb = (${text})::jsonb`;
   const shown = names.map((column, i) => `t.${ident(column)}::text AS "k${i}"`).join(', ');
   return `SELECT count(*) OVER ()::text AS total, d.position AS deleted, ${shown}
           FROM ${tombstones} d JOIN ${relationOf(copy)} AS t ON ${same}

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
-import type { Column } from '../observe/source/catalogue.ts';
+import { isBorrowed } from '../observe/source/catalogue.ts';
 import type { TablePair } from './table-pair.ts';
 
 /** What one side holds for one key. Values stay in memory only while the key is judged; none is reported. */
@@ -96,11 +96,6 @@ export function keyFilter(
     where: `(${where} OR ${text} = ANY ($${pair.key.length + 1}::text[]))`,
     values: [...values, withNull],
   };
-}
-
-/** Whether the type is an extension's, such as hstore or ltree: the pinned search path does not have its operators. */
-function isBorrowed({ kind, cast }: Column): boolean {
-  return kind === 'b' && cast.includes('.');
 }
 
 function digestOf(image: readonly (string | null)[]): string {

@@ -179,6 +179,19 @@ export class Database implements AsyncDisposable {
     }
   }
 
+  /** Runs `work` inside an open {@link snapshot}. If it fails, the snapshot can still be read. */
+  async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    await this.query('SAVEPOINT verifier');
+    try {
+      return await work();
+    } catch (error) {
+      await this.query('ROLLBACK TO SAVEPOINT verifier').catch(() => undefined);
+      throw error;
+    } finally {
+      await this.query('RELEASE SAVEPOINT verifier').catch(() => undefined);
+    }
+  }
+
   /** Yields the rows of a query through a cursor, fetching `batch` rows at a time; requires a {@link snapshot}. */
   async *stream(name: string, sql: string, values: readonly unknown[], batch = 2_000): AsyncGenerator<Row> {
     await this.query(`DECLARE ${name} NO SCROLL CURSOR FOR ${sql}`, values);

@@ -94,6 +94,7 @@ function corrupted(life: RowLife, { carried }: Target, what: string): Conclusion
   const from = carried === undefined ? '' : ` (its record is ${placeOf(carried.record)})`;
   const why = [
     ...(life.lacking ?? []).map((name) => `the sink's table has no column ${name}`),
+    ...(life.unsent ?? []).map((name) => `the column ${name} was dropped on the way: no record has it`),
     ...(life.placeholders ?? []).map((name) => `the placeholder for an unsent value was written to ${name}`),
   ];
   const because = why.length === 0 ? '' : `; ${why.join(', and ')}`;

@@ -1,6 +1,6 @@
 import type { Hop } from '../report.ts';
 import type { Verdict } from '../verdict.ts';
-import type { LedgerCommit } from './row-life.ts';
+import type { LedgerCommit, LifeFence } from './row-life.ts';
 
 /** What became of the row, in one sentence. */
 export interface Conclusion {
@@ -19,9 +19,14 @@ export function failed(name: Conclusion['class'], hop: Conclusion['hop'], senten
   return { verdict: 'FAIL', class: name, hop, sentence };
 }
 
-/** The pipeline may still deliver what is absent. */
-export function pending(sentence: string): Conclusion {
-  return { verdict: 'SYNC_IN_PROGRESS', class: 'pending', hop: null, sentence };
+/**
+ * The pipeline has not delivered what is absent. It may still do so, unless a connector has failed: then nothing arrives
+ * before that is restarted, and it is not known yet whether anything is lost.
+ */
+export function pending(sentence: string, { hasFailed }: Pick<LifeFence, 'hasFailed'>): Conclusion {
+  return hasFailed === true
+    ? { verdict: 'FAIL', class: 'pending', hop: 'unknown', sentence }
+    : { verdict: 'SYNC_IN_PROGRESS', class: 'pending', hop: null, sentence };
 }
 
 export function undecided(sentence: string): Conclusion {

@@ -61,6 +61,67 @@ test('a record that waits behind a connector that has failed is not said to be o
   expect(sentence).toContain('the sink has not reached this record, and a connector has failed');
 });
 
+test('behind a connector that has failed, no line contradicts another', () => {
+  const fence = { passed: false, waitingFor: 'a connector has failed', hasFailed: true };
+  const notes = ({ explanation }: ReturnType<typeof explained>) =>
+    explanation.timeline.flatMap((entry) => entry.notes).join('; ');
+  // The sink failed before it stored an offset: it has committed nothing.
+  const unbegun = explained({ sinkOffsets: new Map(), sink: { rows: [] }, fence });
+  expect(unbegun.said).toEqual(['FAIL', 'pending', 'unknown']);
+  expect(unbegun.fates).toEqual(['waiting', 'waiting']);
+  expect(notes(unbegun)).not.toContain('committed this offset');
+  // The capture failed before it sent the change.
+  const unsent = explained({ records: [record(1)], sink: { rows: [row(1)] }, fence });
+  expect(unsent.said).toEqual(['FAIL', 'pending', 'unknown']);
+  expect(unsent.sentence).toContain('has no record in the topic yet');
+  expect(unsent.sentence).not.toContain('lost by');
+  // The row was written before the failure, and the offset was read before the row.
+  const written = explained({ done: 1, fence });
+  expect(written.said).toEqual(['PASS', 'right', null]);
+  expect(written.fates).toEqual(['replaced', 'standing']);
+});
+
+test('a row that should be gone is not called lost', () => {
+  for (const records of [
+    deleted.records,
+    [record(1), record(2), record(2), deleted.records[2] ?? record(3)],
+  ]) {
+    const { said, sentence } = explained({ ...deleted, records });
+    expect(said).toEqual(['FAIL', 'extra', 'sink']);
+    expect(sentence).toMatch(/the delete .*, but the sink still has version 2: not applied by the sink$/);
+  }
+});
+
+test('a column that no record has is said to be dropped on the way', () => {
+  const { sentence } = explained({ differing: ['price'], differingHop: 'capture', unsent: ['price'] });
+  expect(sentence).toContain(
+    'the column price was dropped on the way: no record has it: corrupted by the capture',
+  );
+});
+
+test('a record that was applied is never called suppressed, whatever came before and after it', () => {
+  const orders = [
+    [1, 2],
+    [2, 1],
+    [1, 2, 1],
+    [2, 1, 2],
+    [2, 2],
+    [1, 2, 1, 2],
+  ];
+  for (const order of orders) {
+    for (const shown of new Set(order)) {
+      const records = order.map((version) => record(version));
+      const { explanation, fates } = explained({ records, sink: { rows: [row(shown)] } });
+      const own = explanation.records.filter((one) => one.record.version === shown);
+      expect([order, shown, own.some(({ fate }) => fate.tag === 'standing')]).toEqual([order, shown, true]);
+      const last = order.lastIndexOf(shown);
+      // What the sink shows was applied the last time that it came, or before everything newer was kept out.
+      if (shown === 1 && order.slice(0, last).includes(2))
+        expect([order, fates[last]]).toEqual([order, 'standing']);
+    }
+  }
+});
+
 test('a dropped column and a placeholder that was written are named as the cause', () => {
   const { sentence } = explained({
     differing: ['body', 'price'],

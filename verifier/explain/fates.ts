@@ -70,7 +70,12 @@ function fateOf(record: LifeRecord, seen: Seen): Fate {
   const { life, again, last } = seen;
   const next = life.sinkOffsets.get(`${record.topic}/${record.partition}`);
   if (record.deadLetter) return { tag: 'dead-letter' };
-  if (next !== undefined && record.offset >= next) return { tag: 'waiting' };
+  // The offset may have been read before the row.
+  const isSeen = rowsOf(record, life) > seen.nth;
+  // A sink of ours that has no offset, and has not caught up, has not begun this partition.
+  const isNotBegun = !life.fence.passed && life.sink?.keepsPositions === true;
+  const isBeyond = next === undefined ? isNotBegun : record.offset >= next;
+  if (isBeyond && !isSeen) return { tag: 'waiting' };
   if (record.op === null && last?.op === 'd' && sameOrUnplaced(record, last))
     return { tag: 'repeats-delete' };
   if (life.sink?.keepsPositions !== true || record.position === null) return { tag: 'unknown' };

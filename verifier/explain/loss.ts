@@ -19,7 +19,7 @@ export function lostAtSource(
   if (source === null) {
     if (isRemovedSince(life, last, fates)) return null;
     const what = `${committed}, but the source itself does not have the row`;
-    if (!fence.passed) return pending(`${what}: ${fence.waitingFor}`);
+    if (!fence.passed) return pending(`${what}: ${fence.waitingFor}`, fence);
     return failed('missing', 'source', `${what}: lost by the source`);
   }
   if (source.version === null || source.version >= last.version) return null;
@@ -69,17 +69,17 @@ export function lostOnTheWay(life: RowLife, target: Target, loss: Loss): Conclus
       const sentence = `${what}: the record waits in a dead-letter topic`;
       return { verdict: 'WARN', class: loss.class, hop: 'sink', sentence };
     }
-    case 'waiting':
-      if (life.fence.hasFailed) {
-        const sentence = `${what}: the sink has not reached this record, and a connector has failed`;
-        return { verdict: 'FAIL', class: 'pending', hop: 'unknown', sentence };
-      }
-      return pending(`${what}: the sink has not reached this record yet`);
+    case 'waiting': {
+      const why = life.fence.hasFailed ? 'this record, and a connector has failed' : 'this record yet';
+      return pending(`${what}: the sink has not reached ${why}`, life.fence);
+    }
     default: {
       const isKnown = life.sinkOffsets.has(`${carried.record.topic}/${carried.record.partition}`);
-      if (!isKnown && !life.fence.passed) return pending(`${what}: ${life.fence.waitingFor}`);
+      if (!isKnown && !life.fence.passed) return pending(`${what}: ${life.fence.waitingFor}`, life.fence);
       const why = reasonOf(carried.fate);
-      return failed(loss.class, 'sink', `${what}${why}: lost by the sink`);
+      // A row that should be gone is not lost.
+      const fault = loss.class === 'extra' ? 'not applied by the sink' : 'lost by the sink';
+      return failed(loss.class, 'sink', `${what}${why}: ${fault}`);
     }
   }
 }
@@ -103,6 +103,7 @@ function lostBeforeTopic(life: RowLife, { what, state, class: name }: Loss, when
   const gap = life.topicGap === '' ? leftOut : life.topicGap;
   const subject = `${what}${when}${when === '' ? '' : ' but'} has no record in`;
   if (gap !== '') return undecided(`${subject} what was read of the topic (${gap}), and ${state}`);
-  if (!life.fence.passed) return pending(`${subject} the topic yet, and ${state}: ${life.fence.waitingFor}`);
+  if (!life.fence.passed)
+    return pending(`${subject} the topic yet, and ${state}: ${life.fence.waitingFor}`, life.fence);
   return failed(name, 'capture', `${subject} the topic, and ${state}: lost by the capture`);
 }

@@ -65,6 +65,12 @@ test.each([
   ['b=x=y,a=1', ['a', 'b'], { a: '1', b: 'x=y' }],
   ['a=1\\,2,b=\\\\', ['a', 'b'], { a: '1,2', b: '\\' }],
   ['a=,b=x', ['a', 'b'], { a: '', b: 'x' }],
+  ['"a,b"=1,"c=d"=2,"e""f"=3', ['a,b', 'c=d', 'e"f'], { 'a,b': '1', 'c=d': '2', 'e"f': '3' }],
+  ['"a"=1,b="x"', ['a', 'b'], { a: '1', b: '"x"' }],
+  ['"a=b"=7', ['a=b'], { 'a=b': '7' }],
+  ['a=b=7', ['a=b'], { 'a=b': '7' }],
+  ['"x"=7', ['id'], { id: '"x"=7' }],
+  ['7,8', ['a,b'], { 'a,b': '7,8' }],
 ])('%s is a key of %j', (text, key, parsed) => {
   expect(parseKey(text, table('public.t', key))).toEqual(parsed);
 });
@@ -73,7 +79,15 @@ test.each([
   ['name=x', ['id'], '"name" is not the key column of public.t.'],
   ['1', ['a', 'b'], '"1" is not a key column of public.t.'],
   ['a=1', ['a', 'b'], 'The key of public.t lacks b.'],
+  ['"name"=x', ['id'], '"name" is not the key column of public.t.'],
+  ['a=1,a=2', ['a', 'b'], 'The key column a is given twice.'],
+  ['a,b=1', ['a,b', 'c'], '"a" is not a key column of public.t.'],
   ['1', [], 'public.t has no primary key.'],
 ])('%s is not a key of %j', (text, key, said) => {
   expect(() => parseKey(text, table('public.t', key))).toThrow(said);
+});
+
+test('a refusal says how the key is written, with quotes where a column needs them', () => {
+  const remedy = 'Give "a,b"=…,c=….';
+  expect(() => parseKey('c=1', table('public.t', ['a,b', 'c']))).toThrow(expect.objectContaining({ remedy }));
 });

@@ -32,10 +32,11 @@ export function tableNamed(name: string, tables: ReadonlyMap<string, Table>): Ta
 }
 
 /**
- * Parses a key as given on the command line: the value of a single-column key, or `a=1,b=x`. A comma or backslash inside
- * a value is escaped by a backslash.
+ * Parses a key as given on the command line: the value of a single-column key, or `a=1,b=x`. A column's name may be in
+ * double quotes, and must be where it contains `,`, `=` or a quote. A comma or backslash inside a value is escaped by a
+ * backslash.
  * @returns the text of each primary key column.
- * @throws NoSuchRowError for a column that is not part of the key, or one that is absent.
+ * @throws NoSuchRowError for a column that is not part of the key, or one that is absent or given twice.
  */
 export function parseKey(text: string, table: Table): Readonly<Record<string, string>> {
   const names = table.key.map(({ name }) => name);
@@ -43,36 +44,71 @@ export function parseKey(text: string, table: Table): Readonly<Record<string, st
   if (only === undefined) {
     throw new NoSuchRowError(`${table.id} has no primary key.`, 'Its rows cannot be identified.');
   }
-  const asked = `Give ${names.map((name) => `${name}=…`).join(',')}.`;
-  if (more.length === 0 && !text.startsWith(`${only}=`)) {
-    const named = /^([A-Za-z_]\w*)=/.exec(text)?.[1];
-    const isColumn = table.columns.some(({ name }) => name === named);
-    if (named !== undefined && isColumn) {
-      throw new NoSuchRowError(`"${named}" is not the key column of ${table.id}.`, asked);
-    }
-    return { [only]: text };
+  const asked = `Give ${names.map((name) => `${writtenName(name)}=…`).join(',')}.`;
+  if (more.length === 0) {
+    const named = namedValue(text, table);
+    if (named === undefined) return { [only]: text };
+    if (named.name === only) return { [only]: named.value };
+    throw new NoSuchRowError(`"${named.name}" is not the key column of ${table.id}.`, asked);
   }
-  if (more.length === 0) return { [only]: text.slice(only.length + 1) };
   const key: Record<string, string> = {};
-  for (const part of splitAtCommas(text)) {
-    const at = part.indexOf('=');
-    const name = part.slice(0, Math.max(0, at));
-    if (!names.includes(name)) {
-      const said = at < 0 ? part : name;
+  for (const part of partsOf(text)) {
+    const { name, value } = part;
+    if (name === undefined || !names.includes(name)) {
+      const said = name ?? value;
       throw new NoSuchRowError(
         `"${said}" is not a key column of ${table.id}.${didYouMean(said, names)}`,
         asked,
       );
     }
-    key[name] = part.slice(at + 1);
+    if (name in key) throw new NoSuchRowError(`The key column ${name} is given twice.`, asked);
+    key[name] = value;
   }
   const absent = names.filter((name) => !(name in key));
   if (absent.length === 0) return key;
   throw new NoSuchRowError(`The key of ${table.id} lacks ${absent.join(', ')}.`, asked);
 }
 
-function splitAtCommas(text: string): string[] {
-  // A comma after a backslash is part of the value.
-  const parts = text.match(/(?:\\[\s\S]|[^,\\])+/g) ?? [];
-  return parts.map((part) => part.replaceAll(/\\([,\\])/g, '$1'));
+interface Part {
+  /** Undefined if there is no `=`. */
+  readonly name: string | undefined;
+  readonly value: string;
+}
+
+const QUOTED_NAME = /^"((?:[^"]|"")+)"=/;
+
+/** The value of a single-column key if it is written as `column=value`; undefined if the whole text is the value. */
+function namedValue(text: string, { columns, key }: Table): { name: string; value: string } | undefined {
+  const quoted = QUOTED_NAME.exec(text);
+  const names = columns.map(({ name }) => name);
+  const plain = [...key.map(({ name }) => name), ...names].find((name) => text.startsWith(`${name}=`));
+  const name = quoted === null ? plain : quoted[1]?.replaceAll('""', '"');
+  if (name === undefined || !names.includes(name)) return undefined;
+  return { name, value: text.slice(quoted === null ? name.length + 1 : quoted[0].length) };
+}
+
+/** Splits `a=1,"b,c"=x` at commas that are neither in a quoted name nor behind a backslash. */
+function partsOf(text: string): readonly Part[] {
+  const parts: Part[] = [];
+  for (let rest = text; rest !== ''; ) {
+    const quoted = QUOTED_NAME.exec(rest);
+    const own = rest.slice(quoted?.[0].length ?? 0);
+    const [value = ''] = /^(?:\\[\s\S]|[^,\\])*/.exec(own) ?? [];
+    // A single backslash at the end escapes nothing.
+    const taken = own[value.length] === '\\' ? own : value;
+    parts.push(partOf(quoted?.[1]?.replaceAll('""', '"'), taken.replaceAll(/\\([,\\])/g, '$1')));
+    rest = own.slice(taken.length + 1);
+  }
+  return parts;
+}
+
+function partOf(quoted: string | undefined, text: string): Part {
+  if (quoted !== undefined) return { name: quoted, value: text };
+  const at = text.indexOf('=');
+  return at < 0 ? { name: undefined, value: text } : { name: text.slice(0, at), value: text.slice(at + 1) };
+}
+
+/** A column's name as a person has to write it in a key. */
+function writtenName(name: string): string {
+  return /[,="\\]/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
 }

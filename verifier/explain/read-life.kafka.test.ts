@@ -154,6 +154,18 @@ test('a value that the topic has not either was corrupted by the capture', async
   expect(conclusion).toMatchObject({ verdict: 'FAIL', class: 'corrupted', hop: 'capture' });
 });
 
+test('a column that no record has was dropped by the capture, which is said', async () => {
+  await pair.onBoth('ALTER TABLE items ADD COLUMN note text');
+  await publish('dropped', 1, 2);
+  await pair.onSource(
+    `INSERT INTO items (a, b, name, version, note) VALUES (1, 'dropped', 'secret', 2, 'n')`,
+  );
+  await pair.onSink(`INSERT INTO items VALUES (1, 'dropped', 'secret', 2${applied(2)}, NULL)`);
+  const { conclusion } = explain(await life('a=1,b=dropped'));
+  expect(conclusion).toMatchObject({ verdict: 'FAIL', class: 'corrupted', hop: 'capture' });
+  expect(conclusion.sentence).toContain('the column note was dropped on the way: no record has it');
+});
+
 test('a committed row that neither side nor the topic has was lost by the source', async () => {
   const { conclusion } = explain(await life('a=1,b=lost'));
   expect(conclusion).toMatchObject({ verdict: 'FAIL', class: 'missing', hop: 'source' });

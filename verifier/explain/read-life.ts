@@ -1,3 +1,5 @@
+import type { Lsn } from '../../pipeline/contract/lsn.ts';
+import { pairTables } from '../compare/table-pair.ts';
 import type { VerifierConfig } from '../config.ts';
 import { Database } from '../connection/postgres.ts';
 import { writtenLsn } from '../connection/written-lsn.ts';
@@ -7,11 +9,10 @@ import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import { copyNameOf, copyNames, reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { KafkaView, topicOf } from '../observe/topic/kafka-view.ts';
-import type { Hop } from '../report.ts';
-import { blame, type DifferingRow } from './blame.ts';
+import { blame } from './blame.ts';
 import { parseKey, tableNamed } from './parse-key.ts';
 import { hasNewWrites, type RowPlace, readLedger } from './read-ledger.ts';
-import { readTopic, unreadTopic } from './read-topic.ts';
+import { keyTextOf, readTopic, type TopicReading, unreadTopic } from './read-topic.ts';
 import type { FaultInterval, LifeFence, RowLife } from './row-life.ts';
 import {
   canonicalKey,
@@ -46,8 +47,8 @@ const STATEMENT_TIMEOUT_MS = 30_000;
 const ATTEMPTS = 3;
 
 /**
- * Reads everything that can be seen of one row: ledger and source first; then, after the progress fence, the topic and
- * the sink. So what the source had must have arrived. It writes nothing, except a logical message to the source's WAL if
+ * Reads everything that can be seen of one row: ledger and source first; then, after the progress fence, the sink, the
+ * source again, and the topic up to there. So what the source had must have arrived, and what the sink shows was sent. It writes nothing, except a logical message to the source's WAL if
  * the configuration allows that.
  * @throws NoSuchRowError for a table or key that cannot exist; LabError if a database or Kafka cannot be reached.
  */
@@ -110,22 +111,25 @@ class Reading {
     const topics = [topicOf(config.topicPrefix, table)];
     const view = new PipelineProgress(config, this.#connections(), async () => topics);
     const fence = await this.#fence(view);
-    const { kafka, topicShared } = this.#opened;
-    const topic =
-      topicShared === null || kafka === null
-        ? await readTopic(kafka, topics, this.#row, this.#request)
-        : unreadTopic(topicShared);
-    this.#unseen.push(...topic.unseen);
     const sinkOffsets = await view.sinkOffsets();
     const atSink = await readRows(this.#opened.sink, tables, key, options);
     const afterwards = await readRows(this.#opened.source, tables, key, options);
+    const span = { from, to: await writtenLsn(this.#opened.source) };
+    // Read last: what the sink shows has its record in the topic by now.
+    const topic = await this.#topic(topics, span.to);
+    this.#unseen.push(...topic.unseen);
     const readings = { before: atSource[0], after: afterwards[0] };
     const columns = differingColumns(readings, atSink);
-    const span = { from, to: await writtenLsn(this.#opened.source) };
     const [compared, shown] = [comparedReading(readings, atSink[0]), atSink[0]];
     const differingHop =
       columns.length > 0 && fence.passed && compared !== undefined && shown !== undefined
-        ? await this.#blame({ tables, key, columns, source: compared, sink: shown, span })
+        ? blame(
+            {
+              ...{ pair: pairTables(table, sinkTable), keyText: keyTextOf(this.#row) },
+              ...{ columns, source: compared, sink: shown, span },
+            },
+            topic.history,
+          )
         : 'unknown';
     const keyTexts = table.key.map(({ name }) => key[name] ?? '');
     const marks = await readSinkMarks(this.#opened.sink, sinkTable, { schema: config.sink.schema, keyTexts });
@@ -149,7 +153,7 @@ class Reading {
       truncates: topic.truncates,
       sink: { ...marks, rows: atSink.map(withIsoTimes) },
       differing: columns,
-      ...causesOf(columns, shown),
+      ...causesOf(columns, shown, topic.history?.complete === true ? topic.history.columns : null),
       differingHop,
       sinkOffsets,
       fence,
@@ -160,12 +164,11 @@ class Reading {
     };
   }
 
-  async #blame(row: DifferingRow): Promise<Hop> {
-    const { config, signal } = this.#request;
-    const topic = topicOf(config.topicPrefix, this.#row.table);
+  async #topic(topics: readonly string[], before: Lsn): Promise<TopicReading> {
     const { source, kafka, topicShared } = this.#opened;
-    if (kafka === null || topicShared !== null) return 'unknown';
-    return await blame({ source, kafka }, topic, row, signal);
+    if (topicShared !== null && kafka !== null) return unreadTopic(topicShared);
+    const columns = this.#row.table.columns.map(({ name }) => name);
+    return await readTopic(kafka, topics, this.#row, { ...this.#request, source, before, columns });
   }
 
   async #sinkTable(): Promise<Table | undefined> {

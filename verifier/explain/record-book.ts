@@ -1,8 +1,9 @@
 import { NEW_KEY_HEADER, OLD_KEY_HEADER, type Operation } from '../../pipeline/contract/envelope.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
-import { printLsn } from '../connection/lsn.ts';
+import { printLsn, readLsn } from '../connection/lsn.ts';
 import type { Column } from '../observe/source/catalogue.ts';
 import { asPostgresText, readEvent, readKey } from '../observe/topic/envelope.ts';
+import { committedAt } from '../observe/topic/topic-history.ts';
 import type { RawRecord } from '../observe/topic/topic-reader.ts';
 import type { LifeRecord } from './row-life.ts';
 
@@ -15,6 +16,10 @@ export interface Wanted {
   readonly values: boolean;
   /** The number of records to keep: the last ones. */
   readonly max: number;
+  /** Records that were committed at this position or later do not count. */
+  readonly before: Lsn;
+  /** The end of the source's WAL: a position behind it is impossible. */
+  readonly writtenTo: Lsn;
 }
 
 const TRUNCATES_KEPT = 10;
@@ -36,10 +41,17 @@ export class RecordBook {
   add(record: RawRecord): void {
     if (record.key !== null && !this.#isWanted(record.key)) return;
     const read = lifeRecordOf(record, this.#wanted);
-    if (read === undefined) return;
+    if (read === undefined || this.#isLater(record, read)) return;
     if (record.key === null) {
       if (read.op === 't') keep(this.truncates, read, TRUNCATES_KEPT);
     } else this.leftOut += keep(this.records, read, this.#wanted.max);
+  }
+
+  /** An event without position has the LSN of the change, which is before that of the commit. */
+  #isLater({ position }: RawRecord, { lsn }: LifeRecord): boolean {
+    const { before, writtenTo } = this.#wanted;
+    const committed = committedAt(position, writtenTo) ?? (lsn === null ? null : readLsn(lsn));
+    return committed !== null && committed >= before;
   }
 
   #isWanted(key: Buffer): boolean {

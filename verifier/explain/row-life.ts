@@ -117,6 +117,8 @@ export interface RowLife {
   readonly differing: readonly string[];
   /** Those of them that the sink's table does not have. */
   readonly lacking?: readonly string[];
+  /** Those of them that no record of the topic has: the capture, or a transform, dropped them. */
+  readonly unsent?: readonly string[];
   /** Those of them in which the sink shows the placeholder for a value that the capture did not send. */
   readonly placeholders?: readonly string[];
   /** The hop that made them differ, as a verification names it; `unknown` if the topic does not tell. */

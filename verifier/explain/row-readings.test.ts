@@ -25,9 +25,11 @@ test('a column that the sink lacks, and the placeholder in text or bytes, are to
   const bytes = `\\x${Buffer.from('__debezium_unavailable_value').toString('hex')}`;
   const texts = { body: '__debezium_unavailable_value', image: bytes, name: 'x' };
   const sink: RowReading = { row: { version: 1, metadata: {} }, texts };
-  expect(causesOf(['body', 'image', 'name', 'price'], sink)).toEqual({
+  const sent = new Set(['body', 'image', 'price']);
+  expect(causesOf(['body', 'image', 'name', 'price'], sink, sent)).toEqual({
     lacking: ['price'],
+    unsent: ['name'],
     placeholders: ['body', 'image'],
   });
-  expect(causesOf([], undefined)).toEqual({ lacking: [], placeholders: [] });
+  expect(causesOf(['name'], undefined)).toEqual({ lacking: [], unsent: [], placeholders: [] });
 });

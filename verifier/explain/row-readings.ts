@@ -10,7 +10,7 @@ import { pairTables } from '../compare/table-pair.ts';
 import { type Database, ident, type Row } from '../connection/postgres.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { NoSuchRowError } from './parse-key.ts';
-import { isOfSecondReading, type SinkState, type StoredRow } from './row-life.ts';
+import { isOfSecondReading, type RowLife, type SinkState, type StoredRow } from './row-life.ts';
 
 /** The placeholder as text, and as the text of a bytea. */
 const PLACEHOLDERS: ReadonlySet<string> = new Set([
@@ -125,14 +125,19 @@ export function differingColumns(
   return Object.keys(ours.texts).filter((name) => (theirs.texts[name] ?? null) !== ours.texts[name]);
 }
 
-/** Columns, of those that differ, that the sink lacks, and in which it shows the capture's placeholder. */
+/**
+ * Why columns differ: the sink lacks them, no record has them, or the sink shows the capture's placeholder in them.
+ * @param sent Columns that records of the topic have; null if that is not known.
+ */
 export function causesOf(
   columns: readonly string[],
   sink: RowReading | undefined,
-): { readonly lacking: readonly string[]; readonly placeholders: readonly string[] } {
+  sent: ReadonlySet<string> | null = null,
+): Required<Pick<RowLife, 'lacking' | 'unsent' | 'placeholders'>> {
   const texts = sink?.texts ?? {};
   return {
     lacking: sink === undefined ? [] : columns.filter((name) => !(name in texts)),
+    unsent: sent === null ? [] : columns.filter((name) => !sent.has(name)),
     placeholders: columns.filter((name) => PLACEHOLDERS.has(texts[name] ?? '')),
   };
 }

@@ -25,7 +25,7 @@ export class VerifierService {
   readonly metrics = new VerifierMetrics();
   readonly #config: VerifierConfig;
   readonly #checks: readonly Check[];
-  readonly #memory = new VerifierMemory();
+  readonly #memory: VerifierMemory;
   readonly #stop = new AbortController();
   readonly findings: FindingStore;
   readonly #webhook: Webhook | null;
@@ -39,6 +39,7 @@ export class VerifierService {
   constructor(config: VerifierConfig, checks: readonly Check[]) {
     this.#config = config;
     this.#checks = checks;
+    this.#memory = new VerifierMemory(config.stateDir);
     this.history = new History(config.stateDir, config.historyReports);
     const { keepDays, keep } = config.findings;
     this.findings = new FindingStore(config.stateDir, { keepMs: keepDays * 86_400_000, keep });

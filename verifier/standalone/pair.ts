@@ -18,6 +18,7 @@ import { FLAGS, misnamedAtSink, misnamedAtSource, misnamedTables, readNames } fr
 import { sharedCopies } from '../observe/shared-copies.ts';
 import type { Report } from '../report.ts';
 import type { Content } from '../verification/comparison.ts';
+import { VerifierMemory } from '../verification/verifier-memory.ts';
 import { verify } from '../verification/verify.ts';
 import { repairSql } from './repair.ts';
 import { republishSql } from './republish.ts';
@@ -41,14 +42,16 @@ export interface Verified {
 
 /**
  * Opens a pair for verification without a lab and without Kafka.
+ * @param stateDir Folder in which later verifications find what this one has seen; null: only this pair remembers it.
  * @throws LabError CDC-4064 for an invalid request; CDC-4010 if a database cannot be reached.
  */
-export async function openPair(request: VerifyRequest): Promise<Pair> {
+export async function openPair(request: VerifyRequest, stateDir: string | null = null): Promise<Pair> {
   const config = configOf(request);
   const connections = new OpenConnections(config);
   try {
     const [slot, checks] = await Promise.all([progressSlot(config, connections), loadChecks()]);
-    return new ReadyPair({ ...config, source: { ...config.source, slot } }, checks, connections);
+    const memory = new VerifierMemory(stateDir);
+    return new ReadyPair({ ...config, source: { ...config.source, slot } }, { checks, memory, connections });
   } catch (error) {
     await connections[Symbol.asyncDispose]();
     throw error;
@@ -65,25 +68,34 @@ function boundHeap(): void {
 }
 
 /** Opens a pair, like {@link openPair}, for an existing configuration. */
-export async function pairOf(config: VerifierConfig): Promise<Pair> {
-  return new ReadyPair(config, await loadChecks());
+export async function pairOf(config: VerifierConfig, stateDir: string | null = null): Promise<Pair> {
+  return new ReadyPair(config, { checks: await loadChecks(), memory: new VerifierMemory(stateDir) });
+}
+
+interface Prepared {
+  readonly checks: readonly Check[];
+  readonly memory: VerifierMemory;
+  readonly connections?: OpenConnections;
 }
 
 class ReadyPair implements Pair {
   readonly #config: VerifierConfig;
   readonly #checks: readonly Check[];
+  readonly #memory: VerifierMemory;
   /** Used by the first verification, which closes them: the next one may come much later. */
   #connections: OpenConnections | undefined;
 
-  constructor(config: VerifierConfig, checks: readonly Check[], connections?: OpenConnections) {
+  constructor(config: VerifierConfig, { checks, memory, connections }: Prepared) {
     this.#config = config;
     this.#checks = checks;
+    this.#memory = memory;
     this.#connections = connections;
     boundHeap();
   }
 
   async verify(signal: AbortSignal): Promise<Verified> {
-    const [config, checks, connections] = [this.#config, this.#checks, this.#connections];
+    const [config, checks, memory] = [this.#config, this.#checks, this.#memory];
+    const connections = this.#connections;
     this.#connections = undefined;
     let repair: string | null = null;
     let republish: string | null = null;
@@ -96,7 +108,7 @@ class ReadyPair implements Pair {
       }
     };
     const { deadlineMs } = config;
-    const report = await verify({ config, checks, deadlineMs, signal, connections, onContent });
+    const report = await verify({ config, checks, deadlineMs, signal, connections, memory, onContent });
     return { report, repair, republish };
   }
 

@@ -1,3 +1,4 @@
+import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { CheckContext } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
 import { writtenLsn } from '../connection/written-lsn.ts';
@@ -29,12 +30,21 @@ export async function absentCopies(check: string, context: Given): Promise<Findi
       const { wanted } = copy;
       const rows = content?.comparison?.sourceRows;
       const table = expected.find(({ id }) => id === copy.id);
-      const isNotYet = isLazy && rows === 0 && table !== undefined && !(await hadRows(table, context));
-      if (!isNotYet) return finding({ ...own, class: 'absent', verdict: 'FAIL', detail: sentenceOf(copy) });
+      const mayBeLazy = isLazy && rows === 0 && table !== undefined;
+      const had = mayBeLazy ? await hadRows(table, context).catch(errorOf) : true;
+      if (had instanceof Error) {
+        const unknown = `${copy.id} is empty, and whether its copy ${wanted} should exist is not known: ${messageOf(had)}`;
+        return finding({ ...own, class: 'evidence-missing', verdict: 'INCONCLUSIVE', detail: unknown });
+      }
+      if (had) return finding({ ...own, class: 'absent', verdict: 'FAIL', detail: sentenceOf(copy) });
       const detail = `${copy.id} is empty, and its copy ${wanted} is not created yet: the sink creates it with the first row`;
       return finding({ ...own, class: 'absent', verdict: 'WARN', detail });
     }),
   );
+}
+
+function errorOf(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 function sentenceOf({ id, wanted, nearest }: AbsentCopy): string {

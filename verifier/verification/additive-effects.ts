@@ -25,6 +25,12 @@ export interface SumComparison {
   readonly left: readonly string[];
 }
 
+/** The comparison of all tables. */
+export interface AllSums extends SumComparison {
+  /** Why the sums of a table could not be read, by the table's id. */
+  readonly unread: SinkSums['unread'];
+}
+
 /** The parts of a check's context that the comparison needs. */
 type SumInputs = Pick<CheckContext, 'config' | 'databases' | 'pipeline' | 'evidence'>;
 
@@ -34,7 +40,7 @@ type SumInputs = Pick<CheckContext, 'config' | 'databases' | 'pipeline' | 'evide
  * missing, extra, stale or duplicate rows are left to the checks for those.
  * @returns null if there is nothing to compare: no Kafka, or a sink that keeps no offsets.
  */
-export async function compareSums(inputs: SumInputs): Promise<SumComparison | null> {
+export async function compareSums(inputs: SumInputs): Promise<AllSums | null> {
   const log = await inputs.evidence.topicLog();
   if (log === null || log.processed === null) return null;
   if (log.problem !== '') throw new Error(log.problem);
@@ -51,7 +57,7 @@ export async function compareSums(inputs: SumInputs): Promise<SumComparison | nu
 async function look(
   { config, databases, pipeline, evidence }: SumInputs,
   log: TopicLogView,
-): Promise<SumComparison | null> {
+): Promise<AllSums | null> {
   const catalogues = await evidence.catalogues();
   const columns = additiveColumns(catalogues);
   const topics = await pipeline.topics();
@@ -68,6 +74,7 @@ async function look(
   if (view.problem !== '') throw new Error(view.problem);
   const judged: SumComparison[] = [];
   for (const [table, own] of columns) {
+    if (sums.unread.has(table)) continue;
     const topic = topics.get(table) ?? '';
     const reason = shared.has(topic)
       ? 'its topic carries other tables too'
@@ -81,6 +88,7 @@ async function look(
     wrong: judged.flatMap(({ wrong }) => wrong),
     columns: judged.reduce((sum, { columns: count }) => sum + count, 0),
     left: judged.flatMap(({ left }) => left),
+    unread: sums.unread,
   };
 }
 

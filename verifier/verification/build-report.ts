@@ -3,7 +3,7 @@ import { unreachable } from '../../pipeline/contract/unreachable.ts';
 import type { Check, CheckResult } from '../check.ts';
 import { printLsn } from '../connection/lsn.ts';
 import type { ConnectorView, FenceOutcome } from '../observe/fence.ts';
-import type { CheckReport, Finding, Report, TableReport } from '../report.ts';
+import type { CheckReport, Finding, MemoryReport, Report, TableReport } from '../report.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import type { Content } from './comparison.ts';
 import { countOf } from './row-findings.ts';
@@ -24,6 +24,10 @@ export interface Outcome {
   /** Position of the source at the end; null where the source did not answer. */
   readonly toLsn: string | null;
   readonly durationMs: number;
+  /** False if there are only two databases: nothing has to be carried from one to the other. */
+  readonly hasPipeline: boolean;
+  /** Null where nothing is remembered. */
+  readonly memory: MemoryReport | null;
 }
 
 /**
@@ -33,7 +37,7 @@ export interface Outcome {
 export function buildReport(outcome: Outcome): Report {
   const { fence, content } = outcome;
   const checks: CheckReport[] = [
-    { ...fenceReport(fence), status: 'judged' },
+    fenceReport(fence, outcome.hasPipeline),
     ...outcome.checks.map(({ check, result, durationMs }) => ({
       check: check.name,
       verdict: result.verdict,
@@ -70,6 +74,7 @@ export function buildReport(outcome: Outcome): Report {
     findings,
     progress: fence.progress,
     ledger: given((result) => result.ledger),
+    memory: outcome.memory === null ? null : noted(outcome.memory, findings),
     deliveries: given((result) => result.deliveries),
     connectors: outcome.connectors.map(({ name, type, state, tasks }) => ({
       name,
@@ -80,6 +85,23 @@ export function buildReport(outcome: Outcome): Report {
   };
 }
 
+/** Checks whose faults leave evidence that stays when the rows are right again (`equal-now.ts`). */
+const LASTING = new Set(['dead-letters', 'effects', 'foreign-writers', 'order', 'processing-log']);
+
+/** Says so where a fault may be over, and no earlier verification is known by which to tell. */
+function noted(memory: MemoryReport, findings: readonly Finding[]): MemoryReport {
+  const isLasting = findings.some(({ check, verdict }) => verdict === 'FAIL' && LASTING.has(check));
+  if (memory.note !== null || memory.verifications > 0 || !isLasting) return memory;
+  const next =
+    memory.file === null
+      ? 'with --state and a folder for what is seen, the next verification can tell'
+      : 'the next verification can tell';
+  return {
+    ...memory,
+    note: `no earlier verification is known, so a fault that is over looks like one of now: ${next}`,
+  };
+}
+
 /** The window of the exact comparison, if there was one; else from the fence to the source's last position. */
 function windowOf(fence: FenceOutcome, content: Content | null, toLsn: string | null): Report['window'] {
   const { fromLsn = null, toLsn: last = null } = content?.comparison ?? {};
@@ -87,7 +109,14 @@ function windowOf(fence: FenceOutcome, content: Content | null, toLsn: string | 
   return { fromLsn: fence.lsn === null ? null : printLsn(fence.lsn), toLsn };
 }
 
-function fenceReport(fence: FenceOutcome): CheckReport {
+/** Between two databases without a pipeline there is nothing to wait for, but both must have been reached. */
+function fenceReport(fence: FenceOutcome, hasPipeline: boolean): CheckReport {
+  if (fence.tag !== 'passed' || hasPipeline) return { ...judgedFence(fence), status: 'judged' };
+  const detail = 'there is no pipeline to wait for: no slot, no Kafka, no connector and no subscription';
+  return { check: 'fence', status: 'not-applicable', verdict: 'PASS', detail };
+}
+
+function judgedFence(fence: FenceOutcome): CheckReport {
   const check = 'fence';
   const at = fence.lsn === null ? 'the source' : printLsn(fence.lsn);
   switch (fence.tag) {

@@ -26,12 +26,20 @@ test('between two plain databases, checks that have nothing to look at are not a
   const named = (wanted: string) =>
     made.checks.filter(({ status }) => status === wanted).map(({ check }) => check);
   expect(named('not-applicable')).toEqual([
-    ...['atomicity', 'connector-state', 'consumer-lag', 'dead-letters', 'effects', 'foreign-writers'],
+    ...[
+      'fence',
+      'atomicity',
+      'connector-state',
+      'consumer-lag',
+      'dead-letters',
+      'effects',
+      'foreign-writers',
+    ],
     ...['freshness', 'ledger', 'order', 'orphans', 'processing-log', 'publication', 'resurrected-rows'],
     ...['slot-health', 'subscription-state'],
   ]);
   expect(named('judged')).toEqual([
-    ...['fence', 'corrupted-rows', 'duplicates', 'extra-rows', 'missing-rows', 'row-counts'],
+    ...['corrupted-rows', 'duplicates', 'extra-rows', 'missing-rows', 'row-counts'],
     ...['schema-compatibility', 'stale-rows'],
   ]);
   expect(made.verdict).toBe('PASS');

@@ -67,6 +67,7 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     passFence: further.pass,
   };
   const { memory } = options;
+  if (fence.tag === 'passed') await memory?.begin(databases);
   // Read again behind the fence: the pipeline may have created the sink's tables, or a column, while it caught up.
   const settled = onceSucceeded(async () =>
     settledCatalogues(
@@ -107,8 +108,12 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   const content = fence.tag === 'passed' ? await context.evidence.content().catch(() => null) : null;
   if (content !== null) await options.onContent?.(content, databases);
   const toLsn = await currentLsn(connections);
-  const durationMs = performance.now() - startedMs;
-  return buildReport({ fence, checks: final, content, connectors: last, toLsn, durationMs });
+  return buildReport({
+    ...{ fence, checks: final, content, connectors: last, toLsn },
+    hasPipeline: followsPipeline(config),
+    memory: fence.tag === 'passed' ? (memory?.end(new Date().toISOString()) ?? null) : null,
+    durationMs: performance.now() - startedMs,
+  });
 }
 
 async function firstFence(
@@ -167,7 +172,7 @@ async function rerunQuickChecks(
   return again;
 }
 
-/** Without a pipeline to follow, the fence is passed at once, and nothing can have changed behind it. */
+/** Whether anything carries changes. Without it, the fence is passed at once, and nothing can change behind it. */
 function followsPipeline({ kafka, source, sink, connectors }: VerifierConfig): boolean {
   return kafka !== null || source.slot !== null || sink.subscription !== null || connectors.length > 0;
 }

@@ -6,6 +6,7 @@ import { BAD_REQUEST, type VerifyRequest } from '../../../verifier/standalone/re
 import { splitUnquoted } from '../../../verifier/table-id.ts';
 import { exitCodeOf, type Verdict, worst } from '../../../verifier/verdict.ts';
 import { UsageError } from '../../errors.ts';
+import { findStateDir } from '../../lab/state/state-dir.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { NewFile } from '../new-file.ts';
@@ -71,7 +72,7 @@ async function fill(
 async function pairFor(context: CliContext, options: VerifyFlags): Promise<Pair> {
   if (context.external === null) {
     const request = await requestOf(options, process.env);
-    return asUsage(() => openPair(request));
+    return asUsage(() => openPair(request, options.state ?? null));
   }
   const twice = OF_TWO_URLS.find((name) => options[name] !== VERIFY[name].standard);
   if (twice !== undefined || options.fence !== 'slot') {
@@ -82,7 +83,8 @@ async function pairFor(context: CliContext, options: VerifyFlags): Promise<Pair>
   }
   const { instance } = await openInstance(context);
   if (instance.reach === undefined) throw new Error('an external pipeline has no reach');
-  return pairOf({ ...instance.reach.verifierConfig(), ...boundsOf(options) });
+  const config = { ...instance.reach.verifierConfig(), ...boundsOf(options) };
+  return pairOf(config, options.state ?? findStateDir(config.stateDir) ?? null);
 }
 
 /** Verifies until Ctrl-C, which is the usual way to end it; with `--json`, prints one report per line. */

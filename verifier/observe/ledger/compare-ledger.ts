@@ -1,4 +1,5 @@
 import { statSync } from 'node:fs';
+import { messageOf } from '../../../pipeline/contract/errors.ts';
 import type { Database } from '../../connection/postgres.ts';
 import type { Report } from '../../report.ts';
 import type { Table } from '../source/catalogue.ts';
@@ -24,6 +25,8 @@ export interface LedgerComparison {
   readonly cut: boolean;
   /** Why transactions could not be settled, one sentence each. */
   readonly undecided: readonly string[];
+  /** Why a table could not be read, by its id. Its writes are compared by the next verification. */
+  readonly unread: ReadonlyMap<string, string>;
   /** Keys compared now; a key counts once for each part of the ledger that writes it. */
   readonly keys: number;
   /** Transactions that an earlier verification has compared. */
@@ -71,14 +74,15 @@ export async function compareLedger(
   const tables = new Map(inputs.expected.map((table) => [table.id, table]));
   const settling = await settlement(source, tables, versionColumn);
   const suspects = new Suspects();
+  const unread = new Map<string, string>();
   let [state, keys, room, cut] = [before, 0, limits.suspects, false];
   let settled: ReadonlyMap<string, 'ok' | 'fail'> = new Map();
   for (const end of partEnds(before.cursor.byteOffset, endOffset, limits.partBytes)) {
     const settle = end === endOffset ? settling.settle : leaveOpen;
     const part = await readPart(path, { before: state, endOffset: end }, settle);
     ({ after: state, settled } = part);
-    keys += part.last.size;
-    for await (const { batch, shown } of shownFor(inputs, tables, part.last)) {
+    for await (const { batch, shown } of shownFor(inputs, tables, part.last, unread)) {
+      keys += batch.length;
       for (const [i, [id, write]] of batch.entries()) {
         // A later part overrides an earlier one, which may hold a write that has been overwritten since.
         if (judge(write, shown[i]) === undefined) suspects.clear(id, write.sequence + 1);
@@ -94,9 +98,9 @@ export async function compareLedger(
   const wrong = await confirmed(suspects, path, state, settling);
   // As long as something is wrong or not settled, the next verification compares it again.
   const undecided = [...settling.undecided.values()];
-  if (wrong.length + undecided.length === 0) commit(state);
+  if (wrong.length + undecided.length + unread.size === 0) commit(state);
   const counts = { ...state.counts, ...outcomesOf(settled) };
-  return { wrong, cut, undecided, keys, before: before.counts.transactions, counts };
+  return { wrong, cut, undecided, unread, keys, before: before.counts.transactions, counts };
 }
 
 /** A transaction that is open at the end of a part other than the last may be closed in the next one. */
@@ -150,11 +154,15 @@ function outcomesOf(settled: ReadonlyMap<string, 'ok' | 'fail'>) {
   };
 }
 
-/** What the source shows for each write that is certain and whose table has a key. */
+/**
+ * What the source shows for each write that is certain and whose table has a key.
+ * @param unread Gets the tables that cannot be read, with the reason; they are not tried again.
+ */
 async function* shownFor(
   { source, versionColumn, signal }: LedgerInputs,
   tables: ReadonlyMap<string, Table>,
   writes: ReadonlyMap<string, Sequenced>,
+  unread: Map<string, string>,
 ): AsyncGenerator<{ batch: readonly (readonly [string, Sequenced])[]; shown: readonly Shown[] }, void, void> {
   const certain = [...writes]
     .filter(([, { unsettled }]) => unsettled.length === 0)
@@ -163,11 +171,15 @@ async function* shownFor(
   for (const [name, own] of Map.groupBy(certain, ([, write]) => write.table)) {
     const table = tables.get(name);
     if (table === undefined || table.key.length === 0) continue;
-    for (let i = 0; i < own.length; i += KEYS_PER_QUERY) {
+    for (let i = 0; i < own.length && !unread.has(name); i += KEYS_PER_QUERY) {
       signal.throwIfAborted();
       const batch = own.slice(i, i + KEYS_PER_QUERY);
       const keys = batch.map(([, write]) => write);
-      const versions = await readVersions(source, table, keys, versionColumn);
+      const versions = await readVersions(source, table, keys, versionColumn).catch((error: unknown) => {
+        if (!source.isOpen) throw error;
+        unread.set(name, messageOf(error));
+      });
+      if (versions === undefined) break;
       yield { batch, shown: keys.map((write) => versions.get(keyText(table, write))) };
     }
   }

@@ -1,6 +1,7 @@
+import { messageOf } from '../../../pipeline/contract/errors.ts';
 import type { Database } from '../../connection/postgres.ts';
 import { ident } from '../../connection/postgres.ts';
-import { relationOf, type Table } from '../source/catalogue.ts';
+import { isBorrowed, relationOf, type Table } from '../source/catalogue.ts';
 import type { LedgerIntent, LedgerWrite } from './ledger.ts';
 import type { SettleIntents } from './ledger-parts.ts';
 
@@ -46,7 +47,12 @@ export async function settlement(
         outcomes.set(intent.xid, 'ok');
         continue;
       }
-      const { there, absent } = await rowsShown(source, tables, versionColumn, intent);
+      const shown = await rowsShown(source, tables, versionColumn, intent).catch((error: unknown) => {
+        if (!source.isOpen) throw error;
+        undecided.set(intent.xid, unreadable(intent, error));
+      });
+      if (shown === undefined) continue;
+      const { there, absent } = shown;
       if (there === 0 || absent === 0) outcomes.set(intent.xid, absent === 0 ? 'ok' : 'fail');
       else undecided.set(intent.xid, contradiction(intent, there, absent));
     }
@@ -60,6 +66,10 @@ function contradiction({ xid }: LedgerIntent, there: number, absent: number): st
     `the outcome of transaction ${xid} is unknown, and the server, which was started since, may have reused its id: ` +
     `${there} of its rows are at the source, ${absent} are not`
   );
+}
+
+function unreadable({ xid }: LedgerIntent, error: unknown): string {
+  return `the outcome of transaction ${xid} is unknown, because its rows could not be read: ${messageOf(error)}`;
 }
 
 async function statusOf(source: Database, xid: string): Promise<string | null> {
@@ -107,10 +117,13 @@ export async function readVersions(
     : 'NULL::text';
   const values = table.key.map((column) => writes.map((write) => write.key[column.name] ?? null));
   const shown = table.key.map((column) => `${ident(column.name)}::text`).join(', ');
+  const key = `jsonb_build_array(${shown})::text`;
+  // Without an operator of its type, a key can only be found by its text, which takes a scan.
+  const where = table.key.some(isBorrowed)
+    ? `${key} IN (SELECT jsonb_build_array(${names.join(', ')})::text FROM unnest(${arrays}) AS k(${names.join(', ')}))`
+    : `(${columns}) IN (SELECT ${typed} FROM unnest(${arrays}) AS k(${names.join(', ')}))`;
   const rows = await source.query(
-    `SELECT jsonb_build_array(${shown})::text AS key, ${version} AS version
-     FROM ${relationOf(table)} AS t
-     WHERE (${columns}) IN (SELECT ${typed} FROM unnest(${arrays}) AS k(${names.join(', ')}))`,
+    `SELECT ${key} AS key, ${version} AS version FROM ${relationOf(table)} AS t WHERE ${where}`,
     values,
   );
   return new Map(rows.map((row) => [JSON.stringify(JSON.parse(row.key ?? '[]')), row.version ?? null]));

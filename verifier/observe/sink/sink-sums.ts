@@ -1,5 +1,6 @@
 import { METADATA_COLUMNS } from '../../../pipeline/contract/sink-tables.ts';
 import { type Database, ident } from '../../connection/postgres.ts';
+import { eachTable, type Walk } from '../each-table.ts';
 import { relationOf, type Table } from '../source/catalogue.ts';
 import type { AdditiveColumn } from '../topic/additive-sums.ts';
 import { type Processed, readProcessed } from './processed.ts';
@@ -8,6 +9,8 @@ import { type Processed, readProcessed } from './processed.ts';
 export interface SinkSums {
   /** By the id of the source's table. */
   readonly tables: ReadonlyMap<string, TableSums>;
+  /** Why a table could not be summed, by the same id. */
+  readonly unread: Walk<unknown>['unread'];
   readonly processed: readonly Processed[];
 }
 
@@ -38,18 +41,24 @@ export async function readSinkSums(
   return await sink.snapshot(async () => {
     const processed = await readProcessed(sink, schema, topics);
     if (processed === null) return null;
-    const tables = new Map<string, TableSums>();
-    for (const [id, own] of columns) {
+    const summed = [...columns].flatMap(([id, own]) => {
       const copy = copies.get(id);
-      if (copy === undefined || own.length === 0 || !keepsPositions(copy)) continue;
-      const sums = own.map(({ name }, i) => `coalesce(sum(${ident(name)}), 0)::text AS c${i}`);
-      const foreign = `count(*) FILTER (WHERE ${ident(METADATA_COLUMNS.position)} IS NULL)::text AS foreign`;
-      const row = await sink.one(`SELECT ${[...sums, foreign].join(', ')} FROM ${relationOf(copy)} AS t`);
-      const units = own.map(({ scale }, i) => unscaled(row[`c${i}`] ?? '', scale));
-      tables.set(id, { sums: units, foreignRows: Number(row.foreign) });
-    }
-    return { tables, processed };
+      const isSummed = copy !== undefined && own.length > 0 && keepsPositions(copy);
+      return isSummed ? [[id, { copy, own }] as const] : [];
+    });
+    const { answers, unread } = await eachTable(summed, ({ copy, own }) =>
+      sink.savepoint(() => sumsOf(sink, copy, own)),
+    );
+    return { tables: answers, unread, processed };
   });
+}
+
+async function sumsOf(sink: Database, copy: Table, columns: readonly AdditiveColumn[]): Promise<TableSums> {
+  const sums = columns.map(({ name }, i) => `coalesce(sum(${ident(name)}), 0)::text AS c${i}`);
+  const foreign = `count(*) FILTER (WHERE ${ident(METADATA_COLUMNS.position)} IS NULL)::text AS foreign`;
+  const row = await sink.one(`SELECT ${[...sums, foreign].join(', ')} FROM ${relationOf(copy)} AS t`);
+  const units = columns.map(({ scale }, i) => unscaled(row[`c${i}`] ?? '', scale));
+  return { sums: units, foreignRows: Number(row.foreign) };
 }
 
 /** Whether each row of a sink table carries the position of the event that wrote it. */

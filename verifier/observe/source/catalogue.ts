@@ -111,6 +111,11 @@ export function relationOf({ view, only, schema, name }: Table): string {
   return view ?? `${only ? 'ONLY ' : ''}${ident(schema)}.${ident(name)}`;
 }
 
+/** Whether the type is an extension's, such as hstore or ltree: the pinned search path does not have its operators. */
+export function isBorrowed({ kind, cast }: Pick<Column, 'kind' | 'cast'>): boolean {
+  return kind === 'b' && cast.includes('.');
+}
+
 /** The columns of a copy that can be compared with the source's, of which the sink may generate some. */
 export function columnsOfCopy(source: Pick<Table, 'columns'>, copy: Table): readonly Column[] {
   const names = new Set(source.columns.map(({ name }) => name));

@@ -72,21 +72,22 @@ export async function readHistories(
   bounds: Bounds,
   signal: AbortSignal,
 ): Promise<ReadonlyMap<string, TopicHistory>> {
-  const histories = new Map([...sought].map(([topic, own]) => [topic, new History(own, bounds.writtenTo)]));
+  const books = new Map([...sought].map(([topic, own]) => [topic, new HistoryBook(own, bounds.writtenTo)]));
   const ends = new Map([...bounds.ends].filter(([name]) => sought.has(partsOf(name).topic)));
-  const onRecord = (record: RawRecord): void => histories.get(record.topic)?.add(record);
+  const onRecord = (record: RawRecord): void => books.get(record.topic)?.add(record);
   const problem = await readRecords(kafka, bounds.firsts, ends, onRecord, signal);
   const cut = new Set<string>();
   for (const name of ends.keys()) if ((bounds.firsts.get(name) ?? 0n) > 0n) cut.add(partsOf(name).topic);
   return new Map(
-    [...histories].map(([topic, { records, columns, truncates }]) => {
+    [...books].map(([topic, book]) => {
       const reason = problem === '' && cut.has(topic) ? 'older records are gone from the topic' : problem;
-      return [topic, { records, columns, truncates, complete: reason === '', reason }];
+      return [topic, book.told(reason)];
     }),
   );
 }
 
-class History {
+/** Collects the history of some keys from the records of their topic. */
+export class HistoryBook {
   readonly records = new Map<string, TopicRecord[]>();
   readonly columns = new Set<string>();
   readonly truncates: TopicRecord[] = [];
@@ -103,6 +104,12 @@ class History {
     this.#wanted = new Map([...keys].map(([text, before]) => [normalised(text), { text, before }]));
   }
 
+  /** @param reason Why not all records of the topic were added; empty if they were. */
+  told(reason: string): TopicHistory {
+    const { records, columns, truncates } = this;
+    return { records, columns, truncates, complete: reason === '', reason };
+  }
+
   /** Parses values only of wanted keys: a topic may hold millions of others. */
   add(record: RawRecord): void {
     this.#seeColumns(record.value);
@@ -112,7 +119,7 @@ class History {
     const event = record.value === null ? null : readEvent(record.value);
     if (event === undefined) return;
     const { topic, partition, offset, position } = record;
-    const lsn = this.#committedAt(position) ?? event?.lsn ?? null;
+    const lsn = committedAt(position, this.#writtenTo) ?? event?.lsn ?? null;
     const seen = { topic, partition, offset, event, position, lsn, content: contentOf(record) };
     if (event?.op === 't') this.truncates.push(seen);
     if (wanted === undefined) return;
@@ -122,12 +129,6 @@ class History {
     list.push(seen);
     if (list.length > RECORDS_PER_KEY) list.shift();
     this.records.set(wanted.text, list);
-  }
-
-  /** The commit's LSN; null if the position has none that is possible: the capture may have got it wrong. */
-  #committedAt(position: string | null): Lsn | null {
-    const lsn = commitLsnIn(position);
-    return lsn !== null && lsn <= this.#writtenTo ? lsn : null;
   }
 
   /** Notes which columns were ever published. A search in the bytes comes first, so that few values are parsed. */
@@ -147,6 +148,12 @@ class History {
     const texts = this.#key.map((column) => asPostgresText(fields[column.name], column));
     return texts.includes(undefined) ? undefined : JSON.stringify(texts);
   }
+}
+
+/** The commit's LSN; null if the position has none that is possible: the capture may have got it wrong. */
+export function committedAt(position: string | null, writtenTo: Lsn): Lsn | null {
+  const lsn = commitLsnIn(position);
+  return lsn !== null && lsn <= writtenTo ? lsn : null;
 }
 
 function normalised(keyText: string): string {

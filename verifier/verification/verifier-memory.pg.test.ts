@@ -1,0 +1,135 @@
+import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
+import { parseConfig } from '../config.ts';
+import { loadChecks } from '../load-checks.ts';
+import type { Report } from '../report.ts';
+import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { VerifierMemory } from './verifier-memory.ts';
+import { verify } from './verify.ts';
+
+/** A sink that keeps positions. Row 1 was written by hand; its values are right. */
+async function handWritten(): Promise<DatabasePair> {
+  const pair = await databasePair();
+  await pair.onSource(
+    'CREATE TABLE items (id int PRIMARY KEY, n int); INSERT INTO items VALUES (1, 1), (2, 2)',
+  );
+  await pair.onSink(`CREATE TABLE items (id int PRIMARY KEY, n int, _cdc_position text COLLATE "C");
+    INSERT INTO items VALUES (1, 0, NULL), (2, 2, '0005')`);
+  return pair;
+}
+
+/** A verification by a verifier that was just started. */
+async function look(pair: DatabasePair, stateDir: string | null): Promise<Report> {
+  const config = parseConfig(
+    {
+      ...{ port: 0, stateDir: stateDir ?? '.', kafka: null, fence: 'none' },
+      source: { url: pair.sourceUrl, slot: null },
+      sink: { url: pair.sinkUrl },
+    },
+    'test',
+  );
+  const memory = new VerifierMemory(stateDir);
+  return await verify({ config, checks: await loadChecks(), deadlineMs: 5_000, memory });
+}
+
+const faults = (report: Report) =>
+  report.findings.filter(({ verdict }) => verdict === 'FAIL').map(({ check, count }) => [check, count]);
+
+test('after a full recovery a verifier that was restarted says PASS, and a fault that lasts stays FAIL', async () => {
+  await using pair = await handWritten();
+  const stateDir = makeTestFolder();
+  const foreign = ['foreign-writers', 1];
+  const first = await look(pair, stateDir);
+  expect(faults(first)).toEqual([['corrupted-rows', 1], foreign]);
+  expect(first.memory).toMatchObject({
+    verifications: 0,
+    note: expect.stringMatching(/the next.* can tell/),
+  });
+  // It lasts: a restart alone heals nothing.
+  expect(faults(await look(pair, stateDir))).toEqual([['corrupted-rows', 1], foreign]);
+  await pair.onSink('UPDATE items SET n = 1 WHERE id = 1');
+  const recovered = await look(pair, stateDir);
+  expect([recovered.verdict, faults(recovered)]).toEqual(['PASS', []]);
+  expect(recovered.checks.find(({ check }) => check === 'foreign-writers')?.detail).toContain(
+    'healed: 1 rows of public.items were written by no event',
+  );
+  expect(recovered.memory).toMatchObject({ verifications: 2, note: null });
+  // Another row is a fault of now.
+  await pair.onSink('UPDATE items SET _cdc_position = NULL WHERE id = 2');
+  expect(faults(await look(pair, stateDir))).toEqual([['foreign-writers', 2]]);
+});
+
+test('a row that goes back to an older position is found by the next start, and is history once it is equal', async () => {
+  await using pair = await handWritten();
+  await pair.onSink(`UPDATE items SET n = 1, _cdc_position = '0004' WHERE id = 1`);
+  const stateDir = makeTestFolder();
+  expect(faults(await look(pair, stateDir))).toEqual([]);
+  await pair.onSink(`UPDATE items SET n = 7, _cdc_position = '0003' WHERE id = 2`);
+  expect(faults(await look(pair, stateDir))).toEqual([
+    ['corrupted-rows', 1],
+    ['order', 1],
+  ]);
+  await pair.onSink('UPDATE items SET n = 2 WHERE id = 2');
+  const recovered = await look(pair, stateDir);
+  expect([recovered.verdict, faults(recovered)]).toEqual(['PASS', []]);
+  expect(recovered.checks.find(({ check }) => check === 'order')?.detail).toContain('healed: 1 rows of');
+});
+
+test('without a folder, a single verification cannot know, and the report says so', async () => {
+  await using pair = await handWritten();
+  await look(pair, null);
+  await pair.onSink('UPDATE items SET n = 1 WHERE id = 1');
+  const report = await look(pair, null);
+  expect(faults(report)).toEqual([['foreign-writers', 1]]);
+  expect(report.memory).toMatchObject({
+    file: null,
+    verifications: 0,
+    note: expect.stringContaining('--state'),
+  });
+});
+
+test('a memory of another pair, of another version or without sense is not used, and the report says why', async () => {
+  await using pair = await handWritten();
+  await using other = await handWritten();
+  const stateDir = makeTestFolder();
+  await look(pair, stateDir);
+  const [name = ''] = readdirSync(stateDir);
+  const path = join(stateDir, name);
+  const own = readFileSync(path, 'utf8');
+  expect(statSync(path).mode & 0o777).toBe(0o600);
+  await pair.onSink('UPDATE items SET n = 1 WHERE id = 1');
+  // The other pair has a file of its own in the same folder.
+  expect(faults(await look(other, stateDir))).toEqual([
+    ['corrupted-rows', 1],
+    ['foreign-writers', 1],
+  ]);
+  const theirs = readdirSync(stateDir).find((file) => file !== name) ?? '';
+  const refused: readonly (readonly [string, RegExp])[] = [
+    [readFileSync(join(stateDir, theirs), 'utf8'), /it is about another pair of databases/],
+    [own.replace('"version":1', '"version":2'), /it has version 2, not 1/],
+    [own.slice(0, own.length / 2), /not in the form in which it was written/],
+    [own.replace('"handled":"0"', '"handled":"-"'), /not in the form in which it was written/],
+  ];
+  for (const [text, why] of refused) {
+    writeFileSync(path, text);
+    const report = await look(pair, stateDir);
+    expect(report.memory?.note).toMatch(why);
+    expect([report.memory?.verifications, faults(report)]).toEqual([0, [['foreign-writers', 1]]]);
+  }
+  writeFileSync(path, own);
+  expect((await look(pair, stateDir)).verdict).toBe('PASS');
+});
+
+test('a folder that cannot be written to does not spoil the verdict, and the report says why', async () => {
+  await using pair = await handWritten();
+  const file = join(makeTestFolder(), 'file');
+  writeFileSync(file, '');
+  const report = await look(pair, join(file, 'below'));
+  expect(report.memory?.note).toMatch(/cannot be remembered: ENOTDIR|is not used, because ENOTDIR/);
+  expect(faults(report)).toEqual([
+    ['corrupted-rows', 1],
+    ['foreign-writers', 1],
+  ]);
+});
