@@ -63,6 +63,29 @@ test('verify exits by its verdict, prints one report, and JSON lines where it go
   expect({ verdicts, exitCode: twice.exitCode }).toEqual({ verdicts: ['FAIL', 'FAIL'], exitCode: 1 });
 });
 
+test('with --state, the second run knows what the first one saw; without, it says that it cannot know', async () => {
+  await using pair = await databasePair();
+  await pair.onSource('CREATE TABLE items (id int PRIMARY KEY, n int); INSERT INTO items VALUES (1, 1)');
+  await pair.onSink(`CREATE TABLE items (id int PRIMARY KEY, n int, _cdc_position text);
+    INSERT INTO items VALUES (1, 0, NULL)`);
+  const state = path.join(makeTestFolder(), 'seen');
+  expect((await verify(pair, '--fence', 'none', '--state', state)).exitCode).toBe(1);
+  await pair.onSink('UPDATE items SET n = 1');
+  const blind = await verify(pair, '--fence', 'none');
+  expect(blind.exitCode).toBe(1);
+  expect(blind.stdout).toContain('a fault that is over looks like one of now: with --state and a folder');
+  const known = await verify(pair, '--fence', 'none', '--state', state);
+  expect(known.stdout).toContain('healed: 1 rows of public.items were written by no event');
+  expect(known.exitCode).toBe(0);
+  const file = path.join(makeTestFolder(), 'file');
+  writeFileSync(file, '');
+  const refused = await verify(pair, '--fence', 'none', '--state', file);
+  expect(refused).toMatchObject({
+    exitCode: 64,
+    stderr: expect.stringContaining(`--state ${file} is not a folder`),
+  });
+});
+
 test('an absent copy exits with 1, and a map that names nothing with 64 and the nearest name', async () => {
   await using pair = await databasePair();
   await pair.onSource('CREATE TABLE t (id int PRIMARY KEY)');

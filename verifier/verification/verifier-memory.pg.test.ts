@@ -2,9 +2,10 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
-import { parseConfig } from '../config.ts';
+import { parseConfig, type VerifierConfig } from '../config.ts';
 import { loadChecks } from '../load-checks.ts';
 import type { Report } from '../report.ts';
+import { VerifierService } from '../service/service.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
 import { VerifierMemory } from './verifier-memory.ts';
 import { verify } from './verify.ts';
@@ -20,16 +21,20 @@ async function handWritten(): Promise<DatabasePair> {
   return pair;
 }
 
-/** A verification by a verifier that was just started. */
-async function look(pair: DatabasePair, stateDir: string | null): Promise<Report> {
-  const config = parseConfig(
+function configOf(pair: DatabasePair, stateDir: string): VerifierConfig {
+  return parseConfig(
     {
-      ...{ port: 0, stateDir: stateDir ?? '.', kafka: null, fence: 'none' },
+      ...{ port: 0, stateDir, kafka: null, fence: 'none' },
       source: { url: pair.sourceUrl, slot: null },
       sink: { url: pair.sinkUrl },
     },
     'test',
   );
+}
+
+/** A verification by a verifier that was just started. */
+async function look(pair: DatabasePair, stateDir: string | null): Promise<Report> {
+  const config = configOf(pair, stateDir ?? '.');
   const memory = new VerifierMemory(stateDir);
   return await verify({ config, checks: await loadChecks(), deadlineMs: 5_000, memory });
 }
@@ -75,6 +80,19 @@ test('a row that goes back to an older position is found by the next start, and 
   const recovered = await look(pair, stateDir);
   expect([recovered.verdict, faults(recovered)]).toEqual(['PASS', []]);
   expect(recovered.checks.find(({ check }) => check === 'order')?.detail).toContain('healed: 1 rows of');
+});
+
+test('the service remembers across its restarts', async () => {
+  await using pair = await handWritten();
+  const config = configOf(pair, makeTestFolder());
+  const checks = await loadChecks();
+  const before = new VerifierService(config, checks);
+  expect(faults(await before.verify())).toContainEqual(['foreign-writers', 1]);
+  await before.stop();
+  await pair.onSink('UPDATE items SET n = 1 WHERE id = 1');
+  const after = new VerifierService(config, checks);
+  expect((await after.verify()).verdict).toBe('PASS');
+  await after.stop();
 });
 
 test('without a folder, a single verification cannot know, and the report says so', async () => {

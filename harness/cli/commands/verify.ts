@@ -1,3 +1,4 @@
+import { existsSync, statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import type { Report } from '../../../verifier/report.ts';
@@ -29,6 +30,17 @@ const OF_TWO_URLS = [
 ] as const;
 /** Passwords on stdin: a line for the source, one for the sink. */
 const MAX_STDIN_BYTES = 16_384;
+
+/** @throws UsageError where something else than a folder has the name that `--state` gives. */
+function stateFolder({ state }: VerifyFlags): string | null {
+  if (state === undefined) return null;
+  if (existsSync(state) && !statSync(state).isDirectory())
+    throw new UsageError(
+      `--state ${state} is not a folder.`,
+      'Name a folder; it is made if it does not exist.',
+    );
+  return state;
+}
 
 /** Verifies any two PostgreSQL databases, without a lab. Exits by the verdict; with `--every`, by the worst one. */
 export async function verify(context: CliContext, options: VerifyFlags): Promise<number> {
@@ -70,9 +82,10 @@ async function fill(
 
 /** What the options name, or the pipeline of an external configuration. */
 async function pairFor(context: CliContext, options: VerifyFlags): Promise<Pair> {
+  const state = stateFolder(options);
   if (context.external === null) {
     const request = await requestOf(options, process.env);
-    return asUsage(() => openPair(request, options.state ?? null));
+    return asUsage(() => openPair(request, state));
   }
   const twice = OF_TWO_URLS.find((name) => options[name] !== VERIFY[name].standard);
   if (twice !== undefined || options.fence !== 'slot') {
@@ -84,7 +97,7 @@ async function pairFor(context: CliContext, options: VerifyFlags): Promise<Pair>
   const { instance } = await openInstance(context);
   if (instance.reach === undefined) throw new Error('an external pipeline has no reach');
   const config = { ...instance.reach.verifierConfig(), ...boundsOf(options) };
-  return pairOf(config, options.state ?? findStateDir(config.stateDir) ?? null);
+  return pairOf(config, state ?? findStateDir(config.stateDir) ?? null);
 }
 
 /** Verifies until Ctrl-C, which is the usual way to end it; with `--json`, prints one report per line. */
