@@ -16,7 +16,7 @@ const bench: Bench = {
   async run({ workDir }) {
     const dir = join(workDir, 'lab');
     try {
-      await mustCdcLab(['up', '--rate', '0'], dir);
+      await mustCdcLab(['up', '--no-writer'], dir);
       const start = performance.now();
       const { stdout, exitCode } = await cdcLab(['run', '--all', '--json'], dir);
       const seconds = (performance.now() - start) / 1000;

@@ -106,7 +106,7 @@ describe('cdc-lab --runtime docker', () => {
     expect((await lab('sql', 'source', insert)).exitCode).toBe(0);
     expect(await count(marked)).toBe(1);
     expect((await lab('down')).exitCode).toBe(0);
-    const services = await up('--rate', '0');
+    const services = await up('--no-writer');
     // The workload was stopped, and is not asked for.
     expect(services.find(({ name }) => name === 'workload@lab')?.state).toBe('stopped');
     expect(services.map(({ name, port }) => `${name} ${port}`)).toEqual(addresses);

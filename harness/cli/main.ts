@@ -1,29 +1,17 @@
-import { Interrupted, UnavailableError, UsageError } from '../errors.ts';
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { Interrupted } from '../errors.ts';
 import { EXIT } from './context.ts';
+import { exitCodeOf, isLabError } from './exit-code.ts';
 import { codeOfCommanderError, declareProgram } from './program.ts';
 
-/** Codes of system errors that mean "something needed is missing or down". */
-const UNAVAILABLE = /^(ECONNREFUSED|ENOTFOUND|ECONNRESET|ETIMEDOUT|EADDRINUSE|ENOSPC|EROFS|EACCES)$/;
 /** A second Ctrl-C exits at once: the undo log is on disk, and the next command heals. */
-const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-function exitCodeOf(error: unknown): number {
-  if (error instanceof Interrupted) return EXIT.interrupted;
-  if (error instanceof UsageError) return EXIT.usage;
-  if (error instanceof UnavailableError) return EXIT.unavailable;
-  if (isLabError(error)) return EXIT.unavailable;
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return UNAVAILABLE.test(code) ? EXIT.unavailable : EXIT.internal;
-}
-
-interface ErrorWithRemedy extends Error {
-  readonly code: string;
-  readonly remedy: string;
-}
-
-/** Recognises the lab's own errors by their shape, so that `--help` need not load the class. */
-function isLabError(error: unknown): error is ErrorWithRemedy {
-  return error instanceof Error && error.name !== 'TypeError' && 'remedy' in error && 'code' in error;
+/** Whether the signal is ignored, as SIGHUP is below `nohup`: `SigIgn` of proc_pid_status(5). */
+function isIgnored(signal: (typeof SIGNALS)[number]): boolean {
+  const [, mask = '0'] = /^SigIgn:\s+([0-9a-f]+)$/m.exec(readFileSync('/proc/self/status', 'utf8')) ?? [];
+  return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }
 
 /** Recognises by shape an answer that did not parse: a service of another version is still running. */
@@ -55,7 +43,7 @@ function describe(error: unknown, debug: boolean): string {
 
 async function main(argv: readonly string[]): Promise<number> {
   const interrupt = new AbortController();
-  for (const name of SIGNALS) {
+  for (const name of SIGNALS.filter((one) => !isIgnored(one))) {
     process.on(name, () => {
       if (interrupt.signal.aborted) process.exit(EXIT.interrupted);
       interrupt.abort(new Interrupted(name === 'SIGINT' ? 'Ctrl-C' : name));
@@ -89,9 +77,13 @@ async function main(argv: readonly string[]): Promise<number> {
 
 // The reader of a pipe may end first, as in `cdc-lab consume … | head`: that is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error;
-  process.exit(EXIT.ok);
+  if (error.code === 'EPIPE') process.exit(EXIT.ok);
+  process.stderr.write(`cdc-lab: stdout cannot be written: ${error.message}\n`, () =>
+    process.exit(EXIT.unavailable),
+  );
 });
+// Nobody is there to be told.
+process.stderr.on('error', () => undefined);
 process.exitCode = await main(process.argv);
 // Exit although idle sockets are open, but first give output that a pipe has not yet taken half a second.
 setTimeout(() => process.exit(), 500).unref();

@@ -1,7 +1,11 @@
+import { LIMITS } from '../../fixtures/workloads/limits.ts';
+import { DEFAULT_RATE, DEFAULT_SEED } from '../lab/defaults.ts';
 import type { ExternalTarget } from '../lab/external/external-control.ts';
 import {
   choice,
   integer,
+  LARGEST_COUNT,
+  LONGEST_SECONDS,
   number,
   seconds,
   text,
@@ -59,16 +63,18 @@ const instance = withDefault(
 const deadline = (atLeast: number) =>
   number(
     '--deadline <seconds>',
-    { what: 'a deadline', atLeast },
+    { what: 'a deadline', atLeast, atMost: LONGEST_SECONDS },
     'how long to wait for the pipeline to catch up',
   );
 const strict = toggle('--strict', 'exit with 1 on WARN');
-const count = integer('--count <n>', { what: 'a count', atLeast: 1 }, 'exit after this many reports');
+/** @param what With its article. */
+const countOf = (what: string) => ({ what, atLeast: 1, atMost: LARGEST_COUNT });
+const count = integer('--count <n>', countOf('a count'), 'exit after this many reports');
+/** Processes of this machine; those beyond the number of partitions are idle. */
+const MOST_WORKERS = 16;
 const RUNTIME_HELP = 'run the services as processes on this machine, or in containers';
-const seed = withDefault(
-  integer('--seed <n>', { what: 'a seed', atLeast: 0 }, 'the seed of everything random'),
-  42,
-);
+const seedRange = { what: 'a seed', atLeast: LIMITS.seed.from, atMost: LIMITS.seed.to };
+const seed = withDefault(integer('--seed <n>', seedRange, 'the seed of everything random'), DEFAULT_SEED);
 const source = choice(
   '--source <engine>',
   ['ts', 'debezium'],
@@ -86,24 +92,32 @@ const brokers = choice(
 );
 const sinkWorkers = integer(
   '--sink-workers <n>',
-  { what: 'a number of workers', atLeast: 1 },
+  { what: 'a number of workers', atLeast: 1, atMost: MOST_WORKERS },
   'the processes that share the sink’s consumer group',
 );
 /** Values that a step of a scenario may leave to the command line. */
 const TUNABLES = {
-  rows: integer('--rows <n>', { what: 'a row count', atLeast: 1 }, 'the historical rows of a backfill'),
-  seconds: number('--seconds <n>', { what: 'a time', atLeast: 0 }, 'how long to hold a pause, at least'),
+  rows: integer(
+    '--rows <n>',
+    { what: 'a row count', atLeast: LIMITS.rows.from, atMost: LIMITS.rows.to },
+    'the historical rows of a backfill',
+  ),
+  seconds: number(
+    '--seconds <n>',
+    { what: 'a time', atLeast: 0, atMost: LONGEST_SECONDS },
+    'how long to hold a pause, at least',
+  ),
 };
 
 export const UP = {
-  rate: withDefault(
-    number(
-      '--rate <n>',
-      { what: 'a rate', atLeast: 0 },
-      'how many transactions to write per second; 0: none',
-    ),
-    20,
+  rate: integer(
+    '--rate <n>',
+    { what: 'a rate', atLeast: LIMITS.rate.from, atMost: LIMITS.rate.to },
+    `how many transactions to write per second; changes the rate of a lab that is up (a new lab: ${DEFAULT_RATE})`,
   ),
+  writer: toggle('--no-writer', 'write nothing; stops the writer of a lab that is up', {
+    conflicts: ['rate'],
+  }),
   source,
   sink,
   runtime: choice('--runtime <name>', ['process', 'docker'], RUNTIME_HELP),
@@ -111,7 +125,7 @@ export const UP = {
   sinkWorkers,
   alertLag: integer(
     '--alert-lag <n>',
-    { what: 'a number of events', atLeast: 1 },
+    countOf('a number of events'),
     'alert when the sink is this many events behind (default: 10000)',
   ),
   dedup: choice(
@@ -119,7 +133,16 @@ export const UP = {
     ['lsn', 'table', 'none'],
     'how the lab’s own sink finds repeated events: by the position in each row (lsn), by a table of all of them, or not at all',
   ),
-  seed,
+  seed: integer(
+    '--seed <n>',
+    seedRange,
+    `the seed of everything random (a new lab: ${DEFAULT_SEED}); a lab keeps its own`,
+  ),
+};
+
+export const CLEAN = {
+  keepRuns: toggle('--keep-runs', 'keep the journals of runs'),
+  ...EXTERNAL,
 };
 
 /** In the order of the line that reproduces a run. */
@@ -147,7 +170,7 @@ export const RUN = {
   repeat: withDefault(
     integer(
       '--repeat <n>',
-      { what: 'rounds', atLeast: 1 },
+      { what: 'a number of rounds', atLeast: 1, atMost: 1_000_000 },
       'how many rounds to run; each uses the next seed',
     ),
     1,
@@ -170,7 +193,7 @@ export const WATCH = {
   interval: withDefault(
     number(
       '--interval <seconds>',
-      { what: 'an interval', atLeast: 0.2 },
+      { what: 'an interval', atLeast: 0.2, atMost: LONGEST_SECONDS },
       'the pause between two verifications',
     ),
     2,
@@ -183,10 +206,7 @@ export const WATCH = {
 export const LOOK = { instance, ...EXTERNAL };
 
 export const LOGS = {
-  lines: withDefault(
-    integer('-n, --lines <n>', { what: 'a count', atLeast: 1 }, 'the number of lines to print'),
-    50,
-  ),
+  lines: withDefault(integer('-n, --lines <n>', countOf('a count'), 'the number of lines to print'), 50),
   follow: toggle('-f, --follow', 'keep printing what the service writes'),
 };
 
@@ -194,7 +214,7 @@ export const TOPICS = { all: toggle('--all', 'list internal topics too'), ...EXT
 
 export const CONSUME = {
   fromBeginning: toggle('--from-beginning', 'start at the oldest record, not at the newest ones'),
-  max: withDefault(integer('--max <n>', { what: 'a count', atLeast: 1 }, 'exit after this many records'), 10),
+  max: withDefault(integer('--max <n>', countOf('a count'), 'exit after this many records'), 10),
   follow: toggle('--follow', 'keep printing records as they arrive'),
   ...EXTERNAL,
 };
@@ -226,7 +246,7 @@ export const VERIFY = {
   snapshotBound: withDefault(
     number(
       '--snapshot-bound <seconds>',
-      { what: 'a bound', atLeast: 0.5 },
+      { what: 'a bound', atLeast: 0.5, atMost: LONGEST_SECONDS },
       'how long a snapshot may live; tables that take longer are compared in parts',
     ),
     60,
@@ -260,11 +280,7 @@ export const VERIFY = {
 
 export const EXPLAIN = {
   max: withDefault(
-    integer(
-      '--max <n>',
-      { what: 'a count', atLeast: 1 },
-      'the number of commits and records to show, the latest ones',
-    ),
+    integer('--max <n>', countOf('a count'), 'the number of commits and records to show, the latest ones'),
     100,
   ),
   values: toggle('--values', 'show the row’s values too'),
@@ -274,6 +290,7 @@ export const EXPLAIN = {
 };
 
 export type UpFlags = ValuesOf<typeof UP>;
+export type CleanFlags = ValuesOf<typeof CLEAN>;
 export type RunFlags = ValuesOf<typeof RUN>;
 export type TriggerFlags = ValuesOf<typeof TRIGGER>;
 export type StatusFlags = ValuesOf<typeof STATUS>;

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { describe, expect, it } from 'vitest';
+import * as table from './option-table.ts';
 import { RUN, type RunFlags } from './option-table.ts';
 import {
   commandLine,
@@ -78,8 +79,38 @@ describe('a table of options', () => {
       command.parse(argv, { from: 'user' });
     };
     expect(quiet(['--brokers', '2'])).toThrow('Allowed choices are 1, 3.');
-    expect(quiet(['--rows', '1.5'])).toThrow('a row count is a whole number.');
-    expect(quiet(['--seconds', '-1'])).toThrow('a time is a number from 0 on.');
+    expect(quiet(['--rows', '1.5'])).toThrow('a row count is a whole number from 1 to 10,000,000.');
+    expect(quiet(['--seconds', '-1'])).toThrow('a time is a number from 0 to 86,400.');
     expect(quiet(['--pipeline', 'x', '--swap'])).toThrow("cannot be used with option '--swap'");
+  });
+});
+
+describe('an option that takes a number', () => {
+  const tables = Object.entries(table).filter(([, flags]) => typeof flags === 'object');
+  const numeric = tables.flatMap(([command, flags]) =>
+    Object.values<Flag<unknown>>(flags as Flags)
+      .filter(({ parse, choices }) => parse !== undefined && choices === undefined)
+      .map((flag) => [command, flag.usage, flag] as const),
+  );
+
+  it.each(numeric)(
+    '%s %s refuses what is no number, or out of its range, and says the range',
+    (_, __, flag) => {
+      for (const given of ['', ' ', 'NaN', 'Infinity', '-1', '1e400', '0x10', 'ten', '5 ', '1,5', '--'])
+        expect(() => flag.parse?.(given), given).toThrow(
+          / is a (whole )?number from [\d.]+ (on|to [\d,]+)\.$/,
+        );
+    },
+  );
+
+  it.each(numeric)(
+    '%s %s has an upper bound that a timer, a process or an integer can take',
+    (_, __, flag) => {
+      expect(() => flag.parse?.('1e300')).toThrow('number from');
+    },
+  );
+
+  it.each(['1e12', '0', '-20', 'NaN', '1.5', ''])('a rate of %j is refused with its range', (given) => {
+    expect(() => table.UP.rate.parse?.(given)).toThrow('a rate is a whole number from 1 to 1,000,000.');
   });
 });

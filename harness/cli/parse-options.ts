@@ -55,25 +55,27 @@ export function choice<const C extends string | number>(
   return { usage, help, standard: undefined, choices, parse, ...more };
 }
 
-/** @param what The subject of the error, with its article: `a rate`. */
-export function number(
-  usage: string,
-  { what, atLeast }: { readonly what: string; readonly atLeast: number },
-  help: string,
-  more: More = {},
-): Flag<number | undefined> {
-  return { usage, help, standard: undefined, parse: (given) => numberFrom(given, what, atLeast), ...more };
+/** What an option's number may be. */
+export interface Range {
+  /** The subject of the error, with its article: `a rate`. */
+  readonly what: string;
+  readonly atLeast: number;
+  readonly atMost: number;
+}
+
+export function number(usage: string, range: Range, help: string, more: More = {}): Flag<number | undefined> {
+  return { usage, help, standard: undefined, parse: (given) => numberFrom(given, range), ...more };
 }
 
 export function integer(
   usage: string,
-  { what, atLeast }: { readonly what: string; readonly atLeast: number },
+  range: Range,
   help: string,
   more: More = {},
 ): Flag<number | undefined> {
   const parse = (given: string): number => {
-    const value = numberFrom(given, what, atLeast);
-    if (!Number.isSafeInteger(value)) throw new InvalidArgumentError(`${what} is a whole number.`);
+    const value = numberFrom(given, range, 'a whole number');
+    if (!Number.isInteger(value)) throw outOf(range, 'a whole number');
     return value;
   };
   return { usage, help, standard: undefined, parse, ...more };
@@ -81,7 +83,8 @@ export function integer(
 
 /** `30` or `30s`. */
 export function seconds(usage: string, help: string, more: More = {}): Flag<number | undefined> {
-  const parse = (given: string): number => numberFrom(given.replace(/s$/, ''), 'an interval', 0.1);
+  const range = { what: 'an interval', atLeast: 0.1, atMost: LONGEST_SECONDS };
+  const parse = (given: string): number => numberFrom(given.replace(/s$/, ''), range);
   return { usage, help, standard: undefined, parse, ...more };
 }
 
@@ -90,12 +93,21 @@ export function withDefault<T>(flag: Flag<T | undefined>, standard: NoInfer<T>):
   return { ...flag, standard };
 }
 
-function numberFrom(given: string, what: string, atLeast: number): number {
+/** A day: a timer of more than 24 days would fire at once. */
+export const LONGEST_SECONDS = 86_400;
+/** For counts without another bound: above this, numbers skip integers. */
+export const LARGEST_COUNT = Number.MAX_SAFE_INTEGER;
+
+function numberFrom(given: string, range: Range, kind = 'a number'): number {
   const value = Number(given);
-  if (given.trim() === '' || !Number.isFinite(value) || value < atLeast) {
-    throw new InvalidArgumentError(`${what} is a number from ${atLeast} on.`);
-  }
+  const isDecimal = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(given);
+  if (!isDecimal || value < range.atLeast || value > range.atMost) throw outOf(range, kind);
   return value;
+}
+
+function outOf({ what, atLeast, atMost }: Range, kind: string): InvalidArgumentError {
+  const upTo = atMost === LARGEST_COUNT ? 'on' : `to ${atMost.toLocaleString('en')}`;
+  return new InvalidArgumentError(`${what} is ${kind} from ${atLeast} ${upTo}.`);
 }
 
 /** Declares the options of a table on a command. */

@@ -101,7 +101,7 @@ function declareLab(declare: Declare): void {
   declare(
     'clean',
     'stop everything; remove the data',
-    options.EXTERNAL,
+    options.CLEAN,
     async () => (await import('./commands/lab.ts')).clean,
   );
   declare(

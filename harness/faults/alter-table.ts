@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { LabError } from '../../pipeline/contract/errors.ts';
 import type { Access, Side } from '../access/access.ts';
-import { defineFault, type FaultContext } from '../plugins/fault.ts';
+import { defineFault } from '../plugins/fault.ts';
 
 const identifier = z.string().regex(/^[a-z_][a-z0-9_]*$/);
 
@@ -9,8 +8,7 @@ const identifier = z.string().regex(/^[a-z_][a-z0-9_]*$/);
  * A migration that the downstream team does not know about.
  *
  * It cannot be undone: the column would stay in the sink, which the lab only reads, with values that the source no longer
- * has. Your own lab is made new by `clean`; in a pipeline that somebody else runs, the next injection adds the next
- * column: `tier`, `tier_2`, …
+ * has. The next injection adds the next column: `tier`, `tier_2`, …
  */
 export default defineFault({
   description: 'add a column to a captured table',
@@ -27,8 +25,8 @@ export default defineFault({
     return { columns: await columns(access, 'source', table) };
   },
 
-  async inject({ access, instance }, { table, column: wanted, definition }) {
-    const column = await columnToAdd({ access, instance }, table, wanted);
+  async inject({ access }, { table, column: wanted, definition }) {
+    const column = await columnToAdd(access, table, wanted);
     // A writer's transaction holds the table for moments only; a long wait here would block every writer behind it.
     await access.query('source', `ALTER TABLE "${table}" ADD COLUMN "${column}" ${definition}`);
     return { sql: `ALTER TABLE ${table} ADD COLUMN ${column} ${definition}` };
@@ -48,19 +46,8 @@ export default defineFault({
   },
 });
 
-/** @throws LabError CDC-5020 where the lab's own source has the column already. */
-async function columnToAdd(
-  { access, instance }: Pick<FaultContext, 'access' | 'instance'>,
-  table: string,
-  wanted: string,
-): Promise<string> {
+async function columnToAdd(access: Access, table: string, wanted: string): Promise<string> {
   const there = new Set(await columns(access, 'source', table));
-  if (instance.reach === undefined) {
-    if (!there.has(wanted)) return wanted;
-    throw new LabError('CDC-5020', `${table}.${wanted} is already there, from an earlier trigger`, {
-      remedy: 'to do it again, drop it on both sides, or start afresh: cdc-lab clean, cdc-lab up',
-    });
-  }
   // A column that was dropped only at the source is still in the sink, with its old values.
   for (const name of await columns(access, 'sink', table)) there.add(name);
   for (let number = 1; ; number++) {

@@ -11,7 +11,7 @@ import type { VerifierConfig } from '../../verifier/config.ts';
 import type { KafkaConnection } from '../../verifier/connection/kafka.ts';
 import type { ConnectClientOptions } from '../connect/connect-client.ts';
 import type { ConnectTuning, EnginePair } from './engines.ts';
-import type { Proof, Runtime } from './runtime.ts';
+import type { Proof, Runtime, ServiceInfo } from './runtime.ts';
 
 /** What a person can choose about a pipeline of the lab's own; `up` and `run` pass it on unchanged. */
 export interface PipelineChoice {
@@ -132,6 +132,15 @@ export interface Instance extends AsyncDisposable {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
+/** The workload that `up` starts, and that is to run until it is told to stop. */
+export interface LabWriter {
+  readonly service: string;
+  /** Transactions per second; 0: there is to be none. */
+  readonly rate: number;
+  readonly state: ServiceInfo['state'];
+  readonly log: string;
+}
+
 export interface Lab {
   readonly dir: string;
   readonly runId: string;
@@ -149,6 +158,19 @@ export interface Lab {
    * @returns the restarted services; none where the bound is in effect already.
    */
   setAlertLag?(instance: string, events: number | null): Promise<readonly string[]>;
+  /**
+   * Keeps an instance when the process that made it ends; `down` drops it. Left out: instances are not dropped anyway.
+   * @throws where it cannot be recorded: then the next `up` drops it.
+   */
+  keep?(instance: string): Promise<void>;
+  /**
+   * Drops the instances, and ends the processes, that a killed command left behind; to be called with the lab held.
+   * Left out: the lab makes nothing that could be left.
+   * @returns what was done, as sentences.
+   */
+  dropLeftovers?(): Promise<readonly string[]>;
+  /** The writer of the instance `lab`; undefined where the lab never had one. Left out: the lab starts none by itself. */
+  writer?(): Promise<LabWriter | undefined>;
   /** @throws where this lab may only be looked at. Left out: it may be broken. */
   mayBreak?(): void;
 }
@@ -158,8 +180,8 @@ export interface LabControl {
   up(options: UpOptions): Promise<Lab>;
   /** Stops everything, keeps data and slot. */
   down(dir: string): Promise<readonly Proof[]>;
-  /** Drops the slot, removes the data. */
-  clean(dir: string): Promise<void>;
+  /** Drops the slot, removes the data. @param keepRuns Leave the journals of runs where they are. */
+  clean(dir: string, keepRuns?: boolean): Promise<void>;
   /** Opens the lab in that folder without starting anything; undefined where there is none. */
   open(dir: string): Promise<Lab | undefined>;
 }
@@ -167,10 +189,15 @@ export interface LabControl {
 export type DedupMode = 'lsn' | 'table' | 'none';
 
 /** The {@link PipelineChoice} is for the instance `lab`. What its engines need is fetched even without that instance. */
-export interface UpOptions extends Omit<PipelineChoice, 'connect'>, Pick<InstanceSpec, 'seed'> {
+export interface UpOptions extends Omit<PipelineChoice, 'connect'> {
   readonly dir: string;
-  /** Transactions per second of the workload that `up` starts; 0 for none. */
-  readonly rate: number;
+  /**
+   * Transactions per second of the lab's writer; 0: none, and one that runs is stopped. Default: the rate that the lab
+   * has, {@link DEFAULT_RATE} for a new one.
+   */
+  readonly rate?: number | undefined;
+  /** Default: {@link DEFAULT_SEED}. An existing pipeline keeps its own, and refuses another. */
+  readonly seed?: number | undefined;
   /** False: servers only, no `lab` instance (what `run` needs). */
   readonly withInstance: boolean;
   /** Brokers of a new lab. Default 1. An existing lab keeps its brokers and refuses another number. */

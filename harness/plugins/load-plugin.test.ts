@@ -126,7 +126,7 @@ describe.each(folders['harness/reporters'] ?? [])('reporter %s', (name) => {
       return true;
     },
   } as NodeJS.WritableStream;
-  const options: ReporterOptions = { file: null, stdout: stream, stderr: stream, live: false };
+  const options: ReporterOptions = { file: null, stdout: stream, stderr: stream, live: false, labDir: '' };
   const empty: RunResult = {
     schemaVersion: 1,
     runId: 'r',

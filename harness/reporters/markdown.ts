@@ -42,6 +42,7 @@ function document(result: RunResult): string {
     ...result.results.map(row),
     ...(result.notRun ?? []).map(notRunRow),
     '',
+    ...(result.endedEarly === undefined ? [] : [`The run did not end: ${cell(result.endedEarly)}`, '']),
     `Seed ${result.seed}, ${(result.durationMs / 1000).toFixed(1)} s. Again: \`${cell(result.reproduce)}\``,
     '',
     '',

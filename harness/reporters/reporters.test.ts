@@ -73,7 +73,7 @@ async function draw(reporter: Reporter, over: Partial<ReporterOptions> = {}, sho
   const [out, err] = [new Text(), new Text()];
   const stdout = out as unknown as NodeJS.WritableStream;
   const stderr = err as unknown as NodeJS.WritableStream;
-  const started = reporter.create({ file: null, stdout, stderr, live: false, ...over });
+  const started = reporter.create({ file: null, stdout, stderr, live: false, labDir: '/lab', ...over });
   started.on({ t: 'run-started', at: '', runId: 'r', seed: 7, planned: [], reproduce: result.reproduce });
   started.on({
     t: 'phase-started',
@@ -106,7 +106,7 @@ describe('a variant that was not run', () => {
 test('the terminal reporter names a pipeline that could not be dropped', () => {
   const err = new Text();
   const stderr = err as unknown as NodeJS.WritableStream;
-  const started = terminal.create({ file: null, stdout: stderr, stderr, live: false });
+  const started = terminal.create({ file: null, stdout: stderr, stderr, live: false, labDir: '/lab' });
   started.on({ t: 'drop-failed', at: '', runId: 'r', instance: 'lag-sound-1', error: 'the server is gone' });
   expect(err.text).toContain('lag-sound-1 could not be dropped');
   expect(err.text).toContain('the server is gone');
@@ -151,6 +151,40 @@ describe('the JUnit reporter', () => {
   });
 });
 
+describe('a run that ended early', () => {
+  const endedEarly = 'interrupted by Ctrl-C';
+  const interrupted: RunResult = { ...result, results: [passed, unknown], endedEarly };
+
+  it('is said by every reporter', async () => {
+    for (const reporter of [terminal, junit, markdown, json])
+      expect((await draw(reporter, {}, interrupted)).out).toContain(endedEarly);
+  });
+
+  it('is an error in JUnit, even if no variant has one', async () => {
+    const { out } = await draw(junit, {}, { ...interrupted, results: [passed] });
+    expect(out).toContain('tests="2" failures="0" errors="1"');
+    expect(out).toContain(
+      '<error message="the run did not end: interrupted by Ctrl-C" type="INCONCLUSIVE"/>',
+    );
+  });
+
+  it('has a report at every moment: what has ended, and what was running', () => {
+    const file = path.join(dir, 'killed.xml');
+    const out = new Text() as unknown as NodeJS.WritableStream;
+    const started = junit.create({ file, stdout: out, stderr: out, live: false, labDir: '/lab' });
+    const at = '2026-01-01T00:00:00.000Z';
+    const within = { at, runId: 'r', scenario: 'lag', variant: 'sound' } as const;
+    started.on({ t: 'run-started', at, runId: 'r', seed: 7, planned: [], reproduce: 'again' });
+    started.on({ t: 'variant-ended', at, runId: 'r', result: passed });
+    started.on({ t: 'variant-started', ...within, title: '', breaks: '', because: '', spec: null });
+    const text = readFileSync(file, 'utf8');
+    expect(text).toContain('tests="3" failures="0" errors="1"');
+    expect(text).toContain('name="restart (sound)"');
+    expect(text).toMatch(/name="lag \(sound\)".*\n +<skipped message="INCONCLUSIVE: it was not finished"/);
+    expect(text.trimEnd()).toMatch(/<\/testsuites>$/);
+  });
+});
+
 describe('the Markdown reporter', () => {
   it('appends, so that a step can report twice', async () => {
     const file = path.join(dir, 'summary.md');
@@ -179,6 +213,7 @@ describe('the terminal reporter', () => {
     expect(out).toMatch(/^✖ restart +naive +FAIL .*3 missing @sink in public.orders/m);
     expect(out).toContain('1 of 3 verdicts as expected, 12.3 s');
     expect(out).toContain('seed 7 · again: cdc-lab run --all --seed 7');
+    expect(out).toContain('journal: /lab/runs/r/');
   });
 
   it('redraws one line on a terminal', async () => {

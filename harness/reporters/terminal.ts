@@ -5,6 +5,7 @@
  * Promises: a reporter changes nothing in the run; one that throws fails the run at its end, but stops no other.
  */
 
+import path from 'node:path';
 import { Chalk } from 'chalk';
 import type { Verdict } from '../../verifier/verdict.ts';
 import { describeFinding } from '../runner/expectation.ts';
@@ -72,7 +73,8 @@ function outcomeLines(paint: Paint, result: VariantResult, width: number): strin
   return lines;
 }
 
-function summaryLines(paint: Paint, result: RunResult, width: number): string[] {
+/** @param journal Its folder; null where the run failed before it had one. */
+function summaryLines(paint: Paint, result: RunResult, width: number, journal: string | null): string[] {
   const met = result.results.filter((one) => one.ok).length;
   const left = result.notRun?.length ?? 0;
   const verdicts = `${met} of ${result.results.length} verdicts as expected`;
@@ -83,8 +85,9 @@ function summaryLines(paint: Paint, result: RunResult, width: number): string[] 
     ...(result.notRun ?? []).map((one) => notRunLine(paint, one)),
     '',
     result.ok ? paint.green(`✔ ${said}`) : paint.red(`✖ ${said}`),
+    ...(result.endedEarly === undefined ? [] : [paint.red(`  the run did not end: ${result.endedEarly}`)]),
     paint.dim(`  seed ${result.seed} · again: ${result.reproduce}`),
-    paint.dim(`  journal: runs/${result.runId}/`),
+    ...(journal === null ? [] : [paint.dim(`  journal: ${journal}`)]),
     ...keepHint(paint, result),
     '',
   ];
@@ -145,12 +148,14 @@ class Terminal {
 
 const reporter: Reporter = {
   description: 'progress on stderr, the table of verdicts at the end on stdout',
-  create: ({ stdout, stderr, live }) => {
+  create: ({ stdout, stderr, live, labDir }) => {
     const paint = new Chalk(live ? {} : { level: 0 });
     const terminal = new Terminal(stderr, live, paint);
     const narrator = new Narrator();
+    let journal: string | null = null;
     return {
       on: (event) => {
+        if (event.t === 'run-started') journal = path.join(labDir, 'runs', event.runId, path.sep);
         const where = event.scenario === undefined ? '' : `${event.scenario} ${event.variant ?? ''}: `;
         if (event.t === 'run-started') terminal.line(`seed ${event.seed} · again: ${event.reproduce}`);
         if (event.t === 'variant-started') {
@@ -172,7 +177,7 @@ const reporter: Reporter = {
       },
       end: async (result) => {
         terminal.erase();
-        stdout.write(summaryLines(paint, result, terminal.width).join('\n'));
+        stdout.write(summaryLines(paint, result, terminal.width, journal).join('\n'));
       },
     };
   },

@@ -1,7 +1,9 @@
 import { appendFileSync, mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
+import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
+import { UnavailableError } from '../errors.ts';
 import type { Evidence } from '../plugins/fault.ts';
 import type { Phase, VariantName } from '../plugins/scenario.ts';
 import type { NotRun, RunResult, VariantResult } from './result.ts';
@@ -63,39 +65,64 @@ export interface JournalContext {
 export type JournalEvent = JournalEntry & JournalContext & { readonly at: string };
 export type JournalListener = (event: JournalEvent) => void;
 
+/** What went wrong when a journal, or one within it, was written; undefined: nothing. */
+interface Trouble {
+  first?: unknown;
+}
+
 /**
  * Appends one JSON object per line and writes each at once, so that the journal of a killed run is complete up to its
- * last line. Journals may share files: a variant writes to its own file and to that of the run.
+ * last line. Journals may share files: a variant writes to its own file and to that of the run. A line that cannot be
+ * written must not keep a fault from being healed: the first such error is kept for {@link mustBeWhole}.
  */
 export class Journal {
   readonly #files: readonly string[];
   readonly #context: JournalContext;
   readonly #listen: JournalListener;
   readonly #clock: () => Date;
+  readonly #trouble: Trouble;
 
   constructor(
     files: readonly string[],
     context: JournalContext,
     listen: JournalListener,
     clock: () => Date = () => new Date(),
+    trouble: Trouble = {},
   ) {
     this.#files = files;
     this.#context = context;
     this.#listen = listen;
     this.#clock = clock;
+    this.#trouble = trouble;
     for (const file of files) mkdirSync(path.dirname(file), { recursive: true });
   }
 
   /** The journal of one scenario and variant, whose lines also appear in this one. */
   within(context: { scenario: string; variant: VariantName }, file: string): Journal {
-    return new Journal([...this.#files, file], { ...this.#context, ...context }, this.#listen, this.#clock);
+    const whole = { ...this.#context, ...context };
+    return new Journal([...this.#files, file], whole, this.#listen, this.#clock, this.#trouble);
   }
 
   write(entry: JournalEntry): void {
     const event: JournalEvent = { at: this.#clock().toISOString(), ...this.#context, ...entry };
     const line = `${JSON.stringify(event, (_, value) => (typeof value === 'bigint' ? String(value) : value))}\n`;
-    for (const file of this.#files) appendFileSync(file, line);
+    try {
+      for (const file of this.#files) appendFileSync(file, line);
+    } catch (error) {
+      this.#trouble.first ??= error;
+    }
     this.#listen(event);
+  }
+
+  /** @throws UnavailableError where a line could not be written, as on a full disk: then the evidence has gaps. */
+  mustBeWhole(): void {
+    const { first } = this.#trouble;
+    if (first === undefined) return;
+    throw new UnavailableError(
+      `The journal ${this.#files[0]} could not be written: ${messageOf(first)}.`,
+      'Make room on its disk, or choose another folder with --dir.',
+      first,
+    );
   }
 }
 

@@ -7,6 +7,8 @@ export interface ReporterOptions {
   readonly file: string | null;
   readonly stdout: NodeJS.WritableStream;
   readonly stderr: NodeJS.WritableStream;
+  /** The lab's folder. */
+  readonly labDir: string;
   /** Colours and redrawing are allowed on stderr. */
   readonly live: boolean;
 }

@@ -59,7 +59,7 @@ export const variantResultSchema = z.object({
 });
 export type VariantResult = z.infer<typeof variantResultSchema>;
 
-/** A variant that these engines do not allow: it has no verdict and is not counted. */
+/** A variant that these engines do not allow, or that the run did not reach: it has no verdict and is not counted. */
 export const notRunSchema = z.object({
   scenario: z.string(),
   variant: z.enum(VARIANTS),
@@ -82,6 +82,8 @@ export const runResultSchema = z.object({
   results: z.array(variantResultSchema),
   /** Left out where there is none. */
   notRun: z.array(notRunSchema).exactOptional(),
+  /** Why the run ended before all of its variants had; left out where it did not. */
+  endedEarly: z.string().exactOptional(),
 });
 export type RunResult = z.infer<typeof runResultSchema>;
 

@@ -1,58 +1,27 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Interrupted } from '../errors.ts';
-import type { Instance, InstanceSpec, Lab } from '../lab/lab.ts';
-import type { Fault } from '../plugins/fault.ts';
+import type { Lab } from '../lab/lab.ts';
 import type { Scenario } from '../plugins/scenario.ts';
 import { UndoLog } from '../undo/undo-log.ts';
-import { type JournalEvent, readJournal } from './journal.ts';
-import type { RunOptions } from './plan.ts';
-import { runResultSchema } from './result.ts';
-import { runAll } from './run-all.ts';
-import { FakeWorld, finding, report } from './testing/fake-lab.ts';
+import type { JournalEvent } from './journal.ts';
+import { ExampleRun } from './testing/example-run.ts';
+import { type FakeWorld, finding, report } from './testing/fake-lab.ts';
 import { fakeFault, scenario } from './testing/scenario.ts';
 
 let dir: string;
 let world: FakeWorld;
 let events: JournalEvent[];
-let interrupt: AbortController;
+let start: ExampleRun['start'];
 
 beforeEach(() => {
   dir = mkdtempSync(path.join(tmpdir(), 'cdc-lab-run-'));
-  world = new FakeWorld();
-  events = [];
-  interrupt = new AbortController();
+  const run = new ExampleRun(dir);
+  ({ world, events } = run);
+  start = run.start.bind(run);
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
-
-function start(
-  options: Partial<RunOptions> = {},
-  fault: Fault = fakeFault(world),
-  lab: Lab = world.lab(dir),
-) {
-  return runAll(
-    {
-      plan: [{ scenario, variant: 'sound' }],
-      tunables: {},
-      seed: 42,
-      keep: false,
-      noOp: false,
-      swap: false,
-      reproduce: 'cdc-lab run example --seed 42',
-      ...options,
-    },
-    {
-      lab,
-      openAccess: world.access,
-      loadFault: async () => fault,
-      listen: (event) => events.push(event),
-      signal: interrupt.signal,
-    },
-  );
-}
 
 const phases = () => events.filter((event) => event.t === 'phase-started').map((event) => event.phase);
 
@@ -242,6 +211,14 @@ describe('a run', () => {
     expect(events.filter((event) => event.t === 'kept')).toHaveLength(2);
   });
 
+  it('keeps nothing of a pipeline that never got ready', async () => {
+    world.beforeInstance = async () => {
+      throw new Error('no room');
+    };
+    await start({ keep: true });
+    expect(events.filter((event) => event.t === 'kept')).toEqual([]);
+  });
+
   it('drops one that passed, and every one without --keep', async () => {
     await start({ keep: true });
     expect(world.disposed).toHaveLength(1);
@@ -253,115 +230,5 @@ describe('a run', () => {
     world.reports = [report({ verdict: 'SYNC_IN_PROGRESS' }), report()];
     const { results } = await start();
     expect(results[0]?.verdict).toBe('PASS');
-  });
-});
-
-describe('an interrupted run', () => {
-  it('heals, disposes of every pipeline and rejects with the interruption', async () => {
-    const fault = fakeFault(world, {
-      prove: async () => {
-        interrupt.abort(new Interrupted('Ctrl-C'));
-        return { seen: true };
-      },
-    });
-    const plan = [
-      { scenario, variant: 'sound' },
-      { scenario, variant: 'naive' },
-    ] as const;
-    await expect(start({ plan }, fault)).rejects.toBeInstanceOf(Interrupted);
-    expect(world.log.at(-1)).toBe('heal');
-    expect(new Set(world.disposed)).toEqual(new Set(world.created.map((spec) => spec.name)));
-    expect(new UndoLog(dir).outstanding()).toEqual([]);
-  });
-});
-
-describe('a pipeline that cannot be dropped', () => {
-  const dropless = () => {
-    const lab = world.lab(dir);
-    const createInstance = async (spec: InstanceSpec): Promise<Instance> => ({
-      ...(await lab.createInstance(spec)),
-      [Symbol.asyncDispose]: () => Promise.reject(new Error('the server is gone')),
-    });
-    return { ...lab, createInstance };
-  };
-  const reported = () => events.filter((event) => event.t === 'drop-failed');
-
-  it('is in the journal, and fails the run', async () => {
-    await expect(start({}, fakeFault(world), dropless())).rejects.toThrow('the server is gone');
-    expect(reported()).toMatchObject([{ instance: world.created[0]?.name, error: 'the server is gone' }]);
-  });
-
-  it('is in the journal after an interrupt too, and does not hide the interrupt', async () => {
-    const fault = fakeFault(world, {
-      inject: async () => {
-        interrupt.abort(new Interrupted('Ctrl-C'));
-        return {};
-      },
-    });
-    await expect(start({}, fault, dropless())).rejects.toBeInstanceOf(Interrupted);
-    expect(reported()).toMatchObject([{ instance: world.created[0]?.name, error: 'the server is gone' }]);
-  });
-});
-
-describe('a step that is given up', () => {
-  it('injects nothing any more where it was still observing', async () => {
-    const fault = fakeFault(world, {
-      observe: async () => {
-        interrupt.abort(new Interrupted('Ctrl-C'));
-        await sleep(20);
-        return {};
-      },
-    });
-    await expect(start({}, fault)).rejects.toBeInstanceOf(Interrupted);
-    await sleep(50);
-    expect(world.log).toEqual(['verify']);
-    expect(new UndoLog(dir).outstanding()).toEqual([]);
-  });
-
-  it('ends before the heal: an injection under way cannot overtake it', async () => {
-    const fault = fakeFault(world, {
-      inject: async () => {
-        interrupt.abort(new Interrupted('Ctrl-C'));
-        await sleep(50);
-        world.log.push('inject');
-        return {};
-      },
-    });
-    await expect(start({}, fault)).rejects.toBeInstanceOf(Interrupted);
-    expect(world.log).toEqual(['verify', 'inject', 'heal']);
-    expect(new UndoLog(dir).outstanding()).toEqual([]);
-  });
-
-  it('is healed, and stays in the undo log, where it does not end in time', async () => {
-    const never = Promise.withResolvers<Record<string, unknown>>();
-    const fault = fakeFault(world, { inject: () => never.promise });
-    const deadlinesMs = { ...scenario.deadlinesMs, inject: 100, heal: 100 };
-    const { results } = await start(
-      { plan: [{ scenario: { ...scenario, deadlinesMs }, variant: 'sound' }] },
-      fault,
-    );
-    expect(results[0]).toMatchObject({ verdict: 'INCONCLUSIVE', reason: expect.stringContaining('inject') });
-    expect(world.log).toEqual(['verify', 'heal']);
-    expect(new UndoLog(dir).outstanding()).toHaveLength(1);
-    never.resolve({});
-  });
-});
-
-describe('the journal', () => {
-  it('holds the whole run, in the run folder and in the variant folder', async () => {
-    const result = await start();
-    const folder = path.join(dir, 'runs', result.runId);
-    const whole = readJournal(path.join(folder, 'journal.ndjson'));
-    const own = readJournal(path.join(folder, 'example-sound', 'journal.ndjson'));
-    expect(whole).toEqual(JSON.parse(JSON.stringify(events)));
-    expect(whole.at(-1)?.t).toBe('run-ended');
-    expect(own.every((event) => event.scenario === 'example' && event.variant === 'sound')).toBe(true);
-    expect(own.map((event) => event.t)).toContain('fault-proven');
-  });
-
-  it('ends with the result that is also in result.json, of the published shape', async () => {
-    const result = await start();
-    const file = path.join(dir, 'runs', result.runId, 'result.json');
-    expect(runResultSchema.parse(JSON.parse(readFileSync(file, 'utf8')))).toEqual(result);
   });
 });

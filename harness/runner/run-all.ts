@@ -7,10 +7,11 @@
  */
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Access } from '../access/access.ts';
+import { UnavailableError } from '../errors.ts';
 import { type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
 import type { Instance, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
@@ -42,7 +43,8 @@ export function newRunId(now: Date): string {
  * Runs the variants of a plan one after the other, each on an instance made for it. The next instance is set up while
  * the current variant is in its quiet phase. Journals and `result.json` are in `LAB/runs/RUNID/`.
  *
- * @throws when interrupted, after what was injected is healed.
+ * @throws when interrupted, and where a server has died, after what was injected is healed. By then the journal's
+ * `run-ended` has told the results so far: the variant that was running is INCONCLUSIVE, those after it are not run.
  */
 export async function runAll(options: RunOptions, context: RunContext): Promise<RunResult> {
   const now = context.now ?? (() => new Date());
@@ -57,22 +59,85 @@ export async function runAll(options: RunOptions, context: RunContext): Promise<
   journal.write({ t: 'run-started', seed: options.seed, planned, reproduce: options.reproduce });
   for (const one of leftOut) journal.write({ t: 'not-run', notRun: one });
   const start = performance.now();
-  const results = await runPlans(plans, dir, journal, context);
+  const results: VariantResult[] = [];
+  const failure = await failureOf(() => runPlans(plans, results, dir, journal, context));
+  const unreached =
+    failure === null ? [] : plans.slice(results.length).map((plan) => notReached(plan, failure));
+  const notRun = [...leftOut, ...unreached];
   const result: RunResult = {
     schemaVersion: 1,
     runId,
     seed: options.seed,
-    ok: results.every((one) => one.ok),
+    ok: failure === null && results.every((one) => one.ok),
     startedAt: startedAt.toISOString(),
     durationMs: Math.round(performance.now() - start),
     reproduce: options.reproduce,
     results,
-    ...(leftOut.length === 0 ? {} : { notRun: leftOut }),
+    ...(notRun.length === 0 ? {} : { notRun }),
+    ...(failure === null ? {} : { endedEarly: messageOf(failure.error) }),
   };
   journal.write({ t: 'run-ended', result });
-  mkdirSync(dir, { recursive: true });
-  writeFileSync(path.join(dir, 'result.json'), `${JSON.stringify(result, null, 2)}\n`);
+  const unwritten = await failureOf(async () => writeResult(path.join(dir, 'result.json'), result));
+  const early = failure ?? unwritten;
+  if (early !== null) throw early.error;
   return result;
+}
+
+interface Failure {
+  readonly error: unknown;
+}
+
+async function failureOf(work: () => Promise<void>): Promise<Failure | null> {
+  try {
+    await work();
+    return null;
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** A variant that the run did not come to. */
+function notReached({ scenario, variant, choice, foreign }: VariantPlan, { error }: Failure): NotRun {
+  const sides = foreign === undefined ? choice.engines : sidesOf(foreign);
+  return { scenario: scenario.id, variant, ...sides, reason: `not reached: ${messageOf(error)}` };
+}
+
+/** The result of a run that failed before its first variant, as where the lab could not be started. */
+export function resultOfNone(options: RunOptions, error: unknown, now: Date): RunResult {
+  const { seed, reproduce, foreign, engines = OWN_ENGINES } = options;
+  const sides = foreign === undefined ? engines : sidesOf(foreign);
+  const reason = `not reached: ${messageOf(error)}`;
+  return {
+    ...{
+      schemaVersion: 1,
+      runId: newRunId(now),
+      seed,
+      ok: false,
+      startedAt: now.toISOString(),
+      durationMs: 0,
+    },
+    reproduce,
+    results: [],
+    notRun: options.plan.map(({ scenario, variant }) => ({
+      scenario: scenario.id,
+      variant,
+      ...sides,
+      reason,
+    })),
+    endedEarly: messageOf(error),
+  };
+}
+
+/** Whole or not at all: other commands read it. */
+function writeResult(file: string, result: RunResult): void {
+  const fresh = `${file}.fresh`;
+  try {
+    mkdirSync(path.dirname(file), { recursive: true });
+    writeFileSync(fresh, `${JSON.stringify(result, null, 2)}\n`);
+    renameSync(fresh, file);
+  } finally {
+    rmSync(fresh, { force: true });
+  }
 }
 
 /** The variants that engines, runtime or target do not allow, each with the reason. */
@@ -98,15 +163,16 @@ async function leftOutOf(
 /** While this phase waits for the pipeline, the machine has time to set up the next one. */
 const QUIET_PHASE: Phase = 'hold';
 
+/** Appends to `results` as variants end. @throws for what ends the run early. */
 async function runPlans(
   plans: readonly VariantPlan[],
+  results: VariantResult[],
   dir: string,
   journal: Journal,
   context: RunContext,
-): Promise<VariantResult[]> {
+): Promise<void> {
   const { lab, openAccess, loadFault, signal } = context;
   const undo = new UndoLog(lab.dir);
-  const results: VariantResult[] = [];
   const prepared = new Map<VariantPlan, Promise<Instance>>();
   const disposals: Promise<void>[] = [];
   const retire = (instance: Instance): void => {
@@ -153,6 +219,9 @@ async function runPlans(
           mine,
         ),
       );
+      signal.throwIfAborted();
+      journal.mustBeWhole();
+      if (results.at(-1)?.verdict === 'INCONCLUSIVE') await mustHaveServers(lab);
     }
   } finally {
     // An interrupt came before these could run.
@@ -163,5 +232,15 @@ async function runPlans(
     await Promise.allSettled(disposals);
   }
   await Promise.all(disposals);
-  return results;
+}
+
+/** @throws UnavailableError where a server is down: no further variant could have a verdict. */
+async function mustHaveServers({ runtime }: Lab): Promise<void> {
+  const services = await runtime.services();
+  const down = services.filter(
+    ({ kind, state }) => (kind === 'postgres' || kind === 'kafka') && state !== 'running',
+  );
+  if (down.length === 0) return;
+  const said = down.map(({ name, state, log }) => `${name} is ${state} (its log: ${log})`).join(', ');
+  throw new UnavailableError(`The run cannot go on: ${said}.`, 'cdc-lab up starts it again.');
 }

@@ -1,7 +1,6 @@
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Report } from '../../verifier/report.ts';
 import type { Access } from '../access/access.ts';
-import { Interrupted } from '../errors.ts';
 import type { Instance, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
 import { deadlinesOf, type Phase } from '../plugins/scenario.ts';
@@ -41,7 +40,7 @@ export interface RunnerDeps {
  * Runs one variant on an instance made for it, from `steady` to `verify`, and hands the instance over to `retire`.
  *
  * @param prepared The instance, where the run has begun to set it up before the variant's turn.
- * @throws only when interrupted, after the heal; every other failure is an INCONCLUSIVE result with its reason.
+ * Never throws: every failure, an interrupt included, is an INCONCLUSIVE result with its reason, after the heal.
  */
 export async function runVariant(
   plan: VariantPlan,
@@ -59,6 +58,8 @@ class VariantRun {
   #steps: Steps | null = null;
   #baseline: Baseline | null = null;
   #outcome: Outcome = NOT_FINISHED;
+  #isReady = false;
+  #phase: Phase | null = null;
   /** From the end of `heal` until slot and consumer group had caught up; null: they have not. */
   #recoveryMs: number | null = null;
 
@@ -66,7 +67,12 @@ class VariantRun {
     this.#plan = plan;
     this.#deps = deps;
     this.#deadlinesMs = deadlinesOf(plan.scenario, plan.tunables);
-    const { journal, signal, onPhase } = deps;
+    const { journal, signal } = deps;
+    const onPhase = (phase: Phase): void => {
+      // It runs in any case, for what came before it.
+      if (phase !== 'heal') this.#phase = phase;
+      deps.onPhase?.(phase);
+    };
     this.#phases = new Phases({ journal, signal, onPhase, deadlinesMs: this.#deadlinesMs });
   }
 
@@ -79,6 +85,7 @@ class VariantRun {
     journal.write({ t: 'variant-started', title, breaks, because: pipelineOf(plan).because, spec });
     await this.#live(preparing, start);
     if (this.#keeps()) {
+      await lab.keep?.(plan.instanceName);
       const inspect = `cdc-lab status --instance ${plan.instanceName}`;
       journal.write({ t: 'kept', instance: plan.instanceName, inspect });
     }
@@ -88,11 +95,12 @@ class VariantRun {
     return result;
   }
 
-  /** From the instance's set-up to its retirement. @throws only when interrupted. */
+  /** From the instance's set-up to its retirement. */
   async #live(preparing: Promise<Instance>, start: number): Promise<void> {
     const { journal, openAccess, retire, signal } = this.#deps;
     try {
       const instance = await this.#ready(preparing);
+      this.#isReady = true;
       journal.write({ t: 'instance-ready', ms: since(start), instance: describeInstance(instance) });
       try {
         await using access = await openAccess(instance);
@@ -105,14 +113,16 @@ class VariantRun {
         if (!this.#keeps()) retire(instance);
       }
     } catch (error) {
-      if (signal.aborted) throw interruption(signal, error);
       this.#giveUp(error);
     }
   }
 
   /** Keeps what was found so far, without a verdict. */
   #giveUp(error: unknown): void {
-    this.#outcome = { ...this.#outcome, verdict: 'INCONCLUSIVE', reason: messageOf(error) };
+    const { signal } = this.#deps;
+    const where = this.#phase === null ? 'while it was set up' : `in phase ${this.#phase}`;
+    const reason = signal.aborted ? `${messageOf(signal.reason)} ${where}` : messageOf(error);
+    this.#outcome = { ...this.#outcome, verdict: 'INCONCLUSIVE', reason };
   }
 
   /** If set-up exceeds its deadline, the instance is still retired: it would take room from the others. */
@@ -127,7 +137,7 @@ class VariantRun {
 
   /** A pipeline that is wrong, even one that is expected to be, is kept to practise on. */
   #keeps(): boolean {
-    if (!this.#plan.keep || this.#deps.signal.aborted) return false;
+    if (!this.#plan.keep || !this.#isReady || this.#deps.signal.aborted) return false;
     return this.#outcome.verdict !== 'PASS' || !isExpected(this.#plan, this.#outcome);
   }
 
@@ -262,10 +272,6 @@ function describeInstance(instance: Instance): Record<string, unknown> {
     ...{ name, dir, topicPrefix, slot, publication, consumerGroup, services },
     ...{ captureUrl, sinkWorkerUrl, verifierUrl },
   };
-}
-
-function interruption(signal: AbortSignal, error: unknown): unknown {
-  return signal.reason instanceof Interrupted ? signal.reason : error;
 }
 
 const since = (start: number): number => Math.round(performance.now() - start);

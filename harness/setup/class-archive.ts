@@ -9,6 +9,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { execa } from 'execa';
 import { startChild } from '../lab/process/child-service.ts';
+import { PATHS_IN_UTF8 } from '../lab/process/kafka-service.ts';
 import type { ServiceSpec } from '../lab/services/service-spec.ts';
 
 /**
@@ -47,6 +48,9 @@ export async function archiveOf(
 export async function fits(archive: string, classPath: string): Promise<boolean> {
   if (!existsSync(archive)) return false;
   const flags = ['-XX:+UseSerialGC', `-XX:SharedArchiveFile=${archive}`, '-Xshare:on'];
-  const result = await execa('java', [...flags, '-cp', classPath, '-version'], { reject: false });
+  const result = await execa('java', [...flags, '-cp', classPath, '-version'], {
+    reject: false,
+    env: PATHS_IN_UTF8,
+  });
   return result.exitCode === 0;
 }

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Runs all lessons in a separate lab, prints the verdicts, and leaves nothing behind.
+# Runs all lessons in a separate lab, prints the verdicts, and leaves nothing behind but the journal, until the next demo.
 # Exit code: that of `cdc-lab run`, which is 0 when every verdict is the expected one.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -10,7 +10,7 @@ dir=$root/.cache/demo-lab
 "$lab" run --all --dir "$dir" "$@"
 code=$?
 if [ "$code" -eq 0 ]; then
-  "$lab" clean --dir "$dir" || code=70
+  "$lab" clean --keep-runs --dir "$dir" || code=70
 else
   # Keep the logs: they may show why.
   "$lab" down --dir "$dir"

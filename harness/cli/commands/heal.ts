@@ -1,8 +1,11 @@
 import { startIfDown } from '../../access/instance-services.ts';
+import { UnavailableError } from '../../errors.ts';
+import type { Lab } from '../../lab/lab.ts';
 import type { ServiceKind } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { findStateDir } from '../../lab/state/state-dir.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
+import { UndoLog } from '../../undo/undo-log.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openLab } from '../lab-control.ts';
 
@@ -15,33 +18,70 @@ const ORDER: readonly (readonly ServiceKind[])[] = [
 ];
 
 /**
- * Starts services that are dead, resumes those that are paused, then undoes what is in the undo log.
+ * Starts services that are dead, resumes those that are paused, drops what a killed command has made, then undoes what
+ * is in the undo log.
  * @throws LabError CDC-5112 while another command changes the lab: that command may have broken it on purpose.
+ * @throws UnavailableError where the lab is stopped and something waits to be healed.
  */
 export async function heal(context: CliContext): Promise<number> {
   const lab = await openLab(context);
   // A pipeline that somebody else runs has no folder before the first run.
   const stateDir = findStateDir(lab.dir);
   await using _held = stateDir === undefined ? null : await holdLab(stateDir);
-  const said: string[] = [];
-  const services = await lab.runtime.services();
-  const broken = services.filter(
-    ({ kind, state }) => state === 'paused' || (state === 'dead' && kind !== 'workload'),
-  );
-  for (const kinds of ORDER) {
-    // Start a stage at once: the brokers of a cluster answer only when most of them run.
-    const stage = broken.filter(({ kind }) => kinds.includes(kind));
-    const mended = await Promise.all(
-      stage.map(async ({ name, state }) => {
-        const proof = await startIfDown(lab.runtime, name, context.signal);
-        return proof === null ? [] : [`${name} was ${state}: ${proof.action}`];
-      }),
-    );
-    said.push(...mended.flat());
+  if (await isStopped(lab)) {
+    refuseStopped(lab);
+    if (context.json) printJson(context, { schemaVersion: 1, healed: [] });
+    else say(context, 'nothing to heal: the lab is stopped; cdc-lab up starts it');
+    return EXIT.ok;
   }
+  // The servers first: without them nothing can be dropped.
+  const said = await mend(context, lab, (kind) => kind === 'postgres' || kind === 'kafka');
+  said.push(...((await lab.dropLeftovers?.()) ?? []));
+  said.push(...(await mend(context, lab, () => true)));
   said.push(...(await replayUndo(lab, context.signal)));
   if (context.json) printJson(context, { schemaVersion: 1, healed: said });
   else if (said.length === 0) say(context, 'nothing to heal');
   else for (const line of said) say(context, `✔ ${line}`);
   return EXIT.ok;
+}
+
+/** Whether all servers were stopped, by `down`: then not even a look at them is possible. */
+async function isStopped({ runtime }: Lab): Promise<boolean> {
+  const servers = (await runtime.services()).filter(({ kind }) => kind === 'postgres' || kind === 'kafka');
+  return servers.length > 0 && servers.every(({ state }) => state === 'stopped');
+}
+
+function refuseStopped(lab: Lab): void {
+  const faults = new UndoLog(lab.dir).outstanding().map(({ fault }) => fault);
+  if (faults.length === 0) return;
+  throw new UnavailableError(
+    `The lab in ${lab.dir} is stopped, and ${faults.join(', ')} is to be undone.`,
+    'cdc-lab up starts it and undoes that.',
+  );
+}
+
+/** Starts or resumes the services of such a kind, a stage at once: a cluster answers only when most brokers run. */
+async function mend(
+  { signal }: CliContext,
+  lab: Lab,
+  concerns: (kind: ServiceKind) => boolean,
+): Promise<string[]> {
+  const writer = await lab.writer?.();
+  const lives = (name: string): boolean => name === writer?.service && writer.rate > 0;
+  const broken = (await lab.runtime.services()).filter(
+    ({ name, kind, state }) =>
+      concerns(kind) && (state === 'paused' || (state === 'dead' && (kind !== 'workload' || lives(name)))),
+  );
+  const said: string[] = [];
+  for (const kinds of ORDER) {
+    const stage = broken.filter(({ kind }) => kinds.includes(kind));
+    const mended = await Promise.all(
+      stage.map(async ({ name, state }) => {
+        const proof = await startIfDown(lab.runtime, name, signal);
+        return proof === null ? [] : [`${name} was ${state}: ${proof.action}`];
+      }),
+    );
+    said.push(...mended.flat());
+  }
+  return said;
 }

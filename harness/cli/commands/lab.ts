@@ -1,10 +1,13 @@
+import path from 'node:path';
 import type { EnginePair } from '../../lab/engines.ts';
 import type { Lab } from '../../lab/lab.ts';
+import type { Proof } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
+import { RUNS } from '../../lab/state/state-dir.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
-import type { UpFlags } from '../option-table.ts';
+import type { CleanFlags, UpFlags } from '../option-table.ts';
 import { columns, painter } from '../tables.ts';
 
 /** Starts or repairs the lab, and heals what a killed run has left broken. */
@@ -13,7 +16,7 @@ export async function up(context: CliContext, flags: UpFlags): Promise<number> {
   const control = await loadLabControl(context, flags.runtime);
   const lab = await control.up({
     dir: context.dir,
-    rate: flags.rate,
+    rate: flags.writer ? flags.rate : 0,
     seed: flags.seed,
     withInstance: true,
     engines: enginesOf(flags),
@@ -64,15 +67,25 @@ async function printServices(context: CliContext, lab: Lab): Promise<void> {
 
 export async function down(context: CliContext): Promise<number> {
   const proofs = await (await loadLabControl(context)).down(context.dir);
-  if (context.json) printJson(context, { schemaVersion: 1, stopped: proofs });
+  const dropped = proofs.filter(({ action }) => action === 'dropped');
+  const stopped = proofs.filter(({ action }) => action !== 'dropped');
+  if (context.json) printJson(context, { schemaVersion: 1, stopped, dropped });
   else if (proofs.length === 0) say(context, 'nothing was running');
-  else say(context, `stopped ${proofs.map((proof) => proof.service).join(', ')}; data and slot are kept`);
+  else {
+    if (dropped.length > 0) say(context, `dropped ${namesOf(dropped)}, which a run had kept`);
+    say(context, `stopped ${namesOf(stopped)}; data and slot are kept`);
+  }
   return EXIT.ok;
 }
 
-export async function clean(context: CliContext): Promise<number> {
-  await (await loadLabControl(context)).clean(context.dir);
-  if (context.json) printJson(context, { schemaVersion: 1, removed: context.dir });
-  else say(context, `removed ${context.dir}`);
+function namesOf(proofs: readonly Proof[]): string {
+  return proofs.map(({ service }) => service).join(', ');
+}
+
+export async function clean(context: CliContext, { keepRuns }: CleanFlags): Promise<number> {
+  await (await loadLabControl(context)).clean(context.dir, keepRuns);
+  const kept = keepRuns ? path.join(context.dir, RUNS) : null;
+  if (context.json) printJson(context, { schemaVersion: 1, removed: context.dir, kept });
+  else say(context, `removed ${context.dir}${kept === null ? '' : `, but for the journals in ${kept}`}`);
   return EXIT.ok;
 }

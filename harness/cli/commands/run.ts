@@ -5,44 +5,50 @@
  * Promises: data is on stdout, everything else on stderr; a usage error is thrown before anything is started.
  */
 
-import { appendFileSync, existsSync } from 'node:fs';
 import path from 'node:path';
 import { loadPipeline, pipelineFile } from '../../../fixtures/pipelines/load.ts';
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import { openAccess } from '../../access/live-access.ts';
 import { UsageError } from '../../errors.ts';
+import type { LabControl, UpOptions } from '../../lab/lab.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { checkDisk, LAB_BYTES } from '../../lab/state/state-dir.ts';
 import { loadFault, loadScenario, scenarioIds } from '../../plugins/catalogue.ts';
 import { type Scenario, VARIANTS } from '../../plugins/scenario.ts';
+import { emptyReport } from '../../reporters/junit.ts';
 import { roomFor } from '../../runner/disk-space.ts';
 import type { ForeignPipeline } from '../../runner/foreign-pipelines.ts';
 import type { JournalEvent } from '../../runner/journal.ts';
 import type { RunOptions } from '../../runner/plan.ts';
 import { loadReporter, Multiplexer } from '../../runner/reporter.ts';
 import type { RunResult } from '../../runner/result.ts';
-import { runAll } from '../../runner/run-all.ts';
+import { resultOfNone, runAll } from '../../runner/run-all.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
 import { type CliContext, EXIT, say } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
 import { RUN, type RunFlags } from '../option-table.ts';
 import { commandLine } from '../parse-options.ts';
+import { claimReportFile } from '../report-file.ts';
 
 /** Scenarios in the order in which a workshop takes them; others follow by name. */
 const WORKSHOP_ORDER = ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill'];
 
-/** Runs scenarios, in a lab of their own where none is up. The exit code says whether the verdicts are as expected. */
+/**
+ * Runs scenarios, in a lab of their own where none is up. The exit code says whether the verdicts are as expected.
+ * @throws what ended the run early, after the reporters have written the results so far.
+ */
 export async function run(context: CliContext, flags: RunFlags, ids: readonly string[]): Promise<number> {
   const scenarios = await chosen(ids, flags.all);
   const foreign = await foreignOf(flags);
   const reporters = await reportersOf(context, flags);
   const options = optionsOf(scenarios, foreign, flags, ids);
-  const { result, undone } = await withLab(context, flags, options, reporters);
+  const { result, undone, failure } = await withLab(context, flags, options, reporters);
   await reporters.end(result);
   for (const { reporter, error } of reporters.failures) {
     say(context, `cdc-lab: the ${reporter} reporter failed: ${messageOf(error)}`);
   }
   for (const line of undone) say(context, line);
+  if (failure !== null) throw failure.error;
   return exitCodeOf(result, reporters.failures.length > 0);
 }
 
@@ -112,12 +118,16 @@ async function reportersOf(context: CliContext, flags: RunFlags): Promise<Multip
       'GitHub Actions sets it in every step; elsewhere use --junit',
     );
   }
-  if (flags.junit !== undefined) assertWritable(flags.junit);
+  if (flags.junit !== undefined) claimReportFile(flags.junit, emptyReport(new Date()));
+  if (flags.githubSummary) claimReportFile(summary, null);
   const multiplexer = new Multiplexer();
   const add = async (name: string, file: string | null, live = false): Promise<void> => {
     // With --json, stdout belongs to the document.
     const out = context.json && name === 'terminal' ? stderr : stdout;
-    multiplexer.add(name, (await loadReporter(name)).create({ file, stdout: out, stderr, live }));
+    multiplexer.add(
+      name,
+      (await loadReporter(name)).create({ file, stdout: out, stderr, live, labDir: context.dir }),
+    );
   };
   await add('terminal', null, context.live);
   if (context.json) await add('json', null);
@@ -126,22 +136,63 @@ async function reportersOf(context: CliContext, flags: RunFlags): Promise<Multip
   return multiplexer;
 }
 
-/** A file that cannot be written is an error before the run, not after it. */
-function assertWritable(file: string): void {
-  if (!existsSync(path.dirname(path.resolve(file)))) {
-    throw new UsageError(`the folder of ${file} does not exist`, 'create it, or name another file');
-  }
-  appendFileSync(file, '');
+interface RunEnd {
+  readonly result: RunResult;
+  /** What an earlier run had left broken, and was healed. */
+  readonly undone: readonly string[];
+  /** What ended the run early. */
+  readonly failure: { readonly error: unknown } | null;
 }
 
-/** A lab that was not up before is stopped again afterwards. */
+/** A lab that was not up before is stopped again afterwards, unless it has a pipeline that is to be kept. */
 async function withLab(
   context: CliContext,
-  { runtime, brokers, keep }: RunFlags,
+  flags: RunFlags,
   options: RunOptions,
   reporters: Multiplexer,
-): Promise<{ result: RunResult; undone: readonly string[] }> {
-  const control = await loadLabControl(context, runtime);
+): Promise<RunEnd> {
+  const startedAt = new Date();
+  const seen: { undone: readonly string[]; result?: RunResult; healed?: string; kept?: boolean } = {
+    undone: [],
+  };
+  const listen = (event: JournalEvent): void => {
+    if (event.t === 'fault-healed') seen.healed = `${event.fault}: ${event.said}`;
+    if (event.t === 'kept') seen.kept = true;
+    if (event.t === 'run-ended') seen.result = event.result;
+    reporters.on(event);
+  };
+  try {
+    const control = await loadLabControl(context, flags.runtime);
+    const wasUp = await isUp(context, control, flags, options);
+    try {
+      const lab = await control.up(labFor(context, flags, options));
+      if (options.foreign !== undefined) refuseRuntime(lab.runtime.name);
+      await using _held = await holdLab(lab.dir);
+      seen.undone = await replayUndo(lab, context.signal);
+      const { signal } = context;
+      const result = await runAll(options, { lab, openAccess, loadFault, listen, signal });
+      return { result, undone: seen.undone, failure: null };
+    } finally {
+      if (!wasUp && !seen.kept) await control.down(context.dir);
+    }
+  } catch (error) {
+    if (context.signal.aborted) say(context, `interrupted; undone: ${seen.healed ?? 'nothing was broken'}`);
+    const why = context.signal.aborted ? context.signal.reason : error;
+    return {
+      result: seen.result ?? resultOfNone(options, why, startedAt),
+      undone: seen.undone,
+      failure: { error },
+    };
+  }
+}
+
+/** Whether the lab is up already. @throws LabError CDC-5119 where its disk has too little room for the run. */
+async function isUp(
+  context: CliContext,
+  control: LabControl,
+  { runtime, brokers }: RunFlags,
+  options: RunOptions,
+): Promise<boolean> {
   const before = await control.open(context.dir);
   const wasUp =
     before !== undefined && (await before.runtime.services()).some(({ state }) => state === 'running');
@@ -150,34 +201,20 @@ async function withLab(
     const rows = roomFor(options, brokers ?? 1);
     checkDisk(context.dir, wasUp ? rows : LAB_BYTES + rows);
   }
-  const healed: string[] = [];
-  const listen = (event: JournalEvent): void => {
-    if (event.t === 'fault-healed') healed.push(`${event.fault}: ${event.said}`);
-    reporters.on(event);
+  return wasUp;
+}
+
+/** Servers only: each variant gets its own pipeline. */
+function labFor(context: CliContext, { brokers }: RunFlags, options: RunOptions): UpOptions {
+  return {
+    dir: context.dir,
+    withInstance: false,
+    engines: options.engines,
+    sinkWorkers: options.sinkWorkers,
+    brokers,
+    progress: (step) => say(context, `  ${step}`),
+    signal: context.signal,
   };
-  try {
-    const lab = await control.up({
-      dir: context.dir,
-      rate: 0,
-      seed: options.seed,
-      withInstance: false,
-      engines: options.engines,
-      sinkWorkers: options.sinkWorkers,
-      brokers,
-      progress: (step) => say(context, `  ${step}`),
-      signal: context.signal,
-    });
-    if (options.foreign !== undefined) refuseRuntime(lab.runtime.name);
-    await using _held = await holdLab(lab.dir);
-    const undone = await replayUndo(lab, context.signal);
-    const { signal } = context;
-    return { result: await runAll(options, { lab, openAccess, loadFault, listen, signal }), undone };
-  } catch (error) {
-    if (context.signal.aborted) say(context, `interrupted; undone: ${healed.at(-1) ?? 'nothing was broken'}`);
-    throw error;
-  } finally {
-    if (!wasUp && !keep) await control.down(context.dir);
-  }
 }
 
 function exitCodeOf(result: RunResult, reporterFailed: boolean): number {

@@ -12,11 +12,13 @@ import { Journal, type JournalEvent } from '../../runner/journal.ts';
 import { lastWrongRow } from '../../runner/past-runs.ts';
 import { newRunId } from '../../runner/run-all.ts';
 import { type StepDeps, Steps } from '../../runner/steps.ts';
+import { replayUndo } from '../../undo/replay-undo.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { withDeadline } from '../../wait.ts';
 import { wrap } from '../../wrap.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import { mustRun } from '../next-step.ts';
 import type { TriggerFlags } from '../option-table.ts';
 import { widthOf } from '../text-width.ts';
 
@@ -31,6 +33,9 @@ export async function trigger(
   lab.mayBreak?.();
   const scenario = forEngines(asWritten, found.engines);
   await using _held = await holdLab(lab.dir);
+  await mustRun(lab, found.name, scenario);
+  // What a trigger that was killed has left broken would spoil this one.
+  for (const line of await replayUndo(lab, context.signal)) say(context, `✔ ${line}`);
   const runId = newRunId(new Date());
   const file = path.join(lab.dir, 'runs', runId, 'journal.ndjson');
   const journal = new Journal([file], { runId, scenario: scenario.id }, teller(context));

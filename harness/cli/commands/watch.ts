@@ -3,9 +3,9 @@ import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { openAccess } from '../../access/live-access.ts';
 import { type CliContext, EXIT } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import { standstillOf } from '../next-step.ts';
 import type { WatchFlags } from '../option-table.ts';
 import { painter, renderReport } from '../tables.ts';
-import { notRunning } from './status.ts';
 
 const CLEAR = '\u001B[H\u001B[2J';
 /** How long one verification waits for the pipeline to catch up. */
@@ -20,8 +20,7 @@ export async function watch(context: CliContext, options: WatchFlags): Promise<n
   for (let drawn = 0; drawn < count && !context.signal.aborted; drawn += 1) {
     if (drawn > 0) await pause(interval * 1000, context.signal);
     if (context.signal.aborted) break;
-    const down = notRunning(await lab.runtime.services(), name);
-    const said = down.map((service) => paint.red(`${service.name} is ${service.state}; log: ${service.log}`));
+    const said = (await standstillOf(lab, name)).sentences.map((sentence) => paint.red(sentence));
     const picture = await access
       .verify({ deadlineMs: VERIFY_WITHIN_MS, signal: context.signal })
       .then((report) => (context.json ? JSON.stringify(report) : renderReport(report, paint)))

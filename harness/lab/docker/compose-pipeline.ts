@@ -1,5 +1,6 @@
 import { planOf, readRun } from '../instance/lab-context.ts';
-import { refuseOtherPipeline, standingSpec, startStandingWorkload } from '../instance/standing-pipeline.ts';
+import { refuseOtherPipeline, standingSpec } from '../instance/standing-pipeline.ts';
+import { setWriter } from '../instance/standing-writer.ts';
 import type { UpOptions } from '../lab.ts';
 import { LAB_INSTANCE, markReady, recordInstance } from '../state/record-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
@@ -42,7 +43,7 @@ export async function forgetUnfinished(
   });
 }
 
-/** Waits until the whole standing pipeline answers, and starts a workload if one is asked for and none runs. */
+/** Waits until the whole standing pipeline answers, and starts its writer or changes its rate. */
 export async function startStanding(context: DockerLabContext, options: UpOptions): Promise<void> {
   const { runtime, runFile } = context;
   const record = readRun(runFile).instances[LAB_INSTANCE];
@@ -51,5 +52,6 @@ export async function startStanding(context: DockerLabContext, options: UpOption
   for (const service of Object.values(services)) await runtime.start(service, options.signal);
   await markReady(runFile, LAB_INSTANCE);
   options.progress(`pipeline ${LAB_INSTANCE} runs`);
-  await startStandingWorkload(dockerLab(context), options);
+  const instance = await dockerLab(context).instance(LAB_INSTANCE);
+  if (instance !== undefined) await setWriter(context, instance, options);
 }

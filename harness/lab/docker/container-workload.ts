@@ -1,7 +1,13 @@
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
 import { workloadService } from '../instance/instance-processes.ts';
-import { freeWorkloadName, startedWorkload, summaryIn, workloadBegun } from '../instance/started-workload.ts';
+import {
+  freeWorkloadName,
+  mustRun,
+  startedWorkload,
+  summaryIn,
+  workloadBegun,
+} from '../instance/started-workload.ts';
 import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from '../lab.ts';
 import { sizeOf } from '../services/log-file.ts';
 import { findService } from './containers.ts';
@@ -35,6 +41,7 @@ export async function startWorkload(
     summary: async () => summaryOf(await readLog(container, LAST_LINES), service),
   };
   await workloadBegun(plan.ledgerPath, ledgerStart, process, BEGIN_WITHIN_MS);
+  await mustRun(spec, process);
   return startedWorkload(service, process);
 }
 

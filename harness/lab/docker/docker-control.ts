@@ -10,19 +10,26 @@ import { join } from 'node:path';
 import { UsageError } from '../../errors.ts';
 import { choosePorts, refuseCluster, serverNames } from '../instance/brokers.ts';
 import { readRun } from '../instance/lab-context.ts';
-import { dropLeftovers, isOrphan } from '../instance/leftovers.ts';
+import { dropKept, dropLeftovers } from '../instance/leftovers.ts';
 import type { Lab, LabControl, UpOptions } from '../lab.ts';
 import type { Proof } from '../runtime.ts';
 import { stopAll, stopStartedOnFailure } from '../services/stop-services.ts';
 import { holdLab } from '../state/lock.ts';
 import { newRun, RunFile } from '../state/run-file.ts';
-import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../state/state-dir.ts';
+import {
+  checkDisk,
+  claimStateDir,
+  emptyStateDir,
+  findStateDir,
+  RUNS,
+  readOrMakePassword,
+} from '../state/state-dir.ts';
 import { checkCompose, compose, labImage } from './compose.ts';
 import { forgetUnfinished, recordStanding, standingRecord, startStanding } from './compose-pipeline.ts';
 import { diskLimit } from './disk.ts';
 import { type DockerLabContext, giveToContainers, projectOf, standingFolder } from './docker-context.ts';
 import { dropInstance } from './docker-instance.ts';
-import { dockerLab } from './docker-lab.ts';
+import { dockerLab, isLeft } from './docker-lab.ts';
 import { DockerRuntime } from './docker-runtime.ts';
 import { connectEngine } from './engine.ts';
 import { removeRun } from './launch.ts';
@@ -83,8 +90,7 @@ async function bringUp(context: DockerLabContext, options: UpOptions): Promise<v
     const { evidence } = await runtime.start(server, options.signal);
     options.progress(`${server} answers after ${String(evidence.answerMs)} ms: ${evidence.firstAnswer}`);
   }
-  // The record of `lab` may be unfinished: Compose finishes it below.
-  await dropLeftovers(context, isOrphan, (left) => dropInstance(context, left), options.progress);
+  await dropLeftovers(context, isLeft, (left) => dropInstance(context, left), options.progress);
   if (!options.withInstance) return;
   // The lab starts the workload itself, at the rate it was given; Compose waits for what the verifier depends on.
   const rest = ['up', '--detach', '--no-build', '--scale', 'workload=0'];
@@ -110,18 +116,20 @@ async function down(dir: string): Promise<readonly Proof[]> {
   const stateDir = findStateDir(dir);
   if (stateDir === undefined) return [];
   await using _held = await holdLab(stateDir);
-  const { runtime } = await contextOf(stateDir, new RunFile(stateDir));
-  return await stopAll(runtime);
+  const context = await contextOf(stateDir, new RunFile(stateDir));
+  const dropped = await dropKept(context, (name) => dropInstance(context, name));
+  return [...dropped, ...(await stopAll(context.runtime))];
 }
 
-async function clean(dir: string): Promise<void> {
+async function clean(dir: string, keepRuns = false): Promise<void> {
   const stateDir = findStateDir(dir);
   if (stateDir === undefined) return;
   await using _held = await holdLab(stateDir);
   const run = new RunFile(stateDir).read();
   // Remove the run file last: only it says which containers belong to this lab.
   if (run !== undefined) await removeRun(await connectEngine(), run.runId);
-  rmSync(stateDir, { recursive: true, force: true });
+  if (keepRuns) emptyStateDir(stateDir, [RUNS]);
+  else rmSync(stateDir, { recursive: true, force: true });
 }
 
 async function open(dir: string): Promise<Lab | undefined> {

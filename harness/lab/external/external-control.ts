@@ -14,7 +14,7 @@ import { refuseCluster } from '../instance/brokers.ts';
 import type { Lab, LabControl } from '../lab.ts';
 import type { Proof } from '../runtime.ts';
 import { holdLab } from '../state/lock.ts';
-import { findStateDir } from '../state/state-dir.ts';
+import { emptyStateDir, findStateDir, RUNS } from '../state/state-dir.ts';
 import { ExternalLab } from './external-lab.ts';
 import { lookAtTarget, mustAnswer } from './look-at-target.ts';
 import { ownProcesses } from './own-processes.ts';
@@ -57,14 +57,15 @@ export function externalControl(target: ExternalTarget, healLeftovers: HealLefto
       await using _held = await holdLab(stateDir);
       return await stopOwn(stateDir);
     },
-    async clean(dir) {
+    async clean(dir, keepRuns = false) {
       const stateDir = ownFolder(dir);
       if (stateDir === undefined) return;
       await using _held = await holdLab(stateDir);
       await stopOwn(stateDir);
       // The folder holds the only record of what is still broken.
       await healLeftovers(stateDir, () => openExternal(target, stateDir));
-      rmSync(stateDir, { recursive: true, force: true });
+      if (keepRuns) emptyStateDir(stateDir, [RUNS]);
+      else rmSync(stateDir, { recursive: true, force: true });
     },
     async open(dir): Promise<Lab> {
       // What another lab left broken is not healed on this target.

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { replication, serverProperties } from './kafka-properties.ts';
+import { propertyValue, replication, serverProperties } from './kafka-properties.ts';
 
 const ports = { client: 11, link: 12, linkAdvertised: 13, controller: 14 };
 
@@ -34,4 +34,9 @@ test.each([
   [5, 3, 2],
 ])('%i brokers: %i copies, %i in sync', (brokers, factor, minInSync) => {
   expect(replication(brokers)).toEqual({ factor, minInSync });
+});
+
+test('a value is escaped as java.util.Properties reads it', () => {
+  expect(propertyValue('/home/Zoë/a b,c=d#e')).toBe('/home/Zo\\u00eb/a b,c=d#e');
+  expect(propertyValue(' a\\b\n')).toBe('\\u0020a\\\\b\\u000a');
 });

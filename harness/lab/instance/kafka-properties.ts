@@ -29,7 +29,7 @@ export function replication(brokers: number): { readonly factor: number; readonl
   return { factor, minInSync: Math.max(1, factor - 1) };
 }
 
-/** The properties of a broker that is also a controller, in KRaft mode. */
+/** The properties of a broker that is also a controller, in KRaft mode. @param storage Relative to where it runs. */
 export function serverProperties(ports: KafkaPorts, storage: string, member?: ClusterMember): string {
   const { nodeId = 1, controllerPorts = [ports.controller] } = member ?? {};
   const { factor, minInSync } = replication(controllerPorts.length);
@@ -66,6 +66,12 @@ background.threads=2
 num.recovery.threads.per.data.dir=2
 log.cleaner.dedupe.buffer.size=16777216
 `;
+}
+
+/** A value as `java.util.Properties` reads it, from a file in Latin-1: backslashes and all but ASCII are escaped. */
+export function propertyValue(text: string): string {
+  const escaped = (unit: string): string => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return text.replaceAll('\\', '\\\\').replace(/^ |[^ -~]/g, escaped);
 }
 
 /** 16 random bytes as Kafka writes a UUID: base64url without padding, not beginning with `-`. */

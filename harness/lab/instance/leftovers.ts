@@ -1,6 +1,8 @@
 import { settleAll } from '../../settle-all.ts';
+import { type Proof, proof } from '../runtime.ts';
 import { isAlive } from '../state/process-table.ts';
-import type { InstanceRecord } from '../state/run-file.ts';
+import { LAB_INSTANCE } from '../state/record-instance.ts';
+import type { InstanceRecord, Run } from '../state/run-file.ts';
 import { bootstrapServersOf } from './brokers.ts';
 import { dropEmptyGroups } from './instance-topics.ts';
 import { type LabContext, planOf, readRun } from './lab-context.ts';
@@ -8,6 +10,44 @@ import { type LabContext, planOf, readRun } from './lab-context.ts';
 /** Whether the process that the instance belonged to has ended. */
 export function isOrphan({ owner }: InstanceRecord): boolean {
   return owner !== null && !isAlive(owner);
+}
+
+/** Whether it belongs to the lab and never got ready; or was kept by a run, and `down` could not drop it. */
+export function isUnfinished({ owner, state }: InstanceRecord): boolean {
+  return owner === null && state === 'creating';
+}
+
+/** Instances that a run was asked to keep. */
+function keptInstances(run: Run): readonly InstanceRecord[] {
+  return Object.values(run.instances).filter(({ name, owner }) => owner === null && name !== LAB_INSTANCE);
+}
+
+async function serversRun({ runtime }: LabContext): Promise<boolean> {
+  const services = await runtime.services();
+  return services.every(
+    ({ kind, state }) => (kind !== 'postgres' && kind !== 'kafka') || state === 'running',
+  );
+}
+
+/**
+ * Drops the kept instances. What cannot be dropped, as where a server is down, stays recorded as unfinished: the next `up`
+ * drops it.
+ */
+export async function dropKept(
+  context: LabContext,
+  drop: (name: string) => Promise<void>,
+): Promise<readonly Proof[]> {
+  const run = context.runFile.read();
+  const kept = run === undefined ? [] : keptInstances(run);
+  if (kept.length === 0) return [];
+  await context.runFile.update(({ instances }) => {
+    for (const { name } of kept) if (instances[name] !== undefined) instances[name].state = 'creating';
+  });
+  if (!(await serversRun(context))) return [];
+  const dropped = await Promise.allSettled(kept.map(({ name }) => drop(name)));
+  return kept
+    .filter((_, index) => dropped[index]?.status === 'fulfilled')
+    .map(({ name }) => proof('dropped', name, { kept: true }));
 }
 
 /** Drops the instances that a killed run left behind, and consumer groups that outlived their instance. */

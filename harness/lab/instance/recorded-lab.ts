@@ -1,9 +1,11 @@
-import type { Instance, InstanceSpec, Lab } from '../lab.ts';
+import type { Instance, InstanceSpec, Lab, LabWriter } from '../lab.ts';
 import type { Runtime } from '../runtime.ts';
 import { buildOrDrop, recordInstance } from '../state/record-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 import { checkInstanceName } from './instance-plan.ts';
 import { type LabContext, readRun } from './lab-context.ts';
+import { dropLeftovers } from './leftovers.ts';
+import { standingWriter } from './standing-writer.ts';
 
 /** What differs between runtimes in making an instance. */
 export interface InstanceMaker {
@@ -13,6 +15,10 @@ export interface InstanceMaker {
   build(record: InstanceRecord, signal?: AbortSignal): Promise<void>;
   /** Drops whatever there is of it. Idempotent. */
   drop(name: string): Promise<void>;
+  /** Whether the instance is left from a command that was killed. Nobody else works on the lab meanwhile. */
+  isLeft(record: InstanceRecord): boolean;
+  /** Ends processes that no record names, because their starter was killed before it could write one. */
+  endStrays?(): Promise<readonly string[]>;
   /** A handle for the instance; starts nothing. */
   handle(record: InstanceRecord): Instance;
   /** As `Lab.setAlertLag`. Left out: the runtime cannot set it. */
@@ -42,14 +48,32 @@ export class RecordedLab implements Lab {
     };
   }
 
+  keep(name: string): Promise<void> {
+    return this.#context.runFile.update((run) => {
+      const mine = run.instances[name];
+      if (mine !== undefined) mine.owner = null;
+    });
+  }
+
+  async dropLeftovers(): Promise<readonly string[]> {
+    const { isLeft, drop } = this.#maker;
+    const said = [...((await this.#maker.endStrays?.()) ?? [])];
+    await dropLeftovers(this.#context, isLeft, drop, (step) => said.push(step));
+    return said;
+  }
+
+  writer(): Promise<LabWriter | undefined> {
+    return standingWriter(this.#context);
+  }
+
   async instance(name: string): Promise<Instance | undefined> {
     const record = this.#context.runFile.read()?.instances[name];
     return record?.state === 'ready' ? this.#maker.handle(record) : undefined;
   }
 
   /**
-   * Every instance but `lab` belongs to this process: when the process ends, however it ends, the next `up` drops what
-   * is left.
+   * Every instance but `lab` belongs to this process until it is kept: when the process ends, however it ends, the next
+   * `up` or `heal` drops what is left.
    *
    * @throws LabError CDC-5126 where an instance of that name exists.
    */

@@ -1,7 +1,8 @@
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { UsageError } from '../../errors.ts';
+import { DEFAULT_SEED } from '../defaults.ts';
 import { engineOf, OWN_ENGINES, pairText } from '../engines.ts';
-import type { InstanceSpec, Lab, UpOptions } from '../lab.ts';
+import type { InstanceSpec, UpOptions } from '../lab.ts';
 import { LAB_INSTANCE } from '../state/record-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 
@@ -19,7 +20,7 @@ export function standingSpec({ engines, sinkWorkers, alertLag, dedup, seed }: Up
     alertLag,
     verifyEveryMs: VERIFY_EVERY_MS,
     seedRows: SEED_ROWS,
-    seed,
+    seed: seed ?? DEFAULT_SEED,
   };
 }
 
@@ -36,10 +37,10 @@ export function refuseDedup(
   );
 }
 
-/** @throws LabError CDC-5144, CDC-5148 where `up` asks for another pipeline than the folder's. */
+/** @throws LabError CDC-5144, CDC-5148, CDC-5149 where `up` asks for another pipeline than the folder's. */
 export function refuseOtherPipeline(
   standing: InstanceRecord['spec'],
-  options: Pick<UpOptions, 'engines' | 'sinkWorkers'>,
+  options: Pick<UpOptions, 'engines' | 'sinkWorkers' | 'seed'>,
   stateDir: string,
 ): void {
   const pair = pairText(standing.engines ?? OWN_ENGINES);
@@ -50,23 +51,16 @@ export function refuseOtherPipeline(
         'The engines of a pipeline cannot change: `cdc-lab clean`, then `cdc-lab up` with the ones you want.',
     });
   }
+  if (options.seed !== undefined && options.seed !== standing.seed) {
+    const message = `The rows of the lab in ${stateDir} were made with seed ${standing.seed}, not ${options.seed}.`;
+    throw new LabError('CDC-5149', message, {
+      remedy: 'Leave out --seed; or `cdc-lab clean`, then `cdc-lab up` with the one you want.',
+    });
+  }
   const { sinkWorkers = 1 } = standing;
   if (options.sinkWorkers === undefined || options.sinkWorkers === sinkWorkers) return;
   const said = `${sinkWorkers} sink worker${sinkWorkers === 1 ? '' : 's'}`;
   throw new LabError('CDC-5148', `The lab in ${stateDir} has ${said}, not ${options.sinkWorkers}.`, {
     remedy: 'A pipeline keeps its workers: `cdc-lab clean`, then `cdc-lab up` with as many as you want.',
   });
-}
-
-/** Starts a workload on it, if one is asked for and none runs. */
-export async function startStandingWorkload(
-  lab: Pick<Lab, 'runtime' | 'instance'>,
-  { rate, seed, progress }: UpOptions,
-): Promise<void> {
-  if (rate <= 0) return;
-  const services = await lab.runtime.services();
-  if (services.some(({ kind, state }) => kind === 'workload' && state === 'running')) return;
-  const instance = await lab.instance(LAB_INSTANCE);
-  await instance?.startWorkload({ kind: 'mixed', rate, seed, transactions: null });
-  progress(`workload writes ${rate} transactions/s`);
 }

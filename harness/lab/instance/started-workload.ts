@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { poll } from '../../wait.ts';
-import type { StartedWorkload, WorkloadSummary } from '../lab.ts';
+import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from '../lab.ts';
 import type { ServiceInfo } from '../runtime.ts';
 import { sizeOf } from '../services/log-file.ts';
 
@@ -44,6 +44,18 @@ export async function workloadBegun(
     everyMs: 20,
     maxEveryMs: 200,
   });
+}
+
+/**
+ * Checks that a workload that runs until it is stopped does run: one that cannot write ends as soon as it has begun.
+ * @throws what its log says.
+ */
+export async function mustRun(
+  { kind, transactions }: WorkloadSpec,
+  process: Pick<WorkloadProcess, 'runs' | 'summary'>,
+): Promise<void> {
+  if (kind === 'backfill' || transactions !== null || (await process.runs())) return;
+  await process.summary();
 }
 
 /** A handle for a workload that has begun. */

@@ -9,8 +9,9 @@ import {
   connectJvm,
   workerProperties,
 } from '../instance/connect-worker.ts';
+import { propertyValue } from '../instance/kafka-properties.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
-import { temporaryIn } from './kafka-service.ts';
+import { log4jFile, PATHS_IN_UTF8, temporaryIn } from './kafka-service.ts';
 
 const ENGINES = join(PROJECT_DIR, '.cache', 'engines');
 const CHECKSUMS = join(PROJECT_DIR, 'harness/setup/engines-jars.sha256');
@@ -27,7 +28,9 @@ export function prepareConnect(options: ConnectOptions): ServiceSpec {
   const classPath = connectClassPath();
   mkdirSync(options.dataDir, { recursive: true });
   const properties = join(options.dataDir, 'connect.properties');
-  const lines = Object.entries(propertiesOf(options)).map(([key, value]) => `${key}=${value}\n`);
+  const lines = Object.entries(propertiesOf(options)).map(
+    ([key, value]) => `${key}=${propertyValue(value)}\n`,
+  );
   writeFileSync(properties, `# Written by cdc-lab.\n${lines.join('')}`);
   return {
     name: options.name,
@@ -36,14 +39,14 @@ export function prepareConnect(options: ConnectOptions): ServiceSpec {
     args: [
       ...jvmFlags(options.jvm),
       temporaryIn(options.dataDir),
-      `-Dlog4j2.configurationFile=${join(PROJECT_DIR, 'harness/lab/process/connect-log4j2.xml')}`,
+      `-Dlog4j2.configurationFile=${log4jFile('connect-log4j2.xml')}`,
       '-cp',
       classPath,
       'org.apache.kafka.connect.cli.ConnectDistributed',
       properties,
     ],
     cwd: options.dataDir,
-    env: { TZ: 'UTC' },
+    env: { ...PATHS_IN_UTF8, TZ: 'UTC' },
     wantsPassword: true,
     uid: null,
     port: options.port,

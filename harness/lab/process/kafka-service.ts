@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { execa } from 'execa';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { PROJECT_DIR } from '../../project.ts';
@@ -25,6 +26,14 @@ const CACHE = join(PROJECT_DIR, '.cache');
 const JARS = join(CACHE, 'kafka-libs');
 /** Made by `make setup` with -XX:ArchiveClassesAtExit: halves the time to start. */
 export const CLASS_ARCHIVE = join(CACHE, 'kafka.jsa');
+
+/**
+ * The broker's storage, relative to its data folder, in which it runs: `log.dirs` is a list, and a folder's name may
+ * contain what separates it.
+ */
+const STORAGE = 'log';
+/** Java decodes paths by the locale, and in the POSIX locale loses what is not ASCII. */
+export const PATHS_IN_UTF8 = { LC_ALL: 'C.UTF-8' } as const;
 
 export interface KafkaOptions {
   readonly name: string;
@@ -45,8 +54,8 @@ export async function prepareKafka(options: KafkaOptions): Promise<ServiceSpec> 
   const classPath = kafkaClassPath();
   mkdirSync(options.dataDir, { recursive: true });
   const properties = join(options.dataDir, 'server.properties');
-  const storage = join(options.dataDir, 'log');
-  writeFileSync(properties, serverProperties(options.ports, storage, options.member));
+  writeFileSync(properties, serverProperties(options.ports, STORAGE, options.member));
+  const storage = join(options.dataDir, STORAGE);
   if (!existsSync(join(storage, 'meta.properties'))) await format(options, properties, storage, classPath);
   return {
     name: options.name,
@@ -54,7 +63,7 @@ export async function prepareKafka(options: KafkaOptions): Promise<ServiceSpec> 
     command: 'java',
     args: [...brokerFlags(), temporaryIn(options.dataDir), '-cp', classPath, 'kafka.Kafka', properties],
     cwd: options.dataDir,
-    env: {},
+    env: { ...PATHS_IN_UTF8 },
     wantsPassword: false,
     uid: null,
     port: options.ports.client,
@@ -75,8 +84,13 @@ export function brokerFlags(): string[] {
   return [
     ...['-Xmx256m', '-Xms64m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-XX:+ExitOnOutOfMemoryError'],
     ...archive,
-    `-Dlog4j2.configurationFile=${join(PROJECT_DIR, 'harness/lab/process/kafka-log4j2.xml')}`,
+    `-Dlog4j2.configurationFile=${log4jFile('kafka-log4j2.xml')}`,
   ];
+}
+
+/** As a URL: of a path, Log4j takes `%` and `#` for a URL's. @param name In this folder. */
+export function log4jFile(name: string): string {
+  return pathToFileURL(join(PROJECT_DIR, 'harness/lab/process', name)).href;
 }
 
 /**
@@ -89,6 +103,11 @@ export function temporaryIn(dir: string): string {
 
 /** The jars in a fixed order: an archive of classes is valid for exactly one class path. */
 export function kafkaClassPath(): string {
+  if (PROJECT_DIR.includes(':')) {
+    throw new LabError('CDC-5154', `Java's class path cannot hold the project's folder ${PROJECT_DIR}.`, {
+      remedy: 'Move the project to a folder without a colon in its name.',
+    });
+  }
   const jars = existsSync(JARS) ? readdirSync(JARS).filter((file) => file.endsWith('.jar')) : [];
   if (jars.length === 0) {
     throw new LabError('CDC-5108', `Kafka's jars are not in ${JARS}.`, { remedy: 'Run `make setup`.' });
@@ -112,17 +131,19 @@ async function format(
   rmSync(storage, { recursive: true, force: true });
   const template = join(CACHE, `kafka-formatted-${templateKey(classPath)}`);
   if (!existsSync(join(template, 'meta.properties'))) {
-    const fresh = `${template}.${process.pid}`;
-    rmSync(fresh, { recursive: true, force: true });
-    const propertiesOfTemplate = `${options.dataDir}/format.properties`;
+    const made = join(options.dataDir, 'formatted');
+    rmSync(made, { recursive: true, force: true });
+    const propertiesOfTemplate = join(options.dataDir, 'format.properties');
     writeFileSync(
       propertiesOfTemplate,
-      readFileSync(properties, 'utf8').replace(/^log\.dirs=.*$/m, `log.dirs=${fresh}`),
+      readFileSync(properties, 'utf8').replace(/^log\.dirs=.*$/m, 'log.dirs=formatted'),
     );
-    await runFormatter(propertiesOfTemplate, classPath);
+    await runFormatter(propertiesOfTemplate, classPath, options.dataDir);
     rmSync(propertiesOfTemplate);
+    const fresh = `${template}.${process.pid}`;
+    cpSync(made, fresh, { recursive: true });
     if (!existsSync(template)) renameSync(fresh, template);
-    rmSync(fresh, { recursive: true, force: true });
+    for (const left of [fresh, made]) rmSync(left, { recursive: true, force: true });
   }
   const fresh = `${storage}.fresh`;
   rmSync(fresh, { recursive: true, force: true });
@@ -137,7 +158,7 @@ async function format(
   renameSync(fresh, storage);
 }
 
-async function runFormatter(properties: string, classPath: string): Promise<void> {
+async function runFormatter(properties: string, classPath: string, cwd: string): Promise<void> {
   const args = [
     '-Xshare:auto',
     '-XX:TieredStopAtLevel=1',
@@ -149,6 +170,8 @@ async function runFormatter(properties: string, classPath: string): Promise<void
   const result = await execa('java', [...args, '-t', kafkaUuid(), '-c', properties], {
     reject: false,
     all: true,
+    cwd,
+    env: PATHS_IN_UTF8,
   });
   if (result.exitCode === 0) return;
   if (result.code === 'ENOENT') {

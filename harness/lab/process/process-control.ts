@@ -6,30 +6,33 @@
  * `clean` leaves none behind, even after a crash.
  */
 
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { settleAll } from '../../settle-all.ts';
 import { needsConnect, OWN_ENGINES } from '../engines.ts';
 import { choosePorts, refuseOtherBrokers, serverNames } from '../instance/brokers.ts';
-import { dropLeftovers, isOrphan } from '../instance/leftovers.ts';
-import {
-  refuseDedup,
-  refuseOtherPipeline,
-  standingSpec,
-  startStandingWorkload,
-} from '../instance/standing-pipeline.ts';
+import { dropKept, dropLeftovers } from '../instance/leftovers.ts';
+import { refuseDedup, refuseOtherPipeline, standingSpec } from '../instance/standing-pipeline.ts';
+import { setWriter } from '../instance/standing-writer.ts';
 import type { DedupMode, Lab, LabControl, UpOptions } from '../lab.ts';
 import type { Proof } from '../runtime.ts';
 import { stopAll, stopStartedOnFailure } from '../services/stop-services.ts';
 import { holdLab } from '../state/lock.ts';
 import { LAB_INSTANCE } from '../state/record-instance.ts';
 import { type InstanceRecord, newRun, type Run, RunFile } from '../state/run-file.ts';
-import { checkDisk, claimStateDir, findStateDir, readOrMakePassword } from '../state/state-dir.ts';
+import {
+  checkDisk,
+  claimStateDir,
+  emptyStateDir,
+  findStateDir,
+  RUNS,
+  readOrMakePassword,
+} from '../state/state-dir.ts';
 import { setAlertLag, setDedupMode } from './adjust-instance.ts';
 import { ensureEngines } from './fetch-engines.ts';
 import { dropInstance, repairInstance } from './process-instance.ts';
-import { processLab } from './process-lab.ts';
+import { isLeft, processLab } from './process-lab.ts';
 import { type ProcessLabContext, ProcessRuntime } from './process-runtime.ts';
 import { killTree } from './process-tree.ts';
 import { markedProcesses } from './spawn.ts';
@@ -42,16 +45,24 @@ async function up(options: UpOptions): Promise<Lab> {
   const stateDir = claimStateDir(options.dir);
   await using _held = await holdLab(stateDir);
   const { engines = OWN_ENGINES, progress, signal } = options;
-  if (needsConnect(engines)) await ensureEngines(progress, signal);
   const context = contextOf(stateDir);
   const run = context.runFile.read() ?? (await createRun(context.runFile, options.brokers ?? 1));
   refuseOtherBrokers(run, options.brokers, stateDir);
+  if (options.withInstance) refuseChanges(run.instances[LAB_INSTANCE], options, stateDir);
+  if (needsConnect(engines)) await ensureEngines(progress, signal);
   return await stopStartedOnFailure(context.runtime, async () => {
     await repairServers(context, run, options);
     const lab = processLab(context);
     if (options.withInstance) await bringUpInstance(context, lab, options);
     return lab;
   });
+}
+
+/** Before anything is started. A pipeline that never got ready is dropped and made new, as this `up` wants it. */
+function refuseChanges(record: InstanceRecord | undefined, options: UpOptions, stateDir: string): void {
+  const standing = record?.state === 'ready' ? record.spec : undefined;
+  refuseDedup(options, standing?.engines);
+  if (standing !== undefined) refuseOtherPipeline(standing, options, stateDir);
 }
 
 async function repairServers(context: ProcessLabContext, run: Run, options: UpOptions): Promise<void> {
@@ -64,13 +75,7 @@ async function repairServers(context: ProcessLabContext, run: Run, options: UpOp
   if (running.length < servers.length) checkDisk(stateDir);
   const { progress, signal } = options;
   await startPostgresAndKafka({ stateDir, password, servers: run, runtime, progress, signal });
-  // The instance `lab` has no owner: it is left over where its set-up was never finished.
-  await dropLeftovers(
-    context,
-    (record) => isOrphan(record) || (record.owner === null && record.state === 'creating'),
-    (name) => dropInstance(context, name),
-    progress,
-  );
+  await dropLeftovers(context, isLeft, (name) => dropInstance(context, name), progress);
 }
 
 async function bringUpInstance(
@@ -79,18 +84,17 @@ async function bringUpInstance(
   options: UpOptions,
 ): Promise<void> {
   const record = context.runFile.read()?.instances[LAB_INSTANCE];
-  refuseDedup(options, record?.spec.engines);
   if (record === undefined) {
     await lab.createInstance(standingSpec(options), options.signal);
     options.progress(`pipeline ${LAB_INSTANCE} runs`);
   } else {
-    refuseOtherPipeline(record.spec, options, context.stateDir);
     if (options.alertLag !== undefined)
       await changeAlertLag(context, record, options.alertLag, options.progress);
     for (const name of await repairInstance(context, record)) options.progress(`${name} runs again`);
     if (options.dedup !== undefined) await changeDedup(context, options.dedup, options.progress);
   }
-  await startStandingWorkload(lab, options);
+  const instance = await lab.instance(LAB_INSTANCE);
+  if (instance !== undefined) await setWriter(context, instance, options);
 }
 
 async function changeAlertLag(
@@ -121,12 +125,14 @@ async function down(dir: string): Promise<readonly Proof[]> {
   const stateDir = findStateDir(dir);
   if (stateDir === undefined) return [];
   await using _held = await holdLab(stateDir);
-  const { runtime } = contextOf(stateDir);
+  const context = contextOf(stateDir);
+  const { runtime } = context;
   await runtime.killUnrecorded();
-  return await stopAll(runtime);
+  const dropped = await dropKept(context, (name) => dropInstance(context, name));
+  return [...dropped, ...(await stopAll(runtime))];
 }
 
-async function clean(dir: string): Promise<void> {
+async function clean(dir: string, keepRuns = false): Promise<void> {
   const stateDir = findStateDir(dir);
   if (stateDir === undefined) return;
   await using _held = await holdLab(stateDir);
@@ -135,11 +141,9 @@ async function clean(dir: string): Promise<void> {
   const context = contextOf(stateDir);
   await killRecorded(context.runtime);
   // Remove the run file last: after a crash it tells the next command that something is left.
-  for (const entry of readdirSync(stateDir).filter((name) => name !== 'run.json' && name !== '.cdc-lab')) {
-    rmSync(join(stateDir, entry), { recursive: true, force: true });
-  }
+  emptyStateDir(stateDir, ['run.json', ...(keepRuns ? [RUNS] : [])]);
   context.runFile.remove();
-  rmSync(stateDir, { recursive: true, force: true });
+  if (!keepRuns) rmSync(stateDir, { recursive: true, force: true });
 }
 
 /** Finds what has no marker: backends of a dead postmaster. An unreadable run file names no services. */

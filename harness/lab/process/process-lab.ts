@@ -1,11 +1,18 @@
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { engineOf, needsConnect, OWN_ENGINES } from '../engines.ts';
+import { isOrphan, isUnfinished } from '../instance/leftovers.ts';
 import { RecordedLab } from '../instance/recorded-lab.ts';
 import type { InstanceSpec } from '../lab.ts';
+import type { InstanceRecord } from '../state/run-file.ts';
 import { setAlertLag } from './adjust-instance.ts';
 import { ensureEngines } from './fetch-engines.ts';
 import { buildInstance, dropInstance, instanceHandle } from './process-instance.ts';
 import type { ProcessLabContext } from './process-runtime.ts';
+
+/** Also the instance `lab` is left, if it never got ready: nothing but `up` makes it, and that holds the lab. */
+export function isLeft(record: InstanceRecord): boolean {
+  return isOrphan(record) || isUnfinished(record);
+}
 
 /** A lab of the process runtime. */
 export function processLab(context: ProcessLabContext): RecordedLab {
@@ -16,6 +23,11 @@ export function processLab(context: ProcessLabContext): RecordedLab {
     },
     build: (record, signal) => buildInstance(context, record, signal),
     drop: (name) => dropInstance(context, name),
+    isLeft,
+    async endStrays() {
+      const pids = await context.runtime.killUnrecorded();
+      return pids.length === 0 ? [] : [`ended ${pids.length} processes left by a command that was killed`];
+    },
     handle: (record) => instanceHandle(context, record),
     setAlertLag: (record, events) => setAlertLag(context, record, events),
   });

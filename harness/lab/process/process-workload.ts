@@ -1,7 +1,13 @@
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
 import { workloadService } from '../instance/instance-processes.ts';
-import { freeWorkloadName, startedWorkload, summaryIn, workloadBegun } from '../instance/started-workload.ts';
+import {
+  freeWorkloadName,
+  mustRun,
+  startedWorkload,
+  summaryIn,
+  workloadBegun,
+} from '../instance/started-workload.ts';
 import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from '../lab.ts';
 import { sizeOf, tail } from '../services/log-file.ts';
 import { isAlive } from '../state/process-table.ts';
@@ -36,6 +42,7 @@ export async function startWorkload(context: WorkloadContext, spec: WorkloadSpec
     summary: () => summaryOf(tail(prepared.log, logStart), service, prepared.log),
   };
   await workloadBegun(plan.ledgerPath, ledgerStart, process, BEGIN_WITHIN_MS);
+  await mustRun(spec, process);
   return startedWorkload(service, process);
 }
 

@@ -27,6 +27,12 @@ export function markerOf(stateDir: string, name: string): Record<string, string>
   return { [SERVICE_VARIABLE]: `${stateDir}#${name}` };
 }
 
+/** What a marker names. A folder's path may contain the separator; the name of a service does not. */
+export function parseMarker(marker: string): { readonly stateDir: string; readonly name: string } {
+  const at = marker.lastIndexOf('#');
+  return { stateDir: marker.slice(0, Math.max(0, at)), name: marker.slice(at + 1) };
+}
+
 const PROBE_TIMEOUT_MS = 2_000;
 
 export interface SpawnOptions {
@@ -145,9 +151,10 @@ export function markedProcesses(stateDir: string): { name: string; identity: Pro
   const found: { name: string; identity: ProcessIdentity }[] = [];
   for (const { pid } of allProcesses()) {
     const marker = environmentOf(pid, SERVICE_VARIABLE);
-    if (marker === undefined || !marker.startsWith(`${stateDir}#`)) continue;
-    const identity = identify(pid);
-    if (identity !== undefined) found.push({ name: marker.slice(stateDir.length + 1), identity });
+    if (marker === undefined) continue;
+    const of = parseMarker(marker);
+    const identity = of.stateDir === stateDir ? identify(pid) : undefined;
+    if (identity !== undefined) found.push({ name: of.name, identity });
   }
   return found;
 }

@@ -105,6 +105,8 @@ const runSchema = z.object({
   }),
   /** Set where there are several brokers: the cluster's id, and the ports of the second broker and those after it. */
   cluster: z.object({ id: z.string(), more: z.array(brokerPortsSchema) }).exactOptional(),
+  /** The workload that `up` keeps running on the instance `lab`; transactions per second, 0: none. */
+  writer: z.object({ service: z.string(), rate: z.number() }).exactOptional(),
   services: z.record(z.string(), serviceSchema),
   instances: z.record(z.string(), instanceSchema),
 });

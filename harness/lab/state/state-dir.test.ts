@@ -31,6 +31,19 @@ test('a folder that cannot be created is an error with a remedy', () => {
   expect(() => claimStateDir(join(parent, 'file'))).toThrow(expect.objectContaining({ code: 'CDC-5118' }));
 });
 
+test.each([
+  ['a line break', 'a\nb', /"\/.*a\\nb" has a control character in its name\.$/],
+  [
+    'more bytes than the servers take',
+    'ü'.repeat(100).concat('/').repeat(5),
+    /has [\d]+ bytes, and .* at most 800\.$/,
+  ],
+])('a path with %s is refused as a usage error', (_, name, message) => {
+  expect(() => claimStateDir(join(parent, name))).toThrow(
+    expect.objectContaining({ code: 'CDC-5064', message: expect.stringMatching(message) }),
+  );
+});
+
 test('two paths to one folder are one lab', () => {
   const dir = join(parent, 'lab');
   mkdirSync(dir);

@@ -9,26 +9,33 @@ import {
   readFileSync,
   realpathSync,
   renameSync,
+  rmSync,
   statfsSync,
   statSync,
   writeFileSync,
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
+import { UsageError } from '../../errors.ts';
 
 /** Marks a folder as a lab's, which `clean` may remove. */
 const MARKER = '.cdc-lab';
 /** Two fresh PostgreSQL clusters and a broker take about 150 MB. */
 export const LAB_BYTES = 500 * 2 ** 20;
 
+/** PostgreSQL's limit for its data folder is 1023 bytes, and names of files below it are added to the folder's. */
+const LONGEST_PATH_BYTES = 800;
+
 /**
  * Creates the state folder unless it exists.
  *
  * @returns its path without symbolic links.
  * @throws LabError where it is not writable (CDC-5118) or holds something that is not the lab's (CDC-5120).
+ * @throws UsageError for a path with which no server could work.
  */
 export function claimStateDir(dir: string): string {
   const path = resolve(dir);
+  refusePath(path);
   try {
     makeFolder(path);
     accessSync(path, constants.W_OK);
@@ -45,6 +52,19 @@ export function claimStateDir(dir: string): string {
     chmodSync(path, 0o711);
   }
   return realpathSync(path);
+}
+
+function refusePath(path: string): void {
+  const remedy = 'Choose another folder with --dir.';
+  if (/\p{Cc}/u.test(path)) {
+    throw new UsageError(`The folder ${JSON.stringify(path)} has a control character in its name.`, remedy);
+  }
+  const bytes = Buffer.byteLength(path);
+  if (bytes <= LONGEST_PATH_BYTES) return;
+  throw new UsageError(
+    `The path of the lab's folder has ${bytes} bytes, and the servers take at most ${LONGEST_PATH_BYTES}.`,
+    remedy,
+  );
 }
 
 /** Free bytes on the disk of a folder, or of its nearest ancestor that exists. */
@@ -83,6 +103,15 @@ export function findStateDir(dir: string): string | undefined {
     throw foreign(path);
   }
   return realpathSync(path);
+}
+
+/** The folder of the journals, in a lab's. */
+export const RUNS = 'runs';
+
+/** Removes what is in a lab's folder, except its marker and the given entries. */
+export function emptyStateDir(stateDir: string, except: readonly string[]): void {
+  const entries = readdirSync(stateDir).filter((name) => name !== MARKER && !except.includes(name));
+  for (const entry of entries) rmSync(join(stateDir, entry), { recursive: true, force: true });
 }
 
 /** The superuser's password on both servers, random per lab; only this file holds it. */

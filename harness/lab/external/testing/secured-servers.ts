@@ -157,5 +157,5 @@ async function formatAgain(dataDir: string, properties: string): Promise<void> {
   ]);
   const java = ['-Xshare:auto', '-XX:TieredStopAtLevel=1', '-cp', kafkaClassPath()];
   const format = ['kafka.tools.StorageTool', 'format', '-t', kafkaUuid(), '-c', properties, ...users];
-  await execa('java', [...java, ...format]);
+  await execa('java', [...java, ...format], { cwd: dataDir });
 }
