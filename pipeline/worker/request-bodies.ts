@@ -9,10 +9,11 @@ export const configBody = z.record(z.string(), text);
 export const patchBody = z.record(z.string(), z.union([text, z.null()]));
 
 export const createBody = z.strictObject({
-  // No control characters, because the name becomes part of paths, logs and topic names.
+  // KIP-212: everything but control characters, without blanks around it. No URL can have "." or ".." as a part.
   name: z
     .string()
-    .regex(/^[^\p{Cc}\s/\\](?:[^\p{Cc}/\\]{0,198}[^\p{Cc}\s/\\])?$/u, 'is not a valid name of a connector'),
+    .trim()
+    .regex(/^(?!\.{1,2}$)\P{Cc}{1,200}$/u, 'is not a name of 1 to 200 characters without control characters'),
   config: configBody,
   /** KIP-980: the target state of a new connector. */
   initial_state: z.enum(['RUNNING', 'PAUSED', 'STOPPED']).optional(),

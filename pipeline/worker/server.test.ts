@@ -86,7 +86,10 @@ describe('the REST API', () => {
   it.each([
     [{ config: SOURCE }, 'name'],
     [{ name: '', config: SOURCE }, 'name'],
-    [{ name: 'a/b', config: SOURCE }, 'name'],
+    [{ name: '  ', config: SOURCE }, 'name'],
+    [{ name: '..', config: SOURCE }, 'name'],
+    [{ name: 'a\u0007b', config: SOURCE }, 'without control characters'],
+    [{ name: 'x'.repeat(201), config: SOURCE }, '1 to 200 characters'],
     [{ name: 'a', config: { ...SOURCE, topics: null } }, 'config.topics'],
     [{ name: 'a', config: SOURCE, extra: 1 }, 'extra'],
     [{ name: 'a', config: {} }, 'connector.class'],
@@ -96,6 +99,30 @@ describe('the REST API', () => {
     const answer = await lab.ask('POST', '/connectors', body);
     expect(answer.status).toBe(400);
     expect(JSON.stringify(answer.body)).toContain(why);
+  });
+
+  it.each(['a/b', 'my sink', 'ünï', 'a\\b', '%zz', 'a?b#c', '😀'.repeat(200)])(
+    'takes the name %j, as Connect does',
+    async (name) => {
+      const created = await create(name);
+      expect(created).toMatchObject({ status: 201, body: { name } });
+      const path = `/connectors/${encodeURIComponent(name)}`;
+      expect(created.headers.location).toBe(path);
+      expect(await state(encodeURIComponent(name))).toBe('RUNNING RUNNING');
+      const answers = [
+        await lab.ask('GET', path),
+        await lab.ask('GET', `${path}/offsets`),
+        await lab.ask('PUT', `${path}/config`, { ...SOURCE, 'tasks.max': '1' }),
+        await lab.ask('POST', `${path}/tasks/0/restart`),
+        await lab.ask('DELETE', path),
+      ];
+      expect(answers.map(({ status }) => status)).toEqual([200, 200, 200, 204, 204]);
+    },
+  );
+
+  it('takes off blanks around a name, as Connect does', async () => {
+    const answer = await lab.ask('POST', '/connectors', { name: ' a ', config: SOURCE });
+    expect(answer).toMatchObject({ status: 201, body: { name: 'a' } });
   });
 
   it('takes numbers and booleans in a configuration, as Connect does', async () => {

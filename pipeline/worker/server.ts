@@ -28,10 +28,13 @@ export interface ServerOptions {
   readonly names?: readonly string[];
 }
 
+/** A name of 200 characters, each up to four bytes, each byte `%XX`. */
+const MAX_NAME_BYTES = 200 * 4 * 3;
+
 /** Kafka Connect's REST API, `/metrics`, `/health`, and the lab's crash points. */
 export function createServer(options: ServerOptions): FastifyInstance {
   const { worker, log, redact } = options;
-  const app = Fastify({ bodyLimit: 1024 * 1024, routerOptions: { maxParamLength: 600 } });
+  const app = Fastify({ bodyLimit: 1024 * 1024, routerOptions: { maxParamLength: MAX_NAME_BYTES } });
   refuseForeignRequests(app, options.port, options.names);
   // Clients send `PUT /pause` and others with a JSON content type and an empty body.
   app.removeContentTypeParser('application/json');
