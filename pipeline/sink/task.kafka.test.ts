@@ -142,6 +142,21 @@ describe('the sink task', () => {
     expect(running.context.counts.get('suppressed public.customers')).toBeUndefined();
   });
 
+  test('may have a name with blanks, slashes and any letters', async () => {
+    const prefix = id;
+    id = `my ${id}/ü 😀`;
+    await createTopic();
+    await send([insert(1)]);
+    await using running = await start();
+    const stored = until('1 record is stored', async () => (await storedOffset()) === 1);
+    await Promise.race([running.task.done, stored]);
+    await until('the offset is committed to the group', async () => (await groupOffset()) === '1');
+    await running.task.stop();
+    await sink.alterOffsets({ ...db.config, topics: topic }, running.context, null);
+    expect(await storedOffset()).toBe(-1);
+    id = prefix;
+  });
+
   test('continues from the database’s offset after a stop, whatever the group has committed to Kafka', async () => {
     await createTopic();
     await send([insert(1), insert(2)]);

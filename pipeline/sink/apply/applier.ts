@@ -17,7 +17,7 @@ import type { Backoff } from './backoff.ts';
 import { type Batch, batchOf, halve } from './batch.ts';
 import type { Claim } from './claim.ts';
 import { NOTHING, sum } from './counts.ts';
-import { isDataError, isStructureError, isTransient } from './db-errors.ts';
+import { explain, isDataError, isStructureError, isTransient } from './db-errors.ts';
 import type { DeadLetters } from './dead-letters.ts';
 import { logErrors } from './error-log.ts';
 import { ZombieError } from './offset-store.ts';
@@ -71,10 +71,15 @@ export class Applier implements ApplyStage {
   /**
    * @throws ZombieError if this task does not own the partition.
    * @throws LabError CDC-2010 at a record that cannot be applied, if there is no dead-letter topic; CDC-2020 if the
-   * database or the broker did not answer and the retries are used up.
+   * database or the broker did not answer and the retries are used up; CDC-2021 to CDC-2026 if the database refuses.
    */
   async apply({ topic, partition, records, end }: ApplyBatch): Promise<ApplyOutcome> {
-    return this.#apply(batchOf(this.#claimOf(topic, partition), records, end));
+    const claim = this.#claimOf(topic, partition);
+    try {
+      return await this.#apply(batchOf(claim, records, end));
+    } catch (error) {
+      throw explain(error, `a batch of ${claim.describe()}`);
+    }
   }
 
   /** Stores a partition's next offset without applying anything; does nothing if it is stored already. */

@@ -7,6 +7,7 @@ const withCode = (code: string): Error => Object.assign(new Error('no'), { code 
 test('the component that does not answer is waited for, database or broker, whatever the work was', () => {
   expect(toWaitFor('database', withCode('57P01'))).toBe('database');
   expect(toWaitFor('database', withCode('ECONNREFUSED'))).toBe('database');
+  expect(toWaitFor('database', withCode('EPIPE'))).toBe('database');
   expect(toWaitFor('database', withCode('PLT_KFK_NETWORK'))).toBe('broker');
   expect(toWaitFor('broker', new Error('a-0 has no leader'))).toBe('broker');
 });
@@ -25,3 +26,22 @@ test.each(['ERR_TLS_CERT_ALTNAME_INVALID', 'CERT_HAS_EXPIRED', 'SELF_SIGNED_CERT
     expect(explain(withCode(code))).toMatchObject({ code: 'CDC-2024' });
   },
 );
+
+test('a statement that the database refuses is told with what it was for, the table, and a code', () => {
+  const refused = Object.assign(new Error('cannot insert into view "v"'), {
+    ...{ code: '55000', schema: 'public', table: 'orders', hint: 'Use a trigger.' },
+  });
+  expect(explain(refused, 'a batch of p.public.orders-0@7')).toMatchObject({
+    code: 'CDC-2026',
+    message:
+      'The sink database refuses a batch of p.public.orders-0@7: public.orders: cannot insert into view "v" Use a trigger. ' +
+      '(SQLSTATE 55000).',
+    remedy: expect.stringMatching(/\w{3}/),
+    cause: refused,
+  });
+});
+
+test('an error of this program is not taken for one of the database', () => {
+  const bug = new TypeError('x is undefined');
+  expect(explain(bug)).toBe(bug);
+});

@@ -6,7 +6,8 @@ const TRANSIENT_CLASSES = ['08', '53', '57', '58', '40', '55', '25'];
 
 function sqlState(error: unknown): string | undefined {
   const code = (error as { code?: unknown } | null)?.code;
-  return typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) ? code : undefined;
+  // EPIPE and EPERM look like one.
+  return typeof code === 'string' && /^(?!E[A-Z])[0-9A-Z]{5}$/.test(code) ? code : undefined;
 }
 
 /** True if the database is down, restarting or full, or a lock is held. */
@@ -49,10 +50,14 @@ export function isStructureError(error: unknown): boolean {
   return state !== undefined && ['42P01', '42703', '42P10', '42704', '3F000'].includes(state);
 }
 
-/** The error that the task fails with: PostgreSQL's, with a remedy if a person has to act. */
-export function explain(error: unknown): unknown {
+/**
+ * The error that the task fails with: what PostgreSQL says, with a code and a remedy.
+ * @param work What the statement was for, such as the partition whose batch it belongs to.
+ */
+export function explain(error: unknown, work = 'a statement'): unknown {
   if (!(error instanceof Error) || error instanceof LabError) return error;
   const cause = error;
+  const state = sqlState(error);
   const tls = tlsRefusal(error);
   if (tls !== null) {
     const message = `The sink database cannot be reached: ${tls.why}.`;
@@ -61,7 +66,7 @@ export function explain(error: unknown): unknown {
       cause,
     });
   }
-  switch (sqlState(error)) {
+  switch (state) {
     case '28P01':
     case '28000':
       return new LabError('CDC-2021', `The sink database refuses the login: ${error.message}.`, {
@@ -76,12 +81,31 @@ export function explain(error: unknown): unknown {
         cause,
       });
     case '42501':
-      return new LabError('CDC-2023', `The sink database refuses a statement: ${error.message}.`, {
+      return new LabError('CDC-2023', `The sink database refuses ${work}: ${error.message}.`, {
         remedy:
           'The user needs CREATE on the schema, and must own the tables or have the right to write to them.',
         cause,
       });
     default:
-      return error;
+      if (state === undefined) return error;
+      return new LabError(
+        'CDC-2026',
+        `The sink database refuses ${work}: ${saidBy(error)} (SQLSTATE ${state}).`,
+        {
+          remedy: 'Correct what PostgreSQL names, then restart the task.',
+          cause,
+        },
+      );
   }
+}
+
+/** PostgreSQL's message with the table, the detail and the hint that it adds. */
+function saidBy(error: Error): string {
+  const { schema, table, detail, hint } = error as Partial<
+    Record<'schema' | 'table' | 'detail' | 'hint', unknown>
+  >;
+  const place =
+    typeof table === 'string' && !error.message.includes(table) ? `${String(schema)}.${table}: ` : '';
+  const added = [detail, hint].filter((text) => typeof text === 'string');
+  return [`${place}${error.message}`, ...added].join(' ');
 }
