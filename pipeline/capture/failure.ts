@@ -1,4 +1,6 @@
-import { LabError } from '../contract/errors.ts';
+import { LabError, messageOf } from '../contract/errors.ts';
+import { START_OVER } from '../contract/remedies.ts';
+import { tlsRefusal } from '../contract/tls-refusal.ts';
 import { isKafkaError, permanentKafkaError } from './publish/kafka-clients.ts';
 
 /** SQLSTATEs, or their first characters, that a retry may cure: manual, appendix A. */
@@ -30,6 +32,13 @@ export function explain(error: unknown): Error {
   const code = sqlState(error);
   if (error.message === '')
     return new Error(String((error as { code?: unknown }).code ?? error.name), { cause: error });
+  const tls = isKafkaError(error) ? null : tlsRefusal(error);
+  if (tls !== null) {
+    return new LabError('CDC-1203', `The source cannot be reached: ${tls.why}.`, {
+      cause: error,
+      remedy: `${tls.remedy} See database.sslmode.`,
+    });
+  }
   if (code === '28P01' || code === '28000') {
     return new LabError('CDC-1200', `The source refused the login: ${error.message}.`, {
       cause: error,
@@ -59,4 +68,54 @@ export function explain(error: unknown): Error {
     });
   }
   return error;
+}
+
+/**
+ * The error that a task ends with: one of a library or of PostgreSQL gets a code and a remedy. An error of this program
+ * (a TypeError and the like) stays as it is, so that its stack is in the trace.
+ * @param attempts Number of attempts that failed in a row.
+ */
+export function finalError(error: Error, attempts: number): Error {
+  if (error instanceof LabError) return error;
+  const said = messageOf(error).replace(/\.$/, '');
+  const after = attempts > 1 ? ` ${attempts} times in a row` : '';
+  const retries = 'errors.max.retries bounds the attempts (-1: no bound)';
+  if (isKafkaError(error)) {
+    const refusal = permanentKafkaError(error);
+    return refusal === undefined
+      ? new LabError('CDC-1042', `Kafka did not answer${after}: ${said}.`, {
+          cause: error,
+          remedy: `Check that the brokers are up and reachable from the worker; ${retries}.`,
+        })
+      : new LabError('CDC-1043', `Kafka refused a request: ${refusal}.`, {
+          cause: error,
+          remedy: 'Correct what the broker names, then restart the task.',
+        });
+  }
+  const state = sqlState(error);
+  if (state === '42704' && /publication/.test(said)) {
+    return new LabError('CDC-1116', `The stream cannot be decoded: ${said}.`, {
+      cause: error,
+      remedy:
+        'The slot reads changes from before the publication was created, or it was dropped. A new publication does not ' +
+        `cover them: ${START_OVER}.`,
+    });
+  }
+  if (state !== undefined && !isTransient(error)) {
+    return new LabError('CDC-1205', `The source refused a statement: ${said} (SQLSTATE ${state}).`, {
+      cause: error,
+      remedy: `${hintOf(error)}Correct what PostgreSQL names, then restart the task.`,
+    });
+  }
+  if (!isTransient(error)) return error;
+  return new LabError('CDC-1204', `The source failed or did not answer${after}: ${said}.`, {
+    cause: error,
+    remedy: `Check database.hostname and database.port, and the log of the source; ${retries}.`,
+  });
+}
+
+/** What PostgreSQL adds to an error; empty if nothing. */
+function hintOf(error: Error): string {
+  const { detail, hint } = error as { detail?: unknown; hint?: unknown };
+  return [detail, hint].map((text) => (typeof text === 'string' ? `${text} ` : '')).join('');
 }

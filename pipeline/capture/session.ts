@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { type ComponentHealth, DEFAULT_HEALTH_BOUNDS, type TaskContext } from '../contract/connector.ts';
-import type { CreateEventEncoder, EventEncoder } from '../contract/envelope.ts';
+import type { CreateEventEncoder, EventEncoder, LostPart } from '../contract/envelope.ts';
 import type { Lsn } from '../contract/lsn.ts';
 import type { DecodePgOutput, ReadFastChange } from '../contract/pgoutput.ts';
 import { unlessAborted } from '../contract/wake.ts';
@@ -36,6 +36,8 @@ const SAMPLE_EVERY_MS = 1_000;
 /** Decoder and encoder come from the worker, because stages do not know each other. */
 export interface Parts {
   readonly decode: DecodePgOutput;
+  /** Replaces what is no UTF-8 in a text, to name the place of such a text. */
+  readonly decodeDamaged?: DecodePgOutput;
   readonly readFast?: ReadFastChange;
   readonly createEncoder: CreateEventEncoder;
 }
@@ -46,6 +48,7 @@ export interface SessionOptions extends Parts {
   readonly gate: Gate;
   /** `snapshot.mode=always`, and the task has not taken its snapshot yet. */
   readonly snapshotAgain: boolean;
+  readonly onLoss: (lost: LostPart) => void;
   /** Called when Kafka has acknowledged something: earlier failures are over. */
   readonly onProgress: () => void;
   /** Called when connections and slot are ready and the position is stored. */
@@ -123,14 +126,16 @@ export class Session {
     const stored = value == null ? null : parseOffset(value);
     const sql = resources.adopt(await connect(config, 'sql', 'catalogue'), disconnect);
     const replication = resources.adopt(await connect(config, 'replication', 'stream'), disconnect);
-    const describe: EventEncoder['describe'] = (table) => this.#createEncoder().describe(table);
-    const { log } = context;
-    const prepared = await prepare({ config, sql, replication, stored, snapshotAgain, describe, log });
+    const encoder = this.#createEncoder();
+    const prepared = await prepare({
+      ...{ config, sql, replication, stored, snapshotAgain, log: context.log },
+      describe: (table) => this.#createEncoder().describe(table),
+      topicOf: (schema, table) => encoder.topicOf(schema, table),
+    });
     if (signal.aborted) return;
     const { publish, topics } = this.#createPublisher(resources);
     const book = new OffsetBook(withOffsetDefects(store, context.defects), prepared.offset);
     await book.store();
-    const encoder = this.#createEncoder();
     await topics.ensure(prepared.tables.map((t) => encoder.topicOf(t.schema, t.table)));
     const jobs = resources.use(
       new SnapshotJobs({
@@ -212,8 +217,8 @@ export class Session {
   }
 
   #createEncoder(): EventEncoder {
-    const { createEncoder, config } = this.#options;
-    return createEncoder({ ...config.encoder, nowUs: () => this.#clock.nowUs() });
+    const { createEncoder, config, onLoss } = this.#options;
+    return createEncoder({ ...config.encoder, onLoss, nowUs: () => this.#clock.nowUs() });
   }
 
   #createPublisher(resources: AsyncDisposableStack): { publish: CountingStage; topics: TopicRegistry } {

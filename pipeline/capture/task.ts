@@ -1,10 +1,13 @@
 import type { ComponentHealth, Task, TaskContext } from '../contract/connector.ts';
+import type { LostPart } from '../contract/envelope.ts';
 import { LabError } from '../contract/errors.ts';
 import { sleep } from '../contract/wake.ts';
 import type { SourceConfig } from './config/source-config.ts';
-import { explain, isTransient, sqlState } from './failure.ts';
+import { explain, finalError, isTransient, sqlState } from './failure.ts';
+import { lossReporter } from './losses.ts';
 import { isKafkaError } from './publish/kafka-clients.ts';
 import { type Parts, Session } from './session.ts';
+import { explainStream, isDamagedText } from './source/damaged-text.ts';
 import { Gate } from './source/gate.ts';
 
 /**
@@ -25,12 +28,14 @@ export class SourceTask implements Task {
   #failed = false;
   #slotBusySinceMs: number | undefined;
   #snapshotAgain: boolean;
+  readonly #onLoss: (lost: LostPart) => void;
 
   constructor(config: SourceConfig, context: TaskContext, parts: Parts) {
     this.#config = config;
     this.#context = context;
     this.#parts = parts;
     this.#snapshotAgain = config.snapshot.mode === 'always';
+    this.#onLoss = lossReporter(context.log, context.metrics);
     this.done = this.#run();
     // The worker awaits it later; until then a failure must not count as unhandled.
     this.done.catch(() => {});
@@ -76,6 +81,7 @@ export class SourceTask implements Task {
       context: this.#context,
       gate: this.#gate,
       snapshotAgain: this.#snapshotAgain,
+      onLoss: this.#onLoss,
       onProgress: () => {
         this.#failures = 0;
         this.#lastError = undefined;
@@ -92,7 +98,7 @@ export class SourceTask implements Task {
   /** Waits before the next attempt. @throws if there is none. */
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { max, initialMs, maxMs } = this.#config.retries;
-    const reason = explain(error);
+    const reason = await this.#explain(error);
     if (signal.aborted) {
       this.#context.log.warn('The task was stopped while it failed.', { error: reason.message });
       return;
@@ -102,7 +108,7 @@ export class SourceTask implements Task {
     const final = this.#slotHeld(reason) ?? (isTransient(reason) ? undefined : reason);
     if (final !== undefined || (max >= 0 && this.#failures > max)) {
       this.#failed = true;
-      this.#lastError = final ?? reason;
+      this.#lastError = finalError(final ?? reason, this.#failures);
       this.#context.metrics.count('error', '*', 1);
       throw this.#lastError;
     }
@@ -113,6 +119,14 @@ export class SourceTask implements Task {
       waitMs,
     });
     await sleep(waitMs, signal);
+  }
+
+  /** The session has ended by now, so the slot is free. */
+  async #explain(error: unknown): Promise<Error> {
+    if (!(error instanceof LabError) && error instanceof Error && isDamagedText(error)) {
+      return await explainStream(error, this.#config, this.#parts.decodeDamaged);
+    }
+    return explain(error);
   }
 
   /**
@@ -141,7 +155,7 @@ export class SourceTask implements Task {
 /** The peer that an error came from. */
 function componentOf(error: Error): string {
   if (isKafkaError(error) || isKafkaError(error.cause)) return 'broker';
-  return error instanceof LabError ? 'replication-stream' : 'database';
+  return error instanceof LabError && !error.code.startsWith('CDC-12') ? 'replication-stream' : 'database';
 }
 
 /** The pause after this many failures: it doubles with each, up to a bound. */

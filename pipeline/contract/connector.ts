@@ -63,10 +63,11 @@ export interface Logger {
 /** Counters and gauges of one task. The worker exports them on `/metrics` with the label `connector`. */
 export interface TaskMetrics {
   /**
-   * Adds `n` records to a counter. Meanings: `published` by Kafka's acknowledgement, `applied` by the sink's commit.
+   * Adds `n` records to a counter. Meanings: `published` by Kafka's acknowledgement, `applied` by the sink's commit;
+   * `lossy` counts values of which an event does not hold all.
    */
   count(
-    what: 'published' | 'consumed' | 'applied' | 'suppressed' | 'dead_lettered' | 'error',
+    what: 'published' | 'consumed' | 'applied' | 'suppressed' | 'dead_lettered' | 'error' | 'lossy',
     table: string,
     n: number,
   ): void;

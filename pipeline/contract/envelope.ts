@@ -123,6 +123,15 @@ export interface EventEncoder {
   encodeFast?(change: FastChange, context: EventContext): FastRecord | undefined;
 }
 
+/** A part of a value that its event does not hold. */
+export interface LostPart {
+  readonly schema: string;
+  readonly table: string;
+  readonly column: string;
+  /** What is lost, such as `the bounds of an array …`. */
+  readonly loss: string;
+}
+
 export interface EncoderConfig {
   readonly topicPrefix: string;
   readonly database: string;
@@ -148,6 +157,8 @@ export interface EncoderConfig {
   readonly hstore?: 'json' | 'map';
   /** Injectable clock: microseconds since the epoch. */
   readonly nowUs: () => bigint;
+  /** Called for each value of which its event does not hold all, and of which no configuration key tells. */
+  readonly onLoss?: (lost: LostPart) => void;
   /**
    * `extended.headers.enabled`: Debezium's `__debezium.context.*` headers on every record, with this task id and
    * run id. Undefined: no such headers.

@@ -234,6 +234,53 @@ describe('the default in a column’s schema', () => {
   });
 });
 
+describe('a label that the enum’s description lacks', () => {
+  const mood = { enumLabels: ['sad', 'ok'] };
+  const columns = [
+    column('id', 'mood', { ...mood, notNull: true, keyRank: 1 }),
+    column('list', '_mood', { enumLabels: ['sad', 'ok'] }),
+  ];
+  const allowedIn = (json: string | null | undefined) =>
+    [...(json ?? '').matchAll(/"allowed":"([^"]*)"/g)].map(([, labels]) => labels);
+
+  test('is in the schema of its event, and of the next ones', () => {
+    const subject = encoder(WITH_SCHEMAS, table(columns));
+    const [first] = subject.create(1, ['glad', '{ok,glad,"very glad",NULL}'], STREAM).map(readable);
+    expect(JSON.parse(first?.value ?? '').payload.after).toEqual({
+      id: 'glad',
+      list: ['ok', 'glad', 'very glad', null],
+    });
+    expect(allowedIn(first?.value).slice(0, 2)).toEqual(['sad,ok,glad', 'sad,ok,glad,very glad']);
+    expect(allowedIn(first?.key)).toEqual(['sad,ok,glad']);
+    const [next] = subject.create(1, ['sad', null], STREAM).map(readable);
+    expect(allowedIn(next?.key)).toEqual(['sad,ok,glad']);
+  });
+
+  test('is in the schema of an old row and of an old key, too', () => {
+    const old = encoder(WITH_SCHEMAS, table(columns)).delete(1, ['bad', null], 'full', STREAM).map(readable);
+    expect(allowedIn(old[0]?.key)).toEqual(['sad,ok,bad']);
+    const [gone, , created] = encoder(WITH_SCHEMAS, table(columns))
+      .update(1, ['bad', null], 'key', ['sad', null], STREAM)
+      .map(readable);
+    expect([gone, created].map((record) => allowedIn(record?.key))).toEqual([['sad,ok,bad'], ['sad,ok,bad']]);
+  });
+});
+
+test('an array that does not begin at 1 is reported once for its event, with its column', () => {
+  const lost: unknown[] = [];
+  const described = table([column('id', 'int4', { keyRank: 1 }), column('list', '_int4')]);
+  const subject = encoder({ onLoss: (part) => lost.push(part) }, described);
+  const [record] = subject.create(1, ['1', '[0:1]={7,8}'], STREAM);
+  subject.create(1, ['2', '{7,8}'], STREAM);
+  expect(JSON.parse(String(record?.value)).after).toEqual({ id: 1, list: [7, 8] });
+  expect(lost).toEqual([
+    {
+      ...{ schema: 'public', table: 'orders', column: 'list' },
+      loss: 'the bounds of an array that does not begin at 1',
+    },
+  ]);
+});
+
 describe('refusals', () => {
   test('an unsupported type is refused by name when the table is described', () => {
     expect(() => encoder({}, table([column('place', 'box')]))).toThrow(

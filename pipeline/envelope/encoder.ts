@@ -66,11 +66,11 @@ class DebeziumEncoder implements EventEncoder {
     after: Tuple,
     context: EventContext,
   ): ProducedRecord[] {
-    const table = this.#fitting(relationOid, after, beforeKind === 'full' ? before : null);
-    if (before !== null && table.keyChanged(before, after)) {
-      return this.#changeKey(table, before, after, beforeKind === 'full' ? before : null, context);
-    }
     const old = beforeKind === 'full' ? before : null;
+    const table = this.#fitting(relationOid, [after, old], beforeKind === 'key' ? before : null);
+    if (before !== null && table.keyChanged(before, after)) {
+      return this.#changeKey(table, before, after, old, context);
+    }
     const beforeJson = before === null ? 'null' : table.row(before, null).json;
     const { json, hasLookalike } = table.row(after, old);
     const value = this.#value(table, 'u', beforeJson, json, context);
@@ -86,7 +86,8 @@ class DebeziumEncoder implements EventEncoder {
     beforeKind: 'key' | 'full',
     context: EventContext,
   ): ProducedRecord[] {
-    const table = this.#fitting(relationOid, beforeKind === 'full' ? before : null);
+    const isFull = beforeKind === 'full';
+    const table = this.#fitting(relationOid, [isFull ? before : null], isFull ? null : before);
     return this.#remove(table, before, context, this.#headers(context));
   }
 
@@ -101,7 +102,7 @@ class DebeziumEncoder implements EventEncoder {
   }
 
   #write(op: 'r' | 'c', relationOid: number, after: Tuple, context: EventContext): ProducedRecord {
-    const table = this.#fitting(relationOid, after);
+    const table = this.#fitting(relationOid, [after], null);
     const value = this.#value(table, op, 'null', table.row(after, null).json, context);
     const key = table.keyBytes(table.key(after, null));
     return this.#record(table, key, value, context, this.#headers(context));
@@ -174,10 +175,14 @@ class DebeziumEncoder implements EventEncoder {
     return { topic: table.topic, key, value, headers, position: context.position };
   }
 
-  /** The table, described again if a complete row shows that the description is newer than the row. */
-  #fitting(relationOid: number, ...rows: readonly (Tuple | null)[]): TableEncoder {
+  /** The table, described again if a row or an old key shows that the description is of another time. */
+  #fitting(relationOid: number, rows: readonly (Tuple | null)[], key: Tuple | null): TableEncoder {
     const known = this.#table(relationOid);
-    const table = rows.reduce((fitting, row) => (row === null ? fitting : fitting.fitting(row)), known);
+    let table = rows.reduce<TableEncoder>(
+      (fitting, row) => (row ? fitting.fitting(row, true) : fitting),
+      known,
+    );
+    if (key !== null) table = table.fitting(key, false);
     if (table !== known) this.#tables.set(relationOid, table);
     return table;
   }

@@ -145,13 +145,35 @@ describe('the fast path leaves a row to the slow path', () => {
       { lsn: (2n ** 60n) as typeof STREAM.lsn },
     ],
     ['when its key is NULL', insertBytes(1, [null, 'a']), {}],
+    ['when its enum lacks the label', insertBytes(1, [ID, 'a', 'glad']), {}],
+    ['when an array of enums lacks one', insertBytes(1, [ID, 'a', 'sad', '{sad,glad}']), {}],
+    ['when an array does not begin at 1', insertBytes(1, [ID, 'a', 'sad', '[2:2]={sad}']), {}],
   ])('%s', (_when, bytes, context) => {
     const encoder = createEventEncoder(DEFAULTS);
-    encoder.describe(table([column('id', 'uuid', { keyRank: 1 }), column('name', 'text')]));
+    const enumLabels = ['sad', 'very sad'];
+    const columns = [
+      column('id', 'uuid', { keyRank: 1 }),
+      column('name', 'text'),
+      column('mood', 'mood', { enumLabels }),
+      column('moods', '_mood', { enumLabels }),
+    ];
+    const count = readFastChange(bytes)?.after.columns ?? 0;
+    encoder.describe(table(columns.slice(0, Math.max(2, count))));
     const change = readFastChange(bytes);
     expect(change).toBeDefined();
     expect(change && encoder.encodeFast?.(change, { ...STREAM, ...context })).toBeUndefined();
   });
+});
+
+test('the fast path takes labels of an enum', () => {
+  const encoder = createEventEncoder(DEFAULTS);
+  const enumLabels = ['sad', 'ok', 'very sad', 'bäd', 'so "so"', 'bad'];
+  encoder.describe(table([column('id', 'int4', { keyRank: 1 }), column('mood', 'mood', { enumLabels })]));
+  for (const label of enumLabels) {
+    const change = readFastChange(insertBytes(1, ['1', label]));
+    const fast = change && encoder.encodeFast?.(change, STREAM);
+    expect(fast && JSON.parse(String(fast.value)).after).toEqual({ id: 1, mood: label });
+  }
 });
 
 test('records do not change while others are written after them, into the same buffer and the next', () => {

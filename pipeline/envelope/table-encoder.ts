@@ -1,6 +1,7 @@
 import type { EncoderConfig } from '../contract/envelope.ts';
 import { LabError } from '../contract/errors.ts';
 import { type Tuple, UNCHANGED_TOAST } from '../contract/pgoutput.ts';
+import { LEAVE_OUT, START_OVER } from '../contract/remedies.ts';
 import type { ColumnDescription, TableDescription } from '../contract/table.ts';
 import { defaultJson } from './column-default.ts';
 import { type ConnectField, envelopeSchema, keySchema, schemaJson } from './connect-schema.ts';
@@ -96,7 +97,7 @@ export class TableEncoder {
         lookalikes,
         copiedLookalike: Buffer.from(lookalikes[0] ?? ''),
         copy: mapping.copy,
-        encode: mapping.encode,
+        encode: withoutLoss(mapping),
       })),
       keyIndexes: this.#keyColumns.map(({ index }) => index),
       keyHead: Buffer.from(this.#keyHead),
@@ -113,12 +114,25 @@ export class TableEncoder {
 
   /**
    * A table that can hold this row. A complete row with NULL in a NOT NULL column was written before the column became
-   * NOT NULL, which the catalogue does not tell: the column is optional then, and its value is NULL, no substitute.
+   * NOT NULL, which the catalogue does not tell: the column is optional then, and its value is NULL, no substitute. A label
+   * that the enum did not have, or no longer had, when the catalogue was read is added to its labels.
+   * @param row A new row, an old one, or an old key.
+   * @param isComplete False for an old key, whose other columns are NULL.
    */
-  fitting(row: Tuple): TableEncoder {
+  fitting(row: Tuple, isComplete: boolean): TableEncoder {
     const { columns } = this.#description;
-    if (!columns.some(({ notNull }, i) => notNull && row[i] === null)) return this;
-    const fitting = columns.map((column, i) => (row[i] === null ? { ...column, notNull: false } : column));
+    const lacksNull = (i: number) => isComplete && row[i] === null && columns[i]?.notNull === true;
+    const labelsOf = (i: number) => {
+      const value = row[i];
+      return typeof value === 'string' ? (this.#columns[i]?.mapping.unlisted?.(value) ?? []) : [];
+    };
+    if (!columns.some((_, i) => lacksNull(i) || labelsOf(i).length > 0)) return this;
+    const fitting = columns.map((column, i) => {
+      if (lacksNull(i)) return { ...column, notNull: false };
+      const labels = labelsOf(i);
+      if (labels.length === 0) return column;
+      return { ...column, enumLabels: [...new Set([...(column.enumLabels ?? []), ...labels])] };
+    });
     return new TableEncoder({ ...this.#description, columns: fitting }, this.#config);
   }
 
@@ -203,15 +217,27 @@ export class TableEncoder {
 
   #encode(column: Column, text: string): string {
     try {
+      const loss = column.mapping.lossOf?.(text);
+      const { schema, table } = this.#description;
+      if (loss !== undefined) this.#config.onLoss?.({ schema, table, column: column.name, loss });
       return column.mapping.encode(text);
     } catch (error) {
       if (!(error instanceof RangeError)) throw error;
       throw new LabError('CDC-1303', `Column ${column.name} of ${this.name}: ${error.message}.`, {
-        remedy: 'Correct the value, or leave the column out with a column list on the publication.',
+        remedy: `Correct the value, or leave the column out with a column list on the publication. ${IN_WAL}`,
         cause: error,
       });
     }
   }
+}
+
+/** The fast path leaves values that lose something to the slow path, which counts them. */
+function withoutLoss({ encode, lossOf }: TypeMapping): (text: string) => string {
+  if (lossOf === undefined) return encode;
+  return (text) => {
+    if (lossOf(text) !== undefined) throw new RangeError('the slow path counts this value');
+    return encode(text);
+  };
 }
 
 /** True if the row has the placeholder there: its value was not sent, and the old row does not have it. */
@@ -226,6 +252,8 @@ function lookalikesOf({ schema, placeholder }: TypeMapping, { unavailableValue }
   return [...new Set([...texts, ...(placeholder === null ? [] : [placeholder])])];
 }
 
+const IN_WAL = `If the change is in the WAL already, a restart meets it again: ${START_OVER}.`;
+
 function head(schema: string): Buffer {
   return Buffer.from(`{"schema":${schema},"payload":`);
 }
@@ -235,8 +263,7 @@ function refuseType(table: string, column: ColumnDescription): never {
     'CDC-1302',
     `Column ${column.name} of ${table} has type ${column.typeName}, which is not supported.`,
     {
-      remedy:
-        'Leave the column out with a column list on the publication, or leave the table out with table.exclude.list.',
+      remedy: `Leave the column out with a column list on the publication, or ${LEAVE_OUT}.`,
     },
   );
 }
@@ -253,7 +280,7 @@ function outOfDate(table: string, sent: number, described: number): LabError {
 
 function keyMissing(table: string, column: string): LabError {
   return new LabError('CDC-1305', `A change of ${table} lacks its key column ${column}.`, {
-    remedy: 'Give the table REPLICA IDENTITY DEFAULT or FULL.',
+    remedy: `Give the table REPLICA IDENTITY DEFAULT or FULL. ${IN_WAL}`,
   });
 }
 
@@ -262,7 +289,7 @@ function toastMissing(table: string, column: string): never {
     'CDC-1306',
     `PostgreSQL did not send the unchanged TOAST value of column ${column} of ${table}.`,
     {
-      remedy: 'The column’s type has no placeholder for such a value: give the table REPLICA IDENTITY FULL.',
+      remedy: `The column’s type has no placeholder for such a value: give the table REPLICA IDENTITY FULL. ${IN_WAL}`,
     },
   );
 }

@@ -24,9 +24,10 @@ const POSTGRES_EPOCH_US = 946_684_800_000_000n;
 /**
  * A decoder of pgoutput messages. Source: PostgreSQL manual, "Logical Replication Message Formats". Decoding throws
  * LabError CDC-1301 on an unknown message, flag or column kind, on text that is not UTF-8, and on missing or extra bytes.
+ * @param damagedText `replace`: text that is not UTF-8 is decoded as far as it is, to find out where it came from.
  */
-export function createPgOutputDecoder(): DecodePgOutput {
-  const reader = new Reader();
+export function createPgOutputDecoder(damagedText: 'refuse' | 'replace' = 'refuse'): DecodePgOutput {
+  const reader = new Reader(damagedText === 'replace');
   return (payload) => {
     reader.reset(payload);
     try {

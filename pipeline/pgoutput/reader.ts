@@ -11,9 +11,15 @@ const SHORT_BYTES = 48;
  */
 export class Reader {
   offset = 0;
+  readonly #replaces: boolean;
   #bytes: Buffer = Buffer.alloc(0);
   /** The message as Latin-1, made lazily for the first short value. */
   #latin1: string | null = null;
+
+  /** @param replaces Text that is not UTF-8 gets U+FFFD in the place of its damage; otherwise it is an error. */
+  constructor(replaces = false) {
+    this.#replaces = replaces;
+  }
 
   reset(bytes: Buffer): void {
     this.#bytes = bytes;
@@ -87,7 +93,7 @@ export class Reader {
     }
     const text = bytes.toString('utf8', start, end);
     // A decoder replaces damage by U+FFFD, so only text that contains it has to be checked.
-    if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, end))) {
+    if (text.includes('\ufffd') && !this.#replaces && !isUtf8(bytes.subarray(start, end))) {
       throw malformed(`${what} is not UTF-8`, bytes);
     }
     return text;

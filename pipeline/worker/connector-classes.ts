@@ -10,6 +10,7 @@ export function createConnectorClasses(): readonly ConnectorPlugin[] {
   return [
     createPostgresSource({
       decode: createPgOutputDecoder(),
+      decodeDamaged: createPgOutputDecoder('replace'),
       readFast: createFastReader(),
       createEncoder: createEventEncoder,
     }),

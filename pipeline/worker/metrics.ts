@@ -11,6 +11,10 @@ const COUNTERS: Readonly<Record<Counted, readonly [name: string, help: string]>>
   suppressed: ['cdc_events_suppressed_total', 'Records that came again or too late, and were not applied.'],
   dead_lettered: ['cdc_events_dead_lettered_total', 'Records sent to the dead-letter topic.'],
   error: ['cdc_errors_total', 'Records that could not be published or applied.'],
+  lossy: [
+    'cdc_lossy_values_total',
+    'Values of which an event does not hold all, such as bounds of an array.',
+  ],
 };
 
 /** Metrics of one worker, in Prometheus' text format. */
@@ -40,6 +44,7 @@ export class WorkerMetrics {
       suppressed: counter('suppressed'),
       dead_lettered: counter('dead_lettered'),
       error: counter('error'),
+      lossy: counter('lossy'),
     };
     this.#lag = new Gauge({
       name: 'cdc_lag',

@@ -123,9 +123,16 @@ test.each([
   [
     'database.hostname',
     'a,b',
-    '"database.hostname" takes one host name, not "a,b": neither a list nor a URL.',
+    '"database.hostname" takes one host name or address, not "a,b": neither a list nor a URL.',
   ],
+  ['database.hostname', '%zz', expect.stringContaining('one host name or address, not "%zz"')],
+  ['database.hostname', 'u:secret@h', expect.not.stringContaining('secret')],
+  ['topic.prefix', '%zz', expect.stringContaining('takes 1 to 200 letters (a to z), digits')],
   ['database.hostname', 'postgresql://a', expect.stringContaining('neither a list nor a URL')],
 ])('%s=%s is refused with what it takes', (key, value, message) => {
   expect(validateConfig({ ...good, [key]: value })).toEqual([{ key, message }]);
+});
+
+test.each(['localhost', 'db_1.example', '10.0.0.1', '::1', 'bücher.example'])('%s is a host', (host) => {
+  expect(validateConfig({ ...good, 'database.hostname': host })).toEqual([]);
 });

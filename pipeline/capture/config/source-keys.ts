@@ -5,20 +5,26 @@ import type { ConnectorConfig } from '../../contract/connector.ts';
  * the behaviour of the listed values: any other value is refused, never ignored.
  */
 export type KeyDefinition =
-  | { readonly kind: 'text'; readonly default?: string; readonly required?: true; readonly pattern?: RegExp }
+  | { readonly kind: 'text'; readonly default?: string; readonly required?: true; readonly form?: TextForm }
   | { readonly kind: 'integer'; readonly default: number; readonly min: number; readonly max?: number }
   | { readonly kind: 'boolean'; readonly default: boolean }
   | { readonly kind: 'choice'; readonly default: string; readonly values: readonly string[] }
   | { readonly kind: 'expressions' }
   | { readonly kind: 'fixed'; readonly values: readonly string[]; readonly why?: string };
 
+interface TextForm {
+  readonly pattern: RegExp;
+  /** For people. */
+  readonly takes: string;
+}
+
 const JSON_CONVERTER = 'org.apache.kafka.connect.json.JsonConverter';
 export const CONNECTOR_CLASS = 'io.debezium.connector.postgresql.PostgresConnector';
 
 const text = (fallback?: string): KeyDefinition =>
   fallback === undefined ? { kind: 'text' } : { kind: 'text', default: fallback };
-const required = (pattern?: RegExp): KeyDefinition =>
-  pattern ? { kind: 'text', required: true, pattern } : { kind: 'text', required: true };
+const required = (form?: TextForm): KeyDefinition =>
+  form ? { kind: 'text', required: true, form } : { kind: 'text', required: true };
 const integer = (fallback: number, min = 0): KeyDefinition => ({ kind: 'integer', default: fallback, min });
 const flag = (fallback: boolean): KeyDefinition => ({ kind: 'boolean', default: fallback });
 const choice = (fallback: string, ...others: string[]): KeyDefinition => ({
@@ -32,9 +38,15 @@ const only = (value: string, why: string): KeyDefinition => ({ kind: 'fixed', va
 const expressions: KeyDefinition = { kind: 'expressions' };
 
 /** PostgreSQL's own rule for the name of a replication slot. */
-const SLOT_NAME = /^[a-z0-9_]{1,63}$/;
+const SLOT_NAME: TextForm = {
+  pattern: /^[a-z0-9_]{1,63}$/,
+  takes: '1 to 63 lower-case letters, digits and underscores',
+};
 /** Kafka's rule for the name of a topic. */
-const TOPIC_NAME = /^[A-Za-z0-9._-]{1,200}$/;
+const TOPIC_NAME: TextForm = {
+  pattern: /^[A-Za-z0-9._-]{1,200}$/,
+  takes: '1 to 200 letters (a to z), digits, dots, underscores and hyphens',
+};
 
 /**
  * Every known key. Meaning and defaults: Debezium's documentation of its PostgreSQL connector, 3.6.
@@ -99,7 +111,7 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'database.query.timeout.ms': integer(600_000),
   // Slot, publication, stream
   'plugin.name': fixed('pgoutput'),
-  'slot.name': { kind: 'text', default: 'debezium', pattern: SLOT_NAME },
+  'slot.name': { kind: 'text', default: 'debezium', form: SLOT_NAME },
   'slot.drop.on.stop': flag(false),
   'slot.stream.params': fixed(''),
   'slot.failover': flag(false),
@@ -160,7 +172,7 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'topic.delimiter': fixed('.'),
   'topic.cache.size': fixed('10000'),
   'topic.heartbeat.prefix': text('__debezium-heartbeat'),
-  'topic.heartbeat.name': { kind: 'text', pattern: TOPIC_NAME },
+  'topic.heartbeat.name': { kind: 'text', form: TOPIC_NAME },
   'topic.transaction': fixed('transaction'),
   'heartbeat.topics.prefix': fixed('__debezium-heartbeat'),
   'schema.name.adjustment.mode': fixed('none'),

@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts';
 import { messageOf } from '../../contract/errors.ts';
 import { nearest } from '../../contract/nearest.ts';
@@ -7,6 +8,8 @@ import { CONFIG_KEYS, type KeyDefinition, numberOf, textOf, UNSUPPORTED_PATTERNS
 import { readTlsFiles, tlsFilesOf } from './source-tls.ts';
 import { splitList } from './table-filter.ts';
 
+/** A host name, perhaps an internationalized one, or an IPv4 address. */
+const HOST = /^[\p{L}\p{N}._-]+$/u;
 const OPERATIONS = new Set(['c', 'u', 'd', 't', 'r', 'none']);
 
 /** Every problem of a configuration. */
@@ -41,8 +44,8 @@ export function validateConfig(config: ConnectorConfig): ConfigProblem[] {
 function problemWith(key: string, value: string, definition: KeyDefinition): string | undefined {
   switch (definition.kind) {
     case 'text':
-      return definition.pattern && value !== '' && !definition.pattern.test(value)
-        ? `"${key}" must match ${definition.pattern.source}.`
+      return definition.form && value !== '' && !definition.form.pattern.test(value)
+        ? `"${key}" takes ${definition.form.takes}, not "${value}".`
         : undefined;
     case 'integer':
       return integerProblem(key, value, definition);
@@ -91,6 +94,11 @@ function expressionProblem(key: string, value: string): string | undefined {
   return undefined;
 }
 
+/** Without what may be a password: `user:password@host`. */
+function shownHost(host: string): string {
+  return host.replace(/^.*@/s, '…@');
+}
+
 /** Rules over more than one key. */
 function contradictions(config: ConnectorConfig): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
@@ -101,10 +109,10 @@ function contradictions(config: ConnectorConfig): ConfigProblem[] {
     }
   }
   const host = config['database.hostname'] ?? '';
-  if (/[\s,]/.test(host.trim()) || host.includes('://')) {
+  if (host !== '' && !HOST.test(host) && !isIPv6(host)) {
     refuse(
       'database.hostname',
-      `"database.hostname" takes one host name, not "${host}": neither a list nor a URL.`,
+      `"database.hostname" takes one host name or address, not "${shownHost(host)}": neither a list nor a URL.`,
     );
   }
   const tls = tlsProblem(config);

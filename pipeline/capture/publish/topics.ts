@@ -1,5 +1,6 @@
 import { type Admin, findErrorBy } from '@platformatic/kafka';
 import { LabError } from '../../contract/errors.ts';
+import { LEAVE_OUT } from '../../contract/remedies.ts';
 import { sleep } from '../../contract/wake.ts';
 import type { SourceConfig } from '../config/source-config.ts';
 import { permanentKafkaError, topicExists } from './kafka-clients.ts';
@@ -101,8 +102,8 @@ function refusedTopic(topic: string, name: string, error: unknown): LabError {
     {
       cause: error,
       remedy:
-        'Topics are named PREFIX.SCHEMA.TABLE, and two names must not differ only in "." and "_": change topic.prefix, leave ' +
-        'the table out with table.exclude.list, or correct the topic.creation.default keys.',
+        'Topics are named PREFIX.SCHEMA.TABLE, and two names must not differ only in "." and "_": change topic.prefix, ' +
+        `${LEAVE_OUT}, or correct the topic.creation.default keys.`,
     },
   );
 }

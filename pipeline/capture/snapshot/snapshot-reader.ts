@@ -10,6 +10,7 @@ import {
   type PublishedTable,
 } from '../source/catalogue.ts';
 import { connect, disconnect } from '../source/connection.ts';
+import { explainQuery, isDamagedText } from '../source/damaged-text.ts';
 import { DATA_ROW, MessageTap } from '../source/message-tap.ts';
 import { createSlot } from '../source/slot.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable } from '../source/sql.ts';
@@ -64,13 +65,20 @@ function rowsOf(table: CatalogueTable): string {
 export class SnapshotReader implements AsyncDisposable {
   /** The snapshot contains exactly the transactions that committed before this position. */
   readonly consistentPoint: Lsn;
+  readonly #config: SourceConfig;
   readonly #client: Client;
   readonly #tap: MessageTap;
   readonly #published: ReadonlyMap<string, PublishedTable>;
   #takenAtUs = 0n;
   #cursor: string | undefined;
 
-  private constructor(client: Client, consistentPoint: Lsn, published: readonly PublishedTable[]) {
+  private constructor(
+    config: SourceConfig,
+    client: Client,
+    consistentPoint: Lsn,
+    published: readonly PublishedTable[],
+  ) {
+    this.#config = config;
     this.#client = client;
     this.#tap = new MessageTap(client);
     this.consistentPoint = consistentPoint;
@@ -92,7 +100,7 @@ export class SnapshotReader implements AsyncDisposable {
     try {
       await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
       await client.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(slot.snapshotName)}`);
-      const reader = new SnapshotReader(client, slot.consistentPoint, published);
+      const reader = new SnapshotReader(config, client, slot.consistentPoint, published);
       const { rows } = await client.query<{ us: string }>(
         'SELECT (extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS us',
       );
@@ -171,7 +179,7 @@ export class SnapshotReader implements AsyncDisposable {
 
   /**
    * The next rows after a key, at most `limit`. Values are the texts that pgoutput would send.
-   * @throws FilterError if the filter fails on a row.
+   * @throws FilterError if the filter fails on a row. LabError CDC-1035 if a text is not UTF-8.
    */
   async read(
     table: CatalogueTable,
@@ -180,16 +188,35 @@ export class SnapshotReader implements AsyncDisposable {
   ): Promise<Chunk> {
     const select = `SELECT ${columns.map(quoteIdentifier).join(', ')} FROM ${rowsOf(table)}`;
     const conditions = this.#conditions(table, filter);
-    if (table.key.length === 0)
-      return await this.#readCursor(`${select}${whereOf(conditions)}`, limit, filter);
+    if (table.key.length === 0) {
+      const all = `${select}${whereOf(conditions)}`;
+      const chunk = this.#readCursor(all, limit, filter);
+      return await this.#explained(chunk, table, columns, { text: `${all} LIMIT ${limit}`, values: [] });
+    }
     const key = table.key.map(quoteIdentifier).join(', ');
     if (afterKey !== null) conditions.push(`(${key}) > (${afterKey.map((_, i) => `$${i + 1}`).join(', ')})`);
     const text = `${select}${whereOf(conditions)} ORDER BY ${key} LIMIT ${limit + 1}`;
-    const rows = await this.#rows({ text, values: afterKey ?? [] }, filter);
+    const statement = { text, values: afterKey ?? [] };
+    const rows = await this.#explained(this.#rows(statement, filter), table, columns, statement);
     const count = Math.min(rows.length, limit);
     const last = count === 0 ? undefined : rows.texts(count - 1);
     const lastKey = last ? table.key.map((name) => last[columns.indexOf(name)] ?? '') : null;
     return { rows, count, more: rows.length > limit, lastKey };
+  }
+
+  /** Names the place of a text that is not UTF-8, by reading the rows of the statement once more. */
+  async #explained<T>(
+    reading: Promise<T>,
+    table: CatalogueTable,
+    columns: readonly string[],
+    statement: Statement,
+  ): Promise<T> {
+    try {
+      return await reading;
+    } catch (error) {
+      if (!(error instanceof Error) || !isDamagedText(error)) throw error;
+      throw await explainQuery(error, this.#config, table, columns, statement);
+    }
   }
 
   /** A table without a key is read with a cursor, and from its first row again after a crash. */

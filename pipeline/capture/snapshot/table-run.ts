@@ -4,6 +4,7 @@ import type { EventContext, EventEncoder, SnapshotMarker } from '../../contract/
 import { LabError, messageOf } from '../../contract/errors.ts';
 import type { FastRow } from '../../contract/pgoutput.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
+import { LEAVE_OUT } from '../../contract/remedies.ts';
 import type { PublishStage } from '../../contract/stages.ts';
 import { unlessAborted } from '../../contract/wake.ts';
 import type { OffsetBook } from '../position/offset-book.ts';
@@ -186,7 +187,7 @@ export class TableRun {
         `A row of ${this.#name} cannot be encoded as an event: ${messageOf(cause)}`,
         {
           cause,
-          remedy: 'Leave the table out with table.exclude.list, or report the value and its type.',
+          remedy: `Report the value and its type, or ${LEAVE_OUT}.`,
         },
       );
     }

@@ -1,8 +1,6 @@
 import type { Client } from 'pg';
-import { LabError } from '../../contract/errors.ts';
-import type { RelationMessage } from '../../contract/pgoutput.ts';
 import type { ColumnDescription, TableDescription } from '../../contract/table.ts';
-import { type Attribute, matchColumns } from './match-columns.ts';
+import type { Attribute } from './match-columns.ts';
 
 /** A table of the publication. */
 export interface PublishedTable {
@@ -149,7 +147,8 @@ interface TableRow {
   readonly deferrable: string;
   readonly attributes: string | null;
 }
-interface ColumnRow {
+/** A row of {@link COLUMNS_SQL}. */
+export interface ColumnRow {
   readonly name: string;
   readonly type_oid: string;
   readonly type_name: string;
@@ -184,7 +183,7 @@ async function complete(client: Client, row: TableRow): Promise<CatalogueTable> 
   };
 }
 
-function toColumn(row: ColumnRow): CatalogueColumn {
+export function toColumn(row: ColumnRow): CatalogueColumn {
   return {
     name: row.name,
     typeOid: Number(row.type_oid),
@@ -236,85 +235,4 @@ export function describeForSnapshot(table: CatalogueTable, published: readonly s
     replicaIdentity: table.replicaIdentity,
     columns: table.columns.filter((column) => names.has(column.name)),
   };
-}
-
-/**
- * A table as the stream sends it. The Relation message has the columns as they were at that position of the WAL. The
- * catalogue is current; it adds what the message lacks for columns that it still has, under whichever name. A DEFAULT and
- * NOT NULL belong to the type that the column has now, so they count only where the message has the same type.
- * @throws LabError CDC-1020 if a column's type is no longer in the catalogue.
- */
-export async function describeRelation(client: Client, relation: RelationMessage): Promise<TableDescription> {
-  const now = await lookUpRelation(client, relation.relationOid);
-  const byName = new Map(now?.columns.map((column) => [column.name, column]));
-  const then = relation.columns.map((column) => column.name);
-  // Usually they are not published.
-  const absent = new Set(
-    now?.columns.flatMap((c) => (c.generated && !then.includes(c.name) ? [c.name] : [])),
-  );
-  const names = matchColumns(
-    then,
-    now?.attributes.filter((name) => name === null || !absent.has(name)) ?? [],
-  );
-  const keyKnown = now !== undefined && now.key.length > 0 && now.key.every((k) => names.includes(k));
-  const columns: ColumnDescription[] = [];
-  let identityRank = 0;
-  for (const [i, column] of relation.columns.entries()) {
-    const known = byName.get(names[i] ?? '');
-    const type = await lookUpType(client, column.typeOid, column.typeModifier, relation, column.name);
-    const isIdentity = column.isIdentity && relation.replicaIdentity === 'default';
-    if (isIdentity) identityRank++;
-    const isSame = known?.typeOid === type.typeOid && known.typeModifier === type.typeModifier;
-    columns.push({
-      name: column.name,
-      ...type,
-      notNull: isSame ? known.notNull : isIdentity,
-      defaultText: isSame ? known.defaultText : null,
-      defaultExpression: isSame ? (known.defaultExpression ?? null) : null,
-      keyRank: keyKnown ? (known?.keyRank ?? 0) : isIdentity ? identityRank : 0,
-    });
-  }
-  const { relationOid, schema, table, replicaIdentity } = relation;
-  return { relationOid, schema, table, replicaIdentity, columns };
-}
-
-type TypeFacts = Pick<
-  ColumnDescription,
-  'typeOid' | 'typeName' | 'typeModifier' | 'typeKind' | 'elementType' | 'enumLabels'
->;
-
-async function lookUpType(
-  client: Client,
-  oid: number,
-  modifier: number,
-  relation: RelationMessage,
-  column: string,
-): Promise<TypeFacts> {
-  const { rows } = await client.query<ColumnRow>(
-    `WITH RECURSIVE base AS (
-       SELECT t.oid, $2::int AS modifier, t.typtype, t.typbasetype, t.typtypmod
-       FROM pg_catalog.pg_type t WHERE t.oid = $1
-       UNION ALL
-       SELECT t.oid, CASE WHEN b.modifier = -1 THEN b.typtypmod ELSE b.modifier END, t.typtype, t.typbasetype,
-              t.typtypmod
-       FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typbasetype WHERE b.typtype = 'd'
-     )
-     SELECT '' AS name, t.oid AS type_oid, t.typname AS type_name, b.modifier, t.typtype AS type_kind,
-            e.oid AS element_oid, e.typname AS element_name, e.typtype AS element_kind,
-            (SELECT pg_catalog.json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
-             WHERE l.enumtypid = COALESCE(e.oid, t.oid)) AS labels,
-            'f' AS not_null, '' AS storage, 'f' AS generated, NULL AS default_sql, '0' AS key_rank
-     FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
-     LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'`,
-    [oid, modifier],
-  );
-  if (rows[0] === undefined) {
-    throw new LabError(
-      'CDC-1020',
-      `Type ${oid} of ${relation.schema}.${relation.table}.${column} is no longer in the catalogue.`,
-      { remedy: 'It was dropped before its changes were read: take a new snapshot of the table.' },
-    );
-  }
-  const { typeOid, typeName, typeModifier, typeKind, elementType, enumLabels } = toColumn(rows[0]);
-  return { typeOid, typeName, typeModifier, typeKind, elementType, enumLabels };
 }

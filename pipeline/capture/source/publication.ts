@@ -31,7 +31,8 @@ export async function ensurePublication(
   const existing = await readPublication(client, name);
   if (existing === undefined) {
     const concerned = autocreate === 'all_tables' ? undefined : tables;
-    if (autocreate !== 'disabled') await refuseUnpublishedIdentity(client, name, concerned);
+    const created = { name, exists: false, hasStored: false };
+    if (autocreate !== 'disabled') await refuseUnpublishedIdentity(client, created, concerned);
     await create(client, config.publication, tables);
     log.info('Publication created.', { publication: name, mode: autocreate });
     return [];
@@ -51,7 +52,8 @@ export async function ensurePublication(
       },
     );
   }
-  if (existing.generated !== 's') await refuseUnpublishedIdentity(client, name, missing);
+  const state = { name, exists: true, hasStored: existing.generated === 's' };
+  await refuseUnpublishedIdentity(client, state, missing);
   await client.query(
     `ALTER PUBLICATION ${quoteIdentifier(name)} ADD TABLE ${missing.map((t) => `ONLY ${quoteTable(t)}`).join(', ')}`,
   );

@@ -31,6 +31,8 @@ import {
 import type { TableName } from '../source/sql.ts';
 import { judgeContinuity } from './continuity.ts';
 import { warnOfEntries } from './list-entries.ts';
+import { warnOfRefusedWrites } from './refused-writes.ts';
+import { warnOfSharedTopics } from './shared-topics.ts';
 import { checkTables } from './table-checks.ts';
 import { checkVisibility } from './visibility.ts';
 
@@ -54,6 +56,7 @@ export interface PrepareOptions {
   readonly snapshotAgain: boolean;
   /** @throws if a column's type is not supported, naming the column. */
   readonly describe: (table: TableDescription) => void;
+  readonly topicOf: (schema: string, table: string) => string;
   readonly log: Logger;
 }
 
@@ -66,6 +69,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const { config, sql, replication, log } = options;
   await requireLogicalWal(sql);
   const system = await identifySystem(replication);
+  await warnOfEncoding(sql, log);
   const filter = createTableFilter(config.tables);
   const isSignal = (t: TableName) => `${t.schema}.${t.table}` === config.signalTable;
   const captured: TableFilter = (schema, table) => filter(schema, table) && !isSignal({ schema, table });
@@ -79,18 +83,34 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   }
   const published = await publishedTables(sql, config.publication.name);
   await warnOfEntries(sql, config.tables, tables, log);
+  warnOfSharedTopics(tables, options.topicOf, log);
   await checkVisibility(sql, tables, { mode: config.snapshot.mode, log });
-  await checkTables(sql, tables, { published, describe: options.describe, modes: config.encoder, log });
+  await checkTables(sql, tables, {
+    ...{ published, log, publication: config.publication.name },
+    ...{ describe: options.describe, modes: config.encoder },
+  });
   const slot = await readSlot(sql, config.slot.name);
   const history = await timelineHistory(replication, system.timeline);
   const { stored, slotGone } = await continuity(options, slot, system, history);
   const added = await ensurePublication(sql, config, [...tables, ...signalTable], log);
+  await warnOfRefusedWrites(sql, config.publication.name, tables, log);
   const start = { system, tables, captured };
   if (stored !== null) {
     return { ...start, created: undefined, offset: resume(options, stored, start, added) };
   }
   const beginning = await begin(options, slotGone ? undefined : slot, start);
   return { ...start, ...beginning };
+}
+
+async function warnOfEncoding(sql: Client, log: Logger): Promise<void> {
+  const { rows } = await sql.query<{ server_encoding: string }>('SHOW server_encoding');
+  if (rows[0]?.server_encoding !== 'SQL_ASCII') return;
+  log.warn(
+    'The database has the encoding SQL_ASCII: a text in it that is not UTF-8 will stop the task (CDC-1035).',
+    {
+      remedy: 'Correct such texts beforehand, or move the data to a database with the encoding UTF8.',
+    },
+  );
 }
 
 /** Throws on a gap, or starts over under `when_needed`. */

@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import type { Logger } from '../../contract/connector.ts';
 import { LabError } from '../../contract/errors.ts';
+import { LEAVE_OUT } from '../../contract/remedies.ts';
 import type { TableDescription } from '../../contract/table.ts';
 import {
   type CatalogueTable,
@@ -10,10 +11,12 @@ import {
   type PublishedTable,
 } from '../source/catalogue.ts';
 import { quoteTable, type TableName } from '../source/sql.ts';
+import { publishStored } from '../source/unpublished-identity.ts';
 import { changedValues } from './changed-values.ts';
 
 export interface TableChecks {
-  /** The tables of the publication, perhaps with column lists. */
+  readonly publication: string;
+  /** The tables of the publication, perhaps with column lists; none before it is created. */
   readonly published: readonly PublishedTable[];
   /** @throws if a column's type is not supported, naming the column. */
   readonly describe: (table: TableDescription) => void;
@@ -29,7 +32,7 @@ export interface TableChecks {
 export async function checkTables(
   client: Client,
   tables: readonly TableName[],
-  { published, describe, modes, log }: TableChecks,
+  { publication, published, describe, modes, log }: TableChecks,
 ): Promise<void> {
   for (const name of tables) {
     const table = await lookUpTable(client, name.schema, name.table);
@@ -38,7 +41,8 @@ export async function checkTables(
     refuse(table, await identityColumns(client, table));
     const list = published.find((p) => p.schema === name.schema && p.table === name.table)?.columns;
     const columns = list ?? columnsByDefault(table);
-    refuseUnpublishedKey(table, columns);
+    const state = { name: publication, exists: published.length > 0 };
+    refuseUnpublishedKey(table, columns, publishStored(state, tables));
     const description = describeForSnapshot(table, columns);
     describe(description);
     for (const { column, change, remedy } of changedValues(description.columns, modes)) {
@@ -56,7 +60,7 @@ function refuse(table: CatalogueTable, identity: readonly string[]): void {
       'CDC-1120',
       `The primary key of ${name} is deferrable: two rows may share a key within a transaction.`,
       {
-        remedy: 'Make the key NOT DEFERRABLE, or leave the table out with table.exclude.list.',
+        remedy: `Make the key NOT DEFERRABLE, or ${LEAVE_OUT}.`,
       },
     );
   }
@@ -70,7 +74,7 @@ function refuse(table: CatalogueTable, identity: readonly string[]): void {
 }
 
 /** Of a key with a generated column, events would hold a part, which is no key, or nothing. */
-function refuseUnpublishedKey(table: CatalogueTable, published: readonly string[]): void {
+function refuseUnpublishedKey(table: CatalogueTable, published: readonly string[], remedy: string): void {
   const missing = table.columns.find(
     ({ name, generated, keyRank }) => generated && keyRank > 0 && !published.includes(name),
   );
@@ -79,21 +83,23 @@ function refuseUnpublishedKey(table: CatalogueTable, published: readonly string[
     'CDC-1125',
     `The primary key of ${table.schema}.${table.table} contains the generated column "${missing.name}", which is not ` +
       'published: its events would lack the key.',
-    {
-      remedy:
-        'CREATE PUBLICATION … WITH (publish_generated_columns = stored), which PostgreSQL 18 has; or leave the table out ' +
-        'with table.exclude.list.',
-    },
+    { remedy: `${remedy}, which PostgreSQL 18 has; or ${LEAVE_OUT}.` },
   );
 }
 
 function warn(table: CatalogueTable, toastedBytes: number, log: Logger): void {
   const name = `${table.schema}.${table.table}`;
+  const hasGenerated = table.columns.some(({ generated }) => generated);
   if (table.key.length === 0) {
-    log.warn('Table without primary key: its events have no key, and a replay duplicates its rows.', {
-      table: name,
-      remedy: 'Add a primary key.',
-    });
+    // A Relation message names the key only under REPLICA IDENTITY DEFAULT.
+    const isFull = table.replicaIdentity === 'full';
+    const earlier = isFull
+      ? ' If it had a key, changes from before its key was dropped have none either.'
+      : '';
+    log.warn(
+      `Table without primary key: its events have no key, and a replay duplicates its rows.${earlier}`,
+      { table: name, remedy: 'Add a primary key.' },
+    );
   }
   if (
     table.replicaIdentity === 'nothing' ||
@@ -101,6 +107,10 @@ function warn(table: CatalogueTable, toastedBytes: number, log: Logger): void {
   ) {
     log.warn('Table without replica identity: PostgreSQL refuses updates and deletes on it.', {
       table: name,
+      remedy:
+        table.key.length > 0
+          ? `ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY DEFAULT.`
+          : `Add a primary key${hasGenerated ? '' : `; or ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY FULL`}.`,
     });
   }
   if (table.key.length > 0 && table.replicaIdentity === 'default' && toastedBytes > 0) {

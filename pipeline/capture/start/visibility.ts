@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
 import type { Logger } from '../../contract/connector.ts';
 import { LabError } from '../../contract/errors.ts';
+import { LEAVE_OUT } from '../../contract/remedies.ts';
 import { quoteIdentifier, quoteTable, type TableName } from '../source/sql.ts';
 
 interface VisibilityRow {
@@ -45,7 +46,7 @@ export async function checkVisibility(
 function problemWith(name: TableName, row: VisibilityRow): LabError | undefined {
   const table = `${name.schema}.${name.table}`;
   const role = quoteIdentifier(row.role);
-  const leaveOut = 'or leave the table out with table.exclude.list';
+  const leaveOut = `or ${LEAVE_OUT}`;
   if (row.schema_usage !== 't' || row.may_select !== 't') {
     const grants = [
       ...(row.schema_usage === 't'

@@ -1,7 +1,7 @@
 import type { EventEncoder } from '../../contract/envelope.ts';
 import { LabError } from '../../contract/errors.ts';
 import type { Lsn } from '../../contract/lsn.ts';
-import type { RelationMessage } from '../../contract/pgoutput.ts';
+import type { RelationMessage, TypeMessage } from '../../contract/pgoutput.ts';
 import type { TableDescription } from '../../contract/table.ts';
 import type { TableFilter } from '../config/table-filter.ts';
 import { formatLsn } from '../source/lsn-text.ts';
@@ -22,6 +22,7 @@ export class Relations {
   readonly #signalTable: string | undefined;
   readonly #byOid = new Map<number, Relation>();
   readonly #nameByTopic = new Map<string, string>();
+  readonly #types = new Map<number, TypeMessage>();
 
   /** @param signalTable `schema.table` of the signalling table, if there is one. */
   constructor(captured: TableFilter, signalTable: string | undefined) {
@@ -46,6 +47,14 @@ export class Relations {
     relation.keyIndexes = table.columns.flatMap((column, i) => (column.keyRank > 0 ? [i] : []));
     encoder.describe(table);
     this.#nameByTopic.set(encoder.topicOf(table.schema, table.table), relation.name);
+  }
+
+  addType(message: TypeMessage): void {
+    this.#types.set(message.typeOid, message);
+  }
+
+  typeOf(oid: number): TypeMessage | undefined {
+    return this.#types.get(oid);
   }
 
   find(oid: number): Relation | undefined {

@@ -12,11 +12,13 @@ import {
   type ReadFastChange,
   type RelationMessage,
   type TruncateMessage,
+  type TypeMessage,
   UNCHANGED_TOAST,
   type UpdateMessage,
 } from '../../contract/pgoutput.ts';
 import type { Position } from '../../contract/position.ts';
 import type { ProducedRecord } from '../../contract/records.ts';
+import { LEAVE_OUT } from '../../contract/remedies.ts';
 import type { TableDescription } from '../../contract/table.ts';
 import { unreachable } from '../../contract/unreachable.ts';
 import type { TableFilter } from '../config/table-filter.ts';
@@ -110,8 +112,10 @@ export class StreamReader {
       case 'truncate':
         this.#change(start, message);
         return undefined;
-      case 'origin':
       case 'type':
+        this.#relations.addType(message);
+        return undefined;
+      case 'origin':
       case 'message':
         return undefined;
       default:
@@ -122,6 +126,11 @@ export class StreamReader {
   /** Takes what the catalogue says about the relation that {@link read} returned. */
   describe(table: TableDescription): void {
     this.#relations.describe(table, this.#options.encoder);
+  }
+
+  /** What the stream said of a type that is not built in: its name, or that of a domain's base type. */
+  typeOf(oid: number): TypeMessage | undefined {
+    return this.#relations.typeOf(oid);
   }
 
   /** `schema.table` of a topic that a record of the stream went to. */
@@ -231,7 +240,7 @@ export class StreamReader {
       throw new LabError(
         'CDC-1031',
         `A change of ${relation.name} at ${formatLsn(start)} cannot be encoded as an event: ${messageOf(cause)}`,
-        { cause, remedy: 'Leave the table out with table.exclude.list, or report the value and its type.' },
+        { cause, remedy: `Report the value and its type, or ${LEAVE_OUT}.` },
       );
     }
     if (records === undefined) return;

@@ -18,7 +18,7 @@ import type { CommitMark, SignalRow } from '../position/commit-mark.ts';
 import type { OffsetBook } from '../position/offset-book.ts';
 import type { SourceOffset } from '../position/source-offset.ts';
 import { REQUEST_BYTES } from '../publish/publisher.ts';
-import { describeRelation } from '../source/catalogue.ts';
+import { describeRelation } from '../source/describe-relation.ts';
 import type { Gate } from '../source/gate.ts';
 import { maxLsn } from '../source/lsn-text.ts';
 import { publishLoop } from './publish-loop.ts';
@@ -148,7 +148,8 @@ export class StreamSession {
   }
 
   async #describe(relation: RelationMessage): Promise<void> {
-    this.#reader.describe(await describeRelation(this.#options.sql, relation));
+    const typeOfThen = (oid: number) => this.#reader.typeOf(oid);
+    this.#reader.describe(await describeRelation(this.#options.sql, relation, typeOfThen));
     this.#options.gate.release('relation');
   }
 

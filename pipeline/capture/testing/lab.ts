@@ -14,6 +14,7 @@ import { createPostgresSource } from '../connector.ts';
 /** The source connector as the worker builds it. */
 export const source = createPostgresSource({
   decode: createPgOutputDecoder(),
+  decodeDamaged: createPgOutputDecoder('replace'),
   readFast: createFastReader(),
   createEncoder: createEventEncoder,
 });
@@ -68,6 +69,8 @@ export class Bench implements AsyncDisposable {
   readonly crashPoints = new TestCrashPoints();
   readonly log: { level: string; message: string; fields: unknown }[] = [];
   readonly defects: Defect[] = [];
+  /** `lossy public.item` → n. */
+  readonly counted = new Map<string, number>();
   readonly bootstrap: string;
   readonly url: URL;
   readonly #admin: Client;
@@ -82,10 +85,11 @@ export class Bench implements AsyncDisposable {
     this.#admin = new Client(sourceUrl);
   }
 
-  static async create(sourceUrl: string, bootstrap: string): Promise<Bench> {
+  /** @param options Of CREATE DATABASE. */
+  static async create(sourceUrl: string, bootstrap: string, options = ''): Promise<Bench> {
     const bench = new Bench(sourceUrl, bootstrap);
     await bench.#admin.connect();
-    await bench.#admin.query(`CREATE DATABASE ${bench.id}`);
+    await bench.#admin.query(`CREATE DATABASE ${bench.id} ${options}`);
     bench.url.pathname = `/${bench.id}`;
     bench.#sql = await bench.connect();
     return bench;
@@ -141,7 +145,14 @@ export class Bench implements AsyncDisposable {
       bootstrapServers: [this.bootstrapOverride ?? this.bootstrap],
       offsetsTopic: `${this.id}-offsets`,
       log,
-      metrics: { count: () => {}, lag: () => {}, latency: () => {} },
+      metrics: {
+        count: (what, table, n) => {
+          const name = `${what} ${table}`;
+          this.counted.set(name, (this.counted.get(name) ?? 0) + n);
+        },
+        lag: () => {},
+        latency: () => {},
+      },
       crashPoints: this.crashPoints,
       defects: this.defects,
       ...(this.healthBounds ? { healthBounds: this.healthBounds } : {}),

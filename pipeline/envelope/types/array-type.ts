@@ -20,12 +20,22 @@ export function arrayType(
     if (elements === null) throw new RangeError('an array of more than one dimension has no Connect form');
     return `[${elements.map((value) => (value === null ? 'null' : element.encode(value))).join(',')}]`;
   };
+  const { unlisted } = element;
   return {
     schema: { type: 'array', items: { ...element.schema, optional: true } },
     encode,
     fallback: '[]',
     placeholder: arrayPlaceholder(element, elementName, config.unavailableValue),
+    lossOf: (text) => (text.startsWith('[') ? 'the bounds of an array that does not begin at 1' : undefined),
+    ...(unlisted === undefined
+      ? {}
+      : { unlisted: (text: string) => labelsOf(text).flatMap((label) => unlisted(label)) }),
   };
+}
+
+/** The elements that are not NULL; none of an array that {@link arrayType} refuses. */
+function labelsOf(text: string): string[] {
+  return parseArray(text)?.filter((element) => element !== null) ?? [];
 }
 
 /** Debezium's placeholders for arrays. If it has none for a type and would write NULL, that of the nearest type. */

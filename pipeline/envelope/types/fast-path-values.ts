@@ -34,6 +34,27 @@ export const copyText: CopyValue = (from, start, end, to, at) => {
   return place;
 };
 
+/** One of these texts, which {@link copyText} can write; gives up on every other. */
+export function copyOneOf(texts: readonly string[]): CopyValue {
+  const ofLength: Buffer[][] = [];
+  for (const bytes of texts.map((text) => Buffer.from(text))) {
+    ofLength[bytes.length] = [...(ofLength[bytes.length] ?? []), bytes];
+  }
+  return (from, start, end, to, at) => {
+    const candidates = ofLength[end - start];
+    if (candidates === undefined) return -1;
+    for (let i = 0; i < candidates.length; i++) {
+      if (isAt(from, start, candidates[i] as Buffer)) return copyText(from, start, end, to, at);
+    }
+    return -1;
+  };
+}
+
+function isAt(from: Buffer, start: number, text: Buffer): boolean {
+  for (let i = 0; i < text.length; i++) if (from[start + i] !== text[i]) return false;
+  return true;
+}
+
 /** Digits, or a minus and digits. */
 export const copyInteger: CopyValue = (from, start, end, to, at) => {
   let place = at;

@@ -1,5 +1,5 @@
 import { quote } from '../json.ts';
-import { copyText } from './fast-path-values.ts';
+import { copyOneOf, copyText } from './fast-path-values.ts';
 import type { TypeContext, TypeMapping } from './type-mapping.ts';
 
 /** For text that JSON never escapes, such as a UUID. */
@@ -25,11 +25,24 @@ export function textType(
   };
 }
 
-/** An enum: its labels, in order, are in the schema. */
+/**
+ * An enum: its labels, in order, are in the schema. A label that is not among them is a RangeError: `unlisted` tells it
+ * beforehand, so that the column is described again with it.
+ */
 export function enumType(context: TypeContext, labels: readonly string[]): TypeMapping {
   const parameters = { allowed: labels.join(',') };
   const schema = { type: 'string', name: 'io.debezium.data.Enum', version: 1, parameters } as const;
-  return { ...textType(context), schema };
+  const listed = new Set(labels);
+  return {
+    ...textType(context),
+    schema,
+    copy: copyOneOf(labels),
+    encode: (label) => {
+      if (!listed.has(label)) throw new RangeError('the enum has no such label');
+      return quote(label);
+    },
+    unlisted: (label) => (listed.has(label) ? [] : [label]),
+  };
 }
 
 /** `bytea` under each `binary.handling.mode`. */

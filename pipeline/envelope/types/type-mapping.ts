@@ -19,6 +19,16 @@ export interface TypeMapping {
    * it.
    */
   readonly placeholder: string | null;
+  /**
+   * Labels of the value that the schema does not list: the enum got them, or lost them by a rename, after its labels were
+   * read. Undefined: the type is no enum.
+   */
+  readonly unlisted?: (text: string) => readonly string[];
+  /**
+   * What {@link encode} leaves out of this value, for the log; undefined if nothing. Undefined: the type's form holds
+   * every value, or a warning at the start tells of it.
+   */
+  readonly lossOf?: (text: string) => string | undefined;
   /** The value as Connect's SimpleHeaderConverter writes it; {@link encode} if undefined. */
   readonly headerEncode?: (text: string) => string;
   /**
