@@ -4,7 +4,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const servers = ['**/*.pg.test.ts', '**/*.kafka.test.ts', '**/*.lab.test.ts'];
 const never = ['**/node_modules/**', '**/.lab/**', '**/.cache/**'];
 
-// Folders of tests are removed, whatever becomes of the run.
+// The folders that tests make are removed, however the run ends.
 const testRun = 'fixtures/testing/test-run.ts';
 
 // CI counts from files: one for each of the two runs of `npm test`.
@@ -45,7 +45,7 @@ export default defineConfig({
           name: 'integration',
           include: servers,
           exclude: never,
-          // One PostgreSQL pair and one broker for all files; each test makes databases and topics of its own.
+          // One PostgreSQL pair and one broker for all files; each test makes its own databases and topics.
           globalSetup: [testRun, 'fixtures/testing/servers.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Counts passed and failed tests in a folder's JSON reports of vitest; zero where the folder does not exist. */
+/** Counts passed and failed tests in a folder's JSON reports of vitest; zero if the folder does not exist. */
 export function vitestResults(folder) {
   const counted = { passed: 0, failed: 0 };
   const files = existsSync(folder) ? readdirSync(folder) : [];

@@ -18,7 +18,7 @@ interface Round {
   readonly perSecond: number;
   /** CPU time of all sink workers in microseconds per event. */
   readonly sinkMicros: number;
-  /** Busy processors of the machine, including the load of all other processes. */
+  /** Number of busy processors on this machine, including the load of all other processes. */
   readonly busy: number;
 }
 

@@ -1,5 +1,5 @@
-# Sourced by docker/test.sh: a Docker engine of its own, for root on Debian. It has its own socket, data and pid file in
-# $engine_dir, and is ended with the shell that has started it, however that ends. Images stay there for the next run.
+# Sourced by docker/test.sh: a separate Docker engine, for root on Debian. It has its own socket, data and pid file in
+# $engine_dir, and ends with the shell that has started it, however that ends. Images stay there for the next run.
 
 on_debian_as_root() { [ -e /etc/debian_version ] && [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; }
 

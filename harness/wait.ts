@@ -56,7 +56,7 @@ export async function poll<T>(
 }
 
 /**
- * As {@link poll}, where not getting there is an error. An error thrown by the condition counts as "not yet".
+ * As {@link poll}, but not getting there in time is an error. An error thrown by the condition counts as "not yet".
  *
  * @throws DeadlineError with the last such error as its cause; the signal's reason when it is aborted.
  */

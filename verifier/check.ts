@@ -41,7 +41,7 @@ export interface CheckContext {
   readonly databases: Databases;
   readonly pipeline: Pipeline;
   readonly evidence: Evidence;
-  /** What earlier verifications have seen; undefined where there are none. */
+  /** What earlier verifications have seen; undefined if there are none. */
   readonly memory?: VerifierMemory | undefined;
 }
 
@@ -50,7 +50,7 @@ export interface Evidence {
   catalogues(): Promise<Catalogues>;
   /** The comparison of all tables. */
   content(): Promise<Content>;
-  /** What the records of all topics say. Null where there is no Kafka. */
+  /** What the records of all topics say. Null if there is no Kafka. */
   topicLog(): Promise<TopicLogView | null>;
   /** The ledger compared with the source. @throws where no ledger is configured. */
   ledger(): Promise<LedgerComparison>;

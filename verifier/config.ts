@@ -149,7 +149,7 @@ export const configSchema = z.strictObject({
   excludeTables: z.array(tableName).default(['public.debezium_signal']),
   /** The source's `schema.table` to the sink's table; without an entry, the names are equal. */
   tableMap: z.record(tableName, tableName).default({}),
-  /** The source's `schema.table` to column names, from the source's to the sink's, where they differ. */
+  /** The source's `schema.table` to column names, from the source's to the sink's, if they differ. */
   columnMap: z.record(tableName, z.record(z.string(), z.string())).default({}),
   /** Column by which copies mark a row as deleted instead of deleting it. */
   softDelete: z.string().min(1).nullable().default(null),

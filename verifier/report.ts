@@ -94,7 +94,7 @@ export const checkStatusSchema = z.enum(['judged', 'not-applicable']);
 
 export const checkReportSchema = z.object({
   check: z.string(),
-  /** PASS also where the status is `not-applicable`: it does not count against the report's verdict. */
+  /** PASS also if the status is `not-applicable`: it does not count against the report's verdict. */
   verdict: verdictSchema,
   status: checkStatusSchema.optional(),
   detail: z.string(),

@@ -7,7 +7,7 @@ export interface TableName {
 /** A double quote inside a quoted identifier is doubled. */
 const IDENTIFIER = '"(?:[^"]|"")+"|[^."]+';
 
-/** `schema.table`, with an identifier in double quotes where it contains a dot or a double quote. */
+/** `schema.table`, with an identifier in double quotes if it contains a dot or a double quote. */
 export const QUALIFIED_NAME = new RegExp(`^(?:${IDENTIFIER})\\.(?:${IDENTIFIER})$`);
 
 /**

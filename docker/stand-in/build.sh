@@ -20,7 +20,7 @@ base() {
   work=$root/.cache/docker/debian
   rm -rf "$work"
   mkdir -p "$work"
-  # Its mounts and processes are in namespaces of their own, and gone with this script, however that ends.
+  # Its mounts and processes are in separate namespaces, which end with this script, however it ends.
   setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child sh "$here/debian.sh" "$work" &&
     docker import "$work/debian.tar" "$name/debian:12" >/dev/null
   imported=$?
@@ -55,7 +55,7 @@ kafka_image() {
     -C "$root/harness/lab/process" kafka-log4j2.xml -C "$root/.cache" kafka-libs | build "$name/kafka:4.4" -
 }
 
-# Only where its jars have been fetched: `make setup ENGINES=all`.
+# Only if its jars have been fetched: `make setup ENGINES=all`.
 connect_image() {
   [ -f .cache/engines/verified ] || return 0
   pack -C "$here/connect" Dockerfile docker-entrypoint.sh -C "$root/.cache/engines" connect plugins |
@@ -66,7 +66,7 @@ lab_image() {
   build "$name/lab:test" --build-arg "NODE_IMAGE=$name/node:24" --file docker/Dockerfile .
 }
 
-# What needs nothing of one another is built at once. What the packages are fetched from may be out of reach: 69.
+# Images that do not need each other are built concurrently. Exit code 69: their packages could not be fetched.
 base || exit 69
 postgres_image &
 postgres=$!

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Makes DIR/debian.tar, a minimal Debian 12: as root, with mounts of its own (`unshare --mount`).
+# Makes DIR/debian.tar, a minimal Debian 12: as root, in a separate mount namespace (`unshare --mount`).
 set -eu
 dir=$1
 mkdir "$dir/memory"
-# In memory, where that may be: dpkg waits for the disk with each file.
+# In memory if possible: dpkg waits for the disk after each file.
 mount -t tmpfs -o size=700m,mode=755 cdc-lab-debian "$dir/memory" || true
 root=$dir/memory/root
 debootstrap --variant=minbase bookworm "$root" >"$dir/log" 2>&1 || {

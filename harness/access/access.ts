@@ -20,7 +20,7 @@ export interface CrashPointState {
     readonly name: string;
     readonly since: string;
     readonly arrivals: number;
-    /** The worker that waits there, where there are several. */
+    /** The worker that waits there, if there are several. */
     readonly service?: string;
   }[];
 }

@@ -6,7 +6,7 @@ import { LabError } from '../../pipeline/contract/errors.ts';
  * Sends one request to a service of the lab and returns the JSON of its answer; null for an empty one. Only the signal
  * bounds the time: a verification of millions of rows takes minutes, and `fetch` would give up after 300 s.
  *
- * @throws LabError CDC-5040 where nothing answers, CDC-5041 for an answer that is an error; the signal's reason.
+ * @throws LabError CDC-5040 if nothing answers, CDC-5041 for an answer that is an error; the signal's reason.
  */
 export async function requestJson(
   method: string,

@@ -16,7 +16,7 @@ export function workerServices(instance: Instance, role: WorkerRole): readonly s
   return sinkWorkers(instance).map(({ service }) => service);
 }
 
-/** @throws LabError where the lab has no such service. */
+/** @throws LabError if the lab has no such service. */
 export async function infoOf(runtime: Runtime, service: string): Promise<ServiceInfo> {
   const services = await runtime.services();
   const info = services.find((candidate) => candidate.name === service);
@@ -30,7 +30,7 @@ export async function isRunning(runtime: Runtime, service: string): Promise<bool
   return (await infoOf(runtime, service)).state === 'running';
 }
 
-/** Starts a service that is down or dead; null where there was nothing to do. */
+/** Starts a service that is down or dead; null if there was nothing to do. */
 export async function startIfDown(
   runtime: Runtime,
   service: string,

@@ -132,7 +132,7 @@ class LiveAccess implements Access {
     const { deadlineMs, quiet = false, signal } = options;
     const { reach } = this.#instance;
     if (reach !== undefined) {
-      // Loaded lazily: it is not needed where a verifier runs beside the pipeline.
+      // Loaded lazily: it is not needed if a verifier runs beside the pipeline.
       const config = reach.verifierConfig();
       this.#here ??= new (await import('./verify-here.ts')).VerifierHere(
         findStateDir(config.stateDir) ?? null,

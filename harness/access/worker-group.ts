@@ -22,7 +22,7 @@ type Hosted = Pick<
 
 /**
  * The workers of one half of the pipeline, asked as if they were one. Each of the lab's own workers knows its own task
- * only, so a request about a connector goes to all of them. Any worker of a Connect cluster answers for all: where one
+ * only, so a request about a connector goes to all of them. Any worker of a Connect cluster answers for all: if one
  * does not answer, the next one is asked.
  */
 export class WorkerGroup {
@@ -84,7 +84,7 @@ export class WorkerGroup {
   /**
    * The connector with all its tasks. The task of a worker of ours that does not answer is UNASSIGNED, as Connect says of
    * a task whose worker is gone.
-   * @throws ConnectUnreachable where no worker answers.
+   * @throws ConnectUnreachable if no worker answers.
    */
   async status(): Promise<StatusAnswer> {
     if (this.#isCluster) return this.#firstThatAnswers((client) => client.status(this.#connector));
@@ -112,7 +112,7 @@ export class WorkerGroup {
     for (const host of this.#hosts) await what(this.#client(host));
   }
 
-  /** @throws ConnectUnreachable with all addresses where none answers; the first answer, where that is an error. */
+  /** @throws ConnectUnreachable with all addresses if none answers; the first answer, if that is an error. */
   async #firstThatAnswers<T>(ask: (client: ConnectClient) => Promise<T>): Promise<T> {
     const silent: ConnectUnreachable[] = [];
     for (const host of this.#hosts) {

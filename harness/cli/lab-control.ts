@@ -18,7 +18,7 @@ export async function loadLabControl(
   return controlOf(context.dir, runtime);
 }
 
-/** @throws UnavailableError where there is no lab in the folder. */
+/** @throws UnavailableError if there is no lab in the folder. */
 export async function openLab(context: CliContext): Promise<Lab> {
   const lab = await (await loadLabControl(context)).open(context.dir);
   if (lab !== undefined) return lab;

@@ -2,7 +2,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import { UnavailableError, UsageError } from '../errors.ts';
 
-/** A file that is made before it is known what it will hold, and is gone again where nothing came of it. */
+/** A file that is created before its content is known, and removed if no content is ever written. */
 export class NewFile implements AsyncDisposable {
   readonly path: string;
   readonly #handle: FileHandle;
@@ -13,7 +13,7 @@ export class NewFile implements AsyncDisposable {
     this.#handle = handle;
   }
 
-  /** Only the user may read it: it will hold values. @throws UsageError where it is there already or cannot be made. */
+  /** Only the user may read it: it will hold values. @throws UsageError if it is there already or cannot be made. */
   static async make(path: string): Promise<NewFile> {
     const handle = await open(path, 'wx', 0o600).catch((cause: unknown) => {
       throw new UsageError(

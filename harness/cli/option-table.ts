@@ -44,7 +44,7 @@ export const EXTERNAL = {
   ...TARGET,
 };
 
-/** The pipeline that somebody else runs, as the options name it; null where they name none. */
+/** The pipeline that somebody else runs, as the options name it; null if they name none. */
 export function externalTargetOf({
   runtime,
   config,

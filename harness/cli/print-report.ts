@@ -7,7 +7,7 @@ export async function printReport(context: CliContext, report: Report): Promise<
   else context.stdout.write(await reportForPeople(context, report));
 }
 
-/** Tables and colours are loaded where they are drawn: `verify --json` is measured from its start. */
+/** Tables and colours are loaded only when they are drawn: `verify --json` is measured from its start. */
 export async function reportForPeople(context: CliContext, report: Report): Promise<string> {
   const { painter, renderReport } = await import('./tables.ts');
   return renderReport(report, painter(context.color));

@@ -28,7 +28,7 @@ const NO_RULES = {
   middle: '  ',
 };
 
-/** Columns without rules, so that `awk` and people can read them; numbers go to the right. */
+/** Columns without rules, so that `awk` and people can read them; numbers are right-aligned. */
 export function columns(
   head: readonly string[],
   rows: readonly (readonly string[])[],

@@ -76,7 +76,7 @@ export class ConnectClient {
   config(name: string) {
     return this.#ask('GET', `${path(name)}/config`, answers.configAnswer);
   }
-  /** @throws ConnectRefused 409 where the name is taken, 400 where the configuration is invalid. */
+  /** @throws ConnectRefused 409 if the name is taken, 400 if the configuration is invalid. */
   create(name: string, config: Config) {
     return this.#ask('POST', '/connectors', answers.infoAnswer, { name, config });
   }
@@ -107,7 +107,7 @@ export class ConnectClient {
   restartTask(name: string, task = 0) {
     return this.#tell('POST', `${path(name)}/tasks/${task}/restart`);
   }
-  /** @returns false where there was no such connector. */
+  /** @returns false if there was no such connector. */
   async delete(name: string): Promise<boolean> {
     try {
       await this.#tell('DELETE', path(name));
@@ -243,7 +243,7 @@ function stateText({ connector, tasks }: answers.StatusAnswer): string {
   return [connector.state, ...(states.length === 0 ? ['no task'] : states)].join(', ');
 }
 
-/** Why connector or task failed; null where neither did. */
+/** Why connector or task failed; null if neither did. */
 export function traceOf({ connector, tasks }: answers.StatusAnswer): string | null {
   const failed = [connector, ...tasks].find(({ state }) => state === 'FAILED');
   return failed === undefined ? null : (failed.trace ?? 'no trace');

@@ -49,7 +49,7 @@ export class ConnectRefused extends LabError {
 
 /** A connector did not reach the wanted state: it failed, or the deadline passed. */
 export class ConnectorStateError extends LabError {
-  /** Why the task failed; null where it did not fail. */
+  /** Why the task failed; null if it did not fail. */
   readonly trace: string | null;
   constructor(
     name: string,
@@ -57,7 +57,7 @@ export class ConnectorStateError extends LabError {
       readonly wanted: string;
       readonly seen: string;
       readonly trace: string | null;
-      /** How long the state was waited for; null where the connector failed before the deadline. */
+      /** How long the state was waited for; null if the connector failed before the deadline. */
       readonly afterMs: number | null;
     },
   ) {

@@ -1,8 +1,8 @@
 /** A fenced code block of a page. */
 export interface CodeBlock {
-  /** The first word after the fence; empty where there is none. */
+  /** The first word after the fence; empty if there is none. */
   readonly language: string;
-  /** The file that the block is the text of, where the fence names one: `ts harness/faults/slow-sink.ts`. */
+  /** The file whose text this block is, if the fence names one: `ts harness/faults/slow-sink.ts`. */
   readonly file: string | null;
   /** `step=1`: an earlier version of the file; null for the version that counts. */
   readonly step: number | null;

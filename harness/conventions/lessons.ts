@@ -46,13 +46,13 @@ function stepsOf(block: string): LessonStep[] {
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 /** A finding, and those that follow it: which tables are hit, and how many rows, differs from run to run. */
 const FINDINGS = /\d+ ([a-z]+) @(\w+) in public\.\w+(?: \([^)]*\))?(?:; (?:…|\d+ [^;·…\n]*[^;·…\s]))*/g;
-/** What was found by a naive pipeline, where it takes lines below the one with the verdict. */
+/** What was found by a naive pipeline, if it takes lines below the one with the verdict. */
 const BELOW_VERDICT = /^(✔ \S+ +naive +FAIL)((?:\n {4}(?!one wrong row| ).*)+)/gm;
 
 /**
  * The output of a lesson's command without what differs between two runs, beyond what `shapeOf` removes: which rows and
  * tables were hit, whether rows were written during a verification, and the names that a run has in front of its lines
- * where it does not write to a terminal.
+ * if it does not write to a terminal.
  */
 export function withoutChance(output: string): string {
   return output

@@ -9,7 +9,7 @@ export type RuntimeName = 'process' | 'docker';
 /**
  * The control for the lab in a folder: by the runtime in its run file, or the one asked for where there is no lab
  * yet.
- * @throws LabError CDC-5210 where the folder holds a lab of another runtime than the one asked for.
+ * @throws LabError CDC-5210 if the folder holds a lab of another runtime than the one asked for.
  */
 export async function controlOf(dir: string, asked?: RuntimeName): Promise<LabControl> {
   const there = runtimeIn(dir);
@@ -33,7 +33,7 @@ export function otherRuntime(dir: string, there: string, asked: string): LabErro
 }
 
 /**
- * Undefined where there is no lab. An unreadable run file counts as the process runtime's, whose control reports it.
+ * Undefined if there is no lab. An unreadable run file counts as the process runtime's, whose control reports it.
  */
 export function runtimeIn(dir: string): RuntimeName | 'external' | undefined {
   const path = join(dir, 'run.json');

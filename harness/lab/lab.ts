@@ -148,14 +148,14 @@ export interface Lab {
   /** The instance of that name, if it is ready. `lab` is the one that `up` makes. */
   instance(name: string): Promise<Instance | undefined>;
   createInstance(spec: InstanceSpec): Promise<Instance>;
-  /** The target's engines, where the lab cannot choose them. */
+  /** The target's engines, if the lab cannot choose them. */
   readonly engines?: EnginePair;
-  /** Why this lab cannot host such a pipeline; null where it can. Left out: it can host any. */
+  /** Why this lab cannot host such a pipeline; null if it can. Left out: it can host any. */
   cannotHost?(spec: Pick<InstanceSpec, 'source' | 'sink' | 'defects'>): Promise<string | null>;
   /**
    * Sets {@link PipelineChoice.alertLag}, null for its default, and restarts the services that read it only when they
    * start. Left out: this lab cannot set it.
-   * @returns the restarted services; none where the bound is in effect already.
+   * @returns the restarted services; none if the bound is in effect already.
    */
   setAlertLag?(instance: string, events: number | null): Promise<readonly string[]>;
   /**
@@ -169,20 +169,20 @@ export interface Lab {
    * @returns what was done, as sentences.
    */
   dropLeftovers?(): Promise<readonly string[]>;
-  /** The writer of the instance `lab`; undefined where the lab never had one. Left out: the lab starts none by itself. */
+  /** The writer of the instance `lab`; undefined if the lab never had one. Left out: the lab starts none by itself. */
   writer?(): Promise<LabWriter | undefined>;
   /** @throws where this lab may only be looked at. Left out: it may be broken. */
   mayBreak?(): void;
 }
 
 export interface LabControl {
-  /** Starts or repairs everything; a no-op where all is well. */
+  /** Starts or repairs everything; a no-op if all is well. */
   up(options: UpOptions): Promise<Lab>;
   /** Stops everything, keeps data and slot. */
   down(dir: string): Promise<readonly Proof[]>;
   /** Drops the slot, removes the data. @param keepRuns Leave the journals of runs where they are. */
   clean(dir: string, keepRuns?: boolean): Promise<void>;
-  /** Opens the lab in that folder without starting anything; undefined where there is none. */
+  /** Opens the lab in that folder without starting anything; undefined if there is none. */
   open(dir: string): Promise<Lab | undefined>;
 }
 /** `dedup.mode` of the lab's own sink: by the position in each row, by a table of applied events, or not at all. */

@@ -25,7 +25,7 @@ export interface ServiceInfo {
   readonly port: number | null;
   /** Path of the log, or the command that shows it. */
   readonly log: string;
-  /** Whether its peers can reach it, where the runtime can cut it off. */
+  /** Whether its peers can reach it, if the runtime can cut it off. */
   readonly connected?: boolean;
 }
 
@@ -60,12 +60,12 @@ export interface Runtime {
   disconnect?(service: string): Promise<Proof>;
   /** Undoes {@link disconnect}. Resolves when it answers. */
   connect?(service: string): Promise<Proof>;
-  /** Room on its disk, where that has its own size limit. */
+  /** Room on its disk, if that has its own size limit. */
   roomOf?(service: string): Promise<DiskRoom>;
   /** Fills its disk; its process keeps running. */
   fillDisk?(service: string): Promise<Proof>;
   /** Undoes {@link fillDisk}. A service that ended meanwhile is not started. */
   freeDisk?(service: string): Promise<Proof>;
-  /** The last lines of its log, where {@link ServiceInfo.log} is not a file. */
+  /** The last lines of its log, if {@link ServiceInfo.log} is not a file. */
   readLog?(service: string, lines: number): Promise<string>;
 }

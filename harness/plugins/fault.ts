@@ -56,7 +56,7 @@ export interface Fault<P extends object = Record<string, unknown>> {
   observe(context: FaultContext, params: P): Promise<Evidence>;
   /** Injects the fault. What it observes is part of the proof. */
   inject(context: FaultContext, params: P): Promise<Evidence>;
-  /** Evidence that the fault has taken effect; undefined where it cannot be shown within `withinMs`. */
+  /** Evidence that the fault has taken effect; undefined if it cannot be shown within `withinMs`. */
   prove(context: FaultContext, params: P, before: Evidence): Promise<Evidence | undefined>;
   /** Idempotent: it may be called when the fault was never injected, and again after a heal. */
   heal(context: FaultContext, params: P): Promise<Healed>;

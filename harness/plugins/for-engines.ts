@@ -40,7 +40,7 @@ function variantFor(variant: PipelineVariant, engines: EnginePair): PipelineVari
   return own === undefined || 'notRun' in own ? variant : { ...variant, ...own };
 }
 
-/** Why a variant is not run on these engines; null where it is run. */
+/** Why a variant is not run on these engines; null if it is run. */
 export function notRun(scenario: Scenario, variant: VariantName, engines: EnginePair): string | null {
   const name = pairName(engines);
   if (name === pairName(OWN_ENGINES)) return null;

@@ -33,7 +33,7 @@ export async function pluginIds(folder: string): Promise<string[]> {
 /**
  * Default export of the plug-in `id` in `folder`, unchecked.
  *
- * @throws UsageError where there is no such file, naming the nearest; LabError where it has no default export.
+ * @throws UsageError if there is no such file, naming the nearest; LabError if it has no default export.
  */
 export async function loadPlugin(folder: string, kind: string, id: string): Promise<unknown> {
   const known = await pluginIds(folder);

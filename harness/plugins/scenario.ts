@@ -19,7 +19,7 @@ export type Expectation =
       readonly finding: {
         readonly class: FindingClass;
         readonly hop: Hop;
-        /** Column that the finding must name, where the lesson is about one. */
+        /** Column that the finding must name, if the lesson is about one. */
         readonly column?: string;
       };
       /** Classes of findings that have the same cause: they do not make it a wrong reason. */
@@ -63,7 +63,7 @@ export interface Tunables {
   readonly seconds: number;
 }
 
-/** One action of a phase, for some engines only where `where` says so. Steps are data. */
+/** One action of a phase, for some engines only if `where` says so. Steps are data. */
 export type Step = Action & { readonly where?: Where };
 
 /** Actions that the runner can carry out. */
@@ -127,7 +127,7 @@ export interface ScenarioDefinition {
   readonly lesson: string;
   /** Where the failure is described: a lesson of GUIDE.md, an issue, a post-mortem. */
   readonly cites: string;
-  /** The short name on `cdc-lab trigger`, where it differs from the file's name. */
+  /** The short name on `cdc-lab trigger`, if it differs from the file's name. */
   readonly trigger?: string;
   /** Rows per fixture table before the pipeline starts. */
   readonly seedRows: number;

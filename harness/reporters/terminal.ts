@@ -50,7 +50,7 @@ function paintVerdict(paint: Paint, verdict: Verdict): string {
   return paint[colour[verdict]](verdict);
 }
 
-/** A line for a variant; where it would be longer than `width`, what was found goes to a second one. */
+/** A line for a variant; if it would be longer than `width`, what was found goes to a second one. */
 function outcomeLines(paint: Paint, result: VariantResult, width: number): string[] {
   const mark = result.ok ? paint.green('✔') : paint.red('✖');
   const pad = ' '.repeat(Math.max(0, 12 - result.verdict.length));

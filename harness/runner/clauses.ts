@@ -8,7 +8,7 @@ import type { Journal } from './journal.ts';
 /** Rows per captured table in the sink, before the fault. */
 export type Baseline = Readonly<Record<string, number>>;
 
-/** Null where no clause of the contract needs it. */
+/** Null if no clause of the contract needs it. */
 export async function takeBaseline(
   scenario: Scenario,
   access: Access,

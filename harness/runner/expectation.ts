@@ -4,11 +4,11 @@ import type { Expectation } from '../plugins/scenario.ts';
 
 export interface Judgement {
   readonly ok: boolean;
-  /** Null where it is ok. */
+  /** Null if it is ok. */
   readonly reason: string | null;
 }
 
-/** `corrupted @sink, column tier`; null where no finding is expected. */
+/** `corrupted @sink, column tier`; null if no finding is expected. */
 export function describeExpected(expected: Expectation): string | null {
   if (expected.verdict !== 'FAIL') return null;
   const { class: kind, hop, column } = expected.finding;

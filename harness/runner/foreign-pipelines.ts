@@ -63,7 +63,7 @@ function variantFor(scenario: Scenario, { lessons }: Pipeline): PipelineVariant 
 /** Faults that only the lab's own capture can suffer. */
 const CAPTURE_FAULTS = new Set(['resnapshot', 'hold-snapshot-chunk', 'incremental-snapshot']);
 
-/** Why a lesson is not run on a pipeline; null where it is run. */
+/** Why a lesson is not run on a pipeline; null if it is run. */
 export function notRunOn(scenario: Scenario, pipeline: Pipeline): string | null {
   const lesson = pipeline.lessons[scenario.id];
   if (lesson === undefined) return 'the pipeline declares no verdict for it';

@@ -101,7 +101,7 @@ export class Injections {
     return failures;
   }
 
-  /** The fault of that name. @throws NotProvenError where the runtime lacks what it needs. */
+  /** The fault of that name. @throws NotProvenError if the runtime lacks what it needs. */
   async #possible(name: string): Promise<Fault> {
     const { lab, loadFault } = this.#deps;
     const fault = await loadFault(name);

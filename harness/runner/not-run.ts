@@ -4,7 +4,7 @@ import type { Fault } from '../plugins/fault.ts';
 import { forEngines, notRun } from '../plugins/for-engines.ts';
 import type { Scenario, VariantName } from '../plugins/scenario.ts';
 
-/** Why a variant is not run in this lab, on these engines; null where it is run. A variant that is not run has no verdict. */
+/** Why a variant is not run in this lab, on these engines; null if it is run. A variant that is not run has no verdict. */
 export async function notRunHere(
   { scenario, variant }: { readonly scenario: Scenario; readonly variant: VariantName },
   engines: EnginePair,

@@ -12,7 +12,7 @@ export interface Outcome {
   readonly reason: string | null;
   readonly findings: readonly Finding[];
   readonly report: Report | null;
-  /** Events that were delivered twice, where a late proof asks for the count. */
+  /** Events that were delivered twice, if a late proof asks for the count. */
   readonly redelivered: number | null;
   readonly wrongRow: WrongRow | null;
 }

@@ -10,7 +10,7 @@ export const wrongRowSchema = z.object({
   /** `schema.table` at the source. */
   table: z.string(),
   key: rowSchema,
-  /** Columns whose values differ; none where one side has no such row, or equal copies of it. */
+  /** Columns whose values differ; none if one side has no such row, or equal copies of it. */
   columns: z.array(z.string()),
   /** Null: the source has no such row. */
   source: rowSchema.nullable(),
@@ -34,15 +34,15 @@ export const variantResultSchema = z.object({
   expected: verdictSchema,
   /** The verdict is the expected one, and for the expected reason. */
   ok: z.boolean(),
-  /** Why it is not ok, or why the verdict is INCONCLUSIVE; null where there is nothing to say. */
+  /** Why it is not ok, or why the verdict is INCONCLUSIVE; null if there is nothing to say. */
   reason: z.string().nullable(),
   /** The finding that was expected, as `duplicate @sink`; null for a PASS. */
   expectedFinding: z.string().nullable(),
   durationMs: z.number(),
-  /** From the end of `heal` until slot and consumer group had caught up; null where they did not. */
+  /** From the end of `heal` until slot and consumer group had caught up; null if they did not. */
   recoveryMs: z.number().nullable(),
   proof: z.object({
-    /** Faults that were proven to have taken effect; null where none was. */
+    /** Faults that were proven to have taken effect; null if none was. */
     injected: z.string().nullable(),
     healed: z.string().nullable(),
     evidence: z.record(z.string(), z.unknown()),
@@ -52,7 +52,7 @@ export const variantResultSchema = z.object({
     suppressed: z.number().nullable(),
   }),
   findings: z.array(findingSchema),
-  /** Left out where no finding names a row, and where the rows are not the lab's to show. */
+  /** Left out if no finding names a row, or if the rows are not the lab's to show. */
   wrongRow: wrongRowSchema.exactOptional(),
   /** Folder with journal and reports, relative to the lab's. */
   dir: z.string(),
@@ -80,7 +80,7 @@ export const runResultSchema = z.object({
   /** The command that repeats the run. */
   reproduce: z.string(),
   results: z.array(variantResultSchema),
-  /** Left out where there is none. */
+  /** Left out if there is none. */
   notRun: z.array(notRunSchema).exactOptional(),
   /** Why the run ended before all of its variants had; left out where it did not. */
   endedEarly: z.string().exactOptional(),

@@ -17,7 +17,7 @@ import { Steps } from './steps.ts';
 import type { Bounds } from './waits.ts';
 import { wrongRowOf } from './wrong-row.ts';
 
-/** Two Java virtual machines start in it, where Kafka Connect is the host. */
+/** Two Java virtual machines start in it if Kafka Connect is the host. */
 const INSTANCE_WITHIN_MS = 240_000;
 /** One call of the verifier; it is asked again while it says SYNC_IN_PROGRESS. */
 const VERIFY_CALL_MS = 60_000;
@@ -39,8 +39,8 @@ export interface RunnerDeps {
 /**
  * Runs one variant on an instance made for it, from `steady` to `verify`, and hands the instance over to `retire`.
  *
- * @param prepared The instance, where the run has begun to set it up before the variant's turn.
- * Never throws: every failure, an interrupt included, is an INCONCLUSIVE result with its reason, after the heal.
+ * @param prepared The instance, if the run has begun to set it up before the variant's turn. Never throws: every
+ * failure, an interrupt included, is an INCONCLUSIVE result with its reason, after the heal.
  */
 export async function runVariant(
   plan: VariantPlan,

@@ -80,7 +80,7 @@ export class Waits {
 
   /**
    * Until the verifier's lag alert fires, or clears.
-   * @returns What was seen; null, without a wait, where the scenario cannot set the bound.
+   * @returns What was seen; null, without a wait, if the scenario cannot set the bound.
    */
   async untilLagAlert(is: 'firing' | 'cleared', bounds: Bounds): Promise<Evidence | null> {
     const { access, instance, journal } = this.#deps;

@@ -11,7 +11,7 @@ const { pathToFileURL } = require('node:url');
 const root = join(__dirname, '../..');
 const index = join(root, '.cache/packages/index.json');
 
-/** The joined file of each package, by name; empty where they must not be used. */
+/** The joined file of each package, by name; empty if they must not be used. */
 function joinedFiles() {
   try {
     // npm rewrites its hidden lock file whenever it installs something.

@@ -1,4 +1,4 @@
-// Exit code 0 where node_modules matches package-lock.json. Plain JavaScript for the system's Node (18 or newer), since it
+// Exit code 0 if node_modules matches package-lock.json. Plain JavaScript for the system's Node (18 or newer), since it
 // runs before the pinned Node is installed. npm's hidden lock file lists what is installed.
 import { readFileSync } from 'node:fs';
 

@@ -26,7 +26,7 @@ on_debian_as_root() { [ -e /etc/debian_version ] && [ "$(id -u)" = 0 ] && comman
 # A checksum of everything that the installed state depends on.
 fingerprint() { cat package-lock.json pom.xml "$sums" harness/setup/*.sh harness/setup/*.ts | sha256sum; }
 
-# Runs the pinned Node, or the system's where there is none for this platform.
+# Runs the pinned Node, or the system's if there is none for this platform.
 run_node() {
   node=$root/node_modules/.bin/node
   [ -x "$node" ] || node=node
@@ -69,7 +69,7 @@ check_node() {
     "Install Node.js 18 or newer: https://nodejs.org/en/download"
 }
 
-# Java and Maven are installed here only where that takes one plain command.
+# Java and Maven are installed here only if that takes one plain command.
 check_java_and_maven() {
   missing=
   major=$(command -v java >/dev/null && java_major || echo 0)

@@ -38,7 +38,7 @@ export async function replayUndo(lab: Lab, signal: AbortSignal): Promise<string[
  * As {@link replayUndo}, before the folder is removed: the undo log in it is the only record of what is still broken.
  *
  * @param open Connects to the lab; called only where something has to be healed.
- * @throws LabError CDC-5404 where something cannot be healed: then the folder must stay.
+ * @throws LabError CDC-5404 if something cannot be healed: then the folder must stay.
  */
 export async function healLeftovers(stateDir: string, open: () => Promise<Lab>): Promise<void> {
   const undo = new UndoLog(stateDir);

@@ -83,7 +83,7 @@ function sameSet(a: readonly string[], b: readonly string[]): boolean {
 /** Distinct rows of one key that are remembered. A key with more of them differs anyway. */
 const MAX_IMAGES = 16;
 
-/** Nearly every hash belongs to one key with one row. Hence arrays: maps and sets would make most of the garbage. */
+/** Nearly every hash belongs to one key with one row, so these are arrays: maps and sets would make most of the garbage. */
 async function* groups(lines: AsyncIterable<Line>): AsyncGenerator<{ hash: bigint; rows: readonly Rows[] }> {
   let hash: bigint | undefined;
   let current: Rows[] = [];

@@ -14,7 +14,7 @@ export interface Reference {
 export interface OrphanSql {
   /**
    * Columns: `total`, `identity` (the primary key as a JSON array) and `reference` (another one). Parameters: identities
-   * among which to look, or null; references that are valid all the same.
+   * among which to look, or null; references that count as valid even without a row.
    */
   readonly text: string;
   /** False: the side cannot compare as the source does, and a row that it finds may be no orphan. */
@@ -56,7 +56,7 @@ export function orphanSql(reference: Reference, side: 'source' | 'sink', known: 
   };
 }
 
-/** The columns of each part of the key, at the source and on this side; null where the sink lacks one. */
+/** The columns of each part of the key, at the source and on this side; null if the sink lacks one. */
 function columnsOf({ key, child, parent }: Reference, side: 'source' | 'sink') {
   const absent = parent[side] === undefined;
   return key.columns.map(({ name, referenced }): { source: Referring; own: Referring } | null => {

@@ -45,9 +45,9 @@ const NOT_COMPARED: ComparisonReport = {
   notExact: [],
 };
 
-/** With fence `slot`, where an exact comparison is the only way to judge. */
+/** Bounds under the fence `slot`: an exact comparison is the only way to judge. */
 const PATIENT = { slotCreationMs: 10_000, attempts: 3 };
-/** With fence `auto`, which can fall back to settling suspects one by one. */
+/** Bounds under the fence `auto`, which can fall back to settling suspects one by one. */
 const BRIEF = { slotCreationMs: 3_000, attempts: 2 };
 const DRAIN_MS = 30_000;
 /** Time between two reads of databases that nobody should write to. */

@@ -84,7 +84,7 @@ export function keyTextOf({ table, key }: RowPlace): string {
   return JSON.stringify(table.key.map(({ name }) => key[name] ?? ''));
 }
 
-/** The reading where the topic was not read, for the given reason. */
+/** The reading if the topic was not read, for the given reason. */
 export function unreadTopic(why: string): TopicReading {
   return { records: null, truncates: [], leftOut: 0, topicGap: 'not read', unseen: [why], history: null };
 }

@@ -10,7 +10,7 @@ export interface Databases {
 
 /** Everything that the verifier reads from, apart from the Connect REST API. */
 export interface Connections extends Databases {
-  /** Null where no Kafka is configured. */
+  /** Null if no Kafka is configured. */
   kafka(): Promise<KafkaView | null>;
 }
 

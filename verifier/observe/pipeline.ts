@@ -21,7 +21,7 @@ export interface Pipeline {
   readonly fence: FenceOutcome;
   readonly connectors: readonly ConnectorView[];
   topics(): Promise<TopicsByTable>;
-  /** Null where no Kafka is configured. */
+  /** Null if no Kafka is configured. */
   kafka(): Promise<KafkaView | null>;
   /** Passes a further fence, to judge what differs while writes continue. */
   readonly passFence: PassFence;

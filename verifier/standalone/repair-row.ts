@@ -12,7 +12,7 @@ export interface Target {
   readonly side: SideSql;
   /** Quoted and schema-qualified, without ONLY. */
   readonly name: string;
-  /** As a statement names it: with ONLY, where other tables inherit from it and are compared separately. */
+  /** As a statement names it: with ONLY, if other tables inherit from it and are compared separately. */
   readonly rows: string;
   /** Names of columns that differ, from the source's to the sink's. */
   readonly names: Readonly<Record<string, string>>;

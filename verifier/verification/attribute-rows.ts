@@ -23,7 +23,7 @@ export interface AttributedRow extends WrongRow, Attribution {
 export interface AttributedTable {
   /** The first wrong rows, at most {@link ATTRIBUTED_ROWS}. */
   readonly rows: readonly AttributedRow[];
-  /** What the topic says; null where it was not read. */
+  /** What the topic says; null if it was not read. */
   readonly history: TopicHistory | null;
 }
 
@@ -75,7 +75,7 @@ interface TopicEvidence {
   readonly letters: DeadLetters;
 }
 
-/** Null where no topic needs to be read, or there is no Kafka. */
+/** Null if no topic needs to be read, or there is no Kafka. */
 async function evidenceOf(
   { config, signal, databases, pipeline }: AttributionInputs,
   compared: readonly TableComparison[],

@@ -18,10 +18,10 @@ export interface CheckOutcome {
 export interface Outcome {
   readonly fence: FenceOutcome;
   readonly checks: readonly CheckOutcome[];
-  /** Null where the tables were not compared. */
+  /** Null if the tables were not compared. */
   readonly content: Content | null;
   readonly connectors: readonly ConnectorView[];
-  /** Position of the source at the end; null where the source did not answer. */
+  /** Position of the source at the end; null if the source did not answer. */
   readonly toLsn: string | null;
   readonly durationMs: number;
   /** False if there are only two databases: nothing has to be carried from one to the other. */

@@ -19,18 +19,18 @@ export interface Content {
   readonly tables: readonly TableContent[];
   /** Share of the expected tables that were compared, 0 to 1. */
   readonly coverage: number;
-  /** Null where all tables were equal in the first scan. */
+  /** Null if all tables were equal in the first scan. */
   readonly comparison: ComparisonReport | null;
 }
 
 export interface TableContent {
   readonly table: Table;
   readonly comparison: TableComparison | null;
-  /** Why the table could not be compared; null where it was. */
+  /** Why the table could not be compared; null if it was. */
   readonly problem: string | null;
   /** The first wrong rows, with the hop that lost them. */
   readonly attributed: readonly AttributedRow[];
-  /** What the topic says; null where it was not read. */
+  /** What the topic says; null if it was not read. */
   readonly history: TopicHistory | null;
 }
 
@@ -45,7 +45,7 @@ type Answers = Map<string, TableComparison | Error>;
 
 /**
  * Compares every expected table, then names the hop of each wrong row. With the fence `auto`, a table that is equal in
- * the first scan needs no more; one that differs is compared exactly or, where that is impossible, settled key by key.
+ * the first scan needs no more; one that differs is compared exactly or, if that is impossible, settled key by key.
  */
 export async function compareContent(inputs: ComparisonInputs, catalogues: Catalogues): Promise<Content> {
   const { config, signal, databases } = inputs;

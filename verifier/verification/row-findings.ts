@@ -56,7 +56,7 @@ export function accountedRows({ attributed }: TableContent): readonly Attributed
   return attributed.filter((row) => row.accounted);
 }
 
-/** Number of rows, where one entry may be several rows of one key. */
+/** Number of rows, if one entry may be several rows of one key. */
 export function sumOf(rows: readonly { readonly count: number }[]): number {
   return rows.reduce((sum, { count }) => sum + count, 0);
 }

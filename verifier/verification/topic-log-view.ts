@@ -7,7 +7,7 @@ import type { TopicLog, TopicView } from '../observe/topic/topic-log.ts';
 /** What the topics' records say, beside what the sink says it has processed of them. */
 export interface TopicLogView extends TopicView {
   /**
-   * Read before the topics, so that all records that the sink counts are among those that were read. Null where the
+   * Read before the topics, so that all records that the sink counts are among those that were read. Null if the
    * sink keeps no totals.
    */
   readonly processed: readonly Processed[] | null;
@@ -16,7 +16,7 @@ export interface TopicLogView extends TopicView {
 }
 
 interface TopicLogInputs {
-  /** Null where the sink keeps no totals; an error where they could not be read. */
+  /** Null if the sink keeps no totals; an error where they could not be read. */
   readonly processed: readonly Processed[] | null | Error;
   readonly pipeline: Pick<Pipeline, 'kafka' | 'topics'>;
   readonly catalogues: () => Promise<Catalogues>;
@@ -25,7 +25,7 @@ interface TopicLogInputs {
 
 /**
  * Reads the records that `log` does not know yet.
- * @returns null where there is no Kafka.
+ * @returns null if there is no Kafka.
  * @throws where the sink's totals could not be read, or Kafka does not answer.
  */
 export async function readTopicLog(

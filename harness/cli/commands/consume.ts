@@ -65,7 +65,7 @@ function topicOf(instance: Instance, given: string, known: readonly string[]): s
   );
 }
 
-/** Offsets to begin at, so that at least `count` records come, where there are as many. */
+/** Offsets to begin at, so that at least `count` records come if there are as many. */
 function newest(
   ends: readonly { partition: number; high: string; low: string }[],
   count: number,

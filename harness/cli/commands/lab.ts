@@ -48,7 +48,7 @@ async function healLeft(context: CliContext, lab: Lab): Promise<readonly string[
   return await replayUndo(lab, context.signal);
 }
 
-/** Undefined where the command line names neither: a pipeline that exists keeps its engines. */
+/** Undefined if the command line names neither: a pipeline that exists keeps its engines. */
 function enginesOf({ source, sink }: UpFlags): EnginePair | undefined {
   if (source === undefined && sink === undefined) return undefined;
   return { source: source ?? 'ts', sink: sink ?? 'ts' };

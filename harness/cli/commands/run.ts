@@ -34,7 +34,7 @@ import { claimReportFile } from '../report-file.ts';
 const WORKSHOP_ORDER = ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill'];
 
 /**
- * Runs scenarios, in a lab of their own where none is up. The exit code says whether the verdicts are as expected.
+ * Runs scenarios, in a separate lab if none is up. The exit code says whether the verdicts are as expected.
  * @throws what ended the run early, after the reporters have written the results so far.
  */
 export async function run(context: CliContext, flags: RunFlags, ids: readonly string[]): Promise<number> {
@@ -65,7 +65,7 @@ async function chosen(ids: readonly string[], all: boolean): Promise<Scenario[]>
   return Promise.all(known.map(loadScenario));
 }
 
-/** The pipeline of `--pipeline`. @throws UsageError where the runtime cannot have it. */
+/** The pipeline of `--pipeline`. @throws UsageError if the runtime cannot have it. */
 async function foreignOf({ pipeline: name, runtime }: RunFlags): Promise<ForeignPipeline | undefined> {
   if (name === undefined) return undefined;
   if (runtime !== undefined) refuseRuntime(runtime);
@@ -75,7 +75,7 @@ async function foreignOf({ pipeline: name, runtime }: RunFlags): Promise<Foreign
   return { name: path.basename(file, path.extname(file)), file, pipeline: await loadPipeline(file) };
 }
 
-/** @throws UsageError where it is one in which the lab starts no pipeline but its own. */
+/** @throws UsageError if it is one in which the lab starts no pipeline but its own. */
 function refuseRuntime(name: string): void {
   if (name === 'process') return;
   throw new UsageError(
@@ -186,7 +186,7 @@ async function withLab(
   }
 }
 
-/** Whether the lab is up already. @throws LabError CDC-5119 where its disk has too little room for the run. */
+/** Whether the lab is up already. @throws LabError CDC-5119 if its disk has too little room for the run. */
 async function isUp(
   context: CliContext,
   control: LabControl,

@@ -13,7 +13,7 @@ import { columns, painter } from '../tables.ts';
 
 const SIDES = ['source', 'sink'];
 
-/** One statement as a table, or a prompt: psql where it is installed, else a small one. */
+/** One statement as a table, or a prompt: psql if it is installed, otherwise a small one of ours. */
 export async function sql(
   context: CliContext,
   options: LookFlags,

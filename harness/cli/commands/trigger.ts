@@ -80,7 +80,7 @@ function closingLines(context: CliContext, labDir: string, scenario: Scenario, j
   ];
 }
 
-/** Works on the pipeline with the scenario's bound of the lag alert, where that is lower; restores its own afterwards. */
+/** Sets the scenario's bound of the lag alert if that is lower than the pipeline's, which it restores afterwards. */
 async function onPipeline<T>(
   context: CliContext,
   lab: Lab,

@@ -9,7 +9,7 @@ import { dockerLab } from './docker-lab.ts';
 
 /**
  * Records which pipeline `docker-compose.yml` is to run, unless one is recorded.
- * @throws LabError CDC-5144 where the recorded one has other engines.
+ * @throws LabError CDC-5144 if the recorded one has other engines.
  */
 export async function recordStanding(
   { runFile, stateDir }: Pick<DockerLabContext, 'runFile' | 'stateDir'>,

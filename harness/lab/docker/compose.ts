@@ -31,7 +31,7 @@ export interface ComposeProject {
 
 /**
  * `docker compose` on the project's own file.
- * @throws LabError CDC-5207 with the last lines of its output where it fails.
+ * @throws LabError CDC-5207 with the last lines of its output if it fails.
  */
 export async function compose(
   project: ComposeProject,
@@ -57,7 +57,7 @@ export async function compose(
   });
 }
 
-/** @returns the version of Compose. @throws LabError CDC-5202 where it is missing or too old. */
+/** @returns the version of Compose. @throws LabError CDC-5202 if it is missing or too old. */
 export async function checkCompose(): Promise<string> {
   const asked = await execa('docker', ['compose', 'version', '--short'], { reject: false });
   const said = asked.exitCode === 0 ? asked.stdout.trim() : undefined;

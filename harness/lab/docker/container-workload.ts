@@ -21,7 +21,7 @@ const LAST_LINES = 15;
 
 /**
  * Starts a workload in a container, beside those that run.
- * @throws LabError CDC-5208, from the handle, where the container ends without a summary.
+ * @throws LabError CDC-5208, from the handle, if the container ends without a summary.
  */
 export async function startWorkload(
   context: DockerLabContext,

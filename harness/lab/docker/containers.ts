@@ -22,7 +22,7 @@ export async function findServices(docker: Docker, runId: string): Promise<Found
   return found.filter((one) => one !== undefined).sort((a, b) => a.service.localeCompare(b.service));
 }
 
-/** @throws LabError CDC-5203 where the run has no such service. */
+/** @throws LabError CDC-5203 if the run has no such service. */
 export async function findService(docker: Docker, runId: string, service: string): Promise<Found> {
   const filters = ofRun(runId, { [LABELS.service]: service });
   const [listed] = await docker.listContainers({ all: true, filters });
@@ -34,7 +34,7 @@ export async function findService(docker: Docker, runId: string, service: string
   });
 }
 
-/** Undefined where it has gone meanwhile, or is not a service, such as the one that sets the lab up. */
+/** Undefined if it has gone meanwhile, or is not a service, such as the one that sets the lab up. */
 async function describe(container: Docker.Container): Promise<Found | undefined> {
   const details = await container.inspect().catch((error: unknown) => {
     if (isAbsent(error)) return undefined;
@@ -46,7 +46,7 @@ async function describe(container: Docker.Container): Promise<Found | undefined>
   return { service, kind, container, details };
 }
 
-/** The port on this machine's loopback that is published for the service; null where there is none. */
+/** The port on this machine's loopback that is published for the service; null if there is none. */
 export function hostPort({ details }: Found): number | null {
   const inside = details.Config.Labels[LABELS.port];
   if (inside === undefined) return null;
@@ -111,7 +111,7 @@ export function aliasOfFound({ service, details }: Found): string {
   return alias ?? compose ?? service;
 }
 
-/** The one network that the services of a run share. @throws LabError CDC-5204 where there is none. */
+/** The one network that the services of a run share. @throws LabError CDC-5204 if there is none. */
 export async function networkOf(
   docker: Docker,
   runId: string,

@@ -8,8 +8,8 @@ import { unframe } from './logs.ts';
 const BALLAST = 'cdc-lab-ballast';
 
 /**
- * The size limit of the run's volumes, as it was given to `docker/disk-limit.yml`; null where they have none,
- * undefined where the run has no volumes yet.
+ * The size limit of the run's volumes, as it was given to `docker/disk-limit.yml`; null if they have none,
+ * undefined if the run has no volumes yet.
  */
 export async function diskLimit(docker: Docker, runId: string): Promise<string | null | undefined> {
   const { Volumes } = await docker.listVolumes({ filters: ofRun(runId) });
@@ -52,7 +52,7 @@ const ballastOf = (service: string): string => `/disks/${service}/${BALLAST}`;
 
 /**
  * The container that has the run's limited volumes mounted.
- * @throws LabError CDC-5212 where the service's volume has no size limit: such a volume is never filled.
+ * @throws LabError CDC-5212 if the service's volume has no size limit: such a volume is never filled.
  */
 async function holderOf(docker: Docker, runId: string, service: string): Promise<Docker.Container> {
   const [listed] = await docker.listContainers({ filters: ofRun(runId, { [LABELS.holds]: 'disks' }) });

@@ -25,7 +25,7 @@ export function containerUser(): { readonly uid: number; readonly gid: number } 
   return uid === 0 ? { uid: IMAGE_UID, gid: IMAGE_UID } : { uid, gid: process.getgid?.() ?? uid };
 }
 
-/** Makes the containers' user the owner of a folder and everything in it. Needed only where the lab runs as root. */
+/** Makes the containers' user the owner of a folder and everything in it. Needed only if the lab runs as root. */
 export function giveToContainers(path: string): void {
   if (process.getuid?.() !== 0) return;
   const { uid, gid } = containerUser();

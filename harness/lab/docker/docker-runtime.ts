@@ -142,7 +142,7 @@ export class DockerRuntime implements Runtime {
     return readLog((await this.#find(service)).container, lines);
   }
 
-  /** Waits until a running service answers. @throws LabError CDC-5206 with its last lines where it does not. */
+  /** Waits until a running service answers. @throws LabError CDC-5206 with its last lines if it does not. */
   async #answers(
     service: string,
     action: string,

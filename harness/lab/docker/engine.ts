@@ -8,7 +8,7 @@ const ENGINE_TIMEOUT_MS = 120_000;
 
 /**
  * The engine that the `docker` command talks to: DOCKER_HOST, or that of the current context.
- * @throws LabError CDC-5201 where no engine answers.
+ * @throws LabError CDC-5201 if no engine answers.
  */
 export async function connectEngine(): Promise<Docker> {
   const docker = new Docker({ ...(await endpoint()), timeout: ENGINE_TIMEOUT_MS });

@@ -69,7 +69,7 @@ async function register(role: 'source' | 'sink', url: string, engines: EnginePai
   return `connector ${name} runs at ${url}`;
 }
 
-/** Undefined where Connect does not know the connector yet. */
+/** Undefined if Connect does not know the connector yet. */
 function unlessUnknown<T>(answer: Promise<T>): Promise<T | undefined> {
   return answer.catch((error: unknown) => {
     if (error instanceof ConnectRefused && error.status === 404) return undefined;

@@ -34,7 +34,7 @@ export interface ExternalTarget {
 
 /**
  * Heals what a killed run left broken, by the undo log in that folder. `open` connects to the target.
- * @throws where something cannot be healed.
+ * @throws if something cannot be healed.
  */
 export type HealLeftovers = (stateDir: string, open: () => Promise<Lab>) => Promise<void>;
 
@@ -75,7 +75,7 @@ export function externalControl(target: ExternalTarget, healLeftovers: HealLefto
   };
 }
 
-/** The folder of an external lab; undefined where there is none. @throws where the folder belongs to another lab. */
+/** The folder of an external lab; undefined if there is none. @throws if the folder belongs to another lab. */
 function ownFolder(dir: string): string | undefined {
   const there = runtimeIn(dir);
   if (there !== undefined && there !== 'external') throw otherRuntime(dir, there, 'external');
@@ -91,7 +91,7 @@ async function stopOwn(stateDir: string): Promise<readonly Proof[]> {
   return await settleAll(left.map(({ name }) => runtime.stop(name)));
 }
 
-/** @throws LabError where one of its services does not answer or refuses us, with the reason. */
+/** @throws LabError if one of its services does not answer or refuses us, with the reason. */
 export async function openExternal(target: ExternalTarget, dir: string): Promise<ExternalLab> {
   const { config } = await loadExternalConfig(target.config);
   mustAnswer(await lookAtTarget(config));

@@ -40,7 +40,7 @@ export class ExternalLab implements Lab {
   }
 
   /**
-   * @throws UsageError with the reasons why this target may not be broken; LabError where the folder is another
+   * @throws UsageError with the reasons why this target may not be broken; LabError if the folder is another
    * lab's.
    */
   mayBreak(): void {

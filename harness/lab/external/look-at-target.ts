@@ -19,7 +19,7 @@ import { connectOf, type ExternalConfig, type HttpService, postgresUrl } from '.
 const QUICK_MS = 10_000;
 
 export interface TargetLook extends Look {
-  /** Null where it answered. */
+  /** Null if it answered. */
   readonly failure: LabError | null;
 }
 
@@ -93,7 +93,7 @@ async function lookAtConnect(config: ExternalConfig, roles: readonly ('source' |
   return `Connect ${version}: ${seen.join(', ')}`;
 }
 
-/** @throws the first failure, where something did not answer. */
+/** @throws the first failure, if something did not answer. */
 export function mustAnswer(looks: readonly TargetLook[]): void {
   const failure = looks.find((one) => one.failure !== null)?.failure;
   if (failure) throw failure;

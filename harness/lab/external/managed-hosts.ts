@@ -88,7 +88,7 @@ export const MANAGED_SERVICES: readonly ManagedService[] = [
   },
 ];
 
-/** The service that the host belongs to; null where it is not recognised. */
+/** The service that the host belongs to; null if it is not recognised. */
 export function managedService(host: string): string | null {
   const name = host.toLowerCase().replace(/\.$/, '');
   const found = MANAGED_SERVICES.find(({ hosts }) => hosts.some((pattern) => matches(name, pattern)));

@@ -17,7 +17,7 @@ export interface Objection {
 type Asked = Pick<Database, 'query' | 'one'>;
 
 /**
- * Every reason not to break that target on purpose; empty where it may be broken.
+ * Every reason not to break that target on purpose; empty if it may be broken.
  * @param own The value of `--i-own-this-target`, if given.
  */
 export async function objections(
@@ -48,7 +48,7 @@ export async function objections(
   return [...found, { why, remedy }];
 }
 
-/** @throws UsageError with every objection, where there is one. */
+/** @throws UsageError with every objection, if there is one. */
 export function mustBeOwned(found: readonly Objection[]): void {
   if (found.length === 0) return;
   const why = found.map((one) => one.why).join('; ');
@@ -82,7 +82,7 @@ function hostsOf(config: ExternalConfig): Set<string> {
 type ResolveCname = (name: string) => Promise<readonly string[]>;
 
 /**
- * The managed service behind a host name that is an alias, directly or through other aliases; null where the resolver
+ * The managed service behind a host name that is an alias, directly or through other aliases; null if the resolver
  * reports none.
  */
 export async function serviceBehind(

@@ -111,7 +111,7 @@ export const externalSchema = z
     /** Null: every table of the source but {@link excludeTables}. */
     tables: z.array(table).min(1).nullable().default(null),
     excludeTables: z.array(table).default(['public.debezium_signal']),
-    /** The source's `schema.table` to the sink's table, where that has another name. */
+    /** The source's `schema.table` to the sink's table, if that has another name. */
     tableMap: z.record(table, name).default({}),
     /** The source's `schema.table` to its columns that have other names in the sink. */
     columnMap: z.record(table, z.record(name, name)).default({}),

@@ -51,14 +51,14 @@ export function bootstrapServersOf(servers: Servers): string[] {
   return brokersOf(servers).map(({ ports }) => `127.0.0.1:${ports.client}`);
 }
 
-/** A broker's place among several; empty where it is the only one. */
+/** A broker's place among several; empty if it is the only one. */
 export function memberOf(servers: Servers, { nodeId }: Broker): { member?: ClusterMember } {
   if (servers.cluster === undefined) return {};
   const controllerPorts = brokersOf(servers).map(({ ports }) => ports.controller);
   return { member: { nodeId, clusterId: servers.cluster.id, controllerPorts } };
 }
 
-/** @throws LabError CDC-5147 where the lab in a folder does not have as many brokers as are asked for. */
+/** @throws LabError CDC-5147 if the lab in a folder does not have as many brokers as are asked for. */
 export function refuseOtherBrokers(servers: Servers, asked: number | undefined, stateDir: string): void {
   const there = brokersOf(servers).length;
   if (asked === undefined || asked === there) return;
@@ -68,7 +68,7 @@ export function refuseOtherBrokers(servers: Servers, asked: number | undefined, 
   });
 }
 
-/** @throws LabError CDC-5211 where a runtime that starts no cluster is asked for several brokers or sinks. */
+/** @throws LabError CDC-5211 if a runtime that starts no cluster is asked for several brokers or sinks. */
 export function refuseCluster(
   { brokers = 1, sinkWorkers = 1 }: Pick<UpOptions, 'brokers' | 'sinkWorkers'>,
   runtime: string,

@@ -108,7 +108,7 @@ interface WorkerPlace {
   readonly role: 'capture' | 'sink';
   readonly service: string;
   readonly port: number;
-  /** Set where the sink has several workers. */
+  /** Set if the sink has several workers. */
   readonly tasks?: { readonly id: number; readonly of: number };
 }
 

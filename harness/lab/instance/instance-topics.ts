@@ -32,7 +32,7 @@ export async function dropTopicsAndGroup(plan: InstancePlan): Promise<void> {
 /**
  * Waits until the topics exist. A Connect source creates each with its first record, and a consumer that
  * subscribes before that notices the topic only when its metadata expire, after five minutes.
- * @throws LabError CDC-5142 where they do not appear in time.
+ * @throws LabError CDC-5142 if they do not appear in time.
  */
 export async function waitForTopics(
   plan: Pick<InstancePlan, 'bootstrapServers'> & { readonly services: { readonly capture: string } },

@@ -75,7 +75,7 @@ export class RecordedLab implements Lab {
    * Every instance but `lab` belongs to this process until it is kept: when the process ends, however it ends, the next
    * `up` or `heal` drops what is left.
    *
-   * @throws LabError CDC-5126 where an instance of that name exists.
+   * @throws LabError CDC-5126 if an instance of that name exists.
    */
   async createInstance(spec: InstanceSpec, signal?: AbortSignal): Promise<Instance> {
     checkInstanceName(spec.name);

@@ -24,7 +24,7 @@ export function standingSpec({ engines, sinkWorkers, alertLag, dedup, seed }: Up
   };
 }
 
-/** @throws UsageError where the sink has no `dedup.mode`. */
+/** @throws UsageError if the sink has no `dedup.mode`. */
 export function refuseDedup(
   { dedup, engines }: Pick<UpOptions, 'dedup' | 'engines'>,
   existing: InstanceSpec['engines'],
@@ -37,7 +37,7 @@ export function refuseDedup(
   );
 }
 
-/** @throws LabError CDC-5144, CDC-5148, CDC-5149 where `up` asks for another pipeline than the folder's. */
+/** @throws LabError CDC-5144, CDC-5148, CDC-5149 if `up` asks for another pipeline than the folder's. */
 export function refuseOtherPipeline(
   standing: InstanceRecord['spec'],
   options: Pick<UpOptions, 'engines' | 'sinkWorkers' | 'seed'>,

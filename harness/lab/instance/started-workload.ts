@@ -87,7 +87,7 @@ async function summaryAtEnd(process: WorkloadProcess): Promise<WorkloadSummary> 
   return process.summary();
 }
 
-/** The counts that a workload ends its log with; undefined where no line has them. */
+/** The counts that a workload ends its log with; undefined if no line has them. */
 export function summaryIn(lastLines: string): WorkloadSummary | undefined {
   return lastLines
     .split('\n')

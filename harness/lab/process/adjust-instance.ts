@@ -14,7 +14,7 @@ import type { ProcessLabContext } from './process-runtime.ts';
  * Writes the bound of the lag alert into an instance's configuration files, and restarts those of its running services
  * that read it: the verifier, and the sink's workers where they are the lab's own.
  * @param events Null: the services' own bounds.
- * @returns the restarted services; none where the bound is in effect already.
+ * @returns the restarted services; none if the bound is in effect already.
  */
 export async function setAlertLag(
   context: ProcessLabContext,

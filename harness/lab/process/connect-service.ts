@@ -15,14 +15,14 @@ import { log4jFile, PATHS_IN_UTF8, temporaryIn } from './kafka-service.ts';
 
 const ENGINES = join(PROJECT_DIR, '.cache', 'engines');
 const CHECKSUMS = join(PROJECT_DIR, 'harness/setup/engines-jars.sha256');
-/** Made by `harness/setup/engines.sh` with -XX:ArchiveClassesAtExit: a third less work at each start. */
+/** Made by `harness/setup/engines.sh` with -XX:ArchiveClassesAtExit: a third less CPU time at each start. */
 export const CONNECT_CLASS_ARCHIVE = join(PROJECT_DIR, '.cache', 'connect.jsa');
 
 /**
  * Kafka Connect in distributed mode, one worker, with Debezium's two connectors on an isolated `plugin.path`.
  * Its connectors refer to the password as `${env:PGPASSWORD}`.
  *
- * @throws LabError CDC-5140 where the jars are missing: see {@link enginesReady}.
+ * @throws LabError CDC-5140 if the jars are missing: see {@link enginesReady}.
  */
 export function prepareConnect(options: ConnectOptions): ServiceSpec {
   const classPath = connectClassPath();

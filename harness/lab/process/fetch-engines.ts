@@ -11,7 +11,7 @@ const FETCH_TIMEOUT_MS = 15 * 60_000;
  * Makes sure that the jars of Kafka Connect and Debezium are there: fetches them with Maven the first time, and
  * verifies their checksums.
  *
- * @throws LabError CDC-5141 where that fails, with the message of `engines.sh`.
+ * @throws LabError CDC-5141 if that fails, with the message of `engines.sh`.
  */
 export async function ensureEngines(progress: (step: string) => void, signal?: AbortSignal): Promise<void> {
   if (enginesReady()) return;

@@ -40,7 +40,7 @@ export interface KafkaOptions {
   readonly dataDir: string;
   readonly log: string;
   readonly ports: KafkaPorts;
-  /** Set where there are several brokers. */
+  /** Set if there are several brokers. */
   readonly member?: ClusterMember;
 }
 
@@ -48,7 +48,7 @@ export interface KafkaOptions {
  * Formats the storage unless that has been done, and returns how to start the broker on it: KRaft, broker and
  * controller in one process.
  *
- * @throws LabError where the jars or Java are missing.
+ * @throws LabError if the jars or Java are missing.
  */
 export async function prepareKafka(options: KafkaOptions): Promise<ServiceSpec> {
   const classPath = kafkaClassPath();

@@ -43,7 +43,7 @@ export interface PostgresOptions {
  * Creates the data folder unless it exists, and returns how to start the server on it. `fsync` stays on: the
  * crashes that the lab causes must lose no more than real ones.
  *
- * @throws LabError where the binaries are missing or cannot be run by an unprivileged user.
+ * @throws LabError if the binaries are missing or cannot be run by an unprivileged user.
  */
 export async function preparePostgres(options: PostgresOptions): Promise<ServiceSpec> {
   const binaries = options.binaries ?? (await ownBinaries());

@@ -33,7 +33,7 @@ export function processLab(context: ProcessLabContext): RecordedLab {
   });
 }
 
-/** @throws LabError CDC-5143 where a defect is to be planted in an engine that takes none. */
+/** @throws LabError CDC-5143 if a defect is to be planted in an engine that takes none. */
 function refuseForeignDefects({ defects = {}, engines = OWN_ENGINES }: InstanceSpec): void {
   for (const [role, names] of [
     ['source', defects.capture],

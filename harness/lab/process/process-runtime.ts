@@ -47,7 +47,7 @@ export class ProcessRuntime implements Runtime {
 
   /**
    * Records a service and starts it, unless it runs already.
-   * @throws LabError with the last lines of its log where it does not start.
+   * @throws LabError with the last lines of its log if it does not start.
    */
   async launch(spec: ServiceSpec, signal?: AbortSignal): Promise<Proof> {
     const record = this.#runFile.read()?.services[spec.name];
@@ -95,7 +95,7 @@ export class ProcessRuntime implements Runtime {
     });
   }
 
-  /** As {@link kill}, but without effect where it is down. */
+  /** As {@link kill}, but does nothing if it is down. */
   async killIfAlive(service: string): Promise<void> {
     const { spec, process } = this.#record(service);
     await killTree(rootsOf(spec, process));

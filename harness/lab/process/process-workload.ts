@@ -25,7 +25,7 @@ export interface WorkloadContext {
 
 /**
  * Starts a workload as a process, beside those that run.
- * @throws LabError CDC-5122, from the handle, where the process ends without a summary.
+ * @throws LabError CDC-5122, from the handle, if the process ends without a summary.
  */
 export async function startWorkload(context: WorkloadContext, spec: WorkloadSpec): Promise<StartedWorkload> {
   const { runtime, runFile, plan, stateDir } = context;

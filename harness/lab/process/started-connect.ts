@@ -16,7 +16,7 @@ export interface StartedConnect extends AsyncDisposable {
  * this process, or when it is disposed of. Its connectors see `password` as `${env:PGPASSWORD}`.
  *
  * The topics and the group that it leaves in Kafka are `connectNames(cluster)`.
- * @throws LabError CDC-5140 where the jars are missing (`enginesReady()`), CDC-5145 where it does not answer.
+ * @throws LabError CDC-5140 if the jars are missing (`enginesReady()`), CDC-5145 if it does not answer.
  */
 export async function startConnect(
   options: Omit<ConnectOptions, 'name' | 'log' | 'port'> & { readonly password: string },

@@ -12,7 +12,7 @@ const ATTEMPTS = 2_000;
 /**
  * Free ports of 127.0.0.1, all different, outside the kernel's ephemeral range.
  *
- * @throws LabError CDC-5101 where there are not enough.
+ * @throws LabError CDC-5101 if there are not enough.
  */
 export async function freePorts(count: number, random: () => number = Math.random): Promise<number[]> {
   const highest = Math.min(HIGHEST, ephemeralRangeStart() - 1);

@@ -11,7 +11,7 @@ import { z } from 'zod';
 export const probeSchema = z.discriminatedUnion('tag', [
   /** A query, with the lab's password. */
   z.object({ tag: z.literal('postgres'), port: z.number() }),
-  /** A metadata request, answered with at least one broker; where `nodeId` is given, with that one among them. */
+  /** A metadata request, answered with at least one broker; if `nodeId` is given, with that one among them. */
   z.object({ tag: z.literal('kafka'), port: z.number(), nodeId: z.number().exactOptional() }),
   /** `GET` answers 200. With `anyStatus` any answer will do: a verifier reports by its status how others are. */
   z.object({ tag: z.literal('http'), port: z.number(), path: z.string(), anyStatus: z.boolean() }),
@@ -30,7 +30,7 @@ export const serviceSpecSchema = z.object({
   env: z.record(z.string(), z.string()),
   /** Whether it gets the lab's password as PGPASSWORD. */
   wantsPassword: z.boolean(),
-  /** The user to run as, where the lab itself is root. */
+  /** The user to run as, if the lab itself is root. */
   uid: z.number().nullable(),
   port: z.number().nullable(),
   log: z.string(),

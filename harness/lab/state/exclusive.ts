@@ -4,7 +4,7 @@ import { createServer, type Server } from 'node:net';
  * Mutual exclusion between processes of one machine. A socket with an abstract name (unix(7)) belongs to one
  * process, and the kernel releases it when that process ends, however it ends. So no lock is ever stale.
  *
- * @returns a function that releases it, or undefined where another process holds it.
+ * @returns a function that releases it, or undefined if another process holds it.
  */
 export function tryExclusive(name: string): Promise<(() => Promise<void>) | undefined> {
   return new Promise((resolve, reject) => {

@@ -36,7 +36,7 @@ export function parseStat(text: string): ProcessStat | undefined {
   return { pid, parentPid: Number(parentPid), state, startTicks };
 }
 
-/** Undefined where there is no such process. */
+/** Undefined if there is no such process. */
 export function readStat(pid: number): ProcessStat | undefined {
   const text = readProcFile(`/proc/${pid}/stat`);
   return text === undefined ? undefined : parseStat(text);
@@ -47,7 +47,7 @@ export function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }
 
-/** The identity of a living process; undefined where there is none, or only a zombie. */
+/** The identity of a living process; undefined if there is none, or only a zombie. */
 export function identify(pid: number): ProcessIdentity | undefined {
   const stat = readStat(pid);
   if (stat === undefined || isGone(stat)) return undefined;
@@ -119,7 +119,7 @@ export function isPending(pid: number, signal: NodeJS.Signals): boolean {
   return [...masks].some(([, mask]) => (BigInt(`0x${mask}`) & bit) !== 0n);
 }
 
-/** The value of a variable in the environment a process was started with; undefined where it may not be read. */
+/** The value of a variable in the environment a process was started with; undefined if it may not be read. */
 export function environmentOf(pid: number, variable: string): string | undefined {
   const text = readProcFile(`/proc/${pid}/environ`);
   return text
@@ -128,12 +128,12 @@ export function environmentOf(pid: number, variable: string): string | undefined
     ?.slice(variable.length + 1);
 }
 
-/** The working directory of a process; undefined where it may not be read. */
+/** The working directory of a process; undefined if it may not be read. */
 export function workingDirectoryOf(pid: number): string | undefined {
   return readProcLink(`/proc/${pid}/cwd`);
 }
 
-/** The binary that a process runs; undefined where it may not be read. */
+/** The binary that a process runs; undefined if it may not be read. */
 export function executableOf(pid: number): string | undefined {
   return readProcLink(`/proc/${pid}/exe`);
 }
@@ -143,7 +143,7 @@ export function commandLineOf(pid: number): string {
   return (readProcFile(`/proc/${pid}/cmdline`) ?? '').split('\0').join(' ').trim().slice(0, 200);
 }
 
-/** Sends a signal; false where the process has gone meanwhile. */
+/** Sends a signal; false if the process has gone meanwhile. */
 export function signalProcess(pid: number, signal: NodeJS.Signals): boolean {
   try {
     process.kill(pid, signal);

@@ -11,7 +11,7 @@ export const LAB_INSTANCE = 'lab';
  * Records what is about to be built, so that after a crash the next command finds what is half built. The
  * instance `lab` belongs to the lab, every other to this process: when the process ends, however it ends, the
  * next `up` drops it.
- * @throws LabError CDC-5126 where one of that name exists.
+ * @throws LabError CDC-5126 if one of that name exists.
  */
 export async function recordInstance(runFile: RunFile, spec: InstanceSpec): Promise<InstanceRecord> {
   const owner = spec.name === LAB_INSTANCE ? null : (identify(process.pid) ?? null);
@@ -35,7 +35,7 @@ export async function recordInstance(runFile: RunFile, spec: InstanceSpec): Prom
   return record;
 }
 
-/** Marks a recorded instance as built; without effect where it has been dropped meanwhile. */
+/** Marks a recorded instance as built; does nothing if it has been dropped meanwhile. */
 export function markReady(runFile: RunFile, name: string): Promise<void> {
   return runFile.update((run) => {
     const mine = run.instances[name];

@@ -103,7 +103,7 @@ const runSchema = z.object({
     kafkaLinkAdvertised: z.number(),
     kafkaController: z.number(),
   }),
-  /** Set where there are several brokers: the cluster's id, and the ports of the second broker and those after it. */
+  /** Set if there are several brokers: the cluster's id, and the ports of the second broker and those after it. */
   cluster: z.object({ id: z.string(), more: z.array(brokerPortsSchema) }).exactOptional(),
   /** The workload that `up` keeps running on the instance `lab`; transactions per second, 0: none. */
   writer: z.object({ service: z.string(), rate: z.number() }).exactOptional(),
@@ -156,7 +156,7 @@ export class RunFile {
     this.path = join(stateDir, 'run.json');
   }
 
-  /** Undefined where there is no lab. @throws LabError CDC-5113 for a file that this version did not write. */
+  /** Undefined if there is no lab. @throws LabError CDC-5113 for a file that this version did not write. */
   read(): Run | undefined {
     let text: string;
     try {
@@ -179,7 +179,7 @@ export class RunFile {
     this.#write(run);
   }
 
-  /** Reads, changes and writes the file, exclusively. @throws LabError CDC-5114 where there is no lab. */
+  /** Reads, changes and writes the file, exclusively. @throws LabError CDC-5114 if there is no lab. */
   update<T>(change: (run: Run) => T): Promise<T> {
     const turn = this.#lastInLine.then(() => this.#updateAlone(change));
     this.#lastInLine = turn.catch(() => undefined);

@@ -30,7 +30,7 @@ const LONGEST_PATH_BYTES = 800;
  * Creates the state folder unless it exists.
  *
  * @returns its path without symbolic links.
- * @throws LabError where it is not writable (CDC-5118) or holds something that is not the lab's (CDC-5120).
+ * @throws LabError if it is not writable (CDC-5118) or holds something that is not the lab's (CDC-5120).
  * @throws UsageError for a path with which no server could work.
  */
 export function claimStateDir(dir: string): string {
@@ -77,7 +77,7 @@ export function freeBytes(folder: string): number {
 
 /**
  * @param neededBytes How much is to be written; default: what an empty lab needs.
- * @throws LabError CDC-5119 where the disk is too full for it.
+ * @throws LabError CDC-5119 if the disk is too full for it.
  */
 export function checkDisk(folder: string, neededBytes: number = LAB_BYTES): void {
   const free = freeBytes(folder);
@@ -92,7 +92,7 @@ function megabytes(bytes: number): string {
 }
 
 /**
- * The path of a lab's folder; undefined where there is none. @throws LabError CDC-5120 for a folder that is not a
+ * The path of a lab's folder; undefined if there is none. @throws LabError CDC-5120 for a folder that is not a
  * lab's.
  */
 export function findStateDir(dir: string): string | undefined {

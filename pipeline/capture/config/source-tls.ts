@@ -9,7 +9,7 @@ import { textOf } from './source-keys.ts';
  * Options for `tls.connect`. `prefer` and `require` encrypt without verification; `require` with an authority verifies, as
  * `verify-ca` does (libpq's rule).
  * @param host The name or address that the certificate must carry under `verify-full`.
- * @throws Error that names the key and the path, where a file cannot be read.
+ * @throws Error that names the key and the path, if a file cannot be read.
  */
 export function tlsOptions({ mode, ...files }: TlsFiles & { mode: string }, host: string): ConnectionOptions {
   const { ca, cert, key } = readTlsFiles(files);

@@ -31,7 +31,7 @@ function inTurn(stage: PublishStage): PublishStage {
   return {
     async publish(records) {
       const mine = last.then(() => stage.publish(records));
-      // A failure is for the caller whose publish it was; the next one runs all the same.
+      // A failure rejects only the call that it belongs to; the next publish still runs.
       last = mine.catch(() => {});
       await mine;
     },

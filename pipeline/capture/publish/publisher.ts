@@ -55,7 +55,7 @@ export function createPublishStage(producer: IdempotentProducer, topics: TopicRe
   return {
     async publish(records) {
       const mine = handedOver.then(() => handOver(records));
-      // A failure is for the caller whose publish it was; the next one runs all the same.
+      // A failure rejects only the call that it belongs to; the next publish still runs.
       handedOver = mine.catch(() => {});
       await Promise.all(await mine);
     },

@@ -6,7 +6,7 @@ import type { Attribute } from './match-columns.ts';
 export interface PublishedTable {
   readonly schema: string;
   readonly table: string;
-  /** Names of the published columns; generated ones only where the publication has them (PostgreSQL 18 and later). */
+  /** Names of the published columns; generated ones only if the publication has them (PostgreSQL 18 and later). */
   readonly columns: readonly string[];
   /** The publication's WHERE clause, as SQL; null if there is none. */
   readonly rowFilter: string | null;

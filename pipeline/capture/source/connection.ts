@@ -27,7 +27,7 @@ const SESSION_SETTINGS: Readonly<Record<string, string>> = {
   lc_monetary: 'C',
   search_path: 'pg_catalog',
   array_nulls: 'on',
-  // A query that a policy would filter fails, where it would otherwise leave rows out.
+  // A query that a policy would filter fails instead of leaving rows out.
   row_security: 'off',
   standard_conforming_strings: 'on',
   transform_null_equals: 'off',

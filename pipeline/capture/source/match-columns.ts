@@ -2,10 +2,11 @@
 export type Attribute = string | null;
 
 /**
- * Finds the columns of a Relation message, which has their names of then, in the catalogue, which has those of now: a
- * column may have been renamed since. Attribute numbers never change, so both lists have one order; names that agree and
- * keep that order divide them, and columns between two of these are the same if none can be missing there.
- * @returns for each column of then its name now; undefined if it was dropped, or the catalogue cannot tell.
+ * Finds the columns of a Relation message, which has the names they had then, in the catalogue, which has
+ * today's: a column may have been renamed since. Attribute numbers never change, so both lists have one
+ * order. Names that agree and keep that order divide both lists; columns between two such names correspond
+ * one to one if none can be missing there.
+ * @returns for each column of the message its name today; undefined if it was dropped, or the catalogue cannot tell.
  */
 export function matchColumns(then: readonly string[], now: readonly Attribute[]): (string | undefined)[] {
   const places = then.map((name) => now.indexOf(name));
@@ -28,8 +29,8 @@ export function matchColumns(then: readonly string[], now: readonly Attribute[])
 }
 
 /**
- * True if a name of then belongs to another column now: its place is behind that of a later name (a new column took the
- * name of a dropped one), or, where none was dropped, the two were renamed.
+ * True if a name of the message belongs to another column today: it comes after a later name of the message
+ * (a new column took the name of a dropped one), or, if none was dropped, the two were renamed.
  */
 function isMoved(places: readonly number[], i: number, dropped: boolean): boolean {
   const place = places[i] as number;

@@ -3,7 +3,7 @@ import type { ColumnDescription } from '../../contract/table.ts';
 
 type Modes = Pick<EncoderConfig, 'decimals' | 'interval' | 'time'>;
 
-/** A column some of whose values are changed in events, as in Debezium. */
+/** A column with values that the events change, as Debezium's do. */
 export interface ChangedColumn {
   readonly column: string;
   readonly change: string;

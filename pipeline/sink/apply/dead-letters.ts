@@ -118,7 +118,7 @@ function idOf(record: ConsumedRecord): string {
   return `${record.topic}-${record.partition}@${record.offset}`;
 }
 
-/** Null unless `errors.tolerance=all`: a record that cannot be applied then stops the task. */
+/** Null unless `errors.tolerance=all`: then the `Applier` stops the task at a record that cannot be applied. */
 export function deadLettersOf(
   config: SinkConfig,
   { connector, taskId = 0, bootstrapServers }: TaskContext,

@@ -22,7 +22,7 @@ interface RowSource {
   readonly columns: readonly SinkColumn[];
   /** `(SELECT unnest($1::uuid[]) AS c0, …) AS u` */
   readonly from: string;
-  /** `u.c0`, with a cast if the value had to travel as text. */
+  /** `u.c0`, with a cast if the value is sent as text. */
   readonly values: readonly string[];
   readonly position: string;
   readonly receivedAt: string;

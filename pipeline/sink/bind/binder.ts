@@ -20,7 +20,7 @@ import type { SinkTable } from './sink-table.ts';
 /** The changes of a batch to one table. */
 export interface TableChanges {
   readonly table: SinkTable;
-  /** Columns of the key; empty where rows have none. */
+  /** Columns of the key; empty if rows have none. */
   keys: readonly string[];
   readonly changes: Change[];
   /** Changes that count as events: all but tombstones, which only repeat the delete before them. */
@@ -37,7 +37,7 @@ export interface BoundBatch {
   readonly poison: readonly Poison[];
 }
 
-/** The first records of a lane's next batch. Undefined: the record must be read when its batch is bound. */
+/** The first records of a lane's next batch. Undefined: the record can only be read when its batch is bound. */
 interface ReadAhead {
   readonly records: readonly ConsumedRecord[];
   readonly bounds: readonly (Bound | undefined)[];

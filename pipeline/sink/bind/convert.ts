@@ -141,7 +141,7 @@ export interface Destination {
 
 /**
  * The converter for a field with a schema.
- * @param into The column's type, where it may differ from the one that the sink would create. Null: that one.
+ * @param into The column's type, if it may differ from the one that the sink would create. Null: that one.
  * @throws RecordError if the sink cannot store that type.
  */
 export function converterOf(schema: ConnectSchema, into: Destination | null): Converter {

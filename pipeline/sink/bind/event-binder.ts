@@ -21,7 +21,7 @@ import { type TableName, TableNames } from './table-name.ts';
 /** A record, bound to its table. */
 export interface Bound {
   readonly table: SinkTable;
-  /** Columns of the key; empty where rows have none. */
+  /** Columns of the key; empty if rows have none. */
   readonly keys: readonly string[];
   /** Null for an event that the configuration leaves out. */
   readonly change: Change | null;

@@ -14,7 +14,7 @@ export type FieldConfig = Pick<
 >;
 
 /**
- * Names of the key columns of the event's table; empty where rows have no key.
+ * Names of the key columns of the event's table; empty if rows have no key.
  * @throws RecordError if the record lacks the key that `primary.key.mode` needs.
  */
 export function keyNamesOf(

@@ -63,7 +63,7 @@ export class TopicWatch {
   /**
    * Reads the metadata again.
    * @param assigned topics of this member's assignment. The group's leader may know a topic that this member has not
-   * found yet: it is read all the same, and {@link look} finds it later.
+   * found yet: it is still read, and {@link look} finds it later.
    * @throws LabError CDC-2002 if a topic in use was deleted and created again.
    */
   async refresh(assigned: readonly string[] = []): Promise<ClusterMetadata> {

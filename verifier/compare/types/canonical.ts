@@ -143,7 +143,7 @@ export function elements(each: ToText): ToText {
        FROM unnest(${at}) WITH ORDINALITY AS of_array(element, place))) END`;
 }
 
-/** An array's element as a column of its own. */
+/** An array's element as a separate column. */
 export function elementOf(column: Column): Column {
   return { ...column, type: column.type.slice(1), cast: column.cast.replace(/\[\]$/, '') };
 }

@@ -12,7 +12,7 @@ const CASTS: Readonly<Record<string, string>> = {
   bool: 'boolean',
 };
 
-/** Types of the page, with a length where it decides. */
+/** Types of the page, with a length if it decides. */
 const NAMES: readonly string[] = [
   ...[
     'int2',

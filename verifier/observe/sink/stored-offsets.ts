@@ -7,12 +7,12 @@ const OFFSET_COLUMNS = ['next_offset', 'offset', 'position'];
 
 export interface StoredOffsets {
   readonly offsets: Offsets;
-  /** Id of each topic when its offset was stored, where the sink stores ids. */
+  /** Id of each topic when its offset was stored, if the sink stores ids. */
   readonly topicIds: ReadonlyMap<string, string>;
 }
 
 /**
- * Offsets that a sink keeps in its own database. Empty where it keeps none.
+ * Offsets that a sink keeps in its own database. Empty if it keeps none.
  * @param from.connectors Names of the sink's connectors; empty: rows of all connectors count.
  */
 export async function storedOffsets(

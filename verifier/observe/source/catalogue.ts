@@ -46,7 +46,7 @@ export interface Table {
    * (PostgreSQL 18).
    */
   readonly generated: readonly string[];
-  /** Set where it is no table: the copy in a sink may be anything that can be read. */
+  /** Set if it is no table: the copy in a sink may be anything that can be read. */
   readonly heldAs?: 'a view' | 'a materialized view' | 'a foreign table';
   /** Partitions and inheriting tables at all depths; set only in a sink. */
   readonly heirs?: readonly Heir[];

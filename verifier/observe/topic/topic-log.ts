@@ -19,7 +19,7 @@ import { partsOf, type RawRecord, readRecords } from './topic-reader.ts';
 const RECORDS_PER_LOOK = 500_000n;
 /** Identities kept at most, eight bytes each in a table that is at most half full. With more, nothing is claimed. */
 const MAX_IDENTITIES = 4_000_000;
-/** Positions kept of one topic. With more, it is not judged what wrote the rows of its table. */
+/** Positions kept of one topic. With more, who wrote the rows of its table is not judged. */
 const MAX_POSITIONS = 1_000_000;
 /** A reader that stalls is restarted, and continues where it stopped. */
 const ATTEMPTS = 3;
