@@ -5,7 +5,7 @@ import { type Database, ident } from '../connection/postgres.ts';
 import { eachTable } from '../observe/each-table.ts';
 import { keepsPositions } from '../observe/sink/sink-sums.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
-import type { KnownPositions, TopicView } from '../observe/topic/topic-log.ts';
+import type { KnownPositions, TopicView } from '../observe/topic/topic-positions.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { asHistory, isHistory } from '../verification/equal-now.ts';
 import { withUnread } from '../verification/unread-tables.ts';

@@ -12,15 +12,18 @@ import { type AdditiveColumn, AdditiveSums, type SumsView } from './additive-sum
 import { IdentitySet, identityOf } from './identities.ts';
 import type { KafkaView } from './kafka-view.ts';
 import { KeyOrder, type TopicOrder } from './key-order.ts';
-import { parsePosition, wordsOf } from './parsed-position.ts';
+import { type ParsedPosition, parsePosition } from './parsed-position.ts';
+import { type KnownPositions, TopicPositions } from './topic-positions.ts';
 import { partsOf, type RawRecord, readRecords } from './topic-reader.ts';
 
 /** Records that one verification reads at most. The rest is left for the next one. */
 const RECORDS_PER_LOOK = 500_000n;
-/** Identities kept at most, eight bytes each in a table that is at most half full. With more, nothing is claimed. */
+/**
+ * Identities kept at most, eight bytes each in a table that is at most half full, and positions in order, five bytes
+ * each. With more, nothing is claimed.
+ */
 const MAX_IDENTITIES = 4_000_000;
-/** Positions kept of one topic. With more, who wrote the rows of its table is not judged. */
-const MAX_POSITIONS = 1_000_000;
+const MAX_IN_ORDER = 16_000_000;
 /** A reader that stalls is restarted, and continues where it stopped. */
 const ATTEMPTS = 3;
 const RETRY_MS = 500;
@@ -48,21 +51,13 @@ export interface TopicView {
   readonly sums: ReadonlyMap<string, SumsView>;
 }
 
-/** Positions of a topic that was read from its first record to its end. */
-export interface KnownPositions {
-  /** Null if the text is not a position. */
-  has(position: string): boolean | null;
-  /** The oldest position of the stream (not of a snapshot); null if there is none. */
-  readonly oldest: string | null;
-}
-
 /** Reads each record of the topics once, and remembers what later records are compared with. */
 export class TopicLog {
   #next = new Map<string, bigint>();
   #seen = new IdentitySet();
   #repeated = 0;
   #order = new KeyOrder();
-  #positions = new Map<string, Positions>();
+  #positions = new Map<string, TopicPositions>();
   #changes = new Map<string, Changes>();
   #sums = new Map<string, AdditiveSums>();
 
@@ -112,22 +107,33 @@ export class TopicLog {
     const partition = `${record.topic}/${record.partition}`;
     this.#next.set(partition, record.offset + 1n);
     if (record.value !== null) entry(this.#changes, partition, () => new Changes()).add(record.offset);
-    const identity = identityOf(record);
-    const isFull = this.#seen.size >= MAX_IDENTITIES;
-    const isNew = identity === null || isFull || this.#seen.add(identity);
-    if (!isNew) this.#repeated++;
     const position = record.position === null ? undefined : parsePosition(record.position);
+    const isFull = this.#isFull;
+    const isNew = isFull || this.#isNew(record, position);
+    if (!isNew) this.#repeated++;
     this.#sums.get(record.topic)?.add(record, position);
-    if (record.value !== null)
-      entry(this.#positions, record.topic, () => new Positions()).add(record.position);
     // Once identities are no longer remembered, a repetition would look like an older change.
     if (position !== undefined && !isFull) this.#order.add(record, position, isNew);
+  }
+
+  get #isFull(): boolean {
+    const inOrder = [...this.#positions.values()].reduce((sum, { size }) => sum + size, 0);
+    return this.#seen.size >= MAX_IDENTITIES || inOrder >= MAX_IN_ORDER;
+  }
+
+  /** Remembers the record. @returns false if it repeats an earlier one. */
+  #isNew(record: RawRecord, position: ParsedPosition | undefined): boolean {
+    const positions = entry(this.#positions, record.topic, () => new TopicPositions());
+    const seen = positions.add(record, position);
+    if (seen !== 'unknown') return seen === 'new';
+    const identity = identityOf(record);
+    return identity === null || this.#seen.add(identity);
   }
 
   #view(problem: string, firsts: Offsets, ends: Offsets): TopicView {
     const isWhole = (partition: string): boolean =>
       (firsts.get(partition) ?? 0n) === 0n && this.#next.get(partition) === ends.get(partition);
-    const room = this.#seen.size < MAX_IDENTITIES;
+    const room = !this.#isFull;
     const all = [...ends.keys()].every((partition) => this.#next.get(partition) === ends.get(partition));
     const whole = [...this.#positions].filter(([topic]) =>
       [...ends.keys()].filter((name) => name.startsWith(`${topic}/`)).every(isWhole),
@@ -188,28 +194,6 @@ function withinBudget(from: Offsets, ends: Offsets): Map<string, bigint> {
     left -= count;
   }
   return bounded;
-}
-
-/** Positions of one topic. */
-class Positions implements KnownPositions {
-  readonly #set = new IdentitySet();
-  isComplete = true;
-  oldest: string | null = null;
-
-  add(position: string | null): void {
-    const parsed = position === null ? undefined : parsePosition(position);
-    if (position === null || parsed === undefined || this.#set.size >= MAX_POSITIONS) {
-      this.isComplete = false;
-      return;
-    }
-    this.#set.addWords(...wordsOf(parsed));
-    if (parsed.ordinal !== 0 && (this.oldest === null || position < this.oldest)) this.oldest = position;
-  }
-
-  has(position: string): boolean | null {
-    const parsed = parsePosition(position);
-    return parsed === undefined ? null : this.#set.hasWords(...wordsOf(parsed));
-  }
 }
 
 /** Offsets kept per partition behind the last requested one. */
