@@ -82,6 +82,16 @@ const adaptiveSchema = z.strictObject({
   share: z.number().positive().max(1).default(0.1),
 });
 
+/** A verification compares what has changed since the last one; all rows are scanned again in the background. */
+const incrementalSchema = z.strictObject({
+  /** Every row is scanned again within this time. */
+  scanEveryMs: z.int().min(1_000).default(600_000),
+  /** Share of the time that the scan in the background may take. Large tables may need longer than `scanEveryMs` then. */
+  scanShare: z.number().positive().max(1).default(0.1),
+  /** Keys of one table that may change between two verifications; with more, the table is compared whole. */
+  mostChangedKeys: z.int().positive().default(100_000),
+});
+
 /** A receiver that is notified of every change of the verdict. */
 const webhookSchema = z.strictObject({
   /** The URL and the headers may contain `${env:NAME}`. */
@@ -182,6 +192,8 @@ export const configSchema = z.strictObject({
   findings: findingsSchema.prefault({}),
   /** Null: changed keys are compared together with all others, every `everyMs`. */
   adaptive: adaptiveSchema.nullable().default(null),
+  /** Null: every verification compares everything. Needs a slot on both sides, and the fence `auto`. */
+  incremental: incrementalSchema.nullable().default(null),
   webhook: webhookSchema.nullable().default(null),
   thresholds: thresholdsSchema.prefault({}),
 });
@@ -212,8 +224,9 @@ export function loadConfig(path: string): VerifierConfig {
 /** @throws LabError CDC-4001, as {@link loadConfig} does. */
 export function parseConfig(raw: unknown, path: string): VerifierConfig {
   const result = configSchema.safeParse(raw);
-  if (result.success) return withIds(result.data);
-  const problems = result.error.issues.map(describeIssue);
+  if (result.success && (result.data.incremental === null || result.data.fence === 'auto'))
+    return withIds(result.data);
+  const problems = result.error?.issues.map(describeIssue) ?? ['incremental needs the fence auto'];
   throw new LabError(
     'CDC-4001',
     `The verifier's configuration ${path} is not valid: ${problems.join('; ')}.`,
@@ -250,6 +263,7 @@ const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
   thresholds: Object.keys(thresholdsSchema.shape),
   findings: Object.keys(findingsSchema.shape),
   adaptive: Object.keys(adaptiveSchema.shape),
+  incremental: Object.keys(incrementalSchema.shape),
   webhook: Object.keys(webhookSchema.shape),
 };
 

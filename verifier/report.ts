@@ -161,6 +161,28 @@ export const memoryReportSchema = z.object({
 });
 export type MemoryReport = z.infer<typeof memoryReportSchema>;
 
+/** Which tables were compared whole and when, and what was compared of the others. */
+export const scansReportSchema = z.object({
+  /** The period within which every row is scanned again. */
+  everyMs: z.int().positive(),
+  tables: z.array(
+    z.object({
+      table: tableSchema,
+      /** `changed keys`: of this table, what either side has written since the last verification, and what was wrong then. */
+      compared: z.enum(['whole', 'changed keys']),
+      /** Keys that were compared now, if the table was not compared whole. */
+      changedKeys: z.int().nonnegative(),
+      /** Every row was compared at this time or later. */
+      wholeAt: z.iso.datetime(),
+      /** Keys that were compared since the table was last compared in one piece. */
+      changedKeysSince: z.int().nonnegative(),
+      /** Why the table was compared whole, or why its scan in the background does not get on. */
+      reason: z.string().nullable(),
+    }),
+  ),
+});
+export type ScansReport = z.infer<typeof scansReportSchema>;
+
 export const reportSchema = z.object({
   schemaVersion: z.literal(1),
   verdict: verdictSchema,
@@ -173,6 +195,8 @@ export const reportSchema = z.object({
   coverage: z.number().min(0).max(1),
   /** Null if no comparison was made, or all tables were equal in the first scan. */
   comparison: comparisonReportSchema.nullable().optional(),
+  /** Null if every verification compares everything, or none was made. */
+  scans: scansReportSchema.nullable().optional(),
   tables: z.array(tableReportSchema),
   checks: z.array(checkReportSchema),
   findings: z.array(findingSchema),

@@ -53,6 +53,8 @@ export interface Access extends AsyncDisposable {
   committed(): Promise<number>;
   /** @param options.deadlineMs For the pipeline to catch up; the comparison behind it is bounded by the signal. */
   verify(options: { deadlineMs: number; quiet?: boolean; signal: AbortSignal }): Promise<Report>;
+  /** Verifies, and answers within that time, whatever there is to wait for: INCONCLUSIVE if it is not done. */
+  verifyWithin(withinMs: number, signal: AbortSignal): Promise<Report>;
   armCrashPoint(worker: WorkerRole, point: CrashPoint, skip: number): Promise<void>;
   /** Disarms the point, and releases a task that waits there. */
   releaseCrashPoint(worker: WorkerRole, point: CrashPoint): Promise<void>;

@@ -1,10 +1,12 @@
 import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
 import pg from 'pg';
+import type { VerifierConfig } from '../../verifier/config.ts';
 import { connectionString } from '../../verifier/connection/connection-string.ts';
 import { kafkaOptions, plainKafka } from '../../verifier/connection/kafka.ts';
 import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
 import { type Report, reportSchema } from '../../verifier/report.ts';
+import { lateReport, within } from '../../verifier/verification/late-report.ts';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
 import { listTopics } from '../lab/instance/list-topics.ts';
 import type { Instance } from '../lab/lab.ts';
@@ -15,6 +17,10 @@ import { requestJson } from './http-json.ts';
 import { countRedelivered } from './redelivered.ts';
 import type { VerifierHere } from './verify-here.ts';
 import { WorkerGroup } from './worker-group.ts';
+
+/** How much later than asked for an answer may come. A verifier that is silent for longer is not waited for. */
+const GRACE_MS = 500;
+const SILENT_MS = 750;
 
 /** A client for the instance's Kafka, with its logins and certificates. */
 export function kafkaClient({
@@ -131,17 +137,41 @@ class LiveAccess implements Access {
   async verify(options: { deadlineMs: number; quiet?: boolean; signal: AbortSignal }): Promise<Report> {
     const { deadlineMs, quiet = false, signal } = options;
     const { reach } = this.#instance;
-    if (reach !== undefined) {
-      // Loaded lazily: it is not needed if a verifier runs beside the pipeline.
-      const config = reach.verifierConfig();
-      this.#here ??= new (await import('./verify-here.ts')).VerifierHere(
-        findStateDir(config.stateDir) ?? null,
-      );
-      return this.#here.verify(config, deadlineMs, signal);
-    }
+    if (reach !== undefined) return await this.#verifyHere(reach.verifierConfig(), deadlineMs, signal);
     // The deadline bounds the wait for the fence; the comparison takes as long as the tables are large.
+    return await this.#askVerifier({ deadlineMs, quiet }, signal);
+  }
+
+  async verifyWithin(withinMs: number, signal: AbortSignal): Promise<Report> {
+    const { reach } = this.#instance;
+    const longer = 'ask again with a longer deadline';
+    const late = (why: string) => () => lateReport(withinMs, `${why}; ${longer}`);
+    if (reach !== undefined) {
+      const ended = new AbortController();
+      const work = this.#verifyHere(
+        reach.verifierConfig(),
+        Math.max(1, withinMs),
+        AbortSignal.any([signal, ended.signal]),
+      );
+      const report = await within(work, withinMs + GRACE_MS, late('the verification is still under way'));
+      ended.abort(new Error('nobody waits for it any longer'));
+      return report;
+    }
+    const work = this.#askVerifier({ withinMs }, signal);
+    return await within(work, withinMs + SILENT_MS, late('the verifier did not answer'));
+  }
+
+  async #verifyHere(config: VerifierConfig, deadlineMs: number, signal: AbortSignal): Promise<Report> {
+    // Loaded lazily: it is not needed where a verifier runs beside the pipeline.
+    this.#here ??= new (await import('./verify-here.ts')).VerifierHere(
+      findStateDir(config.stateDir) ?? null,
+    );
+    return await this.#here.verify(config, deadlineMs, signal);
+  }
+
+  async #askVerifier(body: object, signal: AbortSignal): Promise<Report> {
     const url = `${this.#instance.verifierUrl}/verify`;
-    return reportSchema.parse(await requestJson('POST', url, { deadlineMs, quiet }, signal));
+    return reportSchema.parse(await requestJson('POST', url, body, signal));
   }
 
   armCrashPoint(role: WorkerRole, point: string, skip: number): Promise<void> {

@@ -60,12 +60,8 @@ const instance = withDefault(
   text('--instance <name>', 'the pipeline to look at: that of `up`, or one that a run has kept'),
   'lab',
 );
-const deadline = (atLeast: number) =>
-  number(
-    '--deadline <seconds>',
-    { what: 'a deadline', atLeast, atMost: LONGEST_SECONDS },
-    'how long to wait for the pipeline to catch up',
-  );
+const deadline = (atLeast: number, help = 'how long to wait for the pipeline to catch up') =>
+  number('--deadline <seconds>', { what: 'a deadline', atLeast, atMost: LONGEST_SECONDS }, help);
 const strict = toggle('--strict', 'exit with 1 on WARN');
 /** @param what With its article. */
 const countOf = (what: string) => ({ what, atLeast: 1, atMost: LARGEST_COUNT });
@@ -187,7 +183,12 @@ export const RUN = {
 
 export const TRIGGER = { ...TUNABLES, seed, ...EXTERNAL };
 
-export const STATUS = { strict, deadline: withDefault(deadline(0), 5), instance, ...EXTERNAL };
+export const STATUS = {
+  strict,
+  deadline: withDefault(deadline(0, 'answer within this time, all waiting included'), 10),
+  instance,
+  ...EXTERNAL,
+};
 
 export const WATCH = {
   interval: withDefault(

@@ -98,6 +98,15 @@ function findingsOf(report: Report, paint: Paint): string[] {
   });
 }
 
+/** What was compared now, and since when every row has been compared, where a verification does not compare everything. */
+function scansOf({ scans }: Report): string[] {
+  const changed = scans?.tables.filter(({ compared }) => compared === 'changed keys') ?? [];
+  if (scans == null || changed.length === 0) return [];
+  const keys = changed.reduce((sum, { changedKeys }) => sum + changedKeys, 0);
+  const [oldest = ''] = scans.tables.map(({ wholeAt }) => wholeAt).sort();
+  return [`${number(keys)} changed keys compared, every row since ${oldest.slice(11, 19)}`];
+}
+
 /** The verification report as people read it: tables, checks, findings, one line to sum it up. */
 export function renderReport(report: Report, paint: Paint): string {
   const { comparison, progress, deliveries, window } = report;
@@ -108,6 +117,7 @@ export function renderReport(report: Report, paint: Paint): string {
     ...(comparison?.exact === true
       ? [`exact, with ${number(comparison.touchedKeys)} keys written meanwhile`]
       : []),
+    ...scansOf(report),
     ...(progress === null || progress.eventsBehind === 0
       ? []
       : [`${number(progress.eventsBehind)} events behind`]),

@@ -83,20 +83,9 @@ async function scanInParts(
     const isWhole = pair.key.length === 0 || (from === null && isSmall);
     const start = from as Boundary | null;
     try {
-      const scanned = await source.snapshot(() =>
-        sink.snapshot(async () => {
-          await deadline.arm(source, sink);
-          const to: Boundary | null = isWhole
-            ? null
-            : await boundaryAfter({ source, sink }, pair, start, rows);
-          const part = {
-            pair: partOf(pair, { from: start, to }),
-            rows: to === null && estimate > 0 ? estimate : rows,
-            mostSuspects: options.maxSettledKeys - all.suspects.length,
-          };
-          return { to, scan: await scanPart(source, sink, part, deadline, options.signal) };
-        }),
-      );
+      const mostSuspects = options.maxSettledKeys - all.suspects.length;
+      const range = { from: start, isWhole, rows, estimate, mostSuspects };
+      const scanned = await scanFrom(source, sink, pair, range, deadline, options.signal);
       all = joinScans(all, scanned.scan);
       from = scanned.to;
       partSize.measured(Math.min(rows, Math.max(all.sourceRows, 1)), deadline.boundMs - deadline.leftMs);
@@ -111,6 +100,40 @@ async function scanInParts(
     }
   } while (from !== null);
   return all;
+}
+
+/** Where a part begins, and how large it may be. */
+export interface PartToScan {
+  readonly from: Boundary | null;
+  /** The part extends to the end. */
+  readonly isWhole: boolean;
+  readonly rows: number;
+  /** The planner's estimate for the table; 0 if it has none. */
+  readonly estimate: number;
+  readonly mostSuspects: number;
+}
+
+/** Scans the part of a table that begins at a key, in one snapshot of each side. @returns also where it ended. */
+export async function scanFrom(
+  source: Database,
+  sink: Database,
+  pair: TablePair,
+  { from, isWhole, rows, estimate, mostSuspects }: PartToScan,
+  deadline: Deadline,
+  signal: AbortSignal,
+): Promise<{ readonly to: Boundary | null; readonly scan: Scan }> {
+  return await source.snapshot(() =>
+    sink.snapshot(async () => {
+      await deadline.arm(source, sink);
+      const to = isWhole ? null : await boundaryAfter({ source, sink }, pair, from, rows);
+      const part = {
+        pair: partOf(pair, { from, to }),
+        rows: to === null && estimate > 0 ? estimate : rows,
+        mostSuspects,
+      };
+      return { to, scan: await scanPart(source, sink, part, deadline, signal) };
+    }),
+  );
 }
 
 /** Scans one part. Both databases must be inside a snapshot. @param part `rows`: about how many it has on a side. */

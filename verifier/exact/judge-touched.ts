@@ -50,7 +50,7 @@ export class TouchedKeys {
   async take(all: readonly (readonly [string, History])[]): Promise<void> {
     const { source, sink, control } = this.#snapshots;
     const raw = all.map(([key]) => key);
-    const keys = await resolveKeys(control, this.#whole, raw, this.#range);
+    const keys = await resolveKeys(control, this.#whole, raw, { range: this.#range });
     const inside = all.filter((_, i) => keys[i]?.inside === true);
     const texts = keys.filter((key) => key.inside).map(({ text }) => text);
     if (texts.length === 0) return;

@@ -116,7 +116,7 @@ export class OwnSlot implements AsyncDisposable {
     this.#client.on('end', () => fail('the connection was closed'));
     const command =
       `START_REPLICATION SLOT ${ident(this.#name)} LOGICAL 0/0 ` +
-      `("include-xids" '0', "skip-empty-xacts" '1', "include-timestamp" '0')`;
+      `("include-xids" '1', "skip-empty-xacts" '1', "include-timestamp" '0')`;
     const query: Submittable & CopyHandlers = {
       submit: (own: Connection) => own.query(command),
       handleCopyData: ({ chunk }) => onData(chunk),

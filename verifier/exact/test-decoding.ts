@@ -12,7 +12,8 @@ export const UNCHANGED: unique symbol = Symbol('unchanged TOAST value');
 export type Tuple = ReadonlyMap<string, Value>;
 
 export type Message =
-  | { readonly tag: 'begin' }
+  /** @param xid 32 bits of the transaction's id; undefined if the plugin was told to leave it out. */
+  | { readonly tag: 'begin'; readonly xid?: string }
   | { readonly tag: 'commit' }
   | {
       readonly tag: 'change';
@@ -43,7 +44,10 @@ export function textOf(bytes: Uint8Array): string {
 
 /** @throws if the text is not a message of the plugin. */
 export function readMessage(text: string): Message {
-  if (text.startsWith('BEGIN')) return { tag: 'begin' };
+  if (text.startsWith('BEGIN')) {
+    const xid = text.slice('BEGIN '.length);
+    return xid === '' ? { tag: 'begin' } : { tag: 'begin', xid };
+  }
   if (text.startsWith('COMMIT')) return { tag: 'commit' };
   if (text.startsWith('message:')) return { tag: 'other' };
   const reader = new Reader(text);

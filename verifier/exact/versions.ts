@@ -1,9 +1,9 @@
-import type { ColumnPair } from '../compare/column-pair.ts';
-import { ALL_KEYS, inRange } from '../compare/ranges.ts';
+import { ALL_KEYS, inRange, type KeyRange } from '../compare/ranges.ts';
 import { keyFilter } from '../compare/read-keys.ts';
 import type { TablePair } from '../compare/table-pair.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
+import type { Column } from '../observe/source/catalogue.ts';
 import { UNCHANGED } from './test-decoding.ts';
 import type { Version } from './touched.ts';
 
@@ -31,18 +31,22 @@ type Values = readonly (string | null)[];
 const ROWS_PER_QUERY = 250;
 const CHARACTERS_PER_QUERY = 4_000_000;
 
-/** Resolves keys, given as JSON arrays of values. @returns one answer per key, in their order. */
+/**
+ * Resolves keys, given as JSON arrays of the values that they have on one side.
+ * @returns one answer per key, in their order.
+ */
 export async function resolveKeys(
   database: Database,
   pair: TablePair,
   keys: readonly string[],
-  range = ALL_KEYS,
+  { range = ALL_KEYS, side = 'source' }: { range?: KeyRange; side?: 'source' | 'sink' } = {},
 ): Promise<readonly ResolvedKey[]> {
-  const { keyText, keyHash } = pair.sides.source;
+  const sql = pair.sides[side];
+  if (sql === null) throw new Error('a copy that is absent has no keys');
   const rows = keys.map((key) => JSON.parse(key) as Values);
-  const select = `${keyText} AS t, (${keyHash})::text AS h,
-    (${inRange(pair, range, 'source')})::text AS inside`;
-  const resolved = await overValues(database, pair.key, select, rows);
+  const select = `${sql.keyText} AS t, (${sql.keyHash})::text AS h, (${inRange(pair, range, side)})::text AS inside`;
+  const columns = pair.key.map(({ source, sink }) => (side === 'source' ? source : (sink ?? source)));
+  const resolved = await overValues(database, columns, select, rows);
   return resolved.map((row) => ({
     text: row.t ?? '',
     hash: BigInt(row.h ?? 0),
@@ -57,7 +61,7 @@ export async function hashVersions(
   versions: readonly Values[],
 ): Promise<readonly string[]> {
   const select = `(${pair.sides.source.rowHash})::text AS h`;
-  return (await overValues(database, pair.columns, select, versions)).map((row) => row.h ?? '');
+  return (await overValues(database, sourceColumns(pair), select, versions)).map((row) => row.h ?? '');
 }
 
 /** Canonical texts of the columns of versions, as `readKeys` returns them for rows. */
@@ -67,7 +71,7 @@ export async function versionImages(
   versions: readonly Values[],
 ): Promise<readonly Values[]> {
   const select = pair.columns.map((column, i) => `${column.sourceText} AS c${i}`).join(', ');
-  const rows = await overValues(database, pair.columns, select, versions);
+  const rows = await overValues(database, sourceColumns(pair), select, versions);
   return rows.map((row) => pair.columns.map((_, i) => row[`c${i}`] ?? null));
 }
 
@@ -130,6 +134,10 @@ export async function fillVersions(
   );
 }
 
+function sourceColumns({ columns }: TablePair): readonly Column[] {
+  return columns.map(({ source }) => source);
+}
+
 /**
  * Evaluates expressions over rows that are not stored anywhere: each value is cast to its column's type and named like
  * its column. `OFFSET 0` keeps the planner from flattening the subquery, which would cast once per use of a column.
@@ -137,11 +145,11 @@ export async function fillVersions(
  */
 async function overValues(
   database: Database,
-  columns: readonly ColumnPair[],
+  columns: readonly Pick<Column, 'name' | 'cast'>[],
   select: string,
   rows: readonly Values[],
 ): Promise<readonly Readonly<Record<string, string | null>>[]> {
-  const cast = columns.map(({ source }, i) => `k${i}::${source.cast} AS ${ident(source.name)}`).join(', ');
+  const cast = columns.map((column, i) => `k${i}::${column.cast} AS ${ident(column.name)}`).join(', ');
   const arrays = columns.map((_, i) => `$${i + 1}::text[]`).join(', ');
   const names = columns.map((_, i) => `k${i}`).join(', ');
   const sql = `

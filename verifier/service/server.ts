@@ -4,10 +4,13 @@ import { FINDING_STATES } from './kept-finding.ts';
 import type { VerifierService } from './service.ts';
 
 const verifyBody = z.strictObject({
+  /** Time for the fence. The comparison behind it takes as long as the tables are large. */
   deadlineMs: z.int().positive().max(3_600_000).optional(),
+  /** Time for the whole answer, with the wait for a verification that is under way. It takes the place of `deadlineMs`. */
+  withinMs: z.int().nonnegative().max(3_600_000).optional(),
   /** Nobody writes to the source. Accepted for compatibility, and not needed: only unchanged keys are judged anyway. */
   quiet: z.boolean().optional(),
-  /** Check the whole ledger, not only what was added since the last verification. */
+  /** Check all rows and the whole ledger, not only what has changed since the last verification. */
   whole: z.boolean().optional(),
 });
 const historyQuery = z.object({ limit: z.coerce.number().int().positive().max(10_000).optional() });
@@ -45,7 +48,9 @@ export function createServer(service: VerifierService, names: readonly string[] 
   server.post('/verify', async (request, reply) => {
     const body = verifyBody.safeParse(request.body ?? {});
     if (!body.success) return await reply.code(400).send({ error: z.prettifyError(body.error) });
-    return await service.verify(body.data.deadlineMs, body.data.whole);
+    const { deadlineMs, withinMs, whole } = body.data;
+    if (withinMs !== undefined) return await service.verifyWithin(withinMs, whole);
+    return await service.verify(deadlineMs, whole);
   });
   server.get('/health', async () => ({
     status: 'ok',
@@ -53,6 +58,7 @@ export function createServer(service: VerifierService, names: readonly string[] 
     lastReportAt: service.history.last?.at ?? null,
     verdict: service.history.last?.verdict ?? null,
     watch: service.watch,
+    incremental: service.following,
   }));
   server.get('/findings', async (request, reply) => {
     const query = findingsQuery.safeParse(request.query);

@@ -1,4 +1,5 @@
 import { appendFileSync } from 'node:fs';
+import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
@@ -89,6 +90,34 @@ test('the service answers over HTTP, and only requests to its loopback address',
     await server.close();
     await service.stop();
   }
+});
+
+test('an answer comes within its time, whatever there is to wait for, and says what that is', async () => {
+  // It accepts connections and never says a word, as a server does that is stopped.
+  const sockets: Socket[] = [];
+  const silent = createTcpServer((socket) => sockets.push(socket));
+  await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+  const url = `postgres://postgres@127.0.0.1:${(silent.address() as AddressInfo).port}/none`;
+  const config = { ...raw(makeTestFolder()), source: { url, slot: null }, sink: { url } };
+  const service = new VerifierService(parseConfig(config, 'test'), await loadChecks());
+  const timed = async (): Promise<readonly [Report, number]> => {
+    const startedMs = performance.now();
+    const report = await service.verifyWithin(200);
+    return [report, performance.now() - startedMs];
+  };
+  const [first, firstMs] = await timed();
+  const [second, secondMs] = await timed();
+  for (const { verdict, checks } of [first, second]) {
+    expect([verdict, checks.map(({ check }) => check)]).toEqual(['INCONCLUSIVE', ['deadline']]);
+  }
+  expect(first.checks[0]?.detail).toMatch(
+    /^no answer within 0\.2 s: the verification has been under way for .* s; ask again with a longer deadline, such as 5 s$/,
+  );
+  expect(second.checks[0]?.detail).toMatch(/the verification that had begun before has not ended; ask again/);
+  expect(Math.max(firstMs, secondMs)).toBeLessThan(1_200);
+  silent.close();
+  for (const socket of sockets) socket.destroy();
+  await service.stop();
 });
 
 test('full verifications take no more than their share of the time, and none comes before the interval has passed', () => {

@@ -2,14 +2,16 @@
  * `verifier/service`: verifies again and again, and keeps what was found.
  * In: the verifier's configuration and its checks; requests over HTTP on the loopback address.
  * Out: reports, findings from first sight to healing, metrics, and a notice to a webhook when the verdict changes.
- * Promises: verifications run one at a time; listeners are notified before a report is stored, so that a full disk
+ * Promises: verifications run one at a time, and one answers only who asked before it began; listeners are notified before a report is stored, so that a full disk
  *   suppresses no notice; findings and reports survive a restart; a finding that has not healed is never dropped.
  */
 
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Check } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
+import { type FollowState, KnownTables } from '../incremental/known-tables.ts';
 import type { Report } from '../report.ts';
+import { lateReport, within } from '../verification/late-report.ts';
 import { VerifierMemory } from '../verification/verifier-memory.ts';
 import { verify } from '../verification/verify.ts';
 import { ChangeWatch, type WatchHandlers, type WatchState } from './change-watch.ts';
@@ -17,7 +19,22 @@ import { FindingStore } from './finding-store.ts';
 import { History } from './history.ts';
 import type { FindingState } from './kept-finding.ts';
 import { VerifierMetrics } from './metrics.ts';
+import { Turns } from './turns.ts';
 import { Webhook } from './webhook.ts';
+
+/** A verification that is requested. */
+interface Requested {
+  /** Time for the fence, from when the verification begins. */
+  readonly deadlineMs: number;
+  /** The fence must be passed by then, on the clock of `performance.now()`; null: there is no such time. */
+  readonly fenceByMs: number | null;
+  readonly whole: boolean;
+}
+
+/** What is left to the checks when the fence is given up, so that its answer is still in time. */
+const FOR_CHECKS = { mostMs: 500, share: 0.1 };
+/** How much later than asked for an answer may come. */
+const GRACE_MS = 500;
 
 /** Runs verifications one after another, on request and at an interval, and keeps each report. */
 export class VerifierService {
@@ -30,7 +47,8 @@ export class VerifierService {
   readonly findings: FindingStore;
   readonly #webhook: Webhook | null;
   readonly #watch: ChangeWatch | null;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #known: KnownTables | null;
+  readonly #turns = new Turns<Requested, Report>((request) => this.#next(request), joined);
   #timer: NodeJS.Timeout | undefined;
   #running = 0;
   /** A full verification was requested because of a change, and has not begun. */
@@ -45,12 +63,19 @@ export class VerifierService {
     this.findings = new FindingStore(config.stateDir, { keepMs: keepDays * 86_400_000, keep });
     this.#webhook = config.webhook === null ? null : new Webhook(config.webhook, config.stateDir);
     this.#watch = config.adaptive === null ? null : new ChangeWatch(config, this.#onChange());
+    const { incremental } = config;
+    this.#known = incremental === null ? null : new KnownTables(config, incremental);
     if (this.history.last !== undefined) this.metrics.record(this.history.last);
   }
 
   /** Null if changed rows are not watched. */
   get watch(): WatchState | null {
     return this.#watch?.state ?? null;
+  }
+
+  /** Null if every verification compares everything. */
+  get following(): FollowState | null {
+    return this.#known?.state ?? null;
   }
 
   /** Updates the metrics that do not come from a report. */
@@ -70,6 +95,7 @@ export class VerifierService {
   /** Starts the interval and the watch, if they are configured. */
   start(): void {
     this.#watch?.start();
+    this.#known?.start();
     this.#schedule();
   }
 
@@ -103,26 +129,59 @@ export class VerifierService {
   }
 
   /**
-   * Verifies once, after the verifications that were requested before.
-   * @param whole Whether to check the whole ledger again, including what an earlier verification found right.
+   * Verifies once, when the verification that is under way has ended. Requests that wait for the same share one
+   * verification: it begins after each of them, and never has begun before.
+   * @param whole Whether to check all rows and the whole ledger, including what an earlier verification found right.
    * @throws if the report could not be stored.
    */
   async verify(deadlineMs = this.#config.deadlineMs, whole = false): Promise<Report> {
-    const run = this.#queue.then(() => {
-      this.#isHurried = false;
-      if (whole) this.#memory.ledger.forget();
-      return this.#verify(deadlineMs);
+    return await this.#turns.ask({ deadlineMs, fenceByMs: null, whole });
+  }
+
+  /**
+   * As {@link verify}, but answers within that time, whatever there is to wait for. If the verification has not ended by
+   * then, the answer is INCONCLUSIVE; the verification goes on, and its report is kept.
+   */
+  async verifyWithin(withinMs: number, whole = false): Promise<Report> {
+    const askedMs = performance.now();
+    let begunMs: number | null = null;
+    const reserveMs = Math.min(FOR_CHECKS.mostMs, withinMs * FOR_CHECKS.share);
+    const request = { deadlineMs: 0, fenceByMs: askedMs + withinMs - reserveMs, whole };
+    const run = this.#turns.ask(request, () => {
+      begunMs = performance.now();
     });
-    this.#queue = run.catch(() => undefined);
-    return await run;
+    return await within(run, withinMs + GRACE_MS, () =>
+      lateReport(withinMs, this.#whyLate(askedMs, begunMs)),
+    );
+  }
+
+  #whyLate(askedMs: number, begunMs: number | null): string {
+    const lastMs = this.history.last?.durationMs ?? 0;
+    const neededMs = 2 * Math.max(lastMs, performance.now() - askedMs);
+    const next = `ask again with a longer deadline, such as ${Math.ceil(neededMs / 5_000) * 5} s`;
+    const last = lastMs === 0 ? '' : `, and the last one took ${(lastMs / 1000).toFixed(1)} s`;
+    if (begunMs === null) return `the verification that had begun before has not ended${last}; ${next}`;
+    const sinceMs = performance.now() - begunMs;
+    return `the verification has been under way for ${(sinceMs / 1000).toFixed(1)} s${last}; ${next}`;
   }
 
   async stop(): Promise<void> {
     clearTimeout(this.#timer);
     this.#stop.abort(new Error('the verifier was stopped'));
     await this.#watch?.stop();
+    await this.#known?.stop();
     await this.#webhook?.stop();
-    await this.#queue;
+    await this.#turns.idle();
+  }
+
+  async #next({ deadlineMs, fenceByMs, whole }: Requested): Promise<Report> {
+    this.#isHurried = false;
+    if (whole) {
+      this.#memory.ledger.forget();
+      this.#known?.forget();
+    }
+    const leftMs = fenceByMs === null ? 0 : Math.round(fenceByMs - performance.now());
+    return await this.#verify(Math.max(deadlineMs, leftMs, 0));
   }
 
   async #verify(deadlineMs: number): Promise<Report> {
@@ -134,6 +193,7 @@ export class VerifierService {
         deadlineMs,
         signal: this.#stop.signal,
         memory: this.#memory,
+        known: this.#known ?? undefined,
       });
       // Notify before storing: a full disk must not suppress an alert.
       this.metrics.record(report);
@@ -145,6 +205,16 @@ export class VerifierService {
       this.#running--;
     }
   }
+}
+
+/** One verification for two requests: it waits for the fence as long as either of them would. */
+function joined(one: Requested, other: Requested): Requested {
+  const fenceByMs =
+    one.fenceByMs === null || other.fenceByMs === null
+      ? (one.fenceByMs ?? other.fenceByMs)
+      : Math.max(one.fenceByMs, other.fenceByMs);
+  const deadlineMs = Math.max(one.deadlineMs, other.deadlineMs);
+  return { deadlineMs, fenceByMs, whole: one.whole || other.whole };
 }
 
 /** Logs the failure of a verification that no caller waits for. */

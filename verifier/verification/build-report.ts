@@ -69,6 +69,7 @@ export function buildReport(outcome: Outcome): Report {
     window: windowOf(fence, content, outcome.toLsn),
     coverage,
     comparison: content?.comparison ?? null,
+    scans: content?.scans ?? null,
     tables: tableReports(content, given((result) => result.orphans) ?? new Map(), findings),
     checks,
     findings,

@@ -4,6 +4,8 @@ import { type ScannedTable, scanTable } from '../compare/scan-table.ts';
 import { settleTables, type TableComparison } from '../compare/table-comparison.ts';
 import type { VerifierConfig } from '../config.ts';
 import { compareByFence } from '../exact/by-fence.ts';
+import type { KnownTables, Round } from '../incremental/known-tables.ts';
+import { scanChanged } from '../incremental/scan-changed.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import type { Databases } from '../observe/connections.ts';
 import type { PassFence } from '../observe/fence.ts';
@@ -11,7 +13,7 @@ import type { Pipeline } from '../observe/pipeline.ts';
 import { sharedCopies } from '../observe/shared-copies.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import type { TopicHistory } from '../observe/topic/topic-history.ts';
-import type { ComparisonReport } from '../report.ts';
+import type { ComparisonReport, ScansReport } from '../report.ts';
 import { type AttributedRow, type AttributedTable, attributeRows } from './attribute-rows.ts';
 
 /** What the comparison of all tables found. */
@@ -21,6 +23,8 @@ export interface Content {
   readonly coverage: number;
   /** Null if all tables were equal in the first scan. */
   readonly comparison: ComparisonReport | null;
+  /** Null where everything was compared. */
+  readonly scans?: ScansReport | null;
 }
 
 export interface TableContent {
@@ -39,6 +43,8 @@ interface ComparisonInputs {
   readonly signal: AbortSignal;
   readonly databases: Databases;
   readonly pipeline: Pick<Pipeline, 'kafka' | 'topics' | 'passFence'>;
+  /** What earlier comparisons have found, and what was written since; undefined: everything is compared. */
+  readonly known?: KnownTables | undefined;
 }
 
 type Answers = Map<string, TableComparison | Error>;
@@ -53,6 +59,7 @@ export async function compareContent(inputs: ComparisonInputs, catalogues: Catal
   const answers: Answers = new Map();
   for (const [id, why] of sharedCopies(config, catalogues.source)) answers.set(id, new Error(why));
   const comparable = catalogues.expected.filter(({ id }) => !answers.has(id));
+  const round = (await inputs.known?.begin(catalogues, databases)) ?? null;
   let comparison: ComparisonReport | null = null;
   const byFence = async (tables: readonly Table[]): Promise<void> => {
     if (tables.length === 0) return;
@@ -62,8 +69,13 @@ export async function compareContent(inputs: ComparisonInputs, catalogues: Catal
     for (const [id, answer] of own.answers) answers.set(id, answer);
   };
   if (config.fence === 'auto' || config.fence === 'settle') {
-    await scanThenSettle(inputs, { ...catalogues, expected: comparable }, { answers, byFence, passFence });
+    await scanThenSettle(
+      inputs,
+      { ...catalogues, expected: comparable },
+      { answers, byFence, passFence, round },
+    );
   } else await byFence(comparable);
+  for (const [id, answer] of answers) round?.compared(id, answer);
   const compared = [...answers.values()].flatMap((answer) => (answer instanceof Error ? [] : [answer]));
   const attributed = await attributeRows(inputs, compared);
   const expected = catalogues.expected.length + catalogues.unknown.length;
@@ -72,16 +84,28 @@ export async function compareContent(inputs: ComparisonInputs, catalogues: Catal
     tables: catalogues.expected.map((table) => contentOf(table, answers, attributed)),
     coverage: expected === 0 ? 0 : compared.length / expected,
     comparison,
+    scans: round?.report() ?? null,
   };
 }
 
-/** Scans every table. What differs goes to `byFence`; what that leaves open is settled behind common fences. */
+/** How tables are scanned and settled. */
+interface Ways {
+  readonly answers: Answers;
+  readonly byFence: (tables: readonly Table[]) => Promise<void>;
+  readonly passFence: PassFence;
+  readonly round: Round | null;
+}
+
+/**
+ * Scans every table. What differs goes to `byFence`; what that leaves open is settled behind common fences. Of a table
+ * that is known, only some keys are compared: they are settled first, and only a table that leaves some open is compared
+ * whole.
+ */
 async function scanThenSettle(
   { config, signal, databases }: ComparisonInputs,
   { expected, copies }: Catalogues,
-  own: { answers: Answers; byFence: (tables: readonly Table[]) => Promise<void>; passFence: PassFence },
+  { answers, byFence, passFence, round }: Ways,
 ): Promise<void> {
-  const { answers, byFence, passFence } = own;
   const { maxSettledKeys, settleRounds, rowsPerPart } = config.thresholds;
   const { versionColumn, snapshotBoundMs } = config;
   const options = {
@@ -95,19 +119,34 @@ async function scanThenSettle(
   };
   const [source, sink] = [await databases.source(), await databases.sink()];
   const scanned: ScannedTable[] = [];
+  const changed: ScannedTable[] = [];
   for (const table of expected) {
+    const [copy, plan] = [copies.get(table.id), round?.planOf(table.id)];
     try {
-      scanned.push(await scanTable(source, sink, table, copies.get(table.id), options));
+      if (plan?.tag === 'changed' && copy !== undefined) {
+        changed.push(await scanChanged({ source, sink }, table, copy, plan.keys, plan.rows, signal));
+      } else scanned.push(await scanTable(source, sink, table, copy, options));
     } catch (error) {
       answers.set(table.id, error instanceof Error ? error : new Error(String(error)));
     }
   }
-  await byFence(scanned.filter(({ scan }) => scan.suspects.length > 0).map(({ table }) => table));
-  const open = scanned.filter(({ table }) => !answers.has(table.id));
-  const settled = await settleTables(source, sink, open, options);
-  for (const [i, { table }] of open.entries()) {
-    answers.set(table.id, settled[i] ?? new Error('it was not settled'));
-  }
+  const settle = async (tables: readonly ScannedTable[]): Promise<void> => {
+    const settled = await settleTables(source, sink, tables, options);
+    for (const [i, { table }] of tables.entries()) {
+      answers.set(table.id, settled[i] ?? new Error('it was not settled'));
+    }
+  };
+  await settle(changed);
+  await byFence([
+    ...scanned.filter(({ scan }) => scan.suspects.length > 0).map(({ table }) => table),
+    ...changed.map(({ table }) => table).filter(({ id }) => isOpen(answers.get(id))),
+  ]);
+  await settle(scanned.filter(({ table }) => !answers.has(table.id)));
+}
+
+/** Keys that kept changing are neither right nor wrong; only an exact comparison can tell. */
+function isOpen(answer: TableComparison | Error | undefined): boolean {
+  return answer !== undefined && !(answer instanceof Error) && answer.inFlight.length > 0;
 }
 
 function contentOf(

@@ -9,6 +9,7 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Check, CheckContext } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
+import type { KnownTables } from '../incremental/known-tables.ts';
 import { readCatalogues, settledCatalogues, topicsOf } from '../observe/catalogues.ts';
 import { type Connections, type Databases, OpenConnections } from '../observe/connections.ts';
 import { type FenceInputs, type FenceOutcome, type PassFence, passFence } from '../observe/fence.ts';
@@ -35,6 +36,8 @@ export interface VerifyOptions {
   readonly connections?: OpenConnections | undefined;
   /** Kept by a service from one verification to the next. */
   readonly memory?: VerifierMemory;
+  /** What is known of each table from earlier verifications; undefined: everything is compared. */
+  readonly known?: KnownTables | undefined;
   /** Receives what the comparison found, with the rows' values, which no report contains. Does not throw. */
   readonly onContent?: (content: Content, databases: Databases) => Promise<void>;
 }
@@ -66,7 +69,7 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     kafka: () => connections.kafka(),
     passFence: further.pass,
   };
-  const { memory } = options;
+  const { memory, known } = options;
   if (fence.tag === 'passed') await memory?.begin(databases);
   // Read again behind the fence: the pipeline may have created the sink's tables, or a column, while it caught up.
   const settled = onceSucceeded(async () =>
@@ -84,7 +87,9 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     pipeline,
     evidence: {
       catalogues: settled,
-      content: once(async () => compareContent({ config, signal, databases, pipeline }, await settled())),
+      content: once(async () =>
+        compareContent({ config, signal, databases, pipeline, known }, await settled()),
+      ),
       topicLog: once(() =>
         readTopicLog(memory?.topics ?? new TopicLog(), { processed, pipeline, catalogues, signal }),
       ),

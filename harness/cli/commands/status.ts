@@ -14,8 +14,7 @@ export async function status(context: CliContext, options: StatusFlags): Promise
   if (down.length > 0 && nextStep !== null) say(context, `${nextStep}\n`);
   if (down.some((service) => service.name === instance.services.verifier)) return EXIT.inconclusive;
   await using access = await openAccess(instance);
-  const deadlineMs = Math.round(options.deadline * 1000);
-  const report = await access.verify({ deadlineMs, signal: context.signal });
+  const report = await access.verifyWithin(Math.round(options.deadline * 1000), context.signal);
   await printReport(context, report);
   return exitCodeOf(report.verdict, options.strict);
 }

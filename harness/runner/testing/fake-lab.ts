@@ -100,6 +100,7 @@ export class FakeWorld {
       const [next] = this.reports.length > 1 ? this.reports.splice(0, 1) : this.reports;
       return next ?? report();
     },
+    verifyWithin: async () => report(),
     armCrashPoint: async () => undefined,
     releaseCrashPoint: async () => undefined,
     crashPoints: async () => ({ armed: [], waiting: [] }),

@@ -1,0 +1,195 @@
+import { expect, test, vi } from 'vitest';
+import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
+import { parseConfig, type VerifierConfigInput } from '../config.ts';
+import { loadChecks } from '../load-checks.ts';
+import type { Report } from '../report.ts';
+import { VerifierService } from '../service/service.ts';
+import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { readerRole } from '../testing/reader-role.ts';
+import { ChangedKeys } from './changed-keys.ts';
+
+const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, name text, version bigint);
+  INSERT INTO items SELECT i, 'n' || i, 1 FROM generate_series(1, 1000) i`;
+
+async function serviceOf(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}) {
+  const raw = {
+    ...{ port: 0, stateDir: makeTestFolder(), kafka: null, deadlineMs: 20_000, incremental: {} },
+    ...{ source: { url: pair.sourceUrl, slot: null }, sink: { url: pair.sinkUrl } },
+    ...own,
+  };
+  const service = new VerifierService(parseConfig(raw, 'test'), await loadChecks());
+  service.start();
+  return Object.assign(service, { [Symbol.asyncDispose]: () => service.stop() });
+}
+type Service = Awaited<ReturnType<typeof serviceOf>>;
+
+const following = (service: Service) =>
+  expect.poll(() => service.following?.state, { timeout: 30_000 }).toBe('following');
+
+/** A service that has compared everything, and follows what comes. */
+async function knowingService(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}) {
+  const service = await serviceOf(pair, own);
+  await following(service);
+  expect(howCompared(await service.verify())).toEqual(['whole']);
+  return service;
+}
+const howCompared = ({ scans }: Report) => scans?.tables.map(({ compared }) => compared);
+const wrongIn = ({ findings }: Report) => findings.map(({ class: name, first }) => [name, first?.key.id]);
+
+test('after the first verification, only the keys that were written are compared, and the counts stay right', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await knowingService(pair);
+  await pair.onBoth(`INSERT INTO items VALUES (2001, 'x', 1), (2002, 'y', 1); DELETE FROM items WHERE id = 5;
+    UPDATE items SET id = 3000 WHERE id = 6; UPDATE items SET version = 2 WHERE id = 7`);
+  const report = await service.verify();
+  expect(report.verdict).toBe('PASS');
+  expect(report.tables[0]).toMatchObject({ sourceRows: 1001, sinkRows: 1001, checksumEqual: true });
+  expect(report.scans?.tables[0]).toMatchObject({
+    ...{ compared: 'changed keys', changedKeys: 6, changedKeysSince: 6, reason: null },
+  });
+  expect((await service.verify()).scans?.tables[0]).toMatchObject({ changedKeys: 0, changedKeysSince: 6 });
+});
+
+test('a row that is spoilt by hand is found at once, whichever transaction did it, until it is repaired', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await knowingService(pair);
+  await pair.onSink(`SET synchronous_commit = off; UPDATE items SET name = 'x' WHERE id = 7`);
+  await pair.onSink('DELETE FROM items WHERE id = 8');
+  const both = [
+    ['missing', '8'],
+    ['corrupted', '7'],
+  ];
+  for (let n = 0; n < 2; n++) expect(wrongIn(await service.verify()).toSorted()).toEqual(both.toSorted());
+  await pair.onSink(`UPDATE items SET name = 'n7' WHERE id = 7`);
+  expect(wrongIn(await service.verify())).toEqual([['missing', '8']]);
+  await pair.onSource('DELETE FROM items WHERE id = 8');
+  const report = await service.verify();
+  expect([report.verdict, howCompared(report)]).toEqual(['PASS', ['changed keys']]);
+});
+
+test('what was wrong while the verifier was down is found by its first verification', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  {
+    await using _ = await knowingService(pair);
+  }
+  await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 7`);
+  await using service = await serviceOf(pair);
+  expect(wrongIn(await service.verify())).toEqual([['corrupted', '7']]);
+});
+
+for (const side of ['source', 'sink'] as const) {
+  test(`if the slot on the ${side} is lost, everything is compared whole, and the report says why`, async () => {
+    await using pair = await databasePair();
+    await pair.onBoth(ITEMS);
+    await using service = await knowingService(pair);
+    const own = side === 'source' ? pair.source : pair.sink;
+    const kill = `SELECT pg_terminate_backend(active_pid) FROM pg_replication_slots
+      WHERE slot_name LIKE 'cdc_lab_verifier_%' AND database = current_database()`;
+    expect(await own.query(kill)).toHaveLength(1);
+    await expect.poll(() => service.following?.state).toBe('blind');
+    await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 7`);
+    await following(service);
+    const report = await service.verify();
+    expect([wrongIn(report), howCompared(report)]).toEqual([[['corrupted', '7']], ['whole']]);
+    expect(report.scans?.tables[0]?.reason).toMatch(
+      /^its changes were not followed for a while: the slot's stream/,
+    );
+    expect(howCompared(await service.verify())).toEqual(['changed keys']);
+  });
+}
+
+test('a row that was spoilt without a word in the WAL is found by the scan in the background, within its period', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await knowingService(pair, { incremental: { scanEveryMs: 3_000, scanShare: 0.5 } });
+  const add = vi.spyOn(ChangedKeys.prototype, 'add').mockImplementation(() => undefined);
+  await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 7`);
+  const spoiltMs = performance.now();
+  const first = await service.verify();
+  expect([first.verdict, howCompared(first)]).toEqual(['PASS', ['changed keys']]);
+  add.mockRestore();
+  const look = async () => wrongIn(await service.verify());
+  await expect.poll(look, { timeout: 30_000, interval: 100 }).toEqual([['corrupted', '7']]);
+  expect(performance.now() - spoiltMs).toBeLessThan(3_000 + 2_000);
+  // It stays known, although nobody writes it.
+  expect(await look()).toEqual([['corrupted', '7']]);
+});
+
+test('the time since which every row was compared moves on with the scan in the background', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await knowingService(pair, { incremental: { scanEveryMs: 1_000, scanShare: 1 } });
+  const wholeAt = async () => (await service.verify()).scans?.tables[0]?.wholeAt ?? '';
+  const first = await wholeAt();
+  await expect.poll(wholeAt, { timeout: 30_000 }).not.toBe(first);
+});
+
+test('a table that is truncated, altered or written too much is compared whole', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await knowingService(pair, { incremental: { mostChangedKeys: 100 } });
+  await pair.onBoth('UPDATE items SET version = 2 WHERE id <= 200');
+  await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 7`);
+  const many = await service.verify();
+  expect([wrongIn(many), howCompared(many)]).toEqual([[['corrupted', '7']], ['whole']]);
+  expect(many.scans?.tables[0]?.reason).toBe('more than 100 keys were written');
+  expect(howCompared(await service.verify())).toEqual(['changed keys']);
+  for (const sql of ['ALTER TABLE items ADD more int', 'TRUNCATE items']) {
+    await pair.onBoth(sql);
+    const altered = await service.verify();
+    expect([altered.verdict === 'INCONCLUSIVE', howCompared(altered)]).toEqual([false, ['whole']]);
+    expect(altered.scans?.tables[0]?.reason).toMatch(/was created, altered or rewritten/);
+    await expect.poll(() => service.following?.state, { timeout: 30_000 }).toBe('following');
+    await service.verify();
+  }
+});
+
+test('a table that the streams cannot follow is compared whole each time, and the others are not', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`${ITEMS}; CREATE TABLE notes (text text); INSERT INTO notes VALUES ('a')`);
+  await using service = await serviceOf(pair);
+  await following(service);
+  await service.verify();
+  await pair.onSink(`INSERT INTO notes VALUES ('b'); UPDATE items SET name = 'x' WHERE id = 7`);
+  const { scans, findings } = await service.verify();
+  expect(scans?.tables.map(({ table, compared, reason }) => [table, compared, reason]).toSorted()).toEqual([
+    ['public.items', 'changed keys', null],
+    ['public.notes', 'whole', 'it has no primary key'],
+  ]);
+  expect(findings.map(({ table, class: name }) => [table, name]).toSorted()).toEqual([
+    ['public.items', 'corrupted'],
+    ['public.notes', 'extra'],
+  ]);
+});
+
+test('keys of another type in the sink, and values in quotes, name the same rows on both sides', async () => {
+  await using pair = await databasePair();
+  const own = (type: string) => `CREATE TABLE items (id ${type}, name text, v int, PRIMARY KEY (id, name));
+    INSERT INTO items SELECT i, E'it''s "' || i || '"', 1 FROM generate_series(1, 50) i`;
+  await pair.onSource(own('int'));
+  await pair.onSink(own('numeric(12,2)'));
+  await using service = await knowingService(pair);
+  await pair.onBoth('UPDATE items SET v = 2 WHERE id = 3');
+  await pair.onSink('UPDATE items SET v = 3 WHERE id = 4');
+  const report = await service.verify();
+  expect([howCompared(report), wrongIn(report)]).toEqual([['changed keys'], [['corrupted', '4']]]);
+});
+
+test('without a slot on a side, every verification compares everything, and says why', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using reader = await readerRole(pair);
+  const { sink, passwords } = reader.login;
+  const url = Object.assign(new URL(sink ?? ''), { password: passwords?.sink ?? '' }).href;
+  await using service = await serviceOf(pair, { sink: { url } });
+  await expect.poll(() => service.following?.state, { timeout: 30_000 }).toBe('blind');
+  expect(service.following?.reason).toMatch(/^the sink cannot be followed: permission denied/);
+  for (let n = 0; n < 2; n++) {
+    const { verdict, scans } = await service.verify();
+    const [own] = scans?.tables ?? [];
+    expect([verdict, own?.compared, own?.reason]).toEqual(['PASS', 'whole', service.following?.reason]);
+  }
+});

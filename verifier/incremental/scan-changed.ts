@@ -1,0 +1,81 @@
+import { NOTHING_BEYOND, type ScannedTable } from '../compare/scan-table.ts';
+import { pairTables, type TablePair } from '../compare/table-pair.ts';
+import type { Database } from '../connection/postgres.ts';
+import { chunks, hashRows, resolveKeys } from '../exact/versions.ts';
+import type { Table } from '../observe/source/catalogue.ts';
+
+/** The keys of a table that must be compared. */
+export interface KeysToCompare {
+  /** As the source's stream names them. */
+  readonly source: ReadonlySet<string>;
+  /** As the sink's stream names them. */
+  readonly sink: ReadonlySet<string>;
+  /** As the comparison names them: what was wrong or in flight, or differed in the background's scan. */
+  readonly open: ReadonlySet<string>;
+}
+
+interface Sides {
+  readonly source: Database;
+  readonly sink: Database;
+}
+
+/** Compares some keys of a table. @returns those whose rows differ, to be settled; `rows`: what each side has in total. */
+export async function scanChanged(
+  { source, sink }: Sides,
+  table: Table,
+  copy: Table,
+  keys: KeysToCompare,
+  rows: { readonly source: number; readonly sink: number },
+  signal: AbortSignal,
+): Promise<ScannedTable> {
+  const pair = pairTables(table, copy);
+  const texts = new Set(keys.open);
+  for (const [side, database] of [
+    ['source', source],
+    ['sink', sink],
+  ] as const) {
+    for (const some of chunks([...keys[side]], (key) => key.length)) {
+      signal.throwIfAborted();
+      for (const { text } of await resolveKeys(database, pair, some, { side })) texts.add(text);
+    }
+  }
+  const suspects: string[] = [];
+  for (const some of chunks([...texts], (key) => key.length)) {
+    signal.throwIfAborted();
+    suspects.push(...(await differing({ source, sink }, pair, some)));
+  }
+  const scan = { sourceRows: rows.source, sinkRows: rows.sink, suspects, beyond: NOTHING_BEYOND };
+  return { table, pair, scan };
+}
+
+async function differing(
+  { source, sink }: Sides,
+  pair: TablePair,
+  keys: readonly string[],
+): Promise<readonly string[]> {
+  const [ours, theirs] = await Promise.all([
+    hashesOf(source, pair, 'source', keys),
+    hashesOf(sink, pair, 'sink', keys),
+  ]);
+  return keys.filter((key) => ours.get(key) !== theirs.get(key));
+}
+
+/** Hashes of the rows of each key that has any, in one text. */
+async function hashesOf(
+  database: Database,
+  pair: TablePair,
+  side: 'source' | 'sink',
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await hashRows(database, pair, side, 1, keys);
+  const byKey = Map.groupBy(rows, ({ text }) => text);
+  return new Map(
+    [...byKey].map(([key, own]) => [
+      key,
+      own
+        .map(({ hash }) => String(hash))
+        .sort()
+        .join(),
+    ]),
+  );
+}
