@@ -163,9 +163,7 @@ class LiveAccess implements Access {
 
   async #verifyHere(config: VerifierConfig, deadlineMs: number, signal: AbortSignal): Promise<Report> {
     // Loaded lazily: it is not needed where a verifier runs beside the pipeline.
-    this.#here ??= new (await import('./verify-here.ts')).VerifierHere(
-      findStateDir(config.stateDir) ?? null,
-    );
+    this.#here ??= new (await import('./verify-here.ts')).VerifierHere(findStateDir(config.stateDir) ?? null);
     return await this.#here.verify(config, deadlineMs, signal);
   }
 

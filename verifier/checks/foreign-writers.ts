@@ -9,6 +9,7 @@ import type { TopicView } from '../observe/topic/topic-log.ts';
 import type { KnownPositions } from '../observe/topic/topic-positions.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { asHistory, isHistory } from '../verification/equal-now.ts';
+import { periodically } from '../verification/periodic-check.ts';
 import { withUnread } from '../verification/unread-tables.ts';
 
 const name = 'foreign-writers';
@@ -26,7 +27,7 @@ export default {
   name,
   describe: 'Every row of the sink was written by an event of its topic.',
   needsFence: true,
-  async run(context): Promise<CheckResult> {
+  run: periodically(name, async (context): Promise<CheckResult> => {
     const { databases, pipeline, evidence } = context;
     const { copies, source } = await evidence.catalogues();
     const kept = [...copies].filter(([, copy]) => keepsPositions(copy));
@@ -68,7 +69,7 @@ export default {
     ];
     const verdict = findings.length > 0 ? 'FAIL' : 'PASS';
     return withUnread(name, { verdict, detail: details.join('; '), findings }, unread);
-  },
+  }),
 } satisfies Check;
 
 /** A row whose position no record explains. */

@@ -4,6 +4,7 @@ import { type Database, ident } from '../connection/postgres.ts';
 import { eachTable } from '../observe/each-table.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { type Finding, finding } from '../report.ts';
+import { periodically } from '../verification/periodic-check.ts';
 import { withUnread } from '../verification/unread-tables.ts';
 
 const name = 'freshness';
@@ -11,42 +12,48 @@ const name = 'freshness';
 const WINDOW = '10 minutes';
 /** Larger tables are sampled. */
 const SAMPLED_ABOVE_ROWS = 200_000;
+/** Where changes are followed, the tables are read again after this. */
+const MEASURED_EVERY_MS = 60_000;
 
 /** Time from the commit at the source to the row in the sink. Rows of a snapshot are left out. */
 export default {
   name,
   describe: 'Changes reach the sink within the configured time after their commit.',
   needsFence: false,
-  async run({ config, databases, evidence }): Promise<CheckResult> {
-    const { copies } = await evidence.catalogues();
-    const objective = config.thresholds.freshnessP99Ms;
-    const details: string[] = [];
-    const blind: string[] = [];
-    const findings: Finding[] = [];
-    const { answers, unread } = await eachTable(copies, async (copy, id) => {
-      if (keepsTimes(copy)) return await percentiles(await databases.sink(), copy);
-      blind.push(id);
-      return null;
-    });
-    for (const [id, figures] of answers) {
-      if (figures === null) continue;
-      details.push(`${id} p50 ${figures.p50} ms, p95 ${figures.p95} ms, p99 ${figures.p99} ms`);
-      if (objective === null || figures.p99 <= objective) continue;
-      const detail = `${id}: p99 is ${figures.p99} ms, the objective is ${objective} ms`;
-      findings.push(
-        finding({ check: name, class: 'alert', verdict: 'WARN', table: id, hop: 'unknown', detail }),
-      );
-    }
-    if (objective === null && blind.length > 0 && blind.length === copies.size)
-      return notApplicable('the sink does not record when rows were committed or arrived');
-    if (details.length === 0 && unread.size === 0) details.push(`no change arrived in the last ${WINDOW}`);
-    // If a table's freshness cannot be measured, the objective is not shown to be met.
-    const unseen = objective !== null && blind.length > 0;
-    if (unseen)
-      details.push(`the sink does not record when rows of ${blind.join(', ')} were committed or arrived`);
-    const verdict = unseen ? 'INCONCLUSIVE' : findings.length > 0 ? 'WARN' : 'PASS';
-    return withUnread(name, { verdict, detail: details.join('; '), findings }, unread);
-  },
+  run: periodically(
+    name,
+    async ({ config, databases, evidence }): Promise<CheckResult> => {
+      const { copies } = await evidence.catalogues();
+      const objective = config.thresholds.freshnessP99Ms;
+      const details: string[] = [];
+      const blind: string[] = [];
+      const findings: Finding[] = [];
+      const { answers, unread } = await eachTable(copies, async (copy, id) => {
+        if (keepsTimes(copy)) return await percentiles(await databases.sink(), copy);
+        blind.push(id);
+        return null;
+      });
+      for (const [id, figures] of answers) {
+        if (figures === null) continue;
+        details.push(`${id} p50 ${figures.p50} ms, p95 ${figures.p95} ms, p99 ${figures.p99} ms`);
+        if (objective === null || figures.p99 <= objective) continue;
+        const detail = `${id}: p99 is ${figures.p99} ms, the objective is ${objective} ms`;
+        findings.push(
+          finding({ check: name, class: 'alert', verdict: 'WARN', table: id, hop: 'unknown', detail }),
+        );
+      }
+      if (objective === null && blind.length > 0 && blind.length === copies.size)
+        return notApplicable('the sink does not record when rows were committed or arrived');
+      if (details.length === 0 && unread.size === 0) details.push(`no change arrived in the last ${WINDOW}`);
+      // If a table's freshness cannot be measured, the objective is not shown to be met.
+      const unseen = objective !== null && blind.length > 0;
+      if (unseen)
+        details.push(`the sink does not record when rows of ${blind.join(', ')} were committed or arrived`);
+      const verdict = unseen ? 'INCONCLUSIVE' : findings.length > 0 ? 'WARN' : 'PASS';
+      return withUnread(name, { verdict, detail: details.join('; '), findings }, unread);
+    },
+    MEASURED_EVERY_MS,
+  ),
 } satisfies Check;
 
 /** Whether each row carries its times at the source and at the sink, and the kind of its event. */

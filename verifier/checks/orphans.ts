@@ -7,6 +7,7 @@ import type { Catalogues } from '../observe/catalogues.ts';
 import { type ForeignKey, readForeignKeys, readKnown } from '../observe/source/foreign-keys.ts';
 import { type Finding, finding } from '../report.ts';
 import type { Content } from '../verification/comparison.ts';
+import { periodically } from '../verification/periodic-check.ts';
 import { accountedRows } from '../verification/row-findings.ts';
 
 const name = 'orphans';
@@ -22,7 +23,7 @@ export default {
   describe:
     'Every foreign key of the source holds in the sink, for every row for which it holds at the source.',
   needsFence: true,
-  async run({ databases, pipeline, evidence }): Promise<CheckResult> {
+  run: periodically(name, async ({ databases, pipeline, evidence }): Promise<CheckResult> => {
     const catalogues = await evidence.catalogues();
     const [source, sink] = [await databases.source(), await databases.sink()];
     const keys = (await readForeignKeys(source)).filter(({ table }) => catalogues.copies.has(table));
@@ -47,7 +48,7 @@ export default {
       elsewhere,
       problems,
     });
-  },
+  }),
 } satisfies Check;
 
 /** Keys whose two tables are compared: of any other, the sink need not have the referenced rows. */

@@ -5,6 +5,7 @@ import { eachTable } from '../observe/each-table.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import type { TableContent } from '../verification/comparison.ts';
+import { periodically } from '../verification/periodic-check.ts';
 import { exampleOf } from '../verification/row-findings.ts';
 import { withUnread } from '../verification/unread-tables.ts';
 
@@ -20,7 +21,7 @@ export default {
   name,
   describe: 'No deleted row is back because an older change was applied again.',
   needsFence: true,
-  async run({ config, databases, evidence }): Promise<CheckResult> {
+  run: periodically(name, async ({ config, databases, evidence }): Promise<CheckResult> => {
     const { copies, source } = await evidence.catalogues();
     const tombstones = await tombstonesTable(await databases.sink(), config.sink.schema);
     const { tables } = await evidence.content();
@@ -61,7 +62,7 @@ export default {
     ].join('; ');
     const verdict = findings.length > 0 ? 'FAIL' : blind.length > 0 ? 'INCONCLUSIVE' : 'PASS';
     return withUnread(name, { verdict, detail, findings }, unread);
-  },
+  }),
 } satisfies Check;
 
 interface Back {

@@ -193,3 +193,24 @@ test('without a slot on a side, every verification compares everything, and says
     expect([verdict, own?.compared, own?.reason]).toEqual(['PASS', 'whole', service.following?.reason]);
   }
 });
+
+test('checks that read whole tables do so once in the scan period, and say when, unless a row is wrong', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(`CREATE TABLE orders (id int PRIMARY KEY); INSERT INTO orders SELECT generate_series(1, 50);
+    CREATE TABLE lines (id int PRIMARY KEY, of int); INSERT INTO lines SELECT i, i FROM generate_series(1, 50) i`);
+  await pair.onSource('ALTER TABLE lines ADD FOREIGN KEY (of) REFERENCES orders');
+  await using service = await serviceOf(pair);
+  await following(service);
+  const orphans = ({ checks }: Report) => checks.find(({ check }) => check === 'orphans')?.detail;
+  const whole = '0 orphans among 1 foreign keys';
+  expect(orphans(await service.verify())).toBe(whole);
+  expect(orphans(await service.verify())).toMatch(
+    /^0 orphans among 1 foreign keys \(whole tables read at [\d:]{8}\)$/,
+  );
+  await pair.onSink('DELETE FROM orders WHERE id = 7');
+  expect(orphans(await service.verify())).toBe('1 orphans among 1 foreign keys');
+  await pair.onSink('INSERT INTO orders VALUES (7)');
+  expect(orphans(await service.verify())).toBe(whole);
+  await service.verify(undefined, true);
+  expect(orphans(await service.verify(undefined, true))).toBe(whole);
+});

@@ -1,7 +1,7 @@
 import { NOTHING_BEYOND, type ScannedTable } from '../compare/scan-table.ts';
 import { pairTables, type TablePair } from '../compare/table-pair.ts';
 import type { Database } from '../connection/postgres.ts';
-import { chunks, hashRows, resolveKeys } from '../exact/versions.ts';
+import { hashRows, resolveKeys } from '../exact/versions.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 
 /** The keys of a table that must be compared. */
@@ -13,6 +13,9 @@ export interface KeysToCompare {
   /** As the comparison names them: what was wrong or in flight, or differed in the background's scan. */
   readonly open: ReadonlySet<string>;
 }
+
+/** Keys of one statement, which an index looks up one by one. */
+const KEYS_PER_QUERY = 1_000;
 
 interface Sides {
   readonly source: Database;
@@ -34,18 +37,22 @@ export async function scanChanged(
     ['source', source],
     ['sink', sink],
   ] as const) {
-    for (const some of chunks([...keys[side]], (key) => key.length)) {
+    for (const some of batches([...keys[side]])) {
       signal.throwIfAborted();
       for (const { text } of await resolveKeys(database, pair, some, { side })) texts.add(text);
     }
   }
   const suspects: string[] = [];
-  for (const some of chunks([...texts], (key) => key.length)) {
+  for (const some of batches([...texts])) {
     signal.throwIfAborted();
     suspects.push(...(await differing({ source, sink }, pair, some)));
   }
   const scan = { sourceRows: rows.source, sinkRows: rows.sink, suspects, beyond: NOTHING_BEYOND };
   return { table, pair, scan };
+}
+
+function* batches(keys: readonly string[]): Generator<readonly string[]> {
+  for (let i = 0; i < keys.length; i += KEYS_PER_QUERY) yield keys.slice(i, i + KEYS_PER_QUERY);
 }
 
 async function differing(
