@@ -31,7 +31,7 @@ const OF_TWO_URLS = [
 /** Passwords on stdin: a line for the source, one for the sink. */
 const MAX_STDIN_BYTES = 16_384;
 
-/** @throws UsageError where something else than a folder has the name that `--state` gives. */
+/** @throws UsageError if `--state` names something that is not a folder. */
 function stateFolder({ state }: VerifyFlags): string | null {
   if (state === undefined) return null;
   if (existsSync(state) && !statSync(state).isDirectory())
