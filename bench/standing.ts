@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { withDatabase } from '../fixtures/database.ts';
@@ -23,6 +24,8 @@ interface Look {
   readonly report: Report;
   readonly verifierBytes: number;
   readonly writerBytes: number;
+  /** Processes that wanted to run in the last minute, on average: the lab's and all others'. */
+  readonly load: number;
 }
 
 const bench: Bench = {
@@ -30,7 +33,7 @@ const bench: Bench = {
   async run({ workDir, progress }) {
     const dir = join(workDir, 'lab');
     try {
-      await mustCdcLab(['up'], dir);
+      await mustCdcLab(['up', '--no-writer'], dir);
       const lab = await labControl.open(dir);
       const instance = await lab?.instance('lab');
       if (lab == null || instance == null) throw new Error('the lab is not up');
@@ -51,7 +54,8 @@ const bench: Bench = {
         const ms = performance.now() - startedMs;
         const verifierBytes = (await treeMemory(pids.verifier)).rss;
         const writerBytes = (await treeMemory(pids.writer)).rss;
-        return { ms, report: reportSchema.parse(JSON.parse(stdout)), verifierBytes, writerBytes };
+        const report = reportSchema.parse(JSON.parse(stdout));
+        return { ms, report, verifierBytes, writerBytes, load: loadavg()[0] ?? 0 };
       };
       const looks: Look[] = [];
       const cpuBefore = await cpuSeconds(pids.verifier);
@@ -185,6 +189,15 @@ function figures(
       unit: 's',
       target: null,
       samples: ages,
+    },
+    {
+      what: 'load average, median',
+      value: percentile(
+        looks.map(({ load }) => load),
+        0.5,
+      ),
+      unit: '',
+      target: null,
     },
     { what: 'rows at the end', value: rows, unit: '', target: null },
   ];

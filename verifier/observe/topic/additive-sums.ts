@@ -72,7 +72,8 @@ const POSITION_WORDS = 4;
 export class AdditiveSums implements SumsView {
   readonly columns: { readonly name: string; readonly scale: number; problem: string | null }[];
   problem: string | null = null;
-  readonly #keys: KeySlots;
+  /** Null once there is a problem: then they would only take memory. */
+  #keys: KeySlots | null;
   readonly #events = new FastEventReader();
   readonly #partitions = new Map<string, Partition>();
 
@@ -90,21 +91,29 @@ export class AdditiveSums implements SumsView {
   }
 
   add(record: RawRecord, position: ParsedPosition | undefined): void {
-    if (this.problem !== null || record.value === null) return;
+    if (this.#keys === null || record.value === null) return;
     const event = this.#events.open(record.value);
     if (event === undefined || record.key === null || position === undefined) {
-      this.problem = 'a record has no key or no position, or is not a change';
-      if (event?.body.op === 't') this.problem = 'the table was truncated';
+      const isTruncate = event?.body.op === 't';
+      this.#giveUp(
+        isTruncate ? 'the table was truncated' : 'a record has no key or no position, or is not a change',
+      );
       return;
     }
     const own = this.#keys.of(record);
     if (own === null) {
-      this.problem = `there are more than ${MAX_KEYS} keys`;
+      this.#giveUp(`there are more than ${MAX_KEYS} keys`);
       return;
     }
     if (comparePositions(position, positionIn(own)) <= 0) return;
     storePosition(own, position);
     this.#take(record, event, own);
+  }
+
+  #giveUp(problem: string): void {
+    this.problem = problem;
+    this.#keys = null;
+    this.#partitions.clear();
   }
 
   #take({ topic, partition, offset }: RawRecord, event: OpenedEvent, own: Uint32Array): void {
