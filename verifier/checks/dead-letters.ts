@@ -1,6 +1,7 @@
 import { STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
-import { type Database, ident } from '../connection/postgres.ts';
+import type { Database } from '../connection/postgres.ts';
+import { ownTable } from '../observe/sink/own-tables.ts';
 import { deadLetterTopics } from '../observe/topic/dead-letters.ts';
 import { type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { worst } from '../verdict.ts';
@@ -66,9 +67,8 @@ function accountedFinding(content: TableContent): Finding[] {
 
 /** Records that the sink counts as dead letters; null if it keeps no totals. */
 async function givenUp(sink: Database, schema: string, topics: readonly string[]): Promise<bigint | null> {
-  const table = `${ident(schema)}.${ident(STATS_TABLE)}`;
-  const there = await sink.one('SELECT to_regclass($1)::text AS name', [table]);
-  if (there.name === null) return null;
+  const table = await ownTable(sink, schema, STATS_TABLE, { topic: 'text', dead_lettered: 'number' });
+  if (table === null) return null;
   const sql = `SELECT coalesce(sum(dead_lettered), 0)::text AS n FROM ${table} WHERE topic = ANY ($1)`;
   return BigInt((await sink.one(sql, [topics])).n ?? 0);
 }

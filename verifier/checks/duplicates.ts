@@ -1,7 +1,8 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import { DEDUP_TABLE, STATS_TABLE } from '../../pipeline/contract/sink-tables.ts';
 import type { Check, CheckContext, CheckResult } from '../check.ts';
-import { type Database, ident } from '../connection/postgres.ts';
+import type { Database } from '../connection/postgres.ts';
+import { ownTable } from '../observe/sink/own-tables.ts';
 import { type Finding, finding } from '../report.ts';
 import { worst } from '../verdict.ts';
 import { contentCheck } from '../verification/content-check.ts';
@@ -62,6 +63,15 @@ function unreadBooks(error: unknown): Books {
   return { suppressed: null, dedup: { detail, findings: [finding({ ...about, detail })], counts: null } };
 }
 
+const DEDUP = {
+  connector: 'text',
+  identity: 'text',
+  topic: 'text',
+  partition: 'number',
+  offset: 'number',
+} as const;
+const STATS = { topic: 'text', applied: 'number', suppressed: 'number', dead_lettered: 'number' } as const;
+
 interface OwnTables {
   /** Schema of the sink's own tables. */
   readonly schema: string;
@@ -70,7 +80,7 @@ interface OwnTables {
 
 /** Null if the sink keeps no totals, because it is not this lab's. */
 async function suppressedCount(sink: Database, { schema, topics }: OwnTables): Promise<number | null> {
-  const table = await ownTable(sink, schema, STATS_TABLE);
+  const table = await ownTable(sink, schema, STATS_TABLE, { topic: 'text', suppressed: 'number' });
   if (table === null) return null;
   const sql = `SELECT coalesce(sum(suppressed), 0)::text AS n FROM ${table} WHERE topic = ANY ($1)`;
   return Number((await sink.one(sql, [topics])).n);
@@ -88,9 +98,9 @@ interface Examined {
  * not hold more records than the sink has counted either.
  */
 async function examineDedup(sink: Database, { schema, topics }: OwnTables): Promise<Examined | null> {
-  const table = await ownTable(sink, schema, DEDUP_TABLE);
+  const table = await ownTable(sink, schema, DEDUP_TABLE, DEDUP);
   if (table === null) return null;
-  const stats = await ownTable(sink, schema, STATS_TABLE);
+  const stats = await ownTable(sink, schema, STATS_TABLE, STATS);
   const total = (column: string): string =>
     stats === null
       ? 'NULL'
@@ -134,11 +144,4 @@ function againstTotals(
   const detail = `${DEDUP_TABLE} holds ${surplus} deliveries that the sink neither applied nor suppressed`;
   const about = { check: name, class: 'alert', verdict: 'WARN', hop: 'sink', detail } as const;
   return { detail, findings: [finding({ ...about, count: surplus })], counts };
-}
-
-/** Quoted name of one of the sink's own tables; null if the sink has none of that name. */
-async function ownTable(sink: Database, schema: string, table: string): Promise<string | null> {
-  const quoted = `${ident(schema)}.${ident(table)}`;
-  const { name: there } = await sink.one('SELECT to_regclass($1)::text AS name', [quoted]);
-  return there === null ? null : quoted;
 }

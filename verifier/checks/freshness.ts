@@ -2,6 +2,7 @@ import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import { type Check, type CheckResult, notApplicable } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
 import { eachTable } from '../observe/each-table.ts';
+import { keepsMetadata } from '../observe/sink/own-tables.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { type Finding, finding } from '../report.ts';
 import { periodically } from '../verification/periodic-check.ts';
@@ -58,8 +59,7 @@ export default {
 
 /** Whether each row carries its times at the source and at the sink, and the kind of its event. */
 function keepsTimes(table: Table): boolean {
-  const { receivedAt, sourceTs, op } = METADATA_COLUMNS;
-  return [receivedAt, sourceTs, op].every((column) => table.columns.some((own) => own.name === column));
+  return (['receivedAt', 'sourceTs', 'op'] as const).every((what) => keepsMetadata(table, what));
 }
 
 /** Milliseconds from commit to sink; null if no change arrived lately. */

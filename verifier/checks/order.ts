@@ -3,6 +3,7 @@ import { type Check, type CheckContext, type CheckResult, notApplicable, pass } 
 import { type Database, ident } from '../connection/postgres.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import { eachTable, type Walk } from '../observe/each-table.ts';
+import { keepsMetadata } from '../observe/sink/own-tables.ts';
 import { isBorrowed, relationOf, type Table } from '../observe/source/catalogue.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { worst } from '../verdict.ts';
@@ -168,7 +169,7 @@ async function positionsOf(
 ): Promise<ReadonlyMap<string, string> | null> {
   const names = key.map((column) => column.name);
   const has = (column: string): boolean => copy.columns.some((own) => own.name === column);
-  if (names.length === 0 || copy.key.length === 0 || ![...names, METADATA_COLUMNS.position].every(has))
+  if (names.length === 0 || copy.key.length === 0 || !names.every(has) || !keepsMetadata(copy, 'position'))
     return null;
   const text = `jsonb_build_array(${names.map((column) => `${ident(column)}::text`).join(', ')})::text`;
   const select = `SELECT ${text} AS key, ${ident(METADATA_COLUMNS.position)} AS position FROM ${relationOf(copy)} AS t`;

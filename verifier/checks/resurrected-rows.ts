@@ -2,6 +2,7 @@ import { bookedName, METADATA_COLUMNS, TOMBSTONES_TABLE } from '../../pipeline/c
 import { type Check, type CheckResult, notApplicable } from '../check.ts';
 import { type Database, ident } from '../connection/postgres.ts';
 import { eachTable } from '../observe/each-table.ts';
+import { keepsMetadata, ownTable } from '../observe/sink/own-tables.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import type { TableContent } from '../verification/comparison.ts';
@@ -23,7 +24,12 @@ export default {
   needsFence: true,
   run: periodically(name, async ({ config, databases, evidence }): Promise<CheckResult> => {
     const { copies, source } = await evidence.catalogues();
-    const tombstones = await tombstonesTable(await databases.sink(), config.sink.schema);
+    const tombstones = await ownTable(
+      await databases.sink(),
+      config.sink.schema,
+      TOMBSTONES_TABLE,
+      TOMBSTONES,
+    );
     const { tables } = await evidence.content();
     const blind = tables.filter(({ comparison }) => comparison === null);
     if (blind.length === 0 && tombstones === null && config.kafka === null)
@@ -70,16 +76,13 @@ interface Back {
   readonly examples: readonly Example[];
 }
 
-async function tombstonesTable(sink: Database, schema: string): Promise<string | null> {
-  const table = `${ident(schema)}.${ident(TOMBSTONES_TABLE)}`;
-  return (await sink.one('SELECT to_regclass($1)::text AS name', [table])).name ?? null;
-}
+const TOMBSTONES = { table_name: 'text', key: 'text', position: 'text' } as const;
 
 /** Null if the copy keeps no positions, or lacks a column of the key by which rows are deleted. */
 function markedSql(tombstones: string, copy: Table, key: Table['key']): string | null {
   const has = (column: string): boolean => copy.columns.some((own) => own.name === column);
   const names = key.map((column) => column.name);
-  if (names.length === 0 || ![...names, METADATA_COLUMNS.position].every(has)) return null;
+  if (names.length === 0 || !names.every(has) || !keepsMetadata(copy, 'position')) return null;
   const [only, ...more] = names.map((column) => `t.${ident(column)}::text`);
   // The sink writes a key of one column as its value, and one of several columns as a JSON array.
   const text = more.length === 0 ? only : `json_build_array(${[only, ...more].join(', ')})::text`;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
+import { keepsMetadata } from '../observe/sink/own-tables.ts';
 import { isBorrowed } from '../observe/source/catalogue.ts';
 import type { TablePair } from './table-pair.ts';
 
@@ -33,7 +34,7 @@ export async function readKeys(
   if (sql === null || keyTexts.length === 0) return states;
   const texts = pair.columns.map((column) => (side === 'source' ? column.sourceText : column.sinkText));
   const table = side === 'source' ? pair.source : pair.sink;
-  const position = table?.columns.some((column) => column.name === METADATA_COLUMNS.position) ?? false;
+  const position = table !== undefined && keepsMetadata(table, 'position');
   const at = position && side === 'sink' ? `${ident(METADATA_COLUMNS.position)}::text` : 'NULL::text';
   const select = [
     ...texts.map((text, i) => `${text} AS c${i}`),

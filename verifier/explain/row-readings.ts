@@ -8,6 +8,7 @@ import {
 } from '../../pipeline/contract/sink-tables.ts';
 import { pairTables } from '../compare/table-pair.ts';
 import { type Database, ident, type Row } from '../connection/postgres.ts';
+import { keepsMetadata, ownTable } from '../observe/sink/own-tables.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { NoSuchRowError } from './parse-key.ts';
 import { isOfSecondReading, type RowLife, type SinkState, type StoredRow } from './row-life.ts';
@@ -67,11 +68,10 @@ export async function readRows(
   const table = side === 'source' ? tables.source : tables.sink;
   if (table === undefined) return [];
   const pair = pairTables(tables.source, tables.sink);
-  const names = new Set(table.columns.map(({ name }) => name));
   const shared = pair.columns.filter(({ types }) => side === 'source' || types !== 'absent');
-  const metadata = Object.values<string>(METADATA_COLUMNS).filter(
-    (name) => side === 'sink' && names.has(name),
-  );
+  const metadata = (Object.keys(METADATA_COLUMNS) as (keyof typeof METADATA_COLUMNS)[])
+    .filter((what) => side === 'sink' && keepsMetadata(table, what))
+    .map((what) => METADATA_COLUMNS[what]);
   const selected = [
     ...shared.map((column, i) => `${side === 'source' ? column.sourceText : column.sinkText} AS "c${i}"`),
     ...metadata.map((name) => `${ident(name)}::text AS ${ident(name)}`),
@@ -159,13 +159,17 @@ export async function readSinkMarks(
   table: Table | undefined,
   place: { readonly schema: string; readonly keyTexts: readonly string[] },
 ): Promise<Pick<SinkState, 'tombstone' | 'truncate' | 'keepsPositions'>> {
-  const keepsPositions = table?.columns.some(({ name }) => name === METADATA_COLUMNS.position) === true;
+  const keepsPositions = table !== undefined && keepsMetadata(table, 'position');
   const marks = { tombstone: null, truncate: null, keepsPositions };
   if (table === undefined || !keepsPositions) return marks;
-  const at = async (name: string, sql: string, values: readonly unknown[]) => {
-    const whole = `${ident(place.schema)}.${ident(name)}`;
-    const known = await sink.one('SELECT to_regclass($1)::text AS name', [whole]);
-    if (known.name === null) return null;
+  const at = async (
+    name: string,
+    needs: Parameters<typeof ownTable>[3],
+    sql: string,
+    values: readonly unknown[],
+  ) => {
+    const whole = await ownTable(sink, place.schema, name, needs);
+    if (whole === null) return null;
     const [row] = await sink.query(sql.replace('FROM _', `FROM ${whole}`), values);
     return row === undefined ? null : { position: row.position ?? '', at: isoOf(row.at ?? '') };
   };
@@ -177,11 +181,13 @@ export async function readSinkMarks(
     keepsPositions,
     tombstone: await at(
       TOMBSTONES_TABLE,
+      { table_name: 'text', key: 'text', position: 'text', deleted_at: 'time' },
       'SELECT position, deleted_at::text AS at FROM _ WHERE table_name = $1 AND key = $2',
       [booked, keyText],
     ),
     truncate: await at(
       TRUNCATES_TABLE,
+      { table_name: 'text', position: 'text', truncated_at: 'time' },
       'SELECT position, truncated_at::text AS at FROM _ WHERE table_name = $1',
       [booked],
     ),

@@ -6,7 +6,11 @@
  */
 
 import { OFFSETS_TABLE, STATS_TABLE } from '../../../pipeline/contract/sink-tables.ts';
-import { type Database, ident } from '../../connection/postgres.ts';
+import type { Database } from '../../connection/postgres.ts';
+import { ownTable } from './own-tables.ts';
+
+const PLACE = { connector: 'text', topic: 'text', partition: 'number' } as const;
+const TOTALS = { applied: 'number', suppressed: 'number', dead_lettered: 'number' } as const;
 
 /** The next offset of a sink connector in one partition, and the number of changes it has handled there. */
 export interface Processed {
@@ -29,21 +33,9 @@ export async function readProcessed(
   schema: string,
   topics: readonly string[],
 ): Promise<readonly Processed[] | null> {
-  const [offsets, stats] = [OFFSETS_TABLE, STATS_TABLE].map((name) => `${ident(schema)}.${ident(name)}`);
-  const needed = [
-    ...['connector', 'topic', 'partition', 'next_offset'].map((name) => [OFFSETS_TABLE, name]),
-    ...['connector', 'topic', 'partition', 'applied', 'suppressed', 'dead_lettered'].map((name) => [
-      STATS_TABLE,
-      name,
-    ]),
-  ];
-  const known = await sink.query(
-    `SELECT c.relname AS table_name, a.attname AS column_name FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-     WHERE c.relnamespace = to_regnamespace($1) AND c.relname IN ($2, $3) AND NOT a.attisdropped`,
-    [ident(schema), OFFSETS_TABLE, STATS_TABLE],
-  );
-  const there = new Set(known.map((row) => `${row.table_name}.${row.column_name}`));
-  if (needed.some(([table, column]) => !there.has(`${table}.${column}`))) return null;
+  const offsets = await ownTable(sink, schema, OFFSETS_TABLE, { ...PLACE, next_offset: 'number' });
+  const stats = await ownTable(sink, schema, STATS_TABLE, { ...PLACE, ...TOTALS });
+  if (offsets === null || stats === null) return null;
   const rows = await sink.query(
     `SELECT o.connector, o.topic || '/' || o.partition AS partition, o.next_offset::text AS next,
             coalesce(sum(s.applied), 0)::text AS applied, coalesce(sum(s.suppressed), 0)::text AS suppressed,

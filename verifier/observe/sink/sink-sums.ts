@@ -3,6 +3,7 @@ import { type Database, ident } from '../../connection/postgres.ts';
 import { eachTable, type Walk } from '../each-table.ts';
 import { relationOf, type Table } from '../source/catalogue.ts';
 import type { AdditiveColumn } from '../topic/additive-sums.ts';
+import { keepsMetadata } from './own-tables.ts';
 import { type Processed, readProcessed } from './processed.ts';
 
 /** Sums over the sink's rows, and the sink's offsets, in one snapshot. */
@@ -62,8 +63,8 @@ async function sumsOf(sink: Database, copy: Table, columns: readonly AdditiveCol
 }
 
 /** Whether each row of a sink table carries the position of the event that wrote it. */
-export function keepsPositions({ columns }: Table): boolean {
-  return columns.some(({ name }) => name === METADATA_COLUMNS.position);
+export function keepsPositions(copy: Table): boolean {
+  return keepsMetadata(copy, 'position');
 }
 
 /** `12.5` with a scale of 2 is 1250. Null if the text is not a number, or has more fraction digits than the scale. */

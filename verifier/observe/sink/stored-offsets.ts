@@ -1,6 +1,7 @@
 import { OFFSETS_TABLE } from '../../../pipeline/contract/sink-tables.ts';
 import { type Database, ident, literal } from '../../connection/postgres.ts';
 import type { Offsets } from '../offsets.ts';
+import { columnTypes, isOf } from './own-tables.ts';
 
 /** Names that pipelines give to the column with the next offset. */
 const OFFSET_COLUMNS = ['next_offset', 'offset', 'position'];
@@ -24,17 +25,17 @@ export async function storedOffsets(
   },
   limitMs: number,
 ): Promise<StoredOffsets> {
-  const sql = `SELECT attname AS name FROM pg_attribute
-               WHERE attrelid = to_regclass($1) AND attnum > 0 AND NOT attisdropped`;
   const table = `${ident(from.schema)}.${ident(OFFSETS_TABLE)}`;
-  const columns = (await sink.query(sql, [table], limitMs)).map((row) => row.name ?? '');
-  const offset = OFFSET_COLUMNS.find((name) => columns.includes(name));
+  const types = await columnTypes(sink, table, limitMs);
+  const isPlace = isOf('text', types.get('topic')) && isOf('number', types.get('partition'));
+  // A table of that name may be for something else.
+  const offset = isPlace ? OFFSET_COLUMNS.find((name) => isOf('number', types.get(name))) : undefined;
   const offsets = new Map<string, bigint>();
   const topicIds = new Map<string, string>();
   if (offset === undefined) return { offsets, topicIds };
-  const own = columns.includes('connector') && from.connectors.length > 0;
+  const own = isOf('text', types.get('connector')) && from.connectors.length > 0;
   const names = from.connectors.map(literal).join(', ');
-  const id = columns.includes('topic_id') ? 'max(topic_id)' : 'NULL';
+  const id = isOf('text', types.get('topic_id')) ? 'max(topic_id)' : 'NULL';
   const rows = await sink.query(
     `SELECT topic, partition::text AS partition, max(${ident(offset)})::text AS next, ${id} AS topic_id FROM ${table}
      WHERE topic = ANY ($1) ${own ? `AND connector = ANY (ARRAY[${names}])` : ''}
