@@ -35,6 +35,16 @@ describe('a wrong row beside the right one', () => {
     expect(wrongRowLines(row({ columns: ['tier'], sink }), 80)[2]).toBe('  sink    tier = (no such column)');
   });
 
+  it('quotes values of which something cannot be seen', () => {
+    const shows = (name: string | null) =>
+      wrongRowLines(row({ columns: ['name'], sink: [{ id: '7', name }] }), 80)[2];
+    expect(shows('')).toBe('  sink    name = ""');
+    expect(shows(' Ada\t')).toBe('  sink    name = " Ada\\t"');
+    expect(shows('NULL')).toBe('  sink    name = "NULL"');
+    expect(shows('\u001b[31m\u200b')).toBe('  sink    name = "\\u001b[31m\\u200b"');
+    expect(shows("Zoë O'Brien 😀")).toBe("  sink    name = Zoë O'Brien 😀");
+  });
+
   it('counts equal copies, and fits a narrow terminal', () => {
     const copy = row({}).source ?? {};
     const lines = wrongRowLines(row({ class: 'duplicate', sink: [copy, copy] }), 30);

@@ -58,6 +58,16 @@ export function firstSentence(text: string): string {
   return /^.*?[.!?](?=\s|$)/s.exec(text)?.[0] ?? text;
 }
 
+/** A value on one line. A text in which something cannot be seen, or that looks like NULL, is quoted as in JSON. */
+function valueText(value: string | null | undefined): string {
+  if (value == null) return 'NULL';
+  const isPlain =
+    value !== '' && value !== 'NULL' && value === value.trim() && !/[\p{C}\p{Zl}\p{Zp}]/u.test(value);
+  if (isPlain) return value;
+  const inHex = (one: string): string => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  return JSON.stringify(value).replace(/[\u007f-\u00a0\u200b-\u200f\u2028-\u202f\ufeff]/g, inHex);
+}
+
 /** Columns that are shown of a row that only one side has. */
 const MOST_COLUMNS = 3;
 
@@ -68,7 +78,7 @@ export function wrongRowLines(row: WrongRow, width: number): string[] {
   const others = Object.keys(source ?? sink[0] ?? {}).filter((name) => !(name in key));
   const shown = columns.length > 0 ? columns : others.slice(0, MOST_COLUMNS);
   const valuesOf = (one: Readonly<Record<string, string | null>>): string =>
-    shown.map((name) => `${name} = ${name in one ? (one[name] ?? 'NULL') : '(no such column)'}`).join(', ');
+    shown.map((name) => `${name} = ${name in one ? valueText(one[name]) : '(no such column)'}`).join(', ');
   const copies =
     sink.length > 1 && columns.length === 0 ? [`${sink.length} rows with this key`] : sink.map(valuesOf);
   const lines = [
