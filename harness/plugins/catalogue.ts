@@ -27,6 +27,7 @@ const expectationSchema = z.union([
     verdict: z.literal('FAIL'),
     finding: z.strictObject({ class: findingClassSchema, hop: hopSchema, column: z.string().optional() }),
     follows: z.array(findingClassSchema).optional(),
+    shows: z.literal('steady').optional(),
   }),
 ]);
 const engineExpectation = z.union([

@@ -24,6 +24,8 @@ export type Expectation =
       };
       /** Classes of findings that have the same cause: they do not make it a wrong reason. */
       readonly follows?: readonly FindingClass[];
+      /** The FAIL must show in the phase `steady`, before anything is broken, and the variant ends there. */
+      readonly shows?: 'steady';
     };
 
 /** The engines that something applies to; if left out, all. */

@@ -62,6 +62,7 @@ function outcomeLines(paint: Paint, result: VariantResult, width: number): strin
       ? [`${twice} delivered twice, ${result.duplicates.suppressed ?? 0} suppressed`]
       : []),
     ...(result.recoveryMs === null ? [] : [`recovered in ${secondsText(result.recoveryMs)}`]),
+    ...(result.outOfScope === undefined ? [] : [`out of scope: ${result.outOfScope.join(', ')}`]),
   ];
   const name = `${result.scenario.padEnd(21)} ${result.variant.padEnd(6)}`;
   const head = `${mark} ${name} ${paintVerdict(paint, result.verdict)}`;
@@ -69,7 +70,7 @@ function outcomeLines(paint: Paint, result: VariantResult, width: number): strin
   const isLong = HEAD_WIDTH + said.length > width;
   const below = wrap(`${INDENT}${said}`, width, INDENT).map((line) => paint.dim(line));
   const lines = isLong ? [head, ...below] : [`${head}${pad} ${paint.dim(said)}`];
-  if (!result.ok) lines.push(paint.red(`    ${result.reason ?? ''}`));
+  if (!result.ok) lines.push(paint.red(`${INDENT}${result.reason ?? ''}`.replaceAll('\n', `\n${INDENT}  `)));
   return lines;
 }
 

@@ -1,4 +1,5 @@
 import type { Pipeline } from '../../fixtures/pipelines/lib/pipeline.ts';
+import { tablesOf } from '../../fixtures/pipelines/load.ts';
 import { readsTopics } from '../lab/process/placed-pipeline.ts';
 import { forEngines } from '../plugins/for-engines.ts';
 import type { PipelineVariant, Scenario, Step } from '../plugins/scenario.ts';
@@ -69,9 +70,19 @@ export function notRunOn(scenario: Scenario, pipeline: Pipeline): string | null 
   if (lesson === undefined) return 'the pipeline declares no verdict for it';
   if ('notRun' in lesson) return lesson.notRun;
   const faults = scenario.steps.inject.flatMap((step) => (step.do === 'fault' ? [step.fault] : []));
+  const missing = tablesIn(scenario).find((table) => !tablesOf(pipeline).includes(table));
+  if (missing !== undefined) return `its fault needs ${missing}, which the pipeline does not carry`;
   const needed = faults.find((fault) => CAPTURE_FAULTS.has(fault));
   if (needed === undefined || readsTopics(pipeline)) return null;
   return `its fault, ${needed}, breaks the lab's capture, which this pipeline does not use`;
+}
+
+/** Tables that the scenario's faults name, such as `public.customers`. */
+function tablesIn({ steps }: Scenario): string[] {
+  const named = steps.inject.flatMap((step) =>
+    step.do === 'fault' ? [step.with.table ?? [], step.with.tables ?? []].flat() : [],
+  );
+  return named.map((name) => (String(name).includes('.') ? String(name) : `public.${name}`));
 }
 
 /** `source` and `sink` of a result, which name what carries the events. */

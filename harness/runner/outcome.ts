@@ -1,7 +1,9 @@
+import { FIXTURE_TABLES } from '../../fixtures/schema/schema.ts';
 import type { Finding, Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
 import { describeExpected, describeFinding, judge } from './expectation.ts';
 import { sidesOf } from './foreign-pipelines.ts';
+import type { PipelineEndedError } from './pipeline-watch.ts';
 import type { VariantPlan } from './plan.ts';
 import type { VariantResult, WrongRow } from './result.ts';
 import type { Steps } from './steps.ts';
@@ -31,6 +33,11 @@ export function outcomeOf(report: Report): Outcome {
   const { verdict, findings } = report;
   const reason = verdict === 'INCONCLUSIVE' ? describeReport(report) : null;
   return { verdict, reason, findings, report, redelivered: null, wrongRow: null };
+}
+
+/** What the run says of somebody else's pipeline that has ended: the verifier cannot see it. */
+export function endedOutcome({ message, finding }: PipelineEndedError): Outcome {
+  return { ...NOT_FINISHED, verdict: 'FAIL', reason: message, findings: [finding] };
 }
 
 /** Why a report has no better verdict: what the verifier waits for, or else its worst check. */
@@ -91,6 +98,14 @@ export function resultOf(
     },
     findings: [...findings],
     ...(wrongRow === null ? {} : { wrongRow }),
+    ...scopeOf(foreign),
     dir: folder,
   };
+}
+
+/** Tables that somebody else's pipeline does not carry. */
+function scopeOf(foreign: VariantPlan['foreign']): Pick<VariantResult, 'outOfScope'> {
+  const carried = foreign?.pipeline.tables;
+  if (carried === undefined) return {};
+  return { outOfScope: FIXTURE_TABLES.filter((table) => !carried.includes(table)) };
 }

@@ -54,6 +54,8 @@ export const variantResultSchema = z.object({
   findings: z.array(findingSchema),
   /** Left out if no finding names a row, or if the rows are not the lab's to show. */
   wrongRow: wrongRowSchema.exactOptional(),
+  /** Tables that the pipeline does not carry, and that were not compared. Left out where it carries all. */
+  outOfScope: z.array(z.string()).exactOptional(),
   /** Folder with journal and reports, relative to the lab's. */
   dir: z.string(),
 });

@@ -9,8 +9,17 @@ import { withDeadline } from '../wait.ts';
 import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
 import { firstSentence } from './in-words.ts';
 import type { Journal } from './journal.ts';
-import { describeUnsteady, isExpected, NOT_FINISHED, type Outcome, outcomeOf, resultOf } from './outcome.ts';
+import {
+  describeUnsteady,
+  endedOutcome,
+  isExpected,
+  NOT_FINISHED,
+  type Outcome,
+  outcomeOf,
+  resultOf,
+} from './outcome.ts';
 import { Phases } from './phases.ts';
+import { PipelineEndedError, whileItRuns } from './pipeline-watch.ts';
 import { instanceSpecOf, pipelineOf, type VariantPlan } from './plan.ts';
 import type { VariantResult } from './result.ts';
 import { Steps } from './steps.ts';
@@ -117,8 +126,12 @@ class VariantRun {
     }
   }
 
-  /** Keeps what was found so far, without a verdict. */
+  /** Keeps what was found so far, without a verdict, unless it is the pipeline that has ended. */
   #giveUp(error: unknown): void {
+    if (error instanceof PipelineEndedError) {
+      this.#outcome = endedOutcome(error);
+      return;
+    }
     const { signal } = this.#deps;
     const where = this.#phase === null ? 'while it was set up' : `in phase ${this.#phase}`;
     const reason = signal.aborted ? `${messageOf(signal.reason)} ${where}` : messageOf(error);
@@ -148,14 +161,20 @@ class VariantRun {
     const { scenario } = this.#plan;
     let failure: unknown;
     try {
-      await this.#phases.run('steady', (bounds) => this.#steady(steps, access, bounds));
-      for (const phase of ['inject', 'hold'] as const) {
-        await this.#phases.run(phase, async (bounds) => {
+      const isOver = await this.#steady(steps, access, instance);
+      for (const phase of isOver ? [] : (['inject', 'hold'] as const)) {
+        const watched = endsPipeline(scenario) ? undefined : instance.pipeline;
+        await this.#watching(phase, watched, async (bounds) => {
           for (const step of scenario.steps[phase]) {
             if (step.do === 'fault') this.#baseline ??= await takeBaseline(scenario, access, instance);
             await steps.run(step, bounds);
           }
         });
+      }
+      if (isOver) {
+        await steps.stopWorkloads();
+        await this.#showWrongRow(access, instance);
+        return;
       }
     } catch (error) {
       failure = error;
@@ -165,32 +184,61 @@ class VariantRun {
       await steps.stopWorkloads();
       throw failure ?? healFailures[0];
     }
-    await this.#settle(steps);
-    await this.#phases.run('verify', async ({ signal }) => {
+    await this.#settle(steps, instance);
+    await this.#watching('verify', instance.pipeline, async ({ signal }) => {
       this.#outcome = outcomeOf(await this.#ask(access, signal, this.#deadlinesMs.verify, true));
       this.#outcome = await this.#conclude(this.#outcome, access, instance, signal);
       await this.#showWrongRow(access, instance);
     });
   }
 
-  async #steady(steps: Steps, access: Access, { signal }: Bounds): Promise<void> {
-    const { kind, rate } = pipelineOf(this.#plan).workload;
-    const { seed } = this.#plan;
-    const withinMs = this.#deadlinesMs.steady;
-    await steps.startWorkload('main', { kind, rate, transactions: null, seed });
-    await steps.run({ do: 'until-committed', transactions: STEADY_TRANSACTIONS }, { signal, withinMs });
-    const report = await this.#ask(access, signal, withinMs, false);
-    if (report.verdict === 'PASS' || report.verdict === 'WARN') return;
+  /** A phase that is given up as soon as somebody else's pipeline has ended. */
+  #watching(
+    phase: Phase,
+    watched: Instance['pipeline'],
+    work: (bounds: Bounds) => Promise<void>,
+  ): Promise<void> {
+    return this.#phases.run(phase, ({ signal, withinMs }) =>
+      whileItRuns(watched, signal, (inner) => work({ signal: inner, withinMs })),
+    );
+  }
+
+  /** @returns whether the variant is over, with the verdict that it had before anything was broken. */
+  async #steady(steps: Steps, access: Access, instance: Instance): Promise<boolean> {
+    let report: Report | undefined;
+    await this.#watching('steady', instance.pipeline, async ({ signal }) => {
+      report = await this.#untilSteady(steps, access, signal);
+    });
+    if (report === undefined) throw new Error('the steady phase ended without a report');
+    const { foreign, scenario, variant } = this.#plan;
+    const { expect } = scenario.variants[variant];
+    const declared = expect.verdict === 'FAIL' && expect.shows === 'steady';
+    const isSteady = report.verdict === 'PASS' || report.verdict === 'WARN';
+    if (isSteady && !declared) return false;
+    if (declared || (foreign !== undefined && report.verdict === 'FAIL')) {
+      const reason = declared ? null : `before anything was broken: ${describeUnsteady(report)}`;
+      this.#outcome = { ...outcomeOf(report), reason };
+      return true;
+    }
     const why = describeUnsteady(report);
     throw new LabError('CDC-5032', `steady state not reached: ${report.verdict}, ${why}`, {
       remedy: 'see the report in the journal; nothing was injected',
     });
   }
 
-  async #settle(steps: Steps): Promise<void> {
+  async #untilSteady(steps: Steps, access: Access, signal: AbortSignal): Promise<Report> {
+    const { kind, rate } = pipelineOf(this.#plan).workload;
+    const { seed } = this.#plan;
+    const withinMs = this.#deadlinesMs.steady;
+    await steps.startWorkload('main', { kind, rate, transactions: null, seed });
+    await steps.run({ do: 'until-committed', transactions: STEADY_TRANSACTIONS }, { signal, withinMs });
+    return await this.#ask(access, signal, withinMs, false);
+  }
+
+  async #settle(steps: Steps, { pipeline }: Instance): Promise<void> {
     const start = performance.now();
     try {
-      await this.#phases.run('settle', async (bounds) => {
+      await this.#watching('settle', pipeline, async (bounds) => {
         await steps.untilCaughtUp(bounds);
         this.#recoveryMs = since(start);
         for (const step of this.#plan.scenario.steps.settle) await steps.run(step, bounds);
@@ -201,6 +249,7 @@ class VariantRun {
       // If it has not caught up in time, the verifier says what that means.
       if (this.#deps.signal.aborted) throw error;
       await steps.stopWorkloads();
+      if (error instanceof PipelineEndedError) throw error;
     }
   }
 
@@ -263,6 +312,11 @@ class VariantRun {
     const { tunables, seed, noOp } = this.#plan;
     return new Steps({ lab, instance, access, journal, undo, loadFault, tunables, seed, noOp });
   }
+}
+
+/** Whether the scenario itself ends somebody else's pipeline for a while. */
+function endsPipeline({ steps }: VariantPlan['scenario']): boolean {
+  return steps.inject.some((step) => step.do === 'fault' && step.fault === 'end-pipeline');
 }
 
 function describeInstance(instance: Instance): Record<string, unknown> {

@@ -1,14 +1,17 @@
 import type { Check } from '../check.ts';
+import type { VerifierConfig } from '../config.ts';
 import { nearestTable, orNearest } from '../observe/misnamed.ts';
 import { worst } from '../verdict.ts';
 import { countOf } from '../verification/row-findings.ts';
+
+const MOST_NAMES = 5;
 
 /** Row counts from the comparison. A difference is wrong only if keys that are in flight do not explain it. */
 export default {
   name: 'row-counts',
   describe: 'Every table was counted, and has as many rows in the sink as at the source.',
   needsFence: true,
-  async run({ evidence }) {
+  async run({ config, evidence }) {
     const { tables, coverage } = await evidence.content();
     const { unknown, source, absent, misnamed } = await evidence.catalogues();
     const blind = tables.filter(({ comparison }) => comparison === null);
@@ -27,6 +30,7 @@ export default {
       ...absent.map(({ id }) => `${id} has no copy that could be counted`),
       ...moving.map((t) => `${t.comparison?.inFlight.length} keys of ${t.table.id} kept changing`),
     ];
+    const scope = outOfScope(config, [...source.keys()]);
     const stopped = tables.some(({ comparison }) => comparison?.stopped === 'sync-in-progress');
     return {
       verdict: worst([
@@ -34,11 +38,23 @@ export default {
         coverage < 1 || misnamed.length > 0 ? 'INCONCLUSIVE' : 'PASS',
         moving.length > 0 ? (stopped ? 'SYNC_IN_PROGRESS' : 'INCONCLUSIVE') : 'PASS',
       ]),
-      detail: parts.length === 0 ? `${tables.length} tables, all of them counted` : parts.join('; '),
+      detail: [
+        ...(parts.length === 0 ? [`${tables.length} tables, all of them counted`] : parts),
+        ...scope,
+      ].join('; '),
       findings: [],
     };
   },
 } satisfies Check;
+
+/** Names the tables that a list in the configuration leaves out. */
+function outOfScope({ tables, excludeTables }: VerifierConfig, known: readonly string[]): string[] {
+  if (tables === null) return [];
+  const left = known.filter((id) => !tables.includes(id) && !excludeTables.includes(id));
+  if (left.length === 0) return [];
+  const more = left.length > MOST_NAMES ? ` and ${left.length - MOST_NAMES} more` : '';
+  return [`out of scope: ${left.slice(0, MOST_NAMES).join(', ')}${more}`];
+}
 
 function hint(id: string, known: readonly string[]): string {
   const near = nearestTable(id, known);

@@ -9,11 +9,12 @@ import type { InstancePlan } from './instance-plan.ts';
 
 const SLOT_TIMEOUT_MS = 20_000;
 
-/** Creates the source database with the fixture schema and its first rows. */
+/** Creates the source database with the fixture schema and its first rows. @param atSource SQL to run between the two. */
 export async function createSourceDatabase(
   plan: InstancePlan,
   spec: InstanceSpec,
   password: string,
+  atSource: readonly string[] = [],
 ): Promise<void> {
   await createDatabase(plan.ports.pgSource, plan.database, password);
   await withClient(plan.ports.pgSource, plan.database, password, async (client) => {
@@ -21,6 +22,7 @@ export async function createSourceDatabase(
     for (const role of ['source', 'sink'] as const) {
       for (const sql of engineOf(role, plan.engines).atSource) await client.query(sql);
     }
+    for (const sql of atSource) await client.query(sql);
     await seedRows(client, spec.seedRows, spec.seed);
   });
 }

@@ -60,6 +60,36 @@ export async function waitForTopics(
   });
 }
 
+const CREATION_KEYS = 'topic.creation.default.';
+
+/**
+ * Creates the topics that do not exist, with the partitions and the configuration that the capture would give them:
+ * not every consumer waits for a topic that its first record creates.
+ * @param config The capture's configuration, with `topic.creation.default.…` as in Kafka Connect.
+ */
+export async function createTopics(
+  { bootstrapServers }: Pick<InstancePlan, 'bootstrapServers'>,
+  topics: readonly string[],
+  config: Readonly<Record<string, string>>,
+): Promise<void> {
+  const given = new Map(
+    Object.entries(config)
+      .filter(([key]) => key.startsWith(CREATION_KEYS))
+      .map(([key, value]) => [key.slice(CREATION_KEYS.length), value]),
+  );
+  const numPartitions = Number(given.get('partitions') ?? 1);
+  // -1 is the broker's default: KIP-464.
+  const replicationFactor = Number(given.get('replication.factor') ?? -1);
+  const configEntries = [...given]
+    .filter(([name]) => name !== 'partitions' && name !== 'replication.factor')
+    .map(([name, value]) => ({ name, value }));
+  await withAdmin(bootstrapServers, (admin) =>
+    admin.createTopics({
+      topics: topics.map((topic) => ({ topic, numPartitions, replicationFactor, configEntries })),
+    }),
+  );
+}
+
 /** Deletes the consumer groups of dropped instances that still had members when the instance was dropped. */
 export async function dropEmptyGroups(
   bootstrapServers: readonly string[],

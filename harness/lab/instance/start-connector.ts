@@ -1,4 +1,4 @@
-import { loadConnector } from '../../../fixtures/connectors/load.ts';
+import { type ConnectorFile, loadConnector } from '../../../fixtures/connectors/load.ts';
 import { ConnectClient } from '../../connect/connect-client.ts';
 import { engineOf } from '../engines.ts';
 import type { InstanceSpec } from '../lab.ts';
@@ -17,21 +17,7 @@ export async function startConnector(
   role: 'source' | 'sink',
   signal?: AbortSignal,
 ): Promise<void> {
-  const values = {
-    instance: plan.name,
-    sourceHost: '127.0.0.1',
-    sourcePort: plan.ports.pgSource,
-    sourceDatabase: plan.database,
-    sinkHost: '127.0.0.1',
-    sinkPort: plan.ports.pgSink,
-    sinkDatabase: plan.database,
-    prefix: plan.topicPrefix,
-    slot: plan.slot,
-    publication: plan.publication,
-  };
-  const { file, overrides } = spec[role];
-  const { name, config: asWritten } = await loadConnector(file, values, overrides);
-  const config = engineOf(role, plan.engines).adapt(asWritten);
+  const { name, config } = await connectorOf(plan, spec, role);
   const madeLate =
     role === 'sink' && engineOf('source', plan.engines).host === 'connect' && spec.seedRows > 0;
   if (madeLate) await waitForTopics(plan, (config.topics ?? '').split(',').filter(Boolean), signal);
@@ -46,4 +32,27 @@ export async function startConnector(
       ...(signal === undefined ? {} : { signal }),
     });
   }
+}
+
+/** One of the instance's connectors as its engine takes it. */
+export async function connectorOf(
+  plan: InstancePlan,
+  spec: InstanceSpec,
+  role: 'source' | 'sink',
+): Promise<ConnectorFile> {
+  const values = {
+    instance: plan.name,
+    sourceHost: '127.0.0.1',
+    sourcePort: plan.ports.pgSource,
+    sourceDatabase: plan.database,
+    sinkHost: '127.0.0.1',
+    sinkPort: plan.ports.pgSink,
+    sinkDatabase: plan.database,
+    prefix: plan.topicPrefix,
+    slot: plan.slot,
+    publication: plan.publication,
+  };
+  const { file, overrides } = spec[role];
+  const { name, config } = await loadConnector(file, values, overrides);
+  return { name, config: engineOf(role, plan.engines).adapt(config) };
 }

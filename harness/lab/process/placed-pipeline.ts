@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import type { Pipeline, PipelineProcess, Place } from '../../../fixtures/pipelines/lib/pipeline.ts';
-import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
-import { FIXTURE_TABLES } from '../../../fixtures/schema/schema.ts';
+import { loadPipeline, tablesOf } from '../../../fixtures/pipelines/load.ts';
 import type { VerifierConfigInput } from '../../../verifier/config.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
@@ -25,13 +24,18 @@ export function placedPipeline(context: ProcessLabContext, plan: InstancePlan, f
 
 function placeOf(context: ProcessLabContext, plan: InstancePlan, pipeline: Pipeline): Place {
   const { sourceUrl, sinkUrl, bootstrapServers, consumerGroup, slot, publication } = plan;
-  const topics = FIXTURE_TABLES.map((table) => `${plan.topicPrefix}.${table}`);
+  const tables = tablesOf(pipeline);
   return {
     ...{ sourceUrl, sinkUrl, bootstrapServers, consumerGroup, slot, publication },
-    tables: FIXTURE_TABLES,
-    topics: readsTopics(pipeline) ? topics : [],
+    tables,
+    topics: readsTopics(pipeline) ? topicsOf(plan, pipeline) : [],
     process: processOf(context, plan),
   };
+}
+
+/** Topics of the tables that it carries. */
+export function topicsOf({ topicPrefix }: InstancePlan, pipeline: Pipeline): string[] {
+  return tablesOf(pipeline).map((table) => `${topicPrefix}.${table}`);
 }
 
 /** Whether the lab's capture feeds it. */
@@ -56,7 +60,8 @@ function processOf({ runtime, stateDir }: ProcessLabContext, plan: InstancePlan)
     },
     async health() {
       const info = await stateOf();
-      return { running: info?.state === 'running', who: info?.pid == null ? null : String(info.pid) };
+      const now = { running: info?.state === 'running', who: info?.pid == null ? null : String(info.pid) };
+      return info?.state === 'dead' ? { ...now, ended: runtime.endingOf(name) } : now;
     },
   };
 }
@@ -82,17 +87,17 @@ function serviceOf(name: string, stateDir: string, command: string, args: readon
 /** Keys of the verifier's configuration that differ from those for the lab's own pipeline. */
 export function verifierOf(plan: InstancePlan, pipeline: Pipeline): Partial<VerifierConfigInput> {
   const { sinkTable, position } = pipeline;
+  const carried = tablesOf(pipeline);
   const tableMap =
-    sinkTable === undefined
-      ? {}
-      : Object.fromEntries(FIXTURE_TABLES.map((table) => [table, sinkTable(table)]));
+    sinkTable === undefined ? {} : Object.fromEntries(carried.map((table) => [table, sinkTable(table)]));
+  const scope = { tableMap, tables: pipeline.tables === undefined ? null : [...carried] };
   if (readsTopics(pipeline)) {
     const capture = { name: plan.connectors.source, url: plan.captureUrl, type: 'source' as const };
-    return { tableMap, connectors: [capture] };
+    return { ...scope, connectors: [capture] };
   }
   const subscription = position === 'subscription' ? plan.slot : null;
   return {
-    tableMap,
+    ...scope,
     sink: { url: plan.sinkUrl, subscription },
     ...{ kafka: null, topicPrefix: '', connectors: [], consumerGroup: null },
   };

@@ -1,19 +1,19 @@
 import { rmSync } from 'node:fs';
-import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
+import { loadPipeline, tablesOf } from '../../../fixtures/pipelines/load.ts';
 import { settleAll } from '../../settle-all.ts';
 import { createSinkDatabase, createSourceDatabase, dropDatabases } from '../instance/instance-databases.ts';
 import type { InstancePlan } from '../instance/instance-plan.ts';
 import { prepareProcesses } from '../instance/instance-processes.ts';
-import { dropTopicsAndGroup } from '../instance/instance-topics.ts';
+import { createTopics, dropTopicsAndGroup } from '../instance/instance-topics.ts';
 import { planOf } from '../instance/lab-context.ts';
 import { makeAtOnce } from '../instance/make-at-once.ts';
 import { sinkWorkers } from '../instance/sink-workers.ts';
-import { startConnector } from '../instance/start-connector.ts';
+import { connectorOf, startConnector } from '../instance/start-connector.ts';
 import type { Instance, PlacedPipeline, StartedWorkload, WorkloadSpec } from '../lab.ts';
 import { markReady } from '../state/record-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 import { prepareConnect } from './connect-service.ts';
-import { placedPipeline, readsTopics, verifierOf } from './placed-pipeline.ts';
+import { placedPipeline, readsTopics, topicsOf, verifierOf } from './placed-pipeline.ts';
 import type { ProcessLabContext } from './process-runtime.ts';
 import { startWorkload } from './process-workload.ts';
 
@@ -73,11 +73,18 @@ async function buildWithPipeline(
     verifier: verifierOf(plan, pipeline),
     prepareConnect,
   });
-  await settleAll([createSourceDatabase(plan, spec, password), createSinkDatabase(plan, password)]);
+  await settleAll([
+    createSourceDatabase(plan, spec, password, pipeline.atSource),
+    createSinkDatabase(plan, password),
+  ]);
   if (readsTopics(pipeline)) {
+    const scope = { 'table.include.list': tablesOf(pipeline).join(',') };
+    const overrides = { ...spec.source.overrides, ...scope, ...pipeline.capture };
+    const captured = { ...spec, source: { ...spec.source, overrides } };
+    const { config } = await connectorOf(plan, captured, 'source');
+    await createTopics(plan, topicsOf(plan, pipeline), config);
     await runtime.launch(services.capture, signal);
-    const overrides = { ...spec.source.overrides, ...pipeline.capture };
-    await startConnector(plan, { ...spec, source: { ...spec.source, overrides } }, 'source', signal);
+    await startConnector(plan, captured, 'source', signal);
   }
   await placedPipeline(context, plan, file).start();
   await runtime.launch(services.verifier, signal);

@@ -4,6 +4,7 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 import { poll } from '../../wait.ts';
 import type { LabContext } from '../instance/lab-context.ts';
 import { type Proof, proof, type Runtime, type ServiceInfo } from '../runtime.ts';
+import { tail } from '../services/log-file.ts';
 import { probe, refusal } from '../services/probes.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
 import {
@@ -19,7 +20,7 @@ import {
 } from '../state/process-table.ts';
 import type { RunFile, ServiceRecord } from '../state/run-file.ts';
 import { continueTree, isStopped, killTree, stopTree, treeOf, waitGone } from './process-tree.ts';
-import { markedProcesses, startDetached } from './spawn.ts';
+import { type Ending, markedProcesses, startDetached } from './spawn.ts';
 
 /** A paused service must stay silent for this long. */
 const SILENCE_MS = 300;
@@ -34,6 +35,8 @@ export class ProcessRuntime implements Runtime {
   readonly #runFile: RunFile;
   readonly #stateDir: string;
   readonly #password: string;
+  /** What became of the services that this process started, by name. */
+  readonly #fates = new Map<string, 'running' | 'killed' | Ending>();
 
   constructor(runFile: RunFile, stateDir: string, password: string) {
     this.#runFile = runFile;
@@ -61,7 +64,11 @@ export class ProcessRuntime implements Runtime {
       this.#runFile.update((run) => {
         run.services[spec.name] = { spec, process: identity, startedAt: new Date().toISOString() };
       });
-    const options = { stateDir: this.#stateDir, password: this.#password, signal, onStarted };
+    this.#fates.set(spec.name, 'running');
+    const onEnded = (ending: Ending): void => {
+      if (this.#fates.get(spec.name) === 'running') this.#fates.set(spec.name, ending);
+    };
+    const options = { stateDir: this.#stateDir, password: this.#password, signal, onStarted, onEnded };
     const answer = await startDetached(spec, options).catch(async (error: unknown) => {
       await this.#recordStopped(spec.name);
       throw error;
@@ -87,6 +94,7 @@ export class ProcessRuntime implements Runtime {
 
   async kill(service: string): Promise<Proof> {
     const { spec, roots } = this.#living(service);
+    this.#fates.set(service, 'killed');
     const killed = await killTree(roots);
     return proof('killed', service, {
       pids: pidsOf(killed),
@@ -131,6 +139,17 @@ export class ProcessRuntime implements Runtime {
       how,
       ...(await refusal(spec.name, spec.port)),
     });
+  }
+
+  /**
+   * How a service that is dead ended by itself; undefined if {@link kill} ended it. Its exit code is known only to the
+   * process that started it.
+   */
+  endingOf(service: string): Ending | undefined {
+    const fate = this.#fates.get(service);
+    if (fate === 'running' || fate === 'killed') return undefined;
+    const { log } = this.#record(service).spec;
+    return fate ?? { how: 'has ended; its exit code is not known', lastLines: tail(log, 0) };
   }
 
   /** Kills processes of this lab that no record names: their starter died before it could write one. */

@@ -42,6 +42,14 @@ export interface SpawnOptions {
   readonly signal?: AbortSignal | undefined;
   /** Called as soon as the process exists, before it is ready, to record it on disk. */
   readonly onStarted: (identity: ProcessIdentity) => Promise<void>;
+  /** Called when it ends, if this process lives that long. `how` reads after the service's name. */
+  readonly onEnded?: (ending: Ending) => void;
+}
+
+/** How a process ended, with the last lines that it wrote. */
+export interface Ending {
+  readonly how: string;
+  readonly lastLines: string;
 }
 
 /**
@@ -95,7 +103,9 @@ async function spawnDetached(spec: ServiceSpec, options: SpawnOptions, logStart:
     let ending: string | undefined;
     const exited = new Promise<string>((resolve) => {
       child.once('exit', (code, signal) => {
-        ending = signal === null ? `it ended with exit code ${code}` : `it was ended by ${signal}`;
+        const how = signal === null ? `ended with exit code ${code}` : `was ended by ${signal}`;
+        ending = `it ${how}`;
+        options.onEnded?.({ how, lastLines: tail(spec.log, logStart) });
         resolve(ending);
       });
     });

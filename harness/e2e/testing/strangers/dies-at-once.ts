@@ -1,0 +1,3 @@
+import { stranger } from './stranger.ts';
+
+export default stranger(['--no-such-option'], { verdict: 'PASS', because: 'it should' });

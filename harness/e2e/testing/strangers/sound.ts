@@ -1,0 +1,3 @@
+import { stranger } from './stranger.ts';
+
+export default stranger([], { verdict: 'PASS', because: 'it upserts by key' });
