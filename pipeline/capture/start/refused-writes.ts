@@ -46,6 +46,7 @@ export async function warnOfRefusedWrites(
   if (refused.length === 0) return;
   const names = refused.map(({ schema, table }) => `${schema}.${table}`);
   const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : '';
+  const full = refused.filter(mayBeFull).slice(0, MOST_NAMED).map(asFull);
   log.warn(
     `Publication ${quoteIdentifier(publication)} makes PostgreSQL refuse updates and deletes of tables that are not ` +
       `captured, because they have no replica identity: ${names.slice(0, MOST_NAMED).join(', ')}${more}.`,
@@ -53,7 +54,7 @@ export async function warnOfRefusedWrites(
       tables: names,
       remedy: [
         'Add primary keys',
-        ...refused.filter(mayBeFull).slice(0, MOST_NAMED).map(asFull),
+        ...(full.length === 0 ? [] : [full.join('; ')]),
         'have a publication made under publication.autocreate.mode=filtered, with the captured tables only.',
       ].join('; or '),
     },

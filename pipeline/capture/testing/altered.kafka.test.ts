@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest';
-import { Bench, until } from './lab.ts';
+import { Bench, type SeenRecord, source, until } from './lab.ts';
 
 const bench = () => Bench.create(inject('sourceUrl'), inject('bootstrapServers'));
 const WITH_SCHEMAS = { 'key.converter.schemas.enable': 'true', 'value.converter.schemas.enable': 'true' };
@@ -73,4 +73,205 @@ test('a connector’s name may have blanks', async () => {
   const published = until(40_000, 'the row', async () => (await lab.records('item')).length === 1);
   await lab.sql.query('INSERT INTO item VALUES (1)');
   await Promise.race([task.done, published]);
+});
+
+/** Runs these changes while a connector without a snapshot is stopped, and starts it again. */
+async function whileStopped(lab: Bench, setUp: string, changes: string) {
+  await lab.sql.query(setUp);
+  const first = await lab.start({ 'snapshot.mode': 'no_data', ...WITH_SCHEMAS });
+  await until(40_000, 'the slot', async () => Object.keys(await lab.offset()).length > 0);
+  await first.stop();
+  await lab.sql.query(changes);
+  return await lab.start({ 'snapshot.mode': 'no_data', ...WITH_SCHEMAS });
+}
+
+interface WithSchema {
+  readonly payload: { readonly after: Record<string, unknown> };
+  readonly schema: { readonly fields: { readonly field: string; readonly fields?: Field[] }[] };
+}
+interface Field {
+  readonly field: string;
+  readonly type: string;
+  readonly parameters?: { readonly allowed: string };
+}
+
+/** The new row of each record, and the schema of one of its columns. */
+function rowsOf(records: readonly SeenRecord[], column: string) {
+  return records.map(({ value }) => {
+    const { payload, schema } = value as unknown as WithSchema;
+    const fields = schema.fields.find(({ field }) => field === 'after')?.fields;
+    return { after: payload.after, field: fields?.find(({ field }) => field === column) };
+  });
+}
+
+test('a label from before a rename, or after an addition, is in the schema of its event', async () => {
+  await using lab = await bench();
+  await whileStopped(
+    lab,
+    `CREATE TYPE mood AS ENUM ('sad', 'ok'); CREATE TABLE item (id int PRIMARY KEY, m mood, l mood[])`,
+    `INSERT INTO item VALUES (1, 'sad', '{ok,sad}'); ALTER TYPE mood RENAME VALUE 'sad' TO 'unhappy'`,
+  );
+  await lab.settled();
+  await lab.sql.query(`ALTER TYPE mood ADD VALUE 'glad'`);
+  await lab.sql.query(`INSERT INTO item VALUES (2, 'glad', NULL), (3, 'unhappy', '{glad}')`);
+  await lab.settled();
+  const rows = rowsOf(await lab.records('item'), 'm');
+  expect(rows.map(({ after, field }) => [after, field?.parameters?.allowed])).toEqual([
+    [{ id: 1, m: 'sad', l: ['ok', 'sad'] }, 'unhappy,ok,sad'],
+    [{ id: 2, m: 'glad', l: null }, 'unhappy,ok,sad,glad'],
+    [{ id: 3, m: 'unhappy', l: ['glad'] }, 'unhappy,ok,sad,glad'],
+  ]);
+});
+
+test('a change from before its enum was replaced by another of its name has its label', async () => {
+  await using lab = await bench();
+  await whileStopped(
+    lab,
+    `CREATE TYPE mood AS ENUM ('old', 'ok'); CREATE DOMAIN small AS int;
+     CREATE TABLE item (id int PRIMARY KEY, m mood, v small)`,
+    `INSERT INTO item VALUES (1, 'old', 7);
+     CREATE TYPE mood2 AS ENUM ('new', 'ok'); ALTER TABLE item ALTER m TYPE mood2 USING 'new'::mood2;
+     DROP TYPE mood; ALTER TYPE mood2 RENAME TO mood;
+     ALTER TABLE item ALTER v TYPE text; DROP DOMAIN small; INSERT INTO item VALUES (2, 'ok', 'x')`,
+  );
+  await lab.settled();
+  const records = await lab.records('item');
+  expect(rowsOf(records, 'm').map(({ after, field }) => [after, field?.parameters?.allowed])).toEqual([
+    [{ id: 1, m: 'old', v: 7 }, 'new,ok,old'],
+    [{ id: 2, m: 'ok', v: 'x' }, 'new,ok'],
+  ]);
+  expect(rowsOf(records, 'v').map(({ field }) => field?.type)).toEqual(['int32', 'string']);
+});
+
+test('a type that is gone stops the task with a remedy that works as it is printed', async () => {
+  await using lab = await bench();
+  const task = await whileStopped(
+    lab,
+    `CREATE TYPE mood AS ENUM ('old'); CREATE TABLE item (id int PRIMARY KEY, m mood)`,
+    `INSERT INTO item VALUES (1, 'old'); ALTER TABLE item ALTER m TYPE text; DROP TYPE mood`,
+  );
+  await expect(task.done).rejects.toMatchObject({
+    code: 'CDC-1020',
+    message: 'Type public.mood of public.item.m was dropped before its changes were read.',
+    remedy: expect.stringMatching(/^Create "public"."mood" again as it was, restart the task, and drop it/),
+  });
+  await lab.sql.query(`CREATE TYPE "public"."mood" AS ENUM ('old')`);
+  await lab.start({ 'snapshot.mode': 'no_data', ...WITH_SCHEMAS });
+  await lab.settled();
+  expect(rowsOf(await lab.records('item'), 'm').map(({ after }) => after)).toEqual([{ id: 1, m: 'old' }]);
+});
+
+test('a dropped domain whose precision is lost stops the task until it takes a new snapshot', async () => {
+  await using lab = await bench();
+  const task = await whileStopped(
+    lab,
+    'CREATE DOMAIN price AS numeric(10, 2); CREATE TABLE item (id int PRIMARY KEY, p price)',
+    'INSERT INTO item VALUES (1, 1.5); ALTER TABLE item ALTER p TYPE text; DROP DOMAIN price',
+  );
+  await expect(task.done).rejects.toMatchObject({
+    code: 'CDC-1020',
+    message: expect.stringContaining('the precision of its pg_catalog.numeric'),
+    remedy: expect.stringContaining('remove its offsets (DELETE /connectors/NAME/offsets) and the slot'),
+  });
+  await startOver(lab);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+});
+
+/** What the remedies say: the connector is stopped, its offsets and the slot are removed, and it is started. */
+async function startOver(lab: Bench): Promise<void> {
+  await source.alterOffsets(lab.config(), lab.context(), null);
+  await lab.sql.query('SELECT pg_drop_replication_slot($1)', [lab.slot]);
+  await lab.start();
+}
+
+test('without its key of then, a change under REPLICA IDENTITY FULL is whole and has no key, and a warning says so', async () => {
+  await using lab = await bench();
+  await whileStopped(
+    lab,
+    `CREATE TABLE item (id int PRIMARY KEY, v int); ALTER TABLE item REPLICA IDENTITY FULL;
+     INSERT INTO item VALUES (1, 1)`,
+    'UPDATE item SET v = 2; ALTER TABLE item DROP CONSTRAINT item_pkey',
+  );
+  await lab.settled();
+  const records = await lab.records('item');
+  expect(records.map(({ key }) => key)).toEqual([null]);
+  expect(rowsOf(records, 'v').map(({ after }) => after)).toEqual([{ id: 1, v: 2 }]);
+  expect(lab.log).toContainEqual({
+    level: 'warn',
+    message: expect.stringMatching(/^Table without primary key.*before its key was dropped/),
+    fields: expect.objectContaining({ table: 'public.item' }),
+  });
+});
+
+const SQL_ASCII = "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'";
+
+/** The UPDATE that a remedy prints, as far as its full stop. */
+function statementIn(error: unknown): string {
+  return /UPDATE .*?(?=\. )/.exec(String((error as { remedy?: unknown }).remedy))?.[0] ?? '';
+}
+
+test('bytes that are no UTF-8 are told with table, column and key, and can be corrected as the remedy says', async () => {
+  await using lab = await Bench.create(inject('sourceUrl'), inject('bootstrapServers'), SQL_ASCII);
+  await lab.sql.query(`CREATE TABLE item (id int PRIMARY KEY, other text, "my name" text);
+    INSERT INTO item VALUES (1, 'ok', 'gr' || E'\\xfc' || 'n')`);
+  const inSnapshot = await (await lab.start()).done.catch((error: unknown) => error);
+  expect(inSnapshot).toMatchObject({
+    code: 'CDC-1035',
+    message: expect.stringContaining(
+      'Column my name of public.item (row {"id":"1"}) has a text that is not UTF-8',
+    ),
+  });
+  expect(lab.log.map(({ message }) => message)).toContainEqual(expect.stringContaining('SQL_ASCII'));
+  await lab.sql.query(statementIn(inSnapshot));
+  const task = await lab.start();
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await lab.sql.query(`INSERT INTO item VALUES (2, 'ok', 'blau');
+    BEGIN; INSERT INTO item VALUES (3, 'ok', 'rot'); UPDATE item SET "my name" = E'wei\\xdf' WHERE id = 3; COMMIT`);
+  const inStream = await task.done.catch((error: unknown) => error);
+  expect(inStream).toMatchObject({
+    code: 'CDC-1035',
+    message: expect.stringContaining('Column my name of public.item (row {"id":"3"})'),
+    remedy: expect.stringContaining('The WAL keeps the change, too: stop the connector, remove its offsets'),
+  });
+  await lab.sql.query(statementIn(inStream));
+  await startOver(lab);
+  await until(40_000, 'the rows', async () => (await lab.records('item')).some(({ key }) => key?.id === 3));
+  const names = (await lab.records('item')).map(({ value }) => value?.after?.['my name']);
+  expect(names).toContain('grün');
+  expect(names.at(-1)).toBe('weiß');
+});
+
+test('an array that does not begin at 1 is captured without its bounds, with a warning that has a cure', async () => {
+  await using lab = await bench();
+  await lab.sql.query(
+    `CREATE TABLE item (id int PRIMARY KEY, l int[]); INSERT INTO item VALUES (1, '[0:1]={7,8}')`,
+  );
+  await lab.start();
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await lab.sql.query(`INSERT INTO item VALUES (2, '[5:5]={9}'), (3, '{1}')`);
+  await lab.settled();
+  const after = (await lab.records('item')).map(({ value }) => value?.after?.l);
+  expect(after).toEqual([[7, 8], [9], [1]]);
+  const warnings = lab.log.filter(({ message }) => message.includes('bounds'));
+  expect(warnings).toHaveLength(1);
+  expect(lab.counted.get('lossy public.item')).toBe(2);
+  const remedy = String((warnings[0]?.fields as { remedy?: string } | undefined)?.remedy);
+  await lab.sql.query(/UPDATE .*<> 1/.exec(remedy)?.[0] ?? '');
+  const { rows } = await lab.sql.query('SELECT l::text FROM item ORDER BY id');
+  expect(rows.map(({ l }) => l)).toEqual(['{7,8}', '{9}', '{1}']);
+});
+
+test('a value without a Connect form, once it is in the WAL, is passed as the remedy says', async () => {
+  await using lab = await bench();
+  await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY, l int[])');
+  const task = await lab.start();
+  await until(40_000, 'the slot', async () => Object.keys(await lab.offset()).length > 0);
+  await lab.sql.query(`INSERT INTO item VALUES (1, '{{1,2},{3,4}}'); UPDATE item SET l = '{1}'`);
+  await expect(task.done).rejects.toMatchObject({
+    code: 'CDC-1303',
+    message: expect.stringContaining('Column l of public.item'),
+    remedy: expect.stringContaining('a restart meets it again: stop the connector, remove its offsets'),
+  });
+  await startOver(lab);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
 });

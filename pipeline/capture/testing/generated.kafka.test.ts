@@ -45,6 +45,103 @@ test('a key with a generated column that is not published is refused', async () 
   await expect(task.done).rejects.toMatchObject({
     code: 'CDC-1125',
     message: expect.stringMatching(/public\.item .*"twice"/),
-    remedy: expect.stringContaining('publish_generated_columns'),
+    remedy: expect.stringMatching(
+      /^ALTER PUBLICATION "pub_\w+" SET \(publish_generated_columns = stored\), /,
+    ),
   });
+});
+
+/** The error that stops the task. */
+async function refusal(lab: Bench, overrides: Record<string, string> = {}) {
+  const task = await lab.start({ ...NO_SIGNALS, ...overrides });
+  return await task.done.then(
+    () => expect.fail('the task did not fail'),
+    (error: { code: string; message: string; remedy: string }) => error,
+  );
+}
+
+const NO_SIGNALS = { 'signal.data.collection': '' };
+
+/** Runs the alternative of a remedy that begins like this, as it is printed. */
+async function follow(lab: Bench, remedy: string, start: string): Promise<void> {
+  const statement = remedy.split('; or ').find((alternative) => alternative.startsWith(start));
+  await lab.sql.query(statement ?? expect.fail(`the remedy has no ${start}: ${remedy}`));
+}
+
+/** The task starts now, and the application may update the table. */
+async function expectWritable(lab: Bench, update: string): Promise<void> {
+  await lab.start(NO_SIGNALS);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await lab.sql.query(update);
+  await lab.settled();
+  expect((await lab.records('item')).at(-1)?.value?.op).toBe('u');
+}
+
+test('a virtual column, which no publication has, is refused with a remedy that works as it is printed', async () => {
+  await using lab = await bench();
+  await lab.sql.query(`CREATE TABLE item (id int PRIMARY KEY, v int, twice int GENERATED ALWAYS AS (v * 2) VIRTUAL);
+    ALTER TABLE item REPLICA IDENTITY FULL; INSERT INTO item VALUES (1, 1);
+    CREATE PUBLICATION pub_${lab.id} WITH (publish_generated_columns = stored)`);
+  const { code, message, remedy } = await refusal(lab);
+  expect(code).toBe('CDC-1115');
+  expect(message).toContain('the virtual generated column "twice", which no publication can contain');
+  expect(remedy).not.toContain('publish_generated_columns');
+  await follow(lab, remedy, 'ALTER TABLE');
+  await expectWritable(lab, 'UPDATE item SET v = 2');
+});
+
+test.each(['CREATE PUBLICATION', 'ALTER TABLE'])(
+  'the remedy %s for a generated column in the identity works as it is printed',
+  async (remedy) => {
+    await using lab = await bench();
+    await lab.sql.query(`CREATE TABLE item (id int PRIMARY KEY, ${GENERATED});
+      ALTER TABLE item REPLICA IDENTITY FULL; INSERT INTO item VALUES (1, 1)`);
+    await follow(lab, (await refusal(lab)).remedy, remedy);
+    await expectWritable(lab, 'UPDATE item SET v = 2');
+  },
+);
+
+test('a publication that exists is altered, and a table without key gets one first', async () => {
+  await using lab = await bench();
+  await lab.sql.query(`CREATE TABLE other (id int PRIMARY KEY); CREATE PUBLICATION pub_${lab.id} FOR TABLE other;
+    CREATE TABLE item (id int NOT NULL, ${GENERATED}); ALTER TABLE item REPLICA IDENTITY FULL;
+    INSERT INTO item VALUES (1, 1)`);
+  const { remedy } = await refusal(lab);
+  expect(remedy).toMatch(/^give the table a primary key and then ALTER TABLE "public"\."item" REPLICA/);
+  await follow(lab, remedy, 'ALTER PUBLICATION');
+  await expectWritable(lab, 'UPDATE item SET v = 2');
+});
+
+test('the remedy for a generated key works as it is printed', async () => {
+  await using lab = await bench();
+  await lab.sql.query(
+    `CREATE TABLE item (${GENERATED}, w int, PRIMARY KEY (v, twice)); INSERT INTO item VALUES (1)`,
+  );
+  const { code, remedy } = await refusal(lab);
+  expect(code).toBe('CDC-1125');
+  await follow(lab, remedy.replace(', which PostgreSQL 18 has', ''), 'CREATE PUBLICATION');
+  await expectWritable(lab, 'UPDATE item SET w = 2');
+});
+
+test('tables that all_tables makes unwritable for the application are named, with a remedy that works', async () => {
+  await using lab = await bench();
+  await lab.sql.query(`CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE "Log" (t text);
+    CREATE TABLE part (a int) PARTITION BY LIST (a); CREATE TABLE part_1 PARTITION OF part FOR VALUES IN (1);
+    CREATE TABLE keyed (id int PRIMARY KEY); CREATE UNLOGGED TABLE loose (t text);
+    CREATE TABLE whole (t text); ALTER TABLE whole REPLICA IDENTITY FULL;
+    INSERT INTO "Log" VALUES ('a'); INSERT INTO part VALUES (1)`);
+  const all = { 'publication.autocreate.mode': 'all_tables', 'table.include.list': 'public.item' };
+  await lab.start({ ...NO_SIGNALS, ...all });
+  await until(40_000, 'the slot', async () => Object.keys(await lab.offset()).length > 0);
+  const [warning, ...more] = lab.log.filter(({ message }) => message.includes('no replica identity'));
+  expect(more).toEqual([]);
+  expect(warning?.message).toContain(
+    'not captured, because they have no replica identity: public.Log, public.part_1.',
+  );
+  await expect(lab.sql.query(`UPDATE "Log" SET t = 'b'`)).rejects.toThrow('does not have a replica identity');
+  const remedy = String((warning?.fields as { remedy?: string } | undefined)?.remedy);
+  for (const statement of remedy.match(/ALTER TABLE \S+ REPLICA IDENTITY FULL/g) ?? []) {
+    await lab.sql.query(statement);
+  }
+  await lab.sql.query(`UPDATE "Log" SET t = 'b'; UPDATE part SET a = 1`);
 });
