@@ -15,7 +15,7 @@ import { ensureBookkeeping, pruneBookkeeping } from './apply/bookkeeping.ts';
 import type { Claim } from './apply/claim.ts';
 import { explain } from './apply/db-errors.ts';
 import { type DeadLetters, deadLettersOf } from './apply/dead-letters.ts';
-import { OffsetStore, ZombieError } from './apply/offset-store.ts';
+import { lostTooOften, OffsetStore, ZombieError } from './apply/offset-store.ts';
 import { connectPool, withClient } from './apply/pool.ts';
 import type { SinkConfig } from './config/sink-config.ts';
 import type { TopicPartition } from './consume/group-reader.ts';
@@ -215,15 +215,13 @@ export class SinkTask implements Task {
 
   #laneFailed(error: unknown): void {
     if (this.#isStopping) return;
-    if (error instanceof ZombieError) {
+    if (error instanceof ZombieError && this.#zombies < MAX_ZOMBIES) {
       this.#zombies++;
       this.#context.log.warn(error.message);
-      if (this.#zombies <= MAX_ZOMBIES) {
-        this.#membership.rejoin();
-        return;
-      }
+      this.#membership.rejoin();
+      return;
     }
-    this.#failure ??= explain(error);
+    this.#failure ??= error instanceof ZombieError ? lostTooOften(error, MAX_ZOMBIES + 1) : explain(error);
     this.#changed.raise();
   }
 

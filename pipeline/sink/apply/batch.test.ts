@@ -6,7 +6,7 @@ import { testContext } from '../testing/test-context.ts';
 import { type Batch, batchOf, halve } from './batch.ts';
 import { Claim } from './claim.ts';
 import { BatchCounts } from './counts.ts';
-import { OffsetStore, ZombieError } from './offset-store.ts';
+import { lostTooOften, OffsetStore, ZombieError } from './offset-store.ts';
 import { BatchTransaction } from './transaction.ts';
 
 const claimAt = (nextOffset: bigint): Claim => new Claim({ topic: 't', partition: 0, epoch: 3n, nextOffset });
@@ -100,5 +100,13 @@ describe('the counts of a batch', () => {
     return counts
       .store(client as unknown as ClientBase, 'c', batchOf(claimAt(5n), [], 7n))
       .then(() => expect(stored).toEqual([['c', 'public.a', 't', 0, 0, 0, 2]]));
+  });
+});
+
+test('a task that loses its partitions again and again ends with what else may own them', () => {
+  expect(lostTooOften(new ZombieError('p.public.t', 0), 11)).toMatchObject({
+    code: 'CDC-2027',
+    message: expect.stringContaining('lost 11 times in a row, without one batch stored: p.public.t-0'),
+    remedy: expect.stringContaining('as the same connector'),
   });
 });

@@ -1,4 +1,5 @@
 import type { ClientBase } from 'pg';
+import { LabError } from '../../contract/errors.ts';
 import { OFFSETS_TABLE } from '../../contract/sink-tables.ts';
 import type { Claim } from './claim.ts';
 
@@ -8,6 +9,20 @@ export class ZombieError extends Error {
     super(`${topic}-${partition} has another owner or another offset: this task is a zombie there`);
     this.name = 'ZombieError';
   }
+}
+
+/** The error of a task that lost its partitions again and again, and so never stores anything. */
+export function lostTooOften(last: ZombieError, times: number): LabError {
+  return new LabError(
+    'CDC-2027',
+    `Partitions were lost ${times} times in a row, without one batch stored: ${last.message}.`,
+    {
+      cause: last,
+      remedy:
+        'Another worker writes to this sink database as the same connector, perhaps from another Kafka cluster: stop it, or ' +
+        'give one of the two another name. Then restart the task.',
+    },
+  );
 }
 
 /** The log that an offset belongs to. */

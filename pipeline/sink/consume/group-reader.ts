@@ -52,7 +52,7 @@ export class GroupReader {
     const { onAssigned, onLost, groupId, settings } = this.#options;
     const consumer = new Consumer({
       ...this.#bases,
-      groupId,
+      groupId: groupId.replaceAll(/\s/g, '_'),
       autocommit: false,
       isolationLevel: READ_COMMITTED,
       sessionTimeout: settings.sessionTimeoutMs,
@@ -64,6 +64,8 @@ export class GroupReader {
       minBytes: 1,
       maxBytes: settings.maxBytes,
     });
+    // The library's constructor takes no blanks, which a connector's name, and so the name of its group, may have.
+    consumer.groupId = groupId;
     consumer.on('consumer:group:join', ({ assignments }) => {
       if (consumer !== this.#consumer) return;
       const partitions = (assignments ?? []).flatMap(({ topic, partitions: ids }) =>
