@@ -79,6 +79,8 @@ export const SOURCES: Readonly<Record<SourceEngine, Engine>> = {
   debezium: {
     ...foreign,
     title: 'Debezium 3.6 on Kafka Connect',
+    // Its snapshot has a day of the year 1711472 BC in place of an infinite date.
+    atSource: ['ALTER TABLE documents DROP COLUMN IF EXISTS retired_on'],
     adapt: (config) => ({ ...HEARTBEAT, ...config }),
   },
 };
@@ -91,7 +93,7 @@ export const SINKS: Readonly<Record<SinkEngine, Engine>> = {
     atSource: [
       // It writes the placeholder for an unchanged TOAST value into the row, so no event may carry one.
       'ALTER TABLE documents REPLICA IDENTITY FULL',
-      // JsonConverter reads NaN and the infinities as 0, and no java.time.LocalDate is an infinite date.
+      // JsonConverter reads NaN and the infinities as 0, and no day number is an infinite date.
       'ALTER TABLE documents DROP COLUMN IF EXISTS trend, DROP COLUMN IF EXISTS retired_on',
     ],
     // Our own key, unknown to the JDBC sink.
