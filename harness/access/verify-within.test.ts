@@ -13,7 +13,7 @@ test('a verifier that does not answer, as one that is stopped, is INCONCLUSIVE w
   await using access = await openAccess(instance as Instance);
   const startedMs = performance.now();
   const { verdict, findings } = await access.verifyWithin(200, new AbortController().signal);
-  expect(performance.now() - startedMs).toBeLessThan(1_200);
+  expect(performance.now() - startedMs).toBeLessThan(1_500);
   expect([verdict, findings.map(({ detail }) => detail)]).toEqual([
     'INCONCLUSIVE',
     ['no answer within 0.2 s: the verifier did not answer; ask again with a longer deadline'],
