@@ -53,7 +53,8 @@ test('the page goes from a file that does nothing to one that works, for a fault
 });
 
 test('every block passes the type checker, which finds the planted error', { timeout: 120_000 }, async () => {
-  const config = { extends: './tsconfig.json', include: [], files: tree.files };
+  const compilerOptions = { tsBuildInfoFile: 'blocks.tsbuildinfo' };
+  const config = { extends: './tsconfig.json', compilerOptions, include: [], files: tree.files };
   writeFileSync(join(tree.dir, 'tsconfig.blocks.json'), JSON.stringify(config));
   const tsc = join(PROJECT_DIR, 'node_modules/.bin/tsc');
   const { stdout } = await execa(tsc, ['--pretty', 'false', '-p', 'tsconfig.blocks.json'], {
