@@ -19,3 +19,19 @@ test('a check that has nothing to look at prints a dash and the reason instead o
   );
   expect(lines.find((line) => line.startsWith('row-counts'))).toMatch(/^row-counts +PASS +2 tables/);
 });
+
+test('between two databases without a pipeline, no fence is said to be passed', () => {
+  const window = { fromLsn: '0/1F72DC0', toLsn: null };
+  const fence = { check: 'fence', verdict: 'PASS', detail: '' } as const;
+  const summary = (status: 'judged' | 'not-applicable') =>
+    renderReport({ ...REPORT, window, checks: [{ ...fence, status }] }, painter(false))
+      .split('\n')
+      .at(-2);
+  expect(summary('judged')).toContain('fence 0/1F72DC0');
+  expect(summary('not-applicable')).not.toContain('fence');
+});
+
+test('what limits the memory of earlier verifications is said', () => {
+  const memory = { file: null, verifications: 0, since: null, note: 'no earlier verification is known' };
+  expect(renderReport({ ...REPORT, memory }, painter(false))).toContain('  no earlier verification is known');
+});

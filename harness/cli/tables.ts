@@ -107,13 +107,18 @@ function scansOf({ scans }: Report): string[] {
   return [`${number(keys)} changed keys compared, every row since ${oldest.slice(11, 19)}`];
 }
 
+/** Between two databases without a pipeline there is no fence to pass. */
+function hasFence({ checks }: Report): boolean {
+  return checks.find(({ check }) => check === 'fence')?.status !== 'not-applicable';
+}
+
 /** The verification report as people read it: tables, checks, findings, one line to sum it up. */
 export function renderReport(report: Report, paint: Paint): string {
   const { comparison, progress, deliveries, window } = report;
   const summary = [
     paint.bold(paintVerdict(paint, report.verdict)),
     `coverage ${Math.round(report.coverage * 100)} %`,
-    ...(window.fromLsn === null ? [] : [`fence ${window.fromLsn}`]),
+    ...(window.fromLsn === null || !hasFence(report) ? [] : [`fence ${window.fromLsn}`]),
     ...(comparison?.exact === true
       ? [`exact, with ${number(comparison.touchedKeys)} keys written meanwhile`]
       : []),

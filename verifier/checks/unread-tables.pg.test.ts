@@ -94,6 +94,7 @@ test.each(UNREADABLE)(
     const look = () => verify({ config, checks, deadlineMs: 5_000, memory });
     const odd = ['evidence-missing', 'public.a_odd', 'INCONCLUSIVE'];
     const before = await look();
+    expect(before.memory).toMatchObject({ file: null, note: null });
     for (const check of ['foreign-writers', 'resurrected-rows', ...(isWatched ? ['order'] : [])]) {
       expect([check, of(before, check)]).toEqual([check, { verdict: 'INCONCLUSIVE', findings: [odd] }]);
       const detail = before.findings.find((one) => one.check === check)?.detail;

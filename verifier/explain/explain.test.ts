@@ -81,6 +81,23 @@ test('behind a connector that has failed, no line contradicts another', () => {
   expect(written.fates).toEqual(['replaced', 'standing']);
 });
 
+test('where the sink has suppressed nothing, a record that it has not kept was applied', () => {
+  const suppressed = new Map([['lab.public.items/2', 0]]);
+  const late = {
+    records: [record(1), record(3), record(2), record(4)],
+    source: row(4),
+    commits: [1, 2, 3, 4].map((n) => commit(n)),
+  };
+  const sink = { rows: [row(4)] };
+  expect(explained({ ...late, sink }).fates).toEqual(['replaced', 'replaced', 'suppressed', 'standing']);
+  const unguarded = explained({ ...late, sink: { ...sink, suppressed } });
+  expect(unguarded.fates).toEqual(['replaced', 'replaced', 'replaced', 'standing']);
+  const notes = unguarded.explanation.timeline.flatMap((entry) => entry.notes);
+  expect(notes).toContain('applied, then overwritten by 2@2, which is older');
+  const twice = { records: [record(1), record(2), record(2)], sink: { rows: [row(2)], suppressed } };
+  expect(explained(twice).fates).toEqual(['replaced', 'replaced', 'standing']);
+});
+
 test('a row that should be gone is not called lost', () => {
   for (const records of [
     deleted.records,

@@ -83,15 +83,18 @@ function fateOf(record: LifeRecord, seen: Seen): Fate {
   // The row is from a repetition that came after a newer record: the sink applied it, against the rule.
   const isBack = last !== undefined && isOlder(record.position, last.position) && rowsOf(record, life) > 0;
   if (isBack) return { tag: 'standing' };
+  // A sink that compares no positions applies every record, and says that it has suppressed nothing.
+  const isGuarded = life.sink.suppressed?.get(`${record.topic}/${record.partition}`) !== 0;
   if (again !== null) {
     if (record.op === null) return { tag: 'repeats-delete' };
-    return { tag: 'suppressed', why: `the sink had its position already, from ${placeOf(again)}` };
+    const why = `the sink had its position already, from ${placeOf(again)}`;
+    return isGuarded ? { tag: 'suppressed', why } : { tag: 'standing' };
   }
   const { truncate } = life.sink;
   if (truncate !== null && isOlder(record.position, truncate.position)) {
     return { tag: 'truncated' };
   }
-  if (last !== undefined && isOlder(record.position, last.position)) {
+  if (isGuarded && last !== undefined && isOlder(record.position, last.position)) {
     return { tag: 'suppressed', why: `it is older than ${placeOf(last)}, which was applied before` };
   }
   return { tag: 'standing' };

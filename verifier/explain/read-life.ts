@@ -9,6 +9,7 @@ import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import { copyNameOf, copyNames, reshaped, shapeOf } from '../observe/sink/copy-shape.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
 import { KafkaView, topicOf } from '../observe/topic/kafka-view.ts';
+import type { TopicHistory } from '../observe/topic/topic-history.ts';
 import { blame } from './blame.ts';
 import { parseKey, tableNamed } from './parse-key.ts';
 import { hasNewWrites, type RowPlace, readLedger } from './read-ledger.ts';
@@ -153,7 +154,7 @@ class Reading {
       truncates: topic.truncates,
       sink: { ...marks, rows: atSink.map(withIsoTimes) },
       differing: columns,
-      ...causesOf(columns, shown, topic.history?.complete === true ? topic.history.columns : null),
+      ...causesOf(columns, shown, sentColumns(topic.history)),
       differingHop,
       sinkOffsets,
       fence,
@@ -196,6 +197,11 @@ class Reading {
           hasFailed: outcome.tag === 'connector-failed',
         };
   }
+}
+
+/** Columns that records of the topic have; null if not all of them were read, or there are none. */
+function sentColumns(history: TopicHistory | null): ReadonlySet<string> | null {
+  return history?.complete === true && history.columns.size > 0 ? history.columns : null;
 }
 
 function withIsoTimes({ row }: RowReading): RowReading['row'] {

@@ -64,6 +64,8 @@ export interface SinkState {
   readonly truncate: { readonly position: string; readonly at: string } | null;
   /** The table has `_cdc_position`. */
   readonly keepsPositions: boolean;
+  /** Records of the table that the sink says it has suppressed, by `topic/partition`; undefined where it does not say. */
+  readonly suppressed?: ReadonlyMap<string, number>;
 }
 
 /** The time during which a fault was in effect. */

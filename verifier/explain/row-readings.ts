@@ -3,13 +3,14 @@ import { messageOf } from '../../pipeline/contract/errors.ts';
 import {
   bookedName,
   METADATA_COLUMNS,
+  STATS_TABLE,
   TOMBSTONES_TABLE,
   TRUNCATES_TABLE,
 } from '../../pipeline/contract/sink-tables.ts';
 import { pairTables } from '../compare/table-pair.ts';
 import { type Database, ident, type Row } from '../connection/postgres.ts';
 import { keepsMetadata, ownTable } from '../observe/sink/own-tables.ts';
-import { relationOf, type Table } from '../observe/source/catalogue.ts';
+import { isBorrowed, relationOf, type Table } from '../observe/source/catalogue.ts';
 import { NoSuchRowError } from './parse-key.ts';
 import { isOfSecondReading, type RowLife, type SinkState, type StoredRow } from './row-life.ts';
 
@@ -77,7 +78,12 @@ export async function readRows(
     ...metadata.map((name) => `${ident(name)}::text AS ${ident(name)}`),
   ];
   const where = table.key.length > 0 ? table.key : tables.source.key;
-  const conditions = where.map(({ name, cast }, i) => `${ident(name)} = $${i + 1}::text::${cast}`);
+  // The pinned search path does not have the operators of an extension's type.
+  const conditions = where.map((column, i) =>
+    isBorrowed(column)
+      ? `${ident(column.name)}::text = $${i + 1}::text`
+      : `${ident(column.name)} = $${i + 1}::text::${column.cast}`,
+  );
   const rows = await database.query(
     `SELECT ${selected.join(', ')} FROM ${relationOf(table)} AS read WHERE ${conditions.join(' AND ')} LIMIT ${MAX_ROWS}`,
     where.map(({ name }) => key[name]),
@@ -153,32 +159,43 @@ export function hasMoved(before: RowReading | undefined, after: RowReading | und
   return Object.keys(before.texts).some((name) => before.texts[name] !== after.texts[name]);
 }
 
-/** Reads what the sink records besides its rows: the delete of the key and the TRUNCATE of the table. */
+/** Reads what the sink records besides its rows: the delete of the key, the TRUNCATE of the table, what it suppressed. */
 export async function readSinkMarks(
   sink: Database,
   table: Table | undefined,
   place: { readonly schema: string; readonly keyTexts: readonly string[] },
-): Promise<Pick<SinkState, 'tombstone' | 'truncate' | 'keepsPositions'>> {
+): Promise<Omit<SinkState, 'rows'>> {
   const keepsPositions = table !== undefined && keepsMetadata(table, 'position');
   const marks = { tombstone: null, truncate: null, keepsPositions };
   if (table === undefined || !keepsPositions) return marks;
-  const at = async (
+  const rowsOf = async (
     name: string,
     needs: Parameters<typeof ownTable>[3],
     sql: string,
     values: readonly unknown[],
   ) => {
     const whole = await ownTable(sink, place.schema, name, needs);
-    if (whole === null) return null;
-    const [row] = await sink.query(sql.replace('FROM _', `FROM ${whole}`), values);
+    return whole === null ? [] : await sink.query(sql.replace('FROM _', `FROM ${whole}`), values);
+  };
+  const at = async (...asked: Parameters<typeof rowsOf>) => {
+    const [row] = await rowsOf(...asked);
     return row === undefined ? null : { position: row.position ?? '', at: isoOf(row.at ?? '') };
   };
   const booked = bookedName(table.schema, table.name);
   // As the sink writes a key: the value of a single column, or a JSON array of several.
   const [only, ...more] = place.keyTexts;
   const keyText = only !== undefined && more.length === 0 ? only : JSON.stringify(place.keyTexts);
+  const totals = await rowsOf(
+    STATS_TABLE,
+    { table_name: 'text', topic: 'text', partition: 'number', suppressed: 'number' },
+    `SELECT topic || '/' || partition AS partition, sum(suppressed)::text AS suppressed
+     FROM _ WHERE table_name = $1 GROUP BY 1`,
+    [booked],
+  );
+  const suppressed = totals.map((row) => [row.partition ?? '', Number(row.suppressed)] as const);
   return {
     keepsPositions,
+    suppressed: new Map(suppressed),
     tombstone: await at(
       TOMBSTONES_TABLE,
       { table_name: 'text', key: 'text', position: 'text', deleted_at: 'time' },
