@@ -41,6 +41,25 @@ describe.each(all)('$path', (page) => {
   });
 });
 
+test.each(all.filter(({ path }) => /^docs\/decisions\/\d/.test(path)))(
+  '$path has status, context, choice, alternatives and consequences, in this order',
+  ({ text }) => {
+    const parts = [...text.matchAll(/^\*\*([A-Z][a-z]+)[.:]\*\*(?=\s)/gm)].map(([, part]) => part);
+    expect(parts).toEqual(['Status', 'Context', 'Choice', 'Alternatives', 'Consequences']);
+  },
+);
+
+test('each invariant of the architecture names the file that keeps it and the test that shows it', () => {
+  const page = all.find(({ path }) => path === 'docs/architecture.md')?.text ?? '';
+  const table = /## Invariants\n([\s\S]*?)\n## /.exec(page)?.[1] ?? '';
+  const rows = [...table.matchAll(/^\| (?!invariant|-)(.+) \| (.+) \| (.+) \|$/gm)];
+  expect(rows.length).toBeGreaterThanOrEqual(10);
+  expect(rows.filter(([, , kept]) => !/`[^`]+`/.test(kept ?? '')).map(([row]) => row)).toEqual([]);
+  expect(rows.filter(([, , , shown]) => !/`[^`]+\.test\.ts`/.test(shown ?? '')).map(([row]) => row)).toEqual(
+    [],
+  );
+});
+
 test.each(all.filter(({ text }) => text.split('\n').length > LONG_PAGE))(
   '$path, which is long, opens with a table of contents',
   ({ text }) => {
