@@ -10,7 +10,7 @@ import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
 /** `customers` has seven columns: a uuid, three texts, two timestamps and a bigint. */
 export const BENCH_TABLE = 'customers';
 
-/** Starts a lab with one pipeline whose table has `rows` rows. Everything is removed afterwards. */
+/** Starts a lab with one pipeline, whose table then has exactly `rows` rows. Everything is removed afterwards. */
 export async function withPipeline<T>(
   workDir: string,
   rows: number,
@@ -33,7 +33,7 @@ export async function withPipeline<T>(
       client.query(
         `INSERT INTO ${BENCH_TABLE} (id, email, name, status, created_at, updated_at, version)
          SELECT gen_random_uuid(), 'customer-' || n || '@example.org', 'Customer ' || n, 'active', now(), now(), 1
-           FROM generate_series(1, $1::int) n`,
+           FROM generate_series(1, $1::int - (SELECT count(*)::int FROM ${BENCH_TABLE})) n`,
         [rows],
       ),
     );

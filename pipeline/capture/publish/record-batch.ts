@@ -83,7 +83,7 @@ function writeRecord(to: Buffer, start: number, offsetDelta: number, record: Pro
   let size =
     2 + sizeOfVarint(offsetDelta) + sizeOfBytes(key) + sizeOfBytes(value) + sizeOfVarint(headers.size);
   for (const [name, text] of headers) {
-    const nameBytes = bytesOfName(name).length;
+    const nameBytes = Buffer.byteLength(name);
     const textBytes = typeof text === 'string' ? Buffer.byteLength(text) : text.length;
     size += sizeOfVarint(nameBytes) + nameBytes + sizeOfVarint(textBytes) + textBytes;
   }
@@ -95,7 +95,7 @@ function writeRecord(to: Buffer, start: number, offsetDelta: number, record: Pro
   at = writeBytes(to, at, value);
   at = writeVarint(to, at, headers.size);
   for (const [name, text] of headers) {
-    at = writeBytes(to, at, bytesOfName(name));
+    at = writeText(to, at, name);
     at = typeof text === 'string' ? writeText(to, at, text) : writeBytes(to, at, text);
   }
   return at;
@@ -133,14 +133,14 @@ function writeFast(to: Buffer, start: number, offsetDelta: number, record: FastR
   at = writeVarint(to, at, position.length);
   to.write(position, at, 'latin1');
   at += position.length;
-  for (const [name, text] of otherHeaders) at = writeText(to, writeBytes(to, at, bytesOfName(name)), text);
+  for (const [name, text] of otherHeaders) at = writeText(to, writeText(to, at, name), text);
   return at;
 }
 
 type Header = FastRecord['otherHeaders'][number];
 
 function sizeOfHeader([name, text]: Header): number {
-  const nameBytes = bytesOfName(name).length;
+  const nameBytes = Buffer.byteLength(name);
   const textBytes = Buffer.byteLength(text);
   return sizeOfVarint(nameBytes) + nameBytes + sizeOfVarint(textBytes) + textBytes;
 }
@@ -180,15 +180,4 @@ function writeBytes(to: Buffer, start: number, bytes: Uint8Array | null): number
 function writeText(to: Buffer, start: number, text: string): number {
   const at = writeVarint(to, start, Buffer.byteLength(text));
   return at + to.write(text, at);
-}
-
-const names = new Map<string, Buffer>();
-
-/** Header names are few and come with every record, so their bytes are made once. */
-function bytesOfName(name: string): Buffer {
-  const known = names.get(name);
-  if (known) return known;
-  const bytes = Buffer.from(name);
-  if (names.size < 1_000) names.set(name, bytes);
-  return bytes;
 }
