@@ -1,6 +1,7 @@
 import type { Client } from 'pg';
-import { type ComponentHealth, DEFAULT_HEALTH_BOUNDS, type TaskContext } from '../contract/connector.ts';
+import type { TaskContext } from '../contract/connector.ts';
 import type { CreateEventEncoder, EventEncoder, LostPart } from '../contract/envelope.ts';
+import { type ComponentHealth, DEFAULT_HEALTH_BOUNDS } from '../contract/health.ts';
 import type { Lsn } from '../contract/lsn.ts';
 import type { DecodePgOutput, ReadFastChange } from '../contract/pgoutput.ts';
 import { unlessAborted } from '../contract/wake.ts';
@@ -158,7 +159,7 @@ export class Session {
     await this.#streamOn(this.#work);
   }
 
-  /** Those that the stream must not overtake. */
+  /** Takes the snapshots that the stream must not overtake. */
   async #takeFirstSnapshots({ jobs, book, prepared, signal }: Work): Promise<void> {
     for (const job of book.current.snapshots.filter(isFirstSnapshot)) {
       const isInitial = job.id === INITIAL_SNAPSHOT;

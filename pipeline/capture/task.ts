@@ -1,6 +1,7 @@
-import type { ComponentHealth, Task, TaskContext } from '../contract/connector.ts';
+import type { Task, TaskContext } from '../contract/connector.ts';
 import type { LostPart } from '../contract/envelope.ts';
 import { LabError } from '../contract/errors.ts';
+import type { ComponentHealth } from '../contract/health.ts';
 import { sleep } from '../contract/wake.ts';
 import type { SourceConfig } from './config/source-config.ts';
 import { explain, finalError, isTransient, sqlState } from './failure.ts';

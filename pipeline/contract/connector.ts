@@ -7,6 +7,7 @@
  */
 
 import type { CrashPoints } from './crash-points.ts';
+import type { ComponentHealth, HealthBounds } from './health.ts';
 import type { Defect } from './stages.ts';
 
 /** State of a connector or a task, as Kafka Connect prints it. */
@@ -40,18 +41,6 @@ export interface ConfigProblem {
   readonly nearest?: string;
 }
 
-/** `degraded`: works, but something needs attention. `failed`: does not work, and will not recover without help. */
-export type Health = 'ok' | 'degraded' | 'failed';
-
-/** Health of one part of a worker or a task, as `/health` lists it. */
-export interface ComponentHealth {
-  /** `database`, `replication-stream`, `consumer-group`, `lag`, `progress`, … */
-  readonly component: string;
-  readonly health: Health;
-  /** For people: what was measured, or what is wrong. */
-  readonly detail: string;
-}
-
 /** Writes log lines. Fields become members of the line; secrets are redacted in all of it. */
 export interface Logger {
   debug(message: string, fields?: Readonly<Record<string, unknown>>): void;
@@ -77,22 +66,6 @@ export interface TaskMetrics {
   latency(table: string, ms: number): void;
 }
 
-/** Bounds beyond which `/health` reports a working task as degraded. */
-export interface HealthBounds {
-  /** Records in the topics that the sink has not applied yet. */
-  readonly lagEvents: number;
-  /** Milliseconds that the oldest change has waited: since its commit (source) or its Kafka timestamp (sink). */
-  readonly lagMs: number;
-  /** Milliseconds without progress although there is work to do. */
-  readonly stalledAfterMs: number;
-}
-
-export const DEFAULT_HEALTH_BOUNDS: HealthBounds = {
-  lagEvents: 10_000,
-  lagMs: 300_000,
-  stalledAfterMs: 60_000,
-};
-
 /** What a worker gives to each task. */
 export interface TaskContext {
   readonly connector: string;
@@ -107,7 +80,7 @@ export interface TaskContext {
   readonly crashPoints: CrashPoints;
   /** Planted defects that the task wraps around its stages. Empty outside of tests. */
   readonly defects: readonly Defect[];
-  /** {@link DEFAULT_HEALTH_BOUNDS} if undefined. */
+  /** `DEFAULT_HEALTH_BOUNDS` if undefined. */
   readonly healthBounds?: HealthBounds;
 }
 

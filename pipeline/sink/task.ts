@@ -1,12 +1,8 @@
 import type pg from 'pg';
-import {
-  type ComponentHealth,
-  DEFAULT_HEALTH_BOUNDS,
-  type Task,
-  type TaskContext,
-} from '../contract/connector.ts';
+import type { Task, TaskContext } from '../contract/connector.ts';
 import { CRASH_POINTS } from '../contract/crash-points.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
+import { type ComponentHealth, DEFAULT_HEALTH_BOUNDS } from '../contract/health.ts';
 import type { AdmitStage, ApplyStage } from '../contract/stages.ts';
 import { Wake } from '../contract/wake.ts';
 import { Applier } from './apply/applier.ts';

@@ -1,4 +1,4 @@
-import type { ComponentHealth, Health } from '../contract/connector.ts';
+import type { ComponentHealth, Health } from '../contract/health.ts';
 
 /** Answer of `GET /health`. */
 export interface WorkerHealth {

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import type {
-  ComponentHealth,
   ConnectorConfig,
   ConnectorPlugin,
   ConnectorStatus,
@@ -9,6 +8,7 @@ import type {
   TaskContext,
 } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
+import type { ComponentHealth } from '../contract/health.ts';
 import { unreachable } from '../contract/unreachable.ts';
 import type { Target } from './connector-store.ts';
 import { nextStep, type Phase, type Step, taskState } from './life-cycle.ts';
@@ -73,7 +73,7 @@ export class ManagedConnector {
     return this.#phase === 'idle' && this.#target === 'STOPPED';
   }
 
-  /** Stops the task because the worker ends. The target does not change. */
+  /** Stops the task because the worker ends. The target state does not change. */
   close(): Promise<void> {
     this.#closing = true;
     this.#starting?.giveUp();

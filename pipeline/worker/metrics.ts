@@ -1,5 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { ComponentHealth, TaskMetrics } from '../contract/connector.ts';
+import type { TaskMetrics } from '../contract/connector.ts';
+import type { ComponentHealth } from '../contract/health.ts';
 
 type Counted = Parameters<TaskMetrics['count']>[0];
 const LABELS = ['connector', 'table'] as const;

@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { DEFAULT_HEALTH_BOUNDS } from '../contract/connector.ts';
 import { LabError, messageOf } from '../contract/errors.ts';
+import { DEFAULT_HEALTH_BOUNDS } from '../contract/health.ts';
 import { ConnectorStore } from './connector-store.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 

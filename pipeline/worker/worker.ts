@@ -13,12 +13,12 @@ import type {
   ConnectorOffset,
   ConnectorPlugin,
   ConnectorStatus,
-  HealthBounds,
   Logger,
   TaskContext,
 } from '../contract/connector.ts';
 import type { CrashPoints } from '../contract/crash-points.ts';
 import { LabError } from '../contract/errors.ts';
+import type { HealthBounds } from '../contract/health.ts';
 import type { Defect } from '../contract/stages.ts';
 import { ConfigCheck } from './config-check.ts';
 import type { ConnectorStore, StoredConnector, Target } from './connector-store.ts';
@@ -263,7 +263,8 @@ export class Worker {
   }
 
   /**
-   * Does not wait for a life cycle, which reports through the connector's status. Its promise should never reject.
+   * Runs a life cycle without waiting for it: its outcome is in the connector's status, so its promise should
+   * never reject.
    */
   #inBackground(work: Promise<void>): void {
     work.catch((error: unknown) => {

@@ -132,6 +132,6 @@ export class OffsetBook {
 function violation(code: 'CDC-1060' | 'CDC-1061' | 'CDC-1062', what: string): LabError {
   return new LabError(code, `The position of the capture is inconsistent: ${what}.`, {
     remedy:
-      'This is a bug of the capture. Restart the task, which resumes at the stored position, and report it.',
+      'This is a bug in the capture. Restart the task, which resumes at the stored position, and report it.',
   });
 }

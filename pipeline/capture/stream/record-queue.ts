@@ -169,6 +169,6 @@ export class RecordQueue {
 function outOfOrder(what: string): LabError {
   return new LabError('CDC-1063', `The capture's record queue is out of order: ${what}`, {
     remedy:
-      'This is a bug of the capture. Restart the task, which resumes at the stored position, and report it.',
+      'This is a bug in the capture. Restart the task, which resumes at the stored position, and report it.',
   });
 }

@@ -1,4 +1,4 @@
-import type { ComponentHealth, HealthBounds } from '../../contract/connector.ts';
+import type { ComponentHealth, HealthBounds } from '../../contract/health.ts';
 import type { Lsn } from '../../contract/lsn.ts';
 
 /** What the session has to do and has done, at one moment. */

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ComponentHealth, Health, Logger } from '../../contract/connector.ts';
+import type { Logger } from '../../contract/connector.ts';
 import { LabError, messageOf } from '../../contract/errors.ts';
+import type { ComponentHealth, Health } from '../../contract/health.ts';
 import { toWaitFor } from './db-errors.ts';
 
 type Component = 'database' | 'broker';

@@ -171,7 +171,7 @@ async function dropNotNull(
 
 function reservedName({ qualified }: TableName, column: string): RecordError {
   return new RecordError(
-    `${qualified} cannot have the source's column '${column}', because the sink has a column of that name itself: ` +
+    `${qualified} cannot have the source's column '${column}', because the sink adds a column of that name: ` +
       'rename it at the source, or leave it out with field.exclude.list',
   );
 }

@@ -42,7 +42,7 @@ export function tableNameOf(
   }
   if (schema === defaultSchema && BOOKKEEPING_TABLES.has(table)) {
     throw new RecordError(
-      `the sink has a table ${schema}.${table} itself: give the copy another name with collection.name.format`,
+      `the sink keeps its own data in ${schema}.${table}: give the copy another name with collection.name.format`,
     );
   }
   const sql = `${quoteIdentifier(schema)}.${quoteIdentifier(table)}`;

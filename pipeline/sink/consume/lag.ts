@@ -1,4 +1,4 @@
-import type { ComponentHealth, HealthBounds } from '../../contract/connector.ts';
+import type { ComponentHealth, HealthBounds } from '../../contract/health.ts';
 import type { Claim } from '../apply/claim.ts';
 import { labelOf } from '../bind/table-name.ts';
 

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { DeadlineError, poll } from '../../../harness/wait.ts';
-import type { HealthBounds, TaskContext } from '../../contract/connector.ts';
+import type { TaskContext } from '../../contract/connector.ts';
 import type { CrashPoint } from '../../contract/crash-points.ts';
+import type { HealthBounds } from '../../contract/health.ts';
 import type { Defect } from '../../contract/stages.ts';
 
 export interface TestContext extends TaskContext {

@@ -1,5 +1,4 @@
 import type {
-  ComponentHealth,
   ConfigProblem,
   ConnectorConfig,
   ConnectorOffset,
@@ -7,6 +6,7 @@ import type {
   Task,
   TaskContext,
 } from '../../contract/connector.ts';
+import type { ComponentHealth } from '../../contract/health.ts';
 
 /** A task that does nothing and records its calls. */
 export class FakeTask implements Task {

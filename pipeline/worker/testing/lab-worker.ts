@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { FastifyInstance, InjectOptions } from 'fastify';
-import { DEFAULT_HEALTH_BOUNDS } from '../../contract/connector.ts';
+import { DEFAULT_HEALTH_BOUNDS } from '../../contract/health.ts';
 import { ControlledCrashPoints } from '../crash-points.ts';
 import { createLogger } from '../log.ts';
 import { WorkerMetrics } from '../metrics.ts';
