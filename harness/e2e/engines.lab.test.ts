@@ -11,6 +11,7 @@ import { PROJECT_DIR } from '../project.ts';
 import type { RunOptions } from '../runner/plan.ts';
 import { type RunResult, runResultSchema } from '../runner/result.ts';
 import { runAll } from '../runner/run-all.ts';
+import { verdictsOf } from '../runner/testing/both-variants.ts';
 import { type DrillLab, startDrillLab } from './testing/drill.ts';
 import { enginesPage, LESSONS } from './testing/engines-page.ts';
 
@@ -51,11 +52,6 @@ async function runOn(
     { lab: lab.lab, openAccess, loadFault, listen: () => undefined, signal: new AbortController().signal },
   );
 }
-
-const verdictsOf = ({ results }: RunResult): string =>
-  results
-    .map((one) => `${one.scenario} ${one.variant}: ${one.verdict}, ${one.reason ?? 'as expected'}`)
-    .join('\n');
 
 test('every lesson declares what to expect of every pair of engines, or why it is not run', async () => {
   const scenarios = await loadScenarios();

@@ -7,6 +7,7 @@ import { loadFault, loadScenario } from '../plugins/catalogue.ts';
 import { PROJECT_DIR } from '../project.ts';
 import { type RunResult, runResultSchema } from '../runner/result.ts';
 import { runAll } from '../runner/run-all.ts';
+import { verdictsOf } from '../runner/testing/both-variants.ts';
 import { type DrillLab, startDrillLab } from './testing/drill.ts';
 import { LESSONS } from './testing/engines-page.ts';
 import { pipelinesPage } from './testing/pipelines-page.ts';
@@ -40,10 +41,7 @@ async function runOn(name: string, id: string): Promise<RunResult> {
   );
 }
 
-const verdictsOf = ({ results }: RunResult): string =>
-  results.map((one) => `${one.scenario}: ${one.verdict}, ${one.reason ?? 'as expected'}`).join('\n');
-
-describe.runIf(!isAll)("somebody else's pipeline", { timeout: ONE_MS }, () => {
+describe.runIf(!isAll)('a foreign pipeline', { timeout: ONE_MS }, () => {
   test("PostgreSQL's own replication loses nothing when its worker is killed, and leaves nothing behind", async () => {
     const run = await runOn('native-replication', 'restart');
     expect(run.ok, verdictsOf(run)).toBe(true);

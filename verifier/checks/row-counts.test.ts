@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import type { CheckResult } from '../check.ts';
 import type { TableComparison } from '../compare/table-comparison.ts';
-import type { Catalogues } from '../observe/catalogues.ts';
 import type { Table } from '../observe/source/catalogue.ts';
-import { contextOf } from '../testing/context.ts';
+import { cataloguesOf, contextOf } from '../testing/context.ts';
 import type { Content, TableContent } from '../verification/comparison.ts';
 import check from './row-counts.ts';
 
@@ -38,8 +37,7 @@ async function run(tables: readonly TableContent[], unknown: readonly string[] =
     contextOf({
       evidence: {
         content: async () => ({ tables, coverage, comparison: null }) satisfies Content,
-        catalogues: async () =>
-          ({ unknown, source: new Map(), absent: [], misnamed: [] }) as unknown as Catalogues,
+        catalogues: async () => cataloguesOf({ unknown }),
       },
     }),
   );

@@ -1,6 +1,7 @@
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import type { CheckContext } from '../check.ts';
 import { parseConfig, type VerifierConfigInput } from '../config.ts';
+import type { Catalogues } from '../observe/catalogues.ts';
 import type { FenceOutcome } from '../observe/fence.ts';
 import type { Progress } from '../report.ts';
 
@@ -47,6 +48,12 @@ export function contextOf({ config = {}, databases, pipeline, evidence, memory }
     },
     memory,
   };
+}
+
+/** Catalogues of which the test gives a part: every table of the source is expected, and nothing else is known. */
+export function cataloguesOf({ source = new Map(), ...own }: Partial<Catalogues> = {}): Catalogues {
+  const expected = [...source.values()];
+  return { source, copies: new Map(), expected, unknown: [], absent: [], misnamed: [], ...own };
 }
 
 export function progressOf(own: Partial<Progress> = {}): Progress {

@@ -64,7 +64,7 @@ async function up(options: UpOptions): Promise<Lab> {
 function refuseAdjustments({ alertLag, dedup }: UpOptions): void {
   if (alertLag === undefined && dedup === undefined) return;
   throw new UsageError(
-    `${alertLag === undefined ? '--dedup' : '--alert-lag'} is for the process runtime`,
+    `${alertLag === undefined ? '--dedup' : '--alert-lag'} works only with the process runtime`,
     'leave it out; or leave out --runtime docker, and name another folder with --dir',
   );
 }

@@ -8,10 +8,10 @@ const GONE_TIMEOUT_MS = 60_000;
 const AGAIN_MS = 5_000;
 
 /**
- * Deletes all topics that are `mine`, and waits until the broker names none any more. The controller confirms a
+ * Deletes all topics that are `mine`, and waits until the broker no longer names any. The controller confirms a
  * deletion as soon as it is in the metadata log; brokers learn of it later, and still name the topic until then.
  * A topic that a killed capture requested last may also appear, or reappear, after the first look.
- * @throws LabError CDC-5153 where some are still named at the deadline.
+ * @throws LabError CDC-5153 if some are still named at the deadline.
  */
 export async function dropTopics(
   admin: Pick<Admin, 'listTopics' | 'deleteTopics'>,
@@ -33,11 +33,11 @@ export async function dropTopics(
   );
   if (gone !== undefined) return;
   throw new LabError('CDC-5153', `Kafka still has ${named.join(', ')} ${timeoutMs} ms after the deletion.`, {
-    remedy: '`cdc-lab logs kafka` shows what the broker does.',
+    remedy: '`cdc-lab logs kafka` shows what the broker is doing.',
   });
 }
 
-/** If one has gone already, for the controller if not yet for this broker, the others are deleted all the same. */
+/** If one has gone already, for the controller if not yet for this broker, the others are still deleted. */
 async function deleteThem(admin: Pick<Admin, 'deleteTopics'>, topics: string[]): Promise<void> {
   try {
     await admin.deleteTopics({ topics });

@@ -5,9 +5,9 @@ import { poll } from '../../wait.ts';
 const ANSWER_TIMEOUT_MS = 30_000;
 
 /**
- * Names of all topics. When the request fails at every broker, as happens on a busy machine, kafkajs 2.2.4 drops
+ * Names of all topics. If the request fails at every broker, as happens on a busy machine, kafkajs 2.2.4 drops
  * the errors (`brokerPool.withBroker`) and throws a TypeError for the missing answer. So a TypeError is retried.
- * @throws LabError CDC-5152 where no broker answers in time.
+ * @throws LabError CDC-5152 if no broker answers in time.
  */
 export async function listTopics(
   admin: Pick<Admin, 'listTopics'>,
@@ -28,7 +28,7 @@ export async function listTopics(
   );
   if (topics !== undefined) return topics;
   throw new LabError('CDC-5152', `Kafka named no topics within ${timeoutMs} ms.`, {
-    remedy: '`cdc-lab logs kafka` shows what the broker does.',
+    remedy: '`cdc-lab logs kafka` shows what the broker is doing.',
     cause,
   });
 }

@@ -157,7 +157,7 @@ async function ask(socket: Socket, broker: string, request: Buffer): Promise<Buf
     for await (const chunk of socket) {
       seen = Buffer.concat([seen, chunk as Buffer]);
       const size = seen.length < 4 ? Number.POSITIVE_INFINITY : seen.readInt32BE();
-      if (Number.isFinite(size) && size > MAX_BYTES) throw new Error(`an answer of ${size} bytes`);
+      if (Number.isFinite(size) && size > MAX_BYTES) throw new Error(`the answer is too long: ${size} bytes`);
       if (seen.length >= size + 4) return seen.subarray(4, size + 4);
     }
     return null;
