@@ -2,7 +2,7 @@ import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
 import pg from 'pg';
 import type { VerifierConfig } from '../../verifier/config.ts';
-import { connectionString } from '../../verifier/connection/connection-string.ts';
+import { connectionOptions } from '../../verifier/connection/connection-string.ts';
 import { kafkaOptions, plainKafka } from '../../verifier/connection/kafka.ts';
 import { quietKafka } from '../../verifier/connection/quiet-kafka.ts';
 import { type Report, reportSchema } from '../../verifier/report.ts';
@@ -210,9 +210,9 @@ class LiveAccess implements Access {
     const known = this.#pools.get(side);
     if (known !== undefined) return known;
     const { sourceUrl, sinkUrl, reach } = this.#instance;
-    const target = connectionString(side === 'source' ? sourceUrl : sinkUrl, `${side}.password`);
+    const target = connectionOptions(side === 'source' ? sourceUrl : sinkUrl, `${side}.password`);
     const pool = new pg.Pool({
-      connectionString: target,
+      ...target,
       application_name: 'cdc-lab-harness',
       max: 2,
       connectionTimeoutMillis: 5000,

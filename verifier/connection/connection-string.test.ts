@@ -1,15 +1,15 @@
 import pg from 'pg';
 import { expect, test } from 'vitest';
-import { connectionString } from './connection-string.ts';
+import { connectionOptions } from './connection-string.ts';
 
 /** What `pg` makes of a URL. */
 function read(url: string) {
-  const client = new pg.Client({ connectionString: connectionString(url, 'source.url') });
+  const client = new pg.Client(connectionOptions(url, 'source.url'));
   const { host, port, database, user, password, ssl } = client as pg.Client & { ssl: unknown };
   return { host, port, database, user, password, ssl };
 }
 
-test.each(['a@b', 'a+b', 'a/b', 'a%b', 'a b', 'a:b;c=d&e$f,g', 'größe', '%2F'])(
+test.each(['a@b', 'a+b', 'a/b', 'a%b', 'a b', 'a:b;c=d&e$f,g', 'größe', '%2F', 'a?b#c', '%3F'])(
   'a database with the name %s is opened',
   (name) => {
     expect(read(`postgres://u:p@h:5433/${encodeURIComponent(name)}`)).toMatchObject({

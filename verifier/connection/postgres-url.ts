@@ -35,8 +35,6 @@ export function queryProblem(text: string): string | null {
   const url = URL.parse(text);
   if (url === null) return null;
   const query = url.searchParams;
-  // `pg` takes both for the end of the name, or leaves the escape in it.
-  if (/%3F|%23/i.test(url.pathname)) return 'A database whose name has "?" or "#" cannot be opened.';
   for (const name of query.keys()) {
     if (!PARAMETERS.includes(name)) {
       const advice = name === 'ssl' ? ' Write sslmode=verify-full.' : didYouMean(name, PARAMETERS);

@@ -10,7 +10,7 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import { tlsRefusal } from '../../pipeline/contract/tls-refusal.ts';
-import { connectionString } from './connection-string.ts';
+import { connectionOptions } from './connection-string.ts';
 import { loginRefusal } from './refusal.ts';
 
 /**
@@ -94,7 +94,7 @@ export class Database implements AsyncDisposable {
    */
   static async connect(side: 'source' | 'sink', url: string, statementTimeoutMs: number): Promise<Database> {
     const client = new pg.Client({
-      connectionString: connectionString(url, `${side}.url`),
+      ...connectionOptions(url, `${side}.url`),
       application_name: `cdc-lab verifier (${side})`,
       connectionTimeoutMillis: Math.min(10_000, statementTimeoutMs),
       statement_timeout: statementTimeoutMs,

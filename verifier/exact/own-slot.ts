@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import pg, { type Client, type ClientConfig, type Connection, type Submittable } from 'pg';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
-import { connectionString } from '../connection/connection-string.ts';
+import { connectionOptions } from '../connection/connection-string.ts';
 import { readLsn } from '../connection/lsn.ts';
 import { ident, PINNED_SETTINGS, pinningSession } from '../connection/postgres.ts';
 import { type Message, readMessage, textOf } from './test-decoding.ts';
@@ -66,7 +66,7 @@ export class OwnSlot implements AsyncDisposable {
       lock_timeout: `${options.creationMs}ms`,
     };
     const config: ClientConfig & { replication: 'database' } = {
-      connectionString: connectionString(url, 'source.url'),
+      ...connectionOptions(url, 'source.url'),
       application_name: 'cdc-lab verifier (slot)',
       connectionTimeoutMillis: options.creationMs,
       keepAlive: true,

@@ -4,7 +4,7 @@ import type pg from 'pg';
 import { connectTo } from '../../../fixtures/database.ts';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
-import { connectionString } from '../../../verifier/connection/connection-string.ts';
+import { connectionOptions } from '../../../verifier/connection/connection-string.ts';
 import { UsageError } from '../../errors.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
@@ -32,7 +32,7 @@ export async function sql(
     return exitCode ?? EXIT.failed;
   }
   await using client = await connectTo({
-    connectionString: connectionString(url, `${side}.password`),
+    ...connectionOptions(url, `${side}.password`),
     application_name: 'cdc-lab-sql',
     ...(reach?.readOnly === true ? { options: '-c default_transaction_read_only=on' } : {}),
   });

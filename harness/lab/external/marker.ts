@@ -2,7 +2,7 @@ import { userInfo } from 'node:os';
 import type pg from 'pg';
 import { z } from 'zod';
 import { withDatabase } from '../../../fixtures/database.ts';
-import { connectionString } from '../../../verifier/connection/connection-string.ts';
+import { connectionOptions } from '../../../verifier/connection/connection-string.ts';
 import type { Database } from '../../../verifier/connection/postgres.ts';
 import { type ExternalConfig, postgresUrl } from './target-config.ts';
 
@@ -87,6 +87,6 @@ export async function onSource<T>(
   config: ExternalConfig,
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
-  const target = connectionString(postgresUrl(config.source), 'source.password');
-  return withDatabase({ connectionString: target, application_name: 'cdc-lab-config' }, work);
+  const target = connectionOptions(postgresUrl(config.source), 'source.password');
+  return withDatabase({ ...target, application_name: 'cdc-lab-config' }, work);
 }
