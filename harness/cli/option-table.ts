@@ -62,6 +62,7 @@ const instance = withDefault(
 );
 const deadline = (atLeast: number, help = 'how long to wait for the pipeline to catch up') =>
   number('--deadline <seconds>', { what: 'a deadline', atLeast, atMost: LONGEST_SECONDS }, help);
+const WITH_CONNECT = '25 with Kafka Connect, which stores its progress every 10 s';
 const strict = toggle('--strict', 'exit with 1 on WARN');
 /** @param what With its article. */
 const countOf = (what: string) => ({ what, atLeast: 1, atMost: LARGEST_COUNT });
@@ -185,7 +186,7 @@ export const TRIGGER = { ...TUNABLES, seed, ...EXTERNAL };
 
 export const STATUS = {
   strict,
-  deadline: withDefault(deadline(0, 'answer within this time, all waiting included'), 10),
+  deadline: deadline(0, `answer within this time, all waiting included (default: 10, and ${WITH_CONNECT})`),
   instance,
   ...EXTERNAL,
 };
@@ -285,7 +286,7 @@ export const EXPLAIN = {
     100,
   ),
   values: toggle('--values', 'show the row’s values too'),
-  deadline: withDefault(deadline(0), 5),
+  deadline: deadline(0, `how long to wait for the pipeline to catch up (default: 5, and ${WITH_CONNECT})`),
   instance,
   ...EXTERNAL,
 };

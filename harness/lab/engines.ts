@@ -110,6 +110,14 @@ export function needsConnect(engines: EnginePair): boolean {
   return [SOURCES[engines.source], SINKS[engines.sink]].some((engine) => engine.host === 'connect');
 }
 
+/**
+ * How long a question waits for the pipeline to catch up, unless it says so. Connect stores its progress every 10 s: the
+ * capture's slot is confirmed up to 10 s late, and the sink's offsets up to 10 s after that.
+ */
+export function patienceMs(engines: EnginePair): number {
+  return needsConnect(engines) ? 25_000 : 5_000;
+}
+
 /** `debezium → jdbc`. */
 export function pairText({ source, sink }: EnginePair): string {
   return `${source} → ${sink}`;

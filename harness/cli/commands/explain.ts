@@ -10,6 +10,7 @@ import { faultIntervals } from '../fault-intervals.ts';
 import { openInstance } from '../lab-control.ts';
 import type { ExplainFlags } from '../option-table.ts';
 import { type Paint, painter, paintVerdict } from '../tables.ts';
+import { deadlineMsOf } from './status.ts';
 
 /** Prints one row's life: commits, records, what the sink made of them, faults meanwhile; exits by its verdict. */
 export async function explainRow(
@@ -24,7 +25,7 @@ export async function explainRow(
     key,
     max: options.max,
     values: options.values,
-    deadlineMs: Math.round(options.deadline * 1000),
+    deadlineMs: deadlineMsOf(options.deadline, instance.engines, 5_000),
     faults: faultIntervals(lab.dir, instance.name),
     signal: context.signal,
   }).catch((error: unknown) => {
