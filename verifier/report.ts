@@ -15,6 +15,7 @@ export const FINDING_CLASSES = [
   'stale',
   'corrupted',
   'duplicate',
+  'as-configured',
   'orphan',
   'resurrected',
   'schema',

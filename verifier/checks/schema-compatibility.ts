@@ -1,7 +1,7 @@
 import { METADATA_COLUMNS } from '../../pipeline/contract/sink-tables.ts';
 import type { Check, CheckResult } from '../check.ts';
 import { type ColumnPair, pairColumns } from '../compare/column-pair.ts';
-import { columnsOfCopy, type Table } from '../observe/source/catalogue.ts';
+import { columnsOfCopy, comparedColumns, type Table } from '../observe/source/catalogue.ts';
 import { type Finding, finding } from '../report.ts';
 import { worst } from '../verdict.ts';
 import { absentCopies } from '../verification/absent-copies.ts';
@@ -46,7 +46,7 @@ export default {
 
 /** Columns that the sink lacks: `corrupted` if the source has values in them, else a difference of the schema. */
 function absentColumns(table: Table, copy: Table, content: TableContent | undefined): Finding[] {
-  const absent = pairColumns(table.columns, columnsOfCopy(table, copy)).filter(
+  const absent = pairColumns(comparedColumns(table, copy), columnsOfCopy(table, copy)).filter(
     (pair) => pair.types === 'absent',
   );
   return absent.map(({ source }) => {
@@ -68,7 +68,7 @@ function absentColumns(table: Table, copy: Table, content: TableContent | undefi
 
 /** Columns whose types have no rule: nothing is known of their values. */
 function incomparable(table: Table, copy: Table): Finding[] {
-  const pairs = pairColumns(table.columns, columnsOfCopy(table, copy)).filter(
+  const pairs = pairColumns(comparedColumns(table, copy), columnsOfCopy(table, copy)).filter(
     ({ types }) => types === 'incomparable',
   );
   return pairs.map(({ source, says }) =>
@@ -86,13 +86,8 @@ function incomparable(table: Table, copy: Table): Finding[] {
 }
 
 function drifts(table: Table, copy: Table): Finding[] {
-  const problems = table.generated
-    .filter((column) => holds(copy, column))
-    .map((column): [string, string] => [
-      column,
-      'is generated at the source, and was not compared with the values in the sink',
-    ]);
-  for (const pair of pairColumns(table.columns, columnsOfCopy(table, copy))) {
+  const problems: [string, string][] = [];
+  for (const pair of pairColumns(comparedColumns(table, copy), columnsOfCopy(table, copy))) {
     const problem = driftOf(pair);
     if (problem !== undefined) problems.push([pair.source.name, problem]);
   }
@@ -119,10 +114,6 @@ function drifts(table: Table, copy: Table): Finding[] {
   );
 }
 
-function holds({ columns }: Table, column: string): boolean {
-  return columns.some(({ name: held }) => held === column);
-}
-
 function namesOf({ columns, generated }: Table): ReadonlySet<string> {
   return new Set([...columns.map(({ name: column }) => column), ...generated]);
 }
@@ -130,7 +121,7 @@ function namesOf({ columns, generated }: Table): ReadonlySet<string> {
 /** Types that can hold every value, and additional columns of the sink that need no value. */
 function compatibleDrifts(table: Table, copy: Table): string[] {
   const own = namesOf(table);
-  const wider = pairColumns(table.columns, columnsOfCopy(table, copy)).flatMap(
+  const wider = pairColumns(comparedColumns(table, copy), columnsOfCopy(table, copy)).flatMap(
     ({ source, sink, types, says }) =>
       types === 'lossless' && sink !== undefined
         ? [`column ${source.name} of ${table.id} ${typesOf({ source, sink, says })}`]
@@ -142,7 +133,7 @@ function compatibleDrifts(table: Table, copy: Table): string[] {
     })
     .map(({ name: column }) => `the copy of ${table.id} has column ${column}, the source does not`);
   const generated = table.generated
-    .filter((column) => !holds(copy, column))
+    .filter((column) => !copy.columns.some(({ name: held }) => held === column))
     .map((column) => `column ${column} of ${table.id} is generated at the source, and is not compared`);
   return [...wider, ...more, ...generated];
 }

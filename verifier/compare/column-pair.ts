@@ -2,6 +2,7 @@ import { ident } from '../connection/postgres.ts';
 import type { Column } from '../observe/source/catalogue.ts';
 import { type ColumnHash, ofText, ofValue } from './hash.ts';
 import { byteText, printed } from './types/canonical.ts';
+import { type Conversion, conversionOf } from './types/configured.ts';
 import { decide } from './types/decide.ts';
 
 /**
@@ -30,6 +31,14 @@ export interface ColumnPair {
   readonly types: 'same' | 'lossless' | 'lossy' | 'incomparable' | 'absent';
   /** When values of different types count as equal, in words that follow "equal if"; why they are incomparable. */
   readonly says: string | null;
+  /** What a setting of the capture makes of the values: the copy must have that, or the value as it was. */
+  readonly configured?: {
+    readonly conversion: Conversion;
+    /** At the source: the canonical text of a copy that has the value unchanged. */
+    readonly unchangedText: string;
+    /** Whether a copy may have the value unchanged: it has the same type. */
+    readonly mayKeep: boolean;
+  };
 }
 
 export function pairColumns(source: readonly Column[], sink: readonly Column[]): readonly ColumnPair[] {
@@ -47,6 +56,8 @@ function pairColumn(source: Column, sink: Column | undefined): ColumnPair {
     return { ...own, ...comparedAs(text, NOTHING), types: 'absent' };
   }
   const decision = decide(source, sink);
+  const conversion = sink.settings === undefined ? null : conversionOf(source, sink, sink.settings);
+  if (conversion !== null) return underSetting({ source, sink }, conversion, decision.tag);
   if (decision.tag === 'incomparable') {
     return {
       ...own,
@@ -70,6 +81,22 @@ function pairColumn(source: Column, sink: Column | undefined): ColumnPair {
     ...own,
     ...{ sourceText: text, sinkText: text, sourceHash: hash, sinkHash: hash },
     types: decision.tag,
+  };
+}
+
+function underSetting(
+  { source, sink }: { readonly source: Column; readonly sink: Column },
+  conversion: Conversion,
+  tag: ColumnPair['types'],
+): ColumnPair {
+  const at = ident(source.name);
+  const { rule, unchanged, change } = conversion;
+  const mayKeep = change !== null && source.type === sink.type && source.keyRank === 0;
+  return {
+    ...{ source, sink, types: tag === 'incomparable' ? 'lossy' : tag },
+    ...{ says: rule.says, castable: rule.castable, asPrinted: false },
+    ...comparedAs(plain(rule.source(at, source)), plain(rule.sink(at, sink))),
+    configured: { conversion, unchangedText: plain(unchanged(at, source)), mayKeep },
   };
 }
 

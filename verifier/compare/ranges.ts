@@ -24,12 +24,12 @@ const ORDERED_ALIKE = new Set([
 ]);
 
 /** How to order by a key column on one side. Texts are ordered by bytes, because collations differ between databases. */
-function ordered({ source, sink, types, sourceText, sinkText }: ColumnPair, side: Side) {
+function ordered({ source, sink, types, sourceText, sinkText, configured }: ColumnPair, side: Side) {
   const integers = INTEGERS.includes(source.type) && INTEGERS.includes(sink?.type ?? source.type);
   const column = ident(source.name);
   // The boundary may be of the wider integer type: an index on the narrower type serves the comparison as well.
   if (integers) return { by: column, text: `${column}::text`, cast: '::int8' };
-  if (types === 'same' && ORDERED_ALIKE.has(source.type)) {
+  if (types === 'same' && configured === undefined && ORDERED_ALIKE.has(source.type)) {
     return {
       by: column,
       text: `${column}::text`,

@@ -4,7 +4,7 @@ import type { Database } from '../connection/postgres.ts';
 import { ident } from '../connection/postgres.ts';
 import { keepsMetadata } from '../observe/sink/own-tables.ts';
 import { isBorrowed } from '../observe/source/catalogue.ts';
-import type { TablePair } from './table-pair.ts';
+import { type TablePair, unchangedText } from './table-pair.ts';
 
 /** What one side holds for one key. Values stay in memory only while the key is judged; none is reported. */
 export interface KeyState {
@@ -14,13 +14,22 @@ export interface KeyState {
   readonly image: readonly (string | null)[] | null;
   /** Digest of each row's image, sorted. */
   readonly digests: readonly string[];
+  /** At the source: the digests of rows whose values no setting of the capture has changed; empty if none may be. */
+  readonly unchanged: readonly string[];
   /** Changes whenever the row is written, even if it returns to the same values: the rows' `xmin`. */
   readonly stamp: string;
   /** `_cdc_position` of the newest row; null if the table has no such column. */
   readonly position: string | null;
 }
 
-export const ABSENT: KeyState = { rows: 0, image: null, digests: [], stamp: '', position: null };
+export const ABSENT: KeyState = {
+  rows: 0,
+  image: null,
+  digests: [],
+  unchanged: [],
+  stamp: '',
+  position: null,
+};
 
 /** Reads the rows of the given keys on one side, by key text. A key without a row is not in the map. */
 export async function readKeys(
@@ -36,8 +45,11 @@ export async function readKeys(
   const table = side === 'source' ? pair.source : pair.sink;
   const position = table !== undefined && keepsMetadata(table, 'position');
   const at = position && side === 'sink' ? `${ident(METADATA_COLUMNS.position)}::text` : 'NULL::text';
+  const isKept = side === 'source' && pair.unchangedHash !== null;
+  const kept = isKept ? pair.columns.map(unchangedText) : [];
   const select = [
     ...texts.map((text, i) => `${text} AS c${i}`),
+    ...kept.map((text, i) => `${text} AS u${i}`),
     `${sql.keyText} AS key`,
     'xmin::text AS stamp',
   ];
@@ -53,6 +65,9 @@ export async function readKeys(
       rows: before.rows + 1,
       image,
       digests: [...before.digests, digestOf(image)].sort(),
+      unchanged: isKept
+        ? [...before.unchanged, digestOf(kept.map((_, i) => row[`u${i}`] ?? null))].sort()
+        : [],
       stamp: `${before.stamp},${row.stamp}`,
       position: row.position ?? null,
     });

@@ -124,8 +124,8 @@ class SuspectedTable {
         const now = ours.get(key) ?? ABSENT;
         const copy = theirs.get(key) ?? ABSENT;
         const before = this.#before.get(key) ?? stampOf(ABSENT);
-        if (sameImages(now, copy) || (before.rows === copy.rows && before.digests === copy.digests.join()))
-          continue;
+        const isEarlier = before.rows === copy.rows && before.digests.includes(copy.digests.join());
+        if (sameImages(now, copy) || isEarlier) continue;
         if (stampOf(now).stamp !== before.stamp) next.push(key);
         else
           this.#wrong.push(
@@ -144,14 +144,19 @@ class SuspectedTable {
 interface Stamp {
   readonly rows: number;
   readonly stamp: string;
-  readonly digests: string;
+  /** Of the rows as they must be in the sink, and as they may be. */
+  readonly digests: readonly string[];
 }
 function stampOf(state: KeyState): Stamp {
-  return { rows: state.rows, stamp: `${state.rows}:${state.stamp}`, digests: state.digests.join() };
+  return { rows: state.rows, stamp: `${state.rows}:${state.stamp}`, digests: digestsOf(state) };
 }
 
-function sameImages(a: KeyState, b: KeyState): boolean {
-  return a.rows === b.rows && a.digests.join() === b.digests.join();
+function digestsOf({ digests, unchanged }: KeyState): readonly string[] {
+  return unchanged.length === 0 ? [digests.join()] : [digests.join(), unchanged.join()];
+}
+
+function sameImages(source: KeyState, sink: KeyState): boolean {
+  return source.rows === sink.rows && digestsOf(source).includes(sink.digests.join());
 }
 
 function* batches(keys: readonly string[]): Generator<readonly string[]> {
@@ -173,7 +178,9 @@ export function judge(
   if (source.rows === 0) return [{ ...row, class: 'extra', count: sink.rows }];
   const found: WrongRow[] = [];
   if (sink.rows > source.rows) found.push({ ...row, class: 'duplicate', count: sink.rows - source.rows });
-  const right = sink.digests.some((digest) => source.digests.includes(digest));
+  const right = sink.digests.some(
+    (digest) => source.digests.includes(digest) || source.unchanged.includes(digest),
+  );
   if (!right) {
     const columns = differingColumns(pair, source, sink);
     found.push({

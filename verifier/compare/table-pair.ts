@@ -1,7 +1,7 @@
-import { columnsOfCopy, relationOf, type Table } from '../observe/source/catalogue.ts';
+import { columnsOfCopy, comparedColumns, relationOf, type Table } from '../observe/source/catalogue.ts';
 import { blocksOf } from './blocks.ts';
 import { type ColumnPair, pairColumns } from './column-pair.ts';
-import { hashOf } from './hash.ts';
+import { hashOf, ofText } from './hash.ts';
 import type { SideSql } from './side-sql.ts';
 
 /** A source table, its copy, and the SQL fragments that compare them. */
@@ -14,6 +14,16 @@ export interface TablePair {
   readonly key: readonly ColumnPair[];
   /** `sink` is null if the sink has no such table. */
   readonly sides: { readonly source: SideSql; readonly sink: SideSql | null };
+  /**
+   * At the source, the hash of a row of the sink that has the values as they were before a setting of the capture changed
+   * them; null if no setting does. Such a row is right too: it was not written by the capture.
+   */
+  readonly unchangedHash: string | null;
+}
+
+/** The text that the source has for a column of a row whose values were not changed by a setting. */
+export function unchangedText({ sourceText, configured }: ColumnPair): string {
+  return configured?.mayKeep === true ? configured.unchangedText : sourceText;
 }
 
 /**
@@ -23,7 +33,7 @@ export interface TablePair {
 export function pairTables(source: Table, copy: Table | undefined): TablePair {
   const sink = copy === undefined ? undefined : { ...copy, only: source.only && copy.only };
   const columns = pairColumns(
-    source.columns,
+    comparedColumns(source, sink),
     sink === undefined ? source.columns : columnsOfCopy(source, sink),
   );
   const key = source.key.flatMap((k) => columns.filter((pair) => pair.source.name === k.name));
@@ -41,7 +51,18 @@ export function pairTables(source: Table, copy: Table | undefined): TablePair {
       source: sideSql(source, columns, key, 'source'),
       sink: sink === undefined ? null : sideSql(sink, columns, key, 'sink'),
     },
+    unchangedHash: columns.some(({ configured }) => configured?.mayKeep === true)
+      ? hashOf(
+          columns.map((c) => (c.configured === undefined ? c.sourceHash : ofText(unchangedText(c)))),
+          'row',
+        )
+      : null,
   };
+}
+
+/** Whether a setting of the capture changes, or may change, values of the table. */
+export function isConfigured({ columns }: TablePair): boolean {
+  return columns.some(({ configured }) => configured !== undefined);
 }
 
 /** The planner's estimate for the larger side; 0 if it has none. */

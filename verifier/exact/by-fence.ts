@@ -14,6 +14,7 @@ import type { Databases } from '../observe/connections.ts';
 import type { PassFence } from '../observe/fence.ts';
 import { copyNames, shapeOf } from '../observe/sink/copy-shape.ts';
 import type { Table } from '../observe/source/catalogue.ts';
+import type { ValueSettings } from '../observe/source/value-settings.ts';
 import type { ComparisonReport } from '../report.ts';
 import type { Outcome } from './compare-in-parts.ts';
 import { compareStill } from './compare-still.ts';
@@ -29,6 +30,8 @@ export interface FencedAnswers {
 interface Context extends Databases {
   readonly config: VerifierConfig;
   readonly catalogues: Catalogues;
+  /** Settings of the capture that change values; undefined: none is known. */
+  readonly settings?: ValueSettings | undefined;
   readonly passFence: PassFence;
   readonly signal: AbortSignal;
 }
@@ -61,7 +64,7 @@ export async function compareByFence(tables: readonly Table[], context: Context)
     (table): Copy => ({
       id: table.id,
       copy: copies.get(table.id)?.id ?? null,
-      shape: shapeOf(context.config, table, apart),
+      shape: { ...shapeOf(context.config, table, apart), settings: context.settings },
     }),
   );
   const mode = context.config.fence;

@@ -7,6 +7,7 @@ import { estimatedRows, type TablePair } from '../compare/table-pair.ts';
 import type { DigestedComparison, Part } from './part.ts';
 import { type Copy, NotExact, type SnapshotPair } from './snapshot-pair.ts';
 import { type Answer, TableProgress } from './table-progress.ts';
+import { wasAltered } from './was-altered.ts';
 
 /** What was found in one or more pairs of snapshots. */
 export interface Outcome {
@@ -161,8 +162,11 @@ class Run {
   }
 
   #failed(progress: TableProgress, error: unknown): void {
-    if (error instanceof NotExact) progress.failed(error, this.#options.maxAttempts);
-    else progress.unreadable(error);
+    const reason = wasAltered(error)
+      ? new NotExact(`${progress.copy.id} was altered meanwhile`, { cause: error })
+      : error;
+    if (reason instanceof NotExact) progress.failed(reason, this.#options.maxAttempts);
+    else progress.unreadable(reason);
   }
 
   async #plan(

@@ -56,6 +56,7 @@ async function compare(
   for (const [name, count] of keys.beyond) counts[name] += count;
   const { span } = options;
   const wrong = keys.wrong.map((row) => ({ ...row, span }));
+  const inFlight: string[] = [];
   if (bad.length > 0) {
     const knownRows = keys.hashes.size * 2;
     const found = { bad, buckets, rows: Math.max(ours.rows, theirs.rows), knownRows };
@@ -69,17 +70,20 @@ async function compare(
     counts.extra += extra;
     counts.duplicate += duplicate;
     // These keys were not read, so their class is not known: count them as what most of the others are.
-    counts[counts.stale > counts.corrupted ? 'stale' : 'corrupted'] += different;
+    if (pair.unchangedHash === null || untouched.wrong.length > 0)
+      counts[counts.stale > counts.corrupted ? 'stale' : 'corrupted'] += different;
+    // All those that were read turned out to be right.
+    else if (different > 0) inFlight.push(`${different} more keys (corrupted)`);
   }
   return {
     table: whole.source,
     pair: whole,
     sourceRows: ours.rows,
     sinkRows: theirs.rows,
-    equal: Object.values(counts).every((count) => count === 0),
+    equal: inFlight.length === 0 && Object.values(counts).every((count) => count === 0),
     counts,
     wrong,
-    inFlight: [],
+    inFlight,
     stopped: null,
     digests: { source: sumsOf(ours), sink: sumsOf(theirs) },
   };

@@ -49,6 +49,9 @@ export async function compareExactly(
   return await compareInParts(tables, (open) => ExactWindow.open(open, options), { ...options, maxAttempts });
 }
 
+const ON_STANDBY =
+  'the source is a hot standby, at which changes cannot be followed: give the address of the primary, or stop all writes and use the fence quiesce';
+
 /**
  * A pair of snapshots taken while writes go on, and everything that was written between them.
  *
@@ -81,6 +84,8 @@ export class ExactWindow implements SnapshotPair {
     const control = await connect('source');
     const unreadable = await encodingProblem(control);
     if (unreadable !== null) throw new NotExact(unreadable, { mayPass: false });
+    const { standby } = await control.one('SELECT pg_is_in_recovery()::text AS standby');
+    if (standby === 'true') throw new NotExact(ON_STANDBY, { mayPass: false });
     // Connect before the slot is created: the snapshots' time begins with it.
     const [source, sink] = [await connect('source'), await connect('sink')];
     await mustBeComparable(control, sink);
@@ -125,7 +130,12 @@ export class ExactWindow implements SnapshotPair {
     }
     const problem = touched.problems.get(ours.id);
     if (problem !== undefined) throw new NotExact(`${ours.id}: ${problem}`);
-    return pairTables(ours, theirs);
+    try {
+      return pairTables(ours, theirs);
+    } catch (error) {
+      // Perhaps a key column is just being renamed: the two sides were described at different moments.
+      throw new NotExact(messageOf(error), { cause: error });
+    }
   }
 
   async boundaryAfter(pair: TablePair, from: Boundary | null, rows: number): Promise<Boundary | null> {

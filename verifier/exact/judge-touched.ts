@@ -64,17 +64,33 @@ export class TouchedKeys {
     // Look in the whole table, not only in the part: the row may have had another key, which belongs to another part.
     const filled = await fillVersions(source, control, this.#whole, versions);
     const hashes = await hashVersions(control, this.#pair, filled);
+    const unchanged = await this.#unchanged(texts, filled);
     let at = 0;
     for (const [i, [, history]] of inside.entries()) {
       const text = texts[i] ?? '';
       const from = at;
-      const allowed = new Set(ours.get(text) ?? [NO_ROW]);
-      for (const version of history) allowed.add(version === null ? NO_ROW : (hashes[at++] ?? ''));
+      const allowed = new Set([...(ours.get(text) ?? [NO_ROW]), ...(unchanged.rows.get(text) ?? [])]);
+      for (const version of history) {
+        if (version === null) allowed.add(NO_ROW);
+        else {
+          allowed.add(hashes[at] ?? '').add(unchanged.versions[at] ?? '');
+          at++;
+        }
+      }
       const shown = theirs.get(text) ?? [];
       if (shown.length <= 1 && allowed.has(shown[0] ?? NO_ROW)) continue;
       if (this.wrong.length >= this.#options.maxSettledKeys) this.#count(shown.length);
       else await this.#judge(text, filled.slice(from, at));
     }
+  }
+
+  /** Hashes of what the sink may have as well: values that no setting of the capture has changed. */
+  async #unchanged(texts: readonly string[], versions: readonly (readonly (string | null)[])[]) {
+    const { unchangedHash: hash } = this.#pair;
+    if (hash === null) return { rows: new Map<string, string[]>(), versions: [] };
+    const { source, control } = this.#snapshots;
+    const rows = await hashRows(source, this.#pair, 'source', this.#buckets, texts, hash);
+    return { rows: hashesOf(rows), versions: await hashVersions(control, this.#whole, versions, hash) };
   }
 
   #count(rows: number): void {

@@ -67,6 +67,7 @@ export function joinParts(
     equal: one.equal && two.equal,
     counts,
     wrong: [...one.wrong, ...two.wrong].slice(0, maxListed),
+    inFlight: [...one.inFlight, ...two.inFlight],
     digests: {
       source: add(one.digests.source, two.digests.source),
       sink: add(one.digests.sink, two.digests.sink),

@@ -45,7 +45,10 @@ export async function resolveKeys(
   if (sql === null) throw new Error('a copy that is absent has no keys');
   const rows = keys.map((key) => JSON.parse(key) as Values);
   const select = `${sql.keyText} AS t, (${sql.keyHash})::text AS h, (${inRange(pair, range, side)})::text AS inside`;
-  const columns = pair.key.map(({ source, sink }) => (side === 'source' ? source : (sink ?? source)));
+  const columns = pair.key.map(({ source, sink }) => {
+    const { name, cast } = side === 'source' ? source : (sink ?? source);
+    return { name, cast };
+  });
   const resolved = await overValues(database, columns, select, rows);
   return resolved.map((row) => ({
     text: row.t ?? '',
@@ -59,8 +62,9 @@ export async function hashVersions(
   database: Database,
   pair: TablePair,
   versions: readonly Values[],
+  hash = pair.sides.source.rowHash,
 ): Promise<readonly string[]> {
-  const select = `(${pair.sides.source.rowHash})::text AS h`;
+  const select = `(${hash})::text AS h`;
   return (await overValues(database, sourceColumns(pair), select, versions)).map((row) => row.h ?? '');
 }
 
@@ -75,20 +79,24 @@ export async function versionImages(
   return rows.map((row) => pair.columns.map((_, i) => row[`c${i}`] ?? null));
 }
 
-/** Hashes the rows of the given keys on one side. A key may have several rows, or none. */
+/**
+ * Hashes the rows of the given keys on one side. A key may have several rows, or none.
+ * @param hash SQL of another hash than that of the row.
+ */
 export async function hashRows(
   database: Database,
   pair: TablePair,
   side: 'source' | 'sink',
   buckets: number,
   keyTexts: readonly string[],
+  hash: string | null = null,
 ): Promise<readonly HashedRow[]> {
   const sql = side === 'source' ? pair.sides.source : pair.sides.sink;
   if (sql === null || keyTexts.length === 0) return [];
   const { where, values } = keyFilter(pair, side, keyTexts);
   const rows = await database.query(
     `SELECT t, b::text AS b, h::text AS h
-     FROM (SELECT ${sql.keyText} AS t, ${sql.bucketHash} & ${buckets - 1} AS b, ${sql.rowHash} AS h
+     FROM (SELECT ${sql.keyText} AS t, ${sql.bucketHash} & ${buckets - 1} AS b, ${hash ?? sql.rowHash} AS h
            FROM ${sql.from} WHERE ${where} OFFSET 0) hashes`,
     values,
   );
@@ -140,22 +148,27 @@ function sourceColumns({ columns }: TablePair): readonly Column[] {
 
 /**
  * Evaluates expressions over rows that are not stored anywhere: each value is cast to its column's type and named like
- * its column. `OFFSET 0` keeps the planner from flattening the subquery, which would cast once per use of a column.
+ * its column, and the columns that the source generates are computed. They are the last columns, and no row has a value for
+ * them. `OFFSET 0` keeps the planner from flattening the subquery, which would cast once per use of a column.
  * @returns one answer per row, in their order.
  */
-async function overValues(
+export async function overValues(
   database: Database,
-  columns: readonly Pick<Column, 'name' | 'cast'>[],
+  all: readonly Pick<Column, 'name' | 'cast' | 'expression'>[],
   select: string,
   rows: readonly Values[],
 ): Promise<readonly Readonly<Record<string, string | null>>[]> {
+  const columns = all.filter(({ expression }) => expression === undefined);
+  const computed = all.flatMap(({ name, cast, expression }) =>
+    expression === undefined ? [] : [`, (${expression})::${cast} AS ${ident(name)}`],
+  );
   const cast = columns.map((column, i) => `k${i}::${column.cast} AS ${ident(column.name)}`).join(', ');
   const arrays = columns.map((_, i) => `$${i + 1}::text[]`).join(', ');
   const names = columns.map((_, i) => `k${i}`).join(', ');
   const sql = `
-    SELECT ${select} FROM (
+    SELECT ${select} FROM (SELECT v.*${computed.join('')} FROM (
       SELECT ${cast}, ordinal AS "cdc-lab ordinal"
-      FROM unnest(${arrays}) WITH ORDINALITY AS given(${names}, ordinal) OFFSET 0) v
+      FROM unnest(${arrays}) WITH ORDINALITY AS given(${names}, ordinal) OFFSET 0) v OFFSET 0) v
     ORDER BY "cdc-lab ordinal"`;
   const answers: Readonly<Record<string, string | null>>[] = [];
   const size = (row: Values): number => row.reduce((sum, value) => sum + (value?.length ?? 0), 0);

@@ -3,6 +3,7 @@ import { pairTables } from '../compare/table-pair.ts';
 import type { VerifierConfig } from '../config.ts';
 import { Database } from '../connection/postgres.ts';
 import { writtenLsn } from '../connection/written-lsn.ts';
+import { captureSettings } from '../observe/capture-settings.ts';
 import { type FenceOutcome, passFence } from '../observe/fence.ts';
 import { sharedSentence, sharedTopics } from '../observe/pipeline.ts';
 import { PipelineProgress } from '../observe/pipeline-progress.ts';
@@ -124,7 +125,8 @@ class Reading {
     const [compared, shown] = [comparedReading(readings, atSink[0]), atSink[0]];
     const differingHop =
       columns.length > 0 && fence.passed && compared !== undefined && shown !== undefined
-        ? blame(
+        ? await blame(
+            this.#opened.source,
             {
               ...{ pair: pairTables(table, sinkTable), keyText: keyTextOf(this.#row) },
               ...{ columns, source: compared, sink: shown, span },
@@ -178,7 +180,8 @@ class Reading {
     const { source, sink } = this.#opened;
     const copy = (await readCatalogue(sink)).get(copyNameOf(config, table, table.id));
     if (copy === undefined) return undefined;
-    return reshaped(copy, shapeOf(config, table, copyNames(config, await readCatalogue(source))));
+    const shape = shapeOf(config, table, copyNames(config, await readCatalogue(source)));
+    return reshaped(copy, { ...shape, settings: await captureSettings(config) });
   }
 
   #connections() {

@@ -2,7 +2,7 @@ import { NEW_KEY_HEADER, OLD_KEY_HEADER, type Operation } from '../../pipeline/c
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { printLsn, readLsn } from '../connection/lsn.ts';
 import type { Column } from '../observe/source/catalogue.ts';
-import { asPostgresText, readEvent, readKey } from '../observe/topic/envelope.ts';
+import { asPostgresText, readEvent, readKey, sameKeyText } from '../observe/topic/envelope.ts';
 import { committedAt } from '../observe/topic/topic-history.ts';
 import type { RawRecord } from '../observe/topic/topic-reader.ts';
 import type { LifeRecord } from './row-life.ts';
@@ -60,7 +60,7 @@ export class RecordBook {
     return this.#wanted.columns.every((column) => {
       const text = asPostgresText(fields[column.name], column);
       if (text === undefined && column.name in fields) this.isBlind = true;
-      return text === this.#wanted.key[column.name];
+      return sameKeyText(text, column.type) === sameKeyText(this.#wanted.key[column.name], column.type);
     });
   }
 }

@@ -12,6 +12,7 @@ import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { printLsn } from '../connection/lsn.ts';
 import type { Progress } from '../report.ts';
 import { distance, type Offsets, total } from './offsets.ts';
+import { StandbyError } from './source/wal-position.ts';
 
 export interface ConnectorView {
   readonly name: string;
@@ -137,6 +138,7 @@ class Watch {
       this.#waitingFor = await this.#obstacles(this.#lsn, sample);
     } catch (error) {
       this.#problem = messageOf(error);
+      if (error instanceof StandbyError) return this.giveUp(nowMs);
       const failed = await failing;
       return failed ? { tag: 'connector-failed', lsn: this.#lsn, progress: null } : undefined;
     }

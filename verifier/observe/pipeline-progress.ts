@@ -20,6 +20,11 @@ const TAIL_MS = 10_000;
 const TOPIC_IDS_MS = 2_000;
 const OFFSETS_MS = 1_000;
 
+/** Without a pipeline to follow, the fence is passed at once, and nothing can have changed behind it. */
+export function followsPipeline({ kafka, source, sink, connectors }: VerifierConfig): boolean {
+  return kafka !== null || source.slot !== null || sink.subscription !== null || connectors.length > 0;
+}
+
 /** How far a real pipeline is: what the fence looks at. */
 export class PipelineProgress implements FenceInputs {
   readonly #config: VerifierConfig;
@@ -36,7 +41,9 @@ export class PipelineProgress implements FenceInputs {
 
   async position(): Promise<Lsn> {
     const source = await this.#connections.source();
-    return await positionBehindCommits(source, this.#config.source.emitMessages, QUICK_MS);
+    const { emitMessages: emitMessage } = this.#config.source;
+    const options = { emitMessage, replayed: !followsPipeline(this.#config) };
+    return await positionBehindCommits(source, options, QUICK_MS);
   }
 
   async slotConfirmed(): Promise<Lsn | null> {

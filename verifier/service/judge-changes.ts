@@ -1,12 +1,15 @@
-import { settle, type WrongClass, type WrongRow } from '../compare/settle.ts';
-import { keyOf, pairTables, type TablePair } from '../compare/table-pair.ts';
+import { type Settled, settle, type WrongClass, type WrongRow } from '../compare/settle.ts';
+import { isConfigured, keyOf, pairTables, type TablePair } from '../compare/table-pair.ts';
 import type { VerifierConfig } from '../config.ts';
+import type { Database } from '../connection/postgres.ts';
 import type { Touched } from '../exact/touched.ts';
 import { resolveKeys } from '../exact/versions.ts';
+import { captureSettings } from '../observe/capture-settings.ts';
 import { type Catalogues, settledCatalogues, topicsOf } from '../observe/catalogues.ts';
 import type { OpenConnections } from '../observe/connections.ts';
 import { type PassFence, passFence } from '../observe/fence.ts';
 import { PipelineProgress } from '../observe/pipeline-progress.ts';
+import { underSettings } from '../observe/sink/copy-shape.ts';
 import { type Finding, finding } from '../report.ts';
 
 const CHECK_OF: Readonly<Record<WrongClass, string>> = {
@@ -52,28 +55,61 @@ export async function judgeChanges(touched: Touched, options: JudgeOptions): Pro
   const [source, sink] = [await connections.source(), await connections.sink()];
   const fence = fenceOf(options);
   const { chosen, keysLeft } = await choose(touched, options, fence);
-  const suspected = chosen.map(({ pair, keys }) => ({ pair, suspects: [...keys.keys()] }));
   const { versionColumn } = config;
-  const answers = await settle(source, sink, suspected, {
-    rounds: SETTLE_ROUNDS,
-    versionColumn,
-    passFence: fence,
-  });
-  const tables = chosen.map(({ pair, keys }, i) => {
-    const answer = answers[i] ?? new Error(`${pair.source.id} was not settled`);
-    if (answer instanceof Error) throw answer;
-    return {
-      findings: findingsOf(pair, answer.wrong),
-      keys: keys.size - answer.inFlight.length,
-      inFlight: answer.inFlight.map((text) => ({ table: pair.source.id, key: keys.get(text) ?? '' })),
-    };
-  });
+  const judge = async (some: readonly ChosenKeys[]): Promise<readonly JudgedKeys[]> => {
+    const suspected = some.map(({ pair, keys }) => ({ pair, suspects: [...keys.keys()] }));
+    const rules = { rounds: SETTLE_ROUNDS, versionColumn, passFence: fence };
+    const answers = await settle(source, sink, suspected, rules);
+    return some.map((own, i) => {
+      const answer = answers[i] ?? new Error(`${own.pair.source.id} was not settled`);
+      if (answer instanceof Error) throw answer;
+      return { ...own, ...answer };
+    });
+  };
+  const judged = await judge(chosen);
+  const changed = judged.filter(({ wrong }) => wrong.length > 0);
+  const again = await judge(await underCaptureSettings(source, changed, config));
+  const answered = judged.map(
+    (one) => again.find(({ pair }) => pair.source.id === one.pair.source.id) ?? one,
+  );
+  const tables = answered.map(({ pair, keys, wrong, inFlight }) => ({
+    findings: findingsOf(pair, wrong),
+    keys: keys.size - inFlight.length,
+    inFlight: inFlight.map((text) => ({ table: pair.source.id, key: keys.get(text) ?? '' })),
+  }));
   return {
     findings: tables.flatMap(({ findings }) => findings),
     keys: tables.reduce((sum, { keys }) => sum + keys, 0),
     keysLeft,
     inFlight: tables.flatMap(({ inFlight }) => inFlight),
   };
+}
+
+interface JudgedKeys extends ChosenKeys, Pick<Settled, 'wrong' | 'inFlight'> {}
+
+/** The tables of which a setting of the capture changes values: their copies must have the changed values. */
+async function underCaptureSettings(
+  source: Database,
+  chosen: readonly ChosenKeys[],
+  config: VerifierConfig,
+): Promise<readonly ChosenKeys[]> {
+  const settings = chosen.length === 0 ? undefined : await captureSettings(config);
+  const again: ChosenKeys[] = [];
+  for (const { pair: before, keys } of chosen) {
+    const pair = pairTables(before.source, before.sink && underSettings(before.sink, settings));
+    if (isConfigured(pair)) again.push({ pair, keys: await byText(source, pair, [...keys.values()]) });
+  }
+  return again;
+}
+
+/** Keys as they are in the stream, by the comparison's text. */
+async function byText(
+  source: Database,
+  pair: TablePair,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const resolved = await resolveKeys(source, pair, keys);
+  return new Map(resolved.map(({ text }, i) => [text, keys[i] ?? '']));
 }
 
 /** Chooses as many keys as a round may have. A copy that lacks something is read again: it may have been created since. */
@@ -95,8 +131,7 @@ async function choose(
     keysLeft += all.length - keys.length;
     if (keys.length === 0) continue;
     const pair = pairTables(table, copies.get(table.id));
-    const resolved = await resolveKeys(source, pair, keys);
-    chosen.push({ pair, keys: new Map(resolved.map(({ text }, i) => [text, keys[i] ?? ''])) });
+    chosen.push({ pair, keys: await byText(source, pair, keys) });
   }
   return { chosen, keysLeft };
 }

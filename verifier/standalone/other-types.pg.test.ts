@@ -87,6 +87,33 @@ test.each([
   },
 );
 
+test.each(['STORED', 'VIRTUAL'])(
+  'a column that only the source generates (%s) is compared with the values of the sink',
+  async (kind) => {
+    await using pair = await databasePair();
+    await pair.onSource(`CREATE TABLE items (id int PRIMARY KEY, n int, twice int GENERATED ALWAYS AS (n * 2) ${kind});
+      INSERT INTO items VALUES (1, 2), (2, 3)`);
+    await pair.onSink(
+      'CREATE TABLE items (id int PRIMARY KEY, n int, twice int); INSERT INTO items VALUES (1, 2, 4), (2, 3, 6)',
+    );
+    for (const fence of ['none', 'slot'] as const) {
+      expect((await verified(pair, { fence })).report).toMatchObject({ verdict: 'PASS', findings: [] });
+    }
+    await pair.onSink('UPDATE items SET twice = 7 WHERE id = 2');
+    for (const fence of ['none', 'slot'] as const) {
+      const { report, repair } = await verified(pair, { fence });
+      expect(report).toMatchObject({ verdict: 'FAIL', tables: [{ corrupted: 1 }] });
+      expect(report.findings[0]?.first).toEqual({
+        key: { id: '2' },
+        columns: ['twice'],
+        detail: expect.anything(),
+      });
+      if (fence === 'slot') await pair.onSink(repair ?? '');
+    }
+    expect((await verified(pair)).report.verdict).toBe('PASS');
+  },
+);
+
 test('a column that only the sink generates is compared, and left out of a repair', async () => {
   await using pair = await databasePair();
   await pair.onSource(

@@ -9,6 +9,7 @@ import { type DeadLetters, NO_LETTERS, readDeadLetters } from '../observe/topic/
 import { readHistories, type Sought, type TopicHistory } from '../observe/topic/topic-history.ts';
 import { type Attribution, attribute } from './attribute.ts';
 import { judgeDeadLetterRow } from './dead-letter-rows.ts';
+import { topicTexts } from './topic-texts.ts';
 
 /** A wrong row with the hop that lost it. */
 export interface AttributedRow extends WrongRow, Attribution {
@@ -47,19 +48,25 @@ export async function attributeRows(
 ): Promise<ReadonlyMap<string, AttributedTable>> {
   // Without an answer from Kafka the rows are just as wrong; only the hop is unknown.
   const evidence = await evidenceOf(inputs, compared).catch(() => null);
-  return new Map(
-    compared.map((comparison) => [comparison.table.id, attributeTable(inputs.config, comparison, evidence)]),
-  );
+  const tables = new Map<string, AttributedTable>();
+  for (const comparison of compared) {
+    tables.set(comparison.table.id, await attributeTable(inputs, comparison, evidence));
+  }
+  return tables;
 }
 
-function attributeTable(
-  { versionColumn }: VerifierConfig,
+async function attributeTable(
+  { config: { versionColumn }, databases }: AttributionInputs,
   { table, pair, wrong }: TableComparison,
   evidence: TopicEvidence | null,
-): AttributedTable {
+): Promise<AttributedTable> {
   const history = evidence?.histories.get(table.id) ?? null;
-  const rows = wrong.slice(0, ATTRIBUTED_ROWS).map((row) => {
-    const own = { ...row, ...attribute(pair, row, history, evidence?.lag ?? null) };
+  const listed = wrong.slice(0, ATTRIBUTED_ROWS);
+  const records = listed.flatMap(({ keyText }) => history?.records.get(keyText) ?? []);
+  const texts = records.length === 0 ? new Map() : await topicTexts(await databases.source(), pair, records);
+  const read = { lag: evidence?.lag ?? null, texts };
+  const rows = listed.map((row) => {
+    const own = { ...row, ...attribute(pair, row, history, read) };
     const isDeadLettered = own.last !== null && evidence?.letters.has(own.last) === true;
     if (!isDeadLettered) return { ...own, accounted: false };
     return judgeDeadLetterRow(pair, own, history?.records.get(row.keyText) ?? [], versionColumn);

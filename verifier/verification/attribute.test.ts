@@ -137,7 +137,9 @@ test('a row that is missing was lost by the sink unless the topic deletes it or 
 
 test('the capture is not blamed while the topic may still lack what the comparison saw', () => {
   const row = wrong(['email'], stateOf('b'), stateOf('hand'), [20n, 20n]);
-  const found = attribute(PAIR, row, historyOf(recordOf(emailed('a'), 10n)), 'the pipeline is behind');
+  const found = attribute(PAIR, row, historyOf(recordOf(emailed('a'), 10n)), {
+    lag: 'the pipeline is behind',
+  });
   expect(found).toMatchObject({ hop: 'unknown', detail: expect.stringContaining('the pipeline is behind') });
 });
 

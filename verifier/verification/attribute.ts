@@ -1,10 +1,12 @@
+import type { ColumnPair } from '../compare/column-pair.ts';
 import type { KeyState } from '../compare/read-keys.ts';
 import type { WrongClass, WrongRow } from '../compare/settle.ts';
 import type { TablePair } from '../compare/table-pair.ts';
-import { asPostgresText, type Event } from '../observe/topic/envelope.ts';
+import { asPostgresText } from '../observe/topic/envelope.ts';
 import type { TopicHistory, TopicRecord } from '../observe/topic/topic-history.ts';
 import type { Hop } from '../report.ts';
 import { type Candidates, candidatesOf } from './candidates.ts';
+import type { TopicTexts } from './topic-texts.ts';
 
 /** Where a row went wrong, and what shows it. */
 export interface Attribution {
@@ -17,17 +19,22 @@ export interface Attribution {
 
 type Judgement = Omit<Attribution, 'last'>;
 
+/** The pair, and the texts of the topic's values. */
+type ReadPair = TablePair & { readonly texts: TopicTexts };
+
 /**
  * Names the hop that lost a row. If the sink shows what the topic said at the time of the comparison, the topic is wrong,
  * and so the capture is to blame. If the topic had the source's values, the sink lost them.
  * @param lag Why the topic may lack what the comparison saw; null if it does not.
+ * @param texts Texts of the topic's values in columns that are compared by a rule; without them, these are left out.
  */
 export function attribute(
-  pair: TablePair,
+  compared: TablePair,
   row: WrongRow,
   history: TopicHistory | null,
-  lag: string | null = null,
+  { lag = null, texts = new Map() }: { readonly lag?: string | null; readonly texts?: TopicTexts } = {},
 ): Attribution {
+  const pair = { ...compared, texts };
   const candidates = candidatesOf(history?.records.get(row.keyText) ?? [], row.span);
   const last = candidates.applied ?? candidates.last ?? null;
   const found = { ...hopOf(pair, row, history, candidates), last };
@@ -36,7 +43,7 @@ export function attribute(
 }
 
 function hopOf(
-  pair: TablePair,
+  pair: ReadPair,
   row: WrongRow,
   history: TopicHistory | null,
   candidates: Candidates,
@@ -60,7 +67,7 @@ function hopOf(
 
 /** Who lost the values of a row that the source has. */
 function lostBy(
-  pair: TablePair,
+  pair: ReadPair,
   row: WrongRow,
   history: TopicHistory,
   { last, shown, carried }: Candidates & { readonly last: TopicRecord },
@@ -79,7 +86,7 @@ function lostBy(
   const agreed = all.filter((column) => !row.columns.includes(column));
   const optional = new Set([...history.columns, ...agreed]);
   const faithful = shown.findLast((record) => isShown(pair, record, row));
-  const right = carried.findLast(({ event }) => event !== null && holds(pair, event, row.source, optional));
+  const right = carried.findLast((record) => holds(pair, record, row.source, optional));
   if (faithful === undefined && right !== undefined) {
     const which = right === last ? "the topic's last record" : 'a record';
     return { hop: 'sink', detail: `${which} of this key has the source's values (${placeOf(right)})` };
@@ -128,7 +135,7 @@ function isTruncatedAfter(
 
 /** A corrupted row is reclassified as stale if it shows an earlier image from the topic. */
 function refine(
-  pair: TablePair,
+  pair: ReadPair,
   row: WrongRow,
   records: readonly TopicRecord[],
   { shown }: Candidates,
@@ -141,34 +148,42 @@ function refine(
 }
 
 /** Whether the sink shows the record's values, also in a column in which it differs from the source. */
-function isShown(pair: TablePair, { event }: TopicRecord, { columns, sink }: WrongRow): boolean {
-  if (event === null || !holds(pair, event, sink)) return false;
-  return pair.columns.some(({ source, asPrinted }) => {
-    const isWrong = columns.includes(source.name) && asPrinted;
-    return isWrong && asPostgresText(event.after?.[source.name], source, event) !== undefined;
-  });
+function isShown(pair: ReadPair, record: TopicRecord, { columns, sink }: WrongRow): boolean {
+  if (!holds(pair, record, sink)) return false;
+  return pair.columns.some(
+    (column) => columns.includes(column.source.name) && textIn(pair, record, column) !== undefined,
+  );
+}
+
+/** The text of the record's value as the comparison has it; undefined if it is not known. */
+function textIn(
+  { texts }: ReadPair,
+  record: TopicRecord,
+  { source, asPrinted }: ColumnPair,
+): string | null | undefined {
+  const ruled = texts.get(record)?.get(source.name);
+  if (ruled !== undefined || !asPrinted || record.event === null) return ruled;
+  return asPostgresText(record.event.after?.[source.name], source, record.event);
 }
 
 /**
- * Whether an event carries the values of a row, in all columns whose types this reader knows. A column whose types differ is
- * compared under a rule that only SQL can apply: it is left out.
+ * Whether a record carries the values of a row, in all columns whose values are known.
  * @param carried Columns that other events carry. If this event lacks such a column, the column was added later, and the
  * row has the column's DEFAULT, for which there is no event.
  */
 function holds(
-  pair: TablePair,
-  event: Event,
+  pair: ReadPair,
+  record: TopicRecord,
   row: KeyState,
   carried: ReadonlySet<string> = new Set(),
 ): boolean {
-  if (event.after === null || row.image === null) return false;
-  const { after } = event;
+  const after = record.event?.after ?? null;
   const { image } = row;
+  if (after === null || image === null) return false;
   return pair.columns.every((column, i) => {
     const name = column.source.name;
     if (!(name in after)) return carried.has(name) || image[i] === null || image[i] === undefined;
-    if (!column.asPrinted) return true;
-    const text = asPostgresText(after[name], column.source, event);
+    const text = textIn(pair, record, column);
     return text === undefined || text === image[i];
   });
 }

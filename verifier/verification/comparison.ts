@@ -1,17 +1,23 @@
 import assert from 'node:assert/strict';
 import { messageOf } from '../../pipeline/contract/errors.ts';
-import { type ScannedTable, scanTable } from '../compare/scan-table.ts';
+import { type ScannedTable, type ScanOptions, scanTable } from '../compare/scan-table.ts';
 import { settleTables, type TableComparison } from '../compare/table-comparison.ts';
+import { isConfigured, pairTables } from '../compare/table-pair.ts';
 import type { VerifierConfig } from '../config.ts';
+import type { Database } from '../connection/postgres.ts';
 import { compareByFence } from '../exact/by-fence.ts';
+import { wasAltered } from '../exact/was-altered.ts';
 import type { KnownTables, Round } from '../incremental/known-tables.ts';
 import { scanChanged } from '../incremental/scan-changed.ts';
+import { captureSettings } from '../observe/capture-settings.ts';
 import type { Catalogues } from '../observe/catalogues.ts';
 import type { Databases } from '../observe/connections.ts';
 import type { PassFence } from '../observe/fence.ts';
 import type { Pipeline } from '../observe/pipeline.ts';
 import { sharedCopies } from '../observe/shared-copies.ts';
+import { underSettings } from '../observe/sink/copy-shape.ts';
 import type { Table } from '../observe/source/catalogue.ts';
+import type { ValueSettings } from '../observe/source/value-settings.ts';
 import type { TopicHistory } from '../observe/topic/topic-history.ts';
 import type { ComparisonReport, ScansReport } from '../report.ts';
 import { type AttributedRow, type AttributedTable, attributeRows } from './attribute-rows.ts';
@@ -61,10 +67,11 @@ export async function compareContent(inputs: ComparisonInputs, catalogues: Catal
   const comparable = catalogues.expected.filter(({ id }) => !answers.has(id));
   const round = (await inputs.known?.begin(catalogues, databases)) ?? null;
   let comparison: ComparisonReport | null = null;
-  const byFence = async (tables: readonly Table[]): Promise<void> => {
+  const byFence = async (tables: readonly Table[], settings: ValueSettings | undefined): Promise<void> => {
     if (tables.length === 0) return;
     const { source, sink } = databases;
-    const own = await compareByFence(tables, { config, catalogues, passFence, signal, source, sink });
+    const context = { config, catalogues, settings, passFence, signal, source, sink };
+    const own = await compareByFence(tables, context);
     comparison = own.report;
     for (const [id, answer] of own.answers) answers.set(id, answer);
   };
@@ -74,8 +81,11 @@ export async function compareContent(inputs: ComparisonInputs, catalogues: Catal
       { ...catalogues, expected: comparable },
       { answers, byFence, passFence, round },
     );
-  } else await byFence(comparable);
-  for (const [id, answer] of answers) round?.compared(id, answer);
+  } else await byFence(comparable, await captureSettings(config));
+  for (const [id, answer] of answers) {
+    // What was compared under settings of the capture is compared whole the next time.
+    if (answer instanceof Error || !isConfigured(answer.pair)) round?.compared(id, answer);
+  }
   const compared = [...answers.values()].flatMap((answer) => (answer instanceof Error ? [] : [answer]));
   const attributed = await attributeRows(inputs, compared);
   const expected = catalogues.expected.length + catalogues.unknown.length;
@@ -88,18 +98,20 @@ export async function compareContent(inputs: ComparisonInputs, catalogues: Catal
   };
 }
 
+type ByFence = (tables: readonly Table[], settings: ValueSettings | undefined) => Promise<void>;
+
 /** How tables are scanned and settled. */
 interface Ways {
   readonly answers: Answers;
-  readonly byFence: (tables: readonly Table[]) => Promise<void>;
+  readonly byFence: ByFence;
   readonly passFence: PassFence;
   readonly round: Round | null;
 }
 
 /**
- * Scans every table. What differs goes to `byFence`; what that leaves open is settled behind common fences. Of a table
- * that is known, only some keys are compared: they are settled first, and only a table that leaves some open is compared
- * whole.
+ * Scans every table. What differs, also from what the capture's settings make of the values, goes to `byFence`; what that
+ * leaves open is settled behind common fences. Of a table that is known, only some keys are compared: they are settled
+ * first, and only a table that leaves some open, or that has values which settings change, is compared whole.
  */
 async function scanThenSettle(
   { config, signal, databases }: ComparisonInputs,
@@ -120,6 +132,7 @@ async function scanThenSettle(
   const [source, sink] = [await databases.source(), await databases.sink()];
   const scanned: ScannedTable[] = [];
   const changed: ScannedTable[] = [];
+  const altered: Table[] = [];
   for (const table of expected) {
     const [copy, plan] = [copies.get(table.id), round?.planOf(table.id)];
     try {
@@ -128,6 +141,8 @@ async function scanThenSettle(
       } else scanned.push(await scanTable(source, sink, table, copy, options));
     } catch (error) {
       answers.set(table.id, error instanceof Error ? error : new Error(String(error)));
+      // The comparison by fence describes the table again, and tries more than once.
+      if (wasAltered(error)) altered.push(table);
     }
   }
   const settle = async (tables: readonly ScannedTable[]): Promise<void> => {
@@ -137,16 +152,58 @@ async function scanThenSettle(
     }
   };
   await settle(changed);
-  await byFence([
-    ...scanned.filter(({ scan }) => scan.suspects.length > 0).map(({ table }) => table),
-    ...changed.map(({ table }) => table).filter(({ id }) => isOpen(answers.get(id))),
-  ]);
-  await settle(scanned.filter(({ table }) => !answers.has(table.id)));
+  const wrong = changed.filter(({ table }) => isWrong(answers.get(table.id)));
+  const differing = [...scanned.filter(isSuspect), ...wrong];
+  const settings = differing.length > 0 ? await captureSettings(config) : undefined;
+  const again = await rescan({ source, sink }, differing, settings, options);
+  for (const { table } of again) answers.delete(table.id);
+  const whole = [
+    ...scanned.filter(({ table }) => again.every((other) => other.table.id !== table.id)),
+    ...again,
+  ];
+  await byFence(
+    [
+      ...whole.filter(isSuspect).map(({ table }) => table),
+      ...changed.map(({ table }) => table).filter(({ id }) => isOpen(answers.get(id))),
+      ...altered,
+    ],
+    settings,
+  );
+  await settle(whole.filter(({ table }) => !answers.has(table.id)));
 }
 
 /** Keys that kept changing are neither right nor wrong; only an exact comparison can tell. */
 function isOpen(answer: TableComparison | Error | undefined): boolean {
   return answer !== undefined && !(answer instanceof Error) && answer.inFlight.length > 0;
+}
+
+function isWrong(answer: TableComparison | Error | undefined): boolean {
+  return answer !== undefined && !(answer instanceof Error) && answer.wrong.length > 0;
+}
+
+function isSuspect({ scan }: ScannedTable): boolean {
+  return scan.suspects.length > 0;
+}
+
+/** Scans again, of tables that differ, those with values that the settings change: now the copy must have these. */
+async function rescan(
+  { source, sink }: { readonly source: Database; readonly sink: Database },
+  differing: readonly ScannedTable[],
+  settings: ValueSettings | undefined,
+  options: ScanOptions,
+): Promise<readonly ScannedTable[]> {
+  const again: ScannedTable[] = [];
+  for (const { table, pair } of differing) {
+    const copy = pair.sink && underSettings(pair.sink, settings);
+    if (!isConfigured(pairTables(table, copy))) continue;
+    try {
+      again.push(await scanTable(source, sink, table, copy, options));
+    } catch (error) {
+      // Altered meanwhile: the comparison by fence describes the table again.
+      if (!wasAltered(error)) throw error;
+    }
+  }
+  return again;
 }
 
 function contentOf(

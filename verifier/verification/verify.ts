@@ -15,7 +15,7 @@ import { type Connections, type Databases, OpenConnections } from '../observe/co
 import { type FenceInputs, type FenceOutcome, type PassFence, passFence } from '../observe/fence.ts';
 import { compareLedger } from '../observe/ledger/compare-ledger.ts';
 import type { Pipeline, TopicsByTable } from '../observe/pipeline.ts';
-import { PipelineProgress } from '../observe/pipeline-progress.ts';
+import { followsPipeline, PipelineProgress } from '../observe/pipeline-progress.ts';
 import { type Processed, readProcessed } from '../observe/sink/processed.ts';
 import { TopicLog } from '../observe/topic/topic-log.ts';
 import type { Report } from '../report.ts';
@@ -175,11 +175,6 @@ async function rerunQuickChecks(
     again.push(check.needsFence ? outcome : { ...outcome, result: await runCheck(check, context) });
   }
   return again;
-}
-
-/** Whether anything carries changes. Without it, the fence is passed at once, and nothing can change behind it. */
-function followsPipeline({ kafka, source, sink, connectors }: VerifierConfig): boolean {
-  return kafka !== null || source.slot !== null || sink.subscription !== null || connectors.length > 0;
 }
 
 /** Returns an error instead of throwing it: only the checks that need these totals fail. */

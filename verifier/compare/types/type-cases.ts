@@ -119,6 +119,12 @@ const CONVERTED: readonly TypeCase[] = [
     into: '$::money::numeric',
   },
   { types: ['money', 'text'], decision: 'lossless', held: ['1.50', '-1234.56', '0'] },
+  {
+    types: ['time', 'timestamp'],
+    decision: 'lossless',
+    held: ['03:04:05.6789', '00:00:00', '24:00:00'],
+    into: `(timestamp '1970-01-01' + $::interval)`,
+  },
   { types: ['int4', 'money'], decision: 'lossless', held: WHOLE },
   { types: ['bool', 'text'], decision: 'lossless', held: ['true', 'false'], into: '$::bool' },
   { types: ['bool', 'bit(1)'], decision: 'lossless', held: ['true', 'false'], into: '$::bool::int4::bit(1)' },
@@ -143,7 +149,60 @@ const CONVERTED: readonly TypeCase[] = [
     into: 'to_jsonb($::text[])',
   },
   { types: ['text', 'bytea'], decision: 'lossless', held: ['a', 'é', ''], into: `convert_to($, 'UTF8')` },
+  ...isoCases(),
+  {
+    types: ['numeric', 'text'],
+    decision: 'lossless',
+    held: ['NaN', '1.0', '1.00'],
+    into: `replace($, 'NaN', 'NAN')`,
+  },
 ];
+
+/** The ISO 8601 text of Debezium's events, in a copy that keeps dates, times and intervals as text. */
+function isoCases(): readonly TypeCase[] {
+  const iso = (of: string, clock: string) =>
+    `(SELECT CASE WHEN y <= 0 THEN '-' WHEN y > 9999 THEN '+' ELSE '' END || to_char(abs(y), 'FM999990000')
+       || to_char(m, '-MM-DD') || ${clock} || 'Z'
+      FROM (SELECT m, extract(year FROM m)::int + (extract(year FROM m) < 0)::int AS y FROM (SELECT $::${of} AS m) AS a) AS b)`;
+  const held = [
+    '2026-01-02 03:04:05.6789',
+    '1969-12-31 23:59:59',
+    '0044-03-15 00:00:00 BC',
+    '12026-01-02 00:00:00',
+  ];
+  const clock = `to_char(m, '"T"HH24:MI:SS.US')`;
+  const parts = ['year', 'month', 'day', 'hour', 'minute'].map((part) => `extract(${part} FROM i)`);
+  const [y, mo, d, h, mi] = parts;
+  return [
+    {
+      types: ['date', 'text'],
+      decision: 'lossless',
+      held: DATES.filter((one) => !one.includes('inf')),
+      into: iso('date', `''`),
+    },
+    { types: ['timestamp', 'text'], decision: 'lossless', held, into: iso('timestamp', clock) },
+    { types: ['timestamptz', 'varchar'], decision: 'lossless', held, into: iso('timestamptz', clock) },
+    {
+      types: ['time', 'text'],
+      decision: 'lossless',
+      held: ['03:04:05.6', '00:00:00', '23:59:59.000001'],
+      into: `$ || 'Z'`,
+    },
+    {
+      types: ['timetz', 'text'],
+      decision: 'lossless',
+      held: ['03:04:05.6+00', '00:00:00+00'],
+      into: `replace($, '+00', 'Z')`,
+    },
+    {
+      types: ['interval', 'text'],
+      decision: 'lossless',
+      held: ['1 mon', '30 days', '1 year 2 mons -3 days 04:05:06.7', '-00:00:01'],
+      into: `(SELECT concat('P', ${y}, 'Y', ${mo}, 'M', ${d}, 'DT', ${h}, 'H', ${mi}, 'M', extract(second FROM i), 'S')
+        FROM (SELECT $::interval AS i) AS a)`,
+    },
+  ];
+}
 
 const LOSSY: readonly TypeCase[] = [
   { types: ['text', 'char(5)'], decision: 'lossy', held: ['a', 'abcde', ''], lost: ['a ', ' ', 'abcd '] },

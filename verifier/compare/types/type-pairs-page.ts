@@ -72,8 +72,8 @@ const HEAD = `# Which types can be compared
 Generated from \`verifier/compare/types/type-pairs.ts\` by \`UPDATE_DOCS=1 npx vitest run --project unit type-pairs-page\`.
 
 For each type of a column at the source: the types that its copy may have, and when two values count as equal. The rule is SQL
-that both servers run. It brings the values of both sides to one text, and only the texts are compared. A column that is
-generated in the sink is compared like any other.
+that both servers run. It brings the values of both sides to one text, and only the texts are compared. A column that only
+one side generates is compared like any other. What a capture's settings change on purpose is in [verify.md](verify.md).
 
 - **lossless**: the copy's type holds every value. A difference is a wrong row, and equal values are PASS.
 - **lossy**: the copy's type may not hold every value. A value that lost something is a wrong row, and FAIL. As long as no value

@@ -1,6 +1,7 @@
 import type { Column } from '../../observe/source/catalogue.ts';
 import * as text from './canonical.ts';
 import { hasRoom, holdsNumeric, INTEGERS, isAsPrecise, isWider } from './capacity.ts';
+import * as iso from './iso-text.ts';
 import type { ToText, TypeRule } from './type-rule.ts';
 
 // The table of all pairs of types whose values can be compared. `docs/type-pairs.md` is generated from it.
@@ -39,6 +40,12 @@ const AS_TRUTH = rule('both are true or both are false; `t` is `true`', text.tru
 const AS_DIGIT = rule('1 is true and 0 is false', text.truthDigit);
 const AS_MOMENT = rule('they are the same moment in UTC; a date is its midnight', text.moment);
 const AS_TIME = rule('they are the same time; the offset of the copy must be UTC', text.timeOfDay);
+const AS_TIME_ON_DAY_0 = rule(
+  'the copy is that time on 1970-01-01',
+  (at) => `(timestamp '1970-01-01' + (${at})::interval)::text`,
+  (at) => `(${at})::text`,
+  false,
+);
 const AS_MICROSECONDS = rule(
   'the number is the interval in microseconds',
   text.microseconds,
@@ -56,6 +63,9 @@ const UNPADDED_COPY = rule(
   text.printed,
   text.unpadded,
 );
+const AS_ISO = (sink: ToText) =>
+  rule('the text is what the type prints, or the ISO 8601 text of an event', text.printed, sink, false);
+const AS_DECIMAL = rule('they print alike; `NAN` is `NaN`', text.printed, iso.decimal);
 const AS_ADDRESS = rule(
   'they are the same address; the mask of a single host does not count',
   text.address,
@@ -133,6 +143,7 @@ export const ENTRIES: readonly Entry[] = [
   { from: ['timestamp', 'timestamptz'], to: ['date'], rule: AS_MOMENT, holds: false },
   { from: ['time'], to: ['timetz'], rule: AS_TIME, holds: isAsPrecise },
   { from: ['timetz'], to: ['time'], rule: AS_TIME, holds: false },
+  { from: ['time'], to: ['timestamp'], rule: AS_TIME_ON_DAY_0, holds: isAsPrecise },
   { from: ['interval'], to: ['int8'], rule: AS_MICROSECONDS, holds: false },
   // JSON.
   { from: ['json'], to: ['jsonb'], rule: AS_JSON_ONCE, holds: false },
@@ -152,6 +163,12 @@ export const ENTRIES: readonly Entry[] = [
   { from: UNPADDED, to: ['bpchar'], rule: UNPADDED_COPY, holds: false },
   { from: ['text', 'varchar', 'citext'], to: ['bytea'], rule: AS_BYTES, holds: true },
   { from: ['float4', 'float8', 'money'], to: UNPADDED, rule: AS_NUMBER_IN_TEXT, holds: hasRoom },
+  { from: ['date', 'timestamp'], to: UNPADDED, rule: AS_ISO(iso.moment('')), holds: hasRoom },
+  { from: ['timestamptz'], to: UNPADDED, rule: AS_ISO(iso.moment('+00')), holds: hasRoom },
+  { from: ['time'], to: UNPADDED, rule: AS_ISO(iso.clock('')), holds: hasRoom },
+  { from: ['timetz'], to: UNPADDED, rule: AS_ISO(iso.clock('+00')), holds: hasRoom },
+  { from: ['interval'], to: UNPADDED, rule: AS_ISO(iso.interval), holds: hasRoom },
+  { from: ['numeric'], to: UNPADDED, rule: AS_DECIMAL, holds: hasRoom },
   { from: undefined, to: UNPADDED, rule: AS_PRINTED, holds: hasRoom },
   { from: undefined, to: ['bpchar'], rule: UNPADDED_COPY, holds: hasRoom },
   { from: TEXTS, to: undefined, rule: AS_PRINTED, holds: false },

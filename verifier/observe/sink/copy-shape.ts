@@ -4,6 +4,7 @@ import type { VerifierConfig } from '../../config.ts';
 import { ident } from '../../connection/postgres.ts';
 import { parseTable, type TableName, tableId } from '../../table-id.ts';
 import { type Column, relationOf, type Table } from '../source/catalogue.ts';
+import type { ValueSettings } from '../source/value-settings.ts';
 
 /** The part of a configuration that names tables and columns. */
 export type Naming = Pick<VerifierConfig, 'tables' | 'excludeTables' | 'tableMap' | 'columnMap'> & {
@@ -20,6 +21,8 @@ export interface CopyShape {
   readonly only?: boolean;
   /** Ids that copies of the source's tables have in the sink: their rows do not count as rows of this copy. */
   readonly apart?: ReadonlySet<string>;
+  /** Settings of the capture under which its values are compared; undefined: the source's values are expected as they are. */
+  readonly settings?: ValueSettings | undefined;
 }
 
 /** How the configuration names the copies of tables; see {@link CopyShape}. */
@@ -49,17 +52,28 @@ export function copyNameOf({ tableMap, sink }: Naming, table: TableName | undefi
   return tableId(copy ?? { schema, name: table?.name ?? '' });
 }
 
+/** A copy whose values came through a capture with these settings. */
+export function underSettings(copy: Table, settings: ValueSettings | undefined): Table {
+  if (settings === undefined) return copy;
+  const under = (column: Column): Column => ({ ...column, settings });
+  return { ...copy, columns: copy.columns.map(under), key: copy.key.map(under) };
+}
+
 /**
  * The copy as the comparison sees it: columns have the source's names, and rows marked as deleted are left out.
  * @throws LabError CDC-4064 if the copy lacks a mapped column.
  */
-export function reshaped(whole: Table, { columns, softDelete, only = false, apart }: CopyShape): Table {
+export function reshaped(whole: Table, shape: CopyShape): Table {
+  return underSettings(renamed(whole, shape), shape.settings);
+}
+
+function renamed(whole: Table, { columns, softDelete, only = false, apart }: CopyShape): Table {
   const copy = withoutOthers({ ...whole, only: only && whole.only }, apart ?? new Set());
   const mark = softDelete === null ? undefined : copy.columns.find(({ name }) => name === softDelete);
-  const renamed = new Map(Object.entries(columns).map(([ours, theirs]) => [theirs, ours]));
-  if (mark === undefined && renamed.size === 0) return copy;
+  const names = new Map(Object.entries(columns).map(([ours, theirs]) => [theirs, ours]));
+  if (mark === undefined && names.size === 0) return copy;
   const known = new Set([...copy.columns.map(({ name }) => name), ...copy.generated]);
-  for (const name of renamed.keys()) {
+  for (const name of names.keys()) {
     if (known.has(name)) continue;
     throw new LabError(
       'CDC-4064',
@@ -70,13 +84,13 @@ export function reshaped(whole: Table, { columns, softDelete, only = false, apar
     );
   }
   // The mapping hides a column of the copy that already has the source column's name.
-  const taken = new Set(renamed.values());
-  const isShown = ({ name }: Column) => name !== mark?.name && (renamed.has(name) || !taken.has(name));
-  const named = (column: Column) => ({ ...column, name: renamed.get(column.name) ?? column.name });
+  const taken = new Set(names.values());
+  const isShown = ({ name }: Column) => name !== mark?.name && (names.has(name) || !taken.has(name));
+  const named = (column: Column) => ({ ...column, name: names.get(column.name) ?? column.name });
   const shown = copy.columns.filter(isShown);
   const generated = (copy.generatedColumns ?? []).filter(isShown);
   const select = [...shown, ...generated].map(
-    ({ name }) => `${ident(name)} AS ${ident(renamed.get(name) ?? name)}`,
+    ({ name }) => `${ident(name)} AS ${ident(names.get(name) ?? name)}`,
   );
   const where = mark === undefined ? '' : ` WHERE ${alive(mark)}`;
   const all = shown.map(named);

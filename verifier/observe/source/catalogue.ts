@@ -8,6 +8,7 @@
 import { type Database, ident, type Row } from '../../connection/postgres.ts';
 import { idOfRow } from '../../table-id.ts';
 import { type Heir, readHeirs } from './heirs.ts';
+import type { ValueSettings } from './value-settings.ts';
 
 /** A column, as the catalogue describes it. */
 export interface Column {
@@ -24,8 +25,12 @@ export interface Column {
   readonly keyRank: number;
   /** The server computes the values, and refuses to be given others. */
   readonly isGenerated?: boolean;
+  /** What it computes them by, as SQL over the other columns. */
+  readonly expression?: string | undefined;
   /** Whether the server can hash a `bytea`, which it can from PostgreSQL 18 on. */
   readonly hashesBytes: boolean;
+  /** Settings of the capture under which a copy is compared: some change values (`compare/types/configured.ts`). */
+  readonly settings?: ValueSettings;
 }
 
 export interface Table {
@@ -42,8 +47,8 @@ export interface Table {
   /** Other tables inherit from this one. They are published and compared separately, so only its own rows count. */
   readonly only: boolean;
   /**
-   * Generated columns. Those of the source are not compared: replication omits them unless configured otherwise
-   * (PostgreSQL 18).
+   * Generated columns. Those of the source are compared if the copy has an ordinary column of that name. Replication omits
+   * them unless configured otherwise (PostgreSQL 18).
    */
   readonly generated: readonly string[];
   /** Set if it is no table: the copy in a sink may be anything that can be read. */
@@ -87,6 +92,7 @@ const COLUMNS_SQL = `
          coalesce(base.typname, t.typname) AS type, coalesce(base.typtype, t.typtype)::text AS kind,
          format_type(coalesce(base.oid, t.oid), CASE WHEN base.oid IS NULL THEN a.atttypmod END) AS cast,
          a.atthasdef::text AS has_default, (a.attgenerated <> '')::text AS is_generated,
+         CASE WHEN a.attgenerated <> '' THEN pg_get_expr(d.adbin, d.adrelid) END AS expression,
          -- Without columns that the index only includes. A slice is numbered from 1.
          coalesce(array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], a.attnum), 0)::text AS key_rank,
          (to_regproc('pg_catalog.hashbyteaextended') IS NOT NULL)::text AS hashes_bytes
@@ -100,6 +106,7 @@ const COLUMNS_SQL = `
       UNION ALL SELECT d.typbasetype, depth + 1 FROM up JOIN pg_type d ON d.oid = up.oid WHERE d.typtype = 'd'
     ) SELECT b.oid, b.typname, b.typtype FROM up JOIN pg_type b ON b.oid = up.oid ORDER BY depth DESC LIMIT 1
   ) base ON true
+  LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
   LEFT JOIN pg_index i ON i.indrelid = c.oid AND i.indisprimary
   WHERE a.attnum > 0 AND NOT a.attisdropped
     AND c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
@@ -114,6 +121,12 @@ export function relationOf({ view, only, schema, name }: Table): string {
 /** Whether the type is an extension's, such as hstore or ltree: the pinned search path does not have its operators. */
 export function isBorrowed({ kind, cast }: Pick<Column, 'kind' | 'cast'>): boolean {
   return kind === 'b' && cast.includes('.');
+}
+
+/** The columns of the source that are compared with the copy: also those that only the source generates. */
+export function comparedColumns(source: Table, copy: Pick<Table, 'columns'> | undefined): readonly Column[] {
+  const names = new Set(copy?.columns.map(({ name }) => name));
+  return [...source.columns, ...(source.generatedColumns ?? []).filter(({ name }) => names.has(name))];
 }
 
 /** The columns of a copy that can be compared with the source's, of which the sink may generate some. */
@@ -144,7 +157,7 @@ function tableOf(row: Row, all: readonly Row[]): Table {
   const own = all.filter((column) => column.is_generated === 'false').map(columnOf);
   const generated = all
     .filter((column) => column.is_generated === 'true')
-    .map((column) => ({ ...columnOf(column), isGenerated: true }));
+    .map((column) => ({ ...columnOf(column), isGenerated: true, expression: column.expression ?? 'NULL' }));
   const [schema, name] = [row.schema ?? '', row.name ?? ''];
   const table: Table = {
     schema,

@@ -3,7 +3,7 @@ import type { Lsn } from '../../../pipeline/contract/lsn.ts';
 import type { Column } from '../source/catalogue.ts';
 
 /** A JSON value whose numbers are kept as text, so that no digit is lost. */
-type Json = string | boolean | null | Json[] | { readonly [key: string]: Json };
+export type Json = string | boolean | null | Json[] | { readonly [key: string]: Json };
 
 /** The part of Debezium's change event that the verifier needs. */
 export interface Event {
@@ -71,7 +71,7 @@ function parseLossless(text: string): Json | undefined {
   }
 }
 
-function isObject(json: Json | undefined): json is { readonly [key: string]: Json } {
+export function isObject(json: Json | undefined): json is { readonly [key: string]: Json } {
   return typeof json === 'object' && json !== null && !Array.isArray(json);
 }
 
@@ -103,7 +103,7 @@ export function asPostgresText(
   // Perhaps the placeholder of a value that was left out, perhaps a value: not compared.
   if (value === undefined || value === UNAVAILABLE_VALUE) return undefined;
   if (typeof value === 'boolean') return column.type === 'bool' ? String(value) : undefined;
-  if (typeof value === 'object') return undefined;
+  if (typeof value === 'object') return column.type === 'numeric' ? variableScale(value) : undefined;
   switch (column.type) {
     case 'numeric':
       return decimalText(value, event?.scales.get(column.name) ?? declaredScale(column.cast));
@@ -134,8 +134,15 @@ export function asPostgresText(
   }
 }
 
+/** Debezium's `VariableScaleDecimal`. */
+function variableScale(value: Json): string | undefined {
+  if (!isObject(value) || typeof value.value !== 'string') return undefined;
+  const scale = Number(value.scale);
+  return Number.isInteger(scale) ? decimalText(value.value, scale) : undefined;
+}
+
 /** Connect's Decimal is base64 of a big-endian two's complement. `string` and `double` handling give plain digits. */
-function decimalText(value: string, scale: number | undefined): string | undefined {
+export function decimalText(value: string, scale: number | undefined): string | undefined {
   if (/^-?\d+\.\d+$/.test(value)) return value;
   if (scale === undefined || !/^[A-Za-z0-9+/]+=*$/.test(value)) return undefined;
   const bytes = Buffer.from(value, 'base64');
@@ -145,6 +152,14 @@ function decimalText(value: string, scale: number | undefined): string | undefin
   const whole = digits.slice(0, digits.length - scale);
   const text = scale === 0 ? whole : `${whole}.${digits.slice(digits.length - scale)}`;
   return unscaled < 0n ? `-${text}` : text;
+}
+
+/** Zeros at the end of a number do not make another key, and the capture may leave them out. */
+export function sameKeyText<T extends string | null | undefined>(
+  text: T,
+  type: string | undefined,
+): T | string {
+  return type === 'numeric' && text?.includes('.') === true ? text.replace(/\.?0+$/, '') : text;
 }
 
 function declaredScale(cast: string): number | undefined {

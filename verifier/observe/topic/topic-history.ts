@@ -1,7 +1,7 @@
 import type { Lsn } from '../../../pipeline/contract/lsn.ts';
 import type { Offsets } from '../offsets.ts';
 import type { Column } from '../source/catalogue.ts';
-import { asPostgresText, type Event, readEvent, readKey } from './envelope.ts';
+import { asPostgresText, type Event, readEvent, readKey, sameKeyText } from './envelope.ts';
 import type { KafkaView } from './kafka-view.ts';
 import { commitLsnIn } from './parsed-position.ts';
 import { contentOf, partsOf, type RawRecord, readRecords } from './topic-reader.ts';
@@ -92,7 +92,7 @@ export class HistoryBook {
   readonly columns = new Set<string>();
   readonly truncates: TopicRecord[] = [];
   readonly #key: readonly Column[];
-  /** Wanted keys, by their text without PostgreSQL's spacing. */
+  /** Wanted keys, by their texts as {@link normalised} has them. */
   readonly #wanted: ReadonlyMap<string, { readonly text: string; readonly before: Lsn | null }>;
   readonly #unseen: Set<string>;
   readonly #writtenTo: Lsn;
@@ -101,7 +101,7 @@ export class HistoryBook {
     this.#writtenTo = writtenTo;
     this.#key = key;
     this.#unseen = new Set(columns);
-    this.#wanted = new Map([...keys].map(([text, before]) => [normalised(text), { text, before }]));
+    this.#wanted = new Map([...keys].map(([text, before]) => [normalised(text, key), { text, before }]));
   }
 
   /** @param reason Why not all records of the topic were added; empty if they were. */
@@ -146,7 +146,7 @@ export class HistoryBook {
     const fields = readKey(key);
     if (fields === undefined) return undefined;
     const texts = this.#key.map((column) => asPostgresText(fields[column.name], column));
-    return texts.includes(undefined) ? undefined : JSON.stringify(texts);
+    return texts.includes(undefined) ? undefined : normalised(JSON.stringify(texts), this.#key);
   }
 }
 
@@ -156,9 +156,11 @@ export function committedAt(position: string | null, writtenTo: Lsn): Lsn | null
   return lsn !== null && lsn <= writtenTo ? lsn : null;
 }
 
-function normalised(keyText: string): string {
+/** Without PostgreSQL's spacing. */
+function normalised(keyText: string, key: readonly Column[]): string {
   try {
-    return JSON.stringify(JSON.parse(keyText));
+    const texts = JSON.parse(keyText) as readonly (string | null)[];
+    return JSON.stringify(texts.map((text, i) => sameKeyText(text, key[i]?.type)));
   } catch {
     return keyText;
   }
