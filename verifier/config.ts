@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 import { LabError, messageOf } from '../pipeline/contract/errors.ts';
-import { nearest } from '../pipeline/contract/nearest.ts';
+import { mistakeIn } from '../pipeline/contract/mistake.ts';
 import { plainTextProblem } from './connection/http.ts';
 import { kafkaSchema } from './connection/kafka.ts';
 import { isBaseUrl, queryProblem } from './connection/postgres-url.ts';
@@ -226,15 +226,12 @@ export function parseConfig(raw: unknown, path: string): VerifierConfig {
   const result = configSchema.safeParse(raw);
   if (result.success && (result.data.incremental === null || result.data.fence === 'auto'))
     return withIds(result.data);
-  const problems = result.error?.issues.map(describeIssue) ?? ['incremental needs the fence auto'];
-  throw new LabError(
-    'CDC-4001',
-    `The verifier's configuration ${path} is not valid: ${problems.join('; ')}.`,
-    {
-      remedy: 'Correct the file and start the verifier again.',
-      cause: result.error,
-    },
-  );
+  const mistake = result.success
+    ? 'incremental needs the fence auto.'
+    : mistakeIn(result.error, { schema: configSchema, value: raw, whole: 'the file' });
+  throw new LabError('CDC-4001', `The verifier's configuration ${path} is not valid: ${mistake}`, {
+    remedy: 'Correct the file and start the verifier again.',
+  });
 }
 
 /** The part of a configuration that names tables. */
@@ -252,30 +249,4 @@ export function withIds<T extends TableNames>(config: T): T {
     tableMap: byId(config.tableMap),
     columnMap: byId(config.columnMap),
   };
-}
-
-const KNOWN_KEYS: Readonly<Record<string, readonly string[]>> = {
-  '': Object.keys(configSchema.shape),
-  source: Object.keys(configSchema.shape.source.shape),
-  sink: Object.keys(configSchema.shape.sink.shape),
-  kafka: Object.keys(kafkaSchema.shape),
-  connectors: Object.keys(connectorSchema.shape),
-  thresholds: Object.keys(thresholdsSchema.shape),
-  findings: Object.keys(findingsSchema.shape),
-  adaptive: Object.keys(adaptiveSchema.shape),
-  incremental: Object.keys(incrementalSchema.shape),
-  webhook: Object.keys(webhookSchema.shape),
-};
-
-function describeIssue(issue: z.core.$ZodIssue): string {
-  const at = issue.path.length === 0 ? 'the file' : issue.path.join('.');
-  if (issue.code !== 'unrecognized_keys') return `${at}: ${issue.message}`;
-  const known = KNOWN_KEYS[String(issue.path[0] ?? '')] ?? [];
-  return issue.keys
-    .map((key) => {
-      const near = nearest(key, known);
-      const path = [...issue.path, key].join('.');
-      return near === undefined ? `${path} is not known` : `${path} is not known; did you mean ${near}?`;
-    })
-    .join('; ');
 }

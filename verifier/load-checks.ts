@@ -1,6 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { z } from 'zod';
 import { LabError } from '../pipeline/contract/errors.ts';
+import { mistakeIn } from '../pipeline/contract/mistake.ts';
 import type { Check } from './check.ts';
 
 const FOLDER = new URL('checks/', import.meta.url);
@@ -11,6 +12,7 @@ const checkSchema = z.object({
   needsFence: z.boolean(),
   run: z.custom<Check['run']>((value) => typeof value === 'function'),
 });
+const moduleSchema = z.object({ default: checkSchema });
 
 /**
  * Loads every check in `checks/`, in the order of the file names.
@@ -21,11 +23,13 @@ export async function loadChecks(): Promise<readonly Check[]> {
   const checks: Check[] = [];
   for (const file of files.sort()) {
     const module: unknown = await import(new URL(file, FOLDER).href);
-    const parsed = z.object({ default: checkSchema }).safeParse(module);
+    const parsed = moduleSchema.safeParse(module);
     if (!parsed.success || `${parsed.data.default.name}.ts` !== file) {
-      throw new LabError('CDC-4030', `verifier/checks/${file} is not a check.`, {
+      const why = parsed.success
+        ? `its name is ${parsed.data.default.name}.`
+        : mistakeIn(parsed.error, { schema: moduleSchema, value: module });
+      throw new LabError('CDC-4030', `verifier/checks/${file} is not a check: ${why}`, {
         remedy: 'Export as default an object with name (the name of the file), describe, needsFence and run.',
-        cause: parsed.error,
       });
     }
     // The module's object, not zod's copy: `run` may use `this`.

@@ -74,6 +74,8 @@ export type Finding = z.infer<typeof findingSchema>;
 
 export const tableReportSchema = z.object({
   table: tableSchema,
+  /** Columns of the source's primary key, in its order; empty if it has none. */
+  key: z.array(z.string()).optional(),
   verdict: verdictSchema,
   /** Null if the table could not be counted. */
   sourceRows: z.int().nonnegative().nullable(),

@@ -1,6 +1,8 @@
 import { request } from 'node:http';
 import { text } from 'node:stream/consumers';
-import { LabError } from '../../pipeline/contract/errors.ts';
+import type { z } from 'zod';
+import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
+import { accept } from '../../pipeline/contract/mistake.ts';
 
 /**
  * Sends one request to a service of the lab and returns the JSON of its answer; null for an empty one. Only the signal
@@ -27,6 +29,21 @@ export async function requestJson(
     });
   }
   return answer === '' ? null : JSON.parse(answer);
+}
+
+/** @throws LabError CDC-5042 where the answer has not the shape that this version knows. */
+export function acceptAnswer<T>(schema: z.ZodType<T>, answer: unknown, url: string): T {
+  try {
+    return accept(schema, answer, 'it');
+  } catch (error) {
+    throw new LabError(
+      'CDC-5042',
+      `${url} answered in a format that this version does not know: ${messageOf(error)}`,
+      {
+        remedy: 'If another version started the service: cdc-lab down, then cdc-lab up.',
+      },
+    );
+  }
 }
 
 function send(

@@ -13,7 +13,7 @@ import type { Instance } from '../lab/lab.ts';
 import { findStateDir } from '../lab/state/state-dir.ts';
 import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
 import { SIGNAL_TABLE } from './captured-tables.ts';
-import { requestJson } from './http-json.ts';
+import { acceptAnswer, requestJson } from './http-json.ts';
 import { countRedelivered } from './redelivered.ts';
 import type { VerifierHere } from './verify-here.ts';
 import { WorkerGroup } from './worker-group.ts';
@@ -170,7 +170,7 @@ class LiveAccess implements Access {
 
   async #askVerifier(body: object, signal: AbortSignal): Promise<Report> {
     const url = `${this.#instance.verifierUrl}/verify`;
-    return reportSchema.parse(await requestJson('POST', url, body, signal));
+    return acceptAnswer(reportSchema, await requestJson('POST', url, body, signal), url);
   }
 
   armCrashPoint(role: WorkerRole, point: string, skip: number): Promise<void> {

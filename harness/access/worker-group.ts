@@ -6,7 +6,7 @@ import { engineOf } from '../lab/engines.ts';
 import { sinkWorkers } from '../lab/instance/sink-workers.ts';
 import type { Instance, SinkWorker } from '../lab/lab.ts';
 import type { CrashPointState, WorkerRole } from './access.ts';
-import { requestJson } from './http-json.ts';
+import { acceptAnswer, requestJson } from './http-json.ts';
 
 const HTTP_WITHIN_MS = 15_000;
 
@@ -66,7 +66,11 @@ export class WorkerGroup {
   async crashPoints(): Promise<CrashPointState> {
     const states = await Promise.all(
       this.#hosts.map(async (host) => {
-        const { armed, waiting } = crashPointsSchema.parse(await this.#crashPoint('GET', host));
+        const { armed, waiting } = acceptAnswer(
+          crashPointsSchema,
+          await this.#crashPoint('GET', host),
+          host.url,
+        );
         return { armed, waiting: waiting.map((one) => ({ ...one, service: host.service })) };
       }),
     );

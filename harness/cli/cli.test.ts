@@ -67,6 +67,7 @@ describe('where no lab is up', () => {
     ['topics'],
     ['trigger', 'lag'],
     ['explain', 'orders', '1'],
+    ['env'],
   ])('%s exits with 69 and says how to start one', async (...args) => {
     const { exitCode, stderr } = await cli(...args);
     expect(exitCode).toBe(69);
@@ -125,5 +126,24 @@ describe('scenarios', () => {
   it('takes shared options before and after the name of the command', async () => {
     const [before, after] = [await cli('--json', 'scenarios'), await cli('scenarios', '--json')];
     expect(before.stdout).toBe(after.stdout);
+  });
+});
+
+describe('--version', () => {
+  it('goes to stdout and exits with 0', async () => {
+    const { exitCode, stdout, stderr } = await cli('--version');
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(stdout).toMatch(/^cdc-lab \d/);
+  });
+});
+
+describe('colours', () => {
+  it.each([
+    [{ FORCE_COLOR: '1', NO_COLOR: '' }, true],
+    [{ FORCE_COLOR: '1', NO_COLOR: '1' }, false],
+    [{ FORCE_COLOR: '', NO_COLOR: '' }, false],
+  ])('with %j, off a terminal: %s', async (env, isColored) => {
+    const { stdout } = await execa(process.execPath, [MAIN, 'scenarios'], { env });
+    expect(stdout.includes('\u001b[')).toBe(isColored);
   });
 });

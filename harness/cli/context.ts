@@ -7,8 +7,14 @@ export interface CliContext {
   /** The pipeline of `--runtime external`, which somebody else runs; null: a lab that this project runs. */
   readonly external: ExternalTarget | null;
   readonly json: boolean;
+  /** Options of the command line that lead another command to the same pipeline: `--dir`, `--config`. */
+  readonly target: readonly string[];
   /** Colours on stdout. */
   readonly color: boolean;
+  /** Colours on stderr. */
+  readonly errorColor: boolean;
+  /** Characters in a line of stdout; infinite where it is no terminal. */
+  readonly width: number;
   /** stderr is a terminal, on which a line may be redrawn. */
   readonly live: boolean;
   readonly stdout: NodeJS.WritableStream;

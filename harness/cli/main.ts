@@ -14,26 +14,20 @@ function isIgnored(signal: (typeof SIGNALS)[number]): boolean {
   return ((BigInt(`0x${mask}`) >> BigInt(constants.signals[signal] - 1)) & 1n) === 1n;
 }
 
-/** Recognises by shape an answer that did not parse: a service of another version is still running. */
-function isShapeError(
-  error: Error,
-): error is Error & { issues: readonly { path: PropertyKey[]; message: string }[] } {
-  return error.name.endsWith('ZodError') && 'issues' in error;
+/** Of an error of a schema, whose message is a list, the first mistake: where a value is checked, it is told in words. */
+function messageIn(error: Error): string {
+  if (!error.name.endsWith('ZodError') || !('issues' in error) || !Array.isArray(error.issues))
+    return error.message;
+  const [{ path = [], message = '' } = {}]: { path?: PropertyKey[]; message?: string }[] = error.issues;
+  return `${path.map(String).join('.')}: ${message}`;
 }
 
 function describe(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return `cdc-lab: ${String(error)}`;
-  if (isShapeError(error)) {
-    const [first] = error.issues;
-    const at = first?.path.map(String).join('.') ?? '';
-    return (
-      `cdc-lab: A service answered in a format that this version does not know (${at}: ${first?.message}).\n` +
-      '  If it was started by another version: cdc-lab down, then cdc-lab up.'
-    );
-  }
-  const lines = [`cdc-lab: ${error.message}${isLabError(error) ? ` [${error.code}]` : ''}`];
+  const lines = [`cdc-lab: ${messageIn(error)}${isLabError(error) ? ` [${error.code}]` : ''}`];
   for (let cause = error.cause; cause instanceof Error; cause = cause.cause) {
-    if (!error.message.includes(cause.message)) lines.push(`  cause: ${cause.message}`);
+    const said = messageIn(cause);
+    if (!error.message.includes(said)) lines.push(`  cause: ${said}`);
   }
   if (isLabError(error)) lines.push(`  ${error.remedy}`);
   else if (!debug) lines.push('  cdc-lab --debug shows where');

@@ -64,6 +64,7 @@ const deadline = (atLeast: number, help = 'how long to wait for the pipeline to 
   number('--deadline <seconds>', { what: 'a deadline', atLeast, atMost: LONGEST_SECONDS }, help);
 const WITH_CONNECT = '25 with Kafka Connect, which stores its progress every 10 s';
 const strict = toggle('--strict', 'exit with 1 on WARN');
+const verbose = toggle('-v, --verbose', 'show all tables and checks, not only those that are not well');
 /** @param what With its article. */
 const countOf = (what: string) => ({ what, atLeast: 1, atMost: LARGEST_COUNT });
 const count = integer('--count <n>', countOf('a count'), 'exit after this many reports');
@@ -185,6 +186,7 @@ export const RUN = {
 export const TRIGGER = { ...TUNABLES, seed, ...EXTERNAL };
 
 export const STATUS = {
+  verbose,
   strict,
   deadline: deadline(0, `answer within this time, all waiting included (default: 10, and ${WITH_CONNECT})`),
   instance,
@@ -192,6 +194,7 @@ export const STATUS = {
 };
 
 export const WATCH = {
+  verbose,
   interval: withDefault(
     number(
       '--interval <seconds>',
@@ -206,6 +209,12 @@ export const WATCH = {
 };
 
 export const LOOK = { instance, ...EXTERNAL };
+
+export const ENV = {
+  showPassword: toggle('--show-password', 'also print the password of the lab’s databases'),
+  instance,
+  ...EXTERNAL,
+};
 
 export const LOGS = {
   lines: withDefault(integer('-n, --lines <n>', countOf('a count'), 'the number of lines to print'), 50),
@@ -276,6 +285,7 @@ export const VERIFY = {
     '--state <folder>',
     'remember in this folder what is seen, so that the next verification can tell a fault that is over from one of now',
   ),
+  verbose,
   strict,
   ...EXTERNAL,
 };
@@ -298,6 +308,7 @@ export type TriggerFlags = ValuesOf<typeof TRIGGER>;
 export type StatusFlags = ValuesOf<typeof STATUS>;
 export type WatchFlags = ValuesOf<typeof WATCH>;
 export type LookFlags = ValuesOf<typeof LOOK>;
+export type EnvFlags = ValuesOf<typeof ENV>;
 export type LogsFlags = ValuesOf<typeof LOGS>;
 export type TopicsFlags = ValuesOf<typeof TOPICS>;
 export type ConsumeFlags = ValuesOf<typeof CONSUME>;

@@ -1,14 +1,31 @@
 import type { Report } from '../../verifier/report.ts';
 import { type CliContext, printJson } from './context.ts';
+import type { ReportOptions } from './report/report-options.ts';
 
 /** The report as `--json` or a reader wants it. */
-export async function printReport(context: CliContext, report: Report): Promise<void> {
+export async function printReport(
+  context: CliContext,
+  report: Report,
+  options: ReportOptions,
+): Promise<void> {
   if (context.json) printJson(context, report);
-  else context.stdout.write(await reportForPeople(context, report));
+  else context.stdout.write(await reportForPeople(context, report, options));
 }
 
 /** Tables and colours are loaded only when they are drawn: `verify --json` is measured from its start. */
-export async function reportForPeople(context: CliContext, report: Report): Promise<string> {
-  const { painter, renderReport } = await import('./tables.ts');
-  return renderReport(report, painter(context.color));
+export async function reportForPeople(
+  context: CliContext,
+  report: Report,
+  options: ReportOptions,
+): Promise<string> {
+  const [{ pageOf }, { renderReport }] = await Promise.all([
+    import('./page.ts'),
+    import('./report/render-report.ts'),
+  ]);
+  return renderReport(report, pageOf(context), options);
+}
+
+/** What leads `explain` to an instance of the lab that the command looked at. */
+export function explainOptions({ target }: CliContext, instance: string): readonly string[] {
+  return instance === 'lab' ? target : [...target, '--instance', instance];
 }

@@ -8,9 +8,14 @@
 
 import path from 'node:path';
 import { Command, CommanderError } from 'commander';
+import type { ExternalTarget } from '../lab/external/external-control.ts';
+import { wantsColor, widthOf } from '../terminal/stream.ts';
+import { SHELLS } from './completion/scripts.ts';
 import { type CliContext, EXIT } from './context.ts';
+import { exampleLines, helpAfter } from './help-texts.ts';
 import * as options from './option-table.ts';
 import { declareFlags, type Flags, type ValuesOf, valuesOf } from './parse-options.ts';
+import { versionText } from './version.ts';
 
 export interface ProgramIo {
   readonly stdout: NodeJS.WritableStream;
@@ -36,18 +41,37 @@ type Declare = <F extends Flags>(
   load: () => Promise<Action<F>>,
 ) => void;
 
-const EXAMPLES = `
-Examples:
-  cdc-lab up                              two PostgreSQL servers, Kafka, a pipeline, writes
-  cdc-lab status                          does the sink equal the source? If not, which hop lost the data?
-  cdc-lab trigger restart                 kill the capture where it hurts, start it again
-  cdc-lab run --all                       the five lessons, on a sound and on a naive pipeline
-  cdc-lab run restart --variant naive     one of them
-  cdc-lab sql sink "SELECT count(*) FROM orders"
-  cdc-lab down                            stop, keep the data; clean removes it
+const EXAMPLES = [
+  '',
+  'Examples:',
+  ...exampleLines([
+    ['cdc-lab up', 'two PostgreSQL, Kafka, a pipeline, writes'],
+    ['cdc-lab status', 'does the sink equal the source? who lost what?'],
+    ['cdc-lab trigger restart', 'kill the capture where it hurts, start it again'],
+    ['cdc-lab run --all', 'the five lessons, on sound and naive pipelines'],
+    ['cdc-lab run restart --keep', 'one of them, and keep what went wrong'],
+    ['cdc-lab sql sink "SELECT 1"', 'look into a database'],
+    ['cdc-lab down', 'stop, keep the data; clean removes it'],
+  ]),
+  '',
+  'Exit codes: 0 as it should be · 1 FAIL, or not as expected · 2 INCONCLUSIVE ·',
+  '  3 SYNC_IN_PROGRESS · 64 usage · 69 something needed is missing or down ·',
+  '  70 internal error · 130 interrupted. `cdc-lab COMMAND --help` has more.',
+].join('\n');
 
-Exit codes: 0 as it should be · 1 FAIL, or not as expected · 2 INCONCLUSIVE · 3 SYNC_IN_PROGRESS ·
-            64 usage · 69 something needed is missing or down · 70 internal error · 130 interrupted`;
+/** What the arguments of commands are, by their names. */
+const ARGUMENTS: Readonly<Record<string, { readonly help: string; readonly choices?: readonly string[] }>> = {
+  scenarios: { help: 'names, as `cdc-lab scenarios` lists them' },
+  lesson: { help: 'what to break: the name of a scenario, or its short one' },
+  service: { help: 'its name; that of `up` needs no @lab' },
+  side: { help: 'the database', choices: ['source', 'sink'] },
+  statement: { help: 'SQL' },
+  topic: { help: 'its name, with or without the prefix: orders, lab.public.orders' },
+  table: { help: 'its name at the source, quoted as in SQL where it needs quotes' },
+  key: { help: 'the value of its primary key, or column=value, separated by commas' },
+  action: { help: 'what to do', choices: ['print', 'check', 'mark', 'unmark', 'tables', 'schema'] },
+  shell: { help: 'for which shell', choices: SHELLS },
+};
 
 /** Declares the commands. What they do is in `commands/`, loaded when one is called. */
 export function declareProgram(io: ProgramIo, finish: (code: number) => void): Command {
@@ -55,6 +79,12 @@ export function declareProgram(io: ProgramIo, finish: (code: number) => void): C
   const declare: Declare = (usage, help, flags, load) => {
     const command = program.command(usage).description(help);
     declareFlags(command, { ...flags, ...options.SHARED });
+    for (const argument of command.registeredArguments) {
+      const { help: means = '', choices } = ARGUMENTS[argument.name()] ?? {};
+      argument.description = means;
+      if (choices !== undefined) argument.argChoices = [...choices];
+    }
+    command.addHelpText('after', helpAfter(command.name()));
     command.action(async (...all: unknown[]) => {
       const args = all
         .slice(0, -2)
@@ -69,6 +99,7 @@ export function declareProgram(io: ProgramIo, finish: (code: number) => void): C
     });
   };
   declareFlags(program, options.SHARED);
+  declareVersion(program, io);
   program
     .description('Breaks change-data-capture pipelines on purpose, and says what was lost, and where.')
     .addHelpText('after', EXAMPLES)
@@ -78,11 +109,47 @@ export function declareProgram(io: ProgramIo, finish: (code: number) => void): C
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
     });
+  program.commandsGroup('Start and stop:');
   declareLab(declare);
+  program.commandsGroup('Break:');
   declareRun(declare);
+  program.commandsGroup('Look:');
   declareLook(declare);
+  program.commandsGroup('Verify:');
   declareVerify(declare);
+  program.commandsGroup('Help:');
+  program.helpCommand('help [command]', 'print the help of a command');
+  declareCompletion(declare, program, io, finish);
   return program;
+}
+
+/** Read when it is asked for: git takes its time. */
+function declareVersion(program: Command, io: ProgramIo): void {
+  program.option('-V, --version', 'print the version, the commit and that of Node.js');
+  program.on('option:version', () => {
+    io.stdout.write(`${versionText()}\n`);
+    throw new CommanderError(EXIT.ok, 'commander.version', 'version');
+  });
+}
+
+function declareCompletion(
+  declare: Declare,
+  program: Command,
+  io: ProgramIo,
+  finish: (code: number) => void,
+): void {
+  declare(
+    'completion <shell>',
+    'print the script that completes commands, options and names in a shell',
+    {},
+    async () => (await import('./commands/completion.ts')).completion,
+  );
+  const words = program.command('complete-words <shell> [words...]', { hidden: true });
+  declareFlags(words, options.SHARED);
+  words.action(async (shell: string, given: readonly string[]) => {
+    const { completeWords } = await import('./commands/completion.ts');
+    finish(await completeWords(contextOf(program, words, io), program, [shell, ...given]));
+  });
 }
 
 function declareLab(declare: Declare): void {
@@ -109,6 +176,12 @@ function declareLab(declare: Declare): void {
     'undo what a trigger or an interrupted run has left broken',
     options.EXTERNAL,
     async () => (await import('./commands/heal.ts')).heal,
+  );
+  declare(
+    'env',
+    'print where the pipeline can be reached: databases, Kafka, REST, verifier',
+    options.ENV,
+    async () => (await import('./commands/env.ts')).env,
   );
   declare(
     'doctor',
@@ -217,17 +290,26 @@ function contextOf(program: Command, command: Command, io: ProgramIo): CliContex
   const external =
     options.externalTargetOf(valuesOf(command, options.EXTERNAL)) ??
     (command.name() === 'config' ? { config: null, own: null } : null);
-  const wanted = before.color && after.color && !io.env.NO_COLOR;
+  const isAllowed = before.color && after.color;
+  const dir = after.dir ?? before.dir;
   return {
-    dir: path.resolve(after.dir ?? before.dir ?? io.env.CDC_LAB_DIR ?? (external ? '.lab-external' : '.lab')),
+    dir: path.resolve(dir ?? io.env.CDC_LAB_DIR ?? (external ? '.lab-external' : '.lab')),
     external,
+    target: [...(dir === undefined ? [] : ['--dir', dir]), ...optionsOfTarget(external)],
     json: after.json || before.json,
-    color: wanted && io.stdoutIsTty,
-    live: wanted && io.stderrIsTty,
+    color: wantsColor(isAllowed, io.env, io.stdoutIsTty),
+    errorColor: wantsColor(isAllowed, io.env, io.stderrIsTty),
+    width: widthOf(io.stdout),
+    live: io.stderrIsTty && io.env.TERM !== 'dumb',
     stdout: io.stdout,
     stderr: io.stderr,
     signal: io.signal,
   };
+}
+
+function optionsOfTarget(external: ExternalTarget | null): string[] {
+  if (external === null) return [];
+  return external.config === null ? ['--runtime', 'external'] : ['--config', external.config];
 }
 
 /** Exit code of what commander threw, after it has said so itself. */

@@ -7,6 +7,7 @@
  */
 
 import type { z } from 'zod';
+import { accept } from '../../pipeline/contract/mistake.ts';
 import { basicAuth, send } from '../../verifier/connection/http.ts';
 import { pause } from '../wait.ts';
 import * as answers from './answers.ts';
@@ -188,7 +189,7 @@ export class ConnectClient {
   async #ask<T>(method: Method, url: string, schema: z.ZodType<T>, body?: unknown): Promise<T> {
     const { text } = await this.#send(method, url, body);
     try {
-      return schema.parse(JSON.parse(text));
+      return accept(schema, JSON.parse(text), 'the answer');
     } catch (error) {
       throw new NotConnect(`${this.#base}${url}`, error);
     }

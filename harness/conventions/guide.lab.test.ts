@@ -32,7 +32,7 @@ async function type(command: string): Promise<{ output: string; exitCode: number
   const target = /^make (\S+)$/.exec(command)?.[1];
   const typed = target === undefined ? command : ['bin/cdc-lab', ...argumentsOf(target)].join(' ');
   // A verification may take longer than usual on a busy machine.
-  const patient = typed === 'bin/cdc-lab status' ? `${typed} --deadline 60` : typed;
+  const patient = typed.startsWith('bin/cdc-lab status') ? `${typed} --deadline 60` : typed;
   const env = { NO_COLOR: '1', CDC_LAB_DIR: dir };
   const { all, exitCode } = await execa({
     shell: true,
@@ -82,11 +82,26 @@ test('every command of the five lessons is walked, but one block that needs a po
 test('the report of a lab has the tables and checks that the page shows', {
   timeout: 2 * 60_000,
 }, async () => {
-  const report = codeBlocks(guide).find(({ text }) => text.startsWith('TABLE'));
-  expect(report?.text).toContain('CHECK');
-  const { missing, output } = await walk({ command: 'make status', shown: report?.text ?? '' });
+  const block = codeBlocks(guide).find(({ text }) => text.startsWith('$ bin/cdc-lab status --verbose'));
+  const [prompt = '', ...shown] = block?.text.split('\n') ?? [];
+  expect(shown.join('\n')).toMatch(/^TABLE[\s\S]*^CHECK/m);
+  const { missing, output } = await walk({ command: prompt.slice(2), shown: shown.join('\n') });
   expect(missing, output).toEqual([]);
 });
+
+test('`env` prints the addresses that the page shows, and the password only if it is asked for', async () => {
+  const block = codeBlocks(guide).find(({ text }) => text.startsWith('$ bin/cdc-lab env'));
+  const [prompt = '', ...shown] = block?.text.split('\n') ?? [];
+  const { missing, output } = await walk({ command: prompt.slice(2), shown: shown.join('\n') });
+  expect(missing, output).toEqual([]);
+  const asked = await type('bin/cdc-lab env --json --show-password');
+  const { password, source }: { password: string; source: string } = JSON.parse(asked.output);
+  expect([password.length > 8, output.includes(password), output.includes(source)]).toEqual([
+    true,
+    false,
+    true,
+  ]);
+}, 60_000);
 
 test.each(lessons)(
   'the lesson “$title” prints what the page shows',

@@ -56,6 +56,7 @@ const BELOW_VERDICT = /^(✔ \S+ +naive +FAIL)((?:\n {4}(?!one wrong row| ).*)+)
  */
 export function withoutChance(output: string): string {
   return output
+    .replaceAll(/, each since \d\d:\d\d:\d\d/g, '')
     .replaceAll(/ · exact, with \d+ keys? written meanwhile/g, '')
     .replaceAll(/^ {2}\S+ (?:sound|naive): /gm, '  ')
     .replaceAll(BELOW_VERDICT, (_, head: string, lines: string) => head + lines.replaceAll(/\n {4}/g, ' '))

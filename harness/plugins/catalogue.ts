@@ -8,6 +8,7 @@
 
 import { z } from 'zod';
 import { LabError } from '../../pipeline/contract/errors.ts';
+import { mistakeIn } from '../../pipeline/contract/mistake.ts';
 import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import { findingClassSchema, hopSchema, verdictSchema } from '../../verifier/report.ts';
 import { UsageError } from '../errors.ts';
@@ -122,7 +123,8 @@ export const faultNames = (): Promise<string[]> => pluginIds(FAULTS);
 function assertShape(schema: z.ZodType, value: unknown, where: string): void {
   const parsed = schema.safeParse(value);
   if (parsed.success) return;
-  throw new LabError('CDC-5012', `${where} is not valid: ${z.prettifyError(parsed.error)}`, {
+  const mistake = mistakeIn(parsed.error, { schema, value, whole: 'its default export' });
+  throw new LabError('CDC-5012', `${where} is not valid: ${mistake}`, {
     remedy: 'compare it with its neighbours; CONTRIBUTING.md says what each part is for',
   });
 }

@@ -126,7 +126,14 @@ describe.each(folders['harness/reporters'] ?? [])('reporter %s', (name) => {
       return true;
     },
   } as NodeJS.WritableStream;
-  const options: ReporterOptions = { file: null, stdout: stream, stderr: stream, live: false, labDir: '' };
+  const options: ReporterOptions = {
+    file: null,
+    stdout: stream,
+    stderr: stream,
+    live: false,
+    labDir: '',
+    color: { stdout: false, stderr: false },
+  };
   const empty: RunResult = {
     schemaVersion: 1,
     runId: 'r',

@@ -73,7 +73,15 @@ async function draw(reporter: Reporter, over: Partial<ReporterOptions> = {}, sho
   const [out, err] = [new Text(), new Text()];
   const stdout = out as unknown as NodeJS.WritableStream;
   const stderr = err as unknown as NodeJS.WritableStream;
-  const started = reporter.create({ file: null, stdout, stderr, live: false, labDir: '/lab', ...over });
+  const started = reporter.create({
+    file: null,
+    stdout,
+    stderr,
+    live: false,
+    labDir: '/lab',
+    color: { stdout: false, stderr: false },
+    ...over,
+  });
   started.on({ t: 'run-started', at: '', runId: 'r', seed: 7, planned: [], reproduce: result.reproduce });
   started.on({
     t: 'phase-started',
@@ -106,7 +114,14 @@ describe('a variant that was not run', () => {
 test('the terminal reporter names a pipeline that could not be dropped', () => {
   const err = new Text();
   const stderr = err as unknown as NodeJS.WritableStream;
-  const started = terminal.create({ file: null, stdout: stderr, stderr, live: false, labDir: '/lab' });
+  const started = terminal.create({
+    file: null,
+    stdout: stderr,
+    stderr,
+    live: false,
+    labDir: '/lab',
+    color: { stdout: false, stderr: false },
+  });
   started.on({ t: 'drop-failed', at: '', runId: 'r', instance: 'lag-sound-1', error: 'the server is gone' });
   expect(err.text).toContain('lag-sound-1 could not be dropped');
   expect(err.text).toContain('the server is gone');
@@ -171,7 +186,14 @@ describe('a run that ended early', () => {
   it('has a report at every moment: what has ended, and what was running', () => {
     const file = path.join(dir, 'killed.xml');
     const out = new Text() as unknown as NodeJS.WritableStream;
-    const started = junit.create({ file, stdout: out, stderr: out, live: false, labDir: '/lab' });
+    const started = junit.create({
+      file,
+      stdout: out,
+      stderr: out,
+      live: false,
+      color: { stdout: false, stderr: false },
+      labDir: '/lab',
+    });
     const at = '2026-01-01T00:00:00.000Z';
     const within = { at, runId: 'r', scenario: 'lag', variant: 'sound' } as const;
     started.on({ t: 'run-started', at, runId: 'r', seed: 7, planned: [], reproduce: 'again' });

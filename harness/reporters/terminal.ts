@@ -6,22 +6,22 @@
  */
 
 import path from 'node:path';
-import { Chalk } from 'chalk';
-import type { Verdict } from '../../verifier/verdict.ts';
 import { describeFinding } from '../runner/expectation.ts';
 import { Narrator, secondsText, wrongRowLines } from '../runner/in-words.ts';
 import type { JournalEvent } from '../runner/journal.ts';
 import type { Reporter } from '../runner/reporter.ts';
 import type { NotRun, RunResult, VariantResult } from '../runner/result.ts';
-import { wrap } from '../wrap.ts';
+import { type Page, type Paint, painter } from '../terminal/page.ts';
+import { paintVerdict } from '../terminal/paint-verdict.ts';
+import { proseWidth, widthOf } from '../terminal/stream.ts';
+import { textWidth, visible } from '../terminal/text-width.ts';
+import { wrap } from '../terminal/wrap.ts';
 
-type Paint = InstanceType<typeof Chalk>;
-
-/** Where the width of a terminal is not known. */
-const MOST_WIDTH = 120;
 const INDENT = '    ';
 /** `✔ duplicate-resnapshot  sound  INCONCLUSIVE `, before what was found. */
 const HEAD_WIDTH = 44;
+/** Characters of the line that is drawn over, at most. */
+const MOST_STATUS = 120;
 
 /** What the run is doing, for the line that is drawn over. */
 function statusOf(event: JournalEvent): string | undefined {
@@ -39,21 +39,10 @@ function statusOf(event: JournalEvent): string | undefined {
   }
 }
 
-function paintVerdict(paint: Paint, verdict: Verdict): string {
-  const colour = {
-    PASS: 'green',
-    WARN: 'yellow',
-    SYNC_IN_PROGRESS: 'cyan',
-    INCONCLUSIVE: 'magenta',
-    FAIL: 'red',
-  } as const;
-  return paint[colour[verdict]](verdict);
-}
-
-/** A line for a variant; if it would be longer than `width`, what was found goes to a second one. */
-function outcomeLines(paint: Paint, result: VariantResult, width: number): string[] {
+/** A line for a variant; if it would be longer than the page, what was found goes to lines below it. */
+function outcomeLines({ paint, width }: Page, result: VariantResult): string[] {
   const mark = result.ok ? paint.green('✔') : paint.red('✖');
-  const pad = ' '.repeat(Math.max(0, 12 - result.verdict.length));
+  const gap = ' '.repeat(Math.max(0, 12 - result.verdict.length));
   const failing = result.findings.filter((finding) => finding.verdict === 'FAIL').map(describeFinding);
   const twice = result.duplicates.delivered ?? 0;
   const notes = [
@@ -66,27 +55,37 @@ function outcomeLines(paint: Paint, result: VariantResult, width: number): strin
   ];
   const name = `${result.scenario.padEnd(21)} ${result.variant.padEnd(6)}`;
   const head = `${mark} ${name} ${paintVerdict(paint, result.verdict)}`;
-  const said = notes.join(' · ');
-  const isLong = HEAD_WIDTH + said.length > width;
-  const below = wrap(`${INDENT}${said}`, width, INDENT).map((line) => paint.dim(line));
-  const lines = isLong ? [head, ...below] : [`${head}${pad} ${paint.dim(said)}`];
-  if (!result.ok) lines.push(paint.red(`${INDENT}${result.reason ?? ''}`.replaceAll('\n', `\n${INDENT}  `)));
+  const said = visible(notes.join(' · '));
+  const isLong = HEAD_WIDTH + textWidth(said) > width;
+  const dim = (line: string): string => paint.dim(line);
+  const below = (text: string): string[] => wrap(`${INDENT}${visible(text)}`, width, INDENT);
+  const lines = isLong ? [head, ...below(said).map(dim)] : [`${head}${gap} ${dim(said)}`.trimEnd()];
+  if (!result.ok) {
+    // What follows the first line is a list of its own.
+    const [reason = '', ...list] = (result.reason ?? '').split('\n');
+    const all = [...below(reason), ...list.flatMap((line) => below(`  ${line}`))];
+    lines.push(...all.map((line) => paint.red(line)));
+  }
   return lines;
 }
 
 /** @param journal Its folder; null where the run failed before it had one. */
-function summaryLines(paint: Paint, result: RunResult, width: number, journal: string | null): string[] {
+function summaryLines(page: Page, result: RunResult, journal: string | null): string[] {
+  const { paint, width } = page;
   const met = result.results.filter((one) => one.ok).length;
   const left = result.notRun?.length ?? 0;
   const verdicts = `${met} of ${result.results.length} verdicts as expected`;
   const said = `${verdicts}${left === 0 ? '' : `, ${left} not run`}, ${secondsText(result.durationMs)}`;
   return [
     '',
-    ...result.results.flatMap((one) => outcomeLines(paint, one, width)),
-    ...(result.notRun ?? []).map((one) => notRunLine(paint, one)),
+    ...result.results.flatMap((one) => outcomeLines(page, one)),
+    ...(result.notRun ?? []).flatMap((one) => notRunLines(page, one)),
     '',
     result.ok ? paint.green(`✔ ${said}`) : paint.red(`✖ ${said}`),
-    ...(result.endedEarly === undefined ? [] : [paint.red(`  the run did not end: ${result.endedEarly}`)]),
+    ...(result.endedEarly === undefined
+      ? []
+      : wrap(`  the run did not end: ${result.endedEarly}`, width, INDENT).map((line) => paint.red(line))),
+    // A command or a path is never broken: it is there to be copied.
     paint.dim(`  seed ${result.seed} · again: ${result.reproduce}`),
     ...(journal === null ? [] : [paint.dim(`  journal: ${journal}`)]),
     ...keepHint(paint, result),
@@ -102,8 +101,9 @@ function keepHint(paint: Paint, { results }: RunResult): string[] {
   return [paint.dim(`  look at a wrong pipeline: cdc-lab run ${scenario} --variant ${variant} --keep`)];
 }
 
-function notRunLine(paint: Paint, { scenario, variant, reason }: NotRun): string {
-  return paint.dim(`– ${scenario.padEnd(21)} ${variant.padEnd(6)} not run      ${reason}`);
+function notRunLines({ paint, width }: Page, { scenario, variant, reason }: NotRun): string[] {
+  const text = `– ${scenario.padEnd(21)} ${variant.padEnd(6)} not run      ${visible(reason)}`;
+  return wrap(text, width, INDENT).map((line) => paint.dim(line));
 }
 
 /** On a terminal one line that is drawn over as the run goes on; elsewhere plain lines. */
@@ -119,9 +119,9 @@ class Terminal {
     this.#paint = paint;
   }
 
-  /** Characters in a line. */
-  get width(): number {
-    return 'columns' in this.#err && typeof this.#err.columns === 'number' ? this.#err.columns : MOST_WIDTH;
+  /** As it is now: a window may be resized while the run goes on. */
+  get page(): Page {
+    return { paint: this.#paint, width: widthOf(this.#err) };
   }
 
   line(text: string): void {
@@ -131,13 +131,14 @@ class Terminal {
 
   /** A sentence: on a terminal, which breaks lines within words, it is broken at spaces. */
   text(text: string): void {
-    for (const line of this.#live ? wrap(text, this.width, INDENT) : [text]) this.line(line);
+    for (const line of wrap(visible(text), proseWidth(this.page.width), INDENT)) this.line(line);
   }
 
   status(text: string): void {
     if (!this.#live) return;
     this.erase();
-    this.#err.write(this.#paint.dim(`  … ${text}`.slice(0, Math.min(this.width, MOST_WIDTH) - 1)));
+    const room = Math.min(proseWidth(this.page.width), MOST_STATUS) - 1;
+    this.#err.write(this.#paint.dim(`  … ${text}`.slice(0, room)));
     this.#drawn = true;
   }
 
@@ -149,8 +150,8 @@ class Terminal {
 
 const reporter: Reporter = {
   description: 'progress on stderr, the table of verdicts at the end on stdout',
-  create: ({ stdout, stderr, live, labDir }) => {
-    const paint = new Chalk(live ? {} : { level: 0 });
+  create: ({ stdout, stderr, live, color, labDir }) => {
+    const paint = painter(color.stderr);
     const terminal = new Terminal(stderr, live, paint);
     const narrator = new Narrator();
     let journal: string | null = null;
@@ -168,9 +169,10 @@ const reporter: Reporter = {
         const line = narrator.describe(event);
         if (line !== undefined) terminal.text(`  ${live ? '' : where}${line}`);
         if (event.t === 'variant-ended') {
-          for (const text of outcomeLines(paint, event.result, terminal.width)) terminal.line(text);
+          const { page } = terminal;
+          for (const text of outcomeLines(page, event.result)) terminal.line(text);
           const { wrongRow } = event.result;
-          const lines = wrongRow === undefined ? [] : wrongRowLines(wrongRow, terminal.width - INDENT.length);
+          const lines = wrongRow === undefined ? [] : wrongRowLines(wrongRow, page.width - INDENT.length);
           for (const text of lines) terminal.line(`${INDENT}${text}`);
         }
         const status = statusOf(event);
@@ -178,7 +180,8 @@ const reporter: Reporter = {
       },
       end: async (result) => {
         terminal.erase();
-        stdout.write(summaryLines(paint, result, terminal.width, journal).join('\n'));
+        const page = { paint: painter(color.stdout), width: widthOf(stdout) };
+        stdout.write(summaryLines(page, result, journal).join('\n'));
       },
     };
   },

@@ -1,4 +1,5 @@
 import type { Finding } from '../../verifier/report.ts';
+import { countText } from '../../verifier/units.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
 import type { Expectation } from '../plugins/scenario.ts';
 
@@ -18,7 +19,7 @@ export function describeExpected(expected: Expectation): string | null {
 export function describeFinding(finding: Finding): string {
   const columns = finding.first?.columns ?? [];
   const where = finding.table === null ? '' : ` in ${finding.table}`;
-  return `${finding.count} ${finding.class} @${finding.hop}${where}${columns.length ? ` (${columns.join(', ')})` : ''}`;
+  return `${countText(finding.count)} ${finding.class} @${finding.hop}${where}${columns.length ? ` (${columns.join(', ')})` : ''}`;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Phase } from '../plugins/scenario.ts';
+import { visible } from '../terminal/text-width.ts';
 import { evidenceText } from './evidence-text.ts';
 import type { JournalEvent } from './journal.ts';
 import type { WrongRow } from './result.ts';
@@ -71,6 +72,9 @@ function valueText(value: string | null | undefined): string {
 /** Columns that are shown of a row that only one side has. */
 const MOST_COLUMNS = 3;
 
+/** A value may be a book: a line of values is cut here, where the page has no end. */
+const MOST_VALUES = 116;
+
 /** A wrong row beside the right one, in lines of at most `width` characters. */
 export function wrongRowLines(row: WrongRow, width: number): string[] {
   const { table, key, columns, source, sink } = row;
@@ -86,5 +90,6 @@ export function wrongRowLines(row: WrongRow, width: number): string[] {
     `  source  ${source === null ? 'no such row' : valuesOf(source)}`,
     ...(copies.length === 0 ? ['no such row'] : copies).map((copy) => `  sink    ${copy}`),
   ];
-  return lines.map((line) => (line.length <= width ? line : `${line.slice(0, Math.max(1, width - 1))}…`));
+  const most = Math.max(2, Math.min(width, MOST_VALUES));
+  return lines.map(visible).map((line) => (line.length <= most ? line : `${line.slice(0, most - 1)}…`));
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
+import { accept } from '../../pipeline/contract/mistake.ts';
 import type { Access } from '../access/access.ts';
 import type { Instance, Lab } from '../lab/lab.ts';
 import type { Evidence, Fault, FaultContext } from '../plugins/fault.ts';
@@ -58,7 +59,7 @@ export class Injections {
   async inject(name: string, given: Readonly<Record<string, unknown>>, bounds: Bounds): Promise<Evidence> {
     const { instance, journal, undo, noOp } = this.#deps;
     const fault = await this.#possible(name);
-    const params = fault.params.parse(given);
+    const params = accept(fault.params, given, `the parameters of ${name}`);
     const context = this.#context(bounds);
     const before = await fault.observe(context, params);
     // After the deadline the heal may be over: a fault injected now would never be healed.

@@ -9,8 +9,10 @@ export interface ReporterOptions {
   readonly stderr: NodeJS.WritableStream;
   /** The lab's folder. */
   readonly labDir: string;
-  /** Colours and redrawing are allowed on stderr. */
+  /** stderr is a terminal, on which a line may be redrawn. */
   readonly live: boolean;
+  /** Colours, each where the stream is to have them. */
+  readonly color: { readonly stdout: boolean; readonly stderr: boolean };
 }
 
 /** A report that is being written: it gets the lines of the journal as they come. */

@@ -1,4 +1,5 @@
 import { LabError } from '../../pipeline/contract/errors.ts';
+import { accept } from '../../pipeline/contract/mistake.ts';
 import { openAccess } from '../access/live-access.ts';
 import type { Lab } from '../lab/lab.ts';
 import { loadFault } from '../plugins/catalogue.ts';
@@ -24,7 +25,7 @@ export async function replayUndo(lab: Lab, signal: AbortSignal): Promise<string[
       const healed = await withDeadline(`${faultName} to heal`, HEAL_WITHIN_MS, signal, (inner) =>
         fault.heal(
           { lab, instance, access, signal: inner, withinMs: HEAL_WITHIN_MS },
-          fault.params.parse(params),
+          accept(fault.params, params, `the parameters of ${faultName}`),
         ),
       );
       said.push(`healed ${faultName} on ${name}: ${healed.said}`);

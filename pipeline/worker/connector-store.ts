@@ -2,6 +2,7 @@ import { mkdir, open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { LabError } from '../contract/errors.ts';
+import { accept } from '../contract/mistake.ts';
 
 /** What a connector should be doing: Connect's target states. */
 export const TARGETS = ['STARTED', 'PAUSED', 'STOPPED'] as const;
@@ -43,7 +44,7 @@ export class ConnectorStore {
       throw this.#unreadable(error);
     }
     try {
-      return new Map(Object.entries(schema.parse(JSON.parse(text)).connectors));
+      return new Map(Object.entries(accept(schema, JSON.parse(text), 'the file').connectors));
     } catch (error) {
       throw this.#unreadable(error);
     }

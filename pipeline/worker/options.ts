@@ -4,6 +4,7 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { LabError, messageOf } from '../contract/errors.ts';
 import { DEFAULT_HEALTH_BOUNDS } from '../contract/health.ts';
+import { mistakeIn } from '../contract/mistake.ts';
 import { ConnectorStore } from './connector-store.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 
@@ -113,10 +114,8 @@ async function readFileOf(path: string): Promise<WorkerFile> {
   }
   const parsed = workerFile.safeParse(json);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(
-    ({ path: at, message }) => `${at.map(String).join('.')}: ${message}`,
-  );
-  throw new LabError('CDC-3001', `The worker's file ${path} is not valid: ${problems.join('; ')}`, {
+  const mistake = mistakeIn(parsed.error, { schema: workerFile, value: json, whole: 'the file' });
+  throw new LabError('CDC-3001', `The worker's file ${path} is not valid: ${mistake}`, {
     remedy: 'Correct the file.',
   });
 }

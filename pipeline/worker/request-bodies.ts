@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { mistakeIn } from '../contract/mistake.ts';
 import { RestError } from './rest-error.ts';
 
 /** As Connect does, takes a number or a boolean as the text that it prints as. */
@@ -32,12 +33,10 @@ export const offsetsBody = z.strictObject({
 
 export const crashPointBody = z.strictObject({ skip: z.int().nonnegative().default(0) });
 
-/** The body as `schema` describes it. @throws RestError 400 that names each wrong place and what is wrong there. */
+/** The body as `schema` describes it. @throws RestError 400 that names the wrong place and what is wrong there. */
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const parsed = schema.safeParse(body);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map(({ path, message }) => {
-    return path.length === 0 ? message : `${path.map(String).join('.')}: ${message}`;
-  });
-  throw new RestError(400, `The request body is not valid: ${problems.join('; ')}`);
+  const mistake = mistakeIn(parsed.error, { schema, value: body, whole: 'the body' });
+  throw new RestError(400, `The request body is not valid: ${mistake}`);
 }

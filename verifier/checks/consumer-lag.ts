@@ -5,6 +5,7 @@ import { PipelineProgress } from '../observe/pipeline-progress.ts';
 import type { KafkaView } from '../observe/topic/kafka-view.ts';
 import { partsOf } from '../observe/topic/topic-reader.ts';
 import { type Finding, finding } from '../report.ts';
+import { countText, durationText } from '../units.ts';
 import { worst } from '../verdict.ts';
 import { withUnread } from '../verification/unread-tables.ts';
 
@@ -27,13 +28,13 @@ export default {
     const findings = [...(await ageFindings(context, kafka)), ...retention.findings];
     const { lagEvents } = context.config.thresholds;
     if (behind > lagEvents) {
-      const detail = `the sink is ${behind} events behind, more than the limit of ${lagEvents}`;
+      const detail = `the sink is ${countText(behind)} events behind, more than the limit of ${countText(lagEvents)}`;
       findings.push(
         finding({ check: name, class: 'alert', verdict: 'WARN', hop: 'sink', count: behind, detail }),
       );
     }
-    const rate = progress.rateEventsPerSecond.toFixed(0);
-    const state = `${progress.eventsBehind} events behind (at most ${behind} during the wait), ${rate} applied per second`;
+    const rate = countText(Math.round(progress.rateEventsPerSecond));
+    const state = `${countText(progress.eventsBehind)} events behind (at most ${countText(behind)} during the wait), ${rate} applied per second`;
     const verdict = worst(['PASS', ...findings.map((one) => one.verdict)]);
     const detail = [state, ...findings.map((one) => one.detail)].join('; ');
     return withUnread(name, { verdict, detail, findings }, retention.unread);
@@ -57,7 +58,7 @@ async function ageFindings(inputs: LagInputs, kafka: KafkaView): Promise<Finding
   const old = await kafka.offsetsAt([...(await pipeline.topics()).values()], Date.now() - lagMs);
   const late = Number(distance(old, done));
   if (late === 0) return [];
-  const detail = `${late} events have been waiting for more than ${lagMs} ms`;
+  const detail = `${countText(late)} events have been waiting for more than ${durationText(lagMs)}`;
   return [finding({ check: name, class: 'alert', verdict: 'WARN', hop: 'sink', count: late, detail })];
 }
 
@@ -82,7 +83,7 @@ async function retentionOf(
     new Map([...offsets].filter(([name]) => partsOf(name).topic === topic && done.has(name)));
   const lost = Number(distance(own(firsts), done));
   if (lost > 0) {
-    const detail = `retention dropped ${lost} events of ${topic} before the sink had read them`;
+    const detail = `retention dropped ${countText(lost)} events of ${topic} before the sink had read them`;
     const about = { check: name, table, hop: 'sink', count: lost, detail } as const;
     findings.push(finding({ ...about, class: 'lost-to-retention', verdict: 'FAIL' }));
   }
@@ -93,7 +94,7 @@ async function retentionOf(
   const endangered = await kafka.offsetsAt([topic], Date.now() - retention * share);
   const near = Number(distance(own(endangered), done));
   if (near === 0) return findings;
-  const detail = `retention will soon drop ${near} events of ${topic}: they are older than ${Math.round(share * 100)} % of its period`;
+  const detail = `retention will soon drop ${countText(near)} events of ${topic}: they are older than ${Math.round(share * 100)} % of its period`;
   const about = { check: name, class: 'alert', verdict: 'WARN', table, hop: 'sink' } as const;
   return [...findings, finding({ ...about, count: near, detail })];
 }

@@ -4,6 +4,7 @@ import type { Database } from '../connection/postgres.ts';
 import { ownTable } from '../observe/sink/own-tables.ts';
 import { deadLetterTopics } from '../observe/topic/dead-letters.ts';
 import { type Finding, finding, MAX_EXAMPLES } from '../report.ts';
+import { countText } from '../units.ts';
 import { worst } from '../verdict.ts';
 import type { TableContent } from '../verification/comparison.ts';
 import { asHistory, isHistory } from '../verification/equal-now.ts';
@@ -33,7 +34,7 @@ export default {
     if (kafka === null && given === null) return notApplicable('no Kafka, and the sink keeps no totals');
     let history: string | null = null;
     if (given !== null && given > written) {
-      const detail = `the sink gave up on ${given} records, but only ${written} reached a dead-letter topic`;
+      const detail = `the sink gave up on ${countText(given)} records, but only ${countText(written)} reached a dead-letter topic`;
       const count = Number(given - written);
       const fault = { subject: name, counts: { lost: count }, table: null, handledIn: null };
       if (await isHistory(context, fault)) history = asHistory(detail, 'all rows are');
@@ -41,7 +42,7 @@ export default {
       if (history === null) findings.push(finding({ ...lost, count }));
     }
     if (held > 0n) {
-      const detail = `${held} dead letters wait in ${deadTopics.join(', ')}`;
+      const detail = `${countText(held)} dead letters wait in ${deadTopics.join(', ')}`;
       const waiting = { check: name, class: 'dead-letter', verdict: 'WARN', hop: 'sink', detail } as const;
       findings.push(finding({ ...waiting, count: Number(held) }));
       findings.push(...(await evidence.content()).tables.flatMap(accountedFinding));

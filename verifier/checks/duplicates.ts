@@ -4,6 +4,7 @@ import type { Check, CheckContext, CheckResult } from '../check.ts';
 import type { Database } from '../connection/postgres.ts';
 import { ownTable } from '../observe/sink/own-tables.ts';
 import { type Finding, finding } from '../report.ts';
+import { countText } from '../units.ts';
 import { worst } from '../verdict.ts';
 import { contentCheck } from '../verification/content-check.ts';
 
@@ -22,8 +23,8 @@ export default {
     const delivered = log?.repeated ?? null;
     const parts = [
       result.detail,
-      delivered === null ? '' : `${delivered} delivered again`,
-      suppressed === null ? '' : `${suppressed} deliveries suppressed`,
+      delivered === null ? '' : `${countText(delivered)} delivered again`,
+      suppressed === null ? '' : `${countText(suppressed)} deliveries suppressed`,
       dedup?.detail ?? '',
     ];
     const findings = [...result.findings, ...(dedup?.findings ?? [])];
@@ -121,7 +122,7 @@ async function examineDedup(sink: Database, { schema, topics }: OwnTables): Prom
     return { detail, findings: [finding({ ...twice, count: Math.max(events, records) })], counts: null };
   }
   if (rows === 0) return { detail: '', findings: [], counts: null };
-  const each = `${rows} in ${DEDUP_TABLE}, each once`;
+  const each = `${countText(rows)} in ${DEDUP_TABLE}, each once`;
   if (stats === null) return { detail: each, findings: [], counts: null };
   return againstTotals(each, rows, [Number(row.applied), Number(row.suppressed), Number(row.dead)]);
 }
@@ -136,12 +137,12 @@ function againstTotals(
   const agrees = surplus > 0 ? false : rows < applied ? null : true;
   const counts = { rows, applied, suppressed, agrees };
   if (agrees === true) {
-    const totals = `${applied} applied and ${suppressed} suppressed`;
+    const totals = `${countText(applied)} applied and ${countText(suppressed)} suppressed`;
     return { detail: `${each}, in agreement with ${totals}`, findings: [], counts };
   }
   if (agrees === null)
-    return { detail: `${each}, but fewer than the ${applied} applied`, findings: [], counts };
-  const detail = `${DEDUP_TABLE} holds ${surplus} deliveries that the sink neither applied nor suppressed`;
+    return { detail: `${each}, but fewer than the ${countText(applied)} applied`, findings: [], counts };
+  const detail = `${DEDUP_TABLE} holds ${countText(surplus)} deliveries that the sink neither applied nor suppressed`;
   const about = { check: name, class: 'alert', verdict: 'WARN', hop: 'sink', detail } as const;
   return { detail, findings: [finding({ ...about, count: surplus })], counts };
 }

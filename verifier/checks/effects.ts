@@ -4,6 +4,7 @@ import { type Check, type CheckContext, type CheckResult, notApplicable } from '
 import type { Walk } from '../observe/each-table.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import { type Finding, finding } from '../report.ts';
+import { countOfText } from '../units.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import { compareSums, type WrongSum } from '../verification/additive-effects.ts';
 import { asHistory, isHistory } from '../verification/equal-now.ts';
@@ -75,7 +76,10 @@ async function atTheSource({ config, evidence }: Pick<CheckContext, 'config' | '
   );
   if (findings.length > 0) return { ...failed(findings), unread };
   if (undecided.length > 0) return { verdict: 'INCONCLUSIVE', details: undecided, findings, unread };
-  return { ...passed(`${keys} rows checked now, each with as many writes as the ledger has`), unread };
+  return {
+    ...passed(`${countOfText(keys, 'row')} checked now, each with as many writes as the ledger has`),
+    unread,
+  };
 }
 
 async function inTheSink(context: CheckContext): Promise<Proof> {
@@ -92,7 +96,7 @@ async function inTheSink(context: CheckContext): Promise<Proof> {
   }
   const { unread } = sums;
   if (findings.length > 0) return { ...failed(findings), unread };
-  const detail = `${sums.columns - sums.wrong.length} columns add up to what their events make`;
+  const detail = `${countOfText(sums.columns - sums.wrong.length, 'column')} add up to what the events make`;
   const details = [detail, ...history, ...sums.left.map((why) => `not judged: ${why}`)];
   return { verdict: 'PASS', details, findings, unread };
 }

@@ -8,6 +8,7 @@ import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import type { TopicView } from '../observe/topic/topic-log.ts';
 import type { KnownPositions } from '../observe/topic/topic-positions.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
+import { countOfText, countText } from '../units.ts';
 import { asHistory, isHistory } from '../verification/equal-now.ts';
 import { periodically } from '../verification/periodic-check.ts';
 import { withUnread } from '../verification/unread-tables.ts';
@@ -63,7 +64,9 @@ export default {
     const details = [
       ...(findings.length > 0
         ? findings.map((one) => one.detail)
-        : [`${rows} rows, each written by an event${history.length > 0 ? ' or told as history' : ''}`]),
+        : [
+            `${countOfText(rows, 'row')}, each written by an event${history.length > 0 ? ' or told as history' : ''}`,
+          ]),
       ...history,
       ...(unknown.length === 0 ? [] : [`the events of ${unknown.join(', ')} are not all known`]),
     ];
@@ -147,7 +150,7 @@ function report(table: string, rows: readonly Suspect[], more: number): Finding 
   });
   const first = examples[0] ?? null;
   const count = rows.length + more;
-  const detail = `${count} rows of ${table} were written by no event: ${first?.detail ?? ''}`;
+  const detail = `${countText(count)} rows of ${table} were written by no event: ${first?.detail ?? ''}`;
   const about = { check: name, class: 'foreign', verdict: 'FAIL', table, hop: 'sink', detail } as const;
   return finding({ ...about, count, first, examples });
 }

@@ -5,6 +5,7 @@ import { eachTable } from '../observe/each-table.ts';
 import { keepsMetadata } from '../observe/sink/own-tables.ts';
 import type { Table } from '../observe/source/catalogue.ts';
 import { type Finding, finding } from '../report.ts';
+import { durationText } from '../units.ts';
 import { periodically } from '../verification/periodic-check.ts';
 import { withUnread } from '../verification/unread-tables.ts';
 
@@ -36,9 +37,11 @@ export default {
       });
       for (const [id, figures] of answers) {
         if (figures === null) continue;
-        details.push(`${id} p50 ${figures.p50} ms, p95 ${figures.p95} ms, p99 ${figures.p99} ms`);
+        details.push(
+          `${id} p50 ${durationText(figures.p50)}, p95 ${durationText(figures.p95)}, p99 ${durationText(figures.p99)}`,
+        );
         if (objective === null || figures.p99 <= objective) continue;
-        const detail = `${id}: p99 is ${figures.p99} ms, the objective is ${objective} ms`;
+        const detail = `${id}: p99 is ${durationText(figures.p99)}, the objective is ${durationText(objective)}`;
         findings.push(
           finding({ check: name, class: 'alert', verdict: 'WARN', table: id, hop: 'unknown', detail }),
         );

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { type Check, type CheckResult, notApplicable } from '../check.ts';
 import { sourceFindings } from '../observe/ledger/wrong-writes.ts';
 import { finding } from '../report.ts';
+import { countOfText, countText } from '../units.ts';
 import { withUnread } from '../verification/unread-tables.ts';
 
 const name = 'ledger';
@@ -30,8 +31,13 @@ export default {
       } as const;
       findings.push(finding({ ...about, count: undecided.length, detail: reason }));
     }
-    const totals = `${counts.transactions} transactions, ${counts.committed} committed, ${counts.unknown} unknown`;
-    const part = before === 0 ? '' : `; those after the first ${before} were checked now, the others earlier`;
+    const totals = [
+      countOfText(counts.transactions, 'transaction'),
+      `${countText(counts.committed)} committed`,
+      `${countText(counts.unknown)} unknown`,
+    ].join(', ');
+    const part =
+      before === 0 ? '' : `; those after the first ${countText(before)} were checked now, the others earlier`;
     const rest = cut ? '; so much is wrong that the transactions after these were not checked' : '';
     const lost = findings.some(({ verdict }) => verdict === 'FAIL');
     const verdict = lost ? 'FAIL' : reason === undefined ? 'PASS' : 'INCONCLUSIVE';

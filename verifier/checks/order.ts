@@ -6,6 +6,7 @@ import { eachTable, type Walk } from '../observe/each-table.ts';
 import { keepsMetadata } from '../observe/sink/own-tables.ts';
 import { isBorrowed, relationOf, type Table } from '../observe/source/catalogue.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
+import { countOfText, countText } from '../units.ts';
 import { worst } from '../verdict.ts';
 import { asHistory, isHistory } from '../verification/equal-now.ts';
 import type { TopicLogView } from '../verification/topic-log-view.ts';
@@ -37,7 +38,10 @@ export default {
     const none = notApplicable('no Kafka, and the sink keeps no positions');
     if (log === null && watched.rows === 0) return withUnread(name, none, watched.unread);
     const changes = log?.ordered.changes ?? 0;
-    const details = [`${changes} changes in order`, `${watched.rows} rows watched in the sink`];
+    const details = [
+      `${countOfText(changes, 'change')} in order`,
+      `${countOfText(watched.rows, 'row')} watched in the sink`,
+    ];
     if (log?.ordered.keysLeftOut === true) details.push('there are too many keys to remember all of them');
     if (log !== null && !log.complete) details.push('the topics hold records that have not been read yet');
     details.push(...history);
@@ -60,11 +64,11 @@ async function inTheTopics(
     if (order === undefined) continue;
     const own: Finding[] = [];
     if (order.inverted > 0) {
-      const detail = `${order.inverted} changes in ${topic} arrived after a newer change of their key`;
+      const detail = `${countText(order.inverted)} changes in ${topic} arrived after a newer change of their key`;
       own.push(found(table, 'capture', order.inverted, order.invertedExamples, detail));
     }
     if (order.moved > 0) {
-      const detail = `${order.moved} records of ${topic} are in another partition than earlier records of their key`;
+      const detail = `${countText(order.moved)} records of ${topic} are in another partition than earlier records of their key`;
       own.push(found(table, 'capture', order.moved, order.movedExamples, detail));
     }
     if (own.length === 0) continue;
@@ -156,7 +160,7 @@ function wentBack(
       detail,
     };
   });
-  const detail = `${back.length} rows of ${id} went back to an older position`;
+  const detail = `${countText(back.length)} rows of ${id} went back to an older position`;
   return found(id, 'sink', back.length, examples, detail);
 }
 

@@ -3,6 +3,7 @@ import type { TopicsByTable } from '../observe/pipeline.ts';
 import type { Processed } from '../observe/sink/processed.ts';
 import { partsOf } from '../observe/topic/topic-reader.ts';
 import { type Finding, finding } from '../report.ts';
+import { countOfText, countText } from '../units.ts';
 import { isHistory } from '../verification/equal-now.ts';
 
 const name = 'processing-log';
@@ -50,7 +51,7 @@ export default {
         : `; ${open.join(', ')} was not counted, because not all of its records are known`;
     if (history.length > 0)
       return pass(`${history.join('; ')}; its rows are equal now, and nothing was skipped since${left}`);
-    return pass(`${changes} changes, each accounted for${left}`);
+    return pass(`${countOfText(changes, 'change')}, each accounted for${left}`);
   },
 } satisfies Check;
 
@@ -69,7 +70,7 @@ function report(own: Processed, changes: number, table: string | null): Finding 
   const count = changes - accounted(own);
   const { partition, connector, nextOffset, applied, suppressed, deadLettered } = own;
   const detail =
-    `${connector} is at offset ${nextOffset} of ${partition} and skipped ${count} of ${changes} changes ` +
-    `(${applied} applied, ${suppressed} suppressed, ${deadLettered} dead-lettered)`;
+    `${connector} is at offset ${nextOffset} of ${partition} and skipped ${countText(count)} of ${countText(changes)} changes ` +
+    `(${countText(applied)} applied, ${countText(suppressed)} suppressed, ${countText(deadLettered)} dead-lettered)`;
   return finding({ check: name, class: 'skipped', verdict: 'FAIL', hop: 'sink', table, count, detail });
 }

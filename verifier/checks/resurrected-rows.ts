@@ -5,6 +5,7 @@ import { eachTable } from '../observe/each-table.ts';
 import { keepsMetadata, ownTable } from '../observe/sink/own-tables.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
+import { countText } from '../units.ts';
 import type { TableContent } from '../verification/comparison.ts';
 import { periodically } from '../verification/periodic-check.ts';
 import { exampleOf } from '../verification/row-findings.ts';
@@ -60,10 +61,10 @@ export default {
         : [`no deleted row is back in ${copies.size} tables`]),
       ...(tombstones === null
         ? ['the sink keeps no tombstones of deleted rows']
-        : [`${looked} checked by the sink's tombstones`]),
+        : [`${countText(looked)} checked by the sink's tombstones`]),
       ...(healed === 0
         ? []
-        : [`healed: ${healed} rows with a newer tombstone, which the source has as well`]),
+        : [`healed: ${countText(healed)} rows with a newer tombstone, which the source has as well`]),
       ...(blind.length === 0 ? [] : [`not compared: ${blind.map(({ table }) => table.id).join(', ')}`]),
     ].join('; ');
     const verdict = findings.length > 0 ? 'FAIL' : blind.length > 0 ? 'INCONCLUSIVE' : 'PASS';
@@ -130,7 +131,7 @@ function fromTopic(content: TableContent | undefined): Back {
 
 function report(table: string, { count, examples }: Back): Finding {
   const first = examples[0] ?? null;
-  const detail = `${count} rows of ${table} are back after their delete: ${first?.detail ?? ''}`;
+  const detail = `${countText(count)} rows of ${table} are back after their delete: ${first?.detail ?? ''}`;
   const about = {
     check: name,
     class: 'resurrected',

@@ -1,6 +1,7 @@
 import type { Check } from '../check.ts';
 import type { VerifierConfig } from '../config.ts';
 import { nearestTable, orNearest } from '../observe/misnamed.ts';
+import { countText } from '../units.ts';
 import { worst } from '../verdict.ts';
 import { countOf } from '../verification/row-findings.ts';
 
@@ -22,13 +23,13 @@ export default {
     const parts = [
       ...wrong.map(
         (t) =>
-          `${t.table.id}: ${t.comparison?.sourceRows} rows at the source, ${t.comparison?.sinkRows} in the sink`,
+          `${t.table.id}: ${rowsText(t.comparison?.sourceRows)} rows at the source, ${rowsText(t.comparison?.sinkRows)} in the sink`,
       ),
       ...blind.map((t) => `${t.table.id} was not compared: ${t.problem}`),
       ...unknown.map((id) => `${id} is not in the source's catalogue${hint(id, [...source.keys()])}`),
       ...misnamed,
       ...absent.map(({ id }) => `${id} has no copy that could be counted`),
-      ...moving.map((t) => `${t.comparison?.inFlight.length} keys of ${t.table.id} kept changing`),
+      ...moving.map((t) => `${rowsText(t.comparison?.inFlight.length)} keys of ${t.table.id} kept changing`),
     ];
     const scope = outOfScope(config, [...source.keys()]);
     const stopped = tables.some(({ comparison }) => comparison?.stopped === 'sync-in-progress');
@@ -55,6 +56,8 @@ function outOfScope({ tables, excludeTables }: VerifierConfig, known: readonly s
   const more = left.length > MOST_NAMES ? ` and ${left.length - MOST_NAMES} more` : '';
   return [`out of scope: ${left.slice(0, MOST_NAMES).join(', ')}${more}`];
 }
+
+const rowsText = (rows: number | null | undefined): string => (rows == null ? '?' : countText(rows));
 
 function hint(id: string, known: readonly string[]): string {
   const near = nearestTable(id, known);

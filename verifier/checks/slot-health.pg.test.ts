@@ -99,5 +99,8 @@ test('the limit of the server outranks the configured budget', async () => {
   const source = { query: async () => [row] } as unknown as Database;
   const config = { source: { url: 'unused', slot: 'planted' } };
   const result = await check.run(contextOf({ config, databases: { source: async () => source } }));
-  expect(result).toMatchObject({ verdict: 'WARN', detail: expect.stringContaining('900 of 1000 bytes') });
+  expect(result).toMatchObject({
+    verdict: 'WARN',
+    detail: expect.stringContaining('900 bytes of 1000 bytes'),
+  });
 });

@@ -1,5 +1,6 @@
 import { type Check, type CheckResult, notApplicable, pass } from '../check.ts';
 import { finding } from '../report.ts';
+import { bytesText } from '../units.ts';
 
 const name = 'slot-health';
 
@@ -42,7 +43,7 @@ export default {
     const bound = Number(row.bound ?? -1);
     const budget = bound > 0 ? bound : walBudgetBytes;
     const state = row.active === 'true' ? 'active' : 'not active';
-    const detail = `${slot} is ${state}, ${row.wal_status}, retains ${retained} of ${budget} bytes of WAL`;
+    const detail = `${slot} is ${state}, ${row.wal_status}, retains ${bytesText(retained)} of ${bytesText(budget)} of WAL`;
     const near = retained >= budget * walBudgetShare || row.wal_status === 'unreserved';
     if (!near && row.active === 'true') return pass(detail);
     const alert = finding({ check: name, class: 'alert', verdict: 'WARN', hop: 'capture', detail });

@@ -1,4 +1,5 @@
 import type { Database } from '../connection/postgres.ts';
+import { durationText } from '../units.ts';
 
 /** A statement, or a part of a table, took longer than its snapshot may live. */
 export class Overrun extends Error {}
@@ -48,6 +49,9 @@ export class Deadline {
 
   #overrun(cause?: unknown): Overrun {
     const options = cause === undefined ? undefined : { cause };
-    return new Overrun(`it took longer than the ${this.boundMs} ms that a snapshot may live`, options);
+    return new Overrun(
+      `it took longer than the ${durationText(this.boundMs)} that a snapshot may live`,
+      options,
+    );
   }
 }

@@ -4,6 +4,7 @@ import { Overrun } from '../compare/deadline.ts';
 import { PartSize } from '../compare/part-size.ts';
 import type { Boundary } from '../compare/ranges.ts';
 import { estimatedRows, type TablePair } from '../compare/table-pair.ts';
+import { durationText } from '../units.ts';
 import type { DigestedComparison, Part } from './part.ts';
 import { type Copy, NotExact, type SnapshotPair } from './snapshot-pair.ts';
 import { type Answer, TableProgress } from './table-progress.ts';
@@ -185,7 +186,7 @@ class Run {
 
   #tookTooLong(progress: TableProgress, pair: TablePair, rows: number): void {
     const { snapshotBoundMs } = this.#options;
-    const bound = `the ${snapshotBoundMs} ms that a snapshot may live`;
+    const bound = `the ${durationText(snapshotBoundMs)} that a snapshot may live`;
     const { id } = progress.copy;
     if (pair.key.length === 0) {
       const why = `${id} took longer than ${bound}, and without a primary key it cannot be compared in parts`;

@@ -7,6 +7,7 @@ import { readLsn } from '../connection/lsn.ts';
 import { Database } from '../connection/postgres.ts';
 import type { PassFence } from '../observe/fence.ts';
 import { readCatalogue, type Table } from '../observe/source/catalogue.ts';
+import { durationText } from '../units.ts';
 import { encodingProblem, mustBeComparable } from './comparable-servers.ts';
 import { compareInParts, type Outcome } from './compare-in-parts.ts';
 import { comparePart } from './compare-part.ts';
@@ -202,7 +203,7 @@ function copiesOf(tables: readonly Copy[]): string[] {
 async function beforeDeadline<T>(work: Promise<T>, deadline: Deadline): Promise<T> {
   work.catch(() => undefined);
   const late = Promise.withResolvers<never>();
-  const why = `the pipeline did not pass the fence within the ${deadline.boundMs} ms that a snapshot may live`;
+  const why = `the pipeline did not pass the fence within the ${durationText(deadline.boundMs)} that a snapshot may live`;
   const timer = setTimeout(() => late.reject(new NotExact(why)), Math.max(0, deadline.leftMs));
   try {
     return await Promise.race([work, late.promise]);

@@ -5,6 +5,7 @@ import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { connectionOptions } from '../connection/connection-string.ts';
 import { readLsn } from '../connection/lsn.ts';
 import { ident, PINNED_SETTINGS, pinningSession } from '../connection/postgres.ts';
+import { durationText } from '../units.ts';
 import { type Message, readMessage, textOf } from './test-decoding.ts';
 
 /** The server ends a walsender whose client has been silent for this long. Until then the slot holds back WAL. */
@@ -110,7 +111,7 @@ export class OwnSlot implements AsyncDisposable {
       }
     };
     this.#timer = setInterval(() => {
-      if (performance.now() - heardMs > SILENT_MS) fail(`silent for ${SILENT_MS} ms`);
+      if (performance.now() - heardMs > SILENT_MS) fail(`silent for ${durationText(SILENT_MS)}`);
       else this.#sendStatus(connection);
     }, STATUS_MS);
     this.#client.on('end', () => fail('the connection was closed'));
@@ -185,7 +186,10 @@ async function within(
     late.reject(new Error(why));
   };
   const timer = setTimeout(
-    () => stop(`it was not ready within ${creationMs} ms, because a transaction has been open for that long`),
+    () =>
+      stop(
+        `it was not ready within ${durationText(creationMs)}, because a transaction has been open for that long`,
+      ),
     creationMs,
   );
   const abort = (): void => stop('the verification was stopped');

@@ -1,5 +1,6 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
+import { durationText } from '../units.ts';
 import type { OwnSlot } from './own-slot.ts';
 import { NotExact } from './snapshot-pair.ts';
 import { TooMuchTouched, type Touched } from './touched.ts';
@@ -38,7 +39,7 @@ export class SlotStream {
   async drainTo(target: Lsn, drainMs: number, signal: AbortSignal): Promise<void> {
     this.#target = target;
     const late = Promise.withResolvers<never>();
-    const timedOut = `the slot's stream did not reach its target within ${Math.round(drainMs)} ms`;
+    const timedOut = `the slot's stream did not reach its target within ${durationText(drainMs)}`;
     const timer = setTimeout(() => late.reject(new NotExact(timedOut)), Math.max(0, drainMs));
     const abort = (): void => late.reject(new NotExact('the verification was stopped'));
     signal.addEventListener('abort', abort, { once: true });

@@ -1,4 +1,5 @@
 import type { Table } from '../observe/source/catalogue.ts';
+import { bytesText, countText } from '../units.ts';
 import { carriesKey, type Relation } from './relations.ts';
 import { type Message, type Tuple, UNCHANGED } from './test-decoding.ts';
 
@@ -80,7 +81,7 @@ export class Touched {
     this.#bytes += bytes;
     if (this.keys > this.#limits.keys || this.#bytes > this.#limits.bytes) {
       throw new TooMuchTouched(
-        `${this.keys} keys and ${this.#bytes} bytes were written meanwhile, more than the verifier may hold`,
+        `${countText(this.keys)} keys and ${bytesText(this.#bytes)} were written meanwhile, more than the verifier may hold`,
       );
     }
   }

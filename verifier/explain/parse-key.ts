@@ -69,6 +69,14 @@ export function parseKey(text: string, table: Table): Readonly<Record<string, st
   throw new NoSuchRowError(`The key of ${table.id} lacks ${absent.join(', ')}.`, asked);
 }
 
+/** The key as an argument that {@link parseKey} reads back, whatever is in its names and values. */
+export function keyArgument(key: readonly (readonly [name: string, value: string])[]): string {
+  const [only, ...more] = key;
+  // The value of a single column goes to the end of the argument.
+  if (only !== undefined && more.length === 0) return `${writtenName(only[0])}=${only[1]}`;
+  return key.map(([name, value]) => `${writtenName(name)}=${value.replaceAll(/[,\\]/g, '\\$&')}`).join(',');
+}
+
 interface Part {
   /** Undefined if there is no `=`. */
   readonly name: string | undefined;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { messageOf } from '../../pipeline/contract/errors.ts';
+import { accept } from '../../pipeline/contract/mistake.ts';
 import type { VerifierConfig } from '../config.ts';
 import { basicAuth, reasonOf, send } from '../connection/http.ts';
 import { withSecrets } from '../connection/secret.ts';
@@ -13,6 +14,8 @@ const offsetsSchema = z.object({
   offsets: z.array(z.object({ offset: z.record(z.string(), z.unknown()).nullable() })),
 });
 
+const configSchema = z.record(z.string(), z.string().nullable());
+
 type Configured = VerifierConfig['connectors'][number];
 export type ConnectorRef = Pick<Configured, 'name' | 'url' | 'type'> & Partial<Configured>;
 
@@ -22,7 +25,7 @@ const TIMEOUT_MS = 3_000;
 export async function connectorView(ref: ConnectorRef): Promise<ConnectorView> {
   const own = { name: ref.name, type: ref.type };
   try {
-    const status = statusSchema.parse(await get(ref, 'status'));
+    const status = accept(statusSchema, await get(ref, 'status'), 'the answer');
     const traces = [status.connector, ...status.tasks].flatMap((part) => part.trace ?? []);
     const tasks = status.tasks.map((task) => task.state);
     return { ...own, state: status.connector.state, tasks, detail: traces[0]?.split('\n')[0] ?? '' };
@@ -38,7 +41,7 @@ export async function connectorView(ref: ConnectorRef): Promise<ConnectorView> {
  * @throws if no worker answers.
  */
 export async function snapshotRunning(ref: ConnectorRef): Promise<boolean> {
-  const { offsets } = offsetsSchema.parse(await get(ref, 'offsets'));
+  const { offsets } = accept(offsetsSchema, await get(ref, 'offsets'), 'the answer');
   const known = offsets.map((entry) => entry.offset).filter((offset) => offset !== null);
   return known.length === 0 || known.some(offsetInSnapshot);
 }
@@ -70,7 +73,7 @@ export function createsTables(config: Readonly<Record<string, string | null>>): 
 
 /** @throws if no worker answers. */
 export async function connectorConfig(ref: ConnectorRef): Promise<Readonly<Record<string, string | null>>> {
-  return z.record(z.string(), z.string().nullable()).parse(await get(ref, 'config'));
+  return accept(configSchema, await get(ref, 'config'), 'the answer');
 }
 
 /** Asks one worker after the other until one answers. @throws the first worker's error if none does. */

@@ -11,6 +11,7 @@ import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import { printLsn } from '../connection/lsn.ts';
 import type { Progress } from '../report.ts';
+import { durationText } from '../units.ts';
 import { distance, type Offsets, total } from './offsets.ts';
 import { StandbyError } from './source/wal-position.ts';
 
@@ -157,7 +158,7 @@ class Watch {
     }
     if (this.#moved || this.#paused || progress.snapshotRunning) return { tag: 'in-progress', lsn, progress };
     const waiting = this.#waitingFor.join(' and ');
-    const reason = `nothing moved for ${Math.round(progress.waitedMs)} ms while waiting for ${waiting}`;
+    const reason = `nothing moved for ${durationText(progress.waitedMs)} while waiting for ${waiting}`;
     return { tag: 'no-evidence', reason, lsn, progress };
   }
 

@@ -1,5 +1,6 @@
 import fastify, { type FastifyInstance } from 'fastify';
 import { z } from 'zod';
+import { mistakeIn } from '../../pipeline/contract/mistake.ts';
 import { FINDING_STATES } from './kept-finding.ts';
 import type { VerifierService } from './service.ts';
 
@@ -42,12 +43,14 @@ export function createServer(service: VerifierService, names: readonly string[] 
   });
   server.get('/report/history', async (request, reply) => {
     const query = historyQuery.safeParse(request.query);
-    if (!query.success) return await reply.code(400).send({ error: z.prettifyError(query.error) });
+    if (!query.success)
+      return await reply.code(400).send({ error: refusal(historyQuery, request.query, query.error) });
     return { schemaVersion: 1, reports: service.history.list(query.data.limit) };
   });
   server.post('/verify', async (request, reply) => {
     const body = verifyBody.safeParse(request.body ?? {});
-    if (!body.success) return await reply.code(400).send({ error: z.prettifyError(body.error) });
+    if (!body.success)
+      return await reply.code(400).send({ error: refusal(verifyBody, request.body, body.error) });
     const { deadlineMs, withinMs, whole } = body.data;
     if (withinMs !== undefined) return await service.verifyWithin(withinMs, whole);
     return await service.verify(deadlineMs, whole);
@@ -62,7 +65,8 @@ export function createServer(service: VerifierService, names: readonly string[] 
   }));
   server.get('/findings', async (request, reply) => {
     const query = findingsQuery.safeParse(request.query);
-    if (!query.success) return await reply.code(400).send({ error: z.prettifyError(query.error) });
+    if (!query.success)
+      return await reply.code(400).send({ error: refusal(findingsQuery, request.query, query.error) });
     return { schemaVersion: 1, findings: service.findings.list(query.data.state, query.data.limit) };
   });
   server.get('/metrics', async (request, reply) => {
@@ -72,6 +76,10 @@ export function createServer(service: VerifierService, names: readonly string[] 
     return await reply.header('content-type', contentType).send(body);
   });
   return server;
+}
+
+function refusal(schema: z.ZodType, value: unknown, error: z.ZodError): string {
+  return `The request is not valid: ${mistakeIn(error, { schema, value, whole: 'the body' })}`;
 }
 
 /** The port that the server listens on; undefined while it does not listen. */

@@ -23,10 +23,15 @@ const report = (n: number): Report => ({
 });
 
 test('an unknown key is refused by its path, and the nearest key is suggested', () => {
-  const wrong = { ...raw('x'), everyMS: 1, source: { url: NOWHERE, slot: null, publicatoin: 'p' } };
-  expect(() => parseConfig(wrong, 'f.json')).toThrow(/everyMS is not known; did you mean everyMs\?/);
-  expect(() => parseConfig(wrong, 'f.json')).toThrow(
-    /source.publicatoin is not known; did you mean publication\?/,
+  const inner = { ...raw('x'), source: { url: NOWHERE, slot: null, publicatoin: 'p' } };
+  expect(() => parseConfig(inner, 'f.json')).toThrow(
+    "The verifier's configuration f.json is not valid: source.publicatoin is not known; did you mean publication?",
+  );
+  expect(() => parseConfig({ ...raw('x'), everyMS: 1 }, 'f.json')).toThrow(
+    /everyMS is not known; did you mean everyMs\?$/,
+  );
+  expect(() => parseConfig({ ...inner, everyMS: 1 }, 'f.json')).toThrow(
+    'source.publicatoin is not known; did you mean publication? (and 1 more).',
   );
 });
 

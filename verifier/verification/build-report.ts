@@ -4,6 +4,7 @@ import type { Check, CheckResult } from '../check.ts';
 import { printLsn } from '../connection/lsn.ts';
 import type { ConnectorView, FenceOutcome } from '../observe/fence.ts';
 import type { CheckReport, Finding, MemoryReport, Report, TableReport } from '../report.ts';
+import { countText } from '../units.ts';
 import { type Verdict, worst } from '../verdict.ts';
 import type { Content } from './comparison.ts';
 import { countOf } from './row-findings.ts';
@@ -125,8 +126,8 @@ function judgedFence(fence: FenceOutcome): CheckReport {
       return { check, verdict: 'PASS', detail: `the pipeline has carried everything up to ${at}` };
     case 'in-progress': {
       const { eventsBehind, waitingFor, rateEventsPerSecond } = fence.progress;
-      const rate = rateEventsPerSecond.toFixed(0);
-      const detail = `${eventsBehind} events behind at ${rate}/s, waiting for ${waitingFor.join(' and ')}`;
+      const rate = countText(Math.round(rateEventsPerSecond));
+      const detail = `${countText(eventsBehind)} events behind at ${rate}/s, waiting for ${waitingFor.join(' and ')}`;
       return { check, verdict: 'SYNC_IN_PROGRESS', detail };
     }
     case 'connector-failed':
@@ -152,6 +153,7 @@ function tableReports(
     const seen: Verdict = comparison === null ? 'INCONCLUSIVE' : inFlight > 0 ? moving : 'PASS';
     return {
       table: table.table.id,
+      key: table.table.key.map(({ name }) => name),
       verdict: worst([seen, ...own]),
       sourceRows: comparison?.sourceRows ?? null,
       sinkRows: isAbsent ? null : comparison.sinkRows,

@@ -1,5 +1,6 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import { type Check, type CheckContext, type CheckResult, checkResultSchema } from '../check.ts';
+import { durationText } from '../units.ts';
 
 /** Limit for a check that does not need the fence: such a check reads only states. */
 const QUICK_CHECK_MS = 30_000;
@@ -13,7 +14,10 @@ export async function runCheck(check: Check, context: CheckContext): Promise<Che
   }
   const limitMs = check.needsFence ? context.config.compareTimeoutMs : QUICK_CHECK_MS;
   const limit = Promise.withResolvers<never>();
-  const timer = setTimeout(() => limit.reject(new Error(`it did not end within ${limitMs} ms`)), limitMs);
+  const timer = setTimeout(
+    () => limit.reject(new Error(`it did not end within ${durationText(limitMs)}`)),
+    limitMs,
+  );
   try {
     const result: unknown = await Promise.race([check.run(context), limit.promise]);
     return checkResultSchema.parse(result);

@@ -15,8 +15,8 @@ import {
   loadExternalConfig,
   printable,
 } from '../../lab/external/target-config-file.ts';
+import { painter } from '../../terminal/page.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
-import { painter } from '../tables.ts';
 
 type Action = (context: CliContext, loaded: LoadedConfig) => Promise<number>;
 

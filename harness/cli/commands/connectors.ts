@@ -1,9 +1,10 @@
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { openAccess } from '../../access/live-access.ts';
+import { columns } from '../../terminal/columns.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import type { LookFlags } from '../option-table.ts';
-import { columns, painter } from '../tables.ts';
+import { pageOf } from '../page.ts';
 
 /** Prints `GET /connectors/NAME/status` of both connectors; exits with 1 if a connector or task is not RUNNING. */
 export async function connectors(context: CliContext, options: LookFlags): Promise<number> {
@@ -36,7 +37,7 @@ export async function connectors(context: CliContext, options: LookFlags): Promi
         ],
   );
   const head = ['CONNECTOR', 'TYPE', 'STATE', 'TASKS', 'WORKER'];
-  context.stdout.write(`${columns(head, rows, painter(context.color))}\n`);
+  context.stdout.write(`${columns(pageOf(context), head, rows)}\n`);
   for (const one of statuses) {
     if ('error' in one) continue;
     for (const task of one.tasks)

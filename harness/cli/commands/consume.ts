@@ -4,10 +4,10 @@ import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import { kafkaClient } from '../../access/live-access.ts';
 import { UsageError } from '../../errors.ts';
 import type { Instance } from '../../lab/lab.ts';
+import { painter } from '../../terminal/page.ts';
 import { type CliContext, EXIT } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import type { ConsumeFlags } from '../option-table.ts';
-import { painter } from '../tables.ts';
 
 /** Prints records, one per line: the newest `--max`, or the oldest; with `--follow`, also those to come. */
 export async function consume(

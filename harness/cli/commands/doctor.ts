@@ -1,14 +1,19 @@
 import path from 'node:path';
 import { execa } from 'execa';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
+import { bytesText, countOfText } from '../../../verifier/units.ts';
 import { enginesReady } from '../../lab/process/connect-service.ts';
 import { kafkaClassPath } from '../../lab/process/kafka-service.ts';
 import { freeBytes, LAB_BYTES } from '../../lab/state/state-dir.ts';
 import { OLDEST_NODE } from '../../project.ts';
+import { wrap } from '../../terminal/wrap.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
-import { painter } from '../tables.ts';
+import { pageOf } from '../page.ts';
+
+/** Below the text beside a mark and a name. */
+const INDENT = ' '.repeat(13);
 
 interface Diagnosis {
   readonly what: string;
@@ -30,10 +35,15 @@ export async function doctor(context: CliContext): Promise<number> {
   const isWell = diagnoses.every((one) => one.ok);
   if (context.json) printJson(context, { schemaVersion: 1, ok: isWell, diagnoses });
   else {
-    const paint = painter(context.color);
-    for (const { what, ok, said, remedy } of diagnoses) {
-      context.stdout.write(`${ok ? paint.green('✔') : paint.red('✖')} ${what.padEnd(10)} ${said}\n`);
-      if (remedy !== null) context.stdout.write(`             ${remedy}\n`);
+    const { paint, width } = pageOf(context);
+    const problems = diagnoses.filter((one) => !one.ok);
+    const verdict = `${countOfText(problems.length, 'problem')} to solve first`;
+    context.stdout.write(`${isWell ? paint.green('✔ ready') : paint.red(`✖ ${verdict}`)}\n\n`);
+    for (const { what, ok, said, remedy } of [...problems, ...diagnoses.filter((one) => one.ok)]) {
+      const mark = ok ? paint.green('✔') : paint.red('✖');
+      const lines = wrap(`${mark} ${what.padEnd(10)} ${said}`, width, INDENT);
+      if (remedy !== null) lines.push(...wrap(`${INDENT}${remedy}`, width, INDENT));
+      context.stdout.write(`${lines.join('\n')}\n`);
     }
   }
   return isWell ? EXIT.ok : EXIT.unavailable;
@@ -84,7 +94,7 @@ function engines(): Diagnosis {
 function disk(dir: string): Diagnosis {
   const free = freeBytes(dir);
   const ok = free >= LAB_BYTES;
-  const said = `${Math.floor(free / 2 ** 20)} MB free for ${dir}`;
+  const said = `${bytesText(free)} free for ${dir}`;
   return {
     what: 'Disk',
     ok,

@@ -1,15 +1,19 @@
 import { parseConfig, type VerifierConfig } from '../../../verifier/config.ts';
 import { type Explanation, explain, explanationJson } from '../../../verifier/explain/explain.ts';
-import { NoSuchRowError } from '../../../verifier/explain/parse-key.ts';
+import { keyArgument, NoSuchRowError } from '../../../verifier/explain/parse-key.ts';
 import { readLife } from '../../../verifier/explain/read-life.ts';
 import { exitCodeOf } from '../../../verifier/verdict.ts';
 import { UsageError } from '../../errors.ts';
 import type { Instance } from '../../lab/lab.ts';
+import type { Page } from '../../terminal/page.ts';
+import { paintVerdict } from '../../terminal/paint-verdict.ts';
+import { visible } from '../../terminal/text-width.ts';
+import { wrap } from '../../terminal/wrap.ts';
 import { type CliContext, printJson } from '../context.ts';
 import { faultIntervals } from '../fault-intervals.ts';
 import { openInstance } from '../lab-control.ts';
 import type { ExplainFlags } from '../option-table.ts';
-import { type Paint, painter, paintVerdict } from '../tables.ts';
+import { pageOf } from '../page.ts';
 import { deadlineMsOf } from './status.ts';
 
 /** Prints one row's life: commits, records, what the sink made of them, faults meanwhile; exits by its verdict. */
@@ -33,7 +37,7 @@ export async function explainRow(
   });
   const explanation = explain(life);
   if (context.json) printJson(context, explanationJson(explanation));
-  else context.stdout.write(renderExplanation(explanation, painter(context.color)));
+  else context.stdout.write(renderExplanation(explanation, pageOf(context)));
   return exitCodeOf(explanation.conclusion.verdict);
 }
 
@@ -61,26 +65,41 @@ function configOf(instance: Instance): VerifierConfig {
 
 const TIME_WIDTH = '00:00:00.000'.length;
 
-/** The timeline as people read it, times in UTC; what could not be seen; the verdict as the last line. */
-export function renderExplanation({ life, timeline, conclusion }: Explanation, paint: Paint): string {
-  const key = Object.entries(life.key).map(([name, value]) => `${name}=${value}`);
-  const lines = [paint.bold(`${life.table} ${key.join(',')}`)];
-  const width = Math.max(0, ...timeline.map(({ what }) => what.length));
-  const indent = ' '.repeat(TIME_WIDTH + width + 4);
+/** Where less than this is left beside times and labels, notes begin below them. */
+const LEAST_TEXT = 40;
+
+/** The verdict first; then the timeline, times in UTC, and what could not be seen. */
+export function renderExplanation({ life, timeline, conclusion }: Explanation, page: Page): string {
+  const { paint } = page;
+  const pairs = Object.entries(life.key).map(([name, value]) => [name, value ?? 'NULL'] as const);
+  const verdict = paint.bold(paintVerdict(paint, conclusion.verdict));
+  const lines = [
+    ...wrap(`${verdict}  ${visible(conclusion.sentence)}`, page.width, '  '),
+    '',
+    paint.bold(visible(`${life.table} ${keyArgument(pairs)}`)),
+  ];
+  const labelWidth = Math.max(0, ...timeline.map(({ what }) => what.length));
+  const column = TIME_WIDTH + labelWidth + 4;
+  const indent = ' '.repeat(page.width - column >= LEAST_TEXT ? column : TIME_WIDTH + 2);
   let day = '';
   for (const { at, what, text, notes, kind } of timeline) {
     const date = at?.slice(0, 10) ?? day;
     if (date !== day) lines.push('', paint.dim(`${date} (UTC)`));
     day = date;
     const time = (at?.slice(11, 23) ?? '').padEnd(TIME_WIDTH);
-    const label = what.padEnd(width);
-    lines.push(`${paint.dim(time)}  ${kind === 'fault' ? paint.yellow(label) : label}  ${text}`);
-    for (const note of notes) lines.push(`${indent}${paint.dim(note)}`);
+    const label = what.padEnd(labelWidth);
+    const said = kind === 'fault' ? paint.yellow(label) : label;
+    const [first = '', ...rest] = wrap(visible(text), page.width - column);
+    lines.push(`${paint.dim(time)}  ${said}  ${first}`, ...rest.map((line) => `${indent}${line}`));
+    for (const note of notes) {
+      const noteLines = wrap(visible(note), page.width - indent.length);
+      lines.push(...noteLines.map((line) => `${indent}${paint.dim(line)}`));
+    }
   }
   const { commits, records } = life.leftOut;
   if (commits + records > 0)
     lines.push('', `left out: ${commits} older commits, ${records} older records (--max)`);
-  if (life.unseen.length > 0) lines.push('', ...life.unseen.map((what) => `not seen: ${what}`));
-  lines.push('', `${paint.bold(paintVerdict(paint, conclusion.verdict))}  ${conclusion.sentence}`, '');
-  return lines.join('\n');
+  if (life.unseen.length > 0)
+    lines.push('', ...life.unseen.flatMap((what) => wrap(`not seen: ${what}`, page.width, '  ')));
+  return `${lines.join('\n')}\n`;
 }

@@ -1,14 +1,18 @@
 import path from 'node:path';
+import { durationText } from '../../../verifier/units.ts';
 import type { EnginePair } from '../../lab/engines.ts';
 import type { Lab } from '../../lab/lab.ts';
-import type { Proof } from '../../lab/runtime.ts';
+import type { Proof, ServiceInfo } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { RUNS } from '../../lab/state/state-dir.ts';
+import { columns } from '../../terminal/columns.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
+import { addressesOf, addressText } from '../addresses.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { loadLabControl } from '../lab-control.ts';
 import type { CleanFlags, UpFlags } from '../option-table.ts';
-import { columns, painter } from '../tables.ts';
+import { pageOf } from '../page.ts';
+import { hintOf } from './env.ts';
 
 /** Starts or repairs the lab, and heals what a killed run has left broken. */
 export async function up(context: CliContext, flags: UpFlags): Promise<number> {
@@ -28,17 +32,18 @@ export async function up(context: CliContext, flags: UpFlags): Promise<number> {
     signal: context.signal,
   });
   for (const said of await healLeft(context, lab)) say(context, `  ${said}`);
-  const services = await lab.runtime.services();
+  const [services, instance] = [await lab.runtime.services(), await lab.instance('lab')];
   if (context.json) {
-    printJson(context, { schemaVersion: 1, dir: lab.dir, services });
+    const addresses = instance === undefined ? {} : { addresses: addressesOf(instance) };
+    printJson(context, { schemaVersion: 1, dir: lab.dir, services, ...addresses });
     return EXIT.ok;
   }
-  await printServices(context, lab);
-  say(
-    context,
-    `\nup in ${((performance.now() - start) / 1000).toFixed(1)} s. Next: cdc-lab status, cdc-lab watch,`,
-  );
-  say(context, 'cdc-lab trigger restart; cdc-lab down stops it all.');
+  const took = durationText(performance.now() - start);
+  printServices(context, services);
+  if (instance !== undefined)
+    context.stdout.write(`\n${addressText(context, addressesOf(instance), hintOf(context))}`);
+  say(context, `\nup in ${took}. Next: cdc-lab status, cdc-lab watch, cdc-lab trigger restart`);
+  say(context, 'cdc-lab env prints these addresses again; cdc-lab down stops it all');
   return EXIT.ok;
 }
 
@@ -54,15 +59,14 @@ function enginesOf({ source, sink }: UpFlags): EnginePair | undefined {
   return { source: source ?? 'ts', sink: sink ?? 'ts' };
 }
 
-async function printServices(context: CliContext, lab: Lab): Promise<void> {
-  const services = await lab.runtime.services();
+function printServices(context: CliContext, services: readonly ServiceInfo[]): void {
   const rows = services.map((service) => [
     service.name,
     service.state,
     service.port === null ? '' : `127.0.0.1:${service.port}`,
     service.pid === null ? '' : String(service.pid),
   ]);
-  context.stdout.write(`${columns(['SERVICE', 'STATE', 'ADDRESS', 'PID'], rows, painter(context.color))}\n`);
+  context.stdout.write(`${columns(pageOf(context), ['SERVICE', 'STATE', 'ADDRESS', 'PID'], rows)}\n`);
 }
 
 export async function down(context: CliContext): Promise<number> {

@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import { UsageError } from '../../errors.ts';
 import type { ServiceInfo } from '../../lab/runtime.ts';
+import { columns } from '../../terminal/columns.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openLab } from '../lab-control.ts';
 import type { LogsFlags } from '../option-table.ts';
-import { columns, painter } from '../tables.ts';
+import { pageOf } from '../page.ts';
 
 /** The last lines are looked for in this part of the file. */
 const TAIL_BYTES = 1 << 20;
@@ -48,7 +49,7 @@ function printServices(context: CliContext, services: readonly ServiceInfo[]): v
     return;
   }
   const rows = services.map(({ name, state, log }) => [name, state, log]);
-  context.stdout.write(`${columns(['SERVICE', 'STATE', 'LOG'], rows, painter(context.color))}\n`);
+  context.stdout.write(`${columns(pageOf(context), ['SERVICE', 'STATE', 'LOG'], rows)}\n`);
 }
 
 function tail(file: string, lines: number): string {

@@ -123,10 +123,12 @@ async function reportersOf(context: CliContext, flags: RunFlags): Promise<Multip
   const multiplexer = new Multiplexer();
   const add = async (name: string, file: string | null, live = false): Promise<void> => {
     // With --json, stdout belongs to the document.
-    const out = context.json && name === 'terminal' ? stderr : stdout;
+    const isAside = context.json && name === 'terminal';
+    const color = { stdout: isAside ? context.errorColor : context.color, stderr: context.errorColor };
+    const streams = { stdout: isAside ? stderr : stdout, stderr };
     multiplexer.add(
       name,
-      (await loadReporter(name)).create({ file, stdout: out, stderr, live, labDir: context.dir }),
+      (await loadReporter(name)).create({ file, ...streams, live, color, labDir: context.dir }),
     );
   };
   await add('terminal', null, context.live);

@@ -6,10 +6,11 @@ import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import { connectionOptions } from '../../../verifier/connection/connection-string.ts';
 import { UsageError } from '../../errors.ts';
+import { columns } from '../../terminal/columns.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import type { LookFlags } from '../option-table.ts';
-import { columns, painter } from '../tables.ts';
+import { pageOf } from '../page.ts';
 
 const SIDES = ['source', 'sink'];
 
@@ -71,7 +72,9 @@ function printResult(context: CliContext, result: pg.QueryArrayResult): void {
   }
   if (names.length > 0) {
     const rows = result.rows.map((row) => row.map(text));
-    context.stdout.write(`${columns(names, rows, painter(context.color))}\n`);
+    // A row of values is a line, however wide.
+    const page = { ...pageOf(context), width: Number.POSITIVE_INFINITY };
+    context.stdout.write(`${columns(page, names, rows)}\n`);
   }
   const count = result.rowCount ?? 0;
   context.stdout.write(

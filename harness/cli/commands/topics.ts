@@ -1,8 +1,9 @@
 import { kafkaClient } from '../../access/live-access.ts';
+import { columns } from '../../terminal/columns.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import type { TopicsFlags } from '../option-table.ts';
-import { columns, painter } from '../tables.ts';
+import { pageOf } from '../page.ts';
 
 /** Topics with their partitions and records: the difference of the logs' ends. */
 export async function topics(context: CliContext, { all }: TopicsFlags): Promise<number> {
@@ -21,7 +22,7 @@ export async function topics(context: CliContext, { all }: TopicsFlags): Promise
     else {
       const rows = found.map((one) => [one.topic, String(one.partitions), one.records.toLocaleString('en')]);
       context.stdout.write(
-        `${columns(['TOPIC', 'PARTITIONS', 'RECORDS'], rows, painter(context.color), 1, 3)}\n`,
+        `${columns(pageOf(context), ['TOPIC', 'PARTITIONS', 'RECORDS'], rows, { right: [1, 3] })}\n`,
       );
     }
   } finally {

@@ -12,15 +12,15 @@ import { Journal, type JournalEvent } from '../../runner/journal.ts';
 import { lastWrongRow } from '../../runner/past-runs.ts';
 import { newRunId } from '../../runner/run-all.ts';
 import { type StepDeps, Steps } from '../../runner/steps.ts';
+import { proseWidth, widthOf } from '../../terminal/stream.ts';
+import { wrap } from '../../terminal/wrap.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { withDeadline } from '../../wait.ts';
-import { wrap } from '../../wrap.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { mustRun } from '../next-step.ts';
 import type { TriggerFlags } from '../option-table.ts';
-import { widthOf } from '../text-width.ts';
 
 /** Injects a lesson's faults into the running pipeline and heals them; `status` gives the verdict. */
 export async function trigger(
@@ -40,7 +40,10 @@ export async function trigger(
   const file = path.join(lab.dir, 'runs', runId, 'journal.ndjson');
   const journal = new Journal([file], { runId, scenario: scenario.id }, teller(context));
   const tunables = tunablesOf(scenario, flags);
-  say(context, `${wrap(`${scenario.title}: ${scenario.lesson}`, widthOf(context)).join('\n')}\n`);
+  say(
+    context,
+    `${wrap(`${scenario.title}: ${scenario.lesson}`, proseWidth(widthOf(context.stderr))).join('\n')}\n`,
+  );
   const steps = await onPipeline(context, lab, found, scenario, async (instance) => {
     await using access = await openAccess(instance);
     const undo = new UndoLog(lab.dir);
@@ -65,7 +68,7 @@ export async function trigger(
 function closingLines(context: CliContext, labDir: string, scenario: Scenario, journal: string): string[] {
   const { sound, naive } = scenario.variants;
   const [expected, seen] = [describeExpected(naive.expect) ?? '', lastWrongRow(labDir, scenario.id)];
-  const width = widthOf(context);
+  const width = proseWidth(widthOf(context.stderr));
   const row = seen?.wrongRow === undefined ? [] : wrongRowLines(seen.wrongRow, width - 2);
   return [
     '',

@@ -13,6 +13,7 @@ import { openInstance } from '../lab-control.ts';
 import { NewFile } from '../new-file.ts';
 import { VERIFY, type VerifyFlags } from '../option-table.ts';
 import { printReport, reportForPeople } from '../print-report.ts';
+import type { ReportOptions } from '../report/report-options.ts';
 
 /** Options that an external configuration has keys for. */
 const OF_TWO_URLS = [
@@ -55,12 +56,13 @@ export async function verify(context: CliContext, options: VerifyFlags): Promise
       await fill(context, mending, repair, 'repair the sink');
       await fill(context, publishing, republish, 'have the wrong rows published again');
     } finally {
-      await printReport(context, report);
+      await printReport(context, report, lookOf(context, options));
     }
     return exitCodeOf(report.verdict, options.strict);
   }
   const { count = Number.POSITIVE_INFINITY } = options;
-  const verdicts = await again(context, pair, { everyMs: options.every * 1000, count });
+  const look = lookOf(context, options);
+  const verdicts = await again(context, pair, { everyMs: options.every * 1000, count, look });
   return verdicts.length === 0 ? EXIT.interrupted : exitCodeOf(worst(verdicts), options.strict);
 }
 
@@ -104,7 +106,7 @@ async function pairFor(context: CliContext, options: VerifyFlags): Promise<Pair>
 async function again(
   context: CliContext,
   pair: Pair,
-  { everyMs, count }: { everyMs: number; count: number },
+  { everyMs, count, look }: { everyMs: number; count: number; look: ReportOptions },
 ): Promise<Verdict[]> {
   const verdicts: Verdict[] = [];
   for (let made = 0; made < count && !context.signal.aborted; made++) {
@@ -112,7 +114,7 @@ async function again(
     const { report } = await pair.verify(context.signal);
     if (context.signal.aborted) break;
     verdicts.push(report.verdict);
-    context.stdout.write(`${await lineOf(context, report)}\n`);
+    context.stdout.write(`${await lineOf(context, report, look)}\n`);
     if (made + 1 >= count) break;
     const leftMs = Math.max(0, everyMs - (performance.now() - startedMs));
     await sleep(leftMs, undefined, { signal: context.signal }).catch(() => undefined);
@@ -120,8 +122,13 @@ async function again(
   return verdicts;
 }
 
-async function lineOf(context: CliContext, report: Report): Promise<string> {
-  return context.json ? JSON.stringify(report) : await reportForPeople(context, report);
+async function lineOf(context: CliContext, report: Report, look: ReportOptions): Promise<string> {
+  return context.json ? JSON.stringify(report) : await reportForPeople(context, report, look);
+}
+
+/** Two URLs are no pipeline that `explain` could look at. */
+function lookOf({ external, target }: CliContext, { verbose }: VerifyFlags): ReportOptions {
+  return { verbose, explain: external === null ? null : target };
 }
 
 /** What the options say of any two databases. */

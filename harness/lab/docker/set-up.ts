@@ -5,6 +5,7 @@ import { withDatabase } from '../../../fixtures/database.ts';
 import { applySchema } from '../../../fixtures/schema/schema.ts';
 import { seedRows } from '../../../fixtures/schema/seed.ts';
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
+import { accept } from '../../../pipeline/contract/mistake.ts';
 import { ConnectClient } from '../../connect/connect-client.ts';
 import { ConnectRefused } from '../../connect/connect-errors.ts';
 import { type EnginePair, engineOf, SINK_ENGINES, SOURCE_ENGINES } from '../engines.ts';
@@ -16,7 +17,13 @@ import { waitForTopics } from '../instance/instance-topics.ts';
  */
 const INSTANCE = 'lab';
 const RUNNING_TIMEOUT_MS = 120_000;
-const pairSchema = z.object({ source: z.enum(SOURCE_ENGINES), sink: z.enum(SINK_ENGINES) });
+/** Environment variables of the container. */
+const settingsSchema = z.object({
+  CDC_LAB_SOURCE: z.enum(SOURCE_ENGINES),
+  CDC_LAB_SINK: z.enum(SINK_ENGINES),
+  CDC_LAB_ROWS: z.int().nonnegative(),
+  CDC_LAB_SEED: z.int().nonnegative(),
+});
 /** What {@link waitForTopics} needs. */
 const KAFKA = { bootstrapServers: ['kafka:9092'], services: { capture: 'capture@lab' } };
 
@@ -39,15 +46,17 @@ function setting(name: string, otherwise: string): string {
 }
 
 /** In one transaction, so that a kill half way leaves nothing behind. */
-async function loadSource(engines: EnginePair): Promise<string> {
+async function loadSource(
+  engines: EnginePair,
+  { wanted, seed }: { readonly wanted: number; readonly seed: number },
+): Promise<string> {
   const { sourceHost: host, sourcePort: port, sourceDatabase: database } = VALUES;
   return await withDatabase({ host, port, user: 'postgres', database }, async (client) => {
     await client.query('BEGIN');
     await applySchema(client);
     const { rows } = await client.query('SELECT 1 FROM customers LIMIT 1');
-    const wanted = Number(setting('CDC_LAB_ROWS', '1000'));
     const empty = rows.length === 0;
-    if (empty) await seedRows(client, wanted, Number(setting('CDC_LAB_SEED', '42')));
+    if (empty) await seedRows(client, wanted, seed);
     const wishes = (['source', 'sink'] as const).flatMap((role) => engineOf(role, engines).atSource);
     for (const statement of wishes) await client.query(statement);
     await client.query('COMMIT');
@@ -79,11 +88,14 @@ function unlessUnknown<T>(answer: Promise<T>): Promise<T | undefined> {
 
 try {
   const say = (line: string) => process.stdout.write(`${line}\n`);
-  const engines = pairSchema.parse({
-    source: setting('CDC_LAB_SOURCE', 'ts'),
-    sink: setting('CDC_LAB_SINK', 'ts'),
+  const { CDC_LAB_SOURCE, CDC_LAB_SINK, CDC_LAB_ROWS, CDC_LAB_SEED } = accept(settingsSchema, {
+    CDC_LAB_SOURCE: setting('CDC_LAB_SOURCE', 'ts'),
+    CDC_LAB_SINK: setting('CDC_LAB_SINK', 'ts'),
+    CDC_LAB_ROWS: Number(setting('CDC_LAB_ROWS', '1000')),
+    CDC_LAB_SEED: Number(setting('CDC_LAB_SEED', '42')),
   });
-  say(await loadSource(engines));
+  const engines = { source: CDC_LAB_SOURCE, sink: CDC_LAB_SINK };
+  say(await loadSource(engines, { wanted: CDC_LAB_ROWS, seed: CDC_LAB_SEED }));
   say(await register('source', setting('CDC_LAB_SOURCE_URL', 'http://capture:8083'), engines));
   // After the capture, which creates the topics.
   say(await register('sink', setting('CDC_LAB_SINK_URL', 'http://sink:8083'), engines));

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
-import { nearest } from '../../../pipeline/contract/nearest.ts';
+import { mistakeIn } from '../../../pipeline/contract/mistake.ts';
 import { pemFile } from '../../../verifier/connection/pem.ts';
 import { UsageError } from '../../errors.ts';
 import { type ExternalConfig, externalSchema } from './target-config.ts';
@@ -18,7 +18,7 @@ export interface LoadedConfig {
 /**
  * Reads the configuration of an external target.
  * @param path Null: `cdc-lab.config.ts` or `cdc-lab.config.json` of this folder.
- * @throws UsageError that names each mistake by its path, and for an unknown key the nearest known one.
+ * @throws UsageError that names the mistake by its path, and for an unknown key the nearest known one.
  */
 export async function loadExternalConfig(path: string | null): Promise<LoadedConfig> {
   const file = resolve(path ?? DEFAULT_FILES.find((name) => existsSync(name)) ?? '');
@@ -35,9 +35,9 @@ export async function loadExternalConfig(path: string | null): Promise<LoadedCon
 export function parseExternalConfig(raw: unknown, file: string): ExternalConfig {
   const parsed = externalSchema.safeParse(raw);
   if (!parsed.success) {
-    const problems = parsed.error.issues.flatMap(describeIssue);
+    const mistake = mistakeIn(parsed.error, { schema: externalSchema, value: raw, whole: 'the file' });
     throw new UsageError(
-      `${file} is not valid: ${problems.join('; ')}.`,
+      `${file} is not valid: ${mistake}`,
       'Correct it; cdc-lab config schema prints what it may contain, as a JSON Schema.',
     );
   }
@@ -74,7 +74,7 @@ function mustBePem(path: string, whose: string): void {
   }
 }
 
-/** The schema of the configuration file, for editors and for {@link knownKeys}. */
+/** The schema of the configuration file, for editors. */
 export function externalJsonSchema(): Record<string, unknown> {
   return z.toJSONSchema(externalSchema, { io: 'input', unrepresentable: 'any' });
 }
@@ -91,36 +91,6 @@ async function read(file: string): Promise<unknown> {
     );
   }
   throw new UsageError(`${file} has no default export.`, 'Write `export default { source: …, sink: …, … }`.');
-}
-
-function describeIssue(issue: z.core.$ZodIssue): string[] {
-  const at = issue.path.length === 0 ? 'the file' : issue.path.join('.');
-  if (issue.code !== 'unrecognized_keys') return [`${at}: ${issue.message}`];
-  const known = knownKeys(issue.path);
-  return issue.keys.map((key) => {
-    const near = nearest(key, known);
-    const path = [...issue.path, key].join('.');
-    return near === undefined ? `${path} is not known` : `${path} is not known; did you mean ${near}?`;
-  });
-}
-
-interface JsonSchema {
-  readonly properties?: Readonly<Record<string, JsonSchema>>;
-  readonly anyOf?: readonly JsonSchema[];
-  readonly oneOf?: readonly JsonSchema[];
-}
-
-/** Keys of the object at that path, in all forms that it may have. */
-function knownKeys(path: readonly PropertyKey[]): string[] {
-  const forms = (schema: JsonSchema): JsonSchema[] => [
-    schema,
-    ...[...(schema.anyOf ?? []), ...(schema.oneOf ?? [])].flatMap(forms),
-  ];
-  let at = forms(externalJsonSchema());
-  for (const key of path) {
-    at = at.flatMap(({ properties = {} }) => forms(properties[String(key)] ?? {}));
-  }
-  return [...new Set(at.flatMap(({ properties = {} }) => Object.keys(properties)))];
 }
 
 /** Makes paths absolute: they are relative to the configuration's folder, wherever the command runs. */

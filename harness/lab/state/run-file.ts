@@ -19,7 +19,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { LabError } from '../../../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
+import { accept } from '../../../pipeline/contract/mistake.ts';
 import { poll } from '../../wait.ts';
 import { serviceSpecSchema } from '../services/service-spec.ts';
 import { tryExclusive } from './exclusive.ts';
@@ -166,11 +167,10 @@ export class RunFile {
       throw error;
     }
     try {
-      return runSchema.parse(JSON.parse(text));
+      return accept(runSchema, JSON.parse(text), 'the file');
     } catch (error) {
-      throw new LabError('CDC-5113', `${this.path} is not a run file of this version.`, {
+      throw new LabError('CDC-5113', `${this.path} is not a run file of this version: ${messageOf(error)}`, {
         remedy: '`cdc-lab clean` removes the lab; then `cdc-lab up`.',
-        cause: error,
       });
     }
   }

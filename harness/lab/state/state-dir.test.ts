@@ -67,8 +67,8 @@ test('a disk with too little room is refused, with how much is free and how much
   expect(() => checkDisk(folder, 2 ** 60)).toThrow(
     expect.objectContaining({
       code: 'CDC-5119',
-      message: expect.stringMatching(/^Only [\d,]+ MB are free on the disk of .*yet\.$/),
-      remedy: expect.stringContaining('1,099,511,627,776 MB are needed'),
+      message: expect.stringMatching(/^Only [\d.]+ [KMGT]iB are free on the disk of .*yet\.$/),
+      remedy: expect.stringContaining('1024 PiB are needed'),
     }),
   );
 });

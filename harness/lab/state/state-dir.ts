@@ -16,6 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
+import { bytesText } from '../../../verifier/units.ts';
 import { UsageError } from '../../errors.ts';
 
 /** Marks a folder as a lab's, which `clean` may remove. */
@@ -82,13 +83,9 @@ export function freeBytes(folder: string): number {
 export function checkDisk(folder: string, neededBytes: number = LAB_BYTES): void {
   const free = freeBytes(folder);
   if (free >= neededBytes) return;
-  throw new LabError('CDC-5119', `Only ${megabytes(free)} are free on the disk of ${folder}.`, {
-    remedy: `Make room (${megabytes(neededBytes)} are needed), or choose another disk with --dir.`,
+  throw new LabError('CDC-5119', `Only ${bytesText(free)} are free on the disk of ${folder}.`, {
+    remedy: `Make room (${bytesText(neededBytes)} are needed), or choose another disk with --dir.`,
   });
-}
-
-function megabytes(bytes: number): string {
-  return `${Math.floor(bytes / 2 ** 20).toLocaleString('en')} MB`;
 }
 
 /**

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { LabError } from '../../contract/errors.ts';
 import type { Lsn } from '../../contract/lsn.ts';
+import { mistakeIn } from '../../contract/mistake.ts';
 import { formatLsn, parseLsn } from '../source/lsn-text.ts';
 
 /** A table of a snapshot, and its progress. */
@@ -90,7 +91,8 @@ export function parseOffset(value: unknown): SourceOffset {
   const data = parsed.data;
   const number = data?.lsn_proc ?? data?.lsn;
   if (data === undefined || (data.flush_lsn === undefined && number === undefined)) {
-    const why = parsed.error ? z.prettifyError(parsed.error).replaceAll('\n', ' ') : 'it has no "lsn".';
+    const given = { schema: offsetShape, value, whole: 'the offset' };
+    const why = parsed.error ? mistakeIn(parsed.error, given) : 'it has no "lsn".';
     throw new LabError('CDC-1050', `The stored offset cannot be read: ${why}`, {
       remedy:
         'Stop the connector and correct the offset with PATCH /connectors/NAME/offsets, or remove it with DELETE.',

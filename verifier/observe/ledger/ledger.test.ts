@@ -119,7 +119,7 @@ describe('the ledger', () => {
     '17',
     'null',
   ])('refuses JSON that is not an entry: %s', (line) => {
-    expect(() => parseLedgerLine(line, 9)).toThrow('Line 9 of the ledger is not a ledger entry.');
+    expect(() => parseLedgerLine(line, 9)).toThrow(/^Line 9 of the ledger is not a ledger entry: [^\n]+\.$/);
   });
 
   it('lets its reader stop after any transaction', async () => {

@@ -9,6 +9,8 @@
 import { createReadStream } from 'node:fs';
 import { z } from 'zod';
 import { LabError } from '../../../pipeline/contract/errors.ts';
+import { mistakeIn } from '../../../pipeline/contract/mistake.ts';
+import { bytesText } from '../../units.ts';
 
 /**
  * The ledger records what a workload committed, as the client saw it. It is NDJSON: entries are appended, one per line.
@@ -98,7 +100,8 @@ export function parseLedgerLine(line: string, lineNumber: number): LedgerEntry |
   }
   const parsed = ledgerEntry.safeParse(json);
   if (parsed.success) return parsed.data;
-  throw damaged(lineNumber, 'is not a ledger entry', parsed.error);
+  const mistake = mistakeIn(parsed.error, { schema: ledgerEntry, value: json, whole: 'the line' });
+  throw damaged(lineNumber, `is not a ledger entry: ${mistake}`);
 }
 
 /** How far a ledger has been read. */
@@ -129,7 +132,7 @@ export async function* readLedgerEntries(
     if (!whole && part !== undefined) return;
     const entry = parseLedgerLine(text, cursor.lineNumber + 1);
     if (cursor.torn !== null && entry?.t !== 'start')
-      throw damaged(cursor.torn, 'is torn, and more follows it');
+      throw damaged(cursor.torn, 'is torn, and more follows it.');
     cursor.lineNumber += 1;
     cursor.byteOffset += bytes + 1;
     cursor.torn = entry === null ? cursor.lineNumber : null;
@@ -206,14 +209,13 @@ async function* lines(path: string, start: number, endOffset?: number): AsyncGen
     }
     if (from < chunk.length) parts.push(chunk.subarray(from));
     bytes += chunk.length - from;
-    if (bytes > MAX_LINE_BYTES) throw damaged(lineNumber, `is longer than ${MAX_LINE_BYTES} bytes`);
+    if (bytes > MAX_LINE_BYTES) throw damaged(lineNumber, `is longer than ${bytesText(MAX_LINE_BYTES)}.`);
   }
   if (bytes > 0) yield { text: Buffer.concat(parts).toString('utf8'), bytes, whole: false };
 }
 
-function damaged(lineNumber: number, what: string, cause?: unknown): LabError {
-  return new LabError('CDC-4101', `Line ${lineNumber} of the ledger ${what}.`, {
+function damaged(lineNumber: number, what: string): LabError {
+  return new LabError('CDC-4101', `Line ${lineNumber} of the ledger ${what}`, {
     remedy: 'The file is damaged or is not a ledger: restore it, or verify without a ledger.',
-    cause,
   });
 }
