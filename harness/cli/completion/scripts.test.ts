@@ -54,7 +54,9 @@ const there = await Promise.all(
 );
 
 test.each(there.flat())('%s reads its script without a word', async (shell: Shell) => {
-  const { exitCode, stderr } = await execa(shell, ['-n'], { input: scriptOf(shell), reject: false });
+  const file = path.join(dir, `completion.${shell}`);
+  writeFileSync(file, scriptOf(shell));
+  const { exitCode, stderr } = await execa(shell, ['-n', file], { reject: false });
   expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
 });
 
