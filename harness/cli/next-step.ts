@@ -6,7 +6,7 @@ import type { Scenario } from '../plugins/scenario.ts';
 /** What of a lab does not run, and the command that puts it right. */
 export interface Standstill {
   readonly services: readonly ServiceInfo[];
-  /** One for each service. */
+  /** One for each service, or one for all of a lab that is stopped. */
   readonly sentences: readonly string[];
   /** Null: the services are not the lab's to start. */
   readonly nextStep: string | null;
@@ -17,10 +17,14 @@ export async function standstillOf(lab: Lab, instance: string): Promise<Standsti
   const writer = await lab.writer?.();
   const isWriter = (name: string): boolean =>
     name === writer?.service && writer.rate > 0 && name.endsWith(`@${instance}`);
-  const services = (await lab.runtime.services()).filter(({ name, state, kind }) => {
-    const concerns = !name.includes('@') || name.endsWith(`@${instance}`);
-    return concerns && state !== 'running' && (kind !== 'workload' || isWriter(name));
-  });
+  const concerned = (await lab.runtime.services()).filter(
+    ({ name, kind }) =>
+      (!name.includes('@') || name.endsWith(`@${instance}`)) && (kind !== 'workload' || isWriter(name)),
+  );
+  const services = concerned.filter(({ state }) => state !== 'running');
+  if (concerned.length > 0 && concerned.every(({ state }) => state === 'stopped')) {
+    return { services, sentences: [`the lab in ${lab.dir} is stopped`], nextStep: 'cdc-lab up starts it' };
+  }
   const sentences = services.map(
     ({ name, state, log }) => `${name}${isWriter(name) ? ', the writer,' : ''} is ${state}; its log: ${log}`,
   );

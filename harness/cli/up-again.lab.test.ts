@@ -107,11 +107,11 @@ describe('a lab that is down', () => {
     await cli('down');
     const status = await cli('status');
     expect(status.exitCode).toBe(2);
-    expect(status.stderr).toContain('cdc-lab up starts them');
+    expect(status.stderr).toBe(`the lab in ${dir} is stopped\ncdc-lab up starts it\n`);
     expect(status.stderr).not.toContain('cdc-lab heal');
     const trigger = await cli('trigger', 'lag');
     expect(trigger.exitCode).toBe(69);
-    expect(trigger.stderr).toContain('cdc-lab up starts them');
+    expect(trigger.stderr).toContain('cdc-lab up starts it');
     expect((await cli('heal')).stderr).toBe('nothing to heal: the lab is stopped; cdc-lab up starts it');
   });
 });

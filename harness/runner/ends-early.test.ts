@@ -87,6 +87,69 @@ describe('a server that dies in a run', () => {
   });
 });
 
+describe('a server that is down while a run waits', () => {
+  const waiting = (service: string) => ({
+    ...scenario,
+    steps: {
+      ...scenario.steps,
+      inject: [{ do: 'fault' as const, fault: 'fake', with: { service } }],
+      hold: [{ do: 'until-behind' as const, events: 1000 }],
+    },
+    deadlinesMs: { ...scenario.deadlinesMs, hold: 60_000 },
+  });
+  const kafka = { name: 'kafka', kind: 'kafka', pid: null, port: 1, log: '/k.log' } as const;
+
+  it('ends the wait', async () => {
+    const fault = fakeFault(world, {
+      heal: async () => {
+        world.log.push('heal');
+        return { said: 'healed it', evidence: {} };
+      },
+      inject: async () => {
+        world.services.push({ ...kafka, state: 'dead' });
+        return {};
+      },
+      prove: async () => ({ seen: true }),
+    });
+    const plan = [{ scenario: waiting('sink'), variant: 'sound' }] as const;
+    await expect(start({ plan }, fault)).rejects.toThrow('kafka is dead');
+    const [ended] = events.filter((event) => event.t === 'run-ended').map(({ result }) => result);
+    expect(ended?.results[0]?.reason).toContain('The run cannot go on: kafka is dead');
+    expect(world.log.at(-1)).toBe('heal');
+  });
+
+  it('is not taken for lost where a fault was aimed at it', async () => {
+    const { promise: seen, resolve } = Promise.withResolvers<void>();
+    const services = world.runtime.services;
+    let looks = 0;
+    const fault = fakeFault(world, {
+      inject: async () => {
+        world.services.push({ ...kafka, state: 'dead' });
+        return {};
+      },
+      prove: async () => {
+        await seen;
+        world.services = world.services.filter(({ name }) => name !== 'kafka');
+        world.lagEvents = 1000;
+        return { seen: true };
+      },
+    });
+    const lab = world.lab(dir);
+    const runtime = {
+      ...lab.runtime,
+      services: async () => {
+        const found = await services();
+        if (found.some(({ name }) => name === 'kafka')) looks += 1;
+        if (looks === 2) resolve();
+        return found;
+      },
+    };
+    const plan = [{ scenario: waiting('kafka'), variant: 'sound' }] as const;
+    const { results } = await start({ plan }, fault, { ...lab, runtime });
+    expect(results[0]).toMatchObject({ verdict: 'PASS', ok: true });
+  });
+});
+
 describe('a journal that cannot be written', () => {
   it('lets the fault be healed, and ends the run', async () => {
     const fault = fakeFault(world, {

@@ -50,6 +50,8 @@ export class Injections {
   readonly #injected: Injected[] = [];
   readonly proven: string[] = [];
   readonly healed: string[] = [];
+  /** Services that a fault was aimed at, as its `service` says. */
+  readonly targets = new Set<string>();
 
   constructor(deps: InjectionDeps) {
     this.#deps = deps;
@@ -67,6 +69,7 @@ export class Injections {
     const id = randomUUID();
     undo.pending({ id, instance: instance.name, fault: name, params });
     this.#injected.push({ id, name, fault, params });
+    if (typeof params.service === 'string') this.targets.add(params.service);
     journal.write({ t: 'undo-written', id, fault: name });
     const done = noOp ? {} : await fault.inject(context, params);
     journal.write({ t: 'fault-injected', fault: name, noOp, evidence: { before, ...done } });

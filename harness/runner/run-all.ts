@@ -11,7 +11,6 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Access } from '../access/access.ts';
-import { UnavailableError } from '../errors.ts';
 import { type EnginePair, OWN_ENGINES } from '../lab/engines.ts';
 import type { Instance, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
@@ -22,6 +21,7 @@ import { Journal, type JournalListener } from './journal.ts';
 import { notRunHere } from './not-run.ts';
 import { instanceSpecOf, plansOf, type RunOptions, type VariantPlan } from './plan.ts';
 import type { NotRun, RunResult, VariantResult } from './result.ts';
+import { mustHaveServers } from './server-watch.ts';
 import { runVariant } from './variant.ts';
 
 export interface RunContext {
@@ -232,15 +232,4 @@ async function runPlans(
     await Promise.allSettled(disposals);
   }
   await Promise.all(disposals);
-}
-
-/** @throws UnavailableError where a server is down: no further variant could have a verdict. */
-async function mustHaveServers({ runtime }: Lab): Promise<void> {
-  const services = await runtime.services();
-  const down = services.filter(
-    ({ kind, state }) => (kind === 'postgres' || kind === 'kafka') && state !== 'running',
-  );
-  if (down.length === 0) return;
-  const said = down.map(({ name, state, log }) => `${name} is ${state} (its log: ${log})`).join(', ');
-  throw new UnavailableError(`The run cannot go on: ${said}.`, 'cdc-lab up starts it again.');
 }

@@ -34,6 +34,9 @@ export class Steps {
   get proven(): readonly string[] {
     return this.#injections.proven;
   }
+  get targets(): ReadonlySet<string> {
+    return this.#injections.targets;
+  }
   get healed(): readonly string[] {
     return this.#injections.healed;
   }

@@ -22,6 +22,7 @@ import { Phases } from './phases.ts';
 import { PipelineEndedError, whileItRuns } from './pipeline-watch.ts';
 import { instanceSpecOf, pipelineOf, type VariantPlan } from './plan.ts';
 import type { VariantResult } from './result.ts';
+import { ServerWatch } from './server-watch.ts';
 import { Steps } from './steps.ts';
 import type { Bounds } from './waits.ts';
 import { wrongRowOf } from './wrong-row.ts';
@@ -64,6 +65,9 @@ class VariantRun {
   readonly #deps: RunnerDeps;
   readonly #deadlinesMs: Readonly<Record<Phase, number>>;
   readonly #phases: Phases;
+  readonly #watch: ServerWatch;
+  /** Aborts when the run is interrupted, and when a server is lost. */
+  readonly #signal: AbortSignal;
   #steps: Steps | null = null;
   #baseline: Baseline | null = null;
   #outcome: Outcome = NOT_FINISHED;
@@ -76,13 +80,15 @@ class VariantRun {
     this.#plan = plan;
     this.#deps = deps;
     this.#deadlinesMs = deadlinesOf(plan.scenario, plan.tunables);
-    const { journal, signal } = deps;
+    const { journal, lab } = deps;
+    this.#watch = new ServerWatch(lab, () => this.#steps?.targets ?? new Set());
+    this.#signal = AbortSignal.any([deps.signal, this.#watch.signal]);
     const onPhase = (phase: Phase): void => {
       // It runs in any case, for what came before it.
       if (phase !== 'heal') this.#phase = phase;
       deps.onPhase?.(phase);
     };
-    this.#phases = new Phases({ journal, signal, onPhase, deadlinesMs: this.#deadlinesMs });
+    this.#phases = new Phases({ journal, signal: this.#signal, onPhase, deadlinesMs: this.#deadlinesMs });
   }
 
   async run(preparing: Promise<Instance>): Promise<VariantResult> {
@@ -93,6 +99,7 @@ class VariantRun {
     const [breaks, spec] = [firstSentence(lesson), instanceSpecOf(plan)];
     journal.write({ t: 'variant-started', title, breaks, because: pipelineOf(plan).because, spec });
     await this.#live(preparing, start);
+    this.#watch[Symbol.dispose]();
     if (this.#keeps()) {
       await lab.keep?.(plan.instanceName);
       const inspect = `cdc-lab status --instance ${plan.instanceName}`;
@@ -106,14 +113,14 @@ class VariantRun {
 
   /** From the instance's set-up to its retirement. */
   async #live(preparing: Promise<Instance>, start: number): Promise<void> {
-    const { journal, openAccess, retire, signal } = this.#deps;
+    const { journal, openAccess, retire } = this.#deps;
     try {
       const instance = await this.#ready(preparing);
       this.#isReady = true;
       journal.write({ t: 'instance-ready', ms: since(start), instance: describeInstance(instance) });
       try {
         await using access = await openAccess(instance);
-        signal.throwIfAborted();
+        this.#signal.throwIfAborted();
         await this.#runPhases(access, instance);
       } catch (error) {
         this.#giveUp(error);
@@ -247,7 +254,7 @@ class VariantRun {
       });
     } catch (error) {
       // If it has not caught up in time, the verifier says what that means.
-      if (this.#deps.signal.aborted) throw error;
+      if (this.#signal.aborted) throw error;
       await steps.stopWorkloads();
       if (error instanceof PipelineEndedError) throw error;
     }
