@@ -28,7 +28,12 @@ afterAll(async () => {
 }, WITHIN_MS);
 
 const cli = (...args: string[]) =>
-  execa(process.execPath, [MAIN, ...args], { env: { CDC_LAB_DIR: dir, NO_COLOR: '1' }, reject: false });
+  execa(process.execPath, [MAIN, ...args], {
+    env: { CDC_LAB_DIR: dir, NO_COLOR: '1' },
+    reject: false,
+    // A command that was told to end has something to undo first.
+    forceKillAfterDelay: false,
+  });
 
 /** Until the command says so on stderr. */
 async function says(command: ReturnType<typeof cli>, text: string): Promise<void> {
@@ -113,7 +118,9 @@ describe('a run that cannot go on', () => {
     expect([await left(), instances()]).toEqual([[], ['lab']]);
   });
 
-  it('says at once that the lab cannot be started, and reports that, too', async () => {
+  it('says at once that the lab cannot be started, and reports that, too', {
+    timeout: WITHIN_MS,
+  }, async () => {
     const { exitCode, stdout } = await cli('run', 'lag', '--brokers', '3', '--json', '--junit', junit);
     expect(exitCode).toBe(69);
     expect(result(stdout)).toMatchObject({ ok: false, results: [], notRun: [{}, {}] });

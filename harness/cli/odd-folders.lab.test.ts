@@ -30,6 +30,7 @@ it('a lab runs in a folder with an odd name, is verified, stopped and removed', 
   const up = await cli('up', '--source', 'ts');
   expect(up.exitCode, up.stderr).toBe(0);
   const status = await cli('status', '--deadline', '60', '--json');
+  expect(status.exitCode, status.stderr).toBe(0);
   expect(JSON.parse(status.stdout).verdict).toBe('PASS');
   const again = await cli('up');
   expect(again.stderr).not.toContain('runs again');

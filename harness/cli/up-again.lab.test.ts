@@ -49,7 +49,7 @@ describe('an option of up, on a lab that is up', () => {
     ['--runtime', 'docker', 'uses the process runtime, not docker'],
     ['--brokers', '3', 'has one broker, not 3'],
     ['--sink-workers', '2', 'has 1 sink worker, not 2'],
-  ])('%s %s is refused by name', async (option, value, said) => {
+  ])('%s %s is refused by name', { timeout: WITHIN_MS }, async (option, value, said) => {
     const { exitCode, stderr } = await cli('up', option, value);
     expect(exitCode).toBe(69);
     expect(stderr).toContain(said);
@@ -98,7 +98,8 @@ describe('a lesson that is triggered a second time', () => {
       expect(exitCode, stderr).toBe(0);
       expect(stderr).toContain(`column customers.${column} stays`);
     }
-    expect((await cli('status', '--deadline', '60')).exitCode).toBe(0);
+    const status = await cli('status', '--deadline', '60');
+    expect(status.exitCode, status.stderr).toBe(0);
   });
 });
 
