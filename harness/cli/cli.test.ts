@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { execa } from 'execa';
@@ -6,6 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { holdLab } from '../lab/state/lock.ts';
 import { NO_PORTS, RunFile } from '../lab/state/run-file.ts';
 import { claimStateDir } from '../lab/state/state-dir.ts';
+import { emptyReport } from '../reporters/junit.ts';
+import { claimReportFile } from './report-file.ts';
 
 const MAIN = path.join(import.meta.dirname, 'main.ts');
 let dir: string;
@@ -20,6 +22,10 @@ async function cli(...args: string[]) {
   const { exitCode, stdout, stderr } = await execa(process.execPath, [MAIN, ...args], { env, reject: false });
   return { exitCode, stdout, stderr };
 }
+
+/** Runs a script in which $0 is Node and $1 the command line. */
+const shell = (script: string) =>
+  execa('sh', ['-c', script, process.execPath, MAIN], { reject: false, env: { NO_COLOR: '1' } });
 
 describe('usage errors exit with 64, on stderr, without a stack trace, and name the nearest', () => {
   it.each([
@@ -90,6 +96,62 @@ describe('while another command changes the lab', () => {
     expect(exitCode).toBe(69);
     expect(stderr).toContain(`is in use by pid ${process.pid}`);
     expect(stderr).toContain('CDC-5112');
+  });
+});
+
+describe('a lab whose run file is spoilt', () => {
+  it.each(['', '{"x":', '[]', 'null', '{"schemaVersion":2}'])(
+    '%j: doctor says so among the rest',
+    async (text) => {
+      const stateDir = claimStateDir(path.join(dir, 'spoilt'));
+      writeFileSync(path.join(stateDir, 'run.json'), text);
+      const { exitCode, stdout, stderr } = await cli('doctor', '--dir', stateDir);
+      expect([exitCode, stderr]).toEqual([69, '']);
+      expect(stdout).toMatch(/Node[\s\S]*Disk[\s\S]*is not a run file of this version[\s\S]*cdc-lab clean/);
+      expect((await cli('clean', '--dir', stateDir)).exitCode).toBe(0);
+    },
+  );
+});
+
+describe('streams and folders that are not there', () => {
+  it('a full stdout is one sentence and 69', async () => {
+    const { exitCode, stderr } = await shell('"$0" "$1" scenarios > /dev/full');
+    expect(exitCode).toBe(69);
+    expect(stderr).toMatch(/^cdc-lab: stdout cannot be written: ENOSPC[^\n]*$/);
+  });
+
+  it('a closed stderr changes nothing', async () => {
+    expect((await shell('"$0" "$1" scenarios --json 2> /dev/full')).exitCode).toBe(0);
+  });
+
+  it('a current folder that was removed is one sentence and 69', async () => {
+    const gone = path.join(dir, 'gone');
+    const { exitCode, stderr } = await shell(
+      `mkdir '${gone}' && cd '${gone}' && rmdir '${gone}' && "$0" "$1" status`,
+    );
+    expect(exitCode).toBe(69);
+    expect(stderr).toContain('the current folder has been removed');
+  });
+});
+
+describe('a report file', () => {
+  it('is a report from the start, and is refused before anything is started where it cannot be written', () => {
+    const file = path.join(dir, 'report.xml');
+    claimReportFile(file, emptyReport(new Date(0)));
+    expect(readFileSync(file, 'utf8')).toContain('it was killed, or goes on');
+    expect(() => claimReportFile(path.join(dir, 'no', 'report.xml'), '')).toThrow('does not exist');
+    expect(() => claimReportFile(dir, '')).toThrow('cannot be written');
+  });
+
+  it('on a disk without room is said at once, and nothing of it is left', async () => {
+    const full = path.join(dir, 'full.xml');
+    const limit = "trap '' XFSZ; ulimit -f 0";
+    const { exitCode, stderr } = await shell(
+      `${limit}; "$0" "$1" run lag --junit '${full}' --dir '${dir}/none'`,
+    );
+    expect(exitCode).toBe(69);
+    expect(stderr).toContain(`${full} cannot be written: EFBIG`);
+    expect([existsSync(full), existsSync(path.join(dir, 'none'))]).toEqual([false, false]);
   });
 });
 

@@ -35,7 +35,21 @@ function describe(error: unknown, debug: boolean): string {
   return lines.join('\n');
 }
 
+/** Whether the current folder is gone: then no path can be resolved. */
+function isNowhere(): boolean {
+  try {
+    process.cwd();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
 async function main(argv: readonly string[]): Promise<number> {
+  if (isNowhere()) {
+    process.stderr.write('cdc-lab: the current folder has been removed\n  change to another one\n');
+    return EXIT.unavailable;
+  }
   const interrupt = new AbortController();
   for (const name of SIGNALS.filter((one) => !isIgnored(one))) {
     process.on(name, () => {

@@ -1,4 +1,4 @@
-import { accessSync, appendFileSync, constants, existsSync, statSync, writeFileSync } from 'node:fs';
+import { accessSync, appendFileSync, constants, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import { UnavailableError, UsageError } from '../errors.ts';
@@ -16,8 +16,8 @@ export function claimReportFile(file: string, placeholder: string | null): void 
   if (!existsSync(path.dirname(path.resolve(file)))) {
     throw new UsageError(`the folder of ${file} does not exist`, 'create it, or name another file');
   }
+  const isThere = existsSync(file);
   try {
-    const isThere = existsSync(file);
     if (isThere) accessSync(file, constants.W_OK);
     // A pipe or a terminal has neither content nor room to look at.
     if (isThere && !statSync(file).isFile() && !statSync(file).isDirectory()) return;
@@ -26,6 +26,7 @@ export function claimReportFile(file: string, placeholder: string | null): void 
     writeFileSync(file, ' '.repeat(ROOM));
     writeFileSync(file, placeholder);
   } catch (cause) {
+    if (!isThere) rmSync(file, { force: true });
     const code = (cause as NodeJS.ErrnoException).code ?? '';
     const said = `${file} cannot be written: ${messageOf(cause)}`;
     if (FULL.test(code)) throw new UnavailableError(said, 'make room there, or name a file elsewhere', cause);

@@ -1,6 +1,5 @@
-import path from 'node:path';
 import { execa } from 'execa';
-import { messageOf } from '../../../pipeline/contract/errors.ts';
+import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import { bytesText, countOfText } from '../../../verifier/units.ts';
 import { enginesReady } from '../../lab/process/connect-service.ts';
 import { kafkaClassPath } from '../../lab/process/kafka-service.ts';
@@ -59,13 +58,12 @@ function node(): Diagnosis {
   };
 }
 
+/** The `java` that the lab starts: the first on the PATH, whatever JAVA_HOME says. */
 async function java(): Promise<Diagnosis> {
-  const home = process.env.JAVA_HOME;
-  const command = home ? path.join(home, 'bin', 'java') : 'java';
-  const { stderr, exitCode } = await execa(command, ['-version'], { reject: false });
+  const { stderr, exitCode } = await execa('java', ['-version'], { reject: false });
   const version = /version "(\d+)/.exec(String(stderr ?? ''))?.[1];
   const ok = exitCode === 0 && Number(version) >= 17;
-  const said = exitCode === 0 ? `Java ${version ?? '?'}` : `${command} does not run`;
+  const said = exitCode === 0 ? `Java ${version ?? '?'}` : 'java does not run';
   return {
     what: 'Java',
     ok,
@@ -104,6 +102,15 @@ function disk(dir: string): Diagnosis {
 }
 
 async function leftovers(context: CliContext): Promise<Diagnosis[]> {
+  try {
+    return await lookAtLab(context);
+  } catch (error) {
+    if (!(error instanceof LabError)) throw error;
+    return [{ what: 'Lab', ok: false, said: error.message, remedy: error.remedy }];
+  }
+}
+
+async function lookAtLab(context: CliContext): Promise<Diagnosis[]> {
   const lab = await (await loadLabControl(context)).open(context.dir);
   if (lab === undefined) return [{ what: 'Lab', ok: true, said: `none in ${context.dir}`, remedy: null }];
   const services = await lab.runtime.services();
