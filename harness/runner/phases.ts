@@ -12,7 +12,7 @@ export interface PhaseDeps {
 }
 
 /** A wait ends before its phase does, so that the error says what was waited for. */
-const STEP_SHARE = 0.9;
+export const STEP_SHARE = 0.9;
 
 /** The phases of one variant: each within its deadline, with its start and end in the journal. */
 export class Phases {

@@ -10,6 +10,7 @@ import { describeExpected } from '../../runner/expectation.ts';
 import { Narrator, wrongRowLines } from '../../runner/in-words.ts';
 import { Journal, type JournalEvent } from '../../runner/journal.ts';
 import { lastWrongRow } from '../../runner/past-runs.ts';
+import { STEP_SHARE } from '../../runner/phases.ts';
 import { newRunId } from '../../runner/run-all.ts';
 import { type StepDeps, Steps } from '../../runner/steps.ts';
 import { proseWidth, widthOf } from '../../terminal/stream.ts';
@@ -123,8 +124,9 @@ async function injectAndHeal(
   const runPhase = (phase: 'inject' | 'hold' | 'settle'): Promise<void> => {
     journal.write({ t: 'phase-started', phase });
     return withDeadline(`${phase} to end`, deadlinesMs[phase], signal, async (inner) => {
+      const withinMs = Math.round(deadlinesMs[phase] * STEP_SHARE);
       for (const step of scenario.steps[phase].filter((one) => isForLivePipeline(one, phase))) {
-        await steps.run(step, { signal: inner, withinMs: deadlinesMs[phase] });
+        await steps.run(step, { signal: inner, withinMs });
       }
     });
   };
