@@ -107,7 +107,7 @@ describe('a lab whose run file is spoilt', () => {
       writeFileSync(path.join(stateDir, 'run.json'), text);
       const { exitCode, stdout, stderr } = await cli('doctor', '--dir', stateDir);
       expect([exitCode, stderr]).toEqual([69, '']);
-      expect(stdout).toMatch(/Node[\s\S]*Disk[\s\S]*is not a run file of this version[\s\S]*cdc-lab clean/);
+      expect(stdout).toMatch(/is not a run file of this version[\s\S]*cdc-lab clean[\s\S]*Node[\s\S]*Disk/);
       expect((await cli('clean', '--dir', stateDir)).exitCode).toBe(0);
     },
   );

@@ -96,11 +96,11 @@ test.each(['STORED', 'VIRTUAL'])(
     await pair.onSink(
       'CREATE TABLE items (id int PRIMARY KEY, n int, twice int); INSERT INTO items VALUES (1, 2, 4), (2, 3, 6)',
     );
-    for (const fence of ['none', 'slot'] as const) {
+    for (const fence of ['none', 'quiesce'] as const) {
       expect((await verified(pair, { fence })).report).toMatchObject({ verdict: 'PASS', findings: [] });
     }
     await pair.onSink('UPDATE items SET twice = 7 WHERE id = 2');
-    for (const fence of ['none', 'slot'] as const) {
+    for (const fence of ['none', 'quiesce'] as const) {
       const { report, repair } = await verified(pair, { fence });
       expect(report).toMatchObject({ verdict: 'FAIL', tables: [{ corrupted: 1 }] });
       expect(report.findings[0]?.first).toEqual({
@@ -108,7 +108,7 @@ test.each(['STORED', 'VIRTUAL'])(
         columns: ['twice'],
         detail: expect.anything(),
       });
-      if (fence === 'slot') await pair.onSink(repair ?? '');
+      if (fence === 'quiesce') await pair.onSink(repair ?? '');
     }
     expect((await verified(pair)).report.verdict).toBe('PASS');
   },
