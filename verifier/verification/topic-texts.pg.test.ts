@@ -43,6 +43,12 @@ const CASES: readonly RuledColumn[] = [
     inSink: ['2026-01-02 00:00+00', '2026-01-03 00:00+00'],
   },
   {
+    types: ['date', 'date'],
+    ...{ right: 'infinity', wrong: '-infinity', inEvent: ['-2147472692', '-2147472691'] },
+    schema: { name: 'io.debezium.time.Date' },
+    inSink: ['infinity', '-infinity'],
+  },
+  {
     types: ['json', 'jsonb'],
     ...{ right: '{"a":1}', wrong: '{"a":2}', inEvent: ['"{\\"a\\":1}"', '"{\\"a\\":2}"'] },
     inSink: ['{"a": 1}', '{"a": 2}'],

@@ -37,9 +37,6 @@ function scalarText(
       return WHOLE.test(value) ? `${value} microseconds` : value;
     case 'time':
       return WHOLE.test(value) ? clock(value, semantic, cast) : value.replace(/Z$/, '');
-    case 'date':
-    case 'timestamp':
-      return value.replace(/Z$/, '');
     case 'bit':
     case 'varbit':
       return bits(value, /\((\d+)\)/.exec(cast)?.[1]);

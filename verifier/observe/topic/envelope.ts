@@ -1,6 +1,7 @@
 import { UNAVAILABLE_VALUE } from '../../../pipeline/contract/envelope.ts';
 import type { Lsn } from '../../../pipeline/contract/lsn.ts';
 import type { Column } from '../source/catalogue.ts';
+import { dateText, type TimestampUnit, timestampText, timestamptzText } from './date-time-text.ts';
 
 /** A JSON value whose numbers are kept as text, so that no digit is lost. */
 export type Json = string | boolean | null | Json[] | { readonly [key: string]: Json };
@@ -107,14 +108,12 @@ export function asPostgresText(
   switch (column.type) {
     case 'numeric':
       return decimalText(value, event?.scales.get(column.name) ?? declaredScale(column.cast));
-    case 'timestamptz': {
-      const match = /^(\d{4}-\d\d-\d\d)T(\d\d:\d\d:\d\d)(?:\.(\d+))?Z$/.exec(value);
-      return match === null ? undefined : `${match[1]} ${match[2]}${fraction(match[3] ?? '')}+00`;
-    }
+    case 'timestamptz':
+      return timestamptzText(value);
     case 'timestamp':
-      return timestampText(value, event?.semantics.get(column.name), column.cast);
+      return timestampText(value, timestampUnit(event?.semantics.get(column.name), column.cast));
     case 'date':
-      return /^-?\d+$/.test(value) ? dateText(Number(value)) : undefined;
+      return dateText(value);
     case 'bytea':
       return `\\x${Buffer.from(value, 'base64').toString('hex')}`;
     case 'int2':
@@ -167,26 +166,9 @@ function declaredScale(cast: string): number | undefined {
   return match === null ? undefined : Number(match[1]);
 }
 
-function timestampText(value: string, semantic: string | undefined, cast: string): string | undefined {
-  if (!/^-?\d+$/.test(value)) return undefined;
-  const millis = semantic === undefined ? /\([0-3]\)/.test(cast) : semantic.endsWith('.Timestamp');
-  const micros = BigInt(value) * (millis ? 1000n : 1n);
-  const day = micros >= 0n ? micros / 86_400_000_000n : -((-micros + 86_399_999_999n) / 86_400_000_000n);
-  const rest = micros - day * 86_400_000_000n;
-  const date = dateText(Number(day));
-  if (date === undefined) return undefined;
-  const time = new Date(Number(rest / 1000n)).toISOString().slice(11, 19);
-  return `${date} ${time}${fraction((rest % 1_000_000n).toString().padStart(6, '0'))}`;
-}
-
-function dateText(days: number): string | undefined {
-  const date = new Date(days * 86_400_000);
-  const year = Number.isNaN(date.getTime()) ? 0 : date.getUTCFullYear();
-  return year >= 1 && year <= 9999 ? date.toISOString().slice(0, 10) : undefined;
-}
-
-/** PostgreSQL prints a fraction without trailing zeros. */
-function fraction(digits: string): string {
-  const significant = digits.slice(0, 6).replace(/0+$/, '');
-  return significant === '' ? '' : `.${significant}`;
+/** Without a schema, the capture's default is assumed: milliseconds up to three digits of a second's fraction. */
+function timestampUnit(semantic: string | undefined, cast: string): TimestampUnit {
+  if (semantic === undefined) return /\([0-3]\)/.test(cast) ? 'ms' : 'us';
+  if (semantic.endsWith('.NanoTimestamp')) return 'ns';
+  return semantic.endsWith('.Timestamp') ? 'ms' : 'us';
 }
