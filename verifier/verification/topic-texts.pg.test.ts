@@ -131,3 +131,24 @@ test('a value of the topic that its type does not read is no value of the source
   expect(await hopFor(pair, recordOf('"{"'))).toBe('capture');
   expect(await hopFor(pair, recordOf('"{\\"a\\":1}"'))).toBe('sink');
 });
+
+test.each([
+  ['text', 'x', '"__debezium_unavailable_value"'],
+  ['bytea', '\\x01', '"X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ=="'],
+  ['text[]', '{x}', '["__debezium_unavailable_value"]'],
+  ['uuid[]', '{1c15ffc5-b82d-4b2e-a8ae-7a1ac75b4bd6}', '["b68a35a7-17ad-35b3-af2a-ae46edb4545a"]'],
+  ['int[]', '{1}', JSON.stringify([...Buffer.from('__debezium_unavailable_value')])],
+])('the placeholder of an unchanged %s says nothing of the row', async (type, value, inEvent) => {
+  await using pair = await databasePair();
+  for (const [on, other] of [
+    [pair.onSource, 'a'],
+    [pair.onSink, 'b'],
+  ] as const)
+    await on(`CREATE TABLE items (id int PRIMARY KEY, v ${type}, w text);
+      INSERT INTO items VALUES (1, '${value}', '${other}')`);
+  const record = recordOf(inEvent);
+  const { event } = record;
+  if (event === null) throw new Error('no event');
+  const after = { ...event.after, w: 'a' };
+  expect(await hopFor(pair, { ...record, event: { ...event, after } })).toBe('sink');
+});

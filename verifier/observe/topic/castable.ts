@@ -1,5 +1,6 @@
 import type { Column } from '../source/catalogue.ts';
 import { asPostgresText, decimalText, type Event, isObject, type Json } from './envelope.ts';
+import { isPlaceholder } from './placeholder.ts';
 
 /**
  * A value of an event as a text from which a cast to the source's type makes the value. Unlike {@link asPostgresText}, it
@@ -13,6 +14,7 @@ export function castableText(
 ): string | null | undefined {
   const printed = asPostgresText(value, column, event as Event | undefined);
   if (printed !== undefined || value === undefined || value === null) return printed;
+  if (isPlaceholder(value)) return undefined;
   if (Array.isArray(value)) return arrayText(value, column);
   if (typeof value === 'boolean') return column.cast === 'bit(1)' ? (value ? '1' : '0') : undefined;
   if (isObject(value)) return column.type === 'point' ? `(${String(value.x)},${String(value.y)})` : undefined;

@@ -1,7 +1,7 @@
-import { UNAVAILABLE_VALUE } from '../../../pipeline/contract/envelope.ts';
 import type { Lsn } from '../../../pipeline/contract/lsn.ts';
 import type { Column } from '../source/catalogue.ts';
 import { dateText, type TimestampUnit, timestampText, timestamptzText } from './date-time-text.ts';
+import { isPlaceholder } from './placeholder.ts';
 
 /** A JSON value whose numbers are kept as text, so that no digit is lost. */
 export type Json = string | boolean | null | Json[] | { readonly [key: string]: Json };
@@ -101,8 +101,7 @@ export function asPostgresText(
   event?: Event,
 ): string | null | undefined {
   if (value === null) return null;
-  // Perhaps the placeholder of a value that was left out, perhaps a value: not compared.
-  if (value === undefined || value === UNAVAILABLE_VALUE) return undefined;
+  if (value === undefined || isPlaceholder(value)) return undefined;
   if (typeof value === 'boolean') return column.type === 'bool' ? String(value) : undefined;
   if (typeof value === 'object') return column.type === 'numeric' ? variableScale(value) : undefined;
   switch (column.type) {
