@@ -46,6 +46,11 @@ describe('the output of a lesson', () => {
       'PASS · fence 0/2F71CB0 · at 17:23:04',
     ],
     [
+      'the unit in which a time is printed',
+      'freshness  PASS  public.customers p50 12 ms, p95 30 ms',
+      'freshness  PASS  public.customers p50 1.3 s, p95 2 min',
+    ],
+    [
       'what a run writes in front of its lines',
       '  in the end, the verifier says FAIL',
       '  lag naive: in the end, the verifier says FAIL',

@@ -62,6 +62,7 @@ export function withoutChance(output: string): string {
     .replaceAll(BELOW_VERDICT, (_, head: string, lines: string) => head + lines.replaceAll(/\n {4}/g, ' '))
     .replaceAll(FINDINGS, 'COUNT $1 @$2 in TABLES')
     .replaceAll(UUID, 'UUID')
+    .replaceAll(/\b\d[\d.,]* (?:ms|s|min)\b/g, 'TIME')
     .replaceAll(/one wrong row of public\.\w+/g, 'one wrong row of TABLE')
     .replaceAll(/^( +(?:source|sink) +)\w+ = [^(\n]+$/gm, '$1VALUES')
     .replaceAll(
