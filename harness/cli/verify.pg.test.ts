@@ -74,7 +74,7 @@ test('with --state, the second run knows what the first one saw; without, it say
   const blind = await verify(pair, '--fence', 'none');
   expect(blind.exitCode).toBe(1);
   expect(blind.stdout).toContain('a fault that is over looks like one of now: with --state and a folder');
-  const known = await verify(pair, '--fence', 'none', '--state', state);
+  const known = await verify(pair, '--verbose', '--fence', 'none', '--state', state);
   expect(known.stdout).toContain('healed: 1 rows of public.items were written by no event');
   expect(known.exitCode).toBe(0);
   const file = path.join(makeTestFolder(), 'file');
