@@ -31,7 +31,7 @@ export async function requestJson(
   return answer === '' ? null : JSON.parse(answer);
 }
 
-/** @throws LabError CDC-5042 where the answer has not the shape that this version knows. */
+/** @throws LabError CDC-5042 if this version does not know the answer's shape. */
 export function acceptAnswer<T>(schema: z.ZodType<T>, answer: unknown, url: string): T {
   try {
     return accept(schema, answer, 'it');

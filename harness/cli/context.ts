@@ -13,7 +13,7 @@ export interface CliContext {
   readonly color: boolean;
   /** Colours on stderr. */
   readonly errorColor: boolean;
-  /** Characters in a line of stdout; infinite where it is no terminal. */
+  /** Characters in a line of stdout; infinite if it is not a terminal. */
   readonly width: number;
   /** stderr is a terminal, on which a line may be redrawn. */
   readonly live: boolean;

@@ -80,7 +80,7 @@ export const HELP_TEXTS: Readonly<Record<string, HelpText>> = {
     examples: [
       ['cdc-lab status', 'the verdict, and what is wrong'],
       ['cdc-lab status --verbose', 'all tables, all checks'],
-      ['cdc-lab status --deadline 60', 'wait longer where the pipeline is behind'],
+      ['cdc-lab status --deadline 60', 'wait longer if the pipeline is behind'],
       ['cdc-lab status --json | jq .verdict', 'for a script'],
     ],
     exits: VERDICT,
@@ -111,7 +111,7 @@ export const HELP_TEXTS: Readonly<Record<string, HelpText>> = {
   sql: {
     examples: [
       ['cdc-lab sql sink "SELECT count(*) FROM orders"', 'one statement'],
-      ['cdc-lab sql source', 'a prompt: psql, where it is installed'],
+      ['cdc-lab sql source', 'a prompt: psql, if it is installed'],
     ],
     exits: [OK, [1, 'the statement failed']],
   },
@@ -174,7 +174,7 @@ export function helpAfter(name: string): string {
   ].join('\n');
 }
 
-/** What a command does beside it; above it, where there is no room for that. */
+/** Each command with what it does: beside it, or above it if the line would be too long. */
 export function exampleLines(examples: HelpText['examples']): string[] {
   const column = Math.max(...examples.map(([command]) => command.length));
   const isBeside = examples.every(([, does]) => 2 + column + 3 + does.length <= WIDTH);

@@ -10,7 +10,7 @@ const FULL = /^(ENOSPC|EDQUOT|EFBIG|EIO)$/;
 /**
  * Makes sure, before anything is started, that a report can be written to a file at the end.
  * @param placeholder What the file holds until then; null: it is appended to, and its content is not touched.
- * @throws UsageError where it cannot be written, UnavailableError where its disk is full.
+ * @throws UsageError if it cannot be written, UnavailableError if its disk is full.
  */
 export function claimReportFile(file: string, placeholder: string | null): void {
   if (!existsSync(path.dirname(path.resolve(file)))) {

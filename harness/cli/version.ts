@@ -13,7 +13,7 @@ export function versionText(): string {
   return `cdc-lab ${version} (${parts.join(', ')})`;
 }
 
-/** Null where it is not known: outside a clone, as in the container image, or without git. */
+/** Null if it is not known: outside a clone, as in the container image, or without git. */
 function commitOf(folder: string): string | null {
   // Without this, git would name the commit of a repository around the folder.
   if (!existsSync(path.join(folder, '.git'))) return null;

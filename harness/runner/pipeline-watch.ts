@@ -47,7 +47,7 @@ export async function whileItRuns<T>(
   }
 }
 
-/** Resolves never. @throws PipelineEndedError; the signal's reason when it is aborted. */
+/** Never resolves. @throws PipelineEndedError; the signal's reason when it is aborted. */
 async function watch({ health }: Pick<PlacedPipeline, 'health'>, signal: AbortSignal): Promise<never> {
   let goneSinceMs: number | null = null;
   for (;;) {

@@ -54,7 +54,7 @@ export const variantResultSchema = z.object({
   findings: z.array(findingSchema),
   /** Left out if no finding names a row, or if the rows are not the lab's to show. */
   wrongRow: wrongRowSchema.exactOptional(),
-  /** Tables that the pipeline does not carry, and that were not compared. Left out where it carries all. */
+  /** Tables that the pipeline does not carry, and that were not compared. Left out if it carries all. */
   outOfScope: z.array(z.string()).exactOptional(),
   /** Folder with journal and reports, relative to the lab's. */
   dir: z.string(),
@@ -84,7 +84,7 @@ export const runResultSchema = z.object({
   results: z.array(variantResultSchema),
   /** Left out if there is none. */
   notRun: z.array(notRunSchema).exactOptional(),
-  /** Why the run ended before all of its variants had; left out where it did not. */
+  /** Why the run ended before all of its variants had; left out if it did not. */
   endedEarly: z.string().exactOptional(),
 });
 export type RunResult = z.infer<typeof runResultSchema>;

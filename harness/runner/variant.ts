@@ -47,10 +47,11 @@ export interface RunnerDeps {
 }
 
 /**
- * Runs one variant on an instance made for it, from `steady` to `verify`, and hands the instance over to `retire`.
+ * Runs one variant on an instance made for it, from `steady` to `verify`, and hands the instance over to `retire`. A
+ * failure, also an interrupt, is an INCONCLUSIVE result with its reason, after the heal.
  *
- * @param prepared The instance, if the run has begun to set it up before the variant's turn. Never throws: every
- * failure, an interrupt included, is an INCONCLUSIVE result with its reason, after the heal.
+ * @param prepared The instance, if the run has begun to set it up before the variant's turn.
+ * @throws only if an instance that is to be kept cannot be recorded.
  */
 export async function runVariant(
   plan: VariantPlan,

@@ -15,7 +15,7 @@ export function wantsColor(isAllowed: boolean, env: Env, isTty: boolean): boolea
   return isTty && env.TERM !== 'dumb';
 }
 
-/** Characters in a line of the stream; infinite where it is no terminal, whose lines are never broken. */
+/** Characters in a line of the stream; infinite if it is not a terminal, because then no line is broken. */
 export function widthOf(stream: NodeJS.WritableStream): number {
   const { isTTY, columns } = stream as Partial<NodeJS.WriteStream>;
   return isTTY === true && columns !== undefined && columns > 0 ? columns : Number.POSITIVE_INFINITY;

@@ -2,7 +2,7 @@ import type { Logger, TaskMetrics } from '../contract/connector.ts';
 import type { LostPart } from '../contract/envelope.ts';
 import { quoteIdentifier, quoteTable } from './source/sql.ts';
 
-/** Counts values of which an event does not hold all, and warns of each column once, with the SQL that cures it. */
+/** Counts values that an event holds only in part, and warns of each column once, with the SQL that cures it. */
 export function lossReporter(log: Logger, metrics: TaskMetrics): (lost: LostPart) => void {
   const told = new Set<string>();
   return ({ schema, table, column, loss }) => {

@@ -37,7 +37,7 @@ const SAMPLE_EVERY_MS = 1_000;
 /** Decoder and encoder come from the worker, because stages do not know each other. */
 export interface Parts {
   readonly decode: DecodePgOutput;
-  /** Replaces what is no UTF-8 in a text, to name the place of such a text. */
+  /** Decodes text that is not UTF-8 with replacement characters, so that an error can name its row and column. */
   readonly decodeDamaged?: DecodePgOutput;
   readonly readFast?: ReadFastChange;
   readonly createEncoder: CreateEventEncoder;

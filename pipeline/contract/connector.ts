@@ -53,7 +53,7 @@ export interface Logger {
 export interface TaskMetrics {
   /**
    * Adds `n` records to a counter. Meanings: `published` by Kafka's acknowledgement, `applied` by the sink's commit;
-   * `lossy` counts values of which an event does not hold all.
+   * `lossy` counts values that an event holds only in part.
    */
   count(
     what: 'published' | 'consumed' | 'applied' | 'suppressed' | 'dead_lettered' | 'error' | 'lossy',

@@ -157,7 +157,7 @@ export interface EncoderConfig {
   readonly hstore?: 'json' | 'map';
   /** Injectable clock: microseconds since the epoch. */
   readonly nowUs: () => bigint;
-  /** Called for each value of which its event does not hold all, and of which no configuration key tells. */
+  /** Called for each value that its event holds only in part, although no configuration key says so. */
   readonly onLoss?: (lost: LostPart) => void;
   /**
    * `extended.headers.enabled`: Debezium's `__debezium.context.*` headers on every record, with this task id and

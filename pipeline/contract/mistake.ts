@@ -49,7 +49,7 @@ const KINDS: Readonly<Record<string, string>> = {
 interface Given {
   readonly schema: Schema;
   readonly value: unknown;
-  /** What a mistake of the value as a whole is said of: `the file`. */
+  /** What a sentence calls the value as a whole: `the file`. */
   readonly whole?: string;
 }
 
@@ -105,7 +105,7 @@ function sentenceOf(issue: Issue, { schema, value, whole = 'it' }: Given): strin
   const at = issue.path.length === 0 ? whole : issue.path.map(String).join('.');
   const found = valueAt(value, issue.path);
   if (found === undefined && issue.path.length > 0 && issue.code !== 'custom') return `${at} is missing`;
-  // A rule of our own says what it is in its own words.
+  // One of our own rules: its message is used as it is.
   const isOwn = !/^(?:Invalid|Too (?:small|big)|Unrecognized)/.test(issue.message);
   if (isOwn) return `${at}: ${issue.message}`;
   switch (issue.code) {
@@ -120,7 +120,7 @@ function sentenceOf(issue: Issue, { schema, value, whole = 'it' }: Given): strin
     case 'invalid_format':
       return `${at} must be ${issue.format === 'url' ? 'a URL' : `text of the form ${issue.format}`}`;
     case 'invalid_union': {
-      // Without a form of its own, it is the key that tells the forms apart.
+      // The wrong value is that of the key that tells the forms apart.
       const values = formsAt(schema, issue.path).flatMap((form) => form.values ?? []);
       if (values.length > 0) return `${at} ${oneOf(values, found)}`;
       const kinds = (issue.errors ?? []).flatMap(([own]) => KINDS[own?.expected ?? ''] ?? []);
@@ -207,7 +207,7 @@ export class Mistake extends Error {
   override readonly name = 'Mistake';
 }
 
-/** The value as the schema describes it. @throws Mistake where it is not. */
+/** The value as the schema describes it. @throws Mistake if it does not fit. */
 export function accept<T>(schema: Parser<T>, value: unknown, whole?: string): T {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;

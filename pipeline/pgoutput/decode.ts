@@ -24,7 +24,7 @@ const POSTGRES_EPOCH_US = 946_684_800_000_000n;
 /**
  * A decoder of pgoutput messages. Source: PostgreSQL manual, "Logical Replication Message Formats". Decoding throws
  * LabError CDC-1301 on an unknown message, flag or column kind, on text that is not UTF-8, and on missing or extra bytes.
- * @param damagedText `replace`: text that is not UTF-8 is decoded as far as it is, to find out where it came from.
+ * @param damagedText `replace`: bytes that are not UTF-8 become U+FFFD, so that the caller can find their row.
  */
 export function createPgOutputDecoder(damagedText: 'refuse' | 'replace' = 'refuse'): DecodePgOutput {
   const reader = new Reader(damagedText === 'replace');

@@ -14,7 +14,7 @@ const COUNTERS: Readonly<Record<Counted, readonly [name: string, help: string]>>
   error: ['cdc_errors_total', 'Records that could not be published or applied.'],
   lossy: [
     'cdc_lossy_values_total',
-    'Values of which an event does not hold all, such as bounds of an array.',
+    'Values that an event holds only in part, such as arrays without their bounds.',
   ],
 };
 

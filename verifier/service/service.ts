@@ -2,8 +2,9 @@
  * `verifier/service`: verifies again and again, and keeps what was found.
  * In: the verifier's configuration and its checks; requests over HTTP on the loopback address.
  * Out: reports, findings from first sight to healing, metrics, and a notice to a webhook when the verdict changes.
- * Promises: verifications run one at a time, and one answers only who asked before it began; listeners are notified before a report is stored, so that a full disk
- *   suppresses no notice; findings and reports survive a restart; a finding that has not healed is never dropped.
+ * Promises: verifications run one at a time, and each answers only requests that came before it began; listeners are
+ *   notified before a report is stored, so that a full disk suppresses no notice; findings and reports survive a restart;
+ *   a finding that has not healed is never dropped.
  */
 
 import { messageOf } from '../../pipeline/contract/errors.ts';

@@ -21,7 +21,7 @@ const ORDER: readonly (readonly ServiceKind[])[] = [
  * Starts services that are dead, resumes those that are paused, drops what a killed command has made, then undoes what
  * is in the undo log.
  * @throws LabError CDC-5112 while another command changes the lab: that command may have broken it on purpose.
- * @throws UnavailableError where the lab is stopped and something waits to be healed.
+ * @throws UnavailableError if the lab is stopped and a fault is not undone.
  */
 export async function heal(context: CliContext): Promise<number> {
   const lab = await openLab(context);
@@ -55,8 +55,8 @@ function refuseStopped(lab: Lab): void {
   const faults = new UndoLog(lab.dir).outstanding().map(({ fault }) => fault);
   if (faults.length === 0) return;
   throw new UnavailableError(
-    `The lab in ${lab.dir} is stopped, and ${faults.join(', ')} is to be undone.`,
-    'cdc-lab up starts it and undoes that.',
+    `The lab in ${lab.dir} is stopped, and these faults are not undone: ${faults.join(', ')}.`,
+    'cdc-lab up starts it and undoes them.',
   );
 }
 

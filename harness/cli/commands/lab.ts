@@ -90,6 +90,6 @@ export async function clean(context: CliContext, { keepRuns }: CleanFlags): Prom
   await (await loadLabControl(context)).clean(context.dir, keepRuns);
   const kept = keepRuns ? path.join(context.dir, RUNS) : null;
   if (context.json) printJson(context, { schemaVersion: 1, removed: context.dir, kept });
-  else say(context, `removed ${context.dir}${kept === null ? '' : `, but for the journals in ${kept}`}`);
+  else say(context, `removed ${context.dir}${kept === null ? '' : `, except the journals in ${kept}`}`);
   return EXIT.ok;
 }

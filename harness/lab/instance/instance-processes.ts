@@ -23,9 +23,9 @@ export interface InstanceServices {
 const SMALL_NURSERY = '--max-semi-space-size=2';
 
 /**
- * For the verifier and the workload, which may run for days. With a limit below 2 GB, V8 collects after the heap has grown by about half, instead of to
- * four times the live objects: 150 MB instead of 240 while a ledger is read, in no more CPU time. The verifier
- * needs less than a quarter of this limit.
+ * For the verifier and the workload, which may run for days. With a limit below 2 GB, V8 collects after the heap has
+ * grown by about half, instead of to four times the live objects: 150 MB instead of 240 while a ledger is read, in no
+ * more CPU time. The verifier needs less than a quarter of this limit.
  */
 const SPARING_HEAP = '--max-old-space-size=1024';
 

@@ -12,7 +12,7 @@ export function isOrphan({ owner }: InstanceRecord): boolean {
   return owner !== null && !isAlive(owner);
 }
 
-/** Whether it belongs to the lab and never got ready; or was kept by a run, and `down` could not drop it. */
+/** Whether it has no owner and is not ready: its set-up was never finished, or `down` could not drop a kept one. */
 export function isUnfinished({ owner, state }: InstanceRecord): boolean {
   return owner === null && state === 'creating';
 }

@@ -7,12 +7,12 @@ import { lookUpTable } from './catalogue.ts';
 import { connect, disconnect } from './connection.ts';
 import { quoteIdentifier, quoteLiteral, quoteTable, type TableName } from './sql.ts';
 
-/** What a decoder puts in the place of bytes that are no UTF-8. */
+/** What a decoder puts in the place of bytes that are not UTF-8. */
 const REPLACEMENT = '\ufffd';
 /** Changes to look at, in growing steps: the damaged one is usually among the first that the slot still holds. */
 const STEPS = [1, 10_000, 10_000_000];
 
-/** Where a text was found that has no UTF-8 form. */
+/** Row and column of a text that cannot be sent as UTF-8. */
 interface Place extends TableName {
   readonly column: string | undefined;
   /** The row's key, as names and texts; undefined if the table has none. */
@@ -115,7 +115,7 @@ function placeOf(
   };
 }
 
-/** Texts come as they are, and what is no UTF-8 in them is replaced. */
+/** Works without conversion: the server sends all bytes, and the client replaces those that are not UTF-8. */
 async function withBytes<T>(
   config: SourceConfig,
   work: (client: Client) => Promise<T>,
@@ -126,7 +126,7 @@ async function withBytes<T>(
     await client.query("SET client_encoding = 'SQL_ASCII'");
     return await work(client);
   } catch {
-    // The error to report is the one that was there before.
+    // The place only adds to the original error, which is reported in any case.
     return undefined;
   } finally {
     await disconnect(client);

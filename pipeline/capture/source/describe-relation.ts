@@ -99,7 +99,7 @@ async function typeOf(
   });
 }
 
-/** The oid of a type by its name, if it is a base type, an enum or a range, whose values are texts of their own. */
+/** The oid of a type by its name, if it is a base type, an enum or a range: values of these have their own text form. */
 async function typeNamed(client: Client, { schema, name }: TypeMessage): Promise<number | undefined> {
   const { rows } = await client.query<{ oid: string }>(
     `SELECT t.oid FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace

@@ -210,7 +210,7 @@ function statementIn(error: unknown): string {
   return /UPDATE .*?(?=\. )/.exec(String((error as { remedy?: unknown }).remedy))?.[0] ?? '';
 }
 
-test('bytes that are no UTF-8 are told with table, column and key, and can be corrected as the remedy says', async () => {
+test('bytes that are not UTF-8 are told with table, column and key, and can be corrected as the remedy says', async () => {
   await using lab = await Bench.create(inject('sourceUrl'), inject('bootstrapServers'), SQL_ASCII);
   await lab.sql.query(`CREATE TABLE item (id int PRIMARY KEY, other text, "my name" text);
     INSERT INTO item VALUES (1, 'ok', 'gr' || E'\\xfc' || 'n')`);
