@@ -48,7 +48,7 @@ export type Capability = Extract<
 export interface Fault<P extends object = Record<string, unknown>> {
   /** One sentence. */
   readonly description: string;
-  /** A service that the fault takes down is its `service`: of any other server's end, a run is told at once. */
+  /** Name a server that the fault takes down in `service`: a run ends as soon as any other server goes down. */
   readonly params: z.ZodType<P>;
   /** Valid parameters, for documentation and for the plug-in test. */
   readonly example: NoInfer<P>;

@@ -48,7 +48,7 @@ export async function workloadBegun(
 
 /**
  * Checks that a workload that runs until it is stopped does run: one that cannot write ends as soon as it has begun.
- * @throws what its log says.
+ * @throws LabError with the last lines of its log, if these have no summary.
  */
 export async function mustRun(
   { kind, transactions }: WorkloadSpec,
