@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { shellWord } from '../terminal/shell-word.ts';
 
 /** An option of a command: how it is written, what it says in `--help`, and what its text is parsed into. */
 export interface Flag<T> {
@@ -157,9 +158,4 @@ export function commandLine<F extends Flags>(
     return given.map((one) => `${name} ${shellWord(String(one))}`);
   });
   return [command, ...args.map(shellWord), ...options].join(' ');
-}
-
-/** A word that a shell hands on as it is. */
-function shellWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
 }
