@@ -4,11 +4,14 @@ import { mistakeIn } from '../../pipeline/contract/mistake.ts';
 import { FINDING_STATES } from './kept-finding.ts';
 import type { VerifierService } from './service.ts';
 
+/** A day, which is also the longest `--deadline` of the command line. */
+const LONGEST_MS = 86_400_000;
+
 const verifyBody = z.strictObject({
   /** Time for the fence. The comparison behind it takes as long as the tables are large. */
-  deadlineMs: z.int().positive().max(3_600_000).optional(),
+  deadlineMs: z.int().positive().max(LONGEST_MS).optional(),
   /** Time for the whole answer, with the wait for a verification that is under way. It takes the place of `deadlineMs`. */
-  withinMs: z.int().nonnegative().max(3_600_000).optional(),
+  withinMs: z.int().nonnegative().max(LONGEST_MS).optional(),
   /** Nobody writes to the source. Accepted for compatibility, and not needed: only unchanged keys are judged anyway. */
   quiet: z.boolean().optional(),
   /** Check all rows and the whole ledger, not only what has changed since the last verification. */

@@ -125,6 +125,56 @@ test('an answer comes within its time, whatever there is to wait for, and says w
   await service.stop();
 });
 
+test('a request that must be answered soon is not kept waiting by one with which it shares a verification', async () => {
+  const service = new VerifierService(parseConfig(raw(makeTestFolder()), 'test'), await loadChecks());
+  const startedMs = performance.now();
+  const timed = async (run: Promise<Report>): Promise<readonly [Report, number]> => [
+    await run,
+    performance.now() - startedMs,
+  ];
+  const [[patient, patientMs], [soon, soonMs]] = await Promise.all([
+    timed(service.verify(2_500)),
+    timed(service.verifyWithin(400)),
+  ]);
+  // Both get a verdict of a verification, the patient one after all of its time.
+  for (const { checks } of [patient, soon])
+    expect(checks.map(({ check }) => check)).not.toContain('deadline');
+  expect(soonMs).toBeLessThan(1_500);
+  expect(patientMs).toBeGreaterThan(2_400);
+  expect(service.history.list()).toHaveLength(2);
+  await service.stop();
+});
+
+test('a request that shares with none gets one verification, however it ends', async () => {
+  const service = new VerifierService(parseConfig(raw(makeTestFolder()), 'test'), await loadChecks());
+  await service.verify(100);
+  await service.verifyWithin(100);
+  expect(service.history.list()).toHaveLength(2);
+  await service.stop();
+});
+
+test('the longest deadline of the command line is accepted, and no longer one', async () => {
+  const service = new VerifierService(parseConfig(raw(makeTestFolder()), 'test'), []);
+  const server = createServer(service);
+  const longest = 86_400_000;
+  // A report at once: only the request is under test.
+  service.verify = async () => report(1);
+  service.verifyWithin = async () => report(2);
+  try {
+    await server.listen({ host: '127.0.0.1', port: 0 });
+    const host = `127.0.0.1:${portOf(server)}`;
+    const ask = async (payload: object) =>
+      (await server.inject({ method: 'POST', url: '/verify', headers: { host }, payload })).statusCode;
+    expect([await ask({ deadlineMs: longest }), await ask({ withinMs: longest })]).toEqual([200, 200]);
+    expect([await ask({ deadlineMs: longest + 1 }), await ask({ withinMs: longest + 1 })]).toEqual([
+      400, 400,
+    ]);
+  } finally {
+    await server.close();
+    await service.stop();
+  }
+});
+
 test('full verifications take no more than their share of the time, and none comes before the interval has passed', () => {
   expect(pauseAfter(100, 5_000, 0.1)).toBe(5_000);
   expect(pauseAfter(10_000, 5_000, 0.1)).toBe(90_000);

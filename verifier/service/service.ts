@@ -25,11 +25,17 @@ import { Webhook } from './webhook.ts';
 
 /** A verification that is requested. */
 interface Requested {
-  /** Time for the fence, from when the verification begins. */
+  /** Time for the fence, from when the verification begins; without effect if {@link fenceByMs} is set. */
   readonly deadlineMs: number;
   /** The fence must be passed by then, on the clock of `performance.now()`; null: there is no such time. */
   readonly fenceByMs: number | null;
   readonly whole: boolean;
+}
+
+/** A report, and until when its verification would have waited for the fence, on the clock of `performance.now()`. */
+interface Answer {
+  readonly report: Report;
+  readonly fenceUntilMs: number;
 }
 
 /** What is left to the checks when the fence is given up, so that its answer is still in time. */
@@ -49,7 +55,7 @@ export class VerifierService {
   readonly #webhook: Webhook | null;
   readonly #watch: ChangeWatch | null;
   readonly #known: KnownTables | null;
-  readonly #turns = new Turns<Requested, Report>((request) => this.#next(request), joined);
+  readonly #turns = new Turns<Requested, Answer>((request) => this.#next(request), joined);
   #timer: NodeJS.Timeout | undefined;
   #running = 0;
   /** A full verification was requested because of a change, and has not begun. */
@@ -136,7 +142,7 @@ export class VerifierService {
    * @throws if the report could not be stored.
    */
   async verify(deadlineMs = this.#config.deadlineMs, whole = false): Promise<Report> {
-    return await this.#turns.ask({ deadlineMs, fenceByMs: null, whole });
+    return await this.#ask({ deadlineMs, fenceByMs: null, whole });
   }
 
   /**
@@ -148,12 +154,30 @@ export class VerifierService {
     let begunMs: number | null = null;
     const reserveMs = Math.min(FOR_CHECKS.mostMs, withinMs * FOR_CHECKS.share);
     const request = { deadlineMs: 0, fenceByMs: askedMs + withinMs - reserveMs, whole };
-    const run = this.#turns.ask(request, () => {
+    const run = this.#ask(request, () => {
       begunMs = performance.now();
     });
     return await within(run, withinMs + GRACE_MS, () =>
       lateReport(withinMs, this.#whyLate(askedMs, begunMs)),
     );
+  }
+
+  /**
+   * Takes a turn, and another one if the fence was given up early, because a request that shared the turn had less time.
+   */
+  async #ask(request: Requested, onBegin: () => void = () => undefined): Promise<Report> {
+    let untilMs = request.fenceByMs;
+    for (let next = request; ; ) {
+      const { report, fenceUntilMs } = await this.#turns.ask(next, () => {
+        untilMs ??= performance.now() + request.deadlineMs;
+        onBegin();
+      });
+      const leftMs = (untilMs ?? 0) - performance.now();
+      const isOpen = report.verdict === 'SYNC_IN_PROGRESS' || report.verdict === 'INCONCLUSIVE';
+      const isCut = isOpen && untilMs !== null && fenceUntilMs < untilMs && leftMs > 0;
+      if (!isCut || this.#stop.signal.aborted) return report;
+      next = { ...request, deadlineMs: request.fenceByMs === null ? Math.ceil(leftMs) : 0 };
+    }
   }
 
   #whyLate(askedMs: number, begunMs: number | null): string {
@@ -175,14 +199,16 @@ export class VerifierService {
     await this.#turns.idle();
   }
 
-  async #next({ deadlineMs, fenceByMs, whole }: Requested): Promise<Report> {
+  async #next({ deadlineMs, fenceByMs, whole }: Requested): Promise<Answer> {
     this.#isHurried = false;
     if (whole) {
       this.#memory.ledger.forget();
       this.#known?.forget();
     }
-    const leftMs = fenceByMs === null ? 0 : Math.round(fenceByMs - performance.now());
-    return await this.#verify(Math.max(deadlineMs, leftMs, 0));
+    const nowMs = performance.now();
+    const fenceUntilMs = fenceByMs ?? nowMs + deadlineMs;
+    const report = await this.#verify(Math.max(0, Math.round(fenceUntilMs - nowMs)));
+    return { report, fenceUntilMs };
   }
 
   async #verify(deadlineMs: number): Promise<Report> {
@@ -208,12 +234,15 @@ export class VerifierService {
   }
 }
 
-/** One verification for two requests: it waits for the fence as long as either of them would. */
+/**
+ * One verification for two requests: it gives up the fence early enough for each that must be answered by some time; if
+ * neither must, it waits as long as either of them would.
+ */
 function joined(one: Requested, other: Requested): Requested {
   const fenceByMs =
     one.fenceByMs === null || other.fenceByMs === null
       ? (one.fenceByMs ?? other.fenceByMs)
-      : Math.max(one.fenceByMs, other.fenceByMs);
+      : Math.min(one.fenceByMs, other.fenceByMs);
   const deadlineMs = Math.max(one.deadlineMs, other.deadlineMs);
   return { deadlineMs, fenceByMs, whole: one.whole || other.whole };
 }
