@@ -76,7 +76,7 @@ describe('a run that was killed', () => {
 
     const heal = await cli('heal');
     expect(heal.exitCode, heal.stderr).toBe(0);
-    expect(heal.stderr).toContain(`✔ dropped ${name}, left by a run that was killed`);
+    expect(heal.stderr).toContain(`✔ dropped ${name}, left by an earlier run`);
     expect([await left(), instances()]).toEqual([[], []]);
     expect(Object.keys(run()?.services ?? {}).filter((service) => service.includes('@'))).toEqual([]);
     expect((await cli('heal')).stderr).toBe('nothing to heal');
@@ -144,5 +144,19 @@ describe('a pipeline that a run has kept', () => {
     expect(instances()).toEqual(['lab']);
     expect((await cli('up')).exitCode).toBe(0);
     expect(await left()).toEqual([]);
+  });
+
+  it('is named by a down that cannot drop it, and dropped by the next up', {
+    timeout: WITHIN_MS,
+  }, async () => {
+    const keep = await cli('run', 'schema-change', '--variant', 'naive', '--keep');
+    expect(keep.exitCode, keep.stderr).toBe(0);
+    const kept = instances().find((name) => name !== 'lab') ?? '';
+    process.kill(run()?.services.kafka?.process?.pid ?? 0, 'SIGKILL');
+    const down = await cli('down');
+    expect(down.exitCode).toBe(69);
+    expect(down.stderr).toContain(`✖ ${kept}, which a run had kept, is not dropped: its servers do not run`);
+    expect((await cli('up')).stderr).toContain(`dropped ${kept}, left by an earlier run`);
+    expect([await left(), instances()]).toEqual([[], ['lab']]);
   });
 });

@@ -26,6 +26,6 @@ export async function reportForPeople(
 }
 
 /** What leads `explain` to an instance of the lab that the command looked at. */
-export function explainOptions({ target }: CliContext, instance: string): readonly string[] {
+export function explainOptions({ target }: Pick<CliContext, 'target'>, instance: string): readonly string[] {
   return instance === 'lab' ? target : [...target, '--instance', instance];
 }

@@ -175,11 +175,17 @@ export interface Lab {
   mayBreak?(): void;
 }
 
+/** A pipeline that a run has kept, and that `down` could not drop: the next `up` drops it. */
+export interface NotDropped {
+  readonly name: string;
+  readonly reason: string;
+}
+
 export interface LabControl {
   /** Starts or repairs everything; a no-op if all is well. */
   up(options: UpOptions): Promise<Lab>;
-  /** Stops everything, keeps data and slot. */
-  down(dir: string): Promise<readonly Proof[]>;
+  /** Stops everything, keeps data and slot. @param notDropped Called for each kept pipeline that is still there. */
+  down(dir: string, notDropped?: (one: NotDropped) => void): Promise<readonly Proof[]>;
   /** Drops the slot, removes the data. @param keepRuns Leave the journals of runs where they are. */
   clean(dir: string, keepRuns?: boolean): Promise<void>;
   /** Opens the lab in that folder without starting anything; undefined if there is none. */

@@ -29,6 +29,13 @@ export interface ServiceInfo {
   readonly connected?: boolean;
 }
 
+/** Whether all servers among these services run. */
+export function serversRun(services: readonly ServiceInfo[]): boolean {
+  return services.every(
+    ({ kind, state }) => (kind !== 'postgres' && kind !== 'kafka') || state === 'running',
+  );
+}
+
 /** Room on the disk that holds a service's data. */
 export interface DiskRoom {
   readonly sizeBytes: number;

@@ -3,6 +3,7 @@ import { addressesOf, addressText } from '../addresses.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import type { EnvFlags } from '../option-table.ts';
+import { explainOptions } from '../print-report.ts';
 
 /** Prints where the pipeline's parts can be reached; the password of the lab's databases only if it is asked for. */
 export async function env(context: CliContext, flags: EnvFlags): Promise<number> {
@@ -13,15 +14,14 @@ export async function env(context: CliContext, flags: EnvFlags): Promise<number>
   const shown = flags.showPassword ? { password } : {};
   if (context.json) printJson(context, { schemaVersion: 1, instance: instance.name, ...addresses, ...shown });
   else {
-    const said = flags.showPassword
-      ? (password ?? 'not the lab’s: your configuration names it')
-      : hintOf(context);
+    const hidden = password === null ? null : hintOf(context, instance.name);
+    const said = (flags.showPassword ? password : hidden) ?? 'not the lab’s: your configuration names it';
     context.stdout.write(addressText(context, addresses, said));
   }
   return EXIT.ok;
 }
 
 /** The command that shows the password. */
-export function hintOf({ target }: Pick<CliContext, 'target'>): string {
-  return shellLine(['cdc-lab', 'env', ...target, '--show-password']);
+export function hintOf(context: Pick<CliContext, 'target'>, instance: string): string {
+  return shellLine(['cdc-lab', 'env', ...explainOptions(context, instance), '--show-password']);
 }

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { durationText } from '../../../verifier/units.ts';
 import type { EnginePair } from '../../lab/engines.ts';
-import type { Lab } from '../../lab/lab.ts';
+import type { Lab, NotDropped } from '../../lab/lab.ts';
 import type { Proof, ServiceInfo } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { RUNS } from '../../lab/state/state-dir.ts';
@@ -41,7 +41,7 @@ export async function up(context: CliContext, flags: UpFlags): Promise<number> {
   const took = durationText(performance.now() - start);
   printServices(context, services);
   if (instance !== undefined)
-    context.stdout.write(`\n${addressText(context, addressesOf(instance), hintOf(context))}`);
+    context.stdout.write(`\n${addressText(context, addressesOf(instance), hintOf(context, instance.name))}`);
   say(context, `\nup in ${took}. Next: cdc-lab status, cdc-lab watch, cdc-lab trigger restart`);
   say(context, 'cdc-lab env prints these addresses again; cdc-lab down stops it all');
   return EXIT.ok;
@@ -69,17 +69,22 @@ function printServices(context: CliContext, services: readonly ServiceInfo[]): v
   context.stdout.write(`${columns(pageOf(context), ['SERVICE', 'STATE', 'ADDRESS', 'PID'], rows)}\n`);
 }
 
+/** Exits with 69 if a kept pipeline is still there: everything is stopped, but not all is as `down` leaves it. */
 export async function down(context: CliContext): Promise<number> {
-  const proofs = await (await loadLabControl(context)).down(context.dir);
+  const notDropped: NotDropped[] = [];
+  const control = await loadLabControl(context);
+  const proofs = await control.down(context.dir, (one) => notDropped.push(one));
   const dropped = proofs.filter(({ action }) => action === 'dropped');
   const stopped = proofs.filter(({ action }) => action !== 'dropped');
-  if (context.json) printJson(context, { schemaVersion: 1, stopped, dropped });
+  if (context.json) printJson(context, { schemaVersion: 1, stopped, dropped, notDropped });
   else if (proofs.length === 0) say(context, 'nothing was running');
   else {
     if (dropped.length > 0) say(context, `dropped ${namesOf(dropped)}, which a run had kept`);
-    say(context, `stopped ${namesOf(stopped)}; data and slot are kept`);
+    if (stopped.length > 0) say(context, `stopped ${namesOf(stopped)}; data and slot are kept`);
   }
-  return EXIT.ok;
+  for (const { name, reason } of notDropped)
+    say(context, `✖ ${name}, which a run had kept, is not dropped: ${reason}; the next cdc-lab up drops it`);
+  return notDropped.length === 0 ? EXIT.ok : EXIT.unavailable;
 }
 
 function namesOf(proofs: readonly Proof[]): string {

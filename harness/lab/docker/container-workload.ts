@@ -3,7 +3,7 @@ import type { InstancePlan } from '../instance/instance-plan.ts';
 import { workloadService } from '../instance/instance-processes.ts';
 import {
   freeWorkloadName,
-  mustRun,
+  mustKeepWriting,
   startedWorkload,
   summaryIn,
   workloadBegun,
@@ -41,7 +41,7 @@ export async function startWorkload(
     summary: async () => summaryOf(await readLog(container, LAST_LINES), service),
   };
   await workloadBegun(plan.ledgerPath, ledgerStart, process, BEGIN_WITHIN_MS);
-  await mustRun(spec, process);
+  await mustKeepWriting(service, spec, process);
   return startedWorkload(service, process);
 }
 

@@ -11,7 +11,7 @@ import { UsageError } from '../../errors.ts';
 import { choosePorts, refuseCluster, serverNames } from '../instance/brokers.ts';
 import { readRun } from '../instance/lab-context.ts';
 import { dropKept, dropLeftovers } from '../instance/leftovers.ts';
-import type { Lab, LabControl, UpOptions } from '../lab.ts';
+import type { Lab, LabControl, NotDropped, UpOptions } from '../lab.ts';
 import type { Proof } from '../runtime.ts';
 import { stopAll, stopStartedOnFailure } from '../services/stop-services.ts';
 import { holdLab } from '../state/lock.ts';
@@ -112,12 +112,12 @@ async function undoPauseAndCut({ runtime }: DockerLabContext, { progress }: UpOp
   }
 }
 
-async function down(dir: string): Promise<readonly Proof[]> {
+async function down(dir: string, notDropped?: (one: NotDropped) => void): Promise<readonly Proof[]> {
   const stateDir = findStateDir(dir);
   if (stateDir === undefined) return [];
   await using _held = await holdLab(stateDir);
   const context = await contextOf(stateDir, new RunFile(stateDir));
-  const dropped = await dropKept(context, (name) => dropInstance(context, name));
+  const dropped = await dropKept(context, (name) => dropInstance(context, name), notDropped);
   return [...dropped, ...(await stopAll(context.runtime))];
 }
 

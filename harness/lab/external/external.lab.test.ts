@@ -66,12 +66,14 @@ test('a registry that does not answer is reported, and no marker is written with
 
 test('status, verify, lag and connectors work without a marker, and write nothing', async () => {
   const before = await target.onSource('SELECT slot_name FROM pg_replication_slots');
-  const [status, verify, lag, connectors] = await Promise.all([
+  const [status, verify, lag, connectors, env] = await Promise.all([
     lab('status --runtime external --deadline 20 --json'),
     lab('verify --runtime external --config cdc-lab.config.json --json'),
     lab('lag --runtime external --json'),
     lab('connectors --runtime external --json'),
+    lab('env --runtime external'),
   ]);
+  expect(env.stdout).toMatch(/Password +not the lab’s: your configuration names it$/m);
   expect(JSON.parse(status.stdout)).toMatchObject({ verdict: 'PASS', coverage: 1 });
   expect(status.exitCode).toBe(0);
   expect(JSON.parse(verify.stdout)).toMatchObject({ verdict: 'PASS' });

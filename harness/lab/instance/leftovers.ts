@@ -1,5 +1,7 @@
+import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { settleAll } from '../../settle-all.ts';
-import { type Proof, proof } from '../runtime.ts';
+import type { NotDropped } from '../lab.ts';
+import { type Proof, proof, serversRun } from '../runtime.ts';
 import { isAlive } from '../state/process-table.ts';
 import { LAB_INSTANCE } from '../state/record-instance.ts';
 import type { InstanceRecord, Run } from '../state/run-file.ts';
@@ -22,20 +24,14 @@ function keptInstances(run: Run): readonly InstanceRecord[] {
   return Object.values(run.instances).filter(({ name, owner }) => owner === null && name !== LAB_INSTANCE);
 }
 
-async function serversRun({ runtime }: LabContext): Promise<boolean> {
-  const services = await runtime.services();
-  return services.every(
-    ({ kind, state }) => (kind !== 'postgres' && kind !== 'kafka') || state === 'running',
-  );
-}
-
 /**
- * Drops the kept instances. What cannot be dropped, as where a server is down, stays recorded as unfinished: the next `up`
- * drops it.
+ * Drops the kept instances. One that cannot be dropped, as when a server is down, stays recorded as unfinished: the next
+ * `up` drops it.
  */
 export async function dropKept(
-  context: LabContext,
+  context: Pick<LabContext, 'runFile' | 'runtime'>,
   drop: (name: string) => Promise<void>,
+  notDropped: (one: NotDropped) => void = () => undefined,
 ): Promise<readonly Proof[]> {
   const run = context.runFile.read();
   const kept = run === undefined ? [] : keptInstances(run);
@@ -43,14 +39,21 @@ export async function dropKept(
   await context.runFile.update(({ instances }) => {
     for (const { name } of kept) if (instances[name] !== undefined) instances[name].state = 'creating';
   });
-  if (!(await serversRun(context))) return [];
-  const dropped = await Promise.allSettled(kept.map(({ name }) => drop(name)));
-  return kept
-    .filter((_, index) => dropped[index]?.status === 'fulfilled')
-    .map(({ name }) => proof('dropped', name, { kept: true }));
+  const areUp = serversRun(await context.runtime.services());
+  const proofs = kept.map(async ({ name }): Promise<readonly Proof[]> => {
+    try {
+      if (!areUp) throw new Error('its servers do not run');
+      await drop(name);
+      return [proof('dropped', name, { kept: true })];
+    } catch (error) {
+      notDropped({ name, reason: messageOf(error) });
+      return [];
+    }
+  });
+  return (await Promise.all(proofs)).flat();
 }
 
-/** Drops the instances that a killed run left behind, and consumer groups that outlived their instance. */
+/** Drops the instances that an earlier run left behind, and consumer groups that outlived their instance. */
 export async function dropLeftovers(
   context: LabContext,
   isLeftover: (record: InstanceRecord) => boolean,
@@ -62,7 +65,7 @@ export async function dropLeftovers(
   const left = records.filter(isLeftover);
   if (left.length === 0) return;
   await settleAll(left.map(({ name }) => drop(name)));
-  for (const { name } of left) progress(`dropped ${name}, left by a run that was killed`);
+  for (const { name } of left) progress(`dropped ${name}, left by an earlier run`);
   const kept = records.filter((record) => !left.includes(record)).map((record) => planOf(context, record));
   await dropEmptyGroups(bootstrapServersOf(run), new Set(kept.map((plan) => plan.consumerGroup)));
 }

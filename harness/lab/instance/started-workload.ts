@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { LabError } from '../../../pipeline/contract/errors.ts';
 import { poll } from '../../wait.ts';
 import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from '../lab.ts';
 import type { ServiceInfo } from '../runtime.ts';
@@ -47,15 +48,20 @@ export async function workloadBegun(
 }
 
 /**
- * Checks that a workload that runs until it is stopped does run: one that cannot write ends as soon as it has begun.
- * @throws LabError with the last lines of its log, if these have no summary.
+ * Checks that a workload that is to write until it is stopped does so: one that cannot write ends as soon as it has begun.
+ * @throws LabError CDC-5123 if it has ended; that of its summary, with the last lines of its log, if these have none.
  */
-export async function mustRun(
-  { kind, transactions }: WorkloadSpec,
+export async function mustKeepWriting(
+  service: string,
+  { kind, transactions }: Pick<WorkloadSpec, 'kind' | 'transactions'>,
   process: Pick<WorkloadProcess, 'runs' | 'summary'>,
 ): Promise<void> {
   if (kind === 'backfill' || transactions !== null || (await process.runs())) return;
-  await process.summary();
+  const { committed, failed, unknown } = await process.summary();
+  const counts = `${committed} transactions committed, ${failed} failed, ${unknown} unknown`;
+  throw new LabError('CDC-5123', `${service} was to write until it is stopped, but has ended: ${counts}.`, {
+    remedy: `\`cdc-lab logs ${service}\` shows what it says; \`cdc-lab up\` starts it again.`,
+  });
 }
 
 /** A handle for a workload that has begun. */

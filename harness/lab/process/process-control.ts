@@ -15,7 +15,7 @@ import { choosePorts, refuseOtherBrokers, serverNames } from '../instance/broker
 import { dropKept, dropLeftovers } from '../instance/leftovers.ts';
 import { refuseDedup, refuseOtherPipeline, standingSpec } from '../instance/standing-pipeline.ts';
 import { setWriter } from '../instance/standing-writer.ts';
-import type { DedupMode, Lab, LabControl, UpOptions } from '../lab.ts';
+import type { DedupMode, Lab, LabControl, NotDropped, UpOptions } from '../lab.ts';
 import type { Proof } from '../runtime.ts';
 import { stopAll, stopStartedOnFailure } from '../services/stop-services.ts';
 import { holdLab } from '../state/lock.ts';
@@ -121,14 +121,14 @@ async function changeDedup(
   progress(`the sink's dedup.mode is ${mode} now; its task restarted`);
 }
 
-async function down(dir: string): Promise<readonly Proof[]> {
+async function down(dir: string, notDropped?: (one: NotDropped) => void): Promise<readonly Proof[]> {
   const stateDir = findStateDir(dir);
   if (stateDir === undefined) return [];
   await using _held = await holdLab(stateDir);
   const context = contextOf(stateDir);
   const { runtime } = context;
   await runtime.killUnrecorded();
-  const dropped = await dropKept(context, (name) => dropInstance(context, name));
+  const dropped = await dropKept(context, (name) => dropInstance(context, name), notDropped);
   return [...dropped, ...(await stopAll(runtime))];
 }
 
