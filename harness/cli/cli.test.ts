@@ -80,6 +80,12 @@ describe('where no lab is up', () => {
     expect(stderr).toContain('cdc-lab up');
   });
 
+  it('the command that starts one looks at the folder that was named', async () => {
+    const elsewhere = path.join(dir, 'else where');
+    for (const command of ['status', 'heal', 'env'])
+      expect((await cli(command, '--dir', elsewhere)).stderr).toContain(`cdc-lab up --dir '${elsewhere}'`);
+  });
+
   it('down and clean have nothing to do', async () => {
     expect((await cli('down')).exitCode).toBe(0);
     expect((await cli('clean')).exitCode).toBe(0);
@@ -108,6 +114,7 @@ describe('a lab whose run file is spoilt', () => {
       const { exitCode, stdout, stderr } = await cli('doctor', '--dir', stateDir);
       expect([exitCode, stderr]).toEqual([69, '']);
       expect(stdout).toMatch(/is not a run file of this version[\s\S]*cdc-lab clean[\s\S]*Node[\s\S]*Disk/);
+      expect(stdout).toContain(`cdc-lab clean --dir ${stateDir}`);
       expect((await cli('clean', '--dir', stateDir)).exitCode).toBe(0);
     },
   );

@@ -1,4 +1,5 @@
 import type { ExternalTarget } from '../lab/external/external-control.ts';
+import { withTarget } from '../terminal/with-target.ts';
 
 /** What every command gets beside its options and arguments. */
 export interface CliContext {
@@ -41,7 +42,7 @@ export function printJson(context: CliContext, value: unknown): void {
   context.stdout.write(`${text}\n`);
 }
 
-/** A line for people, on stderr. */
+/** A line for people, on stderr. Commands in it get the options that lead to the same pipeline. */
 export function say(context: CliContext, text: string): void {
-  context.stderr.write(`${text}\n`);
+  context.stderr.write(`${withTarget(text, context.target)}\n`);
 }

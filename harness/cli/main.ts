@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { Interrupted } from '../errors.ts';
+import { withTarget } from '../terminal/with-target.ts';
 import { EXIT } from './context.ts';
 import { exitCodeOf, isLabError } from './exit-code.ts';
 import { codeOfCommanderError, declareProgram } from './program.ts';
@@ -58,6 +59,7 @@ async function main(argv: readonly string[]): Promise<number> {
     });
   }
   let code: number = EXIT.ok;
+  let target: readonly string[] = [];
   const program = declareProgram(
     {
       stdout: process.stdout,
@@ -70,6 +72,9 @@ async function main(argv: readonly string[]): Promise<number> {
     (finished) => {
       code = finished;
     },
+    (context) => {
+      target = context.target;
+    },
   );
   try {
     await program.parseAsync(argv);
@@ -78,7 +83,7 @@ async function main(argv: readonly string[]): Promise<number> {
     const usage = codeOfCommanderError(error);
     if (usage !== undefined) return usage;
     const reason = interrupt.signal.aborted ? interrupt.signal.reason : error;
-    process.stderr.write(`${describe(reason, argv.includes('--debug'))}\n`);
+    process.stderr.write(`${withTarget(describe(reason, argv.includes('--debug')), target)}\n`);
     return exitCodeOf(reason);
   }
 }

@@ -42,7 +42,7 @@ function nextStepOf(services: readonly ServiceInfo[]): string {
  * A lesson on a pipeline that does not run would only wait for its deadline.
  * @throws UnavailableError that names what is down, or says that nothing is written.
  */
-export async function mustRun(lab: Lab, instance: string, scenario: Scenario): Promise<void> {
+export async function mustBeTriggerable(lab: Lab, instance: string, scenario: Scenario): Promise<void> {
   const { sentences, nextStep } = await standstillOf(lab, instance);
   if (sentences.length > 0)
     throw new UnavailableError(sentences.join('\n  '), nextStep ?? 'start it by hand');

@@ -73,8 +73,16 @@ const ARGUMENTS: Readonly<Record<string, { readonly help: string; readonly choic
   shell: { help: 'for which shell', choices: SHELLS },
 };
 
-/** Declares the commands. What they do is in `commands/`, loaded when one is called. */
-export function declareProgram(io: ProgramIo, finish: (code: number) => void): Command {
+/**
+ * Declares the commands. What they do is in `commands/`, loaded when one is called.
+ * @param finish Called with the exit code of the command.
+ * @param begin Called before the command does anything.
+ */
+export function declareProgram(
+  io: ProgramIo,
+  finish: (code: number) => void,
+  begin: (context: CliContext) => void = () => undefined,
+): Command {
   const program = new Command('cdc-lab');
   const declare: Declare = (usage, help, flags, load) => {
     const command = program.command(usage).description(help);
@@ -91,6 +99,7 @@ export function declareProgram(io: ProgramIo, finish: (code: number) => void): C
         .flat()
         .filter((arg): arg is string => typeof arg === 'string');
       const context = contextOf(program, command, io);
+      begin(context);
       if (valuesOf(command, options.EXTERNAL).printConfig) {
         const { printConfig } = await import('./commands/config.ts');
         return finish(await printConfig(context));

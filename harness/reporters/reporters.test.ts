@@ -238,6 +238,13 @@ describe('the terminal reporter', () => {
     expect(out).toContain('journal: /lab/runs/r/');
   });
 
+  it('prints commands that lead to the lab of the run', async () => {
+    const { out, err } = await draw(terminal, { target: ['--dir', '/x'] });
+    expect(out).toContain('again: cdc-lab run --dir /x --all --seed 7');
+    expect(out).toContain('cdc-lab run --dir /x restart --variant naive --keep');
+    expect(err).toContain('again: cdc-lab run --dir /x --all --seed 7');
+  });
+
   it('redraws one line on a terminal', async () => {
     expect((await draw(terminal, { live: true })).err).toContain('\r\u001B[2K');
   });

@@ -15,6 +15,7 @@ import { type Page, type Paint, painter } from '../terminal/page.ts';
 import { paintVerdict } from '../terminal/paint-verdict.ts';
 import { proseWidth, widthOf } from '../terminal/stream.ts';
 import { textWidth, visible } from '../terminal/text-width.ts';
+import { withTarget } from '../terminal/with-target.ts';
 import { wrap } from '../terminal/wrap.ts';
 
 const INDENT = '    ';
@@ -111,12 +112,14 @@ class Terminal {
   readonly #err: NodeJS.WritableStream;
   readonly #live: boolean;
   readonly #paint: Paint;
+  readonly #target: readonly string[];
   #drawn = false;
 
-  constructor(err: NodeJS.WritableStream, live: boolean, paint: Paint) {
+  constructor(err: NodeJS.WritableStream, live: boolean, paint: Paint, target: readonly string[]) {
     this.#err = err;
     this.#live = live;
     this.#paint = paint;
+    this.#target = target;
   }
 
   /** As it is now: a window may be resized while the run goes on. */
@@ -125,13 +128,19 @@ class Terminal {
   }
 
   line(text: string): void {
-    this.erase();
-    this.#err.write(`${text}\n`);
+    this.#draw(withTarget(text, this.#target));
   }
 
   /** A sentence: on a terminal, which breaks lines within words, it is broken at spaces. */
   text(text: string): void {
-    for (const line of wrap(visible(text), proseWidth(this.page.width), INDENT)) this.line(line);
+    // Before it is wrapped, which may break a command.
+    const whole = visible(withTarget(text, this.#target));
+    for (const line of wrap(whole, proseWidth(this.page.width), INDENT)) this.#draw(line);
+  }
+
+  #draw(line: string): void {
+    this.erase();
+    this.#err.write(`${line}\n`);
   }
 
   status(text: string): void {
@@ -150,9 +159,9 @@ class Terminal {
 
 const reporter: Reporter = {
   description: 'progress on stderr, the table of verdicts at the end on stdout',
-  create: ({ stdout, stderr, live, color, labDir }) => {
+  create: ({ stdout, stderr, live, color, labDir, target = [] }) => {
     const paint = painter(color.stderr);
-    const terminal = new Terminal(stderr, live, paint);
+    const terminal = new Terminal(stderr, live, paint, target);
     const narrator = new Narrator();
     let journal: string | null = null;
     return {
@@ -181,7 +190,7 @@ const reporter: Reporter = {
       end: async (result) => {
         terminal.erase();
         const page = { paint: painter(color.stdout), width: widthOf(stdout) };
-        stdout.write(summaryLines(page, result, journal).join('\n'));
+        stdout.write(withTarget(summaryLines(page, result, journal).join('\n'), target));
       },
     };
   },

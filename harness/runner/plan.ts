@@ -30,12 +30,14 @@ export interface RunOptions extends PipelineChoice {
   readonly swap: boolean;
   /** The command line that repeats the run. */
   readonly reproduce: string;
+  /** Options that lead a command to the lab, as the journal has it; none if it is found without any. */
+  readonly target?: readonly string[] | undefined;
 }
 
 /** One variant's share of a run. */
 export interface VariantPlan
   extends ScenarioVariant,
-    Pick<RunOptions, 'foreign' | 'seed' | 'keep' | 'noOp' | 'swap'> {
+    Pick<RunOptions, 'foreign' | 'seed' | 'keep' | 'noOp' | 'swap' | 'target'> {
   /** Its {@link ScenarioVariant.scenario} is adapted to these engines. */
   readonly choice: PipelineChoice & { readonly engines: EnginePair };
   readonly tunables: Tunables;
@@ -51,7 +53,7 @@ export function plansOf(
   engines: EnginePair,
   leftOut: readonly NotRun[],
 ): readonly VariantPlan[] {
-  const { seed, keep, noOp, swap, foreign, connect, sinkWorkers } = options;
+  const { seed, keep, noOp, swap, foreign, target, connect, sinkWorkers } = options;
   const possible = options.plan.filter(
     ({ scenario, variant }) =>
       !leftOut.some((one) => one.scenario === scenario.id && one.variant === variant),
@@ -71,6 +73,7 @@ export function plansOf(
       keep,
       noOp,
       swap,
+      target,
     })),
   );
 }

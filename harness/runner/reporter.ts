@@ -9,6 +9,8 @@ export interface ReporterOptions {
   readonly stderr: NodeJS.WritableStream;
   /** The lab's folder. */
   readonly labDir: string;
+  /** Options that lead a printed command to that lab; none if it is found without any. */
+  readonly target?: readonly string[];
   /** stderr is a terminal, on which a line may be redrawn. */
   readonly live: boolean;
   /** Colours, each where the stream is to have them. */

@@ -4,6 +4,7 @@ import type { Access } from '../access/access.ts';
 import type { Instance, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
 import { deadlinesOf, type Phase } from '../plugins/scenario.ts';
+import { withTarget } from '../terminal/with-target.ts';
 import type { UndoLog } from '../undo/undo-log.ts';
 import { withDeadline } from '../wait.ts';
 import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
@@ -103,7 +104,7 @@ class VariantRun {
     this.#watch[Symbol.dispose]();
     if (this.#keeps()) {
       await lab.keep?.(plan.instanceName);
-      const inspect = `cdc-lab status --instance ${plan.instanceName}`;
+      const inspect = withTarget(`cdc-lab status --instance ${plan.instanceName}`, plan.target ?? []);
       journal.write({ t: 'kept', instance: plan.instanceName, inspect });
     }
     const measured = { runtime: lab.runtime.name, durationMs: since(start), recoveryMs: this.#recoveryMs };

@@ -16,6 +16,7 @@ import {
   printable,
 } from '../../lab/external/target-config-file.ts';
 import { painter } from '../../terminal/page.ts';
+import { withTarget } from '../../terminal/with-target.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 
 type Action = (context: CliContext, loaded: LoadedConfig) => Promise<number>;
@@ -60,6 +61,7 @@ async function print(context: CliContext, loaded: LoadedConfig): Promise<number>
  */
 async function check(context: CliContext, { config }: LoadedConfig): Promise<number> {
   const looks = await lookAtTarget(config);
+  const aimed = (text: string): string => withTarget(text, context.target);
   if (config.registry !== null) {
     const { url } = config.registry;
     const failure = await registryFailure(config.registry);
@@ -86,10 +88,10 @@ async function check(context: CliContext, { config }: LoadedConfig): Promise<num
       context.stdout.write(
         `${answers ? paint.green('✔') : paint.red('✖')} ${name.padEnd(10)} ${address}  ${said}\n`,
       );
-      if (failure !== null) context.stdout.write(`             ${failure.remedy}\n`);
+      if (failure !== null) context.stdout.write(`             ${aimed(failure.remedy)}\n`);
     }
     for (const problem of misnamed) context.stdout.write(`${paint.red('✖')} ${problem}\n`);
-    if (against !== null) context.stdout.write(`\n${permissionText(against)}\n`);
+    if (against !== null) context.stdout.write(`\n${aimed(permissionText(against))}\n`);
   }
   if (!looks.every(({ answers }) => answers)) return EXIT.unavailable;
   return misnamed.length === 0 ? EXIT.ok : EXIT.usage;

@@ -5,6 +5,7 @@ import { enginesReady } from '../../lab/process/connect-service.ts';
 import { kafkaClassPath } from '../../lab/process/kafka-service.ts';
 import { freeBytes, LAB_BYTES } from '../../lab/state/state-dir.ts';
 import { OLDEST_NODE } from '../../project.ts';
+import { withTarget } from '../../terminal/with-target.ts';
 import { wrap } from '../../terminal/wrap.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
@@ -30,7 +31,7 @@ export async function doctor(context: CliContext): Promise<number> {
     engines(),
     disk(context.dir),
     ...(await leftovers(context)),
-  ];
+  ].map((one) => ({ ...one, remedy: one.remedy === null ? null : withTarget(one.remedy, context.target) }));
   const isWell = diagnoses.every((one) => one.ok);
   if (context.json) printJson(context, { schemaVersion: 1, ok: isWell, diagnoses });
   else {

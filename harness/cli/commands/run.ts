@@ -41,7 +41,7 @@ export async function run(context: CliContext, flags: RunFlags, ids: readonly st
   const scenarios = await chosen(ids, flags.all);
   const foreign = await foreignOf(flags);
   const reporters = await reportersOf(context, flags);
-  const options = optionsOf(scenarios, foreign, flags, ids);
+  const options = { ...optionsOf(scenarios, foreign, flags, ids), target: context.target };
   const { result, undone, failure } = await withLab(context, flags, options, reporters);
   await reporters.end(result);
   for (const { reporter, error } of reporters.failures) {
@@ -126,10 +126,8 @@ async function reportersOf(context: CliContext, flags: RunFlags): Promise<Multip
     const isAside = context.json && name === 'terminal';
     const color = { stdout: isAside ? context.errorColor : context.color, stderr: context.errorColor };
     const streams = { stdout: isAside ? stderr : stdout, stderr };
-    multiplexer.add(
-      name,
-      (await loadReporter(name)).create({ file, ...streams, live, color, labDir: context.dir }),
-    );
+    const where = { labDir: context.dir, target: context.target };
+    multiplexer.add(name, (await loadReporter(name)).create({ file, ...streams, live, color, ...where }));
   };
   await add('terminal', null, context.live);
   if (context.json) await add('json', null);

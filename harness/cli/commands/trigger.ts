@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { openAccess } from '../../access/live-access.ts';
 import type { Instance, Lab } from '../../lab/lab.ts';
+import { serversRun } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { loadFault, scenarioOfTrigger } from '../../plugins/catalogue.ts';
 import { forEngines } from '../../plugins/for-engines.ts';
@@ -20,7 +21,7 @@ import { UndoLog } from '../../undo/undo-log.ts';
 import { withDeadline } from '../../wait.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import { mustRun } from '../next-step.ts';
+import { mustBeTriggerable } from '../next-step.ts';
 import type { TriggerFlags } from '../option-table.ts';
 
 /** Injects a lesson's faults into the running pipeline and heals them; `status` gives the verdict. */
@@ -34,9 +35,10 @@ export async function trigger(
   lab.mayBreak?.();
   const scenario = forEngines(asWritten, found.engines);
   await using _held = await holdLab(lab.dir);
-  await mustRun(lab, found.name, scenario);
-  // What a trigger that was killed has left broken would spoil this one.
-  for (const line of await replayUndo(lab, context.signal)) say(context, `✔ ${line}`);
+  // What a trigger that was killed has left broken would spoil this one, and may be all that is down.
+  if (serversRun(await lab.runtime.services()))
+    for (const line of await replayUndo(lab, context.signal)) say(context, `✔ ${line}`);
+  await mustBeTriggerable(lab, found.name, scenario);
   const runId = newRunId(new Date());
   const file = path.join(lab.dir, 'runs', runId, 'journal.ndjson');
   const journal = new Journal([file], { runId, scenario: scenario.id }, teller(context));
@@ -54,6 +56,7 @@ export async function trigger(
     await injectAndHeal(scenario, own, given, context.signal);
     return own;
   });
+  journal.mustBeWhole();
   if (context.json)
     printJson(context, {
       schemaVersion: 1,

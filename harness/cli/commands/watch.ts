@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { openAccess } from '../../access/live-access.ts';
-import { type CliContext, EXIT } from '../context.ts';
+import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { standstillOf } from '../next-step.ts';
 import type { WatchFlags } from '../option-table.ts';
@@ -24,12 +24,20 @@ export async function watch(context: CliContext, options: WatchFlags): Promise<n
   for (let drawn = 0; drawn < count && !context.signal.aborted; drawn += 1) {
     if (drawn > 0) await pause(interval * 1000, context.signal);
     if (context.signal.aborted) break;
-    const said = (await standstillOf(lab, name)).sentences.map((sentence) => paint.red(sentence));
-    const picture = await access
+    const { sentences } = await standstillOf(lab, name);
+    const answer = await access
       .verify({ deadlineMs: VERIFY_WITHIN_MS, signal: context.signal })
-      .then((report) => (context.json ? JSON.stringify(report) : renderReport(report, page, look)))
       .catch((error: unknown) => `no report: ${messageOf(error)}`);
-    if (Number.isFinite(context.width) && !context.json) context.stdout.write(CLEAR);
+    if (context.json) {
+      // stdout holds one report a line, and nothing else.
+      for (const sentence of sentences) say(context, sentence);
+      if (typeof answer === 'string') say(context, answer);
+      else context.stdout.write(`${JSON.stringify(answer)}\n`);
+      continue;
+    }
+    if (Number.isFinite(context.width)) context.stdout.write(CLEAR);
+    const picture = typeof answer === 'string' ? answer : renderReport(answer, page, look);
+    const said = sentences.map((sentence) => paint.red(sentence));
     context.stdout.write(`${[...said, picture].join('\n')}\n`);
   }
   return EXIT.ok;
