@@ -1,5 +1,4 @@
 import { UNAVAILABLE_VALUE } from '../../../pipeline/contract/envelope.ts';
-import type { Json } from './envelope.ts';
 
 const NAME = JSON.stringify(UNAVAILABLE_VALUE);
 const BYTES = Buffer.from(UNAVAILABLE_VALUE);
@@ -18,13 +17,13 @@ const FORMS: ReadonlySet<string> = new Set([
  * Whether a value has the form of the placeholder for an unchanged TOAST value. It may be the placeholder or a value of the
  * source, so it tells nothing about the row.
  */
-export function isPlaceholder(value: Json | undefined): boolean {
+export function isPlaceholder(value: unknown): boolean {
   if (typeof value === 'string') return FORMS.has(value);
   if (Array.isArray(value)) return value.length === 1 ? isPlaceholder(value[0]) : isSpelled(value);
   return typeof value === 'object' && value !== null && UNAVAILABLE_VALUE in value;
 }
 
 /** Arrays of integers hold the placeholder's bytes. */
-function isSpelled(values: readonly Json[]): boolean {
+function isSpelled(values: readonly unknown[]): boolean {
   return values.length === BYTES.length && values.every((value, i) => value === String(BYTES[i]));
 }
