@@ -1,4 +1,5 @@
 import { LabError, messageOf } from '../contract/errors.ts';
+import { addedByPostgres } from '../contract/postgres-said.ts';
 import { START_OVER } from '../contract/remedies.ts';
 import { tlsRefusal } from '../contract/tls-refusal.ts';
 import { isKafkaError, permanentKafkaError } from './publish/kafka-clients.ts';
@@ -104,7 +105,7 @@ export function finalError(error: Error, attempts: number): Error {
   if (state !== undefined && !isTransient(error)) {
     return new LabError('CDC-1205', `The source refused a statement: ${said} (SQLSTATE ${state}).`, {
       cause: error,
-      remedy: `${hintOf(error)}Correct what PostgreSQL names, then restart the task.`,
+      remedy: [...addedByPostgres(error), 'Correct what PostgreSQL names, then restart the task.'].join(' '),
     });
   }
   if (!isTransient(error)) return error;
@@ -112,10 +113,4 @@ export function finalError(error: Error, attempts: number): Error {
     cause: error,
     remedy: `Check database.hostname and database.port, and the log of the source; ${retries}.`,
   });
-}
-
-/** What PostgreSQL adds to an error; empty if nothing. */
-function hintOf(error: Error): string {
-  const { detail, hint } = error as { detail?: unknown; hint?: unknown };
-  return [detail, hint].map((text) => (typeof text === 'string' ? `${text} ` : '')).join('');
 }

@@ -41,6 +41,13 @@ test('a statement that the database refuses is told with what it was for, the ta
   });
 });
 
+test('a detail about objects is told', () => {
+  const refused = Object.assign(new Error('no'), { code: '2BP01', detail: 'view v depends on it.' });
+  expect(explain(refused)).toMatchObject({
+    message: expect.stringContaining(': no view v depends on it. ('),
+  });
+});
+
 test('an error of this program is not taken for one of the database', () => {
   const bug = new TypeError('x is undefined');
   expect(explain(bug)).toBe(bug);

@@ -1,4 +1,5 @@
 import { LabError } from '../../contract/errors.ts';
+import { addedByPostgres } from '../../contract/postgres-said.ts';
 import { tlsRefusal } from '../../contract/tls-refusal.ts';
 
 /** SQLSTATE classes of errors that pass: the same statement may succeed later. */
@@ -99,13 +100,10 @@ export function explain(error: unknown, work = 'a statement'): unknown {
   }
 }
 
-/** PostgreSQL's message with the table, the detail and the hint that it adds. */
+/** PostgreSQL's message with the table, and what it adds. */
 function saidBy(error: Error): string {
-  const { schema, table, detail, hint } = error as Partial<
-    Record<'schema' | 'table' | 'detail' | 'hint', unknown>
-  >;
+  const { schema, table } = error as Partial<Record<'schema' | 'table', unknown>>;
   const place =
     typeof table === 'string' && !error.message.includes(table) ? `${String(schema)}.${table}: ` : '';
-  const added = [detail, hint].filter((text) => typeof text === 'string');
-  return [`${place}${error.message}`, ...added].join(' ');
+  return [`${place}${error.message}`, ...addedByPostgres(error)].join(' ');
 }
