@@ -123,16 +123,34 @@ test.each([
   [
     'database.hostname',
     'a,b',
-    '"database.hostname" takes one host name or address, not "a,b": neither a list nor a URL.',
+    '"database.hostname" takes one host name, address or folder of a Unix socket, not "a,b": neither a list nor a URL.',
   ],
-  ['database.hostname', '%zz', expect.stringContaining('one host name or address, not "%zz"')],
+  ['database.hostname', '%zz', expect.stringContaining('folder of a Unix socket, not "%zz"')],
   ['database.hostname', 'u:secret@h', expect.not.stringContaining('secret')],
   ['topic.prefix', '%zz', expect.stringContaining('takes 1 to 200 letters (a to z), digits')],
+  ['database.hostname', '//u:secret@h/d', expect.not.stringContaining('secret')],
+  ['database.hostname', '/run/a,/run/b', expect.stringContaining('neither a list nor a URL')],
   ['database.hostname', 'postgresql://a', expect.stringContaining('neither a list nor a URL')],
 ])('%s=%s is refused with what it takes', (key, value, message) => {
   expect(validateConfig({ ...good, [key]: value })).toEqual([{ key, message }]);
 });
 
-test.each(['localhost', 'db_1.example', '10.0.0.1', '::1', 'bücher.example'])('%s is a host', (host) => {
-  expect(validateConfig({ ...good, 'database.hostname': host })).toEqual([]);
+test.each(['localhost', 'db_1.example', '10.0.0.1', '::1', 'bücher.example', '/var/run/postgresql'])(
+  '%s is a host',
+  (host) => {
+    expect(validateConfig({ ...good, 'database.hostname': host })).toEqual([]);
+  },
+);
+
+test('TLS is refused with a Unix socket, which has none', () => {
+  const socket = { ...good, 'database.hostname': '/tmp' };
+  expect(validateConfig({ ...socket, 'database.sslmode': 'require' })).toEqual([
+    {
+      key: 'database.sslmode',
+      message: '"database.sslmode" cannot be require with a Unix socket, which has no TLS.',
+    },
+  ]);
+  for (const mode of ['disable', 'allow', 'prefer']) {
+    expect(validateConfig({ ...socket, 'database.sslmode': mode })).toEqual([]);
+  }
 });

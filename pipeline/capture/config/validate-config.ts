@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import type { ConfigProblem, ConnectorConfig } from '../../contract/connector.ts';
 import { messageOf } from '../../contract/errors.ts';
 import { nearest } from '../../contract/nearest.ts';
-import { tlsContradiction } from '../../contract/postgres-tls.ts';
+import { isTlsMode, tlsContradiction } from '../../contract/postgres-tls.ts';
 import { unreachable } from '../../contract/unreachable.ts';
 import { CONFIG_KEYS, type KeyDefinition, numberOf, textOf, UNSUPPORTED_PATTERNS } from './source-keys.ts';
 import { readTlsFiles, tlsFilesOf } from './source-tls.ts';
@@ -10,6 +10,8 @@ import { splitList } from './table-filter.ts';
 
 /** A host name, perhaps an internationalized one, or an IPv4 address. */
 const HOST = /^[\p{L}\p{N}._-]+$/u;
+/** The folder of a Unix socket. */
+const SOCKET_FOLDER = /^(\/[\p{L}\p{N}._-]+)+\/?$/u;
 const OPERATIONS = new Set(['c', 'u', 'd', 't', 'r', 'none']);
 
 /** Every problem of a configuration. */
@@ -109,11 +111,17 @@ function contradictions(config: ConnectorConfig): ConfigProblem[] {
     }
   }
   const host = config['database.hostname'] ?? '';
-  if (host !== '' && !HOST.test(host) && !isIPv6(host)) {
+  const isSocket = SOCKET_FOLDER.test(host);
+  if (host !== '' && !HOST.test(host) && !isIPv6(host) && !isSocket) {
     refuse(
       'database.hostname',
-      `"database.hostname" takes one host name or address, not "${shownHost(host)}": neither a list nor a URL.`,
+      `"database.hostname" takes one host name, address or folder of a Unix socket, not "${shownHost(host)}": neither a ` +
+        'list nor a URL.',
     );
+  }
+  const mode = textOf(config, 'database.sslmode') ?? '';
+  if (isSocket && isTlsMode(mode)) {
+    refuse('database.sslmode', `"database.sslmode" cannot be ${mode} with a Unix socket, which has no TLS.`);
   }
   const tls = tlsProblem(config);
   if (tls !== null) refuse('database.sslmode', `${tls}.`);
