@@ -224,7 +224,7 @@ async function createSlot(control: Database, options: ExactOptions): Promise<Own
     await control.query('SELECT pg_cancel_backend($1)', [pid]);
   };
   try {
-    return await OwnSlot.create(sourceUrl, { creationMs, signal, cancel });
+    return await OwnSlot.create(sourceUrl, { side: 'source', creationMs, signal, cancel });
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : '';
     const mayPass = !PERMANENT.has(code);

@@ -19,6 +19,7 @@ const SILENT_MS = 10_000;
 const POSTGRES_EPOCH_US = 946_684_800_000_000n;
 
 export interface OwnSlotOptions {
+  readonly side: 'source' | 'sink';
   /** Time for the slot's creation, which waits for every transaction that was open when it began. */
   readonly creationMs: number;
   readonly signal: AbortSignal;
@@ -67,7 +68,7 @@ export class OwnSlot implements AsyncDisposable {
       lock_timeout: `${options.creationMs}ms`,
     };
     const config: ClientConfig & { replication: 'database' } = {
-      ...connectionOptions(url, 'source.url'),
+      ...connectionOptions(url, `${options.side}.url`),
       application_name: 'cdc-lab verifier (slot)',
       connectionTimeoutMillis: options.creationMs,
       keepAlive: true,

@@ -77,7 +77,7 @@ export class Follower implements AsyncDisposable {
     const cancel = async (pid: number): Promise<void> => {
       await control.query('SELECT pg_cancel_backend($1)', [pid]);
     };
-    const slot = stack.use(await OwnSlot.create(url, { creationMs: CREATION_MS, signal, cancel }));
+    const slot = stack.use(await OwnSlot.create(url, { side, creationMs: CREATION_MS, signal, cancel }));
     const tables = await countedIn(slot.snapshot, options);
     const changed = new ChangedKeys(tables, options.mostKeys);
     return new Follower(changed, slot, control, stack.move());

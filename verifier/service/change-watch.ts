@@ -109,6 +109,7 @@ export class ChangeWatch {
       await source.query('SELECT pg_cancel_backend($1)', [pid]);
     };
     await using slot = await OwnSlot.create(this.#config.source.url, {
+      side: 'source',
       creationMs: SLOT_CREATION_MS,
       signal,
       cancel,
