@@ -1,17 +1,25 @@
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
+import corruptedRows from '../checks/corrupted-rows.ts';
 import { parseConfig, type VerifierConfigInput } from '../config.ts';
 import { loadChecks } from '../load-checks.ts';
 import type { Report } from '../report.ts';
 import { fakeCapture } from '../testing/capture.ts';
+import { contextOf } from '../testing/context.ts';
 import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import type { Content } from './comparison.ts';
 import { verify } from './verify.ts';
 
 type Settings = Readonly<Record<string, string>>;
 type Fence = NonNullable<VerifierConfigInput['fence']>;
 
 /** A verification of two databases beside a capture with these settings. */
-async function verified(pair: DatabasePair, settings: Settings, fence: Fence = 'auto'): Promise<Report> {
+async function verified(
+  pair: DatabasePair,
+  settings: Settings,
+  fence: Fence = 'auto',
+  onContent: (content: Content) => Promise<void> = async () => undefined,
+): Promise<Report> {
   await using capture = await fakeCapture(settings);
   const config = parseConfig(
     {
@@ -21,7 +29,7 @@ async function verified(pair: DatabasePair, settings: Settings, fence: Fence = '
     },
     'test',
   );
-  return await verify({ config, checks: await loadChecks(), deadlineMs: 10_000 });
+  return await verify({ config, checks: await loadChecks(), deadlineMs: 10_000, onContent });
 }
 
 interface ChangedValue {
@@ -114,6 +122,25 @@ test.each(named)('%s: any other value, and any other column, is corrupted', asyn
   const other = await verified(pair, one.settings);
   expect(other).toMatchObject({ verdict: 'FAIL', tables: [{ corrupted: 1 }] });
   expect(other.findings.find((found) => found.class === 'corrupted')?.first?.columns).toEqual(['n']);
+});
+
+test('wrong rows stay wrong where the values that a setting changes cannot be counted', async () => {
+  await using pair = await filled(CHANGES[0] as ChangedValue);
+  await pair.onSink(`UPDATE items SET n = 6 WHERE id = 1`);
+  const { promise, resolve } = Promise.withResolvers<Content>();
+  await verified(pair, {}, 'auto', async (content) => resolve(content));
+  const judgedWith = async (source: () => Promise<typeof pair.source>, compareTimeoutMs = 60_000) => {
+    const evidence = { content: () => promise };
+    const context = contextOf({ config: { compareTimeoutMs }, databases: { source }, evidence });
+    const { verdict, findings } = await corruptedRows.run(context);
+    return [verdict, ...findings.map((found) => [found.class, found.verdict])];
+  };
+  const uncounted = ['FAIL', ['corrupted', 'FAIL'], ['evidence-missing', 'INCONCLUSIVE']];
+  expect(await judgedWith(() => Promise.reject(new Error('no answer')))).toEqual(uncounted);
+  expect(await judgedWith(async () => pair.source, 1)).toEqual(uncounted);
+  expect(await judgedWith(async () => pair.source)).toEqual([
+    ...['FAIL', ['corrupted', 'FAIL'], ['as-configured', 'WARN']],
+  ]);
 });
 
 test('the setting is what the connector says: with one that keeps the value, the same rows are corrupted', async () => {
