@@ -1,10 +1,12 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { createTopic } from '../../fixtures/testing/create-topic.ts';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import type { Check } from '../check.ts';
 import { formatLedgerEntry, type LedgerWrite } from '../observe/ledger/ledger.ts';
 import { readCatalogue } from '../observe/source/catalogue.ts';
+import { topicIds } from '../observe/topic/topic-ids.ts';
 import type { Report } from '../report.ts';
 import { contextOf } from '../testing/context.ts';
 import { databasePair } from '../testing/databases.ts';
@@ -140,6 +142,36 @@ test('a skipped or inverted change is history once the rows are equal and more c
   await played.produce([row(2, 'x', 5, 'u'), row(2, 'e', 6, 'u')]);
   await processed(played, 7, 4, 1);
   expect(found(await look())).toEqual([['processing-log', 'skipped', 'sink', 2, 'public.items']]);
+});
+
+test('what a sink skipped in a topic does not excuse what it skips in another one of the same name', async () => {
+  await using played = await play();
+  const memory = new VerifierMemory();
+  const skipped = [['processing-log', 'skipped', 'sink', 1, 'public.items']];
+  const write = async (version: number): Promise<void> => {
+    await played.pair.onBoth(insert(1, 'x', version));
+    await played.pair.onSink(at(1, version));
+  };
+  await played.pair.onSink(KEPT);
+  await write(3);
+  await played.produce([row(1, 'a', 2), row(1, 'x', 3, 'u')]);
+  await processed(played, 2, 1);
+  expect(found(await played.report(30_000, memory))).toEqual(skipped);
+  await write(4);
+  await played.produce([row(1, 'x', 4, 'u')]);
+  await processed(played, 3, 2);
+  expect(found(await played.report(30_000, memory))).toEqual([]);
+  const { kafka } = played.config;
+  if (kafka === null) throw new Error('the test needs Kafka');
+  const id = async () => (await topicIds(kafka, [played.topic])).get(played.topic) ?? '';
+  await played.admin.deleteTopics({ topics: [played.topic] });
+  await expect.poll(id, { timeout: 10_000 }).toBe('');
+  await createTopic(played.admin, played.topic);
+  await expect.poll(id, { timeout: 10_000 }).not.toBe('');
+  await write(5);
+  await played.produce([row(1, 'a', 2), ...[3, 4, 5].map((version) => row(1, 'x', version, 'u'))]);
+  await processed(played, 4, 3);
+  expect(found(await played.report(30_000, memory))).toEqual(skipped);
 });
 
 test('a row whose tombstone is newer is not resurrected if the source has the same row', async () => {

@@ -7,7 +7,7 @@ import { type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { countText } from '../units.ts';
 import { worst } from '../verdict.ts';
 import type { TableContent } from '../verification/comparison.ts';
-import { asHistory, isHistory } from '../verification/equal-now.ts';
+import { asHistory, hasNone, isHistory } from '../verification/equal-now.ts';
 import { accountedRows, exampleOf, sumOf } from '../verification/row-findings.ts';
 
 const name = 'dead-letters';
@@ -33,10 +33,13 @@ export default {
     const findings: Finding[] = [];
     if (kafka === null && given === null) return notApplicable('no Kafka, and the sink keeps no totals');
     let history: string | null = null;
+    // The total is that of these topics: with other tables to verify, it is another one.
+    const subject = [name, ...topics.toSorted()].join(' ');
+    if (given !== null && given <= written) hasNone(context, subject);
     if (given !== null && given > written) {
       const detail = `the sink gave up on ${countText(given)} records, but only ${countText(written)} reached a dead-letter topic`;
       const count = Number(given - written);
-      const fault = { subject: name, counts: { lost: count }, table: null, handledIn: null };
+      const fault = { subject, counts: { lost: count }, table: null, handledIn: null };
       if (await isHistory(context, fault)) history = asHistory(detail, 'all rows are');
       const lost = { check: name, class: 'dead-letter', verdict: 'FAIL', hop: 'sink', detail } as const;
       if (history === null) findings.push(finding({ ...lost, count }));

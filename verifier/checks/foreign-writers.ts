@@ -9,7 +9,7 @@ import type { TopicView } from '../observe/topic/topic-log.ts';
 import type { KnownPositions } from '../observe/topic/topic-positions.ts';
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { countOfText, countText } from '../units.ts';
-import { asHistory, isHistory } from '../verification/equal-now.ts';
+import { asHistory, hasNone, isHistory } from '../verification/equal-now.ts';
 import { periodically } from '../verification/periodic-check.ts';
 import { withUnread } from '../verification/unread-tables.ts';
 
@@ -44,6 +44,11 @@ export default {
       return await unexplained(await databases.sink(), copy, key, knownOf(log, id));
     });
     const suspected = [...answers].filter(([, { suspects }]) => suspects.length > 0);
+    // A sample without a suspect, or positions that are not known, clear nobody.
+    const isKnown = (view: TopicView | null, id: string): boolean =>
+      view === null || knownOf(view, id) !== null;
+    for (const [id, { suspects, isSample }] of answers)
+      if (suspects.length === 0 && !isSample && isKnown(log, id)) hasNone(context, subjectOf(id));
     // A row that was written since the topics were read has its event in the topic by now.
     const later = suspected.length === 0 || log === null ? null : await log.again();
     if (later !== null && later.problem !== '') throw new Error(later.problem);
@@ -52,9 +57,12 @@ export default {
     for (const [id, { suspects, more }] of suspected) {
       const known = knownOf(later, id);
       const left = suspects.filter(({ position }) => position === null || !isExplained(position, known));
-      if (left.length + more === 0) continue;
+      if (left.length + more === 0) {
+        if (isKnown(later, id)) hasNone(context, subjectOf(id));
+        continue;
+      }
       const found = report(id, left, more);
-      const fault = { subject: `${name} ${id}`, counts: { more }, ids: left.map(idOf), table: id };
+      const fault = { subject: subjectOf(id), ids: left.map(idOf), times: left.map(timeOf), table: id };
       if (more === 0 && (await isHistory(context, { ...fault, handledIn: topics.get(id) ?? null })))
         history.push(asHistory(found.detail));
       else findings.push(found);
@@ -75,20 +83,35 @@ export default {
   }),
 } satisfies Check;
 
+function subjectOf(id: string): string {
+  return `${name} ${id}`;
+}
+
 /** A row whose position no record explains. */
 interface Suspect {
   readonly position: string | null;
+  /** The transaction that wrote it: `xmin`. Null in a view. */
+  readonly writer: string | null;
   readonly key: Example['key'];
 }
 
-/** What distinguishes a foreign row: written again, it is another one. */
 function idOf({ position, key }: Suspect): string {
-  const hash = createHash('sha256').update(JSON.stringify([position, Object.values(key)]));
-  return hash.digest('base64url').slice(0, 16);
+  return hashOf([position, Object.values(key)]);
+}
+
+/** Written again, as by an application that goes on writing, a foreign row has the same id. */
+function timeOf({ position, writer, key }: Suspect): string {
+  return hashOf([position, Object.values(key), writer]);
+}
+
+function hashOf(parts: readonly unknown[]): string {
+  return createHash('sha256').update(JSON.stringify(parts)).digest('base64url').slice(0, 16);
 }
 
 interface Unexplained {
   readonly rows: number;
+  /** Other rows of the table were not looked at. */
+  readonly isSample: boolean;
   readonly suspects: readonly Suspect[];
   /** Suspects beyond {@link MOST_SUSPECTS}. */
   readonly more: number;
@@ -103,19 +126,22 @@ async function unexplained(
 ): Promise<Unexplained> {
   const share = (SAMPLED_ABOVE_ROWS / copy.estimatedRows) * 100;
   const isSampled = copy.estimatedRows > SAMPLED_ABOVE_ROWS && copy.view === undefined;
-  if (!isSampled) return await scan(sink, copy, { key, known, sample: '' });
+  const whole = async () => ({ ...(await scan(sink, copy, { key, known, sample: '' })), isSample: false });
+  if (!isSampled) return await whole();
   const sampled = await scan(sink, copy, { key, known, sample: `TABLESAMPLE SYSTEM (${share})` });
-  return sampled.suspects.length === 0 ? sampled : await scan(sink, copy, { key, known, sample: '' });
+  return sampled.suspects.length === 0 ? { ...sampled, isSample: true } : await whole();
 }
 
 async function scan(
   sink: Database,
   copy: Table,
   how: { readonly key: readonly string[]; readonly known: KnownPositions | null; readonly sample: string },
-): Promise<Unexplained> {
+): Promise<Omit<Unexplained, 'isSample'>> {
   const shown = how.key.filter((column) => copy.columns.some((own) => own.name === column));
   const keys = shown.map((column, i) => `, ${ident(column)}::text AS "k${i}"`).join('');
-  const sql = `SELECT ${ident(METADATA_COLUMNS.position)} AS position${keys} FROM ${relationOf(copy)} AS t ${how.sample}`;
+  const sql =
+    `SELECT ${ident(METADATA_COLUMNS.position)} AS position, t.xmin::text AS writer${keys} ` +
+    `FROM ${relationOf(copy)} AS t ${how.sample}`;
   const suspects: Suspect[] = [];
   let [rows, more] = [0, 0];
   await sink.snapshot(async () => {
@@ -129,6 +155,7 @@ async function scan(
       }
       suspects.push({
         position,
+        writer: row.writer ?? null,
         key: Object.fromEntries(shown.map((column, i) => [column, row[`k${i}`] ?? null])),
       });
     }

@@ -8,7 +8,7 @@ import { isBorrowed, relationOf, type Table } from '../observe/source/catalogue.
 import { type Example, type Finding, finding, MAX_EXAMPLES } from '../report.ts';
 import { countOfText, countText } from '../units.ts';
 import { worst } from '../verdict.ts';
-import { asHistory, isHistory } from '../verification/equal-now.ts';
+import { asHistory, hasNone, isHistory } from '../verification/equal-now.ts';
 import type { TopicLogView } from '../verification/topic-log-view.ts';
 import { withUnread } from '../verification/unread-tables.ts';
 
@@ -61,7 +61,11 @@ async function inTheTopics(
   const history: string[] = [];
   for (const [table, topic] of await context.pipeline.topics()) {
     const order = log.order.get(topic);
-    if (order === undefined) continue;
+    const subject = `${name} ${topic}`;
+    if (order === undefined) {
+      if (log.complete) hasNone(context, subject);
+      continue;
+    }
     const own: Finding[] = [];
     if (order.inverted > 0) {
       const detail = `${countText(order.inverted)} changes in ${topic} arrived after a newer change of their key`;
@@ -71,9 +75,11 @@ async function inTheTopics(
       const detail = `${countText(order.moved)} records of ${topic} are in another partition than earlier records of their key`;
       own.push(found(table, 'capture', order.moved, order.movedExamples, detail));
     }
-    if (own.length === 0) continue;
-    const counts = { inverted: order.inverted, moved: order.moved };
-    const fault = { subject: `${name} ${topic}`, counts, table, handledIn: topic };
+    // The numbers begin again with the verifier, and fall with the topic's retention. The last offsets only grow.
+    const counts = Object.fromEntries(
+      [...order.last].map(([at, offset]) => [String(at), Number(offset) + 1]),
+    );
+    const fault = { subject, counts, table, handledIn: topic };
     if (await isHistory(context, fault)) history.push(...own.map(({ detail }) => asHistory(detail)));
     else findings.push(...own);
   }
@@ -118,7 +124,8 @@ async function watch(
     if (now === null) continue;
     const known = memory?.positions.get(id) ?? new Map<string, string>();
     const back = [...now].filter(([text, position]) => position < (known.get(text) ?? ''));
-    if (back.length > 0) {
+    if (back.length === 0) hasNone(context, rowsSubject(id));
+    else {
       const found = wentBack(id, keyOf(id), back, known);
       if (await isOver(context, id, back)) history.push(asHistory(found.detail));
       else findings.push(found);
@@ -141,7 +148,11 @@ async function isOver(
 ): Promise<boolean> {
   const ids = back.map(([text, position]) => `${text} ${position}`);
   const topic = context.memory === undefined ? null : ((await context.pipeline.topics()).get(table) ?? null);
-  return await isHistory(context, { subject: `${name} of rows ${table}`, ids, table, handledIn: topic });
+  return await isHistory(context, { subject: rowsSubject(table), ids, table, handledIn: topic });
+}
+
+function rowsSubject(table: string): string {
+  return `${name} of rows ${table}`;
 }
 
 /** Reports rows whose position is older than the one that they had. */

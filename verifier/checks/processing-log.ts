@@ -4,7 +4,7 @@ import type { Processed } from '../observe/sink/processed.ts';
 import { partsOf } from '../observe/topic/topic-reader.ts';
 import { type Finding, finding } from '../report.ts';
 import { countOfText, countText } from '../units.ts';
-import { isHistory } from '../verification/equal-now.ts';
+import { hasNone, isHistory } from '../verification/equal-now.ts';
 
 const name = 'processing-log';
 
@@ -30,12 +30,19 @@ export default {
     let changes = 0;
     for (const own of log.processed) {
       const before = log.changesBefore(own.partition, own.nextOffset);
-      if (before === null) open.push(own.partition);
-      else changes += before;
-      if (before === null || accounted(own) >= before) continue;
+      const subject = `${name} ${own.connector} ${own.partition}`;
+      if (before === null) {
+        open.push(own.partition);
+        continue;
+      }
+      changes += before;
+      if (accounted(own) >= before) {
+        hasNone(context, subject);
+        continue;
+      }
       const skipped = report(own, before, tableOf(own, await pipeline.topics()));
       const fault = {
-        subject: `${name} ${own.connector} ${own.partition}`,
+        subject,
         counts: { skipped: skipped.count },
         table: skipped.table,
         handledIn: own.partition,

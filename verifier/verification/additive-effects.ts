@@ -19,6 +19,8 @@ export interface WrongSum {
 /** The sink's sums compared with the events. */
 export interface SumComparison {
   readonly wrong: readonly WrongSum[];
+  /** Tables of which a column was compared. */
+  readonly judged: readonly string[];
   /** Number of columns that were compared. */
   readonly columns: number;
   /** What could not be compared, and why, one sentence each. */
@@ -86,6 +88,7 @@ async function look(
   }
   return {
     wrong: judged.flatMap(({ wrong }) => wrong),
+    judged: judged.flatMap((one) => one.judged),
     columns: judged.reduce((sum, { columns: count }) => sum + count, 0),
     left: judged.flatMap(({ left }) => left),
     unread: sums.unread,
@@ -93,7 +96,7 @@ async function look(
 }
 
 function notJudged(why: string): SumComparison {
-  return { wrong: [], columns: 0, left: [why] };
+  return { wrong: [], judged: [], columns: 0, left: [why] };
 }
 
 function whyNotJudged({ tables }: Content, table: string, processed: readonly Processed[]): string | null {
@@ -135,7 +138,7 @@ function compareTable(
     if (excess !== 0n)
       wrong.push({ table, column: name, excess: excess === null ? null : decimal(excess, scale) });
   }
-  return { wrong, columns: count, left };
+  return { wrong, judged: count > 0 ? [table] : [], columns: count, left };
 }
 
 function problemOf({ foreignRows }: TableSums, events: SumsView | undefined): string | null {

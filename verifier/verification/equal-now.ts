@@ -5,7 +5,7 @@ import type { CumulativeLook } from './healed-history.ts';
 import type { TopicLogView } from './topic-log-view.ts';
 
 /** A fault whose evidence stays when the rows are right again. */
-export interface LastingFault extends Pick<CumulativeLook, 'counts' | 'ids'> {
+export interface LastingFault extends Pick<CumulativeLook, 'counts' | 'ids' | 'times'> {
   /** Names the check and what is counted. */
   readonly subject: string;
   /** The table that it concerns. Null: no single one, so that all tables must be equal. */
@@ -34,6 +34,11 @@ export async function isHistory(
     rowsEqual: own.length > 0 && own.every(isEqual),
     isComplete: log?.complete ?? true,
   });
+}
+
+/** A check has found nothing wrong with the subject: what it finds from now on is another fault. */
+export function hasNone({ memory }: Pick<CheckContext, 'memory'>, subject: LastingFault['subject']): void {
+  memory?.healed.clear(subject);
 }
 
 /** A fault that is over, as a check tells it. */

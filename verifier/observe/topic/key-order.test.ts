@@ -112,3 +112,17 @@ test('a parsed position keeps the order of its text, and its two words tell posi
   }
   expect(words.size).toBe(20_000);
 });
+
+test('the last violation of each partition is known by its offset', () => {
+  const order = follow([
+    { key: 'a', at: position(10, 1) },
+    { key: 'a', at: position(9, 1) },
+    { key: 'a', at: position(8, 1) },
+    { key: 'a', at: position(11, 1), partition: 1 },
+    { key: 'a', at: position(12, 1), partition: 1 },
+  ]);
+  expect([...(order.topics.get('t')?.last ?? [])]).toEqual([
+    [0, 2n],
+    [1, 3n],
+  ]);
+});

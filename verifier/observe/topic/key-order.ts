@@ -13,6 +13,8 @@ export interface TopicOrder {
   inverted: number;
   /** Records whose key was in another partition earlier. */
   moved: number;
+  /** Offset of the last of either, by partition. */
+  readonly last: Map<number, bigint>;
   readonly invertedExamples: Example[];
   readonly movedExamples: Example[];
 }
@@ -60,9 +62,13 @@ export class KeyOrder {
 
   #note(record: RawRecord, what: 'inverted' | 'moved', detail: string): void {
     const known = this.topics.get(record.topic);
-    const own = known ?? { inverted: 0, moved: 0, invertedExamples: [], movedExamples: [] };
+    const own: TopicOrder = known ?? {
+      ...{ inverted: 0, moved: 0, last: new Map() },
+      ...{ invertedExamples: [], movedExamples: [] },
+    };
     this.topics.set(record.topic, own);
     own[what]++;
+    own.last.set(record.partition, record.offset);
     const examples = own[`${what}Examples`];
     if (examples.length >= MAX_EXAMPLES || record.key === null) return;
     const key = Object.entries(readKey(record.key) ?? {}).map(([name, value]) => [name, String(value)]);
