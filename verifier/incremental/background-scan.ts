@@ -36,12 +36,14 @@ interface Walk {
   readonly table: Followable;
   readonly size: PartSize;
   from: Boundary | null;
-  /** When the walk that is under way began. */
+  /** When the walk that is under way began, as a time of day. */
   beganAtMs: number;
+  /** The same by the monotonic clock: a clock that is set back must not delay the next walk. */
+  begunMs: number;
   /** When the last walk that came to the end began: every row was scanned since. */
   wholeAtMs: number | null;
-  /** When the next walk is to begin. */
-  dueAtMs: number;
+  /** When the next walk is to begin, by the monotonic clock. */
+  dueMs: number;
   /** Why the last part could not be scanned. */
   problem: string | null;
 }
@@ -61,10 +63,10 @@ export class BackgroundScan implements AsyncDisposable {
   constructor(databases: Databases, tables: readonly Followable[], options: ScanOptions) {
     this.#databases = databases;
     this.#options = options;
-    const atMs = Date.now();
     this.#walks = tables.map((table) => ({
       ...{ table, size: new PartSize(), from: null },
-      ...{ beganAtMs: atMs, wholeAtMs: null, dueAtMs: atMs, problem: null },
+      ...{ beganAtMs: Date.now(), begunMs: performance.now(), wholeAtMs: null },
+      ...{ dueMs: performance.now(), problem: null },
     }));
   }
 
@@ -105,10 +107,10 @@ export class BackgroundScan implements AsyncDisposable {
 
   /** The walk that is under way, or else the one that has been due for longest; null if none is due. */
   #next(isKnown: (id: string) => boolean): Walk | null {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     const open = this.#walks.filter(({ table }) => isKnown(table.id));
     const begun = open.find(({ from }) => from !== null);
-    const due = open.filter(({ dueAtMs }) => dueAtMs <= nowMs).sort((a, b) => a.dueAtMs - b.dueAtMs);
+    const due = open.filter(({ dueMs }) => dueMs <= nowMs).sort((a, b) => a.dueMs - b.dueMs);
     return begun ?? due[0] ?? null;
   }
 
@@ -119,7 +121,10 @@ export class BackgroundScan implements AsyncDisposable {
     const deadline = new Deadline(PART_BOUND_MS);
     const rows = walk.size.rowsIn(deadline.leftMs);
     const isWhole = walk.from === null && estimate <= rows;
-    if (walk.from === null) walk.beganAtMs = Date.now();
+    if (walk.from === null) {
+      walk.beganAtMs = Date.now();
+      walk.begunMs = performance.now();
+    }
     const part = {
       from: walk.from,
       isWhole,
@@ -158,7 +163,7 @@ export class BackgroundScan implements AsyncDisposable {
     walk.from = to;
     if (to !== null) return;
     walk.wholeAtMs = walk.beganAtMs;
-    walk.dueAtMs = walk.beganAtMs + this.#options.scanEveryMs * PLANNED;
+    walk.dueMs = walk.begunMs + this.#options.scanEveryMs * PLANNED;
   }
 
   /** Long enough that the scan keeps to its share, and that the rows are spread over the period. */

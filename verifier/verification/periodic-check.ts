@@ -1,14 +1,4 @@
 import type { CheckContext, CheckResult } from '../check.ts';
-import type { VerifierMemory } from './verifier-memory.ts';
-
-/** What was found when everything was last looked at. */
-interface LastLook {
-  readonly atMs: number;
-  readonly found: unknown;
-}
-
-/** By what is looked at. It is kept beside the memory and not on disk: after a restart everything is looked at. */
-const LAST_LOOKS = new WeakMap<VerifierMemory, Map<string, LastLook>>();
 
 type Found = Pick<CheckResult, 'verdict' | 'status'>;
 
@@ -34,15 +24,15 @@ export async function periodic<T extends Found>(
   const { config, memory } = context;
   const everyMs = Math.min(config.incremental?.scanEveryMs ?? 0, mostMs);
   if (memory === undefined || everyMs === 0) return await look();
-  const looks = LAST_LOOKS.get(memory) ?? new Map<string, LastLook>();
-  LAST_LOOKS.set(memory, looks);
-  const last = looks.get(name);
-  const atMs = Date.now();
+  const last = memory.lastLooks.get(name);
+  const atMs = performance.now();
   if (last !== undefined && atMs - last.atMs < everyMs && (await isQuiet(context)))
-    return repeat(last.found as T, new Date(last.atMs).toISOString().slice(11, 19));
+    return repeat(last.found as T, last.at);
+  const at = new Date().toISOString().slice(11, 19);
   const found = await look();
-  if (found.verdict === 'PASS' && found.status !== 'not-applicable') looks.set(name, { atMs, found });
-  else looks.delete(name);
+  if (found.verdict === 'PASS' && found.status !== 'not-applicable')
+    memory.lastLooks.set(name, { atMs, at, found });
+  else memory.lastLooks.delete(name);
   return found;
 }
 

@@ -1,5 +1,5 @@
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
 import { parseConfig, type VerifierConfig } from '../config.ts';
@@ -21,20 +21,20 @@ async function handWritten(): Promise<DatabasePair> {
   return pair;
 }
 
-function configOf(pair: DatabasePair, stateDir: string): VerifierConfig {
+function configOf(pair: DatabasePair, stateDir: string, schema = 'public'): VerifierConfig {
   return parseConfig(
     {
       ...{ port: 0, stateDir, kafka: null, fence: 'none' },
       source: { url: pair.sourceUrl, slot: null },
-      sink: { url: pair.sinkUrl },
+      sink: { url: pair.sinkUrl, schema },
     },
     'test',
   );
 }
 
 /** A verification by a verifier that was just started. */
-async function look(pair: DatabasePair, stateDir: string | null): Promise<Report> {
-  const config = configOf(pair, stateDir ?? '.');
+async function look(pair: DatabasePair, stateDir: string | null, schema?: string): Promise<Report> {
+  const config = configOf(pair, stateDir ?? '.', schema);
   const memory = new VerifierMemory(stateDir);
   return await verify({ config, checks: await loadChecks(), deadlineMs: 5_000, memory });
 }
@@ -126,7 +126,7 @@ test('a memory of another pair, of another version or without sense is not used,
   const theirs = readdirSync(stateDir).find((file) => file !== name) ?? '';
   const refused: readonly (readonly [string, RegExp])[] = [
     [readFileSync(join(stateDir, theirs), 'utf8'), /it is about another pair of databases/],
-    [own.replace('"version":1', '"version":2'), /it has version 2, not 1/],
+    [own.replace('"version":2', '"version":3'), /it has version 3, not 2/],
     [own.slice(0, own.length / 2), /not in the form in which it was written/],
     [own.replace('"handled":"0"', '"handled":"-"'), /not in the form in which it was written/],
   ];
@@ -150,4 +150,59 @@ test('a folder that cannot be written to does not spoil the verdict, and the rep
     ['corrupted-rows', 1],
     ['foreign-writers', 1],
   ]);
+});
+
+test('two pipelines between the same databases do not share a memory', async () => {
+  await using pair = await handWritten();
+  await pair.onSink(`CREATE SCHEMA other;
+    CREATE TABLE other.items (id int PRIMARY KEY, n int, _cdc_position text COLLATE "C");
+    INSERT INTO other.items VALUES (1, 1, NULL), (2, 2, '0005')`);
+  const stateDir = makeTestFolder();
+  await look(pair, stateDir);
+  const foreign = [['foreign-writers', 1]];
+  for (let n = 0; n < 2; n++) expect(faults(await look(pair, stateDir, 'other'))).toEqual(foreign);
+  await pair.onSink('UPDATE items SET n = 1 WHERE id = 1');
+  expect(faults(await look(pair, stateDir))).toEqual([]);
+  expect(faults(await look(pair, stateDir, 'other'))).toEqual(foreign);
+});
+
+test('of a pair that can no longer be identified, nothing is remembered', async () => {
+  await using pair = await handWritten();
+  const config = configOf(pair, '.');
+  const databases = { source: async () => pair.source, sink: async () => pair.sink };
+  const broken = { ...databases, sink: () => Promise.reject(new Error('it is gone')) };
+  const topics = async () => new Map();
+  const memory = new VerifierMemory();
+  await memory.begin({ ...databases, config, topics });
+  const fault = { counts: { skipped: 1 }, handled: 1n, rowsEqual: false };
+  expect(memory.healed.isHealed('a', fault)).toBe(false);
+  memory.positions.set('items', new Map([['[1]', '0001']]));
+  memory.lastLooks.set('a', { atMs: 0, at: '00:00:00', found: null });
+  await memory.begin({ ...broken, config, topics });
+  expect([memory.healed.toJSON(), memory.positions.size, memory.lastLooks.size]).toEqual([{}, 0, 0]);
+  const note = expect.stringContaining('nothing is remembered of it: it is gone');
+  expect(await memory.end(new Date().toISOString())).toMatchObject({ verifications: 0, note });
+});
+
+test('the file is written when something has changed, and what a process left that died is removed', async () => {
+  await using pair = await handWritten();
+  const stateDir = makeTestFolder();
+  const path = (await look(pair, stateDir)).memory?.file ?? '';
+  const [left, fresh] = [`${path}.1.next`, `${path}.2.next`];
+  for (const next of [left, fresh]) writeFileSync(next, '{');
+  utimesSync(left, 0, 0);
+  const memory = new VerifierMemory(stateDir);
+  const databases = { source: async () => pair.source, sink: async () => pair.sink };
+  const verified = { ...databases, config: configOf(pair, stateDir), topics: async () => new Map() };
+  const once = async () => {
+    await memory.begin(verified);
+    await memory.end(new Date().toISOString());
+    return statSync(path).ino;
+  };
+  const first = await once();
+  expect(readdirSync(stateDir).filter((name) => name.endsWith('.next'))).toEqual([basename(fresh)]);
+  expect(await once()).toBe(first);
+  memory.positions.set('public.items', new Map([['["1"]', '0009']]));
+  expect(await once()).not.toBe(first);
+  expect(readFileSync(path, 'utf8')).toContain('0009');
 });

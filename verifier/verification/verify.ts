@@ -70,7 +70,7 @@ export async function verify(options: VerifyOptions): Promise<Report> {
     passFence: further.pass,
   };
   const { memory, known } = options;
-  if (fence.tag === 'passed') await memory?.begin(databases);
+  if (fence.tag === 'passed') await memory?.begin({ ...databases, config, topics });
   // Read again behind the fence: the pipeline may have created the sink's tables, or a column, while it caught up.
   const settled = onceSucceeded(async () =>
     settledCatalogues(
@@ -116,7 +116,7 @@ export async function verify(options: VerifyOptions): Promise<Report> {
   return buildReport({
     ...{ fence, checks: final, content, connectors: last, toLsn },
     hasPipeline: followsPipeline(config),
-    memory: fence.tag === 'passed' ? (memory?.end(new Date().toISOString()) ?? null) : null,
+    memory: fence.tag === 'passed' ? ((await memory?.end(new Date().toISOString())) ?? null) : null,
     durationMs: performance.now() - startedMs,
   });
 }
