@@ -37,8 +37,8 @@ const SAMPLE_EVERY_MS = 1_000;
 /** Decoder and encoder come from the worker, because stages do not know each other. */
 export interface Parts {
   readonly decode: DecodePgOutput;
-  /** Decodes text that is not UTF-8 with replacement characters, so that an error can name its row and column. */
-  readonly decodeDamaged?: DecodePgOutput;
+  /** Decodes texts as Latin-1, which keeps their bytes, to name the place of a text that is not UTF-8. */
+  readonly decodeBytes?: DecodePgOutput;
   readonly readFast?: ReadFastChange;
   readonly createEncoder: CreateEventEncoder;
 }

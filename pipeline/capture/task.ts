@@ -99,7 +99,7 @@ export class SourceTask implements Task {
   /** Waits before the next attempt. @throws if there is none. */
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { max, initialMs, maxMs } = this.#config.retries;
-    const reason = await this.#explain(error);
+    const reason = signal.aborted ? explain(error) : await this.#explain(error, signal);
     if (signal.aborted) {
       this.#context.log.warn('The task was stopped while it failed.', { error: reason.message });
       return;
@@ -123,9 +123,9 @@ export class SourceTask implements Task {
   }
 
   /** The session has ended by now, so the slot is free. */
-  async #explain(error: unknown): Promise<Error> {
+  async #explain(error: unknown, signal: AbortSignal): Promise<Error> {
     if (!(error instanceof LabError) && error instanceof Error && isDamagedText(error)) {
-      return await explainStream(error, this.#config, this.#parts.decodeDamaged);
+      return await explainStream(error, this.#config, this.#parts.decodeBytes, signal);
     }
     return explain(error);
   }

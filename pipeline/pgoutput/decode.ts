@@ -24,10 +24,10 @@ const POSTGRES_EPOCH_US = 946_684_800_000_000n;
 /**
  * A decoder of pgoutput messages. Source: PostgreSQL manual, "Logical Replication Message Formats". Decoding throws
  * LabError CDC-1301 on an unknown message, flag or column kind, on text that is not UTF-8, and on missing or extra bytes.
- * @param damagedText `replace`: bytes that are not UTF-8 become U+FFFD, so that the caller can find their row.
+ * @param texts `latin1`: each byte of a name or value is one character, so that text that is not UTF-8 can be looked at.
  */
-export function createPgOutputDecoder(damagedText: 'refuse' | 'replace' = 'refuse'): DecodePgOutput {
-  const reader = new Reader(damagedText === 'replace');
+export function createPgOutputDecoder(texts: 'utf8' | 'latin1' = 'utf8'): DecodePgOutput {
+  const reader = new Reader(texts === 'latin1');
   return (payload) => {
     reader.reset(payload);
     try {

@@ -11,14 +11,14 @@ const SHORT_BYTES = 48;
  */
 export class Reader {
   offset = 0;
-  readonly #replaces: boolean;
+  readonly #asBytes: boolean;
   #bytes: Buffer = Buffer.alloc(0);
   /** The message as Latin-1, made lazily for the first short value. */
   #latin1: string | null = null;
 
-  /** @param replaces Text that is not UTF-8 gets U+FFFD in the place of its damage; otherwise it is an error. */
-  constructor(replaces = false) {
-    this.#replaces = replaces;
+  /** @param asBytes Text is decoded as Latin-1, which keeps every byte; otherwise, text that is not UTF-8 is an error. */
+  constructor(asBytes = false) {
+    this.#asBytes = asBytes;
   }
 
   reset(bytes: Buffer): void {
@@ -91,9 +91,10 @@ export class Reader {
         return this.#latin1.slice(start, end);
       }
     }
+    if (this.#asBytes) return bytes.toString('latin1', start, end);
     const text = bytes.toString('utf8', start, end);
     // A decoder replaces damage by U+FFFD, so only text that contains it has to be checked.
-    if (text.includes('\ufffd') && !this.#replaces && !isUtf8(bytes.subarray(start, end))) {
+    if (text.includes('\ufffd') && !isUtf8(bytes.subarray(start, end))) {
       throw malformed(`${what} is not UTF-8`, bytes);
     }
     return text;

@@ -10,7 +10,7 @@ export function createConnectorClasses(): readonly ConnectorPlugin[] {
   return [
     createPostgresSource({
       decode: createPgOutputDecoder(),
-      decodeDamaged: createPgOutputDecoder('replace'),
+      decodeBytes: createPgOutputDecoder('latin1'),
       readFast: createFastReader(),
       createEncoder: createEventEncoder,
     }),

@@ -48,7 +48,7 @@ export async function ensurePublication(
       {
         remedy:
           `ALTER PUBLICATION ${quoteIdentifier(name)} ADD TABLE …, then restart the task and snapshot them; ` +
-          'or leave them out with table.include.list.',
+          'or leave them out with table.exclude.list or table.include.list.',
       },
     );
   }

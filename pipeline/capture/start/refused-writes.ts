@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import type { Logger } from '../../contract/connector.ts';
+import { START_OVER } from '../../contract/remedies.ts';
 import { quoteIdentifier, quoteTable, type TableName } from '../source/sql.ts';
 
 interface RefusedRow extends TableName {
@@ -55,7 +56,8 @@ export async function warnOfRefusedWrites(
       remedy: [
         'Add primary keys',
         ...(full.length === 0 ? [] : [full.join('; ')]),
-        'have a publication made under publication.autocreate.mode=filtered, with the captured tables only.',
+        `set publication.autocreate.mode=filtered, DROP PUBLICATION ${quoteIdentifier(publication)}, and start over: ` +
+          `${START_OVER}.`,
       ].join('; or '),
     },
   );

@@ -1,4 +1,5 @@
 import type { Logger } from '../../contract/connector.ts';
+import { LEAVE_OUT } from '../../contract/remedies.ts';
 import type { TableName } from '../source/sql.ts';
 
 /**
@@ -16,8 +17,7 @@ export function warnOfSharedTopics(
     const named = names.map((t) => `${t.schema}.${t.table}`).join(', ');
     log.warn(`Tables share the topic ${topic}: ${named}. Rows with equal keys replace each other in it.`, {
       topic,
-      remedy:
-        'Rename one, or give one a connector with another topic.prefix and leave it out here with table.exclude.list.',
+      remedy: `Rename one, or give one a connector with another topic.prefix and ${LEAVE_OUT}.`,
     });
   }
 }

@@ -1,5 +1,5 @@
 import { expect, inject, test } from 'vitest';
-import { Bench, type SeenRecord, source, until } from './lab.ts';
+import { Bench, type SeenRecord, until } from './lab.ts';
 
 const bench = () => Bench.create(inject('sourceUrl'), inject('bootstrapServers'));
 const WITH_SCHEMAS = { 'key.converter.schemas.enable': 'true', 'value.converter.schemas.enable': 'true' };
@@ -173,16 +173,9 @@ test('a dropped domain whose precision is lost stops the task until it takes a n
     message: expect.stringContaining('the precision of its pg_catalog.numeric'),
     remedy: expect.stringContaining('remove its offsets (DELETE /connectors/NAME/offsets) and the slot'),
   });
-  await startOver(lab);
+  await lab.startOver();
   await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
 });
-
-/** What the remedies say: the connector is stopped, its offsets and the slot are removed, and it is started. */
-async function startOver(lab: Bench): Promise<void> {
-  await source.alterOffsets(lab.config(), lab.context(), null);
-  await lab.sql.query('SELECT pg_drop_replication_slot($1)', [lab.slot]);
-  await lab.start();
-}
 
 test('without its key of then, a change under REPLICA IDENTITY FULL is whole and has no key, and a warning says so', async () => {
   await using lab = await bench();
@@ -201,44 +194,6 @@ test('without its key of then, a change under REPLICA IDENTITY FULL is whole and
     message: expect.stringMatching(/^Table without primary key.*before its key was dropped/),
     fields: expect.objectContaining({ table: 'public.item' }),
   });
-});
-
-const SQL_ASCII = "TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE_PROVIDER libc LOCALE 'C'";
-
-/** The UPDATE that a remedy prints, as far as its full stop. */
-function statementIn(error: unknown): string {
-  return /UPDATE .*?(?=\. )/.exec(String((error as { remedy?: unknown }).remedy))?.[0] ?? '';
-}
-
-test('bytes that are not UTF-8 are told with table, column and key, and can be corrected as the remedy says', async () => {
-  await using lab = await Bench.create(inject('sourceUrl'), inject('bootstrapServers'), SQL_ASCII);
-  await lab.sql.query(`CREATE TABLE item (id int PRIMARY KEY, other text, "my name" text);
-    INSERT INTO item VALUES (1, 'ok', 'gr' || E'\\xfc' || 'n')`);
-  const inSnapshot = await (await lab.start()).done.catch((error: unknown) => error);
-  expect(inSnapshot).toMatchObject({
-    code: 'CDC-1035',
-    message: expect.stringContaining(
-      'Column my name of public.item (row {"id":"1"}) has a text that is not UTF-8',
-    ),
-  });
-  expect(lab.log.map(({ message }) => message)).toContainEqual(expect.stringContaining('SQL_ASCII'));
-  await lab.sql.query(statementIn(inSnapshot));
-  const task = await lab.start();
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
-  await lab.sql.query(`INSERT INTO item VALUES (2, 'ok', 'blau');
-    BEGIN; INSERT INTO item VALUES (3, 'ok', 'rot'); UPDATE item SET "my name" = E'wei\\xdf' WHERE id = 3; COMMIT`);
-  const inStream = await task.done.catch((error: unknown) => error);
-  expect(inStream).toMatchObject({
-    code: 'CDC-1035',
-    message: expect.stringContaining('Column my name of public.item (row {"id":"3"})'),
-    remedy: expect.stringContaining('The WAL keeps the change, too: stop the connector, remove its offsets'),
-  });
-  await lab.sql.query(statementIn(inStream));
-  await startOver(lab);
-  await until(40_000, 'the rows', async () => (await lab.records('item')).some(({ key }) => key?.id === 3));
-  const names = (await lab.records('item')).map(({ value }) => value?.after?.['my name']);
-  expect(names).toContain('grün');
-  expect(names.at(-1)).toBe('weiß');
 });
 
 test('an array that does not begin at 1 is captured without its bounds, with a warning that has a cure', async () => {
@@ -272,6 +227,6 @@ test('a value without a Connect form, once it is in the WAL, is passed as the re
     message: expect.stringContaining('Column l of public.item'),
     remedy: expect.stringContaining('a restart meets it again: stop the connector, remove its offsets'),
   });
-  await startOver(lab);
+  await lab.startOver();
   await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
 });

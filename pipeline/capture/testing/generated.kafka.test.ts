@@ -145,3 +145,27 @@ test('tables that all_tables makes unwritable for the application are named, wit
   }
   await lab.sql.query(`UPDATE "Log" SET t = 'b'; UPDATE part SET a = 1`);
 });
+
+test('without a publication of all tables, the application may write to them, as the remedy says', async () => {
+  await using lab = await bench();
+  await lab.sql.query(`CREATE TABLE item (id int PRIMARY KEY); CREATE TABLE log (t text);
+    INSERT INTO item VALUES (1); INSERT INTO log VALUES ('a')`);
+  const own = { ...NO_SIGNALS, 'table.include.list': 'public.item' };
+  const task = await lab.start({ ...own, 'publication.autocreate.mode': 'all_tables' });
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await lab.settled();
+  const warning = lab.log.find(({ message }) => message.includes('no replica identity'));
+  const remedy = String((warning?.fields as { remedy?: string } | undefined)?.remedy)
+    .split('; or ')
+    .at(-1);
+  expect(remedy).toMatch(
+    /^set publication\.autocreate\.mode=filtered, DROP PUBLICATION "pub_\w+", and start over: stop the connector,/,
+  );
+  await lab.sql.query(/DROP PUBLICATION \S+(?=,)/.exec(remedy ?? '')?.[0] ?? expect.fail('no statement'));
+  await task.stop();
+  await lab.startOver({ ...own, 'publication.autocreate.mode': 'filtered' });
+  await until(40_000, 'the new snapshot', async () => (await lab.records('item')).length === 2);
+  await lab.sql.query(`UPDATE log SET t = 'b'; INSERT INTO item VALUES (2)`);
+  await lab.settled();
+  expect((await lab.records('item')).at(-1)?.value?.after).toEqual({ id: 2 });
+});

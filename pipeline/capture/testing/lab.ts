@@ -15,7 +15,7 @@ import { createPostgresSource } from '../connector.ts';
 /** The source connector as the worker builds it. */
 export const source = createPostgresSource({
   decode: createPgOutputDecoder(),
-  decodeDamaged: createPgOutputDecoder('replace'),
+  decodeBytes: createPgOutputDecoder('latin1'),
   readFast: createFastReader(),
   createEncoder: createEventEncoder,
 });
@@ -164,6 +164,16 @@ export class Bench implements AsyncDisposable {
     const task = await source.start(this.config(overrides), this.context());
     this.#tasks.push(task);
     return task;
+  }
+
+  /**
+   * What remedies say of a connector that has stopped: its offsets and the slot are removed, and it is started, which takes
+   * a new snapshot.
+   */
+  async startOver(overrides: ConnectorConfig = {}): Promise<Task> {
+    await source.alterOffsets(this.config(), this.context(), null);
+    await this.sql.query('SELECT pg_drop_replication_slot($1)', [this.slot]);
+    return await this.start(overrides);
   }
 
   /** Waits until the slot has confirmed everything that is committed by now. */
