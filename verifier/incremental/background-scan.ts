@@ -6,6 +6,7 @@ import type { Boundary } from '../compare/ranges.ts';
 import { scanFrom } from '../compare/scan-table.ts';
 import { pairTables } from '../compare/table-pair.ts';
 import type { Databases } from '../observe/connections.ts';
+import { durationText } from '../units.ts';
 import type { Followable } from './followed-tables.ts';
 
 interface ScanOptions {
@@ -152,7 +153,11 @@ export class BackgroundScan implements AsyncDisposable {
       signal.throwIfAborted();
       if (error instanceof TooManyDiffer) throw error;
       const reason = deadline.explain(error);
-      walk.problem = `its scan in the background: ${messageOf(reason)}`;
+      const why =
+        reason instanceof Overrun
+          ? `a part took longer than ${durationText(PART_BOUND_MS)}`
+          : messageOf(reason);
+      walk.problem = `its scan in the background does not get on: ${why}`;
       const isSmaller =
         reason instanceof Overrun && walk.size.shrink(Math.min(rows, estimate), PART_BOUND_MS);
       return isSmaller ? this.#pauseAfter(performance.now() - startedMs, 0) : AFTER_PROBLEM_MS;

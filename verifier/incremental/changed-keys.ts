@@ -1,4 +1,6 @@
 import { type Message, type Tuple, UNCHANGED } from '../exact/test-decoding.ts';
+import { countText } from '../units.ts';
+import { hiddenIn } from './hidden.ts';
 
 /** A table whose changes one side's stream tells. */
 export interface FollowedTable {
@@ -22,12 +24,16 @@ export interface Taken {
   readonly xids: ReadonlySet<string>;
 }
 
+/** Above so many transactions, those that are visible are dropped: an hour without a verification may see millions. */
+const MANY_XIDS = 10_000;
+
 /**
  * Collects the keys that one side's transactions wrote, and nothing else of them: memory holds a text for each key that
  * was written since {@link take}. Beyond a limit a table's keys are dropped, and the table counts as lost.
  */
 export class ChangedKeys {
-  readonly #tables = new Map<string, FollowedTable>();
+  /** By leaf: two tables may hold the same rows, such as a copy and another one that inherits from it. */
+  readonly #tables: ReadonlyMap<string, readonly FollowedTable[]>;
   readonly #mostKeys: number;
   readonly #rows: Map<string, number>;
   #keys = new Map<string, Set<string>>();
@@ -37,7 +43,11 @@ export class ChangedKeys {
   constructor(tables: readonly FollowedTable[], mostKeys: number) {
     this.#mostKeys = mostKeys;
     this.#rows = new Map(tables.map(({ id, rows }) => [id, rows]));
-    for (const table of tables) for (const leaf of table.leaves) this.#tables.set(leaf, table);
+    const byLeaf = Map.groupBy(
+      tables.flatMap((table) => table.leaves.map((leaf) => ({ leaf, table }))),
+      ({ leaf }) => leaf,
+    );
+    this.#tables = new Map([...byLeaf].map(([leaf, all]) => [leaf, all.map(({ table }) => table)]));
   }
 
   /** Rows of the table after everything that was added. */
@@ -51,12 +61,23 @@ export class ChangedKeys {
         if (message.xid !== undefined) this.#xids.add(message.xid);
         return;
       case 'truncate':
-        for (const leaf of message.tables) this.#lose(this.#tables.get(leaf)?.id, 'it was truncated');
+        for (const leaf of message.tables) {
+          for (const { id } of this.#tables.get(leaf) ?? []) this.#lose(id, 'it was truncated');
+        }
         return;
       case 'change':
-        this.#change(message);
+        for (const table of this.#tables.get(message.table) ?? []) this.#change(table, message);
         return;
     }
+  }
+
+  get hasManyXids(): boolean {
+    return this.#xids.size > MANY_XIDS;
+  }
+
+  /** @param snapshot As `pg_current_snapshot()` prints it. */
+  dropVisible(snapshot: string): void {
+    this.#xids = new Set(hiddenIn(snapshot, this.#xids));
   }
 
   /** Hands over what was collected; what comes next goes into an empty collection. */
@@ -68,10 +89,7 @@ export class ChangedKeys {
     return taken;
   }
 
-  #change({ table: leaf, op, old, new: after }: Extract<Message, { tag: 'change' }>): void {
-    const table = this.#tables.get(leaf);
-    if (table === undefined) return;
-    const { id, key } = table;
+  #change({ id, key }: FollowedTable, { op, old, new: after }: Extract<Message, { tag: 'change' }>): void {
     if (op !== 'UPDATE') this.#rows.set(id, this.rowsOf(id) + (op === 'INSERT' ? 1 : -1));
     const [before, now] = [keyIn(old, null, key), keyIn(after, old, key)];
     const isKnown = op === 'DELETE' ? before !== null : now !== null;
@@ -83,11 +101,11 @@ export class ChangedKeys {
     if (this.#lost.has(id)) return;
     const keys = this.#keys.get(id) ?? new Set();
     this.#keys.set(id, keys.add(text));
-    if (keys.size > this.#mostKeys) this.#lose(id, `more than ${this.#mostKeys} keys were written`);
+    if (keys.size > this.#mostKeys)
+      this.#lose(id, `more than ${countText(this.#mostKeys)} keys were written`);
   }
 
-  #lose(id: string | undefined, why: string): void {
-    if (id === undefined) return;
+  #lose(id: string, why: string): void {
     this.#keys.delete(id);
     this.#lost.set(id, why);
   }

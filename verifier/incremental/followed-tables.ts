@@ -85,7 +85,8 @@ function whyNot(table: Table, copy: Table | undefined, { source, sink }: Relatio
   if (!key.every((name) => held.has(name))) return 'its copy lacks a column of the key';
   const carries = (relation: Relation | undefined): boolean =>
     relation?.leaves.every((leaf) => carriesKey(leaf, key)) === true;
-  if (!carries(source.get(table.id))) return 'its replica identity does not say which row was written';
-  if (!carries(sink.get(copy.id))) return "its copy's replica identity does not say which row was written";
+  const why = 'no stream says which row was written (its replica identity, or not all of it is in the WAL)';
+  if (!carries(source.get(table.id))) return `at the source, ${why}`;
+  if (!carries(sink.get(copy.id))) return `in the sink, ${why}`;
   return null;
 }

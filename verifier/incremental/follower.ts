@@ -5,7 +5,9 @@ import { Database } from '../connection/postgres.ts';
 import { OwnSlot } from '../exact/own-slot.ts';
 import { type Relation, readRelations } from '../exact/relations.ts';
 import { relationOf, type Table } from '../observe/source/catalogue.ts';
+import { durationText } from '../units.ts';
 import { ChangedKeys, type FollowedTable, type Taken } from './changed-keys.ts';
+import { hiddenIn } from './hidden.ts';
 
 /** Time for the slot's creation, which waits for every transaction that was open when it began. */
 const CREATION_MS = 30_000;
@@ -46,6 +48,7 @@ export class Follower implements AsyncDisposable {
   readonly #waiting = new Set<() => void>();
   /** An insert position that was not flushed in time: what is there is no commit. */
   #unflushed: Lsn | null = null;
+  #isDropping = false;
 
   private constructor(changed: ChangedKeys, slot: OwnSlot, control: Database, resources: AsyncDisposable) {
     this.#changed = changed;
@@ -59,6 +62,7 @@ export class Follower implements AsyncDisposable {
     this.ended = slot.stream({
       onMessage: (message) => {
         changed.add(message);
+        if (changed.hasManyXids) this.#dropVisible();
         return message.tag === 'commit' && told();
       },
       onPosition: told,
@@ -78,7 +82,7 @@ export class Follower implements AsyncDisposable {
       await control.query('SELECT pg_cancel_backend($1)', [pid]);
     };
     const slot = stack.use(await OwnSlot.create(url, { side, creationMs: CREATION_MS, signal, cancel }));
-    const tables = await countedIn(slot.snapshot, options);
+    const tables = await countedIn(control, slot.snapshot, options);
     const changed = new ChangedKeys(tables, options.mostKeys);
     return new Follower(changed, slot, control, stack.move());
   }
@@ -99,6 +103,23 @@ export class Follower implements AsyncDisposable {
     return taken;
   }
 
+  /** Nobody may ask for a long time: of the transactions, only those that are hidden still are kept. */
+  #dropVisible(): void {
+    if (this.#isDropping) return;
+    this.#isDropping = true;
+    this.#snapshot()
+      .then((snapshot) => this.#changed.dropVisible(snapshot))
+      // A connection that has broken fails the next take.
+      .catch(() => undefined)
+      .finally(() => {
+        this.#isDropping = false;
+      });
+  }
+
+  async #snapshot(): Promise<string> {
+    return (await this.#control.one('SELECT pg_current_snapshot()::text AS shown')).shown ?? '';
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#resources[Symbol.asyncDispose]();
   }
@@ -106,7 +127,7 @@ export class Follower implements AsyncDisposable {
   async #reaches(target: Lsn): Promise<void> {
     if (this.#slot.read >= target) return;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    const late = new Error(`the slot's stream did not reach its target within ${DRAIN_MS} ms`);
+    const late = new Error(`the slot's stream did not reach its target within ${durationText(DRAIN_MS)}`);
     const timer = setTimeout(() => reject(late), DRAIN_MS);
     const look = (): void => {
       if (this.#slot.read >= target) resolve();
@@ -147,20 +168,24 @@ export class Follower implements AsyncDisposable {
   async #areVisible(xids: ReadonlySet<string>): Promise<void> {
     const giveUpMs = performance.now() + VISIBLE_MS;
     while (xids.size > 0) {
-      const { running } = await this.#control.one('SELECT pg_current_snapshot()::text AS running');
-      const open = (running ?? '').split(':')[2] ?? '';
-      if (!open.split(',').some((xid) => xid !== '' && xids.has(String(BigInt.asUintN(32, BigInt(xid))))))
-        return;
-      if (performance.now() > giveUpMs) throw new Error(`a commit was not visible after ${VISIBLE_MS} ms`);
+      if (hiddenIn(await this.#snapshot(), xids).length === 0) return;
+      if (performance.now() > giveUpMs)
+        throw new Error(`a commit was not visible after ${durationText(VISIBLE_MS)}`);
       await sleep(POLL_MS);
     }
   }
 }
 
 /** Counts the tables' rows in the slot's snapshot: what the stream delivers comes after it. */
-async function countedIn(snapshot: string, options: FollowOptions): Promise<readonly FollowedTable[]> {
-  const { side, url, statementTimeoutMs, tables, relations } = options;
+async function countedIn(
+  control: Database,
+  snapshot: string,
+  options: FollowOptions,
+): Promise<readonly FollowedTable[]> {
+  const { side, url, statementTimeoutMs, tables, relations, signal } = options;
   await using reader = await Database.connect(side, url, statementTimeoutMs);
+  const { pid } = await reader.one('SELECT pg_backend_pid()::text AS pid');
+  using _ = onAbort(signal, () => control.query('SELECT pg_cancel_backend($1)', [pid]));
   await reader.query(
     `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET TRANSACTION SNAPSHOT '${snapshot}'`,
   );
@@ -173,9 +198,18 @@ async function countedIn(snapshot: string, options: FollowOptions): Promise<read
     const relation = now.get(table.id);
     if (relation === undefined || relation.fingerprint !== relations.get(table.id)?.fingerprint)
       throw new Error(`${table.id} was altered or rewritten meanwhile`);
+    signal.throwIfAborted();
     const { rows } = await reader.one(`SELECT count(*)::text AS rows FROM ${relationOf(table)} AS t`);
-    followed.push({ id, key, leaves: relation.leaves.map((leaf) => leaf.id), rows: Number(rows) });
+    // Of a table that others inherit from, only its own rows may count: theirs are those of other tables.
+    const leaves = relation.leaves.map((leaf) => leaf.id).filter((leaf) => !table.only || leaf === table.id);
+    followed.push({ id, key, leaves, rows: Number(rows) });
   }
   await reader.query('ROLLBACK');
   return followed;
+}
+
+function onAbort(signal: AbortSignal, work: () => Promise<unknown>): Disposable {
+  const listen = (): void => void work().catch(() => undefined);
+  signal.addEventListener('abort', listen, { once: true });
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', listen) };
 }

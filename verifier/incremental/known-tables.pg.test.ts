@@ -1,40 +1,13 @@
 import { expect, test, vi } from 'vitest';
-import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
-import { parseConfig, type VerifierConfigInput } from '../config.ts';
-import { loadChecks } from '../load-checks.ts';
+import { Database } from '../connection/postgres.ts';
 import type { Report } from '../report.ts';
-import { VerifierService } from '../service/service.ts';
-import { type DatabasePair, databasePair } from '../testing/databases.ts';
+import { databasePair } from '../testing/databases.ts';
+import { following, howCompared, knowingService, serviceOf, wrongIn } from '../testing/following-service.ts';
 import { readerRole } from '../testing/reader-role.ts';
 import { ChangedKeys } from './changed-keys.ts';
 
 const ITEMS = `CREATE TABLE items (id int PRIMARY KEY, name text, version bigint);
   INSERT INTO items SELECT i, 'n' || i, 1 FROM generate_series(1, 1000) i`;
-
-async function serviceOf(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}) {
-  const raw = {
-    ...{ port: 0, stateDir: makeTestFolder(), kafka: null, deadlineMs: 20_000, incremental: {} },
-    ...{ source: { url: pair.sourceUrl, slot: null }, sink: { url: pair.sinkUrl } },
-    ...own,
-  };
-  const service = new VerifierService(parseConfig(raw, 'test'), await loadChecks());
-  service.start();
-  return Object.assign(service, { [Symbol.asyncDispose]: () => service.stop() });
-}
-type Service = Awaited<ReturnType<typeof serviceOf>>;
-
-const following = (service: Service) =>
-  expect.poll(() => service.following?.state, { timeout: 30_000 }).toBe('following');
-
-/** A service that has compared everything, and follows what comes. */
-async function knowingService(pair: DatabasePair, own: Partial<VerifierConfigInput> = {}) {
-  const service = await serviceOf(pair, own);
-  await following(service);
-  expect(howCompared(await service.verify())).toEqual(['whole']);
-  return service;
-}
-const howCompared = ({ scans }: Report) => scans?.tables.map(({ compared }) => compared);
-const wrongIn = ({ findings }: Report) => findings.map(({ class: name, first }) => [name, first?.key.id]);
 
 test('after the first verification, only the keys that were written are compared, and the counts stay right', async () => {
   await using pair = await databasePair();
@@ -105,7 +78,7 @@ test('a row that was spoilt without a word in the WAL is found by the scan in th
   await using pair = await databasePair();
   await pair.onBoth(ITEMS);
   await using service = await knowingService(pair, { incremental: { scanEveryMs: 3_000, scanShare: 0.5 } });
-  const add = vi.spyOn(ChangedKeys.prototype, 'add').mockImplementation(() => undefined);
+  using add = vi.spyOn(ChangedKeys.prototype, 'add').mockImplementation(() => undefined);
   await pair.onSink(`UPDATE items SET name = 'x' WHERE id = 7`);
   const spoiltMs = performance.now();
   const first = await service.verify();
@@ -213,4 +186,32 @@ test('checks that read whole tables do so once in the scan period, and say when,
   expect(orphans(await service.verify())).toBe(whole);
   await service.verify(undefined, true);
   expect(orphans(await service.verify(undefined, true))).toBe(whole);
+});
+
+test('if more of the changed keys differ than may be settled one by one, the table is compared whole', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  await using service = await knowingService(pair, { thresholds: { maxSettledKeys: 10 } });
+  await pair.onSink(`UPDATE items SET name = 'x' WHERE id <= 50`);
+  const report = await service.verify();
+  expect(report.tables[0]).toMatchObject({ corrupted: 50, verdict: 'FAIL' });
+  const reason = 'more than 10 of the changed keys differ';
+  expect(report.scans?.tables[0]).toMatchObject({ compared: 'whole', reason });
+});
+
+test('a verifier that is stopped does not wait for the rows to be counted', async () => {
+  await using pair = await databasePair();
+  await pair.onBoth(ITEMS);
+  const query = Database.prototype.query;
+  let counts = 0;
+  using _ = vi.spyOn(Database.prototype, 'query').mockImplementation(function (this: Database, sql, ...rest) {
+    if (!sql.startsWith('SELECT count(*)::text AS rows')) return query.call(this, sql, ...rest);
+    counts++;
+    return query.call(this, 'SELECT pg_sleep(60)::text AS rows');
+  });
+  const service = await serviceOf(pair);
+  await expect.poll(() => counts, { timeout: 30_000 }).toBe(1);
+  const startedMs = performance.now();
+  await service.stop();
+  expect(performance.now() - startedMs).toBeLessThan(5_000);
 });

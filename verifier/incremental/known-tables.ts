@@ -30,6 +30,8 @@ export type Plan =
 /** One verification's view: how each table is to be compared. What was found must be told to it. */
 export interface Round {
   planOf(id: string): Plan;
+  /** The table was compared whole in spite of its plan. */
+  wasWhole(id: string, reason: string): void;
   /** Records what the comparison of a table found. A table that is not recorded is compared whole the next time. */
   compared(id: string, answer: TableComparison | Error): void;
   report(): ScansReport;
@@ -161,14 +163,17 @@ export class KnownTables {
   async #run(): Promise<void> {
     const { signal } = this.#stop;
     for (let waitMs = FIRST_RETRY_MS; !signal.aborted; waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS)) {
+      let sinceMs: number | null = null;
       try {
         await using session = await this.#open();
-        waitMs = FIRST_RETRY_MS;
+        sinceMs = performance.now();
         await this.#follow(session);
       } catch (error) {
         if (signal.aborted) return;
         Object.assign(this.state, { state: 'blind', reason: messageOf(error) });
         this.forget(`its changes were not followed for a while: ${messageOf(error)}`);
+        // Beginning counts all rows: streams that break soon must not make it do so again and again.
+        if (sinceMs !== null && performance.now() - sinceMs > LONGEST_RETRY_MS) waitMs = FIRST_RETRY_MS;
       }
       await sleep(waitMs, undefined, { signal }).catch(() => undefined);
     }
@@ -241,14 +246,14 @@ interface RoundHooks {
 }
 
 class KnownRound implements Round {
-  readonly #plans: ReadonlyMap<string, Plan>;
+  readonly #plans: Map<string, Plan>;
   readonly #known: ReadonlyMap<string, Known>;
   readonly #hooks: RoundHooks;
   readonly #reason: string;
   readonly #compared = new Map<string, ScansReport['tables'][number]>();
 
   constructor(
-    plans: ReadonlyMap<string, Plan>,
+    plans: Map<string, Plan>,
     known: ReadonlyMap<string, Known>,
     hooks: RoundHooks,
     reason = FIRST_TIME,
@@ -261,6 +266,10 @@ class KnownRound implements Round {
 
   planOf(id: string): Plan {
     return this.#plans.get(id) ?? { tag: 'whole', reason: this.#reason };
+  }
+
+  wasWhole(id: string, reason: string): void {
+    this.#plans.set(id, { tag: 'whole', reason });
   }
 
   compared(id: string, answer: TableComparison | Error): void {

@@ -20,6 +20,7 @@ import type { Table } from '../observe/source/catalogue.ts';
 import type { ValueSettings } from '../observe/source/value-settings.ts';
 import type { TopicHistory } from '../observe/topic/topic-history.ts';
 import type { ComparisonReport, ScansReport } from '../report.ts';
+import { countText } from '../units.ts';
 import { type AttributedRow, type AttributedTable, attributeRows } from './attribute-rows.ts';
 
 /** What the comparison of all tables found. */
@@ -137,8 +138,15 @@ async function scanThenSettle(
     const [copy, plan] = [copies.get(table.id), round?.planOf(table.id)];
     try {
       if (plan?.tag === 'changed' && copy !== undefined) {
-        changed.push(await scanChanged({ source, sink }, table, copy, plan.keys, plan.rows, signal));
-      } else scanned.push(await scanTable(source, sink, table, copy, options));
+        const own = await scanChanged({ source, sink }, table, copy, plan.keys, plan.rows, signal);
+        if (own.scan.suspects.length <= maxSettledKeys) {
+          changed.push(own);
+          continue;
+        }
+        // Settling holds their rows in memory. The scan of the whole table names as many as it may.
+        round?.wasWhole(table.id, `more than ${countText(maxSettledKeys)} of the changed keys differ`);
+      }
+      scanned.push(await scanTable(source, sink, table, copy, options));
     } catch (error) {
       answers.set(table.id, error instanceof Error ? error : new Error(String(error)));
       // The comparison by fence describes the table again, and tries more than once.
@@ -154,17 +162,19 @@ async function scanThenSettle(
   await settle(changed);
   const wrong = changed.filter(({ table }) => isWrong(answers.get(table.id)));
   const differing = [...scanned.filter(isSuspect), ...wrong];
-  const settings = differing.length > 0 ? await captureSettings(config) : undefined;
-  const again = await rescan({ source, sink }, differing, settings, options);
+  const open = changed.filter(({ table }) => isOpen(answers.get(table.id)));
+  const isAllEqual = differing.length + open.length + altered.length === 0;
+  const settings = isAllEqual ? undefined : await captureSettings(config);
+  const { again, failed } = await rescan({ source, sink }, differing, settings, options);
   for (const { table } of again) answers.delete(table.id);
-  const whole = [
-    ...scanned.filter(({ table }) => again.every((other) => other.table.id !== table.id)),
-    ...again,
-  ];
+  for (const [id, error] of failed) answers.set(id, error);
+  const isDone = new Set([...failed.keys(), ...again.map(({ table }) => table.id)]);
+  const whole = [...scanned.filter(({ table }) => !isDone.has(table.id)), ...again];
   await byFence(
     [
-      ...whole.filter(isSuspect).map(({ table }) => table),
-      ...changed.map(({ table }) => table).filter(({ id }) => isOpen(answers.get(id))),
+      ...[...whole.filter(isSuspect), ...open.filter(({ table }) => !isDone.has(table.id))].map(
+        ({ table }) => table,
+      ),
       ...altered,
     ],
     settings,
@@ -191,19 +201,21 @@ async function rescan(
   differing: readonly ScannedTable[],
   settings: ValueSettings | undefined,
   options: ScanOptions,
-): Promise<readonly ScannedTable[]> {
+): Promise<{ readonly again: readonly ScannedTable[]; readonly failed: ReadonlyMap<string, Error> }> {
   const again: ScannedTable[] = [];
+  const failed = new Map<string, Error>();
   for (const { table, pair } of differing) {
     const copy = pair.sink && underSettings(pair.sink, settings);
     if (!isConfigured(pairTables(table, copy))) continue;
     try {
       again.push(await scanTable(source, sink, table, copy, options));
     } catch (error) {
+      options.signal.throwIfAborted();
       // Altered meanwhile: the comparison by fence describes the table again.
-      if (!wasAltered(error)) throw error;
+      if (!wasAltered(error)) failed.set(table.id, error instanceof Error ? error : new Error(String(error)));
     }
   }
-  return again;
+  return { again, failed };
 }
 
 function contentOf(
