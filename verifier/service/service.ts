@@ -206,7 +206,10 @@ export class VerifierService {
       this.#known?.forget();
     }
     const nowMs = performance.now();
-    const fenceUntilMs = fenceByMs ?? nowMs + deadlineMs;
+    // Nobody waits any more, but the report is kept and may be told: a fence without time would make it INCONCLUSIVE.
+    const isTooLate = fenceByMs !== null && fenceByMs <= nowMs;
+    const untilMs = fenceByMs ?? nowMs + deadlineMs;
+    const fenceUntilMs = isTooLate ? nowMs + this.#config.deadlineMs : untilMs;
     const report = await this.#verify(Math.max(0, Math.round(fenceUntilMs - nowMs)));
     return { report, fenceUntilMs };
   }
