@@ -35,7 +35,7 @@ export interface FollowOptions {
 }
 
 /**
- * Follows the writes to one side by a temporary slot: every key that a transaction writes, whoever it is, and how many
+ * Follows the writes to one side by a temporary slot: every key that any transaction writes, and how many
  * rows each table has. The slot ends with its connection, and advances as it is read.
  */
 export class Follower implements AsyncDisposable {

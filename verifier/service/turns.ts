@@ -8,7 +8,7 @@ interface Next<Q, R> {
 }
 
 /**
- * Runs one thing at a time. Whoever asks while one is under way waits for the next, which all who ask meanwhile share: a
+ * Runs one thing at a time. Requests that come while one is under way share the next: a
  * run answers only those who asked before it began.
  */
 export class Turns<Q, R> {
