@@ -21,7 +21,8 @@ export interface ExistingTable {
 
 interface CatalogueColumn extends ColumnDescription {
   readonly storage: string;
-  readonly generated: boolean;
+  /** `stored` or `virtual`, which no publication can contain; null for a column that is not generated. */
+  readonly generated: 'stored' | 'virtual' | null;
 }
 export interface CatalogueTable {
   readonly relationOid: number;
@@ -54,7 +55,7 @@ const COLUMNS_SQL = `
          e.oid AS element_oid, e.typname AS element_name, e.typtype AS element_kind,
          (SELECT pg_catalog.json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
           WHERE l.enumtypid = COALESCE(e.oid, t.oid)) AS labels,
-         b.attnotnull AS not_null, b.attstorage AS storage, b.attgenerated <> '' AS generated,
+         b.attnotnull AS not_null, b.attstorage AS storage, b.attgenerated AS generated,
          CASE WHEN b.atthasdef AND b.attgenerated = '' THEN pg_catalog.pg_get_expr(d.adbin, d.adrelid) END AS default_sql,
          -- Without the columns that the index only includes; array slices are 1-based.
          COALESCE(pg_catalog.array_position((i.indkey::int2[])[0:i.indnkeyatts - 1], b.attnum), 0) AS key_rank
@@ -204,7 +205,7 @@ export function toColumn(row: ColumnRow): CatalogueColumn {
     defaultExpression: row.default_sql,
     keyRank: Number(row.key_rank),
     storage: row.storage,
-    generated: row.generated === 't',
+    generated: GENERATED[row.generated] ?? null,
   };
 }
 
@@ -220,9 +221,14 @@ export function constantOf(sql: string | null): string | null {
   return quoted?.[1] === undefined ? null : quoted[1].replaceAll("''", "'");
 }
 
-/** What a publication has of a table that it does not list columns of. */
-export function columnsByDefault(table: CatalogueTable): string[] {
-  return table.columns.filter(({ generated }) => !generated).map(({ name }) => name);
+/** `pg_attribute.attgenerated`. */
+const GENERATED: Readonly<Record<string, CatalogueColumn['generated']>> = { s: 'stored', v: 'virtual' };
+
+/** What a publication has of a table that it does not list columns of. @param hasStored It has stored generated ones. */
+export function columnsByDefault(table: CatalogueTable, hasStored: boolean): string[] {
+  const isPublished = ({ generated }: CatalogueColumn): boolean =>
+    generated === null || (generated === 'stored' && hasStored);
+  return table.columns.filter(isPublished).map(({ name }) => name);
 }
 
 /** A table as a snapshot reads it: the published columns, in the catalogue's order. */

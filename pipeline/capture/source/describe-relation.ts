@@ -26,7 +26,7 @@ export async function describeRelation(
   const then = relation.columns.map((column) => column.name);
   // Usually they are not published.
   const absent = new Set(
-    now?.columns.flatMap((c) => (c.generated && !then.includes(c.name) ? [c.name] : [])),
+    now?.columns.flatMap((c) => (c.generated !== null && !then.includes(c.name) ? [c.name] : [])),
   );
   const names = matchColumns(
     then,
@@ -82,7 +82,7 @@ async function typeOf(
   }
   const type = `${then.schema}.${then.name}`;
   const isDomain = then.schema === 'pg_catalog';
-  if (isDomain && FORM_HAS_MODIFIER.has(then.name)) {
+  if (isDomain && FORM_HAS_MODIFIER.has(elementName(then.name))) {
     throw new LabError(
       'CDC-1020',
       `The domain of ${place} was dropped before its changes were read, and the precision of its ${type} with it.`,
@@ -94,9 +94,19 @@ async function typeOf(
   if (found !== undefined) return found;
   throw new LabError('CDC-1020', `Type ${type} of ${place} was dropped before its changes were read.`, {
     remedy:
-      `Create ${quoteTable({ schema: then.schema, table: then.name })} again as it was, restart the task, and drop it once ` +
-      `the changes are read; or ${START_OVER}.`,
+      `Create ${creatable(then)} again as it was, restart the task, and drop it once the changes are read; ` +
+      `or ${START_OVER}.`,
   });
+}
+
+/** PostgreSQL names the array of a type after it, with an underscore in front: `_numeric`. */
+const elementName = (name: string): string => name.replace(/^_/, '');
+
+/** What to create so that the type exists again: arrays come with their element type. */
+function creatable({ schema, name }: TypeMessage): string {
+  const own = quoteTable({ schema, table: name });
+  if (!name.startsWith('_')) return own;
+  return `${quoteTable({ schema, table: elementName(name) })} (or ${own}, if it was not an array)`;
 }
 
 /** The oid of a type by its name, if it is a base type, an enum or a range: values of these have their own text form. */
@@ -124,7 +134,7 @@ async function lookUpType(client: Client, oid: number, modifier: number): Promis
             e.oid AS element_oid, e.typname AS element_name, e.typtype AS element_kind,
             (SELECT pg_catalog.json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_catalog.pg_enum l
              WHERE l.enumtypid = COALESCE(e.oid, t.oid)) AS labels,
-            'f' AS not_null, '' AS storage, 'f' AS generated, NULL AS default_sql, '0' AS key_rank
+            'f' AS not_null, '' AS storage, '' AS generated, NULL AS default_sql, '0' AS key_rank
      FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
      LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'`,
     [oid, modifier],

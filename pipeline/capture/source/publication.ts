@@ -4,7 +4,7 @@ import { LabError } from '../../contract/errors.ts';
 import { PUBLISHED_AS, type SourceConfig } from '../config/source-config.ts';
 import { publishedTables } from './catalogue.ts';
 import { quoteIdentifier, quoteTable, type TableName } from './sql.ts';
-import { refuseUnpublishedIdentity } from './unpublished-identity.ts';
+import { type PublicationState, refuseUnpublishedIdentity } from './unpublished-identity.ts';
 
 interface PublicationRow {
   readonly all_tables: string;
@@ -29,10 +29,10 @@ export async function ensurePublication(
 ): Promise<readonly TableName[]> {
   const { name, autocreate } = config.publication;
   const existing = await readPublication(client, name);
+  const state = stateOf(name, existing);
   if (existing === undefined) {
     const concerned = autocreate === 'all_tables' ? undefined : tables;
-    const created = { name, exists: false, hasStored: false };
-    if (autocreate !== 'disabled') await refuseUnpublishedIdentity(client, created, concerned);
+    if (autocreate !== 'disabled') await refuseUnpublishedIdentity(client, state, concerned);
     await create(client, config.publication, tables);
     log.info('Publication created.', { publication: name, mode: autocreate });
     return [];
@@ -52,7 +52,6 @@ export async function ensurePublication(
       },
     );
   }
-  const state = { name, exists: true, hasStored: existing.generated === 's' };
   await refuseUnpublishedIdentity(client, state, missing);
   await client.query(
     `ALTER PUBLICATION ${quoteIdentifier(name)} ADD TABLE ${missing.map((t) => `ONLY ${quoteTable(t)}`).join(', ')}`,
@@ -78,6 +77,15 @@ export function takenOut(publication: string, tables: string): LabError {
         'both sides.',
     },
   );
+}
+
+/** Whether the publication exists, and what it has of generated columns. */
+export async function publicationState(client: Client, name: string): Promise<PublicationState> {
+  return stateOf(name, await readPublication(client, name));
+}
+
+function stateOf(name: string, row: PublicationRow | undefined): PublicationState {
+  return { name, exists: row !== undefined, hasStored: row?.generated === 's' };
 }
 
 async function readPublication(client: Client, name: string): Promise<PublicationRow | undefined> {

@@ -16,7 +16,7 @@ import type { SnapshotJob, SourceOffset } from '../position/source-offset.ts';
 import { addedTablesJob, INITIAL_SNAPSHOT, newJob } from '../snapshot/snapshot-job.ts';
 import { allTables, type ExistingTable, publishedTables } from '../source/catalogue.ts';
 import { formatLsn, ZERO_LSN } from '../source/lsn-text.ts';
-import { ensurePublication } from '../source/publication.ts';
+import { ensurePublication, publicationState } from '../source/publication.ts';
 import {
   type CreatedSlot,
   createSlot,
@@ -86,7 +86,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   warnOfSharedTopics(tables, options.topicOf, log);
   await checkVisibility(sql, tables, { mode: config.snapshot.mode, log });
   await checkTables(sql, tables, {
-    ...{ published, log, publication: config.publication.name },
+    ...{ published, log, publication: await publicationState(sql, config.publication.name) },
     ...{ describe: options.describe, modes: config.encoder },
   });
   const slot = await readSlot(sql, config.slot.name);

@@ -11,11 +11,11 @@ import {
   type PublishedTable,
 } from '../source/catalogue.ts';
 import { quoteTable, type TableName } from '../source/sql.ts';
-import { publishStored } from '../source/unpublished-identity.ts';
+import { type PublicationState, publishStored } from '../source/unpublished-identity.ts';
 import { changedValues } from './changed-values.ts';
 
 export interface TableChecks {
-  readonly publication: string;
+  readonly publication: PublicationState;
   /** The tables of the publication, perhaps with column lists; none before it is created. */
   readonly published: readonly PublishedTable[];
   /** @throws if a column's type is not supported, naming the column. */
@@ -40,9 +40,8 @@ export async function checkTables(
     if (table === undefined) continue;
     refuse(table, await identityColumns(client, table));
     const list = published.find((p) => p.schema === name.schema && p.table === name.table)?.columns;
-    const columns = list ?? columnsByDefault(table);
-    const state = { name: publication, exists: published.length > 0 };
-    refuseUnpublishedKey(table, columns, publishStored(state, tables));
+    const columns = list ?? columnsByDefault(table, publication.hasStored);
+    refuseUnpublishedKey(table, columns, publishStored(publication, tables));
     const description = describeForSnapshot(table, columns);
     describe(description);
     for (const { column, change, remedy } of changedValues(description.columns, modes)) {
@@ -76,7 +75,7 @@ function refuse(table: CatalogueTable, identity: readonly string[]): void {
 /** Of a key with a generated column, events would hold a part, which is no key, or nothing. */
 function refuseUnpublishedKey(table: CatalogueTable, published: readonly string[], remedy: string): void {
   const missing = table.columns.find(
-    ({ name, generated, keyRank }) => generated && keyRank > 0 && !published.includes(name),
+    ({ name, generated, keyRank }) => generated !== null && keyRank > 0 && !published.includes(name),
   );
   if (missing === undefined) return;
   throw new LabError(
@@ -89,7 +88,7 @@ function refuseUnpublishedKey(table: CatalogueTable, published: readonly string[
 
 function warn(table: CatalogueTable, toastedBytes: number, log: Logger): void {
   const name = `${table.schema}.${table.table}`;
-  const hasGenerated = table.columns.some(({ generated }) => generated);
+  const hasGenerated = table.columns.some(({ generated }) => generated !== null);
   if (table.key.length === 0) {
     // A Relation message names the key only under REPLICA IDENTITY DEFAULT.
     const isFull = table.replicaIdentity === 'full';

@@ -161,6 +161,38 @@ test('a type that is gone stops the task with a remedy that works as it is print
   expect(rowsOf(await lab.records('item'), 'm').map(({ after }) => after)).toEqual([{ id: 1, m: 'old' }]);
 });
 
+test('for an array whose element type is gone, the remedy names the type that can be created', async () => {
+  await using lab = await bench();
+  const task = await whileStopped(
+    lab,
+    `CREATE TYPE mood AS ENUM ('old'); CREATE TABLE item (id int PRIMARY KEY, l mood[])`,
+    `INSERT INTO item VALUES (1, '{old}'); ALTER TABLE item ALTER l TYPE text; DROP TYPE mood`,
+  );
+  await expect(task.done).rejects.toMatchObject({
+    code: 'CDC-1020',
+    remedy: expect.stringMatching(
+      /^Create "public"."mood" \(or "public"."_mood", if it was not an array\) again/,
+    ),
+  });
+  await lab.sql.query(`CREATE TYPE "public"."mood" AS ENUM ('old')`);
+  await lab.start({ 'snapshot.mode': 'no_data', ...WITH_SCHEMAS });
+  await lab.settled();
+  expect(rowsOf(await lab.records('item'), 'l').map(({ after }) => after)).toEqual([{ id: 1, l: ['old'] }]);
+});
+
+test('a dropped domain over an array whose precision is lost stops the task, too', async () => {
+  await using lab = await bench();
+  const task = await whileStopped(
+    lab,
+    'CREATE DOMAIN prices AS numeric(10, 2)[]; CREATE TABLE item (id int PRIMARY KEY, p prices)',
+    `INSERT INTO item VALUES (1, '{1.5}'); ALTER TABLE item ALTER p TYPE text; DROP DOMAIN prices`,
+  );
+  await expect(task.done).rejects.toMatchObject({
+    code: 'CDC-1020',
+    message: expect.stringContaining('the precision of its pg_catalog._numeric'),
+  });
+});
+
 test('a dropped domain whose precision is lost stops the task until it takes a new snapshot', async () => {
   await using lab = await bench();
   const task = await whileStopped(

@@ -112,6 +112,16 @@ test('a publication that exists is altered, and a table without key gets one fir
   await expectWritable(lab, 'UPDATE item SET v = 2');
 });
 
+test('the remedy for a generated key works as it is printed where the publication exists and is empty', async () => {
+  await using lab = await bench();
+  await lab.sql.query(`CREATE TABLE item (${GENERATED}, w int, PRIMARY KEY (v, twice)); INSERT INTO item VALUES (1);
+    CREATE PUBLICATION pub_${lab.id}`);
+  const { code, remedy } = await refusal(lab, { 'publication.autocreate.mode': 'filtered' });
+  expect(code).toBe('CDC-1125');
+  await follow(lab, remedy.replace(', which PostgreSQL 18 has', ''), 'ALTER PUBLICATION');
+  await expectWritable(lab, 'UPDATE item SET w = 2');
+});
+
 test('the remedy for a generated key works as it is printed', async () => {
   await using lab = await bench();
   await lab.sql.query(
