@@ -1,5 +1,5 @@
-import { LabError, messageOf } from '../contract/errors.ts';
-import { addedByPostgres } from '../contract/postgres-said.ts';
+import { LabError } from '../contract/errors.ts';
+import { addedByPostgres, messageWithoutValues } from '../contract/postgres-said.ts';
 import { START_OVER } from '../contract/remedies.ts';
 import { tlsRefusal } from '../contract/tls-refusal.ts';
 import { isKafkaError, permanentKafkaError } from './publish/kafka-clients.ts';
@@ -78,7 +78,7 @@ export function explain(error: unknown): Error {
  */
 export function finalError(error: Error, attempts: number): Error {
   if (error instanceof LabError) return error;
-  const said = messageOf(error).replace(/\.$/, '');
+  const said = messageWithoutValues(error).replace(/\.$/, '');
   const after = attempts > 1 ? ` ${attempts} times in a row` : '';
   const retries = 'errors.max.retries bounds the attempts (-1: no bound)';
   if (isKafkaError(error)) {

@@ -1,4 +1,5 @@
 import type { Logger } from '../contract/connector.ts';
+import { isAboutData, withoutQuoted } from '../contract/postgres-said.ts';
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
@@ -40,8 +41,11 @@ export function traceOf(error: unknown): string {
   return parts.join('\nCaused by: ');
 }
 
+const stackOf = (error: Error): string => error.stack ?? `${error.name}: ${error.message}`;
+
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if ('remedy' in error && 'code' in error) return `${error.code}: ${error.message} ${error.remedy}`;
-  return error.stack ?? `${error.name}: ${error.message}`;
+  if (!isAboutData((error as { code?: unknown }).code)) return stackOf(error);
+  return stackOf(error).replace(error.message, withoutQuoted(error.message));
 }

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from '../contract/connector.ts';
+import { LabError, messageOf } from '../contract/errors.ts';
 
 /** An error that the REST API answers with this status, as Connect's `{error_code, message}`. */
 export class RestError extends Error {
@@ -13,6 +14,16 @@ export class RestError extends Error {
 export const notFound = (name: string) => new RestError(404, `Connector ${name} not found`);
 export const noStatus = (name: string) => new RestError(404, `No status found for connector ${name}`);
 export const alreadyExists = (name: string) => new RestError(409, `Connector ${name} already exists`);
+
+/** A request about offsets that Kafka or a database did not answer, as Connect's 500. */
+export function offsetsFailed(name: string, done: 'read' | 'altered' | 'reset', error: unknown): RestError {
+  const said = error instanceof LabError ? `${error.message} ${error.remedy}` : messageOf(error);
+  return new RestError(
+    500,
+    `The offsets of connector ${name} could not be ${done}: ${said.replace(/\.$/, '')}. ` +
+      'Check that Kafka and the database of the connector can be reached, then repeat the request.',
+  );
+}
 
 /** Connect's message for an invalid configuration, with the nearest known key for an unknown one. */
 export function invalidConfig(problems: readonly ConfigProblem[]): RestError {

@@ -294,6 +294,27 @@ describe('the REST API', () => {
     expect(lab.source.stored).toEqual([]);
   });
 
+  it('says what to check if offsets cannot be read, altered or reset', async () => {
+    await create();
+    await lab.ask('PUT', '/connectors/a/stop');
+    await lab.settled('a');
+    const change = { offsets: [{ partition: { server: 'lab' }, offset: { lsn: 2 } }] };
+    lab.source.unreachable = new Error('connect ECONNREFUSED 127.0.0.1:1');
+    for (const [method, done] of [
+      ['GET', 'read'],
+      ['PATCH', 'altered'],
+      ['DELETE', 'reset'],
+    ] as const) {
+      const answer = await lab.ask(method, '/connectors/a/offsets', method === 'PATCH' ? change : undefined);
+      expect(answer).toMatchObject({ status: 500, body: { error_code: 500 } });
+      expect(answer.body).toMatchObject({
+        message:
+          `The offsets of connector a could not be ${done}: connect ECONNREFUSED 127.0.0.1:1. ` +
+          'Check that Kafka and the database of the connector can be reached, then repeat the request.',
+      });
+    }
+  });
+
   it('lists tasks and topics', async () => {
     await create();
     lab.source.task.context.metrics.count('published', 'public.orders', 3);

@@ -25,7 +25,7 @@ import type { ConnectorStore, StoredConnector, Target } from './connector-store.
 import { type WorkerHealth, workerHealth } from './health.ts';
 import { ManagedConnector } from './managed-connector.ts';
 import type { WorkerMetrics } from './metrics.ts';
-import { alreadyExists, invalidConfig, notFound, RestError } from './rest-error.ts';
+import { alreadyExists, invalidConfig, notFound, offsetsFailed, RestError } from './rest-error.ts';
 import type { Secrets } from './secrets.ts';
 import { ALONE, type TaskShare } from './task-share.ts';
 
@@ -158,7 +158,11 @@ export class Worker {
 
   async offsets(name: string): Promise<readonly ConnectorOffset[]> {
     const { plugin, config, context } = this.#resolved(name);
-    return await plugin.offsets(config, context);
+    try {
+      return await plugin.offsets(config, context);
+    } catch (error) {
+      throw offsetsFailed(name, 'read', error);
+    }
   }
 
   /** @param offsets Null removes all. @throws RestError 400 unless the connector is stopped and they are valid. */
@@ -176,7 +180,7 @@ export class Worker {
       await plugin.alterOffsets(config, context, offsets);
     } catch (error) {
       if (error instanceof LabError) throw new RestError(400, `${error.message} ${error.remedy}`);
-      throw error;
+      throw offsetsFailed(name, offsets === null ? 'reset' : 'altered', error);
     }
   }
 

@@ -8,6 +8,7 @@
 
 import type { Pool } from 'pg';
 import { LabError } from '../../contract/errors.ts';
+import { messageWithoutValues } from '../../contract/postgres-said.ts';
 import type { ConsumedRecord } from '../../contract/records.ts';
 import type { ApplyBatch, ApplyOutcome, ApplyStage } from '../../contract/stages.ts';
 import { Binder, type Poison } from '../bind/binder.ts';
@@ -130,7 +131,7 @@ export class Applier implements ApplyStage {
     if (before.length > 0) await this.#apply(batchOf(batch.claim, before, offset));
     throw new LabError(
       'CDC-2010',
-      `record ${topic}-${partition}@${offset} cannot be applied: ${first.error.message}`,
+      `record ${topic}-${partition}@${offset} cannot be applied: ${messageWithoutValues(first.error)}`,
       {
         remedy:
           'Correct what the message names and restart the task, or set errors.tolerance=all and ' +

@@ -1,5 +1,5 @@
 import { LabError } from '../../contract/errors.ts';
-import { addedByPostgres } from '../../contract/postgres-said.ts';
+import { addedByPostgres, messageWithoutValues } from '../../contract/postgres-said.ts';
 import { tlsRefusal } from '../../contract/tls-refusal.ts';
 
 /** SQLSTATE classes of errors that pass: the same statement may succeed later. */
@@ -105,5 +105,5 @@ function saidBy(error: Error): string {
   const { schema, table } = error as Partial<Record<'schema' | 'table', unknown>>;
   const place =
     typeof table === 'string' && !error.message.includes(table) ? `${String(schema)}.${table}: ` : '';
-  return [`${place}${error.message}`, ...addedByPostgres(error)].join(' ');
+  return [`${place}${messageWithoutValues(error)}`, ...addedByPostgres(error)].join(' ');
 }

@@ -56,6 +56,8 @@ export class FakePlugin implements ConnectorPlugin {
   /** The next `start` waits for this, and fails if it rejects. */
   starting: () => Promise<void> = async () => {};
   stored: readonly ConnectorOffset[] = [];
+  /** What reading and altering offsets fail with, as where a database is down. */
+  unreachable: Error | null = null;
 
   constructor(className: string, type: 'source' | 'sink') {
     this.className = className;
@@ -81,6 +83,7 @@ export class FakePlugin implements ConnectorPlugin {
     return task;
   }
   async offsets(): Promise<readonly ConnectorOffset[]> {
+    if (this.unreachable !== null) throw this.unreachable;
     return this.stored;
   }
   async alterOffsets(
@@ -88,6 +91,7 @@ export class FakePlugin implements ConnectorPlugin {
     _context: TaskContext,
     offsets: readonly ConnectorOffset[] | null,
   ): Promise<void> {
+    if (this.unreachable !== null) throw this.unreachable;
     this.stored = offsets ?? [];
   }
 }
