@@ -1,7 +1,8 @@
 import { UnavailableError } from '../errors.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { ServiceInfo } from '../lab/runtime.ts';
-import type { Scenario } from '../plugins/scenario.ts';
+import { loadStep } from '../plugins/catalogue.ts';
+import { isFaultStep, type Scenario } from '../plugins/scenario.ts';
 
 /** What of a lab does not run, and the command that puts it right. */
 export interface Standstill {
@@ -47,17 +48,18 @@ export async function mustBeTriggerable(lab: Lab, instance: string, scenario: Sc
   if (sentences.length > 0)
     throw new UnavailableError(sentences.join('\n  '), nextStep ?? 'start it by hand');
   const writer = await lab.writer?.();
-  if (writer === undefined || writer.rate > 0 || !waitsForWrites(scenario)) return;
+  if (writer === undefined || writer.rate > 0 || !(await waitsForWrites(scenario))) return;
   throw new UnavailableError(
     `${scenario.title}: the lesson waits for writes, and this lab has no writer`,
     'start one: cdc-lab up --rate 20',
   );
 }
 
-function waitsForWrites({ steps }: Scenario): boolean {
-  return [...steps.inject, ...steps.hold].some((step) => {
-    if (step.do === 'until-committed' || step.do === 'until-behind') return true;
+async function waitsForWrites({ steps }: Scenario): Promise<boolean> {
+  for (const step of [...steps.inject, ...steps.hold]) {
+    if ((await loadStep(step.do)).waitsForWrites) return true;
     // A crash point is reached by an event.
-    return step.do === 'fault' && (step.with.point !== undefined || step.with.at !== undefined);
-  });
+    if (isFaultStep(step) && (step.with.point !== undefined || step.with.at !== undefined)) return true;
+  }
+  return false;
 }

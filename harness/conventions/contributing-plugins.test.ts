@@ -13,5 +13,5 @@ test('the contract tests see the plug-ins of the page', async () => {
   expect(ROOT).toBe(tree.dir);
   expect(await pluginIds('harness/faults')).toContain('slow-sink');
   expect(await pluginIds('verifier/checks')).toContain('clock-skew');
-  expect(await pluginIds('scenarios')).toContain('slow-sink');
+  expect(await pluginIds('scenarios/lessons')).toContain('slow-sink');
 });

@@ -61,8 +61,8 @@ test('its first step runs, and its naive pipeline passes, which is not as expect
   const { runBothVariants, verdictsOf } = await tree.load<BothVariants>(
     'harness/runner/testing/both-variants.ts',
   );
-  const { default: first } = await tree.load<{ default: ScenarioDefinition }>('step-1/slow-sink.ts');
-  const plan = [{ scenario: { ...first, id: 'slow-sink' }, variant: 'naive' as const }];
+  const { default: first } = await tree.load<{ default: ScenarioDefinition }>('step-1/lessons/slow-sink.ts');
+  const plan = [{ scenario: { ...first, id: 'slow-sink', kind: 'lessons' }, variant: 'naive' as const }];
   const run = await runBothVariants(lab, [], { plan });
   expect(run.results, verdictsOf(run)).toMatchObject([{ verdict: 'PASS', ok: false }]);
 });

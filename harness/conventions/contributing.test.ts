@@ -47,8 +47,8 @@ test('the page goes from a file that does nothing to one that works, for a fault
     ['verifier/checks/clock-skew.ts', 1],
     ['verifier/checks/clock-skew.pg.test.ts', null],
     ['verifier/checks/clock-skew.ts', null],
-    ['scenarios/slow-sink.ts', 1],
-    ['scenarios/slow-sink.ts', null],
+    ['scenarios/lessons/slow-sink.ts', 1],
+    ['scenarios/lessons/slow-sink.ts', null],
   ]);
 });
 
@@ -110,12 +110,12 @@ describe('the loaders', { timeout: 60_000 }, () => {
 
   test('refuse a fault without a heal, a parameter that it does not take, and a check by another name', async () => {
     const fault = textOf('harness/faults/slow-sink.ts', null);
-    const scenario = textOf('scenarios/slow-sink.ts', null);
+    const scenario = textOf('scenarios/lessons/slow-sink.ts', null);
     const check = textOf('verifier/checks/clock-skew.ts', null);
     const broken = treeWith([
       block('harness/faults/no-heal.ts', fault.replace('async heal(', 'async mend(')),
       block('harness/faults/slow-sink.ts', fault),
-      block('scenarios/slow-sink.ts', scenario.replace('delayMs: 20', 'delaySeconds: 20')),
+      block('scenarios/lessons/slow-sink.ts', scenario.replace('delayMs: 20', 'delaySeconds: 20')),
       block('verifier/checks/clock-skew.ts', check.replace("'clock-skew'", "'clock-scew'")),
     ]);
     const { loadFault, loadScenario } = await broken.load<Catalogue>('harness/plugins/catalogue.ts');

@@ -112,7 +112,7 @@ describe('a cluster of three brokers and two sink workers, under load', { timeou
 test.runIf(isAll)(
   'the five lessons get their ten verdicts on a cluster',
   async () => {
-    const run = await runBothVariants(lab.lab, await loadScenarios(), { sinkWorkers: SINKS });
+    const run = await runBothVariants(lab.lab, await loadScenarios('lessons'), { sinkWorkers: SINKS });
     expect(run.ok, verdictsOf(run)).toBe(true);
   },
   15 * 60_000,

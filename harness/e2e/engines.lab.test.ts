@@ -54,7 +54,7 @@ async function runOn(
 }
 
 test('every lesson declares what to expect of every pair of engines, or why it is not run', async () => {
-  const scenarios = await loadScenarios();
+  const scenarios = await loadScenarios('lessons');
   for (const scenario of scenarios.filter(({ id }) => LESSONS.includes(id))) {
     for (const engines of PAIRS) {
       for (const variant of VARIANTS) {

@@ -1,7 +1,7 @@
 /**
- * `harness/plugins`: what a fault and a scenario are, and how they are found: one file each, by its name.
- * In: the files in `scenarios/` and `harness/faults/`.
- * Out: scenarios and faults whose shape has been checked, adapted to the engines that carry the events.
+ * `harness/plugins`: what a fault, a step and a scenario are, and how they are found: one file each, by its name.
+ * In: the files in `scenarios/KIND/`, `harness/steps/` and `harness/faults/`.
+ * Out: scenarios, steps and faults whose shape has been checked, adapted to the engines that carry the events.
  * Promises: a key that the runner would ignore, a parameter that a fault does not take, and an unknown name are refused
  * before anything is injected.
  */
@@ -14,14 +14,22 @@ import { findingClassSchema, hopSchema, verdictSchema } from '../../verifier/rep
 import { UsageError } from '../errors.ts';
 import { pairName, SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
 import type { Fault } from './fault.ts';
-import { assertMethods, loadPlugin, pluginIds } from './load-plugin.ts';
-import { PHASES, type Scenario, type ScenarioDefinition, type Step, VARIANTS } from './scenario.ts';
+import { assertMethods, loadPlugin, pluginFolders, pluginIds } from './load-plugin.ts';
+import {
+  PHASES,
+  type Scenario,
+  type ScenarioDefinition,
+  type Step,
+  VARIANTS,
+  WORKLOAD_KINDS,
+} from './scenario.ts';
+import type { StepType } from './step.ts';
 
 const connectorSchema = z.strictObject({
   file: z.string().min(1),
   overrides: z.record(z.string(), z.string()).optional(),
 });
-const workloadKind = z.enum(['mixed', 'insert-only', 'update-only', 'backfill', 'tiered']);
+const workloadKind = z.enum(WORKLOAD_KINDS);
 const expectationSchema = z.union([
   z.strictObject({ verdict: verdictSchema.exclude(['FAIL']) }),
   z.strictObject({
@@ -51,30 +59,8 @@ const variantSchema = z.strictObject({
   engines: z.partialRecord(z.enum(pairs), engineExpectation).optional(),
 });
 const count = z.number().int().positive();
-const stepSchema = z.discriminatedUnion('do', [
-  z.strictObject({
-    do: z.literal('fault'),
-    fault: z.string(),
-    with: z.record(z.string(), z.unknown()),
-    where,
-  }),
-  z.strictObject({
-    do: z.literal('start-workload'),
-    as: z.string(),
-    kind: workloadKind,
-    rate: z.number().min(0),
-    transactions: count.nullable(),
-    rows: z.literal('tunable').optional(),
-    where,
-  }),
-  z.strictObject({ do: z.literal('finish-workload'), as: z.string(), where }),
-  z.strictObject({ do: z.literal('stop-workload'), as: z.string(), where }),
-  z.strictObject({ do: z.literal('until-committed'), transactions: count, where }),
-  z.strictObject({ do: z.literal('until-behind'), events: count, where }),
-  z.strictObject({ do: z.literal('until-caught-up'), where }),
-  z.strictObject({ do: z.literal('until-lag-alert'), is: z.enum(['firing', 'cleared']), where }),
-  z.strictObject({ do: z.literal('expect-verdict'), verdict: verdictSchema, where }),
-]);
+/** Its parameters are checked by its type: see {@link assertStep}. */
+const stepSchema = z.looseObject({ do: z.string(), where });
 const clauseSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('same-rows'), why: z.string().min(1), where }),
   z.strictObject({
@@ -88,7 +74,7 @@ const clauseSchema = z.discriminatedUnion('kind', [
 
 const tunablesSchema = z.strictObject({ rows: z.number().int().min(0), seconds: z.number().min(0) });
 
-/** What a file in `scenarios/` must export: {@link ScenarioDefinition}, and nothing that the runner would ignore. */
+/** What a file in `scenarios/KIND/` must export: {@link ScenarioDefinition}, and nothing that the runner would ignore. */
 export const scenarioSchema = z.strictObject({
   title: z.string().min(1),
   lesson: z.string().min(40),
@@ -116,11 +102,32 @@ export const scenarioSchema = z.strictObject({
 
 const SCENARIOS = 'scenarios';
 const FAULTS = 'harness/faults';
+const STEPS = 'harness/steps';
 
-export const scenarioIds = (): Promise<string[]> => pluginIds(SCENARIOS);
+/** The folders of scenarios, by name. */
+export const scenarioKinds = (): Promise<string[]> => pluginFolders(SCENARIOS);
+export const scenarioIds = async (): Promise<string[]> => [...(await kindsById()).keys()].sort();
 export const faultNames = (): Promise<string[]> => pluginIds(FAULTS);
+export const stepNames = (): Promise<string[]> => pluginIds(STEPS);
 
-function assertShape(schema: z.ZodType, value: unknown, where: string): void {
+/** The folder of each scenario. @throws LabError if two folders have a scenario of the same name. */
+async function kindsById(): Promise<Map<string, string>> {
+  const byId = new Map<string, string>();
+  for (const kind of await scenarioKinds()) {
+    for (const id of await pluginIds(`${SCENARIOS}/${kind}`)) {
+      const other = byId.get(id);
+      if (other !== undefined) {
+        throw new LabError('CDC-5013', `two scenarios are named ${id}: in ${other}/ and in ${kind}/`, {
+          remedy: `rename one of them; a scenario's id is its file's name, whichever folder it lies in`,
+        });
+      }
+      byId.set(id, kind);
+    }
+  }
+  return byId;
+}
+
+export function assertShape(schema: z.ZodType, value: unknown, where: string): void {
   const parsed = schema.safeParse(value);
   if (parsed.success) return;
   const mistake = mistakeIn(parsed.error, { schema, value, whole: 'its default export' });
@@ -132,26 +139,51 @@ function assertShape(schema: z.ZodType, value: unknown, where: string): void {
 /**
  * The scenario of that id.
  *
- * @throws UsageError for an unknown id; LabError for a file that breaks its contract, faults' parameters included.
+ * @throws UsageError for an unknown id; LabError for a file that breaks its contract, parameters of steps and faults
+ * included.
  */
 export async function loadScenario(id: string): Promise<Scenario> {
-  const definition = await loadPlugin(SCENARIOS, 'scenario', id);
-  assertShape(scenarioSchema, definition, `scenarios/${id}.ts`);
-  const scenario: Scenario = { ...(definition as ScenarioDefinition), id };
+  const byId = await kindsById();
+  const kind = byId.get(id);
+  if (kind === undefined) {
+    const known = [...byId.keys()].sort();
+    throw new UsageError(
+      `there is no scenario "${id}".${didYouMean(id, known)}`,
+      `known: ${known.join(', ')}`,
+    );
+  }
+  const file = `${SCENARIOS}/${kind}/${id}.ts`;
+  const definition = await loadPlugin(`${SCENARIOS}/${kind}`, 'scenario', id);
+  assertShape(scenarioSchema, definition, file);
+  const scenario: Scenario = { ...(definition as ScenarioDefinition), id, kind };
   const { inject, hold, settle } = scenario.steps;
-  for (const step of [...inject, ...hold, ...settle]) await assertFaultParams(id, step);
+  for (const step of [...inject, ...hold, ...settle]) await assertStep(step, file);
   return scenario;
 }
 
-async function assertFaultParams(id: string, step: Step): Promise<void> {
-  if (step.do !== 'fault') return;
-  const fault = await loadFault(step.fault);
-  assertShape(fault.params, step.with, `scenarios/${id}.ts, parameters of fault ${step.fault}`);
+async function assertStep(step: Step, file: string): Promise<void> {
+  const known = await stepNames();
+  if (!known.includes(step.do)) {
+    const nearest = didYouMean(step.do, known);
+    throw new LabError('CDC-5012', `${file} is not valid: there is no step "${step.do}".${nearest}`, {
+      remedy: `known: ${known.join(', ')}`,
+    });
+  }
+  const type = await loadStep(step.do);
+  const given = paramsOf(step);
+  assertShape(type.params, given, `${file}, parameters of step ${step.do}`);
+  await type.check?.(given, file);
 }
 
-/** All scenarios, in the order of their names. */
-export async function loadScenarios(): Promise<Scenario[]> {
-  return Promise.all((await scenarioIds()).map(loadScenario));
+/** What a step says beside its type and its engines. */
+export function paramsOf({ do: _, where: __, ...params }: Step): Record<string, unknown> {
+  return params;
+}
+
+/** All scenarios, or those of one kind, in the order of their names. */
+export async function loadScenarios(kind?: string): Promise<Scenario[]> {
+  const ids = kind === undefined ? await scenarioIds() : await pluginIds(`${SCENARIOS}/${kind}`);
+  return Promise.all(ids.map(loadScenario));
 }
 
 /** The scenario behind `cdc-lab trigger NAME`: by its short name or its id. */
@@ -172,4 +204,11 @@ export async function loadFault(name: string): Promise<Fault> {
   const fault = await loadPlugin(FAULTS, 'fault', name);
   assertMethods(fault, ['observe', 'inject', 'prove', 'heal'], `${FAULTS}/${name}.ts`);
   return fault as Fault;
+}
+
+/** The type of step of that name, its shape checked. */
+export async function loadStep(name: string): Promise<StepType> {
+  const step = await loadPlugin(STEPS, 'step', name);
+  assertMethods(step, ['run'], `${STEPS}/${name}.ts`);
+  return step as StepType;
 }

@@ -3,12 +3,13 @@ import { tableTopics } from '../access/live-access.ts';
 import { type EnginePair, pairName, SINKS, SOURCES } from '../lab/engines.ts';
 import { loadScenario } from './catalogue.ts';
 import { forEngines, isFor, notRun } from './for-engines.ts';
+import { isFaultStep } from './scenario.ts';
 
 const OURS: EnginePair = { source: 'ts', sink: 'ts' };
 const THEIRS: EnginePair = { source: 'debezium', sink: 'jdbc' };
 
 const faultsOf = (scenario: Awaited<ReturnType<typeof loadScenario>>): string[] =>
-  scenario.steps.inject.flatMap((step) => (step.do === 'fault' ? [step.fault] : []));
+  scenario.steps.inject.filter(isFaultStep).map(({ fault }) => fault);
 
 describe('a scenario for a pair of engines', () => {
   it('keeps the steps that are for all, and those for its own engines', async () => {

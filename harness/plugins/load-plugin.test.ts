@@ -9,9 +9,9 @@ import type { ReporterOptions } from '../runner/reporter.ts';
 import { loadReporter } from '../runner/reporter.ts';
 import type { RunResult } from '../runner/result.ts';
 import { FakeWorld } from '../runner/testing/fake-lab.ts';
-import { loadFault, loadScenario } from './catalogue.ts';
+import { loadFault, loadScenario, loadStep } from './catalogue.ts';
 import { ROOT } from './load-plugin.ts';
-import { VARIANTS } from './scenario.ts';
+import { isFaultStep, VARIANTS } from './scenario.ts';
 
 const KEBAB = /^[a-z][a-z0-9]*(-[a-z0-9]+)*$/;
 
@@ -25,9 +25,12 @@ function namesIn(folder: string, helpers: readonly string[] = []): string[] {
     .filter((name) => !helpers.includes(name));
 }
 
+const KINDS = readdirSync(path.join(ROOT, 'scenarios'));
+
 const folders: Record<string, string[]> = {
-  scenarios: namesIn('scenarios'),
+  ...Object.fromEntries(KINDS.map((kind) => [`scenarios/${kind}`, namesIn(`scenarios/${kind}`)])),
   'harness/faults': namesIn('harness/faults'),
+  'harness/steps': namesIn('harness/steps'),
   'harness/reporters': namesIn('harness/reporters'),
   'verifier/checks': namesIn('verifier/checks'),
   'fixtures/defects': namesIn('fixtures/defects', ['expected', 'load']),
@@ -40,9 +43,13 @@ describe.each(Object.entries(folders))('%s', (_, names) => {
   });
 });
 
-describe.each(folders.scenarios ?? [])('scenario %s', (id) => {
-  it('is valid, its faults and their parameters included', async () => {
-    expect((await loadScenario(id)).id).toBe(id);
+const scenarioFiles = KINDS.flatMap((kind) =>
+  (folders[`scenarios/${kind}`] ?? []).map((id) => ({ id, kind })),
+);
+
+describe.each(scenarioFiles)('scenario $id', ({ id, kind }) => {
+  it('is valid, its steps, its faults and their parameters included; its folder is its kind', async () => {
+    expect(await loadScenario(id)).toMatchObject({ id, kind });
   });
 
   it('has connector files and defects that exist, for each variant', async () => {
@@ -64,7 +71,21 @@ describe.each(folders.scenarios ?? [])('scenario %s', (id) => {
 
   it('injects a fault: without a proof no verdict means anything', async () => {
     const { steps } = await loadScenario(id);
-    expect(steps.inject.some((step) => step.do === 'fault')).toBe(true);
+    expect(steps.inject.some(isFaultStep)).toBe(true);
+  });
+});
+
+describe.each(folders['harness/steps'] ?? [])('step %s', (name) => {
+  it('says what it does, and gives an example of its parameters that is valid', async () => {
+    const { description, params, example, check } = await loadStep(name);
+    expect(description).not.toBe('');
+    expect(params.safeParse(example).success).toBe(true);
+    await check?.(example, 'the example');
+  });
+
+  it('refuses parameters that it does not know', async () => {
+    const { params, example } = await loadStep(name);
+    expect(params.safeParse({ ...example, 'no-such-parameter': 1 }).success).toBe(false);
   });
 });
 
@@ -193,6 +214,7 @@ describe('a plug-in that does not exist', () => {
     await expect(loadScenario('retsart')).rejects.toThrow('Did you mean "restart"?');
     await expect(loadScenario('retsart')).rejects.toBeInstanceOf(UsageError);
     await expect(loadFault('kill-servce')).rejects.toThrow('Did you mean "kill-service"?');
+    await expect(loadStep('until-comitted')).rejects.toThrow('Did you mean "until-committed"?');
   });
 
   it('is looked up by name, never by path', async () => {

@@ -31,6 +31,25 @@ export async function pluginIds(folder: string): Promise<string[]> {
 }
 
 /**
+ * Folders of plug-ins in a folder that holds nothing else.
+ *
+ * @throws LabError for a file beside the folders: it would be ignored.
+ */
+export async function pluginFolders(folder: string): Promise<string[]> {
+  const entries = await readdir(path.join(ROOT, folder), { withFileTypes: true });
+  const astray = entries.find((entry) => entry.isFile() && entry.name.endsWith('.ts'));
+  if (astray !== undefined) {
+    throw new LabError('CDC-5010', `${folder}/${astray.name} lies outside the folders of ${folder}/`, {
+      remedy: `move it into one of them, such as ${folder}/lessons/`,
+    });
+  }
+  return entries
+    .filter((entry) => entry.isDirectory())
+    .map((entry) => entry.name)
+    .sort();
+}
+
+/**
  * Default export of the plug-in `id` in `folder`, unchecked.
  *
  * @throws UsageError if there is no such file, naming the nearest; LabError if it has no default export.

@@ -11,6 +11,8 @@ export type Phase = (typeof PHASES)[number];
 export const VARIANTS = ['sound', 'naive'] as const;
 export type VariantName = (typeof VARIANTS)[number];
 
+export const WORKLOAD_KINDS = ['mixed', 'insert-only', 'update-only', 'backfill', 'tiered'] as const;
+
 /** The one verdict that a variant must get, and for a FAIL the reason. */
 export type Expectation =
   | { readonly verdict: Exclude<Verdict, 'FAIL'> }
@@ -65,36 +67,21 @@ export interface Tunables {
   readonly seconds: number;
 }
 
-/** One action of a phase, for some engines only if `where` says so. Steps are data. */
-export type Step = Action & { readonly where?: Where };
+/** One step of a phase, for some engines only if `where` says so: a type of `harness/steps/` and its parameters. */
+export interface Step {
+  readonly do: string;
+  readonly where?: Where;
+  readonly [parameter: string]: unknown;
+}
 
-/** Actions that the runner can carry out. */
-export type Action =
-  /** Injects the fault, with its proof; healed in phase `heal` at the latest. */
-  | { readonly do: 'fault'; readonly fault: string; readonly with: Readonly<Record<string, unknown>> }
-  /** Starts a workload beside the main one and goes on. `rows: 'tunable'` takes `--rows`. */
-  | {
-      readonly do: 'start-workload';
-      readonly as: string;
-      readonly kind: WorkloadSpec['kind'];
-      readonly rate: number;
-      readonly transactions: number | null;
-      readonly rows?: 'tunable';
-    }
-  /** Waits until a workload that ends by itself has ended. */
-  | { readonly do: 'finish-workload'; readonly as: string }
-  /** Stops the workload of that name; `main` is the variant's own. */
-  | { readonly do: 'stop-workload'; readonly as: string }
-  /** Until this many more transactions are committed, by the ledger. */
-  | { readonly do: 'until-committed'; readonly transactions: number }
-  /** Until the sink is this many events behind, and `--seconds` have passed. */
-  | { readonly do: 'until-behind'; readonly events: number }
-  /** Until slot and consumer group have caught up with everything written before the step. */
-  | { readonly do: 'until-caught-up' }
-  /** Until the verifier's lag alert fires, or has cleared; {@link ScenarioDefinition.alertLag} is its bound. */
-  | { readonly do: 'until-lag-alert'; readonly is: 'firing' | 'cleared' }
-  /** Asks the verifier once; its verdict must be this one. */
-  | { readonly do: 'expect-verdict'; readonly verdict: Verdict };
+/** The step that injects a fault, with its proof; the fault is healed in phase `heal` at the latest. */
+export interface FaultStep extends Step {
+  readonly do: 'fault';
+  readonly fault: string;
+  readonly with: Readonly<Record<string, unknown>>;
+}
+
+export const isFaultStep = (step: Step): step is FaultStep => step.do === 'fault';
 
 /** A proof that exists only at the end of the run; without it the fault does not count as having taken effect. */
 export type LateProof =
@@ -156,9 +143,11 @@ export interface ScenarioDefinition {
 /** A definition under its id, which is its file's name. */
 export interface Scenario extends ScenarioDefinition {
   readonly id: string;
+  /** The folder below `scenarios/` in which the file lies. */
+  readonly kind: string;
 }
 
-/** The default export of each file in `scenarios/`: gives the literal its type, changes nothing. */
+/** The default export of each file in `scenarios/KIND/`: gives the literal its type, changes nothing. */
 export function defineScenario(definition: ScenarioDefinition): ScenarioDefinition {
   return definition;
 }

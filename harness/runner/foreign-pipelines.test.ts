@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { loadPipeline, pipelineFile, pipelineNames } from '../../fixtures/pipelines/load.ts';
 import { loadFault, loadScenario, loadScenarios } from '../plugins/catalogue.ts';
+import { isFaultStep } from '../plugins/scenario.ts';
 import { forPipeline, notRunOn, sidesOf } from './foreign-pipelines.ts';
 
 const load = async (name: string) => loadPipeline(await pipelineFile(name));
@@ -15,7 +16,7 @@ describe.each(await pipelineNames())('pipeline %s', (name) => {
     const pipeline = await load(name);
     for (const scenario of await loadScenarios()) {
       if (notRunOn(scenario, pipeline) !== null) continue;
-      const faults = forPipeline(scenario, pipeline).steps.inject.filter((step) => step.do === 'fault');
+      const faults = forPipeline(scenario, pipeline).steps.inject.filter(isFaultStep);
       expect(faults.length, scenario.id).toBeGreaterThan(0);
       for (const { fault, with: params } of faults) {
         expect((await loadFault(fault)).params.safeParse(params).success, `${scenario.id}: ${fault}`).toBe(

@@ -2,7 +2,7 @@ import type { Pipeline } from '../../fixtures/pipelines/lib/pipeline.ts';
 import { tablesOf } from '../../fixtures/pipelines/load.ts';
 import { readsTopics } from '../lab/process/placed-pipeline.ts';
 import { forEngines } from '../plugins/for-engines.ts';
-import type { PipelineVariant, Scenario, Step } from '../plugins/scenario.ts';
+import { isFaultStep, type PipelineVariant, type Scenario, type Step } from '../plugins/scenario.ts';
 
 /** A pipeline that other people wrote, tested in place of the lab's. */
 export interface ForeignPipeline {
@@ -45,7 +45,7 @@ function stepFor(step: Step, hasTopics: boolean): Step | null {
   if (step.do === 'until-behind' && !hasTopics) {
     return { do: 'until-committed', transactions: BEHIND_TRANSACTIONS };
   }
-  if (step.do !== 'fault') return step;
+  if (!isFaultStep(step)) return step;
   if (step.fault === 'pause-connector') return { do: 'fault', fault: 'end-pipeline', with: { how: 'stop' } };
   if (step.fault === 'kill-at-crash-point' && !hasTopics) {
     return { do: 'fault', fault: 'end-pipeline', with: { how: 'kill' } };
@@ -69,7 +69,7 @@ export function notRunOn(scenario: Scenario, pipeline: Pipeline): string | null 
   const lesson = pipeline.lessons[scenario.id];
   if (lesson === undefined) return 'the pipeline declares no verdict for it';
   if ('notRun' in lesson) return lesson.notRun;
-  const faults = scenario.steps.inject.flatMap((step) => (step.do === 'fault' ? [step.fault] : []));
+  const faults = scenario.steps.inject.filter(isFaultStep).map(({ fault }) => fault);
   const missing = tablesIn(scenario).find((table) => !tablesOf(pipeline).includes(table));
   if (missing !== undefined) return `its fault needs ${missing}, which the pipeline does not carry`;
   const needed = faults.find((fault) => CAPTURE_FAULTS.has(fault));
@@ -79,9 +79,9 @@ export function notRunOn(scenario: Scenario, pipeline: Pipeline): string | null 
 
 /** Tables that the scenario's faults name, such as `public.customers`. */
 function tablesIn({ steps }: Scenario): string[] {
-  const named = steps.inject.flatMap((step) =>
-    step.do === 'fault' ? [step.with.table ?? [], step.with.tables ?? []].flat() : [],
-  );
+  const named = steps.inject
+    .filter(isFaultStep)
+    .flatMap((step) => [step.with.table ?? [], step.with.tables ?? []].flat());
   return named.map((name) => (String(name).includes('.') ? String(name) : `public.${name}`));
 }
 

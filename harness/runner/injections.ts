@@ -6,8 +6,8 @@ import type { Instance, Lab } from '../lab/lab.ts';
 import type { Evidence, Fault, FaultContext } from '../plugins/fault.ts';
 import type { UndoLog } from '../undo/undo-log.ts';
 import { withDeadline } from '../wait.ts';
+import type { Bounds } from './bounds.ts';
 import type { Journal } from './journal.ts';
-import type { Bounds } from './waits.ts';
 
 /** The fault could not be shown to have taken effect, or could not be injected: no verdict can be based on it. */
 export class NotProvenError extends LabError {

@@ -30,7 +30,7 @@ describe('the five lessons, on a real lab', () => {
   it('get the verdicts of the pipelines that run, and go red where they are swapped', {
     timeout: WITHIN_MS,
   }, async () => {
-    const scenarios = await loadScenarios();
+    const scenarios = await loadScenarios('lessons');
     const run = await runBothVariants(lab, scenarios, { swap: true });
     const red = run.results.filter((one) => !one.ok);
     expect(red, verdictsOf(run)).toHaveLength(10);
@@ -47,7 +47,10 @@ describe('the five lessons, on a real lab', () => {
 
   it('are all INCONCLUSIVE when every injection is left out', { timeout: WITHIN_MS }, async () => {
     // The proof is the scenario's: no pipeline's variant changes it.
-    const plan = (await loadScenarios()).map((scenario) => ({ scenario, variant: 'sound' as const }));
+    const plan = (await loadScenarios('lessons')).map((scenario) => ({
+      scenario,
+      variant: 'sound' as const,
+    }));
     const run = await runBothVariants(lab, [], { noOp: true, plan });
     expect(run.results).toHaveLength(5);
     const others = run.results.filter((one) => one.verdict !== 'INCONCLUSIVE');

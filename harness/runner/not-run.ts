@@ -2,7 +2,7 @@ import type { EnginePair } from '../lab/engines.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
 import { forEngines, notRun } from '../plugins/for-engines.ts';
-import type { Scenario, VariantName } from '../plugins/scenario.ts';
+import { isFaultStep, type Scenario, type VariantName } from '../plugins/scenario.ts';
 
 /** Why a variant is not run in this lab, on these engines; null if it is run. A variant that is not run has no verdict. */
 export async function notRunHere(
@@ -18,7 +18,7 @@ export async function notRunHere(
   if (byLab !== undefined && byLab !== null) return byLab;
   const { inject, hold, settle } = forEngines(scenario, engines).steps;
   for (const step of [...inject, ...hold, ...settle]) {
-    if (step.do !== 'fault') continue;
+    if (!isFaultStep(step)) continue;
     const { needs } = await loadFault(step.fault);
     const lacking = needs.filter((capability) => lab.runtime[capability] === undefined);
     if (lacking.length > 0) {

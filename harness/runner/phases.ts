@@ -1,8 +1,8 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Phase } from '../plugins/scenario.ts';
 import { withDeadline } from '../wait.ts';
+import type { Bounds } from './bounds.ts';
 import type { Journal } from './journal.ts';
-import type { Bounds } from './waits.ts';
 
 export interface PhaseDeps {
   readonly journal: Journal;

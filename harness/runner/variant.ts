@@ -3,10 +3,11 @@ import type { Report } from '../../verifier/report.ts';
 import type { Access } from '../access/access.ts';
 import type { Instance, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
-import { deadlinesOf, type Phase } from '../plugins/scenario.ts';
+import { deadlinesOf, isFaultStep, type Phase } from '../plugins/scenario.ts';
 import { withTarget } from '../terminal/with-target.ts';
 import type { UndoLog } from '../undo/undo-log.ts';
 import { withDeadline } from '../wait.ts';
+import type { Bounds } from './bounds.ts';
 import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
 import { firstSentence } from './in-words.ts';
 import type { Journal } from './journal.ts';
@@ -25,7 +26,6 @@ import { instanceSpecOf, pipelineOf, type VariantPlan } from './plan.ts';
 import type { VariantResult } from './result.ts';
 import { ServerWatch } from './server-watch.ts';
 import { Steps } from './steps.ts';
-import type { Bounds } from './waits.ts';
 import { wrongRowOf } from './wrong-row.ts';
 
 /** Two Java virtual machines start in it if Kafka Connect is the host. */
@@ -175,13 +175,13 @@ class VariantRun {
         const watched = endsPipeline(scenario) ? undefined : instance.pipeline;
         await this.#watching(phase, watched, async (bounds) => {
           for (const step of scenario.steps[phase]) {
-            if (step.do === 'fault') this.#baseline ??= await takeBaseline(scenario, access, instance);
+            if (isFaultStep(step)) this.#baseline ??= await takeBaseline(scenario, access, instance);
             await steps.run(step, bounds);
           }
         });
       }
       if (isOver) {
-        await steps.stopWorkloads();
+        await steps.workloads.stopAll();
         await this.#showWrongRow(access, instance);
         return;
       }
@@ -190,7 +190,7 @@ class VariantRun {
     }
     const healFailures = await this.#phases.heal((bounds) => steps.healAll(bounds));
     if (failure !== undefined || healFailures.length > 0) {
-      await steps.stopWorkloads();
+      await steps.workloads.stopAll();
       throw failure ?? healFailures[0];
     }
     await this.#settle(steps, instance);
@@ -239,7 +239,7 @@ class VariantRun {
     const { kind, rate } = pipelineOf(this.#plan).workload;
     const { seed } = this.#plan;
     const withinMs = this.#deadlinesMs.steady;
-    await steps.startWorkload('main', { kind, rate, transactions: null, seed });
+    await steps.workloads.start('main', { kind, rate, transactions: null, seed });
     await steps.run({ do: 'until-committed', transactions: STEADY_TRANSACTIONS }, { signal, withinMs });
     return await this.#ask(access, signal, withinMs, false);
   }
@@ -248,16 +248,16 @@ class VariantRun {
     const start = performance.now();
     try {
       await this.#watching('settle', pipeline, async (bounds) => {
-        await steps.untilCaughtUp(bounds);
+        await steps.run({ do: 'until-caught-up' }, bounds);
         this.#recoveryMs = since(start);
         for (const step of this.#plan.scenario.steps.settle) await steps.run(step, bounds);
-        await steps.stopWorkloads();
-        await steps.untilCaughtUp(bounds);
+        await steps.workloads.stopAll();
+        await steps.run({ do: 'until-caught-up' }, bounds);
       });
     } catch (error) {
       // If it has not caught up in time, the verifier says what that means.
       if (this.#signal.aborted) throw error;
-      await steps.stopWorkloads();
+      await steps.workloads.stopAll();
       if (error instanceof PipelineEndedError) throw error;
     }
   }
@@ -325,7 +325,7 @@ class VariantRun {
 
 /** Whether the scenario itself ends somebody else's pipeline for a while. */
 function endsPipeline({ steps }: VariantPlan['scenario']): boolean {
-  return steps.inject.some((step) => step.do === 'fault' && step.fault === 'end-pipeline');
+  return steps.inject.some((step) => isFaultStep(step) && step.fault === 'end-pipeline');
 }
 
 function describeInstance(instance: Instance): Record<string, unknown> {

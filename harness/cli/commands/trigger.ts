@@ -3,7 +3,7 @@ import { openAccess } from '../../access/live-access.ts';
 import type { Instance, Lab } from '../../lab/lab.ts';
 import { serversRun } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
-import { loadFault, scenarioOfTrigger } from '../../plugins/catalogue.ts';
+import { loadFault, loadStep, scenarioOfTrigger } from '../../plugins/catalogue.ts';
 import { forEngines } from '../../plugins/for-engines.ts';
 import { deadlinesOf, type Scenario, type Step, type Tunables } from '../../plugins/scenario.ts';
 import { evidenceText } from '../../runner/evidence-text.ts';
@@ -128,8 +128,8 @@ async function injectAndHeal(
     journal.write({ t: 'phase-started', phase });
     return withDeadline(`${phase} to end`, deadlinesMs[phase], signal, async (inner) => {
       const withinMs = Math.round(deadlinesMs[phase] * STEP_SHARE);
-      for (const step of scenario.steps[phase].filter((one) => isForLivePipeline(one, phase))) {
-        await steps.run(step, { signal: inner, withinMs });
+      for (const step of scenario.steps[phase]) {
+        if (await isForLivePipeline(step, phase)) await steps.run(step, { signal: inner, withinMs });
       }
     });
   };
@@ -142,16 +142,16 @@ async function injectAndHeal(
   }
   const bounds = { signal: new AbortController().signal, withinMs: deadlinesMs.heal };
   const healFailures = await steps.healAll(bounds);
-  await steps.stopWorkloads();
+  await steps.workloads.stopAll();
   failure ??= healFailures[0];
   if (failure !== undefined) throw failure;
   await runPhase('settle');
 }
 
 /** The lab's own workload goes on meanwhile, and the verdict is for `status`; only an alert is seen to clear. */
-function isForLivePipeline(step: Step, phase: 'inject' | 'hold' | 'settle'): boolean {
-  if (phase === 'settle') return step.do === 'until-lag-alert';
-  return step.do !== 'expect-verdict' && step.do !== 'until-caught-up';
+async function isForLivePipeline(step: Step, phase: 'inject' | 'hold' | 'settle'): Promise<boolean> {
+  const { byHand } = await loadStep(step.do);
+  return phase === 'settle' ? byHand === 'after-heal-too' : byHand !== 'left-out';
 }
 
 /** How often a wait that goes on says how far it is. */

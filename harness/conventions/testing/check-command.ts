@@ -16,8 +16,8 @@ const kebabNames = (folder: string): string[] =>
 /** What the reader of CONTRIBUTING.md has written before a command needs it. */
 const written = tutorialBlocks().map(({ file }) => file);
 const SCENARIOS = [
-  ...kebabNames('scenarios'),
-  ...written.flatMap((file) => /^scenarios\/(.+)\.ts$/.exec(file)?.[1] ?? []),
+  ...kebabNames('scenarios').flatMap((kind) => kebabNames(`scenarios/${kind}`)),
+  ...written.flatMap((file) => /^scenarios\/[^/]+\/(.+)\.ts$/.exec(file)?.[1] ?? []),
 ];
 /** Short names of `trigger`, which the Makefile uses too. */
 const TRIGGERS = [...SCENARIOS, 'schema', 'duplicate'];

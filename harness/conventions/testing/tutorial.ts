@@ -26,7 +26,8 @@ export function tutorialBlocks(): (CodeBlock & { readonly file: string })[] {
 
 /**
  * Copies the project and adds the blocks as files. An earlier step of a file goes into a folder beside the file's own,
- * `verifier/checks/x.ts` into `verifier/step-1/x.ts`: its imports resolve there, and no loader finds it.
+ * `verifier/checks/x.ts` into `verifier/step-1/x.ts`: its imports resolve there, and no loader finds it. A loader looks
+ * into every folder of `scenarios/`, so a scenario's earlier step goes into a folder beside that.
  */
 export function treeWith(blocks: readonly (CodeBlock & { readonly file: string })[]): Tree {
   const dir = join(makeTestFolder(), 'project');
@@ -45,5 +46,6 @@ export function treeWith(blocks: readonly (CodeBlock & { readonly file: string }
 
 function fileOf({ file, step }: { readonly file: string; readonly step: number | null }): string {
   if (step === null) return file;
+  if (file.startsWith('scenarios/')) return file.replace('scenarios', `step-${step}`);
   return file.replace(/[^/]+(?=\/[^/]+$)/, `step-${step}`);
 }

@@ -35,7 +35,7 @@ describe('the five lessons, in containers', () => {
   it('get their ten verdicts, each as expected and for the expected reason', {
     timeout: WITHIN_MS,
   }, async () => {
-    const run = await runBothVariants(lab, await loadScenarios());
+    const run = await runBothVariants(lab, await loadScenarios('lessons'));
     expect(run.results).toHaveLength(10);
     expect(run.ok, verdictsOf(run)).toBe(true);
     for (const { proof, runtime } of run.results) {
@@ -74,7 +74,7 @@ describe('the five lessons, in containers', () => {
       instance: (name) => lab.instance(name),
       createInstance: (spec) => lab.createInstance(spec),
     };
-    const restart = (await loadScenarios()).filter(({ id }) => id === 'restart');
+    const restart = (await loadScenarios('lessons')).filter(({ id }) => id === 'restart');
     const { results, notRun = [] } = await runBothVariants(lame, restart);
     expect(results).toEqual([]);
     expect(notRun.map(({ variant }) => variant)).toEqual(['sound', 'naive']);
@@ -111,7 +111,7 @@ describe('the five lessons, in containers', () => {
       const engines = { source: 'debezium', sink: 'jdbc' } as const;
       const restart = await loadScenario('restart');
       const run = isAll
-        ? await runBothVariants(lab, await loadScenarios(), { engines })
+        ? await runBothVariants(lab, await loadScenarios('lessons'), { engines })
         : await runBothVariants(lab, [], {
             plan: [{ scenario: restart, variant: 'sound' }],
             engines,

@@ -19,6 +19,7 @@ const naive: PipelineVariant = {
 
 export const scenario: Scenario = {
   id: 'example',
+  kind: 'lessons',
   title: 'Example',
   lesson: 'A scenario that tests of the runner use.',
   cites: 'none',

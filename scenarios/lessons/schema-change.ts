@@ -1,4 +1,4 @@
-import { defineScenario, LESSON_DEADLINES_MS } from '../harness/plugins/scenario.ts';
+import { defineScenario, LESSON_DEADLINES_MS } from '../../harness/plugins/scenario.ts';
 
 export default defineScenario({
   title: 'Schema change',

@@ -1,4 +1,4 @@
-import { defineScenario, LESSON_DEADLINES_MS } from '../harness/plugins/scenario.ts';
+import { defineScenario, LESSON_DEADLINES_MS } from '../../harness/plugins/scenario.ts';
 
 /** The naive sink of this lesson is a defect, planted in our own. */
 const NO_NAIVE_PAUSE =

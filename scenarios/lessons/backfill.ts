@@ -1,4 +1,4 @@
-import { defineScenario, LESSON_DEADLINES_MS } from '../harness/plugins/scenario.ts';
+import { defineScenario, LESSON_DEADLINES_MS } from '../../harness/plugins/scenario.ts';
 
 const WATERMARKS =
   'Debezium leaves out of a chunk what the stream changed between its two watermarks: no older image comes late';

@@ -1,11 +1,11 @@
 /**
- * `scenarios`: the lessons, one file each; a file's name is the scenario's id.
+ * `scenarios/lessons`: the five lessons, one file each; a file's name is the scenario's id.
  * In: nothing: a scenario is data.
  * Out: the steps that break a pipeline, and the verdict that a sound and a naive one must get.
  * Promises: each naive pipeline fails for one reason, which the scenario names; GUIDE.md explains it.
  */
 
-import { defineScenario, LESSON_DEADLINES_MS } from '../harness/plugins/scenario.ts';
+import { defineScenario, LESSON_DEADLINES_MS } from '../../harness/plugins/scenario.ts';
 
 export default defineScenario({
   title: 'Connector restart',
