@@ -7,7 +7,10 @@ import { VERDICTS } from './verdict.ts';
  */
 export const verdictSchema = z.enum(VERDICTS);
 
-/** Kinds of findings about rows or about the pipeline. */
+/**
+ * Kinds of findings: about rows, about the pipeline, and, from `silent` to `writer-harmed`, about a scenario's contract: no
+ * verification reports those, only a run. docs/architecture.md says what each means.
+ */
 export const FINDING_CLASSES = [
   'missing',
   'absent',
@@ -32,6 +35,10 @@ export const FINDING_CLASSES = [
   'dead-letter',
   'alert',
   'evidence-missing',
+  'silent',
+  'stalled',
+  'bound-exceeded',
+  'writer-harmed',
 ] as const;
 export const findingClassSchema = z.enum(FINDING_CLASSES);
 export type FindingClass = z.infer<typeof findingClassSchema>;

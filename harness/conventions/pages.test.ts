@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { FINDING_CLASSES } from '../../verifier/report.ts';
 import { PROJECT_DIR } from '../project.ts';
 import { anchorOf, brokenLinks, headings, pages } from './pages.ts';
 
@@ -67,3 +68,11 @@ test.each(all.filter(({ text }) => text.split('\n').length > LONG_PAGE))(
     expect(contents.length).toBeGreaterThanOrEqual(3);
   },
 );
+
+test('the architecture says what each class of finding means, and names no other', () => {
+  const page = all.find(({ path }) => path === 'docs/architecture.md')?.text ?? '';
+  const section = /\n## Classes of findings\n([\s\S]*?)\n## /.exec(page)?.[1] ?? '';
+  const heads = [...section.matchAll(/^\| (`.+?) \|/gm)].map(([, head]) => head ?? '');
+  const named = heads.flatMap((head) => [...head.matchAll(/`([^`]+)`/g)].map(([, name]) => name));
+  expect(named.toSorted()).toEqual([...FINDING_CLASSES].toSorted());
+});

@@ -70,6 +70,8 @@ export interface WorkloadSummary {
   readonly committed: number;
   readonly failed: number;
   readonly unknown: number;
+  /** What the database said of the first transaction that failed; left out if none did. */
+  readonly firstError?: string;
 }
 
 /** One of several processes of the sink. */

@@ -5,7 +5,12 @@ import type { StartedWorkload, WorkloadSpec, WorkloadSummary } from '../lab.ts';
 import type { ServiceInfo } from '../runtime.ts';
 import { sizeOf } from '../services/log-file.ts';
 
-const summarySchema = z.object({ committed: z.number(), failed: z.number(), unknown: z.number() });
+const summarySchema = z.object({
+  committed: z.number(),
+  failed: z.number(),
+  unknown: z.number(),
+  firstError: z.string().exactOptional(),
+});
 /** A week: a workload that should end by itself is bounded by its number of transactions, not by this. */
 const FINISH_WITHIN_MS = 7 * 24 * 3_600_000;
 

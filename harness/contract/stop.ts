@@ -1,0 +1,98 @@
+import { messageOf } from '../../pipeline/contract/errors.ts';
+import { type Finding, finding, type Hop } from '../../verifier/report.ts';
+import { durationText } from '../../verifier/units.ts';
+import type { Access, WorkerRole } from '../access/access.ts';
+import type { StatusAnswer } from '../connect/answers.ts';
+import { poll } from '../wait.ts';
+
+/** What was seen of a connector that had to stop with an error. */
+export interface StopSeen {
+  readonly connector: WorkerRole;
+  /** The connector, or one of its tasks, was FAILED in time. */
+  readonly stopped: boolean;
+  /** From the beginning of the wait until it was FAILED; until the wait was given up, if it was not. */
+  readonly afterMs: number;
+  readonly withinMs: number;
+  /** The last state seen: `RUNNING, task 0 FAILED`. */
+  readonly state: string;
+  /** The first error code in the trace, such as CDC-1107; null if it has none, as with an engine that is not ours. */
+  readonly code: string | null;
+  /** Trace of what failed; null if nothing did. */
+  readonly trace: string | null;
+}
+
+export interface StopWait {
+  readonly connector: WorkerRole;
+  readonly withinMs: number;
+  readonly signal: AbortSignal;
+  readonly now?: () => number;
+}
+
+const NO_ANSWER = 'no answer';
+const EVERY_MS = 100;
+
+/**
+ * Waits until a connector has stopped with an error, as its REST API says. One that does not stop in time is an answer,
+ * too: {@link stopFindings} says what it means.
+ *
+ * @throws the signal's reason when it is aborted.
+ */
+export async function untilStopped(
+  access: Pick<Access, 'connectorStatus'>,
+  { connector, withinMs, signal, now = () => performance.now() }: StopWait,
+): Promise<StopSeen> {
+  const start = now();
+  let state = NO_ANSWER;
+  const failed = await poll(
+    async () => {
+      const status = await access.connectorStatus(connector).catch((error: unknown) => {
+        signal.throwIfAborted();
+        return messageOf(error);
+      });
+      state = typeof status === 'string' ? NO_ANSWER : stateText(status);
+      return typeof status === 'string' ? undefined : failureIn(status);
+    },
+    { withinMs, everyMs: EVERY_MS, signal, now },
+  );
+  const afterMs = Math.round(now() - start);
+  const trace = failed?.trace ?? null;
+  const code = trace === null ? null : (/\bCDC-\d{4}\b/.exec(trace)?.[0] ?? null);
+  return { connector, stopped: failed !== undefined, afterMs, withinMs, state, code, trace };
+}
+
+/** What has failed of a connector, with its trace; undefined: nothing. */
+export function failureIn({ connector, tasks }: StatusAnswer): { readonly trace: string | null } | undefined {
+  const failed = [connector, ...tasks].filter(({ state }) => state === 'FAILED');
+  if (failed.length === 0) return undefined;
+  return { trace: failed.find(({ trace }) => trace !== undefined)?.trace ?? null };
+}
+
+export function stateText({ connector, tasks }: StatusAnswer): string {
+  return [connector.state, ...tasks.map(({ id, state }) => `task ${id} ${state}`)].join(', ');
+}
+
+/** The hop that a connector is responsible for. */
+export function hopOf(connector: WorkerRole): Hop {
+  return connector === 'capture' ? 'capture' : 'sink';
+}
+
+/**
+ * A connector that had to stop and did not is `silent` if it says that it runs, which nobody would take for a fault;
+ * else `stalled`.
+ */
+export function stopFindings(seen: StopSeen): Finding[] {
+  const { connector, stopped, state, withinMs } = seen;
+  if (stopped) return [];
+  const runs = state.startsWith('RUNNING');
+  const detail =
+    `the ${connector} had to stop with an error within ${durationText(withinMs)}; ` +
+    `then it was ${runs ? `still ${state}` : state}`;
+  const about = { check: 'contract', verdict: 'FAIL', hop: hopOf(connector), detail } as const;
+  return [finding({ ...about, class: runs ? 'silent' : 'stalled' })];
+}
+
+/** What was seen of a stop, as evidence: the code or the trace's first line, and the time it took. */
+export function stopEvidence({ connector, stopped, afterMs, withinMs, state, code, trace }: StopSeen) {
+  const said = trace?.split('\n')[0] ?? null;
+  return { connector, stopped, afterMs, withinMs, state, code, said };
+}
