@@ -13,6 +13,7 @@ import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import { findingClassSchema, hopSchema, verdictSchema } from '../../verifier/report.ts';
 import { UsageError } from '../errors.ts';
 import { pairName, SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
+import { clauseSchema, whereSchema as where } from './clause.ts';
 import type { Fault } from './fault.ts';
 import { assertMethods, loadPlugin, pluginFolders, pluginIds } from './load-plugin.ts';
 import {
@@ -30,6 +31,11 @@ const connectorSchema = z.strictObject({
   overrides: z.record(z.string(), z.string()).optional(),
 });
 const workloadKind = z.enum(WORKLOAD_KINDS);
+const withinMs = z.number().int().positive();
+const loudStop = z.union([
+  z.strictObject({ code: z.templateLiteral(['CDC-', z.number()]), withinMs }),
+  z.strictObject({ trace: z.string().min(1).refine(isRegExp, 'is not a regular expression'), withinMs }),
+]);
 const expectationSchema = z.union([
   z.strictObject({ verdict: verdictSchema.exclude(['FAIL']) }),
   z.strictObject({
@@ -37,6 +43,7 @@ const expectationSchema = z.union([
     finding: z.strictObject({ class: findingClassSchema, hop: hopSchema, column: z.string().optional() }),
     follows: z.array(findingClassSchema).optional(),
     shows: z.literal('steady').optional(),
+    stop: loudStop.optional(),
   }),
 ]);
 const engineExpectation = z.union([
@@ -44,9 +51,6 @@ const engineExpectation = z.union([
   z.strictObject({ notRun: z.string().min(1) }),
 ]);
 const pairs = SOURCE_ENGINES.flatMap((source) => SINK_ENGINES.map((sink) => pairName({ source, sink })));
-const where = z
-  .strictObject({ source: z.enum(SOURCE_ENGINES).optional(), sink: z.enum(SINK_ENGINES).optional() })
-  .optional();
 const variantSchema = z.strictObject({
   source: connectorSchema,
   sink: connectorSchema,
@@ -61,16 +65,13 @@ const variantSchema = z.strictObject({
 const count = z.number().int().positive();
 /** Its parameters are checked by its type: see {@link assertStep}. */
 const stepSchema = z.looseObject({ do: z.string(), where });
-const clauseSchema = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('same-rows'), why: z.string().min(1), where }),
-  z.strictObject({
-    kind: z.literal('sink-count'),
-    sql: z.string().min(1),
-    atLeast: z.union([count, z.literal('rows')]),
-    why: z.string().min(1),
-    where,
-  }),
-]);
+function isRegExp(text: string): boolean {
+  try {
+    return new RegExp(text) !== undefined;
+  } catch {
+    return false;
+  }
+}
 
 const tunablesSchema = z.strictObject({ rows: z.number().int().min(0), seconds: z.number().min(0) });
 

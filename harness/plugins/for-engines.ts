@@ -1,5 +1,6 @@
 import { type EnginePair, engineOf, OWN_ENGINES, pairName } from '../lab/engines.ts';
-import { PHASES, type PipelineVariant, type Scenario, type VariantName, type Where } from './scenario.ts';
+import type { Where } from './clause.ts';
+import { PHASES, type PipelineVariant, type Scenario, type VariantName } from './scenario.ts';
 
 /** Whether something in a scenario is for these engines. */
 export function isFor(where: Where | undefined, engines: EnginePair): boolean {

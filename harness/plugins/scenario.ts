@@ -1,7 +1,8 @@
-import type { FindingClass, Hop } from '../../verifier/report.ts';
+import type { FindingClass } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
-import type { PairName, SinkEngine, SourceEngine } from '../lab/engines.ts';
+import type { PairName } from '../lab/engines.ts';
 import type { WorkloadSpec } from '../lab/lab.ts';
+import type { ClassAtHop, Clause, Where } from './clause.ts';
 
 /** The life of a run, in order. `heal` always runs, and before the final verdict. */
 export const PHASES = ['steady', 'inject', 'hold', 'heal', 'settle', 'verify'] as const;
@@ -18,9 +19,7 @@ export type Expectation =
   | { readonly verdict: Exclude<Verdict, 'FAIL'> }
   | {
       readonly verdict: 'FAIL';
-      readonly finding: {
-        readonly class: FindingClass;
-        readonly hop: Hop;
+      readonly finding: ClassAtHop & {
         /** Column that the finding must name, if the lesson is about one. */
         readonly column?: string;
       };
@@ -28,13 +27,16 @@ export type Expectation =
       readonly follows?: readonly FindingClass[];
       /** The FAIL must show in the phase `steady`, before anything is broken, and the variant ends there. */
       readonly shows?: 'steady';
+      /** The loud stop that the contract requires, for `connector-failed`; a step `until-stopped` waits for it. */
+      readonly stop?: LoudStop;
     };
 
-/** The engines that something applies to; if left out, all. */
-export interface Where {
-  readonly source?: SourceEngine;
-  readonly sink?: SinkEngine;
-}
+/** How a connector must stop: with which error, and how soon after the step `until-stopped` began. */
+export type LoudStop = { readonly withinMs: number } & (
+  | { readonly code: `CDC-${number}` }
+  /** A regular expression that the trace must match, for an engine whose errors have no code. */
+  | { readonly trace: string }
+);
 
 /**
  * What to expect of other engines: a verdict (by default the variant's own) with a sentence on what differs, or the
@@ -87,20 +89,6 @@ export const isFaultStep = (step: Step): step is FaultStep => step.do === 'fault
 export type LateProof =
   /** Records in the topics that repeat a position already there, counted at the end. */
   { readonly kind: 'redelivered'; readonly atLeast: number; readonly where?: Where };
-
-/** A clause of the contract beyond "the sink equals the source". */
-export type Clause =
-  /** Every captured table has as many rows in the sink as it had before the injection. */
-  (
-    | { readonly kind: 'same-rows'; readonly why: string }
-    /** A query on the sink, whose `n` is at least this. */
-    | {
-        readonly kind: 'sink-count';
-        readonly sql: string;
-        readonly atLeast: number | 'rows';
-        readonly why: string;
-      }
-  ) & { readonly where?: Where };
 
 export interface Contract {
   /** Whether an event may be delivered twice, as long as it takes effect once. */

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import type { Report } from '../../verifier/report.ts';
+import type { StallSeen } from '../contract/stall.ts';
+import type { StopSeen } from '../contract/stop.ts';
 import type { WorkloadSpec } from '../lab/lab.ts';
 import type { Evidence, FaultContext } from './fault.ts';
 import type { Tunables } from './scenario.ts';
@@ -26,6 +28,10 @@ export interface StepContext extends FaultContext {
   note(step: string, detail: Evidence): void;
   /** Tells how far a wait is. @param target Null: it is unknown. */
   progress(what: string, value: number, target: number | null): void;
+  /** Keeps what was seen of a required stop: one that did not come is a finding of the run. */
+  keepStop(seen: StopSeen): void;
+  /** Keeps what was seen of a connector that may stand still: one that does is a finding of the run. */
+  keepStall(seen: StallSeen): void;
   /** Writes a report of the verifier into the journal. */
   keepReport(report: Report): void;
 }

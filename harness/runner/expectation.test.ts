@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { StopSeen } from '../contract/stop.ts';
 import type { Expectation } from '../plugins/scenario.ts';
 import { describeExpected, judge } from './expectation.ts';
 import { finding } from './testing/fake-lab.ts';
@@ -56,5 +57,54 @@ describe('an expectation', () => {
   it('reads as class, hop and column', () => {
     expect(describeExpected(corrupted)).toBe('corrupted @sink, column tier');
     expect(describeExpected({ verdict: 'PASS' })).toBeNull();
+  });
+});
+
+describe('a loud stop that is expected', () => {
+  const loud: Expectation = {
+    verdict: 'FAIL',
+    finding: { class: 'connector-failed', hop: 'capture' },
+    stop: { code: 'CDC-1107', withinMs: 20_000 },
+  };
+  const failed = finding({ class: 'connector-failed', hop: 'capture' });
+  const stop: StopSeen = {
+    ...{
+      connector: 'capture',
+      stopped: true,
+      afterMs: 900,
+      withinMs: 20_000,
+      state: 'RUNNING, task 0 FAILED',
+    },
+    ...{ code: 'CDC-1107', trace: 'CDC-1107: Slot "s" is ahead.\nCaused by: x' },
+  };
+  const reasonOf = (expected: Expectation, stops: StopSeen[]) =>
+    judge(expected, 'FAIL', [failed], stops).reason;
+
+  it('needs its code, within its bound, at its hop', () => {
+    expect(judge(loud, 'FAIL', [failed], [stop])).toEqual({ ok: true, reason: null });
+    expect(reasonOf(loud, [{ ...stop, code: 'CDC-1200', trace: 'CDC-1200: refused' }])).toBe(
+      'it stopped, but not with CDC-1107: CDC-1200',
+    );
+    expect(reasonOf(loud, [{ ...stop, afterMs: 21_000 }])).toContain(
+      'after 21000 ms and not within 20000 ms',
+    );
+    expect(reasonOf(loud, [{ ...stop, connector: 'sink' }])).toContain(
+      'no step saw a connector @capture stop',
+    );
+    expect(reasonOf(loud, [])).toContain('no step saw');
+  });
+
+  it('may be a pattern for the trace', () => {
+    const theirs: Expectation = { ...loud, stop: { trace: 'Slot .* ahead', withinMs: 20_000 } };
+    expect(reasonOf(theirs, [stop])).toBeNull();
+    expect(reasonOf(theirs, [{ ...stop, code: null, trace: 'java.lang.Error: other\n  at x' }])).toBe(
+      'it stopped, but not with /Slot .* ahead/: java.lang.Error: other',
+    );
+  });
+
+  it('is not met by a connector that runs on: that is silent', () => {
+    const silent = finding({ class: 'silent', hop: 'capture' });
+    const judgement = judge(loud, 'FAIL', [silent], [{ ...stop, stopped: false }]);
+    expect(judgement.reason).toContain('FAIL, but not for connector-failed @capture, CDC-1107');
   });
 });

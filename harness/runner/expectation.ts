@@ -1,7 +1,8 @@
-import type { Finding } from '../../verifier/report.ts';
+import type { Finding, Hop } from '../../verifier/report.ts';
 import { countText } from '../../verifier/units.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
-import type { Expectation } from '../plugins/scenario.ts';
+import { hopOf, type StopSeen } from '../contract/stop.ts';
+import type { Expectation, LoudStop } from '../plugins/scenario.ts';
 
 export interface Judgement {
   readonly ok: boolean;
@@ -13,7 +14,8 @@ export interface Judgement {
 export function describeExpected(expected: Expectation): string | null {
   if (expected.verdict !== 'FAIL') return null;
   const { class: kind, hop, column } = expected.finding;
-  return `${kind} @${hop}${column === undefined ? '' : `, column ${column}`}`;
+  const error = expected.stop === undefined ? '' : `, ${errorOf(expected.stop)}`;
+  return `${kind} @${hop}${column === undefined ? '' : `, column ${column}`}${error}`;
 }
 
 export function describeFinding(finding: Finding): string {
@@ -27,7 +29,12 @@ export function describeFinding(finding: Finding): string {
  * or at another hop, unless the expectation lists its class as a consequence: a lesson that fails for a wrong reason
  * teaches nothing. A table whose rows are missing as expected may have no copy at all.
  */
-export function judge(expected: Expectation, verdict: Verdict, findings: readonly Finding[]): Judgement {
+export function judge(
+  expected: Expectation,
+  verdict: Verdict,
+  findings: readonly Finding[],
+  stops: readonly StopSeen[] = [],
+): Judgement {
   if (verdict !== expected.verdict) {
     const found = findings.filter((finding) => finding.verdict === 'FAIL').map(describeFinding);
     const because = found.length === 0 ? '' : `: ${found.join('; ')}`;
@@ -52,7 +59,27 @@ export function judge(expected: Expectation, verdict: Verdict, findings: readonl
   if (foreign !== undefined) {
     return { ok: false, reason: `FAIL for another reason too: ${describeFinding(foreign)}` };
   }
-  return { ok: true, reason: null };
+  const wrongStop = expected.stop === undefined ? null : judgeStop(expected.stop, hop, stops);
+  return { ok: wrongStop === null, reason: wrongStop };
+}
+
+/** Why the connector of that hop has not stopped as it must; null if it has. */
+function judgeStop(expected: LoudStop, hop: Hop, stops: readonly StopSeen[]): string | null {
+  const seen = stops.findLast(({ connector, stopped }) => stopped && hopOf(connector) === hop);
+  if (seen === undefined) return `no step saw a connector @${hop} stop`;
+  const { afterMs, code, trace } = seen;
+  const fits = 'code' in expected ? code === expected.code : new RegExp(expected.trace).test(trace ?? '');
+  if (!fits) {
+    const said = code ?? trace?.split('\n')[0] ?? 'no reason given';
+    return `it stopped, but not with ${errorOf(expected)}: ${said}`;
+  }
+  if (afterMs <= expected.withinMs) return null;
+  return `it stopped with ${errorOf(expected)}, but after ${afterMs} ms and not within ${expected.withinMs} ms`;
+}
+
+/** The code of the required error, or the pattern for its trace. */
+function errorOf(stop: LoudStop): string {
+  return 'code' in stop ? stop.code : `/${stop.trace}/`;
 }
 
 function namesColumn(finding: Finding, column: string): boolean {

@@ -38,6 +38,8 @@ export class Narrator {
         return `${event.fault} could not be healed: ${event.error}`;
       case 'verification':
         return `${WHEN[this.#phase]}, the verifier says ${event.verdict}`;
+      case 'clause':
+        return clauseText(event);
       case 'step':
         return event.step.startsWith('the lag alert')
           ? `${event.step}: ${evidenceText(event.detail ?? {})}`
@@ -50,6 +52,12 @@ export class Narrator {
         return undefined;
     }
   }
+}
+
+/** A clause of the contract, with its figures: bytes and milliseconds as a person reads them. */
+function clauseText({ why, holds, detail }: Extract<JournalEvent, { readonly t: 'clause' }>): string {
+  const kept = holds === null ? 'could not be judged' : holds ? 'is kept' : 'is broken';
+  return `the contract ${kept} (${why}): ${evidenceText(detail)}`;
 }
 
 export const secondsText = (ms: number): string => `${(ms / 1000).toFixed(1)} s`;

@@ -4,6 +4,7 @@ import { messageOf } from '../../pipeline/contract/errors.ts';
 import type { Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
 import { UnavailableError } from '../errors.ts';
+import type { Clause } from '../plugins/clause.ts';
 import type { Evidence } from '../plugins/fault.ts';
 import type { Phase, VariantName } from '../plugins/scenario.ts';
 import type { NotRun, RunResult, VariantResult } from './result.ts';
@@ -49,7 +50,14 @@ export type JournalEntry =
   | { readonly t: 'fault-healed'; readonly fault: string; readonly said: string; readonly evidence: Evidence }
   | { readonly t: 'heal-failed'; readonly fault: string; readonly error: string }
   | { readonly t: 'verification'; readonly verdict: Verdict; readonly report: Report }
-  | { readonly t: 'clause'; readonly why: string; readonly holds: boolean; readonly detail: Evidence }
+  | {
+      readonly t: 'clause';
+      readonly kind: Clause['kind'];
+      readonly why: string;
+      /** Null: nothing was seen by which to judge it. */
+      readonly holds: boolean | null;
+      readonly detail: Evidence;
+    }
   | { readonly t: 'kept'; readonly instance: string; readonly inspect: string }
   | { readonly t: 'drop-failed'; readonly instance: string; readonly error: string }
   | { readonly t: 'variant-ended'; readonly result: VariantResult }

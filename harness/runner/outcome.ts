@@ -1,11 +1,12 @@
 import { FIXTURE_TABLES } from '../../fixtures/schema/schema.ts';
 import type { Finding, Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
+import { type StopSeen, stopEvidence } from '../contract/stop.ts';
 import { describeExpected, describeFinding, judge } from './expectation.ts';
 import { sidesOf } from './foreign-pipelines.ts';
 import type { PipelineEndedError } from './pipeline-watch.ts';
 import type { VariantPlan } from './plan.ts';
-import type { VariantResult, WrongRow } from './result.ts';
+import type { ClauseOutcome, VariantResult, WrongRow } from './result.ts';
 import type { Steps } from './steps.ts';
 
 /** How a variant ended. */
@@ -17,6 +18,9 @@ export interface Outcome {
   /** Events that were delivered twice, if a late proof asks for the count. */
   readonly redelivered: number | null;
   readonly wrongRow: WrongRow | null;
+  /** Required stops that a step waited for. */
+  readonly stops: readonly StopSeen[];
+  readonly clauses: readonly ClauseOutcome[];
 }
 
 export const NOT_FINISHED: Outcome = {
@@ -26,13 +30,15 @@ export const NOT_FINISHED: Outcome = {
   report: null,
   redelivered: null,
   wrongRow: null,
+  stops: [],
+  clauses: [],
 };
 
 /** What the verifier's last report says, before late proofs and clauses are checked. */
 export function outcomeOf(report: Report): Outcome {
   const { verdict, findings } = report;
   const reason = verdict === 'INCONCLUSIVE' ? describeReport(report) : null;
-  return { verdict, reason, findings, report, redelivered: null, wrongRow: null };
+  return { ...NOT_FINISHED, verdict, reason, findings, report };
 }
 
 /** What the run says of somebody else's pipeline that has ended: the verifier cannot see it. */
@@ -55,8 +61,11 @@ export function describeUnsteady(report: Report): string {
 }
 
 /** Whether the verdict is the one that the plan expects, for the expected reason. */
-export function isExpected({ scenario, variant }: VariantPlan, { verdict, findings }: Outcome): boolean {
-  return judge(scenario.variants[variant].expect, verdict, findings).ok;
+export function isExpected(
+  { scenario, variant }: VariantPlan,
+  { verdict, findings, stops }: Outcome,
+): boolean {
+  return judge(scenario.variants[variant].expect, verdict, findings, stops).ok;
 }
 
 /** What is measured of a variant besides its outcome. */
@@ -69,12 +78,12 @@ export interface Measured {
 /** The line of a variant in the run's result. @param steps Null if the pipeline was never set up. */
 export function resultOf(
   { scenario, variant, choice, foreign, folder }: VariantPlan,
-  { verdict, reason, findings, report, redelivered, wrongRow }: Outcome,
+  { verdict, reason, findings, report, redelivered, wrongRow, stops, clauses }: Outcome,
   { runtime, durationMs, recoveryMs }: Measured,
   steps: Steps | null,
 ): VariantResult {
   const { expect } = scenario.variants[variant];
-  const judgement = judge(expect, verdict, findings);
+  const judgement = judge(expect, verdict, findings, stops);
   return {
     scenario: scenario.id,
     variant,
@@ -97,6 +106,8 @@ export function resultOf(
       suppressed: report?.deliveries?.duplicatesSuppressed ?? null,
     },
     findings: [...findings],
+    ...(stops.length === 0 ? {} : { stops: stops.map(stopEvidence) }),
+    ...(clauses.length === 0 ? {} : { clauses: [...clauses] }),
     ...(wrongRow === null ? {} : { wrongRow }),
     ...scopeOf(foreign),
     dir: folder,

@@ -19,6 +19,31 @@ export const wrongRowSchema = z.object({
 });
 export type WrongRow = z.infer<typeof wrongRowSchema>;
 
+/** A connector that had to stop with an error, and what it did. */
+export const stopSchema = z.object({
+  connector: z.enum(['capture', 'sink']),
+  stopped: z.boolean(),
+  /** From the beginning of the wait until the connector was FAILED, or the wait was given up. */
+  afterMs: z.number(),
+  withinMs: z.number(),
+  /** The last state seen, such as `RUNNING, task 0 FAILED`. */
+  state: z.string(),
+  /** The error's code; null if there is none. */
+  code: z.string().nullable(),
+  /** First line of the trace. */
+  said: z.string().nullable(),
+});
+
+/** A clause of the contract, with its figures. */
+export const clauseResultSchema = z.object({
+  kind: z.string(),
+  why: z.string(),
+  /** Null: nothing was seen by which to judge it. */
+  holds: z.boolean().nullable(),
+  detail: z.record(z.string(), z.unknown()),
+});
+export type ClauseOutcome = z.infer<typeof clauseResultSchema>;
+
 /**
  * What `cdc-lab run --json` prints. Fields may be added, never changed.
  * `harness/reporters/run.schema.json` is generated from it.
@@ -36,7 +61,7 @@ export const variantResultSchema = z.object({
   ok: z.boolean(),
   /** Why it is not ok, or why the verdict is INCONCLUSIVE; null if there is nothing to say. */
   reason: z.string().nullable(),
-  /** The finding that was expected, as `duplicate @sink`; null for a PASS. */
+  /** The finding that was expected, as `duplicate @sink` or `connector-failed @capture, CDC-1107`; null for a PASS. */
   expectedFinding: z.string().nullable(),
   durationMs: z.number(),
   /** From the end of `heal` until slot and consumer group had caught up; null if they did not. */
@@ -52,6 +77,10 @@ export const variantResultSchema = z.object({
     suppressed: z.number().nullable(),
   }),
   findings: z.array(findingSchema),
+  /** Left out if the scenario waits for none. */
+  stops: z.array(stopSchema).exactOptional(),
+  /** Clauses of the contract that were judged; left out if there are none. */
+  clauses: z.array(clauseResultSchema).exactOptional(),
   /** Left out if no finding names a row, or if the rows are not the lab's to show. */
   wrongRow: wrongRowSchema.exactOptional(),
   /** Tables that the pipeline does not carry, and that were not compared. Left out if it carries all. */

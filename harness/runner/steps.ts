@@ -1,5 +1,6 @@
 import { messageOf } from '../../pipeline/contract/errors.ts';
 import { accept } from '../../pipeline/contract/mistake.ts';
+import type { ContractWatch } from '../contract/contract-watch.ts';
 import { loadStep, paramsOf } from '../plugins/catalogue.ts';
 import type { Evidence } from '../plugins/fault.ts';
 import type { Step, Tunables } from '../plugins/scenario.ts';
@@ -12,6 +13,8 @@ import { RunningWorkloads } from './running-workloads.ts';
 export interface StepDeps extends InjectionDeps {
   readonly tunables: Tunables;
   readonly seed: number;
+  /** Left out: nobody judges the run. */
+  readonly contract?: Pick<ContractWatch, 'keepStop' | 'keepStall'>;
 }
 
 /** Longer than a request to a worker, shorter than a person waits after Ctrl-C. */
@@ -77,7 +80,7 @@ export class Steps {
   }
 
   #context(bounds: Bounds): StepContext {
-    const { lab, instance, access, journal, tunables, seed } = this.#deps;
+    const { lab, instance, access, journal, tunables, seed, contract } = this.#deps;
     return {
       ...{ lab, instance, access, tunables, seed, workloads: this.workloads },
       ...bounds,
@@ -87,6 +90,8 @@ export class Steps {
       },
       note: (step, detail) => this.#note(step, detail),
       progress: (what, value, target) => journal.write({ t: 'progress', what, value, target }),
+      keepStop: (seen) => contract?.keepStop(seen),
+      keepStall: (seen) => contract?.keepStall(seen),
       keepReport: (report) => journal.write({ t: 'verification', verdict: report.verdict, report }),
     };
   }

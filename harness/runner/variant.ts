@@ -1,14 +1,15 @@
 import { LabError, messageOf } from '../../pipeline/contract/errors.ts';
 import type { Report } from '../../verifier/report.ts';
 import type { Access } from '../access/access.ts';
+import { ContractWatch } from '../contract/contract-watch.ts';
 import type { Instance, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
-import { deadlinesOf, isFaultStep, type Phase } from '../plugins/scenario.ts';
+import { deadlinesOf, isFaultStep, type Phase, type Step } from '../plugins/scenario.ts';
 import { withTarget } from '../terminal/with-target.ts';
 import type { UndoLog } from '../undo/undo-log.ts';
 import { withDeadline } from '../wait.ts';
 import type { Bounds } from './bounds.ts';
-import { type Baseline, checkClauses, takeBaseline } from './clauses.ts';
+import { conclude } from './conclude.ts';
 import { firstSentence } from './in-words.ts';
 import type { Journal } from './journal.ts';
 import {
@@ -33,6 +34,8 @@ const INSTANCE_WITHIN_MS = 240_000;
 /** One call of the verifier; it is asked again while it says SYNC_IN_PROGRESS. */
 const VERIFY_CALL_MS = 60_000;
 const STEADY_TRANSACTIONS = 20;
+/** How long to wait for a pipeline that has been shown to stand still, or not to stop where it must. */
+const STUCK_MS = 6_000;
 
 export interface RunnerDeps {
   readonly lab: Lab;
@@ -71,7 +74,6 @@ class VariantRun {
   /** Aborts when the run is interrupted, and when a server is lost. */
   readonly #signal: AbortSignal;
   #steps: Steps | null = null;
-  #baseline: Baseline | null = null;
   #outcome: Outcome = NOT_FINISHED;
   #isReady = false;
   #phase: Phase | null = null;
@@ -165,17 +167,21 @@ class VariantRun {
 
   /** All phases; `heal` runs even after a failure. */
   async #runPhases(access: Access, instance: Instance): Promise<void> {
-    const steps = this.#stepsOn(instance, access);
+    const { scenario, tunables } = this.#plan;
+    const { clauses } = scenario.contract;
+    const { lab } = this.#deps;
+    await using contract = new ContractWatch({ clauses, access, lab, instance, tunables });
+    const steps = this.#stepsOn(instance, access, contract);
     this.#steps = steps;
-    const { scenario } = this.#plan;
     let failure: unknown;
     try {
       const isOver = await this.#steady(steps, access, instance);
+      if (!isOver) contract.begin();
       for (const phase of isOver ? [] : (['inject', 'hold'] as const)) {
         const watched = endsPipeline(scenario) ? undefined : instance.pipeline;
         await this.#watching(phase, watched, async (bounds) => {
           for (const step of scenario.steps[phase]) {
-            if (isFaultStep(step)) this.#baseline ??= await takeBaseline(scenario, access, instance);
+            if (isFaultStep(step)) await contract.beforeFault();
             await steps.run(step, bounds);
           }
         });
@@ -193,10 +199,14 @@ class VariantRun {
       await steps.workloads.stopAll();
       throw failure ?? healFailures[0];
     }
-    await this.#settle(steps, instance);
+    await this.#settle(steps, contract, instance);
     await this.#watching('verify', instance.pipeline, async ({ signal }) => {
-      this.#outcome = outcomeOf(await this.#ask(access, signal, this.#deadlinesMs.verify, true));
-      this.#outcome = await this.#conclude(this.#outcome, access, instance, signal);
+      const withinMs = contract.ended === 'stuck' ? STUCK_MS : this.#deadlinesMs.verify;
+      const verified = outcomeOf(await this.#ask(access, signal, withinMs, true));
+      const seen = { writes: steps.workloads.written, recoveryMs: this.#recoveryMs };
+      const { journal } = this.#deps;
+      const given = { plan: this.#plan, access, contract, journal, signal, ...seen };
+      this.#outcome = await conclude(verified, given);
       await this.#showWrongRow(access, instance);
     });
   }
@@ -244,15 +254,22 @@ class VariantRun {
     return await this.#ask(access, signal, withinMs, false);
   }
 
-  async #settle(steps: Steps, { pipeline }: Instance): Promise<void> {
+  /** Catches up, unless a step waits for a stop or a stall instead, and has seen one. */
+  async #settle(steps: Steps, contract: ContractWatch, { pipeline }: Instance): Promise<void> {
     const start = performance.now();
+    const { settle } = this.#plan.scenario.steps;
+    const catchUp = async (bounds: Bounds): Promise<void> => {
+      if (contract.ended === 'stopped') return;
+      const withinMs = contract.ended === 'stuck' ? STUCK_MS : bounds.withinMs;
+      await steps.run({ do: 'until-caught-up' }, { ...bounds, withinMs });
+      this.#recoveryMs ??= since(start);
+    };
     try {
       await this.#watching('settle', pipeline, async (bounds) => {
-        await steps.run({ do: 'until-caught-up' }, bounds);
-        this.#recoveryMs = since(start);
-        for (const step of this.#plan.scenario.steps.settle) await steps.run(step, bounds);
+        if (contract.ended !== 'stuck' && !settle.some(waitsForAnEnd)) await catchUp(bounds);
+        for (const step of settle) await steps.run(step, bounds);
         await steps.workloads.stopAll();
-        await steps.run({ do: 'until-caught-up' }, bounds);
+        await catchUp(bounds);
       });
     } catch (error) {
       // If it has not caught up in time, the verifier says what that means.
@@ -260,31 +277,6 @@ class VariantRun {
       await steps.workloads.stopAll();
       if (error instanceof PipelineEndedError) throw error;
     }
-  }
-
-  /** The verifier's outcome, checked against late proofs and the clauses of the contract. */
-  async #conclude(
-    verified: Outcome,
-    access: Access,
-    instance: Instance,
-    signal: AbortSignal,
-  ): Promise<Outcome> {
-    const { scenario, tunables } = this.#plan;
-    let outcome = verified;
-    for (const proof of scenario.lateProofs) {
-      const redelivered = await access.redelivered(signal);
-      outcome = { ...outcome, redelivered };
-      if (redelivered >= proof.atLeast) continue;
-      const reason = `${redelivered} events were delivered twice; the proof needs at least ${proof.atLeast}`;
-      return { ...outcome, verdict: 'INCONCLUSIVE', reason };
-    }
-    if (outcome.verdict !== 'PASS') return outcome;
-    const broken = await checkClauses(this.#plan, access, instance, this.#baseline, this.#deps.journal);
-    if (broken !== null) return { ...outcome, verdict: 'FAIL', reason: broken };
-    const recoverWithinMs = scenario.contract.recoverWithinMs + tunables.rows * 2;
-    if (this.#recoveryMs !== null && this.#recoveryMs <= recoverWithinMs) return outcome;
-    const reason = `it recovered, but not within ${scenario.contract.recoverWithinMs} ms`;
-    return { ...outcome, verdict: 'WARN', reason };
   }
 
   /** Leaves out the rows of an external lab's target: they are not for the lab to print. */
@@ -316,11 +308,16 @@ class VariantRun {
     }
   }
 
-  #stepsOn(instance: Instance, access: Access): Steps {
+  #stepsOn(instance: Instance, access: Access, contract: ContractWatch): Steps {
     const { lab, journal, undo, loadFault } = this.#deps;
     const { tunables, seed, noOp } = this.#plan;
-    return new Steps({ lab, instance, access, journal, undo, loadFault, tunables, seed, noOp });
+    return new Steps({ lab, instance, access, journal, undo, loadFault, tunables, seed, noOp, contract });
   }
+}
+
+/** Whether the step waits for a stop or a stall: then it takes the place of catching up. */
+function waitsForAnEnd({ do: type }: Step): boolean {
+  return type === 'until-stopped' || type === 'until-stalled';
 }
 
 /** Whether the scenario itself ends somebody else's pipeline for a while. */

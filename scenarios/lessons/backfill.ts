@@ -22,6 +22,7 @@ export default defineScenario({
         sql: `SELECT count(*)::int8 AS n FROM orders
                WHERE created_at < now() - interval '30 days' AND _cdc_captured_at > now() - interval '1 day'`,
         atLeast: 1,
+        breaks: { class: 'corrupted', hop: 'sink' },
         why: 'historical rows keep their business time, and carry the time of their capture beside it',
         where: { sink: 'ts' },
       },
@@ -29,6 +30,7 @@ export default defineScenario({
         kind: 'sink-count',
         sql: "SELECT count(*)::int8 AS n FROM orders WHERE created_at < now() - interval '30 days'",
         atLeast: 1,
+        breaks: { class: 'corrupted', hop: 'sink' },
         why: 'historical rows keep their business time; the JDBC sink keeps no time of capture',
         where: { sink: 'jdbc' },
       },

@@ -54,6 +54,10 @@ export class FakeWorld {
   ];
   /** Settles before an instance is ready. */
   beforeInstance: () => Promise<void> = async () => undefined;
+  /** Tasks of both connectors. */
+  tasks: StatusAnswer['tasks'] = [];
+  /** Transactions that each workload counts as failed. */
+  failedWrites = 0;
   #committed = 0;
 
   readonly runtime: Runtime = {
@@ -108,7 +112,7 @@ export class FakeWorld {
     connectorStatus: async (): Promise<StatusAnswer> => ({
       name: 'c',
       connector: { state: 'RUNNING', worker_id: 'w' },
-      tasks: [],
+      tasks: this.tasks,
       type: 'sink',
     }),
     pauseConnector: async () => undefined,
@@ -147,7 +151,7 @@ export class FakeWorld {
 
   #workload(spec: WorkloadSpec): StartedWorkload {
     this.workloads.push(`+${spec.kind}`);
-    const summary = { committed: 1, failed: 0, unknown: 0 };
+    const summary = { committed: 1, failed: this.failedWrites, unknown: 0 };
     return {
       service: 'workload',
       finished: Promise.resolve(summary),
