@@ -4,14 +4,15 @@ import type { Verdict } from '../../verifier/verdict.ts';
 import type { Access } from '../access/access.ts';
 import type { Instance, Lab, WorkloadSummary } from '../lab/lab.ts';
 import type { Clause } from '../plugins/clause.ts';
+import type { StallSeen, StopSeen } from '../plugins/ends.ts';
 import type { Tunables } from '../plugins/scenario.ts';
 import { comparesRows, judgeClause } from './contract.ts';
 import type { ClauseResult } from './judge-figures.ts';
 import { type Baseline, takeBaseline } from './judge-rows.ts';
 import { probesFor } from './probes.ts';
 import { Sampler } from './sampler.ts';
-import { type StallSeen, stallFindings } from './stall.ts';
-import { type StopSeen, stopFindings } from './stop.ts';
+import { stallFindings } from './stall.ts';
+import { stopFindings } from './stop.ts';
 
 export interface ContractDeps {
   readonly clauses: readonly Clause[];

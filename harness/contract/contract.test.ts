@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Clause } from '../plugins/clause.ts';
+import type { StopSeen } from '../plugins/ends.ts';
 import { FakeWorld } from '../runner/testing/fake-lab.ts';
 import { comparesRows, judgeClause, type Seen } from './contract.ts';
 import type { Sampled } from './sampler.ts';
-import type { StopSeen } from './stop.ts';
 
 const why = 'it is promised';
 const MIB = 1024 * 1024;

@@ -9,12 +9,13 @@ import { unreachable } from '../../pipeline/contract/unreachable.ts';
 import type { Access } from '../access/access.ts';
 import type { Instance, WorkloadSummary } from '../lab/lab.ts';
 import type { Clause } from '../plugins/clause.ts';
+import type { StopSeen } from '../plugins/ends.ts';
 import type { Tunables } from '../plugins/scenario.ts';
 import { bounded, type ClauseResult, stopsWithin, writerOk } from './judge-figures.ts';
 import { type Baseline, sameRows, sinkCount } from './judge-rows.ts';
 import { rssOf, WAL } from './probes.ts';
 import type { Sampler } from './sampler.ts';
-import { hopOf, type StopSeen } from './stop.ts';
+import { hopOf } from './stop.ts';
 
 /** What was seen of a run besides the verifier's report. */
 export interface Seen {

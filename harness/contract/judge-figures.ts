@@ -2,8 +2,9 @@ import { type Finding, finding, type Hop } from '../../verifier/report.ts';
 import { bytesText, countOfText, durationText } from '../../verifier/units.ts';
 import type { WorkloadSummary } from '../lab/lab.ts';
 import type { Clause } from '../plugins/clause.ts';
+import type { StopSeen } from '../plugins/ends.ts';
 import type { Evidence } from '../plugins/fault.ts';
-import { hopOf, type StopSeen } from './stop.ts';
+import { hopOf } from './stop.ts';
 
 export interface ClauseResult {
   readonly clause: Clause;

@@ -2,20 +2,9 @@ import { type Finding, finding } from '../../verifier/report.ts';
 import { countText, durationText } from '../../verifier/units.ts';
 import type { Access, WorkerRole } from '../access/access.ts';
 import type { Instance } from '../lab/lab.ts';
+import type { StallSeen } from '../plugins/ends.ts';
 import { poll } from '../wait.ts';
 import { failureIn, hopOf } from './stop.ts';
-
-/** What was seen of a connector that may stand still. */
-export interface StallSeen {
-  readonly connector: WorkerRole;
-  /** `stalled`: work was waiting, nothing moved and nothing failed; `moving`: it was still getting on at the end. */
-  readonly end: 'stalled' | 'caught-up' | 'failed' | 'moving';
-  /** How long its position had not changed. */
-  readonly stillMs: number;
-  /** What was left to do: events for the sink, bytes of WAL for the capture. */
-  readonly left: number;
-  readonly afterMs: number;
-}
 
 export interface StallWait {
   readonly connector: WorkerRole;

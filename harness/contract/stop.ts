@@ -3,23 +3,8 @@ import { type Finding, finding, type Hop } from '../../verifier/report.ts';
 import { durationText } from '../../verifier/units.ts';
 import type { Access, WorkerRole } from '../access/access.ts';
 import type { StatusAnswer } from '../connect/answers.ts';
+import type { StopSeen } from '../plugins/ends.ts';
 import { poll } from '../wait.ts';
-
-/** What was seen of a connector that had to stop with an error. */
-export interface StopSeen {
-  readonly connector: WorkerRole;
-  /** The connector, or one of its tasks, was FAILED in time. */
-  readonly stopped: boolean;
-  /** From the beginning of the wait until it was FAILED; until the wait was given up, if it was not. */
-  readonly afterMs: number;
-  readonly withinMs: number;
-  /** The last state seen: `RUNNING, task 0 FAILED`. */
-  readonly state: string;
-  /** The first error code in the trace, such as CDC-1107; null if it has none, as with an engine that is not ours. */
-  readonly code: string | null;
-  /** Trace of what failed; null if nothing did. */
-  readonly trace: string | null;
-}
 
 export interface StopWait {
   readonly connector: WorkerRole;

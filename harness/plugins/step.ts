@@ -1,8 +1,7 @@
 import type { z } from 'zod';
 import type { Report } from '../../verifier/report.ts';
-import type { StallSeen } from '../contract/stall.ts';
-import type { StopSeen } from '../contract/stop.ts';
 import type { WorkloadSpec } from '../lab/lab.ts';
+import type { StallSeen, StopSeen } from './ends.ts';
 import type { Evidence, FaultContext } from './fault.ts';
 import type { Tunables } from './scenario.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StopSeen } from '../contract/stop.ts';
+import type { StopSeen } from '../plugins/ends.ts';
 import type { Expectation } from '../plugins/scenario.ts';
 import { describeExpected, judge } from './expectation.ts';
 import { finding } from './testing/fake-lab.ts';

@@ -1,7 +1,8 @@
 import type { Finding, Hop } from '../../verifier/report.ts';
 import { countText } from '../../verifier/units.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
-import { hopOf, type StopSeen } from '../contract/stop.ts';
+import { hopOf } from '../contract/stop.ts';
+import type { StopSeen } from '../plugins/ends.ts';
 import type { Expectation, LoudStop } from '../plugins/scenario.ts';
 
 export interface Judgement {

@@ -1,7 +1,8 @@
 import { FIXTURE_TABLES } from '../../fixtures/schema/schema.ts';
 import type { Finding, Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
-import { type StopSeen, stopEvidence } from '../contract/stop.ts';
+import { stopEvidence } from '../contract/stop.ts';
+import type { StopSeen } from '../plugins/ends.ts';
 import { describeExpected, describeFinding, judge } from './expectation.ts';
 import { sidesOf } from './foreign-pipelines.ts';
 import type { PipelineEndedError } from './pipeline-watch.ts';
