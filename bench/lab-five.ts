@@ -18,7 +18,7 @@ const bench: Bench = {
     try {
       await mustCdcLab(['up', '--no-writer'], dir);
       const start = performance.now();
-      const { stdout, exitCode } = await cdcLab(['run', '--all', '--json'], dir);
+      const { stdout, exitCode } = await cdcLab(['run', '--lessons', '--json'], dir);
       const seconds = (performance.now() - start) / 1000;
       const run = JSON.parse(stdout) as Run;
       if (exitCode !== 0 || !run.ok)

@@ -35,6 +35,10 @@ describe('usage errors exit with 64, on stderr, without a stack trace, and name 
     [['run', 'restart', '--variant', 'navie'], 'Allowed choices are sound, naive.'],
     [['run'], 'which scenario?'],
     [['run', '--all', 'lag'], '--all and names of scenarios cannot be combined'],
+    [['run', '--all', '--lessons'], 'cannot be used with'],
+    [['run', '--kind', 'lesons'], 'Did you mean "lessons"?'],
+    [['run', 'lag/slowly'], 'the scenario lag has no cases'],
+    [['scenarios', '--kind', 'lesons'], 'Did you mean "lessons"?'],
     [['run', 'lag', '--seconds', 'ten'], 'a time is a number from 0 to 86,400'],
     [['run', 'lag', '--seed', '1.5'], 'a seed is a whole number'],
     [['up', '--rate', '1e12'], 'a rate is a whole number from 1 to 1,000,000.'],
@@ -189,7 +193,10 @@ describe('scenarios', () => {
     const { stdout } = await cli('scenarios', '--json');
     const { schemaVersion, scenarios } = JSON.parse(stdout);
     expect(schemaVersion).toBe(1);
-    expect(scenarios.map(({ id }: { id: string }) => id)).toContain('duplicate-resnapshot');
+    const one = scenarios.find(({ id }: { id: string }) => id === 'duplicate-resnapshot');
+    expect(one).toMatchObject({ kind: 'lessons', needs: [], cites: 'GUIDE.md, lesson 4' });
+    expect(one.right).toMatch(/^PASS, /);
+    expect(one.wrong).toMatch(/^FAIL duplicate @sink, /);
   });
 
   it('takes shared options before and after the name of the command', async () => {

@@ -55,11 +55,12 @@ export const HELP_TEXTS: Readonly<Record<string, HelpText>> = {
   },
   run: {
     examples: [
-      ['cdc-lab run --all', 'the lessons, on sound and naive pipelines'],
+      ['cdc-lab run --lessons', 'the lessons, on sound and naive pipelines'],
       ['cdc-lab run restart --variant naive', 'one of them'],
+      ['cdc-lab run --kind rows', 'those of a folder of scenarios/'],
       ['cdc-lab run lag --keep', 'keep the pipeline, to look into it'],
       ['cdc-lab run --all --junit results.xml', 'for CI'],
-      ['cdc-lab run --all --pipeline native-replication', 'on a pipeline of others'],
+      ['cdc-lab run --lessons --pipeline native-replication', 'on a pipeline of others'],
     ],
     exits: [
       [0, 'every verdict is the expected one (FAIL, on a naive pipeline)'],
@@ -75,7 +76,13 @@ export const HELP_TEXTS: Readonly<Record<string, HelpText>> = {
     ],
     exits: [[0, 'broken, proven and healed; the verdict is for `cdc-lab status`']],
   },
-  scenarios: { examples: [['cdc-lab scenarios --json', 'for a program']], exits: [OK] },
+  scenarios: {
+    examples: [
+      ['cdc-lab scenarios --kind rows', 'those of a folder of scenarios/'],
+      ['cdc-lab scenarios --json', 'for a program'],
+    ],
+    exits: [OK],
+  },
   status: {
     examples: [
       ['cdc-lab status', 'the verdict, and what is wrong'],

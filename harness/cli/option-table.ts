@@ -93,6 +93,7 @@ const sinkWorkers = integer(
   { what: 'a number of workers', atLeast: 1, atMost: MOST_WORKERS },
   'the processes that share the sink’s consumer group',
 );
+const kind = texts('--kind <name>', 'the scenarios of this kind, a folder of scenarios/');
 /** Values that a step of a scenario may leave to the command line. */
 const TUNABLES = {
   rows: integer(
@@ -145,7 +146,9 @@ export const CLEAN = {
 
 /** In the order of the line that reproduces a run. */
 export const RUN = {
-  all: toggle('--all', 'run every scenario'),
+  all: toggle('--all', 'run every scenario', { conflicts: ['lessons', 'kind'] }),
+  lessons: toggle('--lessons', 'run the five lessons'),
+  kind,
   variant: choice('--variant <name>', ['sound', 'naive'], 'run this variant of the pipeline only'),
   pipeline: text(
     '--pipeline <name>',
@@ -182,6 +185,9 @@ export const RUN = {
     reportsOnly: true,
   }),
 };
+
+/** A folder of `scenarios/`; which there are is found on disk. */
+export const SCENARIOS = { kind };
 
 export const TRIGGER = { ...TUNABLES, seed, ...EXTERNAL };
 
@@ -304,6 +310,7 @@ export const EXPLAIN = {
 export type UpFlags = ValuesOf<typeof UP>;
 export type CleanFlags = ValuesOf<typeof CLEAN>;
 export type RunFlags = ValuesOf<typeof RUN>;
+export type ScenariosFlags = ValuesOf<typeof SCENARIOS>;
 export type TriggerFlags = ValuesOf<typeof TRIGGER>;
 export type StatusFlags = ValuesOf<typeof STATUS>;
 export type WatchFlags = ValuesOf<typeof WATCH>;

@@ -30,7 +30,8 @@ function words(line: string): string[] {
 }
 
 /** A value that the option can have, and does not have by itself. */
-function unusual({ standard, choices, parse }: Flag<unknown>): unknown {
+function unusual({ standard, choices, parse, repeatable }: Flag<unknown>): unknown {
+  if (repeatable) return ["somebody's own file", 'another'];
   if (typeof standard === 'boolean') return !standard;
   const other = choices?.find((one) => one !== standard);
   if (other !== undefined) return other;

@@ -48,7 +48,7 @@ const EXAMPLES = [
     ['cdc-lab up', 'two PostgreSQL, Kafka, a pipeline, writes'],
     ['cdc-lab status', 'does the sink equal the source? who lost what?'],
     ['cdc-lab trigger restart', 'kill the capture where it hurts, start it again'],
-    ['cdc-lab run --all', 'the five lessons, on sound and naive pipelines'],
+    ['cdc-lab run --lessons', 'the five lessons, on sound and naive pipelines'],
     ['cdc-lab run restart --keep', 'one of them, and keep what went wrong'],
     ['cdc-lab sql sink "SELECT 1"', 'look into a database'],
     ['cdc-lab down', 'stop, keep the data; clean removes it'],
@@ -209,14 +209,14 @@ function declareRun(declare: Declare): void {
   );
   declare(
     'trigger <lesson>',
-    'break the running pipeline: restart, lag, schema, duplicate or backfill',
+    'break the running pipeline: restart, lag, schema, duplicate, backfill, or any other scenario',
     options.TRIGGER,
     async () => (await import('./commands/trigger.ts')).trigger,
   );
   declare(
     'scenarios',
     'list the scenarios, and what each of them teaches',
-    {},
+    options.SCENARIOS,
     async () => (await import('./commands/scenarios.ts')).scenarios,
   );
 }

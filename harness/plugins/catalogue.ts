@@ -13,6 +13,7 @@ import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import { findingClassSchema, hopSchema, verdictSchema } from '../../verifier/report.ts';
 import { UsageError } from '../errors.ts';
 import { pairName, SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
+import { casesOf } from './cases.ts';
 import { clauseSchema, whereSchema as where } from './clause.ts';
 import type { Fault } from './fault.ts';
 import { assertMethods, loadPlugin, pluginFolders, pluginIds } from './load-plugin.ts';
@@ -75,30 +76,51 @@ function isRegExp(text: string): boolean {
 
 const tunablesSchema = z.strictObject({ rows: z.number().int().min(0), seconds: z.number().min(0) });
 
+const contractSchema = z.strictObject({
+  duplicateDeliveries: z.enum(['legal', 'illegal']),
+  recoverWithinMs: count,
+  clauses: z.array(clauseSchema),
+});
+const lateProofsSchema = z.array(z.strictObject({ kind: z.literal('redelivered'), atLeast: count, where }));
+const stepsSchema = z.strictObject({
+  inject: z.array(stepSchema),
+  hold: z.array(stepSchema),
+  settle: z.array(stepSchema),
+});
+const seedRowsSchema = z.number().int().min(0);
+const caseSchema = z.strictObject({
+  title: z.string().min(1).optional(),
+  lesson: z.string().min(40).optional(),
+  seedRows: seedRowsSchema.optional(),
+  contract: contractSchema.optional(),
+  lateProofs: lateProofsSchema.optional(),
+  steps: stepsSchema.partial().optional(),
+  variants: z.partialRecord(z.enum(VARIANTS), variantSchema.partial()).optional(),
+});
+
 /** What a file in `scenarios/KIND/` must export: {@link ScenarioDefinition}, and nothing that the runner would ignore. */
 export const scenarioSchema = z.strictObject({
   title: z.string().min(1),
   lesson: z.string().min(40),
   cites: z.string().min(1),
   trigger: z.string().optional(),
-  seedRows: z.number().int().min(0),
+  seedRows: seedRowsSchema,
   alertLag: count.optional(),
   defaults: tunablesSchema,
   byHand: tunablesSchema.partial().optional(),
-  contract: z.strictObject({
-    duplicateDeliveries: z.enum(['legal', 'illegal']),
-    recoverWithinMs: count,
-    clauses: z.array(clauseSchema),
-  }),
-  steps: z.strictObject({
-    inject: z.array(stepSchema).min(1),
-    hold: z.array(stepSchema),
-    settle: z.array(stepSchema),
-  }),
-  lateProofs: z.array(z.strictObject({ kind: z.literal('redelivered'), atLeast: count, where })),
-  variants: z.record(z.enum(VARIANTS), variantSchema),
+  contract: contractSchema,
+  steps: stepsSchema,
+  lateProofs: lateProofsSchema,
+  variants: z.strictObject({ sound: variantSchema, naive: variantSchema.optional() }),
+  cases: z.record(z.string().regex(/^[a-z][a-z0-9]*(-[a-z0-9]+)*$/), caseSchema).optional(),
   deadlinesMs: z.record(z.enum(PHASES), count),
   lookAt: z.array(z.string()),
+});
+
+/** What a case, put together with its scenario, must be. */
+const wholeCase = z.looseObject({
+  steps: z.looseObject({ inject: z.array(stepSchema).min(1) }),
+  variants: z.strictObject({ sound: variantSchema, naive: variantSchema.optional() }),
 });
 
 const SCENARIOS = 'scenarios';
@@ -138,28 +160,56 @@ export function assertShape(schema: z.ZodType, value: unknown, where: string): v
 }
 
 /**
- * The scenario of that id.
+ * The scenario of that id, or the case `ID/NAME`.
  *
- * @throws UsageError for an unknown id; LabError for a file that breaks its contract, parameters of steps and faults
- * included.
+ * @throws UsageError for an unknown id, or one whose cases are to be named; LabError for a file that breaks its
+ * contract, parameters of steps and faults included.
  */
 export async function loadScenario(id: string): Promise<Scenario> {
+  const [only, ...more] = await loadCases(id);
+  if (only !== undefined && more.length === 0) return only;
+  const known = [only, ...more].map((one) => one?.id).join(', ');
+  throw new UsageError(`the scenario ${id} has several cases`, `name one of them: ${known}`);
+}
+
+/** What a name stands for: a scenario, all cases of a scenario, or one case `ID/NAME`. @throws as {@link loadScenario}. */
+export async function loadCases(name: string): Promise<Scenario[]> {
+  const [id = '', ...rest] = name.split('/');
+  const wanted = rest.length === 0 ? undefined : rest.join('/');
+  const all = await casesIn(id);
+  if (wanted === undefined) return all;
+  const found = all.filter((one) => one.id === name);
+  if (found.length > 0) return found;
+  const known = all.map((one) => one.id).filter((one) => one !== id);
+  if (known.length === 0) throw new UsageError(`the scenario ${id} has no cases`, `run it as ${id}`);
+  throw new UsageError(
+    `the scenario ${id} has no case "${wanted}".${didYouMean(name, known)}`,
+    `known: ${known.join(', ')}`,
+  );
+}
+
+/** The cases of the scenario of that id, or itself. */
+async function casesIn(id: string): Promise<Scenario[]> {
   const byId = await kindsById();
   const kind = byId.get(id);
-  if (kind === undefined) {
-    const known = [...byId.keys()].sort();
-    throw new UsageError(
-      `there is no scenario "${id}".${didYouMean(id, known)}`,
-      `known: ${known.join(', ')}`,
-    );
-  }
+  if (kind === undefined) throw unknown('scenario', id, [...byId.keys()].sort());
   const file = `${SCENARIOS}/${kind}/${id}.ts`;
   const definition = await loadPlugin(`${SCENARIOS}/${kind}`, 'scenario', id);
   assertShape(scenarioSchema, definition, file);
-  const scenario: Scenario = { ...(definition as ScenarioDefinition), id, kind };
-  const { inject, hold, settle } = scenario.steps;
-  for (const step of [...inject, ...hold, ...settle]) await assertStep(step, file);
-  return scenario;
+  const scenarios = casesOf(id, kind, definition as ScenarioDefinition);
+  for (const scenario of scenarios) {
+    assertShape(wholeCase, scenario, scenario.id === id ? file : `${file}, case ${scenario.id}`);
+    const { inject, hold, settle } = scenario.steps;
+    for (const step of [...inject, ...hold, ...settle]) await assertStep(step, file);
+  }
+  return scenarios;
+}
+
+function unknown(what: string, name: string, known: readonly string[]): UsageError {
+  return new UsageError(
+    `there is no ${what} "${name}".${didYouMean(name, known)}`,
+    `known: ${known.join(', ')}`,
+  );
 }
 
 async function assertStep(step: Step, file: string): Promise<void> {
@@ -181,18 +231,36 @@ export function paramsOf({ do: _, where: __, ...params }: Step): Record<string, 
   return params;
 }
 
-/** All scenarios, or those of one kind, in the order of their names. */
+/** The kind of the five lessons, which a workshop takes in this order. */
+export const LESSONS = 'lessons';
+const WORKSHOP_ORDER = ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill'];
+
+/**
+ * All scenarios and cases, or those of one kind: the lessons first, in the order of a workshop, the others by name.
+ *
+ * @throws UsageError for an unknown kind.
+ */
 export async function loadScenarios(kind?: string): Promise<Scenario[]> {
-  const ids = kind === undefined ? await scenarioIds() : await pluginIds(`${SCENARIOS}/${kind}`);
-  return Promise.all(ids.map(loadScenario));
+  const kinds = await scenarioKinds();
+  if (kind !== undefined && !kinds.includes(kind)) throw unknown('kind of scenarios', kind, kinds);
+  const chosen = kind === undefined ? [LESSONS, ...kinds.filter((one) => one !== LESSONS)] : [kind];
+  const ids: string[] = [];
+  for (const one of chosen) ids.push(...inOrder(await pluginIds(`${SCENARIOS}/${one}`)));
+  return (await Promise.all(ids.map(casesIn))).flat();
 }
 
-/** The scenario behind `cdc-lab trigger NAME`: by its short name or its id. */
+function inOrder(ids: readonly string[]): string[] {
+  const rank = (id: string): number => (WORKSHOP_ORDER.includes(id) ? WORKSHOP_ORDER.indexOf(id) : 99);
+  return ids.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/** The scenario behind `cdc-lab trigger NAME`: by its short name, its id, or its id and a case. */
 export async function scenarioOfTrigger(name: string): Promise<Scenario> {
   const all = await loadScenarios();
-  const names = all.flatMap((scenario) => [scenario.trigger ?? scenario.id, scenario.id]);
   const found = all.find((scenario) => scenario.trigger === name || scenario.id === name);
   if (found !== undefined) return found;
+  if ((await scenarioIds()).includes(name)) return loadScenario(name);
+  const names = all.flatMap((scenario) => [scenario.trigger ?? scenario.id, scenario.id]);
   const short = all.map((scenario) => scenario.trigger ?? scenario.id);
   throw new UsageError(
     `there is no trigger "${name}".${didYouMean(name, names)}`,

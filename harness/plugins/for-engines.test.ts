@@ -3,7 +3,7 @@ import { tableTopics } from '../access/live-access.ts';
 import { type EnginePair, pairName, SINKS, SOURCES } from '../lab/engines.ts';
 import { loadScenario } from './catalogue.ts';
 import { forEngines, isFor, notRun } from './for-engines.ts';
-import { isFaultStep } from './scenario.ts';
+import { isFaultStep, variantOf } from './scenario.ts';
 
 const OURS: EnginePair = { source: 'ts', sink: 'ts' };
 const THEIRS: EnginePair = { source: 'debezium', sink: 'jdbc' };
@@ -52,7 +52,7 @@ describe('a scenario for a pair of engines', () => {
       expect(text).not.toMatch(/crash-point|hold-snapshot-chunk|"at":/);
       for (const variant of ['sound', 'naive'] as const) {
         if (notRun(scenario, variant, THEIRS) !== null) continue;
-        expect(scenario.variants[variant].defects?.sink ?? []).toEqual([]);
+        expect(variantOf(scenario, variant).defects?.sink ?? []).toEqual([]);
       }
     }
   });
@@ -64,11 +64,13 @@ describe('a variant that a pair does not allow', () => {
     expect(notRun(lag, 'naive', THEIRS)).toContain('planted defect');
     expect(notRun(lag, 'sound', THEIRS)).toBeNull();
     expect(notRun(lag, 'naive', OURS)).toBeNull();
+    const { naive: __, ...soundOnly } = lag.variants;
+    expect(notRun({ ...lag, variants: soundOnly }, 'naive', OURS)).toBe('the scenario has no naive variant');
   });
 
   it('is one without a declared verdict, or with a defect that cannot be planted', async () => {
     const lag = await loadScenario('lag');
-    const { engines: _, ...bare } = lag.variants.naive;
+    const { engines: _, ...bare } = variantOf(lag, 'naive');
     const undeclared = { ...lag, variants: { ...lag.variants, naive: bare } };
     expect(notRun(undeclared, 'naive', THEIRS)).toContain('declares no verdict for debezium+jdbc');
     const declared = { ...bare, engines: { 'debezium+jdbc': { because: 'it must' } } };

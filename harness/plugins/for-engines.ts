@@ -1,6 +1,6 @@
 import { type EnginePair, engineOf, OWN_ENGINES, pairName } from '../lab/engines.ts';
 import type { Where } from './clause.ts';
-import { PHASES, type PipelineVariant, type Scenario, type VariantName } from './scenario.ts';
+import { PHASES, type PipelineVariant, type Scenario, type VariantName, variantOf } from './scenario.ts';
 
 /** Whether something in a scenario is for these engines. */
 export function isFor(where: Where | undefined, engines: EnginePair): boolean {
@@ -30,7 +30,7 @@ export function forEngines(scenario: Scenario, engines: EnginePair): Scenario {
     deadlinesMs: Object.fromEntries(later) as Scenario['deadlinesMs'],
     variants: {
       sound: variantFor(variants.sound, engines),
-      naive: variantFor(variants.naive, engines),
+      ...(variants.naive === undefined ? {} : { naive: variantFor(variants.naive, engines) }),
     },
   };
 }
@@ -44,8 +44,9 @@ function variantFor(variant: PipelineVariant, engines: EnginePair): PipelineVari
 /** Why a variant is not run on these engines; null if it is run. */
 export function notRun(scenario: Scenario, variant: VariantName, engines: EnginePair): string | null {
   const name = pairName(engines);
+  if (scenario.variants[variant] === undefined) return `the scenario has no ${variant} variant`;
   if (name === pairName(OWN_ENGINES)) return null;
-  const { defects = {}, engines: expectations } = scenario.variants[variant];
+  const { defects = {}, engines: expectations } = variantOf(scenario, variant);
   const own = expectations?.[name];
   if (own === undefined) return `the scenario declares no verdict for ${name}`;
   if ('notRun' in own) return own.notRun;

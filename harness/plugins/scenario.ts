@@ -61,6 +61,12 @@ export interface PipelineVariant {
   readonly engines?: Partial<Readonly<Record<PairName, EngineExpectation>>>;
 }
 
+/** A pipeline that keeps the contract, and one that does not: where no naive one is known, that is left out. */
+export interface Variants {
+  readonly sound: PipelineVariant;
+  readonly naive?: PipelineVariant;
+}
+
 /** Values that a step may leave to the command line; the numbers in a scenario are their defaults. */
 export interface Tunables {
   /** `--rows`: historical rows of a backfill. */
@@ -98,6 +104,20 @@ export interface Contract {
   readonly clauses: readonly Clause[];
 }
 
+export interface Phases {
+  readonly inject: readonly Step[];
+  readonly hold: readonly Step[];
+  /** After the heal; then the main workload is stopped and the pipeline catches up. */
+  readonly settle: readonly Step[];
+}
+
+/** One of several triggers of a scenario: what differs from the scenario's own. */
+export interface Case
+  extends Partial<Pick<ScenarioDefinition, 'title' | 'lesson' | 'seedRows' | 'contract' | 'lateProofs'>> {
+  readonly steps?: Partial<Phases>;
+  readonly variants?: { readonly [V in VariantName]?: Partial<PipelineVariant> };
+}
+
 export interface ScenarioDefinition {
   readonly title: string;
   /** What to learn from it, in a few sentences; the first one says what breaks. */
@@ -114,22 +134,20 @@ export interface ScenarioDefinition {
   /** Other values for `cdc-lab trigger`, where a person watches. */
   readonly byHand?: Partial<Tunables>;
   readonly contract: Contract;
-  readonly steps: {
-    readonly inject: readonly Step[];
-    readonly hold: readonly Step[];
-    /** After the heal; then the main workload is stopped and the pipeline catches up. */
-    readonly settle: readonly Step[];
-  };
+  /** With cases, `inject` may be empty here: each case then has its own. */
+  readonly steps: Phases;
   readonly lateProofs: readonly LateProof[];
-  readonly variants: Readonly<Record<VariantName, PipelineVariant>>;
+  readonly variants: Variants;
+  /** The scenario's triggers by name, in order: each is run and reported as `ID/NAME`. */
+  readonly cases?: Readonly<Record<string, Case>>;
   /** Milliseconds a phase may take; {@link deadlinesOf} adds the time that `--rows` and `--seconds` ask for. */
   readonly deadlinesMs: Readonly<Record<Phase, number>>;
   /** What to look at after `cdc-lab trigger`, as commands. */
   readonly lookAt: readonly string[];
 }
 
-/** A definition under its id, which is its file's name. */
-export interface Scenario extends ScenarioDefinition {
+/** What is run: a definition under its id, which is its file's name, for a case with the case's name: `truncate/alone`. */
+export interface Scenario extends Omit<ScenarioDefinition, 'cases'> {
   readonly id: string;
   /** The folder below `scenarios/` in which the file lies. */
   readonly kind: string;
@@ -138,6 +156,21 @@ export interface Scenario extends ScenarioDefinition {
 /** The default export of each file in `scenarios/KIND/`: gives the literal its type, changes nothing. */
 export function defineScenario(definition: ScenarioDefinition): ScenarioDefinition {
   return definition;
+}
+
+/** The variants that a scenario has. */
+export function variantsOf({ variants }: Pick<ScenarioDefinition, 'variants'>): readonly VariantName[] {
+  return VARIANTS.filter((name) => variants[name] !== undefined);
+}
+
+/** @throws Error for a variant that the scenario does not have. */
+export function variantOf(
+  { variants, title }: Pick<ScenarioDefinition, 'variants' | 'title'>,
+  name: VariantName,
+): PipelineVariant {
+  const variant = variants[name];
+  if (variant === undefined) throw new Error(`${title} has no ${name} variant`);
+  return variant;
 }
 
 /** Deadlines of the five lessons: generous, because only a failure reaches them. */

@@ -2,18 +2,25 @@ import type { EnginePair } from '../lab/engines.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
 import { forEngines, notRun } from '../plugins/for-engines.ts';
-import { isFaultStep, type Scenario, type VariantName } from '../plugins/scenario.ts';
+import { isFaultStep, type Scenario, type VariantName, variantOf, variantsOf } from '../plugins/scenario.ts';
+
+interface PlannedVariant {
+  readonly scenario: Scenario;
+  readonly variant: VariantName;
+  readonly swap?: boolean;
+}
 
 /** Why a variant is not run in this lab, on these engines; null if it is run. A variant that is not run has no verdict. */
 export async function notRunHere(
-  { scenario, variant }: { readonly scenario: Scenario; readonly variant: VariantName },
+  { scenario, variant, swap }: PlannedVariant,
   engines: EnginePair,
   lab: Lab,
   loadFault: (name: string) => Promise<Fault>,
 ): Promise<string | null> {
   const byEngines = notRun(scenario, variant, engines);
   if (byEngines !== null) return byEngines;
-  const { source, sink, defects } = scenario.variants[variant];
+  if (swap && variantsOf(scenario).length < 2) return 'there is no other variant to swap it with';
+  const { source, sink, defects } = variantOf(scenario, variant);
   const byLab = await lab.cannotHost?.({ source, sink, ...(defects === undefined ? {} : { defects }) });
   if (byLab !== undefined && byLab !== null) return byLab;
   const { inject, hold, settle } = forEngines(scenario, engines).steps;

@@ -3,6 +3,7 @@ import type { Finding, Report } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
 import { stopEvidence } from '../contract/stop.ts';
 import type { StopSeen } from '../plugins/ends.ts';
+import { variantOf } from '../plugins/scenario.ts';
 import { describeExpected, describeFinding, judge } from './expectation.ts';
 import { sidesOf } from './foreign-pipelines.ts';
 import type { PipelineEndedError } from './pipeline-watch.ts';
@@ -66,7 +67,7 @@ export function isExpected(
   { scenario, variant }: VariantPlan,
   { verdict, findings, stops }: Outcome,
 ): boolean {
-  return judge(scenario.variants[variant].expect, verdict, findings, stops).ok;
+  return judge(variantOf(scenario, variant).expect, verdict, findings, stops).ok;
 }
 
 /** What is measured of a variant besides its outcome. */
@@ -83,7 +84,7 @@ export function resultOf(
   { runtime, durationMs, recoveryMs }: Measured,
   steps: Steps | null,
 ): VariantResult {
-  const { expect } = scenario.variants[variant];
+  const { expect } = variantOf(scenario, variant);
   const judgement = judge(expect, verdict, findings, stops);
   return {
     scenario: scenario.id,

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import type { EnginePair } from '../lab/engines.ts';
 import type { InstanceSpec, PipelineChoice } from '../lab/lab.ts';
 import { forEngines } from '../plugins/for-engines.ts';
-import type { PipelineVariant, Scenario, Tunables, VariantName } from '../plugins/scenario.ts';
+import {
+  type PipelineVariant,
+  type Scenario,
+  type Tunables,
+  type VariantName,
+  variantOf,
+} from '../plugins/scenario.ts';
 import { type ForeignPipeline, forPipeline } from './foreign-pipelines.ts';
 import type { NotRun } from './result.ts';
 
@@ -68,8 +74,8 @@ export function plansOf(
       foreign,
       tunables: { ...scenario.defaults, ...options.tunables },
       seed: seed + round,
-      instanceName: `${scenario.id}-${variant}-${randomBytes(2).toString('hex')}`,
-      folder: `${scenario.id}-${variant}${rounds.length === 1 ? '' : `-${round + 1}`}`,
+      instanceName: `${flat(scenario.id)}-${variant}-${randomBytes(2).toString('hex')}`,
+      folder: `${flat(scenario.id)}-${variant}${rounds.length === 1 ? '' : `-${round + 1}`}`,
       keep,
       noOp,
       swap,
@@ -78,10 +84,13 @@ export function plansOf(
   );
 }
 
+/** A case's id, as a name may have it that is part of others. */
+const flat = (id: string): string => id.replaceAll('/', '-');
+
 /** The pipeline that a plan runs: its variant's, or with `swap` the other one's. */
 export function pipelineOf({ scenario, variant, swap }: VariantPlan): PipelineVariant {
   const other: VariantName = variant === 'sound' ? 'naive' : 'sound';
-  return scenario.variants[swap ? other : variant];
+  return variantOf(scenario, swap ? other : variant);
 }
 
 /** The instance that a plan needs. */

@@ -153,7 +153,7 @@ async function leftOutOf(
     const { scenario, variant } = one;
     const reason =
       foreign === undefined
-        ? await notRunHere(one, engines, lab, loadFault)
+        ? await notRunHere({ ...one, swap: options.swap }, engines, lab, loadFault)
         : notRunOn(scenario, foreign.pipeline);
     if (reason !== null) leftOut.push({ scenario: scenario.id, variant, ...sides, reason });
   }

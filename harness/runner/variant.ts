@@ -4,7 +4,7 @@ import type { Access } from '../access/access.ts';
 import { ContractWatch } from '../contract/contract-watch.ts';
 import type { Instance, Lab } from '../lab/lab.ts';
 import type { Fault } from '../plugins/fault.ts';
-import { deadlinesOf, isFaultStep, type Phase, type Step } from '../plugins/scenario.ts';
+import { deadlinesOf, isFaultStep, type Phase, type Step, variantOf } from '../plugins/scenario.ts';
 import { withTarget } from '../terminal/with-target.ts';
 import type { UndoLog } from '../undo/undo-log.ts';
 import { withDeadline } from '../wait.ts';
@@ -230,7 +230,7 @@ class VariantRun {
     });
     if (report === undefined) throw new Error('the steady phase ended without a report');
     const { foreign, scenario, variant } = this.#plan;
-    const { expect } = scenario.variants[variant];
+    const { expect } = variantOf(scenario, variant);
     const declared = expect.verdict === 'FAIL' && expect.shows === 'steady';
     const isSteady = report.verdict === 'PASS' || report.verdict === 'WARN';
     if (isSteady && !declared) return false;
@@ -285,7 +285,7 @@ class VariantRun {
     const { verdict, findings } = this.#outcome;
     if (verdict !== 'FAIL' || reach !== undefined) return;
     try {
-      const wrongRow = await wrongRowOf(findings, scenario.variants[variant].expect, access);
+      const wrongRow = await wrongRowOf(findings, variantOf(scenario, variant).expect, access);
       this.#outcome = { ...this.#outcome, wrongRow };
     } catch (error) {
       // A foreign pipeline may use other table names, and the verdict needs no example.

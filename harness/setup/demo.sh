@@ -7,7 +7,7 @@ lab=$root/bin/cdc-lab
 dir=$root/.cache/demo-lab
 
 "$lab" clean --dir "$dir" || exit
-"$lab" run --all --dir "$dir" "$@"
+"$lab" run --lessons --dir "$dir" "$@"
 code=$?
 if [ "$code" -eq 0 ]; then
   "$lab" clean --keep-runs --dir "$dir" || code=70

@@ -43,11 +43,19 @@ export async function completeWords(
   return EXIT.ok;
 }
 
+/** Ids of scenarios, and of cases where there are several. */
+async function scenarioNames(): Promise<readonly string[]> {
+  const { loadScenarios, scenarioIds } = await import('../../plugins/catalogue.ts');
+  return [...new Set([...(await scenarioIds()), ...(await loadScenarios()).map(({ id }) => id)])];
+}
+
 /** Names that are found on disk. A lab that cannot be opened has none to offer. */
 async function namesOf(context: CliContext, what: string): Promise<readonly string[]> {
   switch (what) {
     case 'scenarios':
-      return await (await import('../../plugins/catalogue.ts')).scenarioIds();
+      return await scenarioNames();
+    case 'kind':
+      return await (await import('../../plugins/catalogue.ts')).scenarioKinds();
     case 'lesson': {
       const { loadScenarios } = await import('../../plugins/catalogue.ts');
       return (await loadScenarios()).map(({ id, trigger }) => trigger ?? id);

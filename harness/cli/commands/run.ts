@@ -13,8 +13,8 @@ import { UsageError } from '../../errors.ts';
 import type { LabControl, UpOptions } from '../../lab/lab.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { checkDisk, LAB_BYTES } from '../../lab/state/state-dir.ts';
-import { loadFault, loadScenario, scenarioIds } from '../../plugins/catalogue.ts';
-import { type Scenario, VARIANTS } from '../../plugins/scenario.ts';
+import { LESSONS, loadCases, loadFault, loadScenarios, scenarioIds } from '../../plugins/catalogue.ts';
+import { type Scenario, variantsOf } from '../../plugins/scenario.ts';
 import { emptyReport } from '../../reporters/junit.ts';
 import { roomFor } from '../../runner/disk-space.ts';
 import type { ForeignPipeline } from '../../runner/foreign-pipelines.ts';
@@ -30,15 +30,12 @@ import { RUN, type RunFlags } from '../option-table.ts';
 import { commandLine } from '../parse-options.ts';
 import { claimReportFile } from '../report-file.ts';
 
-/** Scenarios in the order in which a workshop takes them; others follow by name. */
-const WORKSHOP_ORDER = ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill'];
-
 /**
  * Runs scenarios, in a separate lab if none is up. The exit code says whether the verdicts are as expected.
  * @throws what ended the run early, after the reporters have written the results so far.
  */
 export async function run(context: CliContext, flags: RunFlags, ids: readonly string[]): Promise<number> {
-  const scenarios = await chosen(ids, flags.all);
+  const scenarios = await chosen(ids, flags);
   const foreign = await foreignOf(flags);
   const reporters = await reportersOf(context, flags);
   const options = { ...optionsOf(scenarios, foreign, flags, ids), target: context.target };
@@ -52,17 +49,22 @@ export async function run(context: CliContext, flags: RunFlags, ids: readonly st
   return exitCodeOf(result, reporters.failures.length > 0);
 }
 
-async function chosen(ids: readonly string[], all: boolean): Promise<Scenario[]> {
+async function chosen(ids: readonly string[], { all, lessons, kind }: RunFlags): Promise<Scenario[]> {
+  const kinds = [...(lessons ? [LESSONS] : []), ...kind];
   if (all && ids.length > 0)
     throw new UsageError('--all and names of scenarios cannot be combined', 'leave out one of them');
-  if (!all && ids.length === 0) {
+  if (!all && ids.length === 0 && kinds.length === 0) {
     const known = (await scenarioIds()).join(', ');
-    throw new UsageError('which scenario?', `name one or more, or use --all; known: ${known}`);
+    throw new UsageError(
+      'which scenario?',
+      `name one or more, or use --lessons, --kind or --all; known: ${known}`,
+    );
   }
-  if (!all) return Promise.all([...new Set(ids)].map(loadScenario));
-  const rank = (id: string): number => (WORKSHOP_ORDER.includes(id) ? WORKSHOP_ORDER.indexOf(id) : 99);
-  const known = (await scenarioIds()).sort((a, b) => rank(a) - rank(b));
-  return Promise.all(known.map(loadScenario));
+  if (all) return loadScenarios();
+  const named = (await Promise.all([...new Set(ids)].map(loadCases))).flat();
+  const ofKinds = (await Promise.all([...new Set(kinds)].map(loadScenarios))).flat();
+  const byId = new Map([...ofKinds, ...named].map((scenario) => [scenario.id, scenario]));
+  return [...byId.values()];
 }
 
 /** The pipeline of `--pipeline`. @throws UsageError if the runtime cannot have it. */
@@ -93,9 +95,11 @@ function optionsOf(
   const { rows, seconds, source, sink, sinkWorkers, repeat, seed, keep, swap } = flags;
   // Somebody else's pipeline is neither sound nor naive: it is run as the sound one would be.
   const one = foreign === undefined ? flags.variant : 'sound';
-  const variants = one === undefined ? VARIANTS : [one];
   return {
-    plan: scenarios.flatMap((scenario) => variants.map((variant) => ({ scenario, variant }))),
+    // A scenario without a naive pipeline has only the sound one to run, unless the other is asked for.
+    plan: scenarios.flatMap((scenario) =>
+      (one === undefined ? variantsOf(scenario) : [one]).map((variant) => ({ scenario, variant })),
+    ),
     tunables: { ...(rows === undefined ? {} : { rows }), ...(seconds === undefined ? {} : { seconds }) },
     engines: { source, sink },
     sinkWorkers,

@@ -70,8 +70,8 @@ export async function trigger(
 
 /** What to look at now, and what a naive pipeline would have made of it. */
 function closingLines(context: CliContext, labDir: string, scenario: Scenario, journal: string): string[] {
-  const { sound, naive } = scenario.variants;
-  const [expected, seen] = [describeExpected(naive.expect) ?? '', lastWrongRow(labDir, scenario.id)];
+  const { sound } = scenario.variants;
+  const seen = lastWrongRow(labDir, scenario.id);
   const width = proseWidth(widthOf(context.stderr));
   const row = seen?.wrongRow === undefined ? [] : wrongRowLines(seen.wrongRow, width - 2);
   return [
@@ -79,12 +79,19 @@ function closingLines(context: CliContext, labDir: string, scenario: Scenario, j
     'What to look at:',
     ...scenario.lookAt.map((command) => `  ${command}`),
     ...wrap(`This pipeline should end in ${sound.expect.verdict}: ${sound.because}.`, width),
-    ...wrap(`A naive one ends in ${naive.expect.verdict}, ${expected}: ${naive.because}.`, width),
-    ...(row.length === 0
-      ? [`  see a wrong row beside the right one: cdc-lab run ${scenario.id} --variant naive`]
-      : ['In its last run:', ...row.map((line) => `  ${line}`)]),
+    ...naiveLines(scenario, width),
+    ...(row.length === 0 ? [] : ['In its last run:', ...row.map((line) => `  ${line}`)]),
+    ...(row.length > 0 || scenario.variants.naive === undefined
+      ? []
+      : [`  see a wrong row beside the right one: cdc-lab run ${scenario.id} --variant naive`]),
     `Journal: ${journal}`,
   ];
+}
+
+function naiveLines({ variants: { naive } }: Scenario, width: number): string[] {
+  if (naive === undefined) return [];
+  const expected = describeExpected(naive.expect) ?? '';
+  return wrap(`A naive one ends in ${naive.expect.verdict}, ${expected}: ${naive.because}.`, width);
 }
 
 /** Sets the scenario's bound of the lag alert if that is lower than the pipeline's, which it restores afterwards. */

@@ -8,6 +8,7 @@ import {
 } from '../../lab/engines.ts';
 import { loadScenario } from '../../plugins/catalogue.ts';
 import { forEngines, notRun } from '../../plugins/for-engines.ts';
+import { variantOf } from '../../plugins/scenario.ts';
 import { describeFinding } from '../../runner/expectation.ts';
 import type { NotRun, RunResult, VariantResult } from '../../runner/result.ts';
 
@@ -68,7 +69,7 @@ async function explanation(id: string, rows: readonly Row[]): Promise<string> {
   const lines = rows
     .filter((row) => row.scenario === id)
     .map((row) => {
-      const own = forEngines(scenario, enginesOf(row)).variants[row.variant];
+      const own = variantOf(forEngines(scenario, enginesOf(row)), row.variant);
       const why = 'verdict' in row ? own.because : row.reason;
       return `| ${[pairOf(row), row.variant, verdictText(row), why, seen(row)].join(' | ')} |`;
     });

@@ -1,7 +1,7 @@
 import { openAccess } from '../../access/live-access.ts';
 import type { Lab } from '../../lab/lab.ts';
 import { loadFault } from '../../plugins/catalogue.ts';
-import { type Scenario, VARIANTS } from '../../plugins/scenario.ts';
+import { type Scenario, variantsOf } from '../../plugins/scenario.ts';
 import type { RunOptions } from '../plan.ts';
 import type { RunResult } from '../result.ts';
 import { runAll } from '../run-all.ts';
@@ -14,7 +14,7 @@ export function runBothVariants(
 ): Promise<RunResult> {
   return runAll(
     {
-      plan: scenarios.flatMap((scenario) => VARIANTS.map((variant) => ({ scenario, variant }))),
+      plan: scenarios.flatMap((scenario) => variantsOf(scenario).map((variant) => ({ scenario, variant }))),
       tunables: {},
       seed: 42,
       keep: false,
