@@ -40,6 +40,18 @@ function statusOf(event: JournalEvent): string | undefined {
   }
 }
 
+/** `stopped with CDC-1107 after 0.4 s`; for one that did not stop, what it was instead. */
+function stopText({
+  stopped,
+  code,
+  said,
+  afterMs,
+  state,
+}: NonNullable<VariantResult['stops']>[number]): string {
+  if (!stopped) return `still ${state} after ${secondsText(afterMs)}`;
+  return `stopped with ${code ?? said ?? 'no reason'} after ${secondsText(afterMs)}`;
+}
+
 /** A line for a variant; if it would be longer than the page, what was found goes to lines below it. */
 function outcomeLines({ paint, width }: Page, result: VariantResult): string[] {
   const mark = result.ok ? paint.green('✔') : paint.red('✖');
@@ -51,6 +63,7 @@ function outcomeLines({ paint, width }: Page, result: VariantResult): string[] {
     ...(failing.length === 0 && twice > 0
       ? [`${twice} delivered twice, ${result.duplicates.suppressed ?? 0} suppressed`]
       : []),
+    ...(result.stops ?? []).map(stopText),
     ...(result.recoveryMs === null ? [] : [`recovered in ${secondsText(result.recoveryMs)}`]),
     ...(result.outOfScope === undefined ? [] : [`out of scope: ${result.outOfScope.join(', ')}`]),
   ];

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import type { Access } from '../access/access.ts';
+import { defineFault } from '../plugins/fault.ts';
+import { until } from '../wait.ts';
+
+/**
+ * The slot is dropped and made again under its name, as by somebody who "repairs" it. The new one begins now: what was
+ * committed since the capture's stored position is in no slot. The capture must be down, or it holds the slot.
+ */
+export default defineFault({
+  description: "drop the capture's slot and create it again, while the capture is down",
+  params: z.strictObject({}),
+  example: {},
+  needs: [],
+
+  async observe({ access, instance }) {
+    return { ...(await slotAt(access, instance.slot)) };
+  },
+
+  async inject({ access, instance, signal, withinMs }) {
+    const { slot } = instance;
+    const free = async () => (await slotAt(access, slot))?.active === false;
+    await until(free, { what: `slot ${slot} to be free`, withinMs, signal });
+    await access.query('source', 'SELECT pg_drop_replication_slot($1)', [slot]);
+    await access.query('source', `SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
+    return { slot };
+  },
+
+  async prove({ access, instance }, _, before) {
+    const after = await slotAt(access, instance.slot);
+    if (after === undefined || typeof before.confirmed !== 'string') return undefined;
+    const [row] = await access.query('source', 'SELECT $1::pg_lsn - $2::pg_lsn AS bytes', [
+      after.confirmed,
+      before.confirmed,
+    ]);
+    const skippedBytes = Number(row?.bytes ?? 0);
+    if (skippedBytes <= 0 || after.xmin === before.xmin) return undefined;
+    return { confirmedBefore: before.confirmed, confirmedAfter: after.confirmed, skippedBytes };
+  },
+
+  async heal() {
+    return { said: 'nothing to undo: no slot can be made in the past', evidence: {} };
+  },
+});
+
+interface Slot {
+  readonly active: boolean;
+  readonly confirmed: string;
+  /** `catalog_xmin`: a new slot has a newer one. */
+  readonly xmin: string;
+}
+
+async function slotAt(access: Pick<Access, 'query'>, name: string): Promise<Slot | undefined> {
+  const [row] = await access.query(
+    'source',
+    `SELECT active, confirmed_flush_lsn::text AS confirmed, catalog_xmin::text AS xmin
+       FROM pg_replication_slots WHERE slot_name = $1`,
+    [name],
+  );
+  if (row === undefined) return undefined;
+  return { active: row.active === true, confirmed: String(row.confirmed), xmin: String(row.xmin) };
+}
