@@ -15,8 +15,8 @@ const wanted = process.env.CDC_LAB_SINK_DEFECTS ?? SAMPLE.join();
 const defects = SINK_DATABASE_DEFECTS.filter(
   ({ name }) => wanted === 'all' || wanted.split(',').includes(name),
 );
-/** How many reports each defect is shown to. */
-const REPORTS = Number(process.env.CDC_LAB_SINK_REPORTS ?? 5);
+/** How many reports each defect is shown to; `npm run sink-defects` asks for more. */
+const REPORTS = Number(process.env.CDC_LAB_SINK_REPORTS ?? 2);
 const CONTENT: readonly string[] = ['missing', 'extra', 'stale', 'corrupted', 'duplicate'];
 
 /** The sink creates a table when the first record of it arrives. */
