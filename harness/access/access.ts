@@ -40,9 +40,19 @@ export interface TopicLag {
   readonly end: bigint;
 }
 
+/** A transaction that has been committed. */
+export interface Committed {
+  /** As `pg_current_xact_id()` prints it. */
+  readonly xid: string;
+  /** Rows that each statement touched; null for a statement that counts none, such as TRUNCATE. */
+  readonly rows: readonly (number | null)[];
+}
+
 /** Everything that runner and faults ask of a running pipeline, over its own protocols. */
 export interface Access extends AsyncDisposable {
   query(side: Side, sql: string, params?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+  /** Runs the statements in one transaction. @throws PostgreSQL's error, after the rollback. */
+  transaction(side: Side, statements: readonly string[]): Promise<Committed>;
   lag(): Promise<Lag>;
   lagByPartition(): Promise<readonly TopicLag[]>;
   /** Sum over partitions, per topic of the instance. */

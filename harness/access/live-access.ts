@@ -11,7 +11,7 @@ import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
 import { listTopics } from '../lab/instance/list-topics.ts';
 import type { Instance } from '../lab/lab.ts';
 import { findStateDir } from '../lab/state/state-dir.ts';
-import type { Access, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
+import type { Access, Committed, CrashPointState, Side, TopicLag, WorkerRole } from './access.ts';
 import { SIGNAL_TABLE } from './captured-tables.ts';
 import { acceptAnswer, requestJson } from './http-json.ts';
 import { countRedelivered } from './redelivered.ts';
@@ -59,6 +59,23 @@ class LiveAccess implements Access {
   async query(side: Side, sql: string, params: readonly unknown[] = []): Promise<Record<string, unknown>[]> {
     const result = await this.#pool(side).query(sql, [...params]);
     return result.rows;
+  }
+
+  async transaction(side: Side, statements: readonly string[]): Promise<Committed> {
+    const client = await this.#pool(side).connect();
+    try {
+      await client.query('BEGIN');
+      const rows: (number | null)[] = [];
+      for (const sql of statements) rows.push((await client.query(sql)).rowCount);
+      const { rows: ids } = await client.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid');
+      await client.query('COMMIT');
+      return { xid: ids[0]?.xid ?? '', rows };
+    } catch (error) {
+      await client.query('ROLLBACK').catch(() => undefined);
+      throw error;
+    } finally {
+      client.release();
+    }
   }
 
   async lagByPartition(): Promise<readonly TopicLag[]> {

@@ -21,7 +21,7 @@ function target(held: Record<Side, string[]>, isForeign: boolean): FaultContext 
 async function run(context: FaultContext): Promise<unknown> {
   const before = await alterTable.observe(context, PARAMS);
   await alterTable.inject(context, PARAMS);
-  return await alterTable.prove(context, PARAMS, before);
+  return await alterTable.prove(context, PARAMS, before, {});
 }
 
 test('a second injection into a pipeline that somebody else runs adds and proves the next column', async () => {
@@ -49,5 +49,5 @@ test('a column of another name that begins alike proves nothing', async () => {
   const context = target(held, true);
   const before = await alterTable.observe(context, PARAMS);
   held.source.push('tier_of_old', 'tiers');
-  expect(await alterTable.prove(context, PARAMS, before)).toBeUndefined();
+  expect(await alterTable.prove(context, PARAMS, before, {})).toBeUndefined();
 });

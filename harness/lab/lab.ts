@@ -27,6 +27,14 @@ export interface PipelineChoice {
   readonly alertLag?: number | undefined;
 }
 
+/** Tables and columns beside those of the fixture schema. */
+export interface AtSource {
+  /** Run one after another when the fixture tables have their rows, before the pipeline starts. */
+  readonly sql: readonly string[];
+  /** The tables among it that the pipeline carries besides the fixture tables, as `schema.table`, without quotes. */
+  readonly tables: readonly string[];
+}
+
 /** A pipeline to be set up on the lab's servers, with its own databases, slot, topics, workers and verifier. */
 export interface InstanceSpec extends PipelineChoice {
   /**
@@ -39,6 +47,7 @@ export interface InstanceSpec extends PipelineChoice {
   readonly sink: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
   /** File of a foreign pipeline, used in place of the lab's: `fixtures/pipelines/`. */
   readonly pipeline?: string;
+  readonly atSource?: AtSource;
   /** Names of files in `fixtures/defects/`, per worker. */
   readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
   /** Interval of continuous verification; null: only on request. */
@@ -153,7 +162,7 @@ export interface Lab {
   /** The target's engines, if the lab cannot choose them. */
   readonly engines?: EnginePair;
   /** Why this lab cannot host such a pipeline; null if it can. Left out: it can host any. */
-  cannotHost?(spec: Pick<InstanceSpec, 'source' | 'sink' | 'defects'>): Promise<string | null>;
+  cannotHost?(spec: Pick<InstanceSpec, 'source' | 'sink' | 'defects' | 'atSource'>): Promise<string | null>;
   /**
    * Sets {@link PipelineChoice.alertLag}, null for its default, and restarts the services that read it only when they
    * start. Left out: this lab cannot set it.

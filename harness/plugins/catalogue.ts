@@ -88,10 +88,15 @@ const stepsSchema = z.strictObject({
   settle: z.array(stepSchema),
 });
 const seedRowsSchema = z.number().int().min(0);
+const atSourceSchema = z.strictObject({
+  sql: z.array(z.string().min(1)).min(1),
+  tables: z.array(z.string().regex(/^[^.]+\..+$/, 'is not SCHEMA.TABLE')),
+});
 const caseSchema = z.strictObject({
   title: z.string().min(1).optional(),
   lesson: z.string().min(40).optional(),
   seedRows: seedRowsSchema.optional(),
+  atSource: atSourceSchema.optional(),
   contract: contractSchema.optional(),
   lateProofs: lateProofsSchema.optional(),
   steps: stepsSchema.partial().optional(),
@@ -105,6 +110,7 @@ export const scenarioSchema = z.strictObject({
   cites: z.string().min(1),
   trigger: z.string().optional(),
   seedRows: seedRowsSchema,
+  atSource: atSourceSchema.optional(),
   alertLag: count.optional(),
   defaults: tunablesSchema,
   byHand: tunablesSchema.partial().optional(),

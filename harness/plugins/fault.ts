@@ -57,8 +57,11 @@ export interface Fault<P extends object = Record<string, unknown>> {
   observe(context: FaultContext, params: P): Promise<Evidence>;
   /** Injects the fault. What it observes is part of the proof. */
   inject(context: FaultContext, params: P): Promise<Evidence>;
-  /** Evidence that the fault has taken effect; undefined if it cannot be shown within `withinMs`. */
-  prove(context: FaultContext, params: P, before: Evidence): Promise<Evidence | undefined>;
+  /**
+   * Evidence that the fault has taken effect; undefined if it cannot be shown within `withinMs`.
+   * @param done What `inject` returned, to know what to look for; empty in a no-op run. By itself it proves nothing.
+   */
+  prove(context: FaultContext, params: P, before: Evidence, done: Evidence): Promise<Evidence | undefined>;
   /** Idempotent: it may be called when the fault was never injected, and again after a heal. */
   heal(context: FaultContext, params: P): Promise<Healed>;
 }

@@ -134,7 +134,7 @@ describe.each(folders['harness/faults'] ?? [])('fault %s', (name) => {
     };
     const params = fault.params.parse(fault.example);
     const before = await fault.observe(context, params);
-    expect(await fault.prove(context, params, before)).toBeUndefined();
+    expect(await fault.prove(context, params, before, {})).toBeUndefined();
   });
 
   it('refuses parameters that it does not know', async () => {

@@ -1,7 +1,7 @@
 import type { FindingClass } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
 import type { PairName } from '../lab/engines.ts';
-import type { WorkloadSpec } from '../lab/lab.ts';
+import type { AtSource, WorkloadSpec } from '../lab/lab.ts';
 import type { ClassAtHop, Clause, Where } from './clause.ts';
 
 /** The life of a run, in order. `heal` always runs, and before the final verdict. */
@@ -113,7 +113,9 @@ export interface Phases {
 
 /** One of several triggers of a scenario: what differs from the scenario's own. */
 export interface Case
-  extends Partial<Pick<ScenarioDefinition, 'title' | 'lesson' | 'seedRows' | 'contract' | 'lateProofs'>> {
+  extends Partial<
+    Pick<ScenarioDefinition, 'title' | 'lesson' | 'seedRows' | 'atSource' | 'contract' | 'lateProofs'>
+  > {
   readonly steps?: Partial<Phases>;
   readonly variants?: { readonly [V in VariantName]?: Partial<PipelineVariant> };
 }
@@ -128,6 +130,8 @@ export interface ScenarioDefinition {
   readonly trigger?: string;
   /** Rows per fixture table before the pipeline starts. */
   readonly seedRows: number;
+  /** What the source has beside the fixture tables, from before the pipeline starts; the pipeline captures it. */
+  readonly atSource?: AtSource;
   /** How many events behind raise the lag alert while the scenario runs; by default the verifier's own bound. */
   readonly alertLag?: number;
   readonly defaults: Tunables;

@@ -73,7 +73,8 @@ export class Injections {
     journal.write({ t: 'undo-written', id, fault: name });
     const done = noOp ? {} : await fault.inject(context, params);
     journal.write({ t: 'fault-injected', fault: name, noOp, evidence: { before, ...done } });
-    const seen = await fault.prove(noOp ? { ...context, withinMs: NO_OP_PROOF_MS } : context, params, before);
+    const within = noOp ? { ...context, withinMs: NO_OP_PROOF_MS } : context;
+    const seen = await fault.prove(within, params, before, done);
     if (seen === undefined) throw this.#notProven(name, 'nothing of it was observed');
     this.proven.push(name);
     journal.write({ t: 'fault-proven', fault: name, evidence: seen });

@@ -21,7 +21,13 @@ export async function notRunHere(
   if (byEngines !== null) return byEngines;
   if (swap && variantsOf(scenario).length < 2) return 'there is no other variant to swap it with';
   const { source, sink, defects } = variantOf(scenario, variant);
-  const byLab = await lab.cannotHost?.({ source, sink, ...(defects === undefined ? {} : { defects }) });
+  const { atSource } = scenario;
+  const byLab = await lab.cannotHost?.({
+    source,
+    sink,
+    ...(defects === undefined ? {} : { defects }),
+    ...(atSource === undefined ? {} : { atSource }),
+  });
   if (byLab !== undefined && byLab !== null) return byLab;
   const { inject, hold, settle } = forEngines(scenario, engines).steps;
   for (const step of [...inject, ...hold, ...settle]) {

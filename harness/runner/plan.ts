@@ -103,6 +103,7 @@ export function instanceSpecOf(plan: VariantPlan): InstanceSpec {
     sink,
     ...(plan.foreign === undefined ? {} : { pipeline: plan.foreign.file }),
     ...(defects === undefined ? {} : { defects }),
+    ...(plan.scenario.atSource === undefined ? {} : { atSource: plan.scenario.atSource }),
     verifyEveryMs: null,
     seedRows: plan.scenario.seedRows,
     seed: plan.seed,

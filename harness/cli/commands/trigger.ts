@@ -1,5 +1,6 @@
 import path from 'node:path';
 import { openAccess } from '../../access/live-access.ts';
+import { UsageError } from '../../errors.ts';
 import type { Instance, Lab } from '../../lab/lab.ts';
 import { serversRun } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
@@ -31,6 +32,7 @@ export async function trigger(
   [name = '']: readonly string[],
 ): Promise<number> {
   const asWritten = await scenarioOfTrigger(name);
+  mustFitLivePipeline(asWritten);
   const { lab, instance: found } = await openInstance(context);
   lab.mayBreak?.();
   const scenario = forEngines(asWritten, found.engines);
@@ -66,6 +68,15 @@ export async function trigger(
     });
   else for (const line of closingLines(context, lab.dir, scenario, file)) say(context, line);
   return EXIT.ok;
+}
+
+/** @throws UsageError for a scenario that needs what the pipeline of `up` does not have. */
+function mustFitLivePipeline({ id, atSource }: Scenario): void {
+  if (atSource === undefined) return;
+  throw new UsageError(
+    `${id} needs tables of its own, which a pipeline that runs already does not carry`,
+    `run it on a pipeline made for it: cdc-lab run ${id}`,
+  );
 }
 
 /** What to look at now, and what a naive pipeline would have made of it. */

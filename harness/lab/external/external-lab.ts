@@ -89,9 +89,12 @@ export class ExternalLab implements Lab {
     return this.instance(spec.name);
   }
 
-  async cannotHost(spec: Pick<InstanceSpec, 'source' | 'sink' | 'defects'>): Promise<string | null> {
+  async cannotHost(
+    spec: Pick<InstanceSpec, 'source' | 'sink' | 'defects' | 'atSource'>,
+  ): Promise<string | null> {
     const isOwn = spec.source.file !== 'source' || spec.sink.file !== 'sink' || spec.defects !== undefined;
     if (isOwn) return 'the lab makes naive pipelines on its own servers only';
+    if (spec.atSource !== undefined) return 'the lab makes tables of a scenario on its own servers only';
     await using source = await Database.connect('source', postgresUrl(this.config.source), QUICK_MS);
     const rows = await source.query(
       `SELECT t.name, to_regclass(t.name) IS NOT NULL AS there, p.tablename IS NOT NULL AS captured

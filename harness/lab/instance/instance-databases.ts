@@ -9,7 +9,10 @@ import type { InstancePlan } from './instance-plan.ts';
 
 const SLOT_TIMEOUT_MS = 20_000;
 
-/** Creates the source database with the fixture schema and its first rows. @param atSource SQL to run between the two. */
+/**
+ * Creates the source database with the fixture schema, its first rows, and what the spec has besides.
+ * @param atSource SQL to run before there are rows.
+ */
 export async function createSourceDatabase(
   plan: InstancePlan,
   spec: InstanceSpec,
@@ -24,6 +27,7 @@ export async function createSourceDatabase(
     }
     for (const sql of atSource) await client.query(sql);
     await seedRows(client, spec.seedRows, spec.seed);
+    for (const sql of spec.atSource?.sql ?? []) await client.query(sql);
   });
 }
 

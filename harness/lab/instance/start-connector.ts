@@ -54,5 +54,31 @@ export async function connectorOf(
   };
   const { file, overrides } = spec[role];
   const { name, config } = await loadConnector(file, values, overrides);
-  return { name, config: engineOf(role, plan.engines).adapt(config) };
+  const whole = withTables(config, role, plan.topicPrefix, spec.atSource?.tables ?? []);
+  return { name, config: engineOf(role, plan.engines).adapt(whole) };
+}
+
+/** Adds tables to those that the connector carries: to the capture's list, or as topics to the sink's. */
+function withTables(
+  config: Readonly<Record<string, string>>,
+  role: 'source' | 'sink',
+  prefix: string,
+  tables: readonly string[],
+): Readonly<Record<string, string>> {
+  const key = role === 'source' ? 'table.include.list' : 'topics';
+  const own = tables.map((table) => (role === 'source' ? patternOf(table) : topicOf(prefix, table)));
+  const all = [config[key] ?? '', ...own].filter((one) => one !== '');
+  return own.length === 0 ? config : { ...config, [key]: all.join(',') };
+}
+
+/** An entry of `table.include.list` is a regular expression on the unquoted name. */
+function patternOf(table: string): string {
+  const [schema = '', ...name] = table.split('.');
+  const literal = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|]/g, '\\$&');
+  return `${literal(schema)}.${literal(name.join('.'))}`;
+}
+
+/** With `_` for what a topic's name cannot have, as Debezium writes it. */
+function topicOf(prefix: string, table: string): string {
+  return `${prefix}.${table}`.replaceAll(/[^A-Za-z0-9._-]/g, '_');
 }

@@ -53,6 +53,7 @@ const instanceSpecSchema = z.object({
     })
     .exactOptional(),
   pipeline: z.string().exactOptional(),
+  atSource: z.object({ sql: z.array(z.string()), tables: z.array(z.string()) }).exactOptional(),
   defects: z
     .object({
       capture: z.array(z.string()).exactOptional(),

@@ -88,6 +88,10 @@ export class FakeWorld {
       if (sql.includes('pg_publication_tables')) return [{ name: 'public.customers' }];
       return [{ n: 7 }];
     },
+    transaction: async (side, statements) => {
+      this.log.push(`committed at the ${side}`);
+      return { xid: '1', rows: statements.map(() => 1) };
+    },
     lag: async () => ({ events: this.lagEvents, slotBytes: 0 }),
     lagByPartition: async (): Promise<readonly TopicLag[]> => [
       { topic: 't', partition: 0, committed: 5n, end: 5n },
