@@ -47,7 +47,11 @@ export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
 
 /** The promise's value, or undefined if the signal aborts first. */
 export async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T | undefined> {
-  if (signal.aborted) return undefined;
+  if (signal.aborted) {
+    // Nobody waits for it any more, and its failure must not end the process.
+    promise.catch(() => undefined);
+    return undefined;
+  }
   let stop = () => {};
   const aborted = new Promise<undefined>((resolve) => {
     stop = () => resolve(undefined);

@@ -73,8 +73,9 @@ test('retained WAL above its share of the budget is a WARN that names both figur
   await pair.onSource("SELECT pg_logical_emit_message(true, 'test', repeat('x', 200000))");
   const result = await run(pair, slot.name, { walBudgetBytes: 100_000, walBudgetShare: 0.8 });
   expect(classes(result)).toEqual([['alert', 'capture', 'WARN']]);
-  const retained = Number(/retains (\d+) of 100000 bytes/.exec(result.detail)?.[1]);
-  expect(retained).toBeGreaterThanOrEqual(200_000);
+  // Other tests write to the same server: their WAL is retained, too.
+  const [, retained, unit] = /retains ([\d.]+) (KiB|MiB) of 98 KiB of WAL/.exec(result.detail) ?? [];
+  expect(Number(retained) * (unit === 'MiB' ? 1024 : 1), result.detail).toBeGreaterThanOrEqual(195);
 });
 
 test('a slot that does not exist is missing evidence, and never a PASS', async () => {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Kafka } from 'kafkajs';
 import { Client } from 'pg';
+import { untilReady } from '../../../fixtures/testing/create-topic.ts';
 import { DeadlineError, poll } from '../../../harness/wait.ts';
 import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import type { ConnectorConfig, Logger, Task, TaskContext } from '../../contract/connector.ts';
@@ -248,7 +249,7 @@ async function readTopic(bootstrap: string, topic: string): Promise<SeenRecord[]
   const admin = client.admin();
   await admin.connect();
   const exists = (await admin.listTopics()).includes(topic);
-  const ends = exists ? await admin.fetchTopicOffsets(topic) : [];
+  const ends = exists ? await untilReady(() => admin.fetchTopicOffsets(topic)) : [];
   await admin.disconnect();
   const missing = new Map(ends.filter((e) => e.high !== e.low).map((e) => [e.partition, BigInt(e.high)]));
   const seen: SeenRecord[] = [];

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import { type KafkaConnection, kafkaOptions, kafkaRefused } from '../../connection/kafka.ts';
 import type { TableName } from '../../table-id.ts';
@@ -5,6 +6,22 @@ import type { Offsets } from '../offsets.ts';
 
 /** Kafka allows no longer name. */
 const MAX_TOPIC_LENGTH = 249;
+
+/** A partition that is new, or whose broker went away, has no leader for a moment. */
+const ATTEMPTS = 10;
+const RETRY_MS = 200;
+
+/** Retries what a broker answers with a retriable error; kafkajs does so for some requests only. */
+async function retried<T>(work: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      if (attempt === ATTEMPTS || (error as { retriable?: unknown } | null)?.retriable !== true) throw error;
+      await sleep(RETRY_MS);
+    }
+  }
+}
 
 /** First and next offset of each partition. */
 export interface TopicOffsets {
@@ -61,7 +78,7 @@ export class KafkaView implements AsyncDisposable {
     const firsts = new Map<string, bigint>();
     const ends = new Map<string, bigint>();
     const one = async (topic: string): Promise<void> => {
-      for (const { partition, low, high } of await this.#admin.fetchTopicOffsets(topic)) {
+      for (const { partition, low, high } of await retried(() => this.#admin.fetchTopicOffsets(topic))) {
         firsts.set(`${topic}/${partition}`, BigInt(low));
         ends.set(`${topic}/${partition}`, BigInt(high));
       }
