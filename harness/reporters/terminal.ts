@@ -19,8 +19,10 @@ import { withTarget } from '../terminal/with-target.ts';
 import { wrap } from '../terminal/wrap.ts';
 
 const INDENT = '    ';
-/** `✔ duplicate-resnapshot  sound  INCONCLUSIVE `, before what was found. */
-const HEAD_WIDTH = 44;
+/** Characters of the name of a scenario. A table with longer ones, as cases have, is wider. */
+const NAME_WIDTH = 21;
+/** `  sound  INCONCLUSIVE ` and the mark, around that name and before what was found. */
+const HEAD_WIDTH = 23;
 /** Characters of the line that is drawn over, at most. */
 const MOST_STATUS = 120;
 
@@ -53,7 +55,7 @@ function stopText({
 }
 
 /** A line for a variant; if it would be longer than the page, what was found goes to lines below it. */
-function outcomeLines({ paint, width }: Page, result: VariantResult): string[] {
+function outcomeLines({ paint, width }: Page, result: VariantResult, nameWidth = NAME_WIDTH): string[] {
   const mark = result.ok ? paint.green('✔') : paint.red('✖');
   const gap = ' '.repeat(Math.max(0, 12 - result.verdict.length));
   const failing = result.findings.filter((finding) => finding.verdict === 'FAIL').map(describeFinding);
@@ -67,10 +69,10 @@ function outcomeLines({ paint, width }: Page, result: VariantResult): string[] {
     ...(result.recoveryMs === null ? [] : [`recovered in ${secondsText(result.recoveryMs)}`]),
     ...(result.outOfScope === undefined ? [] : [`out of scope: ${result.outOfScope.join(', ')}`]),
   ];
-  const name = `${result.scenario.padEnd(21)} ${result.variant.padEnd(6)}`;
+  const name = `${result.scenario.padEnd(nameWidth)} ${result.variant.padEnd(6)}`;
   const head = `${mark} ${name} ${paintVerdict(paint, result.verdict)}`;
   const said = visible(notes.join(' · '));
-  const isLong = HEAD_WIDTH + textWidth(said) > width;
+  const isLong = nameWidth + HEAD_WIDTH + textWidth(said) > width;
   const dim = (line: string): string => paint.dim(line);
   const below = (text: string): string[] => wrap(`${INDENT}${visible(text)}`, width, INDENT);
   const lines = isLong ? [head, ...below(said).map(dim)] : [`${head}${gap} ${dim(said)}`.trimEnd()];
@@ -89,11 +91,13 @@ function summaryLines(page: Page, result: RunResult, journal: string | null): st
   const met = result.results.filter((one) => one.ok).length;
   const left = result.notRun?.length ?? 0;
   const verdicts = `${met} of ${result.results.length} verdicts as expected`;
+  const all = [...result.results, ...(result.notRun ?? [])];
+  const nameWidth = Math.max(NAME_WIDTH, ...all.map(({ scenario }) => scenario.length));
   const said = `${verdicts}${left === 0 ? '' : `, ${left} not run`}, ${secondsText(result.durationMs)}`;
   return [
     '',
-    ...result.results.flatMap((one) => outcomeLines(page, one)),
-    ...(result.notRun ?? []).flatMap((one) => notRunLines(page, one)),
+    ...result.results.flatMap((one) => outcomeLines(page, one, nameWidth)),
+    ...(result.notRun ?? []).flatMap((one) => notRunLines(page, one, nameWidth)),
     '',
     result.ok ? paint.green(`✔ ${said}`) : paint.red(`✖ ${said}`),
     ...(result.endedEarly === undefined
@@ -115,8 +119,12 @@ function keepHint(paint: Paint, { results }: RunResult): string[] {
   return [paint.dim(`  look at a wrong pipeline: cdc-lab run ${scenario} --variant ${variant} --keep`)];
 }
 
-function notRunLines({ paint, width }: Page, { scenario, variant, reason }: NotRun): string[] {
-  const text = `– ${scenario.padEnd(21)} ${variant.padEnd(6)} not run      ${visible(reason)}`;
+function notRunLines(
+  { paint, width }: Page,
+  { scenario, variant, reason }: NotRun,
+  nameWidth: number,
+): string[] {
+  const text = `– ${scenario.padEnd(nameWidth)} ${variant.padEnd(6)} not run      ${visible(reason)}`;
   return wrap(text, width, INDENT).map((line) => paint.dim(line));
 }
 
