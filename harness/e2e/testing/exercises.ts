@@ -31,8 +31,8 @@ type Sql = (text: string) => Promise<unknown>;
 const customer = (id: string, name: string): string =>
   `INSERT INTO customers (id, email, name) VALUES ('${id}', '${id}@Example.org', '${name}');`;
 const text = (length: number): string => 'All work and no play. '.repeat(Math.ceil(length / 22));
-const newDocument = (id: string): string =>
-  `INSERT INTO documents (id, title, body) VALUES ('${id}', 'Large', '${text(9_000)}')`;
+const newDocument = (id: string, length = 9_000): string =>
+  `INSERT INTO documents (id, title, body) VALUES ('${id}', 'Large', '${text(length)}')`;
 
 const EXERCISES: Readonly<Record<Exercise, (at: Exercised, sql: Sql) => Promise<void>>> = {
   truncate: async (_, sql) => {
@@ -70,6 +70,10 @@ const EXERCISES: Readonly<Record<Exercise, (at: Exercised, sql: Sql) => Promise<
   },
   'large-value': async (_, sql) => {
     await sql(newDocument(randomUUID()));
+  },
+  // Larger than a topic takes: for a defect that never publishes it.
+  'oversized-value': async (_, sql) => {
+    await sql(newDocument(randomUUID(), 1_500_000));
   },
   'unchanged-toast': async (_, sql) => {
     const id = randomUUID();

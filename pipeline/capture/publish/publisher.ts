@@ -11,6 +11,7 @@ import { isFastRecord, type ProducedRecord } from '../../contract/records.ts';
 import type { PublishStage } from '../../contract/stages.ts';
 import type { IdempotentProducer, PartitionRecords } from './idempotent-producer.ts';
 import { permanentKafkaError } from './kafka-clients.ts';
+import { keyText } from './key-text.ts';
 import { choosePartition, murmur2, partitionOfHash } from './partition.ts';
 import type { TopicRegistry } from './topics.ts';
 
@@ -122,14 +123,24 @@ async function send(
   } catch (error) {
     const name = permanentKafkaError(error);
     if (name === undefined) throw error;
-    throw new LabError('CDC-1040', `Kafka refused records of ${topicList(records)}: ${name}.`, {
+    const isTooLarge = name === 'MESSAGE_TOO_LARGE' || name === 'RECORD_LIST_TOO_LARGE';
+    const which = isTooLarge ? ` The largest is ${describeLargest(records)}.` : '';
+    throw new LabError('CDC-1040', `Kafka refused records of ${topicList(records)}: ${name}.${which}`, {
       cause: error,
-      remedy:
-        name === 'MESSAGE_TOO_LARGE' || name === 'RECORD_LIST_TOO_LARGE'
-          ? 'Raise max.message.bytes of the topic (and message.max.bytes of the broker), then restart the task.'
-          : 'Correct what the broker names, then restart the task.',
+      remedy: isTooLarge
+        ? 'Raise max.message.bytes of the topic (and message.max.bytes of the broker), then restart the task.'
+        : 'Correct what the broker names, then restart the task.',
     });
   }
+}
+
+/** The record that a broker with too small a limit refuses: its topic, its key, its size. */
+function describeLargest(records: readonly ProducedRecord[]): string {
+  const [first, ...others] = records;
+  if (first === undefined) return 'unknown';
+  const largest = others.reduce((most, one) => (recordBytes(one) > recordBytes(most) ? one : most), first);
+  const { topic, key } = largest;
+  return `one of ${topic}, key ${keyText(key)}, of ${recordBytes(largest)} bytes`;
 }
 
 /** Records by partition, in the order of the list. */
