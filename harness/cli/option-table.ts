@@ -75,8 +75,8 @@ const seedRange = { what: 'a seed', atLeast: LIMITS.seed.from, atMost: LIMITS.se
 const seed = withDefault(integer('--seed <n>', seedRange, 'the seed of everything random'), DEFAULT_SEED);
 const source = choice(
   '--source <engine>',
-  ['ts', 'debezium'],
-  'the capture: this lab’s own, or Debezium on Kafka Connect',
+  ['ts', 'debezium', 'textbook'],
+  'the capture: this lab’s own, Debezium on Kafka Connect, or a simple one as in tutorials',
 );
 const sink = choice(
   '--sink <engine>',

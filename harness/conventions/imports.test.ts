@@ -45,9 +45,13 @@ test('imports between layers point from the scenarios towards the contract', () 
   expect(backwards).toEqual([]);
 });
 
+/** A pipeline itself: it takes from ours what one takes from libraries (docs/decisions/0019-textbook-capture.md). */
+const TEXTBOOK = 'fixtures/pipelines/textbook';
+
 test('outside the pipeline, only its contract is imported', () => {
   const inside = violations(
     ({ from, to }) =>
+      !inFolder(from, TEXTBOOK) &&
       LAYERS.slice(0, -1).some((layer) => inFolder(from, layer)) &&
       inFolder(to, 'pipeline') &&
       !inFolder(to, 'pipeline/contract'),
@@ -61,6 +65,16 @@ test('a stage of the pipeline imports the contract and itself, never a sibling',
     return own !== undefined && !isPackage && !inFolder(to, own) && !inFolder(to, 'pipeline/contract');
   });
   expect(siblings).toEqual([]);
+});
+
+test('the textbook capture takes nothing that decides where it starts or what it has published', () => {
+  const decisions = ['start', 'position', 'stream/stream-', 'publish/publisher'].map(
+    (part) => `pipeline/capture/${part}`,
+  );
+  const taken = violations(
+    ({ from, to }) => inFolder(from, TEXTBOOK) && decisions.some((part) => to.startsWith(part)),
+  );
+  expect(taken).toEqual([]);
 });
 
 test('the contract imports nothing but itself', () => {

@@ -1,6 +1,8 @@
 /** Engines of the two halves of a pipeline: this repository's, or those that people use on Kafka Connect. */
 export const SOURCE_ENGINES = ['ts', 'debezium'] as const;
-export type SourceEngine = (typeof SOURCE_ENGINES)[number];
+/** Also the textbook capture (`fixtures/pipelines/textbook`), which makes people's mistakes on request. */
+export const LAB_SOURCES = [...SOURCE_ENGINES, 'textbook'] as const;
+export type SourceEngine = (typeof LAB_SOURCES)[number];
 export const SINK_ENGINES = ['ts', 'jdbc'] as const;
 export type SinkEngine = (typeof SINK_ENGINES)[number];
 
@@ -34,8 +36,10 @@ type Config = Readonly<Record<string, string>>;
 export interface Engine {
   /** Name for people to read. */
   readonly title: string;
-  /** The process that hosts it: the lab's own worker, or one of Kafka Connect. */
+  /** The process that hosts it: a worker of the lab's own, or one of Kafka Connect. */
   readonly host: 'worker' | 'connect';
+  /** The program of its worker, as a path in the project; not for Kafka Connect. */
+  readonly program?: string;
   /** Whether its process stops at crash points (`pipeline/contract/crash-points.ts`). */
   readonly crashPoints: boolean;
   /** Whether defects can be planted in it. */
@@ -54,6 +58,7 @@ export interface Engine {
 const asItIs = (config: Config): Config => config;
 const own = {
   host: 'worker',
+  program: 'pipeline/worker/main.ts',
   crashPoints: true,
   defects: true,
   allowanceMs: 0,
@@ -82,6 +87,12 @@ export const SOURCES: Readonly<Record<SourceEngine, Engine>> = {
     // Its snapshot has a day of the year 1711472 BC in place of an infinite date.
     atSource: ['ALTER TABLE documents DROP COLUMN IF EXISTS retired_on'],
     adapt: (config) => ({ ...HEARTBEAT, ...config }),
+  },
+  textbook: {
+    ...own,
+    title: 'the textbook capture',
+    program: 'fixtures/pipelines/textbook/main.ts',
+    defects: false,
   },
 };
 

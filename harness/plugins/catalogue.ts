@@ -53,7 +53,7 @@ const engineExpectation = z.union([
 ]);
 const pairs = SOURCE_ENGINES.flatMap((source) => SINK_ENGINES.map((sink) => pairName({ source, sink })));
 const variantSchema = z.strictObject({
-  source: connectorSchema,
+  source: connectorSchema.extend({ engine: z.literal('textbook').optional() }),
   sink: connectorSchema,
   defects: z
     .strictObject({ capture: z.array(z.string()).optional(), sink: z.array(z.string()).optional() })

@@ -49,7 +49,12 @@ export type EngineExpectation =
 /** A pipeline to test: what differs between the sound and the naive one. */
 export interface PipelineVariant {
   /** Files in `fixtures/connectors/`, without `.json`, and keys to change in them. */
-  readonly source: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
+  readonly source: {
+    readonly file: string;
+    readonly overrides?: Readonly<Record<string, string>>;
+    /** Takes the place of the run's capture, to make a mistake that no configuration of it makes. */
+    readonly engine?: 'textbook';
+  };
   readonly sink: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
   readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
   /** The writes that go on from `steady` to `settle`. */

@@ -21,6 +21,8 @@ export async function notRunHere(
   if (byEngines !== null) return byEngines;
   if (swap && variantsOf(scenario).length < 2) return 'there is no other variant to swap it with';
   const { source, sink, defects } = variantOf(scenario, variant);
+  if (source.engine !== undefined && lab.runtime.name !== 'process')
+    return 'the textbook capture runs as a process only';
   const { atSource } = scenario;
   const byLab = await lab.cannotHost?.({
     source,

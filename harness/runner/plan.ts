@@ -70,7 +70,10 @@ export function plansOf(
       scenario:
         foreign === undefined ? forEngines(scenario, engines) : forPipeline(scenario, foreign.pipeline),
       variant,
-      choice: { engines, connect, sinkWorkers, alertLag: scenario.alertLag },
+      choice: {
+        engines: carriersOf({ scenario, variant, swap }, engines),
+        ...{ connect, sinkWorkers, alertLag: scenario.alertLag },
+      },
       foreign,
       tunables: { ...scenario.defaults, ...options.tunables },
       seed: seed + round,
@@ -87,8 +90,20 @@ export function plansOf(
 /** A case's id, as a name may have it that is part of others. */
 const flat = (id: string): string => id.replaceAll('/', '-');
 
+/** The run's engines, unless the pipeline names a capture of its own. */
+function carriersOf(
+  plan: Pick<VariantPlan, 'scenario' | 'variant' | 'swap'>,
+  engines: EnginePair,
+): EnginePair {
+  return { ...engines, source: pipelineOf(plan).source.engine ?? engines.source };
+}
+
 /** The pipeline that a plan runs: its variant's, or with `swap` the other one's. */
-export function pipelineOf({ scenario, variant, swap }: VariantPlan): PipelineVariant {
+export function pipelineOf({
+  scenario,
+  variant,
+  swap,
+}: Pick<VariantPlan, 'scenario' | 'variant' | 'swap'>): PipelineVariant {
   const other: VariantName = variant === 'sound' ? 'naive' : 'sound';
   return variantOf(scenario, swap ? other : variant);
 }
@@ -96,10 +111,11 @@ export function pipelineOf({ scenario, variant, swap }: VariantPlan): PipelineVa
 /** The instance that a plan needs. */
 export function instanceSpecOf(plan: VariantPlan): InstanceSpec {
   const { source, sink, defects } = pipelineOf(plan);
+  const { engine: _, ...sourceFile } = source;
   return {
     ...plan.choice,
     name: plan.instanceName,
-    source,
+    source: sourceFile,
     sink,
     ...(plan.foreign === undefined ? {} : { pipeline: plan.foreign.file }),
     ...(defects === undefined ? {} : { defects }),

@@ -29,7 +29,7 @@ import { forgetUnfinished, recordStanding, standingRecord, startStanding } from 
 import { diskLimit } from './disk.ts';
 import { type DockerLabContext, giveToContainers, projectOf, standingFolder } from './docker-context.ts';
 import { dropInstance } from './docker-instance.ts';
-import { dockerLab, isLeft } from './docker-lab.ts';
+import { dockerLab, isLeft, refuseTextbook } from './docker-lab.ts';
 import { DockerRuntime } from './docker-runtime.ts';
 import { connectEngine } from './engine.ts';
 import { removeRun } from './launch.ts';
@@ -40,6 +40,7 @@ export const dockerLabControl: LabControl = { up, down, clean, open };
 async function up(options: UpOptions): Promise<Lab> {
   refuseCluster(options, 'docker');
   refuseAdjustments(options);
+  refuseTextbook(options);
   await connectEngine();
   const version = await checkCompose();
   const stateDir = claimStateDir(options.dir);

@@ -122,7 +122,8 @@ function workerService(
 ): ServiceSpec {
   const { role, service, port, tasks } = place;
   const engine = engineOf(role === 'capture' ? 'source' : 'sink', plan.engines);
-  if (engine.host === 'connect') return connectService(plan, place, makers, spec.connect);
+  const { program } = engine;
+  if (program === undefined) return connectService(plan, place, makers, spec.connect);
   const { stateDir } = makers;
   const config = writeConfig(plan, folderName(service), {
     workerId: service,
@@ -136,7 +137,7 @@ function workerService(
   });
   const defects = (spec.defects?.[role] ?? []).flatMap((name) => ['--defect', name]);
   const args = ['--config', config, '--crash-points', ...defects];
-  const started = nodeService(stateDir, service, 'worker', 'pipeline/worker/main.ts', args, port);
+  const started = nodeService(stateDir, service, 'worker', program, args, port);
   return role === 'capture' ? { ...started, args: [SMALL_NURSERY, ...started.args] } : started;
 }
 

@@ -22,6 +22,7 @@ import { z } from 'zod';
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import { accept } from '../../../pipeline/contract/mistake.ts';
 import { poll } from '../../wait.ts';
+import { LAB_SOURCES } from '../engines.ts';
 import { serviceSpecSchema } from '../services/service-spec.ts';
 import { tryExclusive } from './exclusive.ts';
 
@@ -44,7 +45,7 @@ const instanceSpecSchema = z.object({
   name: z.string(),
   source: connectorSchema,
   sink: connectorSchema,
-  engines: z.object({ source: z.enum(['ts', 'debezium']), sink: z.enum(['ts', 'jdbc']) }).exactOptional(),
+  engines: z.object({ source: z.enum(LAB_SOURCES), sink: z.enum(['ts', 'jdbc']) }).exactOptional(),
   connect: z
     .object({
       jvm: z.enum(['small', 'throughput']).exactOptional(),
