@@ -1,0 +1,56 @@
+import { defineScenario, LESSON_DEADLINES_MS } from '../../harness/plugins/scenario.ts';
+
+export default defineScenario({
+  title: 'A table without a key comes twice',
+  lesson:
+    'The capture dies after Kafka has acknowledged its records and sends them again, among them rows of a table that has no ' +
+    'primary key. There is no key by which to write the same row over itself: only the position of each event tells a ' +
+    'row that came twice from two rows that are equal.',
+  cites: 'matrixone#28558',
+  seedRows: 50,
+  // Every transaction of the workload leaves readings, so that each one that comes again has rows without a key.
+  atSource: {
+    sql: [
+      'CREATE TABLE readings (at timestamptz NOT NULL, value int NOT NULL)',
+      // All different: of two equal rows of a snapshot, which have one position, the sink would keep one.
+      "INSERT INTO readings SELECT '2000-01-01', i FROM generate_series(1, 20) i",
+      `CREATE FUNCTION read() RETURNS trigger LANGUAGE plpgsql AS
+         'BEGIN INSERT INTO readings VALUES (now(), 1), (now(), 1); RETURN NULL; END'`,
+      'CREATE TRIGGER read AFTER INSERT ON orders FOR EACH ROW EXECUTE FUNCTION read()',
+      'CREATE TRIGGER read AFTER INSERT ON documents FOR EACH ROW EXECUTE FUNCTION read()',
+    ],
+    tables: ['public.readings'],
+  },
+  defaults: { rows: 0, seconds: 0 },
+  contract: { duplicateDeliveries: 'legal', recoverWithinMs: 60_000, clauses: [] },
+  steps: {
+    inject: [
+      {
+        do: 'fault',
+        fault: 'kill-at-crash-point',
+        with: { worker: 'capture', point: 'capture.after-produce-before-ack', skip: 0 },
+      },
+    ],
+    hold: [{ do: 'until-committed', transactions: 50 }],
+    settle: [{ do: 'until-committed', transactions: 20 }],
+  },
+  lateProofs: [{ kind: 'redelivered', atLeast: 1 }],
+  variants: {
+    sound: {
+      source: { file: 'source' },
+      sink: { file: 'sink-insert', overrides: { 'dedup.mode': 'table' } },
+      workload: { kind: 'insert-only', rate: 50 },
+      expect: { verdict: 'PASS' },
+      because: 'it remembers the position of each event that it has applied, and leaves out what comes again',
+    },
+    naive: {
+      source: { file: 'source' },
+      sink: { file: 'sink-insert' },
+      workload: { kind: 'insert-only', rate: 50 },
+      expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } },
+      because: 'it inserts a row for each event: what comes twice is there twice',
+    },
+  },
+  deadlinesMs: LESSON_DEADLINES_MS,
+  lookAt: ['cdc-lab status', 'cdc-lab sql sink "SELECT count(*) FROM readings"'],
+});
