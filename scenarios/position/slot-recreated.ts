@@ -46,6 +46,21 @@ export default defineScenario({
       },
       because: 'it finds the slot ahead of its stored position, and stops before it streams',
     },
+    naive: {
+      source: {
+        file: 'source',
+        engine: 'textbook',
+        overrides: { 'textbook.mistakes': 'trusts-own-file' },
+      },
+      sink: { file: 'sink' },
+      workload: { kind: 'insert-only', rate: 50 },
+      expect: {
+        verdict: 'FAIL',
+        finding: { class: 'missing', hop: 'capture' },
+        follows: ['silent', 'orphan'],
+      },
+      because: 'it asks for the position in its file, and does not notice that the slot begins later',
+    },
   },
   deadlinesMs: LESSON_DEADLINES_MS,
   lookAt: ['cdc-lab status', 'cdc-lab connectors', 'cdc-lab logs capture'],
