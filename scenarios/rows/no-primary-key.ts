@@ -12,6 +12,8 @@ export default defineScenario({
   atSource: {
     sql: [
       'CREATE TABLE readings (at timestamptz NOT NULL, value int NOT NULL)',
+      // Without a key, the capture puts no table into its publication whose updates would then fail.
+      'ALTER TABLE readings REPLICA IDENTITY FULL',
       // All different: of two equal rows of a snapshot, which have one position, the sink would keep one.
       "INSERT INTO readings SELECT '2000-01-01', i FROM generate_series(1, 20) i",
       `CREATE FUNCTION read() RETURNS trigger LANGUAGE plpgsql AS

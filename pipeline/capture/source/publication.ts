@@ -3,6 +3,7 @@ import type { Logger } from '../../contract/connector.ts';
 import { LabError } from '../../contract/errors.ts';
 import { PUBLISHED_AS, type SourceConfig } from '../config/source-config.ts';
 import { publishedTables } from './catalogue.ts';
+import { refuseMissingIdentity } from './missing-identity.ts';
 import { quoteIdentifier, quoteTable, type TableName } from './sql.ts';
 import { type PublicationState, refuseUnpublishedIdentity } from './unpublished-identity.ts';
 
@@ -19,7 +20,8 @@ interface PublicationRow {
 /**
  * Ensures that the publication exists and contains every captured table, as far as `publication.autocreate.mode`
  * allows. Returns the tables that were added to an existing publication: the stream lacks their earlier rows.
- * @throws LabError if a table is missing and must not be added, or an operation is not published.
+ * @throws LabError if a table is missing and must not be added, or would become unwritable for the application, or an
+ * operation is not published.
  */
 export async function ensurePublication(
   client: Client,
@@ -32,7 +34,10 @@ export async function ensurePublication(
   const state = stateOf(name, existing);
   if (existing === undefined) {
     const concerned = autocreate === 'all_tables' ? undefined : tables;
-    if (autocreate !== 'disabled') await refuseUnpublishedIdentity(client, state, concerned);
+    if (autocreate !== 'disabled') {
+      await refuseMissingIdentity(client, tables, config.publication.operations);
+      await refuseUnpublishedIdentity(client, state, concerned);
+    }
     await create(client, config.publication, tables);
     log.info('Publication created.', { publication: name, mode: autocreate });
     return [];
@@ -52,6 +57,7 @@ export async function ensurePublication(
       },
     );
   }
+  await refuseMissingIdentity(client, missing, publishedOperations(existing));
   await refuseUnpublishedIdentity(client, state, missing);
   await client.query(
     `ALTER PUBLICATION ${quoteIdentifier(name)} ADD TABLE ${missing.map((t) => `ONLY ${quoteTable(t)}`).join(', ')}`,
@@ -63,6 +69,11 @@ export async function ensurePublication(
       'If they were captured before, rows deleted in the meantime stay in the sink: compare both sides.',
   });
   return missing;
+}
+
+/** Operations that a publication has which exists, as far as they concern a replica identity. */
+function publishedOperations({ updates, deletes }: PublicationRow): string[] {
+  return [...(updates === 't' ? ['update'] : []), ...(deletes === 't' ? ['delete'] : [])];
 }
 
 /** The error for captured tables that were taken out of the publication while the stream ran. */

@@ -151,7 +151,8 @@ describe('snapshots', () => {
     await using lab = await bench();
     await lab.sql.query(`CREATE TABLE pair (a int, b text, c int, PRIMARY KEY (b, a));
       INSERT INTO pair SELECT i % 10, 'k' || i / 10, i FROM generate_series(0, 99) i;
-      CREATE TABLE loose (x int); INSERT INTO loose SELECT 1 FROM generate_series(1, 30)`);
+      CREATE TABLE loose (x int); ALTER TABLE loose REPLICA IDENTITY FULL;
+      INSERT INTO loose SELECT 1 FROM generate_series(1, 30)`);
     await lab.start({ 'snapshot.fetch.size': '7' });
     await completed(lab);
     expect(fold(await lab.records('pair')).size).toBe(100);
