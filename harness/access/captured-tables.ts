@@ -16,20 +16,34 @@ export async function capturedTables(access: Access, instance: Instance): Promis
   return rows.map((row) => tableId({ schema: String(row.schemaname), name: String(row.tablename) }));
 }
 
+/** The data of a signal for an ad hoc snapshot. @param where A condition on the rows of the tables, as SQL. */
+export function snapshotSignal(
+  type: 'incremental' | 'blocking',
+  tables: readonly string[],
+  where?: string,
+): string {
+  // Debezium reads a name as a regular expression on the unquoted name.
+  const collections = tables.map((id) => (identifiersOf(id) ?? [id]).join('.'));
+  const conditions = collections.map((name) => ({ 'data-collection': name, filter: where }));
+  return JSON.stringify({
+    'data-collections': collections,
+    type,
+    ...(where === undefined ? {} : { 'additional-conditions': conditions }),
+  });
+}
+
 /** Asks the capture for an ad hoc snapshot, as Debezium's documentation of signalling says. */
 export async function requestSnapshot(
   access: Access,
   id: string,
   type: 'incremental' | 'blocking',
   tables: readonly string[],
+  where?: string,
 ): Promise<void> {
-  // Debezium reads a name as a regular expression on the unquoted name.
-  const collections = tables.map((id) => (identifiersOf(id) ?? [id]).join('.'));
-  const data = JSON.stringify({ 'data-collections': collections, type });
   await access.query('source', `INSERT INTO public.${SIGNAL_TABLE} (id, type, data) VALUES ($1, $2, $3)`, [
     id,
     'execute-snapshot',
-    data,
+    snapshotSignal(type, tables, where),
   ]);
 }
 

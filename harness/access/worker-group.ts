@@ -111,8 +111,45 @@ export class WorkerGroup {
     return this.#tell((client) => client.resume(this.#connector));
   }
 
-  async #tell(what: (client: ConnectClient) => Promise<void>): Promise<void> {
-    if (this.#isCluster) return this.#firstThatAnswers(what);
+  /** Restarts connector and tasks; with `onlyFailed` only what has failed. */
+  restart(onlyFailed: boolean): Promise<void> {
+    return this.#tell((client) => client.restart(this.#connector, { onlyFailed }));
+  }
+
+  stop(): Promise<void> {
+    return this.#tell((client) => client.stop(this.#connector));
+  }
+
+  /** The configuration as it was given: placeholders for secrets are not resolved. */
+  config(): Promise<Readonly<Record<string, string>>> {
+    return this.#firstThatAnswers((client) => client.config(this.#connector));
+  }
+
+  /** Replaces the configuration; its tasks restart. */
+  configure(config: Readonly<Record<string, string>>): Promise<void> {
+    return this.#tell((client) => client.configure(this.#connector, config));
+  }
+
+  /** What the worker objects to in a configuration, by key. */
+  validate(config: Readonly<Record<string, string>>): Promise<ReadonlyMap<string, readonly string[]>> {
+    const className = config['connector.class'] ?? '';
+    return this.#firstThatAnswers((client) =>
+      client.validate(className, { name: this.#connector, ...config }),
+    );
+  }
+
+  /** Sets offsets, or removes all. The connector must be stopped, with all of its tasks. */
+  alterOffsets(offsets: readonly OffsetAnswer[] | null): Promise<void> {
+    return this.#firstThatAnswers((client) =>
+      offsets === null ? client.resetOffsets(this.#connector) : client.alterOffsets(this.#connector, offsets),
+    );
+  }
+
+  async #tell(what: (client: ConnectClient) => Promise<unknown>): Promise<void> {
+    if (this.#isCluster) {
+      await this.#firstThatAnswers(what);
+      return;
+    }
     for (const host of this.#hosts) await what(this.#client(host));
   }
 

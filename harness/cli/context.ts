@@ -22,6 +22,8 @@ export interface CliContext {
   readonly stderr: NodeJS.WritableStream;
   /** Aborts with an `Interrupted` on Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
+  /** Asks the person at the terminal, and resolves with the line that was typed. Left out: nobody is there to answer. */
+  readonly ask?: (question: string) => Promise<string>;
 }
 
 /** What the exit codes of every command mean. */

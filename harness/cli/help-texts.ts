@@ -101,11 +101,51 @@ export const HELP_TEXTS: Readonly<Record<string, HelpText>> = {
   },
   lag: { examples: [['cdc-lab lag', 'partition by partition']], exits: [OK] },
   connectors: {
-    examples: [['cdc-lab connectors', 'with the trace of a task that has failed']],
-    exits: [
-      [0, 'all are RUNNING'],
-      [1, 'a connector or a task is not'],
+    examples: [
+      ['cdc-lab connectors', 'with the trace of a task that has failed'],
+      ['cdc-lab connectors restart sink', 'connector and tasks'],
+      ['cdc-lab connectors set sink insert.mode=upsert --dry-run', 'what would change'],
+      ['cdc-lab connectors config sink', 'its configuration, secrets masked'],
     ],
+    exits: [
+      [0, 'all are RUNNING; or the action is done'],
+      [1, 'a connector or a task is not RUNNING'],
+    ],
+  },
+  snapshot: {
+    examples: [
+      ['cdc-lab snapshot customers orders', 'two tables, in chunks beside the stream'],
+      ['cdc-lab snapshot customers --where "version > 1"', 'some rows of one table'],
+      ['cdc-lab snapshot customers --dry-run', 'the signal, to insert it by hand'],
+    ],
+    exits: [[0, 'Kafka has the rows again; the verdict is for `cdc-lab status`']],
+  },
+  dedupe: {
+    examples: [
+      ['cdc-lab dedupe orders --dry-run', 'how many rows it would delete, and the SQL'],
+      ['cdc-lab dedupe orders --add-key --yes', 'and let no key be there twice'],
+    ],
+    exits: [OK],
+  },
+  offsets: {
+    examples: [
+      ['cdc-lab offsets show', 'the sink’s table beside its consumer group'],
+      ['cdc-lab offsets reset --to earliest --dry-run', 'what would be applied again'],
+      ['cdc-lab offsets reset --to 120 --topic orders --partition 0', 'one partition'],
+    ],
+    exits: [OK],
+  },
+  slot: {
+    examples: [
+      ['cdc-lab slot list', 'who reads them, and how much WAL they retain'],
+      ['cdc-lab slot drop old_slot --dry-run', 'what would be lost'],
+      ['cdc-lab slot recreate --yes', 'a new slot, and a new snapshot'],
+    ],
+    exits: [OK],
+  },
+  upgrade: {
+    examples: [['cdc-lab upgrade --instance lag-naive-1f', 'a pipeline that a run has kept']],
+    exits: [[0, 'no worker has a planted defect any longer']],
   },
   logs: {
     examples: [

@@ -4,7 +4,7 @@ import { Interrupted } from '../errors.ts';
 import { withTarget } from '../terminal/with-target.ts';
 import { EXIT } from './context.ts';
 import { exitCodeOf, isLabError } from './exit-code.ts';
-import { codeOfCommanderError, declareProgram } from './program.ts';
+import { codeOfCommanderError, declareProgram, type ProgramIo } from './program.ts';
 
 /** A second Ctrl-C exits at once: the undo log is on disk, and the next command heals. */
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -46,6 +46,22 @@ function isNowhere(): boolean {
   }
 }
 
+/** Questions go to stderr, as stdout is for data. Without a terminal at both ends, nobody is asked. */
+function askOf(signal: AbortSignal): Partial<Pick<ProgramIo, 'ask'>> {
+  if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return {};
+  return {
+    ask: async (question) => {
+      const { createInterface } = await import('node:readline/promises');
+      const terminal = createInterface({ input: process.stdin, output: process.stderr });
+      try {
+        return await terminal.question(question, { signal });
+      } finally {
+        terminal.close();
+      }
+    },
+  };
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   if (isNowhere()) {
     process.stderr.write('cdc-lab: the current folder has been removed\n  change to another one\n');
@@ -68,6 +84,7 @@ async function main(argv: readonly string[]): Promise<number> {
       stdoutIsTty: process.stdout.isTTY === true,
       stderrIsTty: process.stderr.isTTY === true,
       signal: interrupt.signal,
+      ...askOf(interrupt.signal),
     },
     (finished) => {
       code = finished;

@@ -307,6 +307,44 @@ export const EXPLAIN = {
   ...EXTERNAL,
 };
 
+/** Of every command that changes a pipeline to recover it. */
+const RECOVERY = {
+  dryRun: toggle('--dry-run', 'print what it would do, and the commands that do it by hand; change nothing'),
+  yes: toggle('--yes', 'go on without a question where something is lost'),
+  deadline: withDefault(deadline(1, 'how long a wait within it may take'), 120),
+  ...LOOK,
+};
+
+export const CONNECTORS = {
+  onlyFailed: toggle('--only-failed', 'restart: only those tasks that have failed'),
+  remove: texts('--remove <key>', 'set: remove this key; may be repeated'),
+  ...RECOVERY,
+};
+
+export const SLOT = RECOVERY;
+export const UPGRADE = RECOVERY;
+export const DEDUPE = {
+  addKey: toggle('--add-key', 'also make the source’s primary key that of the sink’s table'),
+  ...RECOVERY,
+};
+
+export const SNAPSHOT = {
+  where: text('--where <condition>', 'only rows for which this SQL is true; for one table'),
+  blocking: toggle('--blocking', 'in one go, while the stream waits'),
+  ...RECOVERY,
+};
+
+export const OFFSETS = {
+  to: text('--to <offset>', 'reset: earliest, latest, or the next offset to read'),
+  topic: text('--topic <name>', 'this topic only'),
+  partition: integer(
+    '--partition <n>',
+    { what: 'a partition', atLeast: 0, atMost: 1_000_000 },
+    'this partition only',
+  ),
+  ...RECOVERY,
+};
+
 export type UpFlags = ValuesOf<typeof UP>;
 export type CleanFlags = ValuesOf<typeof CLEAN>;
 export type RunFlags = ValuesOf<typeof RUN>;
@@ -321,3 +359,8 @@ export type TopicsFlags = ValuesOf<typeof TOPICS>;
 export type ConsumeFlags = ValuesOf<typeof CONSUME>;
 export type VerifyFlags = ValuesOf<typeof VERIFY>;
 export type ExplainFlags = ValuesOf<typeof EXPLAIN>;
+export type RecoveryFlags = ValuesOf<typeof RECOVERY>;
+export type ConnectorsFlags = ValuesOf<typeof CONNECTORS>;
+export type DedupeFlags = ValuesOf<typeof DEDUPE>;
+export type SnapshotFlags = ValuesOf<typeof SNAPSHOT>;
+export type OffsetsFlags = ValuesOf<typeof OFFSETS>;

@@ -12,9 +12,11 @@ import type { ExternalTarget } from '../lab/external/external-control.ts';
 import { wantsColor, widthOf } from '../terminal/stream.ts';
 import { SHELLS } from './completion/scripts.ts';
 import { type CliContext, EXIT } from './context.ts';
+import type { Argument, Declare } from './declare.ts';
+import { declareRecover, RECOVER_ARGUMENTS } from './declare-recover.ts';
 import { exampleLines, helpAfter } from './help-texts.ts';
 import * as options from './option-table.ts';
-import { declareFlags, type Flags, type ValuesOf, valuesOf } from './parse-options.ts';
+import { declareFlags, valuesOf } from './parse-options.ts';
 import { versionText } from './version.ts';
 
 export interface ProgramIo {
@@ -24,22 +26,9 @@ export interface ProgramIo {
   readonly stdoutIsTty: boolean;
   readonly stderrIsTty: boolean;
   readonly signal: AbortSignal;
+  /** As `CliContext.ask`. */
+  readonly ask?: NonNullable<CliContext['ask']>;
 }
-
-/** An action gets its context, its typed options and its arguments, does the work, and returns the exit code. */
-type Action<F extends Flags> = (
-  context: CliContext,
-  values: ValuesOf<F>,
-  args: readonly string[],
-) => Promise<number>;
-
-/** Declares one command: its usage, its line in `--help`, its options, and where its action is loaded from. */
-type Declare = <F extends Flags>(
-  usage: string,
-  help: string,
-  flags: F,
-  load: () => Promise<Action<F>>,
-) => void;
 
 const EXAMPLES = [
   '',
@@ -59,8 +48,9 @@ const EXAMPLES = [
   '  70 internal error · 130 interrupted. `cdc-lab COMMAND --help` has more.',
 ].join('\n');
 
-/** What the arguments of commands are, by their names. */
-const ARGUMENTS: Readonly<Record<string, { readonly help: string; readonly choices?: readonly string[] }>> = {
+/** What the arguments of commands are, by their names; `COMMAND NAME` where it is another in one command. */
+const ARGUMENTS: Readonly<Record<string, Argument>> = {
+  ...RECOVER_ARGUMENTS,
   scenarios: { help: 'names, as `cdc-lab scenarios` lists them' },
   lesson: { help: 'what to break: the name of a scenario, or its short one' },
   service: { help: 'its name; that of `up` needs no @lab' },
@@ -88,7 +78,8 @@ export function declareProgram(
     const command = program.command(usage).description(help);
     declareFlags(command, { ...flags, ...options.SHARED });
     for (const argument of command.registeredArguments) {
-      const { help: means = '', choices } = ARGUMENTS[argument.name()] ?? {};
+      const { help: means = '', choices } =
+        ARGUMENTS[`${command.name()} ${argument.name()}`] ?? ARGUMENTS[argument.name()] ?? {};
       argument.description = means;
       if (choices !== undefined) argument.argChoices = [...choices];
     }
@@ -126,6 +117,8 @@ export function declareProgram(
   declareLook(declare);
   program.commandsGroup('Verify:');
   declareVerify(declare);
+  program.commandsGroup('Recover:');
+  declareRecover(declare);
   program.commandsGroup('Help:');
   program.helpCommand('help [command]', 'print the help of a command');
   declareCompletion(declare, program, io, finish);
@@ -241,12 +234,6 @@ function declareLook(declare: Declare): void {
     async () => (await import('./commands/lag.ts')).lag,
   );
   declare(
-    'connectors',
-    'show the states of connectors and tasks, as Kafka Connect prints them',
-    options.LOOK,
-    async () => (await import('./commands/connectors.ts')).connectors,
-  );
-  declare(
     'logs [service]',
     'print the last lines of a service’s log; without a name, list the services',
     options.LOGS,
@@ -313,6 +300,7 @@ function contextOf(program: Command, command: Command, io: ProgramIo): CliContex
     stdout: io.stdout,
     stderr: io.stderr,
     signal: io.signal,
+    ...(io.ask === undefined ? {} : { ask: io.ask }),
   };
 }
 

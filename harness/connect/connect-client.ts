@@ -233,13 +233,15 @@ export type WantedState = 'RUNNING' | 'PAUSED' | 'STOPPED' | 'FAILED';
 
 const path = (name: string) => `/connectors/${encodeURIComponent(name)}`;
 
-function isIn({ connector, tasks }: answers.StatusAnswer, wanted: WantedState): boolean {
+/** Whether the connector and all its tasks are in that state; FAILED: one of them is. STOPPED means that no task is left. */
+export function isIn({ connector, tasks }: answers.StatusAnswer, wanted: WantedState): boolean {
   if (wanted === 'FAILED') return [connector, ...tasks].some(({ state }) => state === 'FAILED');
   if (connector.state !== wanted || tasks.some(({ state }) => state !== wanted)) return false;
   return wanted === 'STOPPED' ? tasks.length === 0 : tasks.length > 0;
 }
 
-function stateText({ connector, tasks }: answers.StatusAnswer): string {
+/** `RUNNING, task 0 FAILED`. */
+export function stateText({ connector, tasks }: answers.StatusAnswer): string {
   const states = tasks.map(({ id, state }) => `task ${id} ${state}`);
   return [connector.state, ...(states.length === 0 ? ['no task'] : states)].join(', ');
 }

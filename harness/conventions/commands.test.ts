@@ -43,6 +43,8 @@ test.each([
   ['cdc-lab run lag --variant navie', 'Allowed choices are sound, naive'],
   ['cdc-lab run lga', 'run knows no lga'],
   ['cdc-lab config chekc', 'config knows no chekc'],
+  ['cdc-lab connectors retsart sink', 'connectors knows no retsart'],
+  ['cdc-lab slot dorp', 'slot knows no dorp'],
   ['cdc-lab trigger', "missing required argument 'lesson'"],
 ])('%s is found to be wrong', (line, why) => {
   const [command] = commandsOf({ path: 'X.md', text: `\`\`\`\n${line}\n\`\`\`` });

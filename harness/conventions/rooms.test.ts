@@ -9,6 +9,7 @@ const MOST_FILES = 25;
 const PLUG_IN_FOLDERS = [
   'harness/faults',
   'harness/steps',
+  'harness/recover',
   'harness/cli/commands',
   'fixtures/defects',
   'fixtures/pipelines',

@@ -170,6 +170,13 @@ export interface Lab {
    */
   setAlertLag?(instance: string, events: number | null): Promise<readonly string[]>;
   /**
+   * Restarts the workers of an instance without the defects that were planted in them. Left out: this lab plants none.
+   * @returns the restarted services; none if nothing was planted.
+   */
+  upgrade?(instance: string): Promise<readonly string[]>;
+  /** The defects that are planted in an instance, by worker. Left out: none. */
+  defectsOf?(instance: string): InstanceSpec['defects'];
+  /**
    * Keeps an instance when the process that made it ends; `down` drops it. Left out: instances are not dropped anyway.
    * @throws where it cannot be recorded: then the next `up` drops it.
    */

@@ -7,7 +7,8 @@ const TARGET_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(['up', 'logs', 'doctor'].map((name) => [name, ['--dir']])),
   ...Object.fromEntries(
     ['down', 'clean', 'heal', 'env', 'run', 'trigger', 'status', 'watch', 'lag', 'connectors']
-      .concat('sql', 'topics', 'consume', 'explain')
+      .concat('sql', 'topics', 'consume', 'explain', 'snapshot', 'dedupe', 'offsets', 'slot')
+      .concat('upgrade')
       .map((name) => [name, ANY_TARGET]),
   ),
   config: ['--config'],
@@ -27,7 +28,7 @@ export function targetOptionsOf(command: string): readonly string[] {
 export function withTarget(text: string, target: readonly string[]): string {
   if (target.length === 0) return text;
   return text.replaceAll(
-    /(?<![\w/.-])cdc-lab ([a-z]+)\b(?! schema\b)(?=((?:(?!cdc-lab )[^\n`])*))/g,
+    /(?<![\w/.-])cdc-lab ([a-z]+(?:-[a-z]+)*)\b(?! schema\b)(?=((?:(?!cdc-lab )[^\n`])*))/g,
     (command, name: string, rest: string) => {
       const wanted = targetOptionsOf(name).filter((option) => !rest.includes(` ${option} `));
       const words = wanted.flatMap((option) => {

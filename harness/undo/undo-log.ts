@@ -5,9 +5,9 @@
  * Promises: a fault is on disk before it takes effect, so that a killed run can be healed by the next command.
  */
 
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { z } from 'zod';
+import { appendDurably, readLines } from './durable-lines.ts';
 
 const pendingSchema = z.object({
   t: z.literal('pending'),
@@ -46,36 +46,16 @@ export class UndoLog {
 
   /** Faults that nobody has healed, the latest first: the order to undo them in. */
   outstanding(): PendingUndo[] {
-    if (!existsSync(this.file)) return [];
     const pending = new Map<string, PendingUndo>();
-    for (const text of readFileSync(this.file, 'utf8').split('\n')) {
-      const line = parseLine(text);
-      if (line?.t === 'pending') pending.set(line.id, line);
-      if (line?.t === 'done') pending.delete(line.id);
+    // A line that a kill cut off is left out: its fault had not been injected yet.
+    for (const line of readLines(this.file, lineSchema)) {
+      if (line.t === 'pending') pending.set(line.id, line);
+      else pending.delete(line.id);
     }
     return [...pending.values()].reverse();
   }
 
   #append(line: z.infer<typeof lineSchema>): void {
-    mkdirSync(path.dirname(this.file), { recursive: true });
-    // The leading newline ends a line that a kill cut off, which would otherwise swallow this one.
-    const file = openSync(this.file, 'a', 0o600);
-    try {
-      writeSync(file, `\n${JSON.stringify(line)}\n`);
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-  }
-}
-
-/** Undefined for a line that a kill cut off: its fault had not been injected yet. */
-function parseLine(text: string): z.infer<typeof lineSchema> | undefined {
-  if (text === '') return undefined;
-  try {
-    return lineSchema.parse(JSON.parse(text));
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof z.ZodError) return undefined;
-    throw error;
+    appendDurably(this.file, line);
   }
 }

@@ -1,13 +1,86 @@
 import { messageOf } from '../../../pipeline/contract/errors.ts';
 import { openAccess } from '../../access/live-access.ts';
+import { UsageError } from '../../errors.ts';
+import { maskedConfig } from '../../recover/lib/config-change.ts';
+import { connectorOf } from '../../recover/lib/connector.ts';
 import { columns } from '../../terminal/columns.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
-import type { LookFlags } from '../option-table.ts';
+import type { ConnectorsFlags } from '../option-table.ts';
 import { pageOf } from '../page.ts';
+import { CONNECTOR_ACTIONS } from '../recover/actions.ts';
+import { actionOf, mustNotHave, recover } from '../recover/recover.ts';
+
+/** Without an action the states of both connectors; with one, it is done to the connector of that name. */
+export async function connectors(
+  context: CliContext,
+  options: ConnectorsFlags,
+  [given, name, ...settings]: readonly string[],
+): Promise<number> {
+  const { onlyFailed, remove } = options;
+  const action = given === undefined ? undefined : actionOf('connectors', given, CONNECTOR_ACTIONS);
+  mustNotHave(action === undefined ? 'connectors' : `connectors ${action}`, {
+    '--only-failed': onlyFailed && action !== 'restart',
+    '--remove': remove.length > 0 && action !== 'set',
+    'key=value': settings.length > 0 && action !== 'set',
+  });
+  if (action === undefined) return await states(context, options);
+  if (name === undefined)
+    throw new UsageError(`connectors ${action} needs a connector`, 'name one: capture, sink');
+  switch (action) {
+    case 'config':
+    case 'offsets':
+      return await show(context, options, action, name);
+    case 'set':
+      return await recover(context, options, 'connectors-set', {
+        connector: name,
+        set: pairsOf(settings, remove),
+        remove,
+      });
+    case 'restart':
+      return await recover(context, options, 'connectors-restart', { connector: name, onlyFailed });
+    default:
+      return await recover(context, options, `connectors-${action}`, { connector: name });
+  }
+}
+
+/** @throws UsageError for a word that is not `key=value`, and where there is nothing to change. */
+function pairsOf(settings: readonly string[], remove: readonly string[]): Record<string, string> {
+  const example = 'as in: cdc-lab connectors set sink insert.mode=upsert';
+  if (settings.length + remove.length === 0)
+    throw new UsageError('connectors set needs key=value, or --remove KEY', example);
+  const pairs = settings.map((word) => {
+    const [, key, value] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
+    if (key === undefined || value === undefined) throw new UsageError(`"${word}" is not key=value`, example);
+    return [key, value] as const;
+  });
+  return Object.fromEntries(pairs);
+}
+
+/** Prints a connector's configuration or its stored offsets. */
+async function show(
+  context: CliContext,
+  options: ConnectorsFlags,
+  what: 'config' | 'offsets',
+  name: string,
+): Promise<number> {
+  const { instance } = await openInstance(context, options.instance);
+  const connector = connectorOf(instance, name);
+  if (what === 'offsets') {
+    printJson(context, { offsets: await connector.workers.offsets() });
+    return EXIT.ok;
+  }
+  const config = maskedConfig(await connector.workers.config());
+  if (context.json) printJson(context, { schemaVersion: 1, name: connector.name, config });
+  else {
+    const lines = Object.entries(config).map(([key, value]) => `${key}=${value}`);
+    context.stdout.write(`${lines.toSorted().join('\n')}\n`);
+  }
+  return EXIT.ok;
+}
 
 /** Prints `GET /connectors/NAME/status` of both connectors; exits with 1 if a connector or task is not RUNNING. */
-export async function connectors(context: CliContext, options: LookFlags): Promise<number> {
+async function states(context: CliContext, options: ConnectorsFlags): Promise<number> {
   const { instance } = await openInstance(context, options.instance);
   await using access = await openAccess(instance);
   const names = { capture: instance.connectors.source, sink: instance.connectors.sink };

@@ -4,6 +4,7 @@ import type { Lab } from '../../lab/lab.ts';
 import type { ServiceKind } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { findStateDir } from '../../lab/state/state-dir.ts';
+import { commandsToFinish } from '../../undo/recovery-log.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
@@ -19,7 +20,7 @@ const ORDER: readonly (readonly ServiceKind[])[] = [
 
 /**
  * Starts services that are dead, resumes those that are paused, drops what a killed command has made, then undoes what
- * is in the undo log.
+ * is in the undo log. A recovery that was interrupted is left as it is; the command that finishes it is printed.
  * @throws LabError CDC-5112 while another command changes the lab: that command may have broken it on purpose.
  * @throws UnavailableError if the lab is stopped and a fault is not undone.
  */
@@ -30,7 +31,7 @@ export async function heal(context: CliContext): Promise<number> {
   await using _held = stateDir === undefined ? null : await holdLab(stateDir);
   if (await isStopped(lab)) {
     refuseStopped(lab);
-    if (context.json) printJson(context, { schemaVersion: 1, healed: [] });
+    if (context.json) printJson(context, { schemaVersion: 1, healed: [], toFinish: [] });
     else say(context, 'nothing to heal: the lab is stopped; cdc-lab up starts it');
     return EXIT.ok;
   }
@@ -39,9 +40,12 @@ export async function heal(context: CliContext): Promise<number> {
   said.push(...((await lab.dropLeftovers?.()) ?? []));
   said.push(...(await mend(context, lab, () => true)));
   said.push(...(await replayUndo(lab, context.signal)));
-  if (context.json) printJson(context, { schemaVersion: 1, healed: said });
-  else if (said.length === 0) say(context, 'nothing to heal');
-  else for (const line of said) say(context, `✔ ${line}`);
+  const toFinish = await commandsToFinish(lab.dir, async (name) => (await lab.instance(name)) !== undefined);
+  if (context.json) printJson(context, { schemaVersion: 1, healed: said, toFinish });
+  else if (said.length + toFinish.length === 0) say(context, 'nothing to heal');
+  for (const line of context.json ? [] : said) say(context, `✔ ${line}`);
+  for (const command of context.json ? [] : toFinish)
+    say(context, `a recovery was interrupted and is not rolled back; this finishes it: ${command}`);
   return EXIT.ok;
 }
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Command as CommanderCommand } from 'commander';
 import { declareProgram } from '../../cli/program.ts';
+import { CONNECTOR_ACTIONS, OFFSETS_ACTIONS, SLOT_ACTIONS } from '../../cli/recover/actions.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import { type Command, isPlaceholder } from '../commands.ts';
 import { tutorialBlocks } from './tutorial.ts';
@@ -22,6 +23,13 @@ const SCENARIOS = [
 /** Short names of `trigger`, which the Makefile uses too. */
 const TRIGGERS = [...SCENARIOS, 'schema', 'duplicate'];
 const CONFIG_ACTIONS = ['print', 'check', 'mark', 'unmark', 'tables', 'schema'];
+
+/** Commands whose first argument is an action. */
+const FIRST: Readonly<Record<string, readonly string[]>> = {
+  connectors: CONNECTOR_ACTIONS,
+  offsets: OFFSETS_ACTIONS,
+  slot: SLOT_ACTIONS,
+};
 
 /** What is wrong with a command, as a sentence; undefined if it names only what exists. */
 export function wrongWith({ words, isNamed }: Omit<Command, 'at'>): string | undefined {
@@ -97,7 +105,10 @@ function wrongArguments(args: readonly string[]): string | undefined {
 function wrongName({ name, args }: { name: string; args: readonly string[] }): string | undefined {
   const known = { run: SCENARIOS, trigger: TRIGGERS, config: CONFIG_ACTIONS }[name];
   const unknown = known && args.find((word) => !known.includes(word) && !isPlaceholder(word));
-  return unknown === undefined ? undefined : `${name} knows no ${unknown}`;
+  const [action = ''] = args;
+  const wrong =
+    unknown ?? (FIRST[name]?.includes(action) === false && !isPlaceholder(action) ? action : undefined);
+  return wrong ? `${name} knows no ${wrong}` : undefined;
 }
 
 /** The arguments of `cdc-lab` that a target of the Makefile passes on: `trigger-restart` is `trigger restart`. */

@@ -23,6 +23,8 @@ export interface InstanceMaker {
   handle(record: InstanceRecord): Instance;
   /** As `Lab.setAlertLag`. Left out: the runtime cannot set it. */
   setAlertLag?(record: InstanceRecord, events: number | null): Promise<readonly string[]>;
+  /** As `Lab.upgrade`. Left out: the runtime plants no defects. */
+  upgrade?(record: InstanceRecord): Promise<readonly string[]>;
 }
 
 /** A lab whose servers the runtime starts, and whose instances are recorded in `run.json`. */
@@ -31,6 +33,7 @@ export class RecordedLab implements Lab {
   readonly runId: string;
   readonly runtime: Runtime;
   readonly setAlertLag?: NonNullable<Lab['setAlertLag']>;
+  readonly upgrade?: NonNullable<Lab['upgrade']>;
   readonly #context: LabContext;
   readonly #maker: InstanceMaker;
 
@@ -40,12 +43,24 @@ export class RecordedLab implements Lab {
     this.dir = context.stateDir;
     this.runId = readRun(context.runFile).runId;
     this.runtime = context.runtime;
-    const { setAlertLag } = maker;
-    if (setAlertLag === undefined) return;
-    this.setAlertLag = async (name, events) => {
-      const record = context.runFile.read()?.instances[name];
-      return record === undefined ? [] : setAlertLag(record, events);
-    };
+    const { setAlertLag, upgrade } = maker;
+    const recordOf = (name: string) => context.runFile.read()?.instances[name];
+    if (setAlertLag !== undefined) {
+      this.setAlertLag = async (name, events) => {
+        const record = recordOf(name);
+        return record === undefined ? [] : setAlertLag(record, events);
+      };
+    }
+    if (upgrade !== undefined) {
+      this.upgrade = async (name) => {
+        const record = recordOf(name);
+        return record === undefined ? [] : upgrade(record);
+      };
+    }
+  }
+
+  defectsOf(name: string): InstanceSpec['defects'] {
+    return this.#context.runFile.read()?.instances[name]?.spec.defects;
   }
 
   keep(name: string): Promise<void> {

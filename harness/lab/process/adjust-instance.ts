@@ -1,7 +1,7 @@
 import { loadPipeline } from '../../../fixtures/pipelines/load.ts';
 import { engineOf } from '../engines.ts';
 import { prepareProcesses } from '../instance/instance-processes.ts';
-import { planOf } from '../instance/lab-context.ts';
+import { planOf, readRun } from '../instance/lab-context.ts';
 import { sinkWorkers } from '../instance/sink-workers.ts';
 import { startConnector } from '../instance/start-connector.ts';
 import type { DedupMode } from '../lab.ts';
@@ -55,6 +55,33 @@ export async function setDedupMode(
   await startConnector(planOf(context, record), spec, 'sink');
   await rewrite(context, record.name, spec);
   return true;
+}
+
+/**
+ * Restarts those of an instance's workers that have a planted defect, without it. A worker that is down stays recorded
+ * without its defect, and is started.
+ * @returns the restarted services. Idempotent: what was interrupted is finished, as the arguments of a service tell.
+ */
+export async function upgrade(
+  context: ProcessLabContext,
+  record: InstanceRecord,
+): Promise<readonly string[]> {
+  const { runtime, stateDir } = context;
+  const { defects: _, ...spec } = record.spec;
+  const services = prepareProcesses(planOf(context, record), spec, stateDir, { prepareConnect });
+  const recorded = readRun(context.runFile).services;
+  const restarted: string[] = [];
+  for (const service of [services.capture, services.sink, ...services.moreSinks]) {
+    const { name } = service;
+    if (!recorded[name]?.spec.args.includes('--defect')) continue;
+    const { state } = (await runtime.services()).find((one) => one.name === name) ?? { state: 'stopped' };
+    if (state === 'paused') await runtime.kill(name);
+    else if (state === 'running') await runtime.stop(name);
+    await runtime.launch(service);
+    restarted.push(name);
+  }
+  await rewrite(context, record.name, spec);
+  return restarted;
 }
 
 /** Records the change, so that the next `up` finds it. */

@@ -4,7 +4,7 @@ import { isOrphan, isUnfinished } from '../instance/leftovers.ts';
 import { RecordedLab } from '../instance/recorded-lab.ts';
 import type { InstanceSpec } from '../lab.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
-import { setAlertLag } from './adjust-instance.ts';
+import { setAlertLag, upgrade } from './adjust-instance.ts';
 import { ensureEngines } from './fetch-engines.ts';
 import { buildInstance, dropInstance, instanceHandle } from './process-instance.ts';
 import type { ProcessLabContext } from './process-runtime.ts';
@@ -30,6 +30,7 @@ export function processLab(context: ProcessLabContext): RecordedLab {
     },
     handle: (record) => instanceHandle(context, record),
     setAlertLag: (record, events) => setAlertLag(context, record, events),
+    upgrade: (record) => upgrade(context, record),
   });
 }
 

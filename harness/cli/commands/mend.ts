@@ -1,0 +1,27 @@
+import type { CliContext } from '../context.ts';
+import type { DedupeFlags, RecoveryFlags, SnapshotFlags } from '../option-table.ts';
+import { recover } from '../recover/recover.ts';
+
+/** Has the capture send rows again. */
+export function snapshot(
+  context: CliContext,
+  options: SnapshotFlags,
+  tables: readonly string[],
+): Promise<number> {
+  const { where, blocking } = options;
+  return recover(context, options, 'snapshot', { tables, where, blocking });
+}
+
+/** Deletes surplus rows of the sink. */
+export function dedupe(
+  context: CliContext,
+  options: DedupeFlags,
+  [table = '']: readonly string[],
+): Promise<number> {
+  return recover(context, options, 'dedupe', { table, addKey: options.addKey });
+}
+
+/** Replaces workers that have a planted defect. */
+export function upgrade(context: CliContext, options: RecoveryFlags): Promise<number> {
+  return recover(context, options, 'upgrade', {});
+}

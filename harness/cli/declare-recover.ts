@@ -1,0 +1,57 @@
+import type { Argument, Declare } from './declare.ts';
+import * as options from './option-table.ts';
+import { CONNECTOR_ACTIONS, OFFSETS_ACTIONS, SLOT_ACTIONS } from './recover/actions.ts';
+
+/** What the arguments of these commands are, by `COMMAND NAME`. */
+export const RECOVER_ARGUMENTS: Readonly<Record<string, Argument>> = {
+  'connectors action': {
+    help: 'what to do with the connector; left out: show the states of all',
+    choices: CONNECTOR_ACTIONS,
+  },
+  'connectors connector': { help: 'capture, sink, or its name in Connect', choices: ['capture', 'sink'] },
+  'connectors settings': { help: 'set: key=value' },
+  'offsets action': { help: 'what to do', choices: OFFSETS_ACTIONS },
+  'slot action': { help: 'what to do', choices: SLOT_ACTIONS },
+  'slot slot': { help: 'drop: the name of the slot; left out: the pipeline’s own' },
+  tables: { help: 'their names at the source: orders, public.orders' },
+};
+
+/** Declares the commands that recover a pipeline: an action of `harness/recover/` behind each. */
+export function declareRecover(declare: Declare): void {
+  declare(
+    'connectors [action] [connector] [settings...]',
+    'show the states of connectors and tasks; restart, pause, resume, stop or configure one',
+    options.CONNECTORS,
+    async () => (await import('./commands/connectors.ts')).connectors,
+  );
+  declare(
+    'snapshot <tables...>',
+    'send the rows of tables again, by a row in the signal table',
+    options.SNAPSHOT,
+    async () => (await import('./commands/mend.ts')).snapshot,
+  );
+  declare(
+    'dedupe <table>',
+    'keep one row of each key in the sink: the one with the highest position',
+    options.DEDUPE,
+    async () => (await import('./commands/mend.ts')).dedupe,
+  );
+  declare(
+    'offsets <action>',
+    'show the sink’s offsets; move its offset table and its consumer group together',
+    options.OFFSETS,
+    async () => (await import('./commands/offsets.ts')).offsets,
+  );
+  declare(
+    'slot <action> [slot]',
+    'list the source’s replication slots; drop one; give the capture a new one, with a new snapshot',
+    options.SLOT,
+    async () => (await import('./commands/slot.ts')).slot,
+  );
+  declare(
+    'upgrade',
+    'restart the workers without the defects that were planted in them',
+    options.UPGRADE,
+    async () => (await import('./commands/mend.ts')).upgrade,
+  );
+}

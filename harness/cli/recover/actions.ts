@@ -1,0 +1,4 @@
+/** Actions of the commands that have several. */
+export const CONNECTOR_ACTIONS = ['restart', 'pause', 'resume', 'stop', 'config', 'set', 'offsets'] as const;
+export const OFFSETS_ACTIONS = ['show', 'reset'] as const;
+export const SLOT_ACTIONS = ['list', 'drop', 'recreate'] as const;

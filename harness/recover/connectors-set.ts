@@ -1,0 +1,74 @@
+import { z } from 'zod';
+import { UsageError } from '../errors.ts';
+import { defineRecovery } from '../plugins/recovery.ts';
+import { shellLine } from '../terminal/shell-word.ts';
+import { type ConfigChange, changedConfig, changesOf, maskedConfig } from './lib/config-change.ts';
+import { type Connector, connectorOf, curl, stateOf, untilState } from './lib/connector.ts';
+
+export default defineRecovery({
+  description: 'change keys of a connector’s configuration; its tasks restart',
+  params: z.strictObject({
+    connector: z.string().min(1),
+    set: z.record(z.string().min(1), z.string()).default({}),
+    remove: z.array(z.string().min(1)).default([]),
+  }),
+  example: { connector: 'sink', set: { 'insert.mode': 'upsert' }, remove: ['field.include.list'] },
+  safeWhen: 'the worker accepts the new configuration, which is asked before anything is changed',
+  loses: null,
+  undo: 'set the former values; the plan prints the command',
+
+  typed: ({ connector, set, remove }) => [
+    ...['connectors', 'set', connector],
+    ...Object.entries(set).map(([key, value]) => `${key}=${value}`),
+    ...remove.flatMap((key) => ['--remove', key]),
+  ],
+
+  async plan({ instance }, params) {
+    const connector = connectorOf(instance, params.connector);
+    const before = await connector.workers.config();
+    const changes = changesOf(before, params);
+    await mustBeValid(connector, changedConfig(before, params));
+    if (changes.length === 0)
+      return { does: ['changes nothing: it is so already'], commands: [], loses: null, undo: null };
+    return {
+      does: [
+        ...changes.map(({ key, shown }) => `${key}: ${shown}`),
+        `restarts the tasks of ${connector.name}`,
+      ],
+      commands: [curl(connector, 'PUT', '/config', maskedConfig(changedConfig(before, params)))],
+      loses: null,
+      undo: undoOf(connector, changes),
+    };
+  },
+
+  async run(context, params) {
+    const connector = connectorOf(context.instance, params.connector);
+    const before = await connector.workers.config();
+    const changes = changesOf(before, params);
+    const state = (await connector.workers.status()).connector.state;
+    // Also where nothing is to be changed: an interrupt may have left some workers with the former configuration.
+    await connector.workers.configure(changedConfig(before, params));
+    const isHeld = state === 'PAUSED' || state === 'STOPPED';
+    await untilState(connector, isHeld ? state : 'RUNNING', context);
+    const said = `${connector.name} has ${changes.length} changed ${changes.length === 1 ? 'key' : 'keys'}`;
+    const changed = Object.fromEntries(changes.map(({ key, shown }) => [key, shown]));
+    return { said, evidence: { changed, after: await stateOf(connector) } };
+  },
+});
+
+/** @throws UsageError with everything that the worker objects to. */
+async function mustBeValid({ workers, name }: Connector, config: Record<string, string>): Promise<void> {
+  const errors = [...(await workers.validate(config)).values()].flat();
+  if (errors.length === 0) return;
+  throw new UsageError(
+    `${name} would not take this configuration: ${errors.join(' ')}`,
+    'correct these keys',
+  );
+}
+
+/** Null where a former value is a secret, which is not printed. */
+function undoOf({ role }: Connector, changes: readonly ConfigChange[]): string | null {
+  if (changes.some(({ isSecret }) => isSecret)) return null;
+  const words = changes.flatMap(({ key, from }) => (from === null ? ['--remove', key] : [`${key}=${from}`]));
+  return `cdc-lab ${shellLine(['connectors', 'set', role, ...words])}`;
+}

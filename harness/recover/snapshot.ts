@@ -1,0 +1,151 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { LabError } from '../../pipeline/contract/errors.ts';
+import { identifiersOf } from '../../verifier/table-id.ts';
+import { countRows, requestSnapshot, SIGNAL_TABLE, snapshotSignal } from '../access/captured-tables.ts';
+import { UsageError } from '../errors.ts';
+import { defineRecovery, type RecoveryContext } from '../plugins/recovery.ts';
+import { until } from '../wait.ts';
+import { connectorOf } from './lib/connector.ts';
+import { captured, quoted } from './lib/sink-table.ts';
+
+const params = z.strictObject({
+  tables: z.array(z.string().min(1)).min(1),
+  /** A condition on the rows, as SQL; for one table. */
+  where: z.string().min(1).optional(),
+  blocking: z.boolean().default(false),
+});
+type Params = z.infer<typeof params>;
+
+export default defineRecovery({
+  description: 'have the capture send the rows of tables again, by a row in the signal table',
+  params,
+  example: { tables: ['customers'], where: "status = 'active'", blocking: false },
+  safeWhen: 'the sink upserts by key and position; a sink that inserts gets every row twice',
+  loses: null,
+  undo: 'none is needed: the sink gets the rows that the source has',
+  isOneStep: true,
+
+  typed: ({ tables, where, blocking }) => [
+    ...['snapshot', ...tables],
+    ...(where === undefined ? [] : ['--where', where]),
+    ...(blocking ? ['--blocking'] : []),
+  ],
+
+  async plan(context, given) {
+    const tables = await mustBeSignalled(context, given);
+    const rows = await rowsOf(context, tables, given);
+    const sink = await connectorOf(context.instance, 'sink').workers.config();
+    const inserts = sink['insert.mode'] !== 'upsert';
+    const how = given.blocking ? 'in one go, while the stream waits' : 'in chunks, beside the stream';
+    const which = given.where === undefined ? '' : ` where ${given.where}`;
+    return {
+      does: [`sends ${rows} rows of ${tables.join(', ')}${which} again, ${how}`],
+      commands: [insertSql(tables, given)],
+      loses: inserts
+        ? `This sink inserts a row for each event (insert.mode=${sink['insert.mode'] ?? 'insert'}): every row becomes two.`
+        : null,
+      undo: null,
+    };
+  },
+
+  async run(context, given) {
+    const tables = await mustBeSignalled(context, given);
+    const rows = await rowsOf(context, tables, given);
+    const before = await records(context);
+    const id = randomUUID();
+    await requestSnapshot(context.access, id, kindOf(given), tables, given.where);
+    const lsn = await currentLsn(context);
+    await untilRead(context, id, lsn, before + rows);
+    const added = (await records(context)) - before;
+    if (added < rows) throw ignored(context, rows, added);
+    return {
+      said: `the capture has sent ${tables.join(', ')} again`,
+      evidence: { signal: id, rowsAtSource: rows, recordsAdded: added },
+    };
+  },
+});
+
+const kindOf = ({ blocking }: Params) => (blocking ? 'blocking' : 'incremental');
+
+function insertSql(tables: readonly string[], given: Params): string {
+  const data = snapshotSignal(kindOf(given), tables, given.where).replaceAll("'", "''");
+  return `INSERT INTO public.${SIGNAL_TABLE} VALUES (gen_random_uuid()::text, 'execute-snapshot', '${data}')`;
+}
+
+/** @throws UsageError unless the capture reads the signal table, and the condition is for one table. */
+async function mustBeSignalled(context: RecoveryContext, { tables, where }: Params): Promise<string[]> {
+  const ids = await captured(context, tables);
+  if (where !== undefined && ids.length > 1)
+    throw new UsageError('--where is for one table', 'snapshot the tables one after the other');
+  const signal = (await connectorOf(context.instance, 'capture').workers.config())['signal.data.collection'];
+  if (signal === `public.${SIGNAL_TABLE}`) return ids;
+  const message =
+    signal === undefined
+      ? 'the capture has no signal table'
+      : `the capture reads signals from ${signal}, not from public.${SIGNAL_TABLE}`;
+  const remedy = `cdc-lab connectors set capture signal.data.collection=public.${SIGNAL_TABLE}`;
+  throw new UsageError(message, remedy);
+}
+
+/** @throws UsageError with what PostgreSQL says of the condition. */
+async function rowsOf(context: RecoveryContext, tables: string[], { where }: Params): Promise<number> {
+  if (where === undefined) {
+    const counts = await countRows(context.access, 'source', tables);
+    return Object.values(counts).reduce((sum, count) => sum + count, 0);
+  }
+  const name = (identifiersOf(tables[0] ?? '') ?? []).map(quoted).join('.');
+  try {
+    const [row] = await context.access.query(
+      'source',
+      // A parameter makes it a prepared statement, which can be one statement only.
+      `SELECT count(*)::int8 AS n FROM ${name} WHERE $1::bool AND (${where}\n)`,
+      [true],
+    );
+    return Number(row?.n ?? 0);
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new UsageError(
+      `--where is no condition on ${tables[0]}: ${said}`,
+      'write it as behind WHERE in SQL',
+    );
+  }
+}
+
+async function records({ access }: RecoveryContext): Promise<number> {
+  const ends = await access.endOffsets();
+  return Number([...ends.values()].reduce((sum, end) => sum + end, 0n));
+}
+
+async function currentLsn({ access }: RecoveryContext): Promise<string> {
+  const [row] = await access.query('source', 'SELECT pg_current_wal_lsn()::text AS lsn');
+  return String(row?.lsn);
+}
+
+/**
+ * Until the signal is confirmed and its snapshot is no longer in the capture's offset. Debezium's offset does not say so:
+ * there it is the records.
+ */
+async function untilRead(context: RecoveryContext, id: string, lsn: string, atLeast: number): Promise<void> {
+  const { access, instance, signal, withinMs } = context;
+  const isRead = async (): Promise<boolean> => {
+    if (instance.engines.source !== 'ts') return (await records(context)) >= atLeast;
+    const [slot] = await access.query(
+      'source',
+      'SELECT confirmed_flush_lsn >= $2::pg_lsn AS is FROM pg_replication_slots WHERE slot_name = $1',
+      [instance.slot, lsn],
+    );
+    if (slot?.is !== true) return false;
+    const [stored] = await access.connectorOffsets('capture');
+    return !JSON.stringify(stored?.offset ?? {}).includes(id);
+  };
+  await until(isRead, { what: 'the snapshot to be read', withinMs, everyMs: 200, signal });
+}
+
+function ignored({ withinMs }: RecoveryContext, rows: number, added: number): LabError {
+  const message = `the snapshot has sent ${added} records of ${rows} rows within ${withinMs} ms`;
+  return new LabError('CDC-5504', message, {
+    remedy:
+      'cdc-lab connectors says whether the capture runs, and cdc-lab logs capture whether it refused the signal',
+  });
+}
