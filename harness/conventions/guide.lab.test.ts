@@ -70,7 +70,7 @@ async function walk(step: LessonStep): Promise<{ missing: string[]; output: stri
   return last;
 }
 
-test('every command of the five lessons is walked, but one block that needs a port and an offset of the reader', () => {
+test('every command of the five lessons is walked, but those that need an offset or a kept pipeline of the reader', () => {
   expect(lessons.map(({ title }) => title)).toEqual([
     'The capture restarts',
     'The consumer falls behind',
@@ -80,7 +80,11 @@ test('every command of the five lessons is walked, but one block that needs a po
   ]);
   const unprompted = lessons.flatMap((lesson) => lesson.unprompted);
   expect(unprompted.map((block) => block.split('\n', 1)[0])).toEqual([
-    'curl -X PUT   http://127.0.0.1:PORT/connectors/lab-sink/stop',
+    'bin/cdc-lab connectors stop sink --instance NAME',
+    'bin/cdc-lab connectors stop sink',
+    'bin/cdc-lab upgrade --instance NAME',
+    'bin/cdc-lab connectors set sink --remove field.include.list --instance NAME',
+    'bin/cdc-lab connectors set sink dedup.mode=lsn --instance NAME',
   ]);
   for (const { title, steps } of lessons) expect(steps.length, title).toBeGreaterThanOrEqual(3);
 });

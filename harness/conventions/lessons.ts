@@ -47,7 +47,7 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
 /** A finding, and those that follow it: which tables are hit, and how many rows, differs from run to run. */
 const FINDINGS = /\d+ ([a-z]+) @(\w+) in public\.\w+(?: \([^)]*\))?(?:; (?:…|\d+ [^;·…\n]*[^;·…\s]))*/g;
 /** What was found by a naive pipeline, if it takes lines below the one with the verdict. */
-const BELOW_VERDICT = /^(✔ \S+ +naive +FAIL)((?:\n {4}(?!one wrong row| ).*)+)/gm;
+const BELOW_VERDICT = /^(✔ \S+ +naive +FAIL(?: → PASS)?)((?:\n {4}(?!one wrong row| ).*)+)/gm;
 
 /**
  * The output of a lesson's command without what differs between two runs, beyond what `shapeOf` removes: which rows and

@@ -17,8 +17,10 @@ import { casesOf } from './cases.ts';
 import { clauseSchema, whereSchema as where } from './clause.ts';
 import type { Fault } from './fault.ts';
 import { assertMethods, loadPlugin, pluginFolders, pluginIds } from './load-plugin.ts';
+import { loadRecovery } from './recovery.ts';
 import {
   PHASES,
+  type RecoverAction,
   type Scenario,
   type ScenarioDefinition,
   type Step,
@@ -61,6 +63,9 @@ const variantSchema = z.strictObject({
   workload: z.strictObject({ kind: workloadKind, rate: z.number().min(0) }),
   expect: expectationSchema,
   because: z.string().min(1),
+  recover: z
+    .array(z.strictObject({ action: z.string(), with: z.record(z.string(), z.unknown()).optional() }))
+    .optional(),
   engines: z.partialRecord(z.enum(pairs), engineExpectation).optional(),
 });
 const count = z.number().int().positive();
@@ -207,6 +212,8 @@ async function casesIn(id: string): Promise<Scenario[]> {
     assertShape(wholeCase, scenario, scenario.id === id ? file : `${file}, case ${scenario.id}`);
     const { inject, hold, settle } = scenario.steps;
     for (const step of [...inject, ...hold, ...settle]) await assertStep(step, file);
+    for (const variant of Object.values(scenario.variants))
+      await assertRecovery(variant?.recover ?? [], file);
   }
   return scenarios;
 }
@@ -230,6 +237,13 @@ async function assertStep(step: Step, file: string): Promise<void> {
   const given = paramsOf(step);
   assertShape(type.params, given, `${file}, parameters of step ${step.do}`);
   await type.check?.(given, file);
+}
+
+async function assertRecovery(actions: readonly RecoverAction[], file: string): Promise<void> {
+  for (const { action, with: given = {} } of actions) {
+    const { params } = await loadRecovery(action);
+    assertShape(params, given, `${file}, parameters of the recovery action ${action}`);
+  }
 }
 
 /** What a step says beside its type and its engines. */

@@ -46,6 +46,12 @@ export type EngineExpectation =
   | { readonly expect?: Expectation; readonly because: string }
   | { readonly notRun: string };
 
+/** A recovery action of `harness/recover/` and its parameters. */
+export interface RecoverAction {
+  readonly action: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+
 /** A pipeline to test: what differs between the sound and the naive one. */
 export interface PipelineVariant {
   /** Files in `fixtures/connectors/`, without `.json`, and keys to change in them. */
@@ -62,6 +68,8 @@ export interface PipelineVariant {
   readonly expect: Expectation;
   /** One sentence: what this pipeline does right, or wrong. */
   readonly because: string;
+  /** What brings it back where it ends in the expected FAIL, in order; a second verification must then say PASS. */
+  readonly recover?: readonly RecoverAction[];
   /** The same for other engines than the TypeScript pair; one that is not named here is not run. */
   readonly engines?: Partial<Readonly<Record<PairName, EngineExpectation>>>;
 }

@@ -19,7 +19,7 @@ function row(result: VariantResult): string {
     result.ok ? '✔' : '✖',
     result.scenario,
     result.variant,
-    `**${result.verdict}**`,
+    `**${result.verdict}**${result.recovered === undefined ? '' : ` → **${result.recovered}**`}`,
     result.expectedFinding === null ? result.expected : `${result.expected} (${result.expectedFinding})`,
     recovery,
     found.join('; ') || (result.ok ? '' : (result.reason ?? '')),

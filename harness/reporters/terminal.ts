@@ -54,10 +54,16 @@ function stopText({
   return `stopped with ${code ?? said ?? 'no reason'} after ${secondsText(afterMs)}`;
 }
 
+/** ` → PASS`, or nothing. */
+function recoveredText(paint: Paint, { recovered }: VariantResult): string {
+  return recovered === undefined ? '' : ` → ${paintVerdict(paint, recovered)}`;
+}
+
 /** A line for a variant; if it would be longer than the page, what was found goes to lines below it. */
 function outcomeLines({ paint, width }: Page, result: VariantResult, nameWidth = NAME_WIDTH): string[] {
   const mark = result.ok ? paint.green('✔') : paint.red('✖');
-  const gap = ' '.repeat(Math.max(0, 12 - result.verdict.length));
+  const after = result.recovered === undefined ? '' : ` → ${result.recovered}`;
+  const gap = ' '.repeat(Math.max(0, 12 - result.verdict.length - after.length));
   const failing = result.findings.filter((finding) => finding.verdict === 'FAIL').map(describeFinding);
   const twice = result.duplicates.delivered ?? 0;
   const notes = [
@@ -70,7 +76,7 @@ function outcomeLines({ paint, width }: Page, result: VariantResult, nameWidth =
     ...(result.outOfScope === undefined ? [] : [`out of scope: ${result.outOfScope.join(', ')}`]),
   ];
   const name = `${result.scenario.padEnd(nameWidth)} ${result.variant.padEnd(6)}`;
-  const head = `${mark} ${name} ${paintVerdict(paint, result.verdict)}`;
+  const head = `${mark} ${name} ${paintVerdict(paint, result.verdict)}${recoveredText(paint, result)}`;
   const said = visible(notes.join(' · '));
   const isLong = nameWidth + HEAD_WIDTH + textWidth(said) > width;
   const dim = (line: string): string => paint.dim(line);

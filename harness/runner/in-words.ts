@@ -17,12 +17,14 @@ const WHEN: Readonly<Record<Phase, string>> = {
 /** Describes what a run or a trigger does, in one sentence for each journal line that a learner should see. */
 export class Narrator {
   #phase: Phase = 'inject';
+  #isRecovering = false;
 
   /** Undefined for a line that only the journal needs. */
   describe(event: JournalEvent): string | undefined {
     switch (event.t) {
       case 'phase-started':
         this.#phase = event.phase;
+        this.#isRecovering = false;
         return undefined;
       case 'phase-ended':
         return event.ok ? undefined : `the phase ${event.phase} failed: ${event.error ?? 'no reason given'}`;
@@ -36,7 +38,13 @@ export class Narrator {
         return `healed: ${event.said}`;
       case 'heal-failed':
         return `${event.fault} could not be healed: ${event.error}`;
+      case 'recovery-action':
+        this.#isRecovering = true;
+        return `recovered by ${event.command}: ${event.said}`;
+      case 'recovered':
+        return event.reason === null ? undefined : `the recovery ends in ${event.verdict}: ${event.reason}`;
       case 'verification':
+        if (this.#isRecovering) return `after the recovery, the verifier says ${event.verdict}`;
         return `${WHEN[this.#phase]}, the verifier says ${event.verdict}`;
       case 'clause':
         return clauseText(event);
@@ -45,13 +53,21 @@ export class Narrator {
           ? `${event.step}: ${evidenceText(event.detail ?? {})}`
           : undefined;
       case 'kept':
-        return `${event.instance} is kept; look at it: ${event.inspect}`;
+        return [
+          `${event.instance} is kept; look at it: ${event.inspect}`,
+          ...recoverHint(event.recover),
+        ].join('; ');
       case 'drop-failed':
         return `${event.instance} could not be dropped; the next cdc-lab up tries again: ${event.error}`;
       default:
         return undefined;
     }
   }
+}
+
+/** Each command is to be typed in its turn: it asks before it loses anything. */
+function recoverHint(commands: readonly string[] = []): string[] {
+  return commands.length === 0 ? [] : [`recover it by: ${commands.join(' && ')}`];
 }
 
 /** A clause of the contract, with its figures: bytes and milliseconds as a person reads them. */

@@ -58,7 +58,21 @@ export type JournalEntry =
       readonly holds: boolean | null;
       readonly detail: Evidence;
     }
-  | { readonly t: 'kept'; readonly instance: string; readonly inspect: string }
+  /** Done to bring the pipeline back, as a person types it. */
+  | {
+      readonly t: 'recovery-action';
+      readonly command: string;
+      readonly said: string;
+      readonly evidence: Evidence;
+    }
+  /** Of the verification after the recovery. */
+  | { readonly t: 'recovered'; readonly verdict: Verdict; readonly reason: string | null }
+  | {
+      readonly t: 'kept';
+      readonly instance: string;
+      readonly inspect: string;
+      readonly recover?: readonly string[];
+    }
   | { readonly t: 'drop-failed'; readonly instance: string; readonly error: string }
   | { readonly t: 'variant-ended'; readonly result: VariantResult }
   | { readonly t: 'interrupted'; readonly by: string }

@@ -75,13 +75,25 @@ export interface Measured {
   readonly runtime: string;
   readonly durationMs: number;
   readonly recoveryMs: number | null;
+  /** Null: there was nothing to recover. */
+  readonly recovered: Recovered | null;
+}
+
+/** How a variant came back. */
+export interface Recovered {
+  /** Of the second verification; INCONCLUSIVE if an action failed. */
+  readonly verdict: Verdict;
+  /** Why it is not PASS; null if it is. */
+  readonly reason: string | null;
+  /** The actions that were done, as a person types them, each with what it said. */
+  readonly actions: readonly { readonly command: string; readonly said: string }[];
 }
 
 /** The line of a variant in the run's result. @param steps Null if the pipeline was never set up. */
 export function resultOf(
   { scenario, variant, choice, foreign, folder }: VariantPlan,
   { verdict, reason, findings, report, redelivered, wrongRow, stops, clauses }: Outcome,
-  { runtime, durationMs, recoveryMs }: Measured,
+  { runtime, durationMs, recoveryMs, recovered }: Measured,
   steps: Steps | null,
 ): VariantResult {
   const { expect } = variantOf(scenario, variant);
@@ -93,8 +105,8 @@ export function resultOf(
     runtime,
     verdict,
     expected: expect.verdict,
-    ok: judgement.ok,
-    reason: reason ?? judgement.reason,
+    ok: judgement.ok && (recovered === null || recovered.verdict === 'PASS'),
+    reason: reason ?? judgement.reason ?? unrecovered(recovered),
     expectedFinding: describeExpected(expect),
     durationMs,
     recoveryMs,
@@ -110,10 +122,16 @@ export function resultOf(
     findings: [...findings],
     ...(stops.length === 0 ? {} : { stops: stops.map(stopEvidence) }),
     ...(clauses.length === 0 ? {} : { clauses: [...clauses] }),
+    ...(recovered === null ? {} : { recovered: recovered.verdict, recovery: [...recovered.actions] }),
     ...(wrongRow === null ? {} : { wrongRow }),
     ...scopeOf(foreign),
     dir: folder,
   };
+}
+
+function unrecovered(recovered: Recovered | null): string | null {
+  if (recovered === null || recovered.reason === null) return null;
+  return `the recovery ends in ${recovered.verdict}: ${recovered.reason}`;
 }
 
 /** Tables that somebody else's pipeline does not carry. */

@@ -81,6 +81,13 @@ export const variantResultSchema = z.object({
   stops: z.array(stopSchema).exactOptional(),
   /** Clauses of the contract that were judged; left out if there are none. */
   clauses: z.array(clauseResultSchema).exactOptional(),
+  /**
+   * The verdict after the recovery that the scenario declares, beside `verdict`, which is that before it; INCONCLUSIVE if
+   * an action failed. Left out if nothing was recovered.
+   */
+  recovered: verdictSchema.exactOptional(),
+  /** What was done to recover, as a person types it. */
+  recovery: z.array(z.object({ command: z.string(), said: z.string() })).exactOptional(),
   /** Left out if no finding names a row, or if the rows are not the lab's to show. */
   wrongRow: wrongRowSchema.exactOptional(),
   /** Tables that the pipeline does not carry, and that were not compared. Left out if it carries all. */

@@ -19,11 +19,13 @@ import {
   NOT_FINISHED,
   type Outcome,
   outcomeOf,
+  type Recovered,
   resultOf,
 } from './outcome.ts';
 import { Phases } from './phases.ts';
 import { PipelineEndedError, whileItRuns } from './pipeline-watch.ts';
 import { instanceSpecOf, pipelineOf, type VariantPlan } from './plan.ts';
+import { commandsToRecover, recoverVariant, recoveryOf } from './recovery.ts';
 import type { VariantResult } from './result.ts';
 import { ServerWatch } from './server-watch.ts';
 import { Steps } from './steps.ts';
@@ -79,6 +81,7 @@ class VariantRun {
   #phase: Phase | null = null;
   /** From the end of `heal` until slot and consumer group had caught up; null: they have not. */
   #recoveryMs: number | null = null;
+  #recovered: Recovered | null = null;
 
   constructor(plan: VariantPlan, deps: RunnerDeps) {
     this.#plan = plan;
@@ -107,9 +110,15 @@ class VariantRun {
     if (this.#keeps()) {
       await lab.keep?.(plan.instanceName);
       const inspect = withTarget(`cdc-lab status --instance ${plan.instanceName}`, plan.target ?? []);
-      journal.write({ t: 'kept', instance: plan.instanceName, inspect });
+      const recover = (await commandsToRecover(plan)).map((one) => withTarget(one, plan.target ?? []));
+      journal.write({ t: 'kept', instance: plan.instanceName, inspect, recover });
     }
-    const measured = { runtime: lab.runtime.name, durationMs: since(start), recoveryMs: this.#recoveryMs };
+    const measured = {
+      runtime: lab.runtime.name,
+      durationMs: since(start),
+      recoveryMs: this.#recoveryMs,
+      recovered: this.#recovered,
+    };
     const result = resultOf(plan, this.#outcome, measured, this.#steps);
     journal.write({ t: 'variant-ended', result });
     return result;
@@ -209,6 +218,13 @@ class VariantRun {
       this.#outcome = await conclude(verified, given);
       await this.#showWrongRow(access, instance);
     });
+    const actions = recoveryOf(this.#plan, this.#outcome, lab);
+    if (actions.length === 0) return;
+    const verify = (signal: AbortSignal, withinMs: number) => this.#ask(access, signal, withinMs, true);
+    const { journal } = this.#deps;
+    const catchUp = (bounds: Bounds) => steps.run({ do: 'until-caught-up' }, bounds);
+    const given = { lab, instance, access, journal, signal: this.#signal, verify, catchUp };
+    this.#recovered = await recoverVariant(actions, given);
   }
 
   /** A phase that is given up as soon as somebody else's pipeline has ended. */

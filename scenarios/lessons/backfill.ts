@@ -86,6 +86,10 @@ export default defineScenario({
       workload: { kind: 'update-only', rate: 50 },
       expect: { verdict: 'FAIL', finding: { class: 'stale', hop: 'sink' }, follows: ['order'] },
       because: 'no position guard: the last event to arrive wins, however old its image',
+      recover: [
+        { action: 'connectors-set', with: { connector: 'sink', set: { 'dedup.mode': 'lsn' } } },
+        { action: 'snapshot', with: { tables: ['customers', 'orders'] } },
+      ],
       engines: {
         'ts+jdbc': {
           expect: { verdict: 'FAIL', finding: { class: 'stale', hop: 'sink' } },

@@ -52,6 +52,28 @@ export default defineScenario({
       workload: { kind: 'insert-only', rate: 50 },
       expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } },
       because: 'a row for each event: N rows become 2N',
+      // Without a key the sink could not upsert; while it runs, more copies would come.
+      recover: [
+        { action: 'connectors-stop', with: { connector: 'sink' } },
+        { action: 'dedupe', with: { table: 'customers', addKey: true } },
+        { action: 'dedupe', with: { table: 'orders', addKey: true } },
+        { action: 'dedupe', with: { table: 'order_items', addKey: true } },
+        { action: 'dedupe', with: { table: 'documents', addKey: true } },
+        {
+          action: 'connectors-set',
+          with: {
+            connector: 'sink',
+            set: {
+              'insert.mode': 'upsert',
+              'primary.key.mode': 'record_key',
+              'delete.enabled': 'true',
+              'truncate.enabled': 'true',
+              'dedup.mode': 'lsn',
+            },
+          },
+        },
+        { action: 'connectors-resume', with: { connector: 'sink' } },
+      ],
       engines: {
         'ts+jdbc': {
           because: 'insert.mode=insert without a key: N rows become 2N in the JDBC sink, too',

@@ -73,6 +73,10 @@ export default defineScenario({
         follows: ['orphan', 'skipped'],
       },
       because: 'it drops what it had fetched when it was paused, and commits past it',
+      recover: [
+        { action: 'upgrade' },
+        { action: 'snapshot', with: { tables: ['customers', 'orders', 'order_items', 'documents'] } },
+      ],
       engines: {
         'ts+jdbc': { notRun: NO_NAIVE_PAUSE },
         'debezium+ts': {

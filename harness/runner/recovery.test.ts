@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { codeBlocks } from '../conventions/code-blocks.ts';
+import { loadScenario } from '../plugins/catalogue.ts';
+import type { Scenario } from '../plugins/scenario.ts';
+import { PROJECT_DIR } from '../project.ts';
+import { Journal, type JournalEvent } from './journal.ts';
+import { NOT_FINISHED, type Outcome } from './outcome.ts';
+import { plansOf, type VariantPlan } from './plan.ts';
+import { commandsToRecover, recoverVariant, recoveryOf } from './recovery.ts';
+import { FakeWorld, finding } from './testing/fake-lab.ts';
+
+const LESSONS = ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill'];
+
+async function planOf(id: string, over: Partial<VariantPlan> = {}): Promise<VariantPlan> {
+  const scenario: Scenario = await loadScenario(id);
+  const given = { tunables: {}, seed: 1, keep: false, noOp: false, swap: false, reproduce: '' };
+  const options = { ...given, plan: [{ scenario, variant: 'naive' as const }] };
+  const [plan] = plansOf(options, { source: 'ts', sink: 'ts' }, []);
+  if (plan === undefined) throw new Error('no plan');
+  return { ...plan, instanceName: 'NAME', ...over };
+}
+
+const duplicate = finding({ class: 'duplicate' });
+const failed: Outcome = { ...NOT_FINISHED, verdict: 'FAIL', reason: null, findings: [duplicate] };
+
+describe('a variant', () => {
+  it('is recovered where it ends in the expected FAIL', async () => {
+    expect((await recoveryOf(await planOf('restart'), failed, {})).map(({ action }) => action)).toContain(
+      'dedupe',
+    );
+  });
+
+  it.each<[string, Partial<VariantPlan>, Outcome]>([
+    ['is kept as it is', { keep: true }, failed],
+    ['was not broken', { noOp: true }, failed],
+    ['has the other pipeline', { swap: true }, failed],
+    ['has another engine', { choice: { engines: { source: 'ts', sink: 'jdbc' } } }, failed],
+    ['ends in PASS', {}, { ...failed, verdict: 'PASS', findings: [] }],
+    ['fails for another reason', {}, { ...failed, findings: [finding({ class: 'missing' })] }],
+  ])('is not recovered where it %s', async (_, over, outcome) => {
+    expect(recoveryOf(await planOf('restart', over), outcome, {})).toEqual([]);
+  });
+
+  it('with a planted defect is recovered only where the lab can replace the worker', async () => {
+    const lag = await planOf('lag');
+    const missing = { ...failed, findings: [finding({ class: 'missing' })] };
+    expect(recoveryOf(lag, missing, {})).toEqual([]);
+    expect(recoveryOf(lag, missing, { upgrade: async () => [] })).not.toEqual([]);
+  });
+
+  it('whose recovery fails is INCONCLUSIVE, and is not verified', async () => {
+    const world = new FakeWorld();
+    const events: JournalEvent[] = [];
+    const dir = path.join(PROJECT_DIR, '.lab-none');
+    const journal = new Journal([], { runId: 'r' }, (event) => events.push(event));
+    const { signal } = new AbortController();
+    const given = { lab: world.lab(dir), instance: world.instance('a', dir), journal, signal };
+    const verify = () => Promise.reject(new Error('nobody asks'));
+    const deps = { ...given, access: await world.access(), verify, catchUp: verify };
+    const recovered = await recoverVariant([{ action: 'snapshot', with: { tables: ['no_such'] } }], deps);
+    expect(recovered).toMatchObject({ verdict: 'INCONCLUSIVE', actions: [] });
+    expect(recovered.reason).toContain(
+      'cdc-lab snapshot no_such --instance a: the pipeline captures no table',
+    );
+    expect(events.map(({ t }) => t)).toEqual(['recovered']);
+  });
+});
+
+it.each(LESSONS)('GUIDE prints the commands that recover the naive pipeline of %s', async (id) => {
+  const guide = readFileSync(path.join(PROJECT_DIR, 'GUIDE.md'), 'utf8');
+  const blocks = codeBlocks(guide).map(({ text }) => text.trim().replaceAll('bin/cdc-lab', 'cdc-lab'));
+  const commands = await commandsToRecover(await planOf(id));
+  expect(commands.length).toBeGreaterThan(1);
+  expect(blocks).toContain(commands.join('\n'));
+});
