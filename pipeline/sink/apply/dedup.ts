@@ -17,8 +17,9 @@ export async function dropSeen(
   { table, changes }: TableChanges,
 ): Promise<readonly Change[]> {
   const events = changes.filter((change) => change.kind !== 'tombstone');
-  const identities = events.map((change) => identityOf(table.name.qualified, change));
   const offsets = events.map(({ index }) => String(records[index]?.offset ?? 0n));
+  const delivered = (i: number): string => `${claim.topic}/${claim.partition}@${offsets[i]}`;
+  const identities = events.map((change, i) => identityOf(table.name.qualified, change, delivered(i)));
   const result = await client.query({
     name: 'cdc_dedup',
     text: `INSERT INTO ${DEDUP_TABLE} (connector, identity, topic, partition, "offset")
@@ -43,10 +44,13 @@ export async function dropSeen(
 
 /**
  * What distinguishes an event from every other, wherever it is delivered: its position and its key, or its values if it
- * has no key. Topic, partition and offset do not: an event that the capture resends gets a new offset.
+ * has no key. Topic, partition and offset do not: an event that the capture resends gets a new offset. Only they tell
+ * apart the equal rows of a snapshot whose table has no key, because a snapshot has one position.
  */
-function identityOf(table: string, change: Change): string {
-  const what = change.key === '' ? JSON.stringify(change.values) : change.key;
+function identityOf(table: string, change: Change, delivered: string): string {
+  const isPlaced = change.key !== '' || change.op !== 'r';
+  const values = isPlaced ? JSON.stringify(change.values) : delivered;
+  const what = change.key === '' ? values : change.key;
   const id = `${change.position ?? ''}|${table}|${change.op}|${what}`;
   return id.length <= 400 ? id : `sha256:${createHash('sha256').update(id).digest('hex')}`;
 }

@@ -28,6 +28,18 @@ describe('the modes of the sink', () => {
     ]);
   });
 
+  test('the dedup table keeps equal rows of a snapshot apart if they have no key', async () => {
+    const sink = await bench.open({
+      'dedup.mode': 'table',
+      'insert.mode': 'insert',
+      'primary.key.mode': 'none',
+      'delete.enabled': 'false',
+    });
+    const row = put(1, 'a', [1, 0], 'r');
+    expect(await sink.apply(row, row)).toMatchObject({ applied: 2, suppressed: 0 });
+    expect(await bench.names()).toBe('1:a 1:a');
+  });
+
   test('use.reduction.buffer=false writes every event, so that a trigger sees each of them', async () => {
     const seen = async (): Promise<unknown> => {
       const [count] = await bench.db.rows('SELECT count(*)::int AS n FROM audit');
