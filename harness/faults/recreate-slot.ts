@@ -19,23 +19,32 @@ export default defineFault({
 
   async inject({ access, instance, signal, withinMs }) {
     const { slot } = instance;
-    const free = async () => (await slotAt(access, slot))?.active === false;
-    await until(free, { what: `slot ${slot} to be free`, withinMs, signal });
+    const free = async () => {
+      const seen = await slotAt(access, slot);
+      return seen?.active === false ? seen : undefined;
+    };
+    const dropped = await until(free, { what: `slot ${slot} to be free`, withinMs, signal });
     await access.query('source', 'SELECT pg_drop_replication_slot($1)', [slot]);
-    await access.query('source', `SELECT pg_create_logical_replication_slot($1, 'pgoutput')`, [slot]);
-    return { slot };
+    const [made] = await access.query(
+      'source',
+      `SELECT lsn::text FROM pg_create_logical_replication_slot($1, 'pgoutput')`,
+      [slot],
+    );
+    return { slot, dropped: dropped.confirmed, created: made?.lsn };
   },
 
-  async prove({ access, instance }, _, before) {
-    const after = await slotAt(access, instance.slot);
-    if (after === undefined || typeof before.confirmed !== 'string') return undefined;
-    const [row] = await access.query('source', 'SELECT $1::pg_lsn - $2::pg_lsn AS bytes', [
-      after.confirmed,
-      before.confirmed,
-    ]);
+  /**
+   * A slot that the capture holds moves by itself. So the slot must be free, and stand where the new one was created,
+   * which is past the end of the one that was dropped.
+   */
+  async prove({ access, instance }, _, before, { dropped, created }) {
+    if (typeof dropped !== 'string' || typeof created !== 'string') return undefined;
+    const now = await slotAt(access, instance.slot);
+    if (now === undefined || now.active || now.confirmed !== created) return undefined;
+    const [row] = await access.query('source', 'SELECT $1::pg_lsn - $2::pg_lsn AS bytes', [created, dropped]);
     const skippedBytes = Number(row?.bytes ?? 0);
-    if (skippedBytes <= 0 || after.xmin === before.xmin) return undefined;
-    return { confirmedBefore: before.confirmed, confirmedAfter: after.confirmed, skippedBytes };
+    if (skippedBytes <= 0 || now.xmin === before.xmin) return undefined;
+    return { confirmedBefore: dropped, confirmedAfter: now.confirmed, skippedBytes };
   },
 
   async heal() {
