@@ -42,8 +42,8 @@ export interface TopicLag {
 
 /** A transaction that has been committed. */
 export interface Committed {
-  /** As `pg_current_xact_id()` prints it. */
-  readonly xid: string;
+  /** As `pg_current_xact_id_if_assigned()` prints it; null if the statements wrote nothing. */
+  readonly xid: string | null;
   /** Rows that each statement touched; null for a statement that counts none, such as TRUNCATE. */
   readonly rows: readonly (number | null)[];
 }

@@ -67,9 +67,12 @@ class LiveAccess implements Access {
       await client.query('BEGIN');
       const rows: (number | null)[] = [];
       for (const sql of statements) rows.push((await client.query(sql)).rowCount);
-      const { rows: ids } = await client.query<{ xid: string }>('SELECT pg_current_xact_id()::text AS xid');
+      // `pg_current_xact_id()` would assign an id to a transaction that wrote nothing.
+      const { rows: ids } = await client.query<{ xid: string | null }>(
+        'SELECT pg_current_xact_id_if_assigned()::text AS xid',
+      );
       await client.query('COMMIT');
-      return { xid: ids[0]?.xid ?? '', rows };
+      return { xid: ids[0]?.xid ?? null, rows };
     } catch (error) {
       await client.query('ROLLBACK').catch(() => undefined);
       throw error;

@@ -59,3 +59,11 @@ test('a statement that touches no row is named, and is no proof', async () => {
     expect(await at.prove()).toBeUndefined();
   });
 });
+
+test('a transaction that wrote nothing has no id, and is no proof', async () => {
+  await onPair([['INSERT INTO t VALUES (2)'], ['SELECT id FROM t']], async (at) => {
+    await at.inject();
+    expect(await at.rows(), 'the other one is committed').toEqual([{ id: 1 }, { id: 2 }]);
+    expect(await at.prove()).toBeUndefined();
+  });
+});

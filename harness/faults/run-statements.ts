@@ -13,7 +13,7 @@ const params = z.strictObject({
  * SQL that is the failure itself: a TRUNCATE, a changed key, an edit in the sink. What was committed cannot be undone.
  *
  * The proof is what the server says of it afterwards, by the transactions' ids. A transaction that was rolled back, or
- * that changed nothing, is no proof.
+ * that wrote nothing, and so has no id, is no proof.
  */
 export default defineFault({
   description: 'run SQL on the source or the sink, in transactions',
@@ -29,7 +29,7 @@ export default defineFault({
   },
 
   async inject({ access, signal }, { on, transactions }) {
-    const xids: string[] = [];
+    const xids: (string | null)[] = [];
     const rows: (number | null)[] = [];
     for (const statements of transactions) {
       signal.throwIfAborted();
@@ -43,8 +43,8 @@ export default defineFault({
   },
 
   async prove({ access }, { on }, before, done) {
-    const { xids = [], rows = [] } = done as { xids?: readonly string[]; rows?: readonly (number | null)[] };
-    if (xids.length === 0 || rows.includes(0)) return undefined;
+    const { xids = [], rows = [] } = done as Partial<Done>;
+    if (xids.length === 0 || xids.includes(null) || rows.includes(0)) return undefined;
     const [seen] = await access.query(
       on,
       `SELECT count(*)::int AS n FROM unnest($1::text[]) AS t (xid)
@@ -60,6 +60,12 @@ export default defineFault({
     return { said: `what was committed at the ${on} stays`, evidence: {} };
   },
 });
+
+interface Done {
+  /** Null: the transaction wrote nothing. */
+  readonly xids: readonly (string | null)[];
+  readonly rows: readonly (number | null)[];
+}
 
 async function currentLsn(
   access: { query(side: Side, sql: string): Promise<Record<string, unknown>[]> },
