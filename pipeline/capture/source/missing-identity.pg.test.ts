@@ -58,3 +58,33 @@ test('tables with an identity, tables that are not captured, and inserts only ar
     await expect(refuseMissingIdentity(client, [{ schema, table: 'loose' }], ['update'])).rejects.toThrow();
   });
 });
+
+test('an index that was the identity and has been dropped leaves a table without one', async () => {
+  const ddl = `
+    CREATE TABLE indexed (id int PRIMARY KEY, code text NOT NULL CONSTRAINT indexed_code UNIQUE);
+    ALTER TABLE indexed REPLICA IDENTITY USING INDEX indexed_code`;
+  await withTables(ddl, async (client, schema) => {
+    const tables = [{ schema, table: 'indexed' }];
+    await refuseMissingIdentity(client, tables, undefined);
+    await client.query('ALTER TABLE indexed DROP CONSTRAINT indexed_code');
+    const refused = refuseMissingIdentity(client, tables, undefined);
+    await expect(refused).rejects.toMatchObject({ code: 'CDC-1126' });
+    await expect(refused).rejects.toThrow(`${schema}.indexed has no replica identity`);
+  });
+});
+
+test('a leaf of a partitioned table is refused, also below another partitioned table', async () => {
+  const ddl = `
+    CREATE TABLE parted (id int PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE middle PARTITION OF parted FOR VALUES FROM (0) TO (20) PARTITION BY RANGE (id);
+    CREATE TABLE leaf PARTITION OF middle FOR VALUES FROM (0) TO (10)`;
+  await withTables(ddl, async (client, schema) => {
+    const tables = [{ schema, table: 'parted' }];
+    await refuseMissingIdentity(client, tables, undefined);
+    await client.query('ALTER TABLE leaf REPLICA IDENTITY NOTHING');
+    const refused = refuseMissingIdentity(client, tables, undefined);
+    await expect(refused).rejects.toThrow(`${schema}.leaf has no replica identity`);
+    await client.query('ALTER TABLE leaf REPLICA IDENTITY DEFAULT');
+    await refuseMissingIdentity(client, tables, undefined);
+  });
+});

@@ -2,23 +2,26 @@ import type { Client } from 'pg';
 import { LabError } from '../../contract/errors.ts';
 import { LEAVE_OUT } from '../../contract/remedies.ts';
 import { quoteTable, type TableName } from './sql.ts';
+import { HAS_GENERATED, LACKS_IDENTITY, withLeaves } from './without-identity.ts';
 
 interface MissingRow extends TableName {
   readonly has_key: string;
   readonly has_generated: string;
 }
 
-/** Tables without a replica identity: `NOTHING`, or the default where there is no primary key. */
+/** Those of the given tables, and leaves of them, that have no replica identity. */
 const MISSING_SQL = `
-  SELECT n.nspname AS schema, c.relname AS table,
+  WITH captured AS (
+    SELECT c.oid FROM unnest($1::text[], $2::text[]) AS g (schema, name)
+    JOIN pg_catalog.pg_namespace n ON n.nspname = g.schema
+    JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = g.name)
+  SELECT n.nspname AS schema, c.relname AS table, ${HAS_GENERATED} AS has_generated,
          EXISTS (SELECT FROM pg_catalog.pg_index i
-                 WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate) AS has_key,
-         EXISTS (SELECT FROM pg_catalog.pg_attribute a
-                 WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped) AS has_generated
-  FROM pg_catalog.pg_class c
+                 WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate) AS has_key
+  FROM ${withLeaves('captured')} AS r
+  JOIN pg_catalog.pg_class c ON c.oid = r.oid AND c.relkind = 'r' AND c.relpersistence = 'p'
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relkind = 'r' AND c.relpersistence = 'p' AND (c.relreplident = 'n' OR (c.relreplident = 'd' AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary AND i.indimmediate)))
+  WHERE ${LACKS_IDENTITY}
   ORDER BY 1, 2`;
 
 /**
@@ -35,9 +38,9 @@ export async function refuseMissingIdentity(
   const isHarmless =
     operations !== undefined && !operations.some((one) => one === 'update' || one === 'delete');
   if (isHarmless || tables.length === 0) return;
-  const { rows } = await client.query<MissingRow>(MISSING_SQL);
-  const concerned = new Set(tables.map(quoteTable));
-  const found = rows.find((row) => concerned.has(quoteTable(row)));
+  const names = [tables.map(({ schema }) => schema), tables.map(({ table }) => table)];
+  const { rows } = await client.query<MissingRow>(MISSING_SQL, names);
+  const [found] = rows;
   if (found === undefined) return;
   throw new LabError(
     'CDC-1126',
@@ -56,6 +59,5 @@ export async function refuseMissingIdentity(
 function statements(found: MissingRow): string[] {
   const alter = `ALTER TABLE ${quoteTable(found)} REPLICA IDENTITY`;
   if (found.has_key === 't') return [`${alter} DEFAULT`];
-  // FULL is no remedy where a column is generated and not published: see `refuseUnpublishedIdentity`.
   return ['add a primary key', ...(found.has_generated === 't' ? [] : [`${alter} FULL`])];
 }

@@ -2,6 +2,7 @@ import type { Client } from 'pg';
 import type { Logger } from '../../contract/connector.ts';
 import { START_OVER } from '../../contract/remedies.ts';
 import { quoteIdentifier, quoteTable, type TableName } from '../source/sql.ts';
+import { HAS_GENERATED, LACKS_IDENTITY, withLeaves } from '../source/without-identity.ts';
 
 interface RefusedRow extends TableName {
   readonly has_generated: string;
@@ -18,17 +19,11 @@ const REFUSED_SQL = `
     JOIN pg_catalog.pg_namespace n ON n.nspname = t.schemaname
     JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = t.tablename
     WHERE t.pubname = $1)
-  SELECT n.nspname AS schema, c.relname AS table, EXISTS (
-    SELECT FROM pg_catalog.pg_attribute a
-    WHERE a.attrelid = c.oid AND a.attgenerated <> '' AND NOT a.attisdropped) AS has_generated
-  FROM (SELECT oid FROM published
-        UNION SELECT t.relid::oid FROM published, pg_catalog.pg_partition_tree(published.oid) t) AS r
+  SELECT n.nspname AS schema, c.relname AS table, ${HAS_GENERATED} AS has_generated
+  FROM ${withLeaves('published')} AS r
   JOIN pg_catalog.pg_class c ON c.oid = r.oid AND c.relkind = 'r'
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-  WHERE c.relreplident <> 'f' AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_index i
-    WHERE i.indrelid = c.oid
-      AND CASE c.relreplident WHEN 'd' THEN i.indisprimary AND i.indimmediate WHEN 'i' THEN i.indisreplident END)
+  WHERE ${LACKS_IDENTITY}
   ORDER BY 1, 2`;
 
 /**
