@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Lab } from '../lab/lab.ts';
-import type { Scenario } from '../plugins/scenario.ts';
+import type { Scenario, Step } from '../plugins/scenario.ts';
 import { UndoLog } from '../undo/undo-log.ts';
 import type { JournalEvent } from './journal.ts';
+import type { RunOptions } from './plan.ts';
 import { ExampleRun } from './testing/example-run.ts';
 import { type FakeWorld, finding, report } from './testing/fake-lab.ts';
 import { fakeFault, scenario } from './testing/scenario.ts';
@@ -44,6 +45,36 @@ describe('a run', () => {
       'example-sound-3',
     ]);
     expect(world.created.map((spec) => spec.seed)).toEqual([42, 43, 44]);
+  });
+
+  describe('whose settle phase', () => {
+    const settling = (step: Step): RunOptions['plan'] => {
+      const steps = { ...scenario.steps, settle: [step] };
+      return [
+        {
+          scenario: { ...scenario, steps, deadlinesMs: { ...scenario.deadlinesMs, settle: 1000 } },
+          variant: 'sound',
+        },
+      ];
+    };
+
+    it('has a step that fails has no verdict, but the reason', async () => {
+      const { results } = await start({ plan: settling({ do: 'until-behind', events: 1000 }) });
+      const reason = expect.stringContaining('timed out after 900 ms waiting for');
+      expect(results[0]).toMatchObject({ verdict: 'INCONCLUSIVE', reason, ok: false });
+      expect(world.workloads, 'nobody writes on').toEqual(['+mixed', '-mixed']);
+    });
+
+    it('ends before the pipeline has caught up is judged all the same: the verifier knows more', async () => {
+      const fault = fakeFault(world);
+      const heal = async (...given: Parameters<typeof fault.heal>) => {
+        world.isBehind = true;
+        return await fault.heal(...given);
+      };
+      const plan = settling({ do: 'until-committed', transactions: 1 });
+      const { results } = await start({ plan }, { ...fault, heal });
+      expect(results[0]).toMatchObject({ verdict: 'WARN', recoveryMs: null });
+    });
   });
 
   describe('with a lag alert among its steps', () => {

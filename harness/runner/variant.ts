@@ -7,7 +7,7 @@ import type { Fault } from '../plugins/fault.ts';
 import { deadlinesOf, isFaultStep, type Phase, type Step, variantOf } from '../plugins/scenario.ts';
 import { withTarget } from '../terminal/with-target.ts';
 import type { UndoLog } from '../undo/undo-log.ts';
-import { withDeadline } from '../wait.ts';
+import { DeadlineError, withDeadline } from '../wait.ts';
 import type { Bounds } from './bounds.ts';
 import { conclude } from './conclude.ts';
 import { firstSentence } from './in-words.ts';
@@ -274,10 +274,13 @@ class VariantRun {
   async #settle(steps: Steps, contract: ContractWatch, { pipeline }: Instance): Promise<void> {
     const start = performance.now();
     const { settle } = this.#plan.scenario.steps;
+    let isCatchingUp = false;
     const catchUp = async (bounds: Bounds): Promise<void> => {
       if (contract.ended === 'stopped') return;
       const withinMs = contract.ended === 'stuck' ? STUCK_MS : bounds.withinMs;
+      isCatchingUp = true;
       await steps.run({ do: 'until-caught-up' }, { ...bounds, withinMs });
+      isCatchingUp = false;
       this.#recoveryMs ??= since(start);
     };
     try {
@@ -288,10 +291,11 @@ class VariantRun {
         await catchUp(bounds);
       });
     } catch (error) {
-      // If it has not caught up in time, the verifier says what that means.
       if (this.#signal.aborted) throw error;
-      await steps.workloads.stopAll();
-      if (error instanceof PipelineEndedError) throw error;
+      // If it has not caught up in time, the verifier says what that means. A step that failed is no answer.
+      if (isCatchingUp && error instanceof DeadlineError) return await steps.workloads.stopAll();
+      await steps.workloads.stopAll().catch(() => undefined);
+      throw error;
     }
   }
 

@@ -14,7 +14,8 @@ export default defineStep({
     const flushed = () => slotReached(access, instance.slot, target);
     await until(flushed, { what: `the slot to confirm ${target}`, withinMs, signal });
     note('the slot has confirmed', { lsn: target });
-    const ends = await access.lagByPartition();
+    const what = 'the ends of the topics';
+    const ends = await until(() => access.lagByPartition(), { what, withinMs, signal });
     const applied = async () => {
       const now = new Map(
         (await access.lagByPartition()).map((lag) => [partitionKey(lag), lag.committed ?? 0n]),

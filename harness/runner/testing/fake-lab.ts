@@ -45,6 +45,8 @@ export class FakeWorld {
   /** Answers of the verifier, in turn; the last one stays. */
   reports: Report[] = [report()];
   lagEvents = 0;
+  /** The slot never gets to where the source is. */
+  isBehind = false;
   redelivered = 0;
   disposed: string[] = [];
   workloads: string[] = [];
@@ -84,7 +86,7 @@ export class FakeWorld {
   readonly access = async (): Promise<Access> => ({
     query: async (_, sql) => {
       if (sql.includes('pg_current_wal_lsn')) return [{ lsn: '0/1' }];
-      if (sql.includes('confirmed_flush_lsn')) return [{ reached: true }];
+      if (sql.includes('confirmed_flush_lsn')) return [{ reached: !this.isBehind }];
       if (sql.includes('pg_publication_tables')) return [{ name: 'public.customers' }];
       return [{ n: 7 }];
     },
