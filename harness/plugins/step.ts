@@ -5,12 +5,16 @@ import type { StallSeen, StopSeen } from './ends.ts';
 import type { Evidence, FaultContext } from './fault.ts';
 import type { Tunables } from './scenario.ts';
 
-/** Workloads that run beside each other on one pipeline, by name; `main` is the variant's own. */
+/** The name of the variant's own workload. */
+export const MAIN_WORKLOAD = 'main';
+
+/** Workloads that run beside each other on one pipeline, by name. */
 export interface Workloads {
+  /** @throws LabError if one of that name is running. */
   start(name: string, spec: WorkloadSpec): Promise<void>;
-  /** Does nothing if there is no such workload. */
+  /** @throws LabError if there is no such workload; of {@link MAIN_WORKLOAD}, it does nothing then. */
   stop(name: string): Promise<void>;
-  /** Waits until a workload that ends by itself has ended. @throws DeadlineError */
+  /** Waits until a workload that ends by itself has ended. @throws as {@link stop}; DeadlineError */
   finish(name: string, bounds: { readonly signal: AbortSignal; readonly withinMs: number }): Promise<void>;
 }
 

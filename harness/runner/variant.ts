@@ -205,8 +205,9 @@ class VariantRun {
     }
     const healFailures = await this.#phases.heal((bounds) => steps.healAll(bounds));
     if (failure !== undefined || healFailures.length > 0) {
-      await steps.workloads.stopAll();
-      throw failure ?? healFailures[0];
+      const first = failure ?? healFailures[0];
+      await steps.workloads.stopAll().catch(() => undefined);
+      throw first;
     }
     await this.#settle(steps, contract, instance);
     await this.#watching('verify', instance.pipeline, async ({ signal }) => {
