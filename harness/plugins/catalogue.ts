@@ -15,6 +15,7 @@ import { UsageError } from '../errors.ts';
 import { pairName, SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
 import { casesOf } from './cases.ts';
 import { clauseSchema, whereSchema as where } from './clause.ts';
+import { ignoredIn, impossibleIn } from './contradictions.ts';
 import type { Fault } from './fault.ts';
 import { assertMethods, loadPlugin, pluginFolders, pluginIds } from './load-plugin.ts';
 import { loadRecovery } from './recovery.ts';
@@ -164,10 +165,7 @@ async function kindsById(): Promise<Map<string, string>> {
 export function assertShape(schema: z.ZodType, value: unknown, where: string): void {
   const parsed = schema.safeParse(value);
   if (parsed.success) return;
-  const mistake = mistakeIn(parsed.error, { schema, value, whole: 'its default export' });
-  throw new LabError('CDC-5012', `${where} is not valid: ${mistake}`, {
-    remedy: 'compare it with its neighbours; CONTRIBUTING.md says what each part is for',
-  });
+  refuseIf(mistakeIn(parsed.error, { schema, value, whole: 'its default export' }), where);
 }
 
 /**
@@ -205,17 +203,34 @@ async function casesIn(id: string): Promise<Scenario[]> {
   const kind = byId.get(id);
   if (kind === undefined) throw unknown('scenario', id, [...byId.keys()].sort());
   const file = `${SCENARIOS}/${kind}/${id}.ts`;
-  const definition = await loadPlugin(`${SCENARIOS}/${kind}`, 'scenario', id);
+  return acceptScenario({ id, kind, file }, await loadPlugin(`${SCENARIOS}/${kind}`, 'scenario', id));
+}
+
+/** The cases of what a file exports, or itself. @throws LabError CDC-5012 for what the runner would ignore. */
+export async function acceptScenario(
+  { id, kind, file }: { readonly id: string; readonly kind: string; readonly file: string },
+  definition: unknown,
+): Promise<Scenario[]> {
   assertShape(scenarioSchema, definition, file);
+  refuseIf(ignoredIn(definition as ScenarioDefinition), file);
   const scenarios = casesOf(id, kind, definition as ScenarioDefinition);
   for (const scenario of scenarios) {
-    assertShape(wholeCase, scenario, scenario.id === id ? file : `${file}, case ${scenario.id}`);
+    const where = scenario.id === id ? file : `${file}, case ${scenario.id}`;
+    assertShape(wholeCase, scenario, where);
+    refuseIf(impossibleIn(scenario), where);
     const { inject, hold, settle } = scenario.steps;
     for (const step of [...inject, ...hold, ...settle]) await assertStep(step, file);
     for (const variant of Object.values(scenario.variants))
       await assertRecovery(variant?.recover ?? [], file);
   }
   return scenarios;
+}
+
+function refuseIf(mistake: string | null, where: string): void {
+  if (mistake === null) return;
+  throw new LabError('CDC-5012', `${where} is not valid: ${mistake}`, {
+    remedy: 'compare it with its neighbours; CONTRIBUTING.md says what each part is for',
+  });
 }
 
 function unknown(what: string, name: string, known: readonly string[]): UsageError {
