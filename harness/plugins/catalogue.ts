@@ -36,15 +36,22 @@ const connectorSchema = z.strictObject({
 });
 const workloadKind = z.enum(WORKLOAD_KINDS);
 const withinMs = z.number().int().positive();
+const pattern = z.string().min(1).refine(isRegExp, 'is not a regular expression');
+const tableName = z.string().regex(/^[^.]+\..+$/, 'is not SCHEMA.TABLE');
 const loudStop = z.union([
-  z.strictObject({ code: z.templateLiteral(['CDC-', z.number()]), withinMs }),
-  z.strictObject({ trace: z.string().min(1).refine(isRegExp, 'is not a regular expression'), withinMs }),
+  z.strictObject({ code: z.templateLiteral(['CDC-', z.number()]), says: pattern.optional(), withinMs }),
+  z.strictObject({ trace: pattern, withinMs }),
 ]);
 const expectationSchema = z.union([
   z.strictObject({ verdict: verdictSchema.exclude(['FAIL']) }),
   z.strictObject({
     verdict: z.literal('FAIL'),
-    finding: z.strictObject({ class: findingClassSchema, hop: hopSchema, column: z.string().optional() }),
+    finding: z.strictObject({
+      class: findingClassSchema,
+      hop: hopSchema,
+      column: z.string().optional(),
+      table: tableName.optional(),
+    }),
     follows: z.array(findingClassSchema).optional(),
     shows: z.literal('steady').optional(),
     stop: loudStop.optional(),
@@ -96,7 +103,7 @@ const stepsSchema = z.strictObject({
 const seedRowsSchema = z.number().int().min(0);
 const atSourceSchema = z.strictObject({
   sql: z.array(z.string().min(1)).min(1),
-  tables: z.array(z.string().regex(/^[^.]+\..+$/, 'is not SCHEMA.TABLE')),
+  tables: z.array(tableName),
 });
 const caseSchema = z.strictObject({
   title: z.string().min(1).optional(),

@@ -22,6 +22,8 @@ export type Expectation =
       readonly finding: ClassAtHop & {
         /** Column that the finding must name, if the lesson is about one. */
         readonly column?: string;
+        /** SCHEMA.TABLE that the finding must be of, if the lesson is about one; others then count as `follows` says. */
+        readonly table?: string;
       };
       /** Classes of findings that have the same cause: they do not make it a wrong reason. */
       readonly follows?: readonly FindingClass[];
@@ -33,7 +35,11 @@ export type Expectation =
 
 /** How a connector must stop: with which error, and how soon after the step `until-stopped` began. */
 export type LoudStop = { readonly withinMs: number } & (
-  | { readonly code: `CDC-${number}` }
+  | {
+      readonly code: `CDC-${number}`;
+      /** A regular expression that the trace must match, too: what the error has to name. */
+      readonly says?: string;
+    }
   /** A regular expression that the trace must match, for an engine whose errors have no code. */
   | { readonly trace: string }
 );

@@ -45,6 +45,20 @@ describe('an expectation', () => {
     expect(judge(corrupted, 'FAIL', [with_, finding({ class: 'schema' })]).ok).toBe(true);
   });
 
+  it('with a table is met by that table alone; what follows may be in others', () => {
+    const inReadings: Expectation = {
+      verdict: 'FAIL',
+      finding: { class: 'duplicate', hop: 'sink', table: 'public.readings' },
+      follows: ['duplicate'],
+    };
+    const elsewhere = finding({ class: 'duplicate' });
+    const there = finding({ class: 'duplicate', table: 'public.readings' });
+    expect(judge(inReadings, 'FAIL', [elsewhere]).reason).toBe(
+      'FAIL, but not for duplicate @sink in public.readings: 3 duplicate @sink in public.orders',
+    );
+    expect(judge(inReadings, 'FAIL', [elsewhere, there]).ok).toBe(true);
+  });
+
   it('treats an absent copy as a consequence of missing rows at the same hop, and of nothing else', () => {
     const missing = { verdict: 'FAIL', finding: { class: 'missing', hop: 'capture' } } as const;
     const rows = finding({ class: 'missing', hop: 'capture' });
@@ -92,6 +106,15 @@ describe('a loud stop that is expected', () => {
       'no step saw a connector @capture stop',
     );
     expect(reasonOf(loud, [])).toContain('no step saw');
+  });
+
+  it('may need both: its code, and what the trace names', () => {
+    const named: Expectation = { ...loud, stop: { code: 'CDC-1107', says: 'Slot "s"', withinMs: 20_000 } };
+    expect(reasonOf(named, [stop])).toBeNull();
+    expect(reasonOf(named, [{ ...stop, trace: 'CDC-1107: it is ahead' }])).toBe(
+      'it stopped, but not with CDC-1107 /Slot "s"/: CDC-1107: it is ahead',
+    );
+    expect(reasonOf(named, [{ ...stop, code: 'CDC-1200' }])).toContain('CDC-1200');
   });
 
   it('may be a pattern for the trace', () => {

@@ -14,9 +14,10 @@ export interface Judgement {
 /** `corrupted @sink, column tier`; null if no finding is expected. */
 export function describeExpected(expected: Expectation): string | null {
   if (expected.verdict !== 'FAIL') return null;
-  const { class: kind, hop, column } = expected.finding;
+  const { class: kind, hop, column, table } = expected.finding;
   const error = expected.stop === undefined ? '' : `, ${errorOf(expected.stop)}`;
-  return `${kind} @${hop}${column === undefined ? '' : `, column ${column}`}${error}`;
+  const where = table === undefined ? '' : ` in ${table}`;
+  return `${kind} @${hop}${where}${column === undefined ? '' : `, column ${column}`}${error}`;
 }
 
 export function describeFinding(finding: Finding): string {
@@ -43,9 +44,12 @@ export function judge(
   }
   if (expected.verdict !== 'FAIL') return { ok: true, reason: null };
   const failures = findings.filter((finding) => finding.verdict === 'FAIL');
-  const { class: kind, hop, column } = expected.finding;
+  const { class: kind, hop, column, table } = expected.finding;
   const fits = (finding: Finding): boolean =>
-    finding.class === kind && finding.hop === hop && (column === undefined || namesColumn(finding, column));
+    finding.class === kind &&
+    finding.hop === hop &&
+    (table === undefined || finding.table === table) &&
+    (column === undefined || namesColumn(finding, column));
   if (!failures.some(fits)) {
     const got = failures.map(describeFinding).join('; ') || 'no failing finding';
     return { ok: false, reason: `FAIL, but not for ${describeExpected(expected)}: ${got}` };
@@ -69,18 +73,22 @@ function judgeStop(expected: LoudStop, hop: Hop, stops: readonly StopSeen[]): st
   const seen = stops.findLast(({ connector, stopped }) => stopped && hopOf(connector) === hop);
   if (seen === undefined) return `no step saw a connector @${hop} stop`;
   const { afterMs, code, trace } = seen;
-  const fits = 'code' in expected ? code === expected.code : new RegExp(expected.trace).test(trace ?? '');
+  const wanted = 'code' in expected ? expected.says : expected.trace;
+  const says = wanted === undefined || new RegExp(wanted).test(trace ?? '');
+  const fits = says && (!('code' in expected) || code === expected.code);
   if (!fits) {
-    const said = code ?? trace?.split('\n')[0] ?? 'no reason given';
+    const line = trace?.split('\n')[0];
+    const said = (says ? code : line) ?? line ?? 'no reason given';
     return `it stopped, but not with ${errorOf(expected)}: ${said}`;
   }
   if (afterMs <= expected.withinMs) return null;
   return `it stopped with ${errorOf(expected)}, but after ${afterMs} ms and not within ${expected.withinMs} ms`;
 }
 
-/** The code of the required error, or the pattern for its trace. */
+/** The code of the required error, the pattern for its trace, or both. */
 function errorOf(stop: LoudStop): string {
-  return 'code' in stop ? stop.code : `/${stop.trace}/`;
+  if (!('code' in stop)) return `/${stop.trace}/`;
+  return stop.says === undefined ? stop.code : `${stop.code} /${stop.says}/`;
 }
 
 function namesColumn(finding: Finding, column: string): boolean {

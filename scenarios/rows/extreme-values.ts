@@ -98,7 +98,7 @@ export default defineScenario({
           expect: {
             verdict: 'FAIL',
             finding: { class: 'connector-failed', hop: 'capture' },
-            stop: { code: 'CDC-1303', withinMs: 20_000 },
+            stop: { code: 'CDC-1303', says: 'Column n of public\\.extremes: .', withinMs: 20_000 },
           },
           because: 'it stops, and names table, column and the kind of value',
         },

@@ -49,7 +49,11 @@ export default defineScenario({
       source: { file: 'source' },
       sink: { file: 'sink-insert' },
       workload: { kind: 'insert-only', rate: 50 },
-      expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'sink' } },
+      expect: {
+        verdict: 'FAIL',
+        finding: { class: 'duplicate', hop: 'sink', table: 'public.readings' },
+        follows: ['duplicate'],
+      },
       because: 'it inserts a row for each event: what comes twice is there twice',
     },
   },

@@ -28,7 +28,11 @@ export default defineScenario({
       expect: {
         verdict: 'FAIL',
         finding: { class: 'connector-failed', hop: 'capture' },
-        stop: { code: 'CDC-1040', withinMs: 10_000 },
+        stop: {
+          code: 'CDC-1040',
+          says: 'public\\.documents, key \\{"id":"[0-9a-f-]{36}"\\}, of 3\\d{6} bytes',
+          withinMs: 10_000,
+        },
       },
       because: 'it stops at the record that Kafka refused, and names its key and its size',
     },

@@ -42,7 +42,11 @@ export default defineScenario({
         verdict: 'FAIL',
         finding: { class: 'connector-failed', hop: 'capture' },
         follows: ['absent', 'missing'],
-        stop: { code: 'CDC-1126', withinMs: 10_000 },
+        stop: {
+          code: 'CDC-1126',
+          says: 'ALTER TABLE "public"\\."documents" REPLICA IDENTITY DEFAULT',
+          withinMs: 10_000,
+        },
       },
       because: 'it refuses before it creates the publication, and prints the statement to run',
     },

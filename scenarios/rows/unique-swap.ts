@@ -35,7 +35,7 @@ export default defineScenario({
       expect: {
         verdict: 'FAIL',
         finding: { class: 'connector-failed', hop: 'sink' },
-        stop: { code: 'CDC-2010', withinMs: 15_000 },
+        stop: { code: 'CDC-2010', says: 'unique constraint "cdc_lab_swap"', withinMs: 15_000 },
       },
       because: 'it isolates the record that the index refuses, names the index, and stops',
     },
