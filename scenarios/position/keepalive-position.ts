@@ -15,7 +15,7 @@ export default defineScenario({
       {
         do: 'fault',
         fault: 'kill-in-transaction',
-        with: { rows: 8000, rowBytes: 4000, replies: 3, after: 2500 },
+        with: { rows: 8000, rowBytes: 4000, replies: 3 },
       },
     ],
     hold: [],
