@@ -1,6 +1,12 @@
 import type { Argument, Declare } from './declare.ts';
 import * as options from './option-table.ts';
-import { CONNECTOR_ACTIONS, OFFSETS_ACTIONS, SLOT_ACTIONS } from './recover/actions.ts';
+import {
+  CONNECTOR_ACTIONS,
+  DEAD_LETTER_ACTIONS,
+  OFFSETS_ACTIONS,
+  REPAIR_ACTIONS,
+  SLOT_ACTIONS,
+} from './recover/actions.ts';
 
 /** What the arguments of these commands are, by `COMMAND NAME`. */
 export const RECOVER_ARGUMENTS: Readonly<Record<string, Argument>> = {
@@ -11,6 +17,10 @@ export const RECOVER_ARGUMENTS: Readonly<Record<string, Argument>> = {
   'connectors connector': { help: 'capture, sink, or its name in Connect', choices: ['capture', 'sink'] },
   'connectors settings': { help: 'set: key=value' },
   'offsets action': { help: 'what to do', choices: OFFSETS_ACTIONS },
+  'dead-letters action': { help: 'what to do', choices: DEAD_LETTER_ACTIONS },
+  'dead-letters letter': { help: 'show: which one, as PARTITION@OFFSET' },
+  'repair action': { help: 'what to do', choices: REPAIR_ACTIONS },
+  'repair file': { help: 'SQL, as cdc-lab verify --repair writes it' },
   'slot action': { help: 'what to do', choices: SLOT_ACTIONS },
   'slot slot': { help: 'drop: the name of the slot; left out: the pipeline’s own' },
   tables: { help: 'their names at the source: orders, public.orders' },
@@ -49,9 +59,21 @@ export function declareRecover(declare: Declare): void {
     async () => (await import('./commands/slot.ts')).slot,
   );
   declare(
+    'dead-letters <action> [letter]',
+    'list the records that the sink set aside; show one; send them again; delete them',
+    options.DEAD_LETTERS,
+    async () => (await import('./commands/dead-letters.ts')).deadLetters,
+  );
+  declare(
     'upgrade',
     'restart the workers without the defects that were planted in them',
     options.UPGRADE,
     async () => (await import('./commands/mend.ts')).upgrade,
+  );
+  declare(
+    'repair <action> <file>',
+    'run a file of repairs on the sink: all of it, or nothing',
+    options.REPAIR,
+    async () => (await import('./commands/mend.ts')).repair,
   );
 }

@@ -143,9 +143,28 @@ export const HELP_TEXTS: Readonly<Record<string, HelpText>> = {
     ],
     exits: [OK],
   },
+  'dead-letters': {
+    examples: [
+      ['cdc-lab dead-letters list', 'where each came from, and its error'],
+      ['cdc-lab dead-letters show 0@12', 'key and value of one'],
+      ['cdc-lab dead-letters replay', 'once what stopped them is mended'],
+      ['cdc-lab dead-letters discard --dry-run', 'what would be lost'],
+    ],
+    exits: [OK],
+  },
   upgrade: {
     examples: [['cdc-lab upgrade --instance lag-naive-1f', 'a pipeline that a run has kept']],
     exits: [[0, 'no worker has a planted defect any longer']],
+  },
+  repair: {
+    examples: [
+      ['cdc-lab repair apply mend.sql --dry-run', 'the statements, none of them run'],
+      ['cdc-lab repair apply mend.sql', 'all of it, or nothing'],
+    ],
+    exits: [
+      [0, 'every statement found its row'],
+      [64, 'one did not, or the file is wrong: nothing was committed'],
+    ],
   },
   logs: {
     examples: [

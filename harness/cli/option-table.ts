@@ -322,7 +322,9 @@ export const CONNECTORS = {
 };
 
 export const SLOT = RECOVERY;
+export const DEAD_LETTERS = RECOVERY;
 export const UPGRADE = RECOVERY;
+export const REPAIR = RECOVERY;
 export const DEDUPE = {
   addKey: toggle('--add-key', 'also make the source’s primary key that of the sink’s table'),
   ...RECOVERY,

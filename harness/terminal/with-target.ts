@@ -8,7 +8,7 @@ const TARGET_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     ['down', 'clean', 'heal', 'env', 'run', 'trigger', 'status', 'watch', 'lag', 'connectors']
       .concat('sql', 'topics', 'consume', 'explain', 'snapshot', 'dedupe', 'offsets', 'slot')
-      .concat('upgrade')
+      .concat('dead-letters', 'upgrade', 'repair')
       .map((name) => [name, ANY_TARGET]),
   ),
   config: ['--config'],

@@ -1,6 +1,7 @@
 import type { CliContext } from '../context.ts';
 import type { DedupeFlags, RecoveryFlags, SnapshotFlags } from '../option-table.ts';
-import { recover } from '../recover/recover.ts';
+import { REPAIR_ACTIONS } from '../recover/actions.ts';
+import { actionOf, recover } from '../recover/recover.ts';
 
 /** Has the capture send rows again. */
 export function snapshot(
@@ -24,4 +25,14 @@ export function dedupe(
 /** Replaces workers that have a planted defect. */
 export function upgrade(context: CliContext, options: RecoveryFlags): Promise<number> {
   return recover(context, options, 'upgrade', {});
+}
+
+/** Runs a file of repairs on the sink. */
+export function repair(
+  context: CliContext,
+  options: RecoveryFlags,
+  [action = '', file = '']: readonly string[],
+): Promise<number> {
+  actionOf('repair', action, REPAIR_ACTIONS);
+  return recover(context, options, 'repair-apply', { file });
 }

@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type { Command as CommanderCommand } from 'commander';
 import { declareProgram } from '../../cli/program.ts';
-import { CONNECTOR_ACTIONS, OFFSETS_ACTIONS, SLOT_ACTIONS } from '../../cli/recover/actions.ts';
+import {
+  CONNECTOR_ACTIONS,
+  DEAD_LETTER_ACTIONS,
+  OFFSETS_ACTIONS,
+  REPAIR_ACTIONS,
+  SLOT_ACTIONS,
+} from '../../cli/recover/actions.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import { type Command, isPlaceholder } from '../commands.ts';
 import { tutorialBlocks } from './tutorial.ts';
@@ -27,7 +33,9 @@ const CONFIG_ACTIONS = ['print', 'check', 'mark', 'unmark', 'tables', 'schema'];
 /** Commands whose first argument is an action. */
 const FIRST: Readonly<Record<string, readonly string[]>> = {
   connectors: CONNECTOR_ACTIONS,
+  'dead-letters': DEAD_LETTER_ACTIONS,
   offsets: OFFSETS_ACTIONS,
+  repair: REPAIR_ACTIONS,
   slot: SLOT_ACTIONS,
 };
 
