@@ -57,7 +57,7 @@ export interface Recovery<P extends object = Record<string, unknown>> {
    * steps; after an error the action stays on record until it is run again.
    */
   readonly isOneStep?: true;
-  /** The words behind `cdc-lab`. */
+  /** The words behind `cdc-lab`, secrets masked: they are printed, and stored until the action is done. */
   typed(params: P): readonly string[];
   /** Changes nothing. @throws UsageError where the action refuses. */
   plan(context: RecoveryContext, params: P): Promise<RecoveryPlan>;

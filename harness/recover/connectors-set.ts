@@ -2,7 +2,15 @@ import { z } from 'zod';
 import { UsageError } from '../errors.ts';
 import { defineRecovery } from '../plugins/recovery.ts';
 import { shellLine } from '../terminal/shell-word.ts';
-import { type ConfigChange, changedConfig, changesOf, maskedConfig } from './lib/config-change.ts';
+import {
+  type ConfigChange,
+  changedConfig,
+  changesOf,
+  MASK,
+  maskedConfig,
+  shown,
+  withoutSecrets,
+} from './lib/config-change.ts';
 import { type Connector, connectorOf, curl, stateOf, untilState } from './lib/connector.ts';
 
 export default defineRecovery({
@@ -15,21 +23,27 @@ export default defineRecovery({
   example: { connector: 'sink', set: { 'insert.mode': 'upsert' }, remove: ['field.include.list'] },
   safeWhen: 'the worker accepts the new configuration, which is asked before anything is changed',
   loses: null,
-  undo: 'set the former values; the plan prints the command',
+  undo: 'set the former values; the plan prints the command, unless one of them is a secret: type that again',
 
   typed: ({ connector, set, remove }) => [
     ...['connectors', 'set', connector],
-    ...Object.entries(set).map(([key, value]) => `${key}=${value}`),
+    ...Object.entries(set).map(([key, value]) => `${key}=${shown(key, value)}`),
     ...remove.flatMap((key) => ['--remove', key]),
   ],
 
   async plan({ instance }, params) {
+    mustBeTyped(params.set);
     const connector = connectorOf(instance, params.connector);
     const before = await connector.workers.config();
     const changes = changesOf(before, params);
     await mustBeValid(connector, changedConfig(before, params));
     if (changes.length === 0)
-      return { does: ['changes nothing: it is so already'], commands: [], loses: null, undo: null };
+      return {
+        does: ['changes nothing: the configuration has these values already'],
+        commands: [],
+        loses: null,
+        undo: null,
+      };
     return {
       does: [
         ...changes.map(({ key, shown }) => `${key}: ${shown}`),
@@ -56,12 +70,22 @@ export default defineRecovery({
   },
 });
 
+/** @throws UsageError for a command that was copied from where its secret is masked. */
+function mustBeTyped(set: Readonly<Record<string, string>>): void {
+  const [key] = Object.entries(set).find(([, value]) => value.includes(MASK)) ?? [];
+  if (key === undefined) return;
+  throw new UsageError(
+    `The value of ${key} has ${MASK} in place of a secret.`,
+    `type the secret itself: ${MASK} is what is printed instead of it`,
+  );
+}
+
 /** @throws UsageError with everything that the worker objects to. */
 async function mustBeValid({ workers, name }: Connector, config: Record<string, string>): Promise<void> {
   const errors = [...(await workers.validate(config)).values()].flat();
   if (errors.length === 0) return;
   throw new UsageError(
-    `${name} would not take this configuration: ${errors.join(' ')}`,
+    `${name} would not take this configuration: ${withoutSecrets(errors.join(' '), config)}`,
     'correct these keys',
   );
 }

@@ -61,7 +61,9 @@ describe('dead letters', { timeout: WITHIN_MS }, () => {
     const [letter] = await letters();
     expect(letter).toMatchObject({ from: { topic: 'lab.public.customers' } });
     expect(letter?.error).toContain('nobody');
-    expect(await exits(0, 'dead-letters', 'show', `${letter?.partition}@${letter?.offset}`)).toContain('nobody');
+    expect(await exits(0, 'dead-letters', 'show', `${letter?.partition}@${letter?.offset}`)).toContain(
+      'nobody',
+    );
     expect(await verdict()).not.toBe('PASS');
   });
 
@@ -72,7 +74,10 @@ describe('dead letters', { timeout: WITHIN_MS }, () => {
   });
 
   it('are discarded only after a yes; a snapshot brings their rows', async () => {
-    await sql('source', `UPDATE customers SET name = 'somebody', version = version + 1 WHERE id = ${POISONED}`);
+    await sql(
+      'source',
+      `UPDATE customers SET name = 'somebody', version = version + 1 WHERE id = ${POISONED}`,
+    );
     expect(await verdict()).toBe('PASS');
     await poison();
     expect(await exits(64, 'dead-letters', 'discard')).toContain('--yes');
@@ -86,7 +91,10 @@ describe('dead letters', { timeout: WITHIN_MS }, () => {
 
 describe('a repair', { timeout: WITHIN_MS }, () => {
   it('is applied as a whole, and not a second time', async () => {
-    await sql('sink', `UPDATE orders SET note = 'wrong' WHERE id IN (SELECT id FROM orders ORDER BY id LIMIT 2)`);
+    await sql(
+      'sink',
+      `UPDATE orders SET note = 'wrong' WHERE id IN (SELECT id FROM orders ORDER BY id LIMIT 2)`,
+    );
     const file = path.join(parent, 'mend.sql');
     const { source, sink } = JSON.parse((await cli('env', '--json')).stdout);
     const urls = ['--source', source, '--sink', sink, '--tables', 'public.orders'];

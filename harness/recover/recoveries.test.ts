@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { wrongWith } from '../conventions/testing/check-command.ts';
 import { loadRecovery, recoveryNames, recoveryParams } from '../plugins/recovery.ts';
+import { FakeWorld } from '../runner/testing/fake-lab.ts';
 
 const names = readdirSync(import.meta.dirname)
   .filter((name) => name.endsWith('.ts') && !name.endsWith('.test.ts'))
@@ -36,4 +37,23 @@ describe.each(names)('recovery action %s', (name) => {
     expect(wrongWith({ words: ['cdc-lab', ...words], isNamed: false })).toBeUndefined();
     expect(name.startsWith(words[0] ?? '?')).toBe(true);
   });
+});
+
+it('a secret is neither in the command that is stored and printed, nor set to its mask', async () => {
+  const recovery = await loadRecovery('connectors-set');
+  const given = {
+    connector: 'sink',
+    set: { 'connection.password': 'hunter2', 'connection.url': 'a://u:pw@h' },
+  };
+  const words = recovery.typed(recoveryParams(recovery, 'connectors-set', given));
+  expect(words).toEqual([
+    ...['connectors', 'set', 'sink'],
+    ...['connection.password=********', 'connection.url=a://u:********@h'],
+  ]);
+  const world = new FakeWorld();
+  const { signal } = new AbortController();
+  const [lab, instance] = [world.lab('/x'), world.instance('a', '/x')];
+  const context = { lab, instance, access: await world.access(), signal, withinMs: 1_000 };
+  const copied = { connector: 'sink', set: { 'connection.password': '********' }, remove: [] };
+  await expect(recovery.plan(context, copied)).rejects.toThrow('in place of a secret');
 });

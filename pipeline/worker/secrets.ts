@@ -1,9 +1,8 @@
 import type { ConfigProblem, ConnectorConfig } from '../contract/connector.ts';
+import { URL_SECRETS } from '../contract/secrets.ts';
 
 const PLACEHOLDER = /\$\{env:([A-Za-z_][A-Za-z0-9_]*)\}/g;
 const SECRET_KEY = /password|secret|token|credential|jaas/i;
-/** Passwords in a URL: in its query, or before its host. */
-const URL_SECRETS = [/[?&]password=([^&#]*)/gi, /:\/\/[^/?#@]*?:([^/?#]*)@/g];
 /** Shorter values are not redacted, because they are often parts of ordinary words. */
 const SHORTEST_SECRET = 4;
 
@@ -35,7 +34,7 @@ export class Secrets {
       });
       if (SECRET_KEY.test(key)) this.#remember(value);
       for (const pattern of URL_SECRETS) {
-        for (const [, secret = ''] of value.matchAll(pattern)) {
+        for (const [secret] of value.matchAll(pattern)) {
           this.#remember(secret);
           this.#remember(decoded(secret));
         }

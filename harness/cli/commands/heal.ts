@@ -4,6 +4,7 @@ import type { Lab } from '../../lab/lab.ts';
 import type { ServiceKind } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { findStateDir } from '../../lab/state/state-dir.ts';
+import { MASK } from '../../recover/lib/config-change.ts';
 import { commandsToFinish } from '../../undo/recovery-log.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
@@ -44,8 +45,10 @@ export async function heal(context: CliContext): Promise<number> {
   if (context.json) printJson(context, { schemaVersion: 1, healed: said, toFinish });
   else if (said.length + toFinish.length === 0) say(context, 'nothing to heal');
   for (const line of context.json ? [] : said) say(context, `✔ ${line}`);
-  for (const command of context.json ? [] : toFinish)
+  for (const command of context.json ? [] : toFinish) {
     say(context, `a recovery was interrupted and is not rolled back; this finishes it: ${command}`);
+    if (command.includes(MASK)) say(context, `  type the secret again in place of ${MASK}`);
+  }
   return EXIT.ok;
 }
 

@@ -1,3 +1,5 @@
+import { URL_SECRETS } from '../../../pipeline/contract/secrets.ts';
+
 type Config = Readonly<Record<string, string>>;
 
 /** Keys of a connector to be set or removed. */
@@ -13,11 +15,14 @@ export interface ConfigChange {
   readonly from: string | null;
   /** `upsert, formerly insert`. */
   readonly shown: string;
+  /** The former value is a secret or holds one, and cannot be printed. */
   readonly isSecret: boolean;
 }
 
-const MASK = '********';
-const SECRET = /password|secret|credential|token|jaas|passphrase|private\.key|basic\.auth/i;
+/** What is printed and stored in place of a secret. */
+export const MASK = '********';
+const SECRET = /password|secret|credential|token|jaas|passphrase|(private|keystore|api)\.key|basic\.auth/i;
+const PLACEHOLDER = /^\$\{[^}]+\}$/;
 
 /** The configuration with what is wanted. */
 export function changedConfig(before: Config, { set, remove }: Wanted): Record<string, string> {
@@ -35,7 +40,12 @@ export function changesOf(before: Config, wanted: Wanted): ConfigChange[] {
       const [from = null, to = null] = [before[key], after[key]];
       const formerly = from === null ? 'not set before' : `formerly ${shown(key, from)}`;
       const now = to === null ? 'removed' : shown(key, to);
-      return { key, from, shown: `${now}, ${formerly}`, isSecret: isSecret(key, from ?? '') };
+      return {
+        key,
+        from,
+        shown: `${now}, ${formerly}`,
+        isSecret: from !== null && shown(key, from) !== from,
+      };
     });
 }
 
@@ -44,10 +54,18 @@ export function maskedConfig(config: Config): Record<string, string> {
   return Object.fromEntries(Object.entries(config).map(([key, value]) => [key, shown(key, value)]));
 }
 
-function shown(key: string, value: string): string {
-  return isSecret(key, value) ? MASK : value;
+/** The key's value, with {@link MASK} in place of a secret: of the whole value, or of the password in a URL. */
+export function shown(key: string, value: string): string {
+  const mask = (secret: string): string => (secret === '' || PLACEHOLDER.test(secret) ? secret : MASK);
+  if (SECRET.test(key)) return mask(value);
+  return URL_SECRETS.reduce((text, pattern) => text.replaceAll(pattern, mask), value);
 }
 
-function isSecret(key: string, value: string): boolean {
-  return SECRET.test(key) && !/^\$\{[^}]+\}$/.test(value) && value !== '';
+/** A text about the configuration, such as a worker's objections, without its secrets. */
+export function withoutSecrets(text: string, config: Config): string {
+  const masked = Object.entries(config).reduce((rest, [key, value]) => {
+    const safe = shown(key, value);
+    return safe === value ? rest : rest.replaceAll(value, safe);
+  }, text);
+  return URL_SECRETS.reduce((rest, pattern) => rest.replaceAll(pattern, MASK), masked);
 }
