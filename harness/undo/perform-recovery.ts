@@ -18,10 +18,11 @@ export function commandOf({ recovery, params }: Chosen, instance: string): strin
 }
 
 /**
- * Runs an action, which is on record before it changes anything and until it is done. The caller holds the lab and
- * has asked whoever must agree.
- * @throws what the action throws. One that refuses has changed nothing, and leaves no record; nor does one of a single
- * step that has failed.
+ * Runs an action. It is recorded before it changes anything, and the record is open until the action succeeds. The
+ * caller holds the lab, and has asked for consent where the action loses something.
+ * @throws what the action throws. The record of this attempt then stays open, so that `heal` prints the command, unless
+ * nothing is left half done: the action refused (UsageError), or has a single step and was not interrupted. Records of
+ * earlier attempts stay open in any case.
  */
 export async function performRecovery(chosen: Chosen, context: RecoveryContext): Promise<Recovered> {
   const { lab, instance } = context;
@@ -31,11 +32,11 @@ export async function performRecovery(chosen: Chosen, context: RecoveryContext):
   log.begin({ id, instance: instance.name, action: chosen.name, command });
   try {
     const recovered = await chosen.recovery.run(context, chosen.params);
-    log.done(id);
+    log.succeed(id);
     return recovered;
   } catch (error) {
-    const isTold = chosen.recovery.isOneStep === true && !context.signal.aborted;
-    if (error instanceof UsageError || isTold) log.done(id);
+    const isWhole = chosen.recovery.isOneStep === true && !context.signal.aborted;
+    if (error instanceof UsageError || isWhole) log.end(id);
     throw error;
   }
 }

@@ -90,6 +90,19 @@ it('leaves no record of an action that refuses, as nothing was begun', async () 
   expect(await commandsToFinish(dir, always)).toEqual([]);
 });
 
+it.each([
+  ['refuses', new UsageError('it is in use', 'stop it')],
+  ['fails in its single step', new Error('the server is gone')],
+])('keeps the record of an interrupted attempt when the next one %s', async (_, error) => {
+  const failing = action(() => Promise.reject(error));
+  const oneStep = { ...failing, recovery: { ...failing.recovery, isOneStep: true as const } };
+  const interrupted = { ...(await contextOf()), signal: AbortSignal.abort() };
+  const killed = action(() => Promise.reject(new Error('killed')));
+  await expect(performRecovery(killed, interrupted)).rejects.toThrow('killed');
+  await expect(performRecovery(oneStep, await contextOf())).rejects.toThrow(error.message);
+  expect(await commandsToFinish(dir, always)).toEqual(["cdc-lab snapshot 'two words'"]);
+});
+
 it('forgets what was interrupted on a pipeline that is gone', async () => {
   new RecoveryLog(dir).begin({
     id: '1',

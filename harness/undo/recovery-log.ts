@@ -33,13 +33,19 @@ export class RecoveryLog {
     appendDurably(this.file, { t: 'begun', at: new Date().toISOString(), ...recovery });
   }
 
-  /** Records that the action is done, and with it the same command on the same pipeline, if it was interrupted before. */
-  done(id: string): void {
-    const mine = this.unfinished().find((one) => one.id === id);
-    const same = this.unfinished().filter(
+  /** Records that this attempt is over: it changed nothing, left nothing half done, or its pipeline is gone. */
+  end(id: string): void {
+    appendDurably(this.file, { t: 'done', id, at: new Date().toISOString() });
+  }
+
+  /** Records that the action succeeded: then earlier attempts at the same command on the same pipeline are over too. */
+  succeed(id: string): void {
+    const open = this.unfinished();
+    const mine = open.find((one) => one.id === id);
+    const same = open.filter(
       ({ command, instance }) => command === mine?.command && instance === mine.instance,
     );
-    for (const one of same) appendDurably(this.file, { t: 'done', id: one.id, at: new Date().toISOString() });
+    for (const one of same) this.end(one.id);
   }
 
   /** Actions that were interrupted or have failed, the oldest first. */
@@ -62,7 +68,7 @@ export async function commandsToFinish(
   const commands = new Set<string>();
   for (const { id, instance, command } of log.unfinished()) {
     if (await isThere(instance)) commands.add(command);
-    else log.done(id);
+    else log.end(id);
   }
   return [...commands];
 }
