@@ -8,7 +8,7 @@ export interface CliContext {
   /** The pipeline of `--runtime external`, which somebody else runs; null: a lab that this project runs. */
   readonly external: ExternalTarget | null;
   readonly json: boolean;
-  /** Options of the command line that lead another command to the same pipeline: `--dir`, `--config`. */
+  /** Options of the command line that lead another command to the same pipeline: `--dir`, `--config`, `--instance`. */
   readonly target: readonly string[];
   /** Colours on stdout. */
   readonly color: boolean;

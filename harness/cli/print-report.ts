@@ -24,8 +24,3 @@ export async function reportForPeople(
   ]);
   return renderReport(report, pageOf(context), options);
 }
-
-/** What leads `explain` to an instance of the lab that the command looked at. */
-export function explainOptions({ target }: Pick<CliContext, 'target'>, instance: string): readonly string[] {
-  return instance === 'lab' ? target : [...target, '--instance', instance];
-}

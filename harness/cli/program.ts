@@ -288,10 +288,15 @@ function contextOf(program: Command, command: Command, io: ProgramIo): CliContex
     (command.name() === 'config' ? { config: null, own: null } : null);
   const isAllowed = before.color && after.color;
   const dir = after.dir ?? before.dir;
+  const { instance } = command.opts<{ instance?: string }>();
   return {
     dir: path.resolve(dir ?? io.env.CDC_LAB_DIR ?? (external ? '.lab-external' : '.lab')),
     external,
-    target: [...(dir === undefined ? [] : ['--dir', dir]), ...optionsOfTarget(external)],
+    target: [
+      ...(dir === undefined ? [] : ['--dir', dir]),
+      ...optionsOfTarget(external),
+      ...(instance === undefined || instance === 'lab' ? [] : ['--instance', instance]),
+    ],
     json: after.json || before.json,
     color: wantsColor(isAllowed, io.env, io.stdoutIsTty),
     errorColor: wantsColor(isAllowed, io.env, io.stderrIsTty),

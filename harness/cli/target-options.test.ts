@@ -13,7 +13,7 @@ const WITHOUT_LAB = ['completion', 'complete-words', 'scenarios', 'verify'];
 test.each(program.commands.map((command) => [command.name(), command] as const))(
   'a printed `cdc-lab %s` gets the options that lead to the lab, of those that it takes',
   (name, command) => {
-    const taken = ['--dir', '--config', '--runtime'].filter((option) =>
+    const taken = ['--dir', '--config', '--runtime', '--instance'].filter((option) =>
       command.options.some(({ long }) => long === option),
     );
     // `up --runtime external` is no command, and `config` needs no folder.
@@ -23,10 +23,22 @@ test.each(program.commands.map((command) => [command.name(), command] as const))
   },
 );
 
+test('a command on a kept pipeline prints commands for it, and one on that of `up` names none', async () => {
+  const targets: (readonly string[])[] = [];
+  for (const words of [[], ['--instance', 'lag-naive-1f'], ['--instance', 'lab']]) {
+    const argv = ['node', 'cdc-lab', 'slot', 'list', '--dir', '/no/such/lab', ...words];
+    const one = declareProgram(
+      { ...io, ...streams },
+      () => undefined,
+      ({ target }) => targets.push(target),
+    );
+    await expect(one.parseAsync(argv)).rejects.toThrow('no lab is up');
+  }
+  const dir = ['--dir', '/no/such/lab'];
+  expect(targets).toEqual([dir, [...dir, '--instance', 'lag-naive-1f'], dir]);
+});
+
 test('the hint for the password leads to the same pipeline', () => {
-  const target = ['--dir', 'my lab'];
-  expect(hintOf({ target }, 'lab')).toBe("cdc-lab env --dir 'my lab' --show-password");
-  expect(hintOf({ target }, 'lag-naive-1f')).toBe(
-    "cdc-lab env --dir 'my lab' --instance lag-naive-1f --show-password",
-  );
+  const target = ['--dir', 'my lab', '--instance', 'lag-naive-1f'];
+  expect(hintOf({ target })).toBe("cdc-lab env --dir 'my lab' --instance lag-naive-1f --show-password");
 });

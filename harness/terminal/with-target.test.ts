@@ -30,6 +30,16 @@ test.each([
   ['cdc-lab --debug shows where', LAB, 'cdc-lab --debug shows where'],
   ['a file /tmp/cdc-lab up there', LAB, 'a file /tmp/cdc-lab up there'],
   ['cdc-lab up', [], 'cdc-lab up'],
+  [
+    'cdc-lab connectors stop sink, then cdc-lab heal',
+    ['--dir', 'x', '--instance', 'lag-1'],
+    'cdc-lab connectors --dir x --instance lag-1 stop sink, then cdc-lab heal --dir x',
+  ],
+  [
+    'cdc-lab dedupe orders --instance lag-1',
+    ['--instance', 'lag-1'],
+    'cdc-lab dedupe orders --instance lag-1',
+  ],
 ])('%j with %j', (text, target, aimed) => {
   expect(withTarget(text, target)).toBe(aimed);
   // What is passed on and printed again is not changed a second time.

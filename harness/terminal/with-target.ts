@@ -1,15 +1,19 @@
 import { shellLine } from './shell-word.ts';
 
 const ANY_TARGET = ['--dir', '--config', '--runtime'];
+/** Commands that look at one pipeline of the lab. */
+const ONE_PIPELINE = [...ANY_TARGET, '--instance'];
 
 /** Options by which a printed command finds the lab, or the pipeline that somebody else runs. Other commands need none. */
 const TARGET_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(['up', 'logs', 'doctor'].map((name) => [name, ['--dir']])),
   ...Object.fromEntries(
-    ['down', 'clean', 'heal', 'env', 'run', 'trigger', 'status', 'watch', 'lag', 'connectors']
-      .concat('sql', 'topics', 'consume', 'explain', 'snapshot', 'dedupe', 'offsets', 'slot')
-      .concat('dead-letters', 'upgrade', 'repair')
-      .map((name) => [name, ANY_TARGET]),
+    ['down', 'clean', 'heal', 'run', 'trigger', 'topics', 'consume'].map((name) => [name, ANY_TARGET]),
+  ),
+  ...Object.fromEntries(
+    ['env', 'status', 'watch', 'lag', 'connectors', 'sql', 'explain']
+      .concat('snapshot', 'dedupe', 'offsets', 'slot', 'dead-letters', 'upgrade', 'repair')
+      .map((name) => [name, ONE_PIPELINE]),
   ),
   config: ['--config'],
 };

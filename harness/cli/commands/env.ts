@@ -3,7 +3,6 @@ import { addressesOf, addressText } from '../addresses.ts';
 import { type CliContext, EXIT, printJson } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import type { EnvFlags } from '../option-table.ts';
-import { explainOptions } from '../print-report.ts';
 
 /** Prints where the pipeline's parts can be reached; the password of the lab's databases only if it is asked for. */
 export async function env(context: CliContext, flags: EnvFlags): Promise<number> {
@@ -14,7 +13,7 @@ export async function env(context: CliContext, flags: EnvFlags): Promise<number>
   const shown = flags.showPassword ? { password } : {};
   if (context.json) printJson(context, { schemaVersion: 1, instance: instance.name, ...addresses, ...shown });
   else {
-    const hidden = password === null ? null : hintOf(context, instance.name);
+    const hidden = password === null ? null : hintOf(context);
     const said = (flags.showPassword ? password : hidden) ?? 'not the lab’s: your configuration names it';
     context.stdout.write(addressText(context, addresses, said));
   }
@@ -22,6 +21,6 @@ export async function env(context: CliContext, flags: EnvFlags): Promise<number>
 }
 
 /** The command that shows the password. */
-export function hintOf(context: Pick<CliContext, 'target'>, instance: string): string {
-  return shellLine(['cdc-lab', 'env', ...explainOptions(context, instance), '--show-password']);
+export function hintOf({ target }: Pick<CliContext, 'target'>): string {
+  return shellLine(['cdc-lab', 'env', ...target, '--show-password']);
 }

@@ -5,6 +5,7 @@ import type { ServiceKind } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { findStateDir } from '../../lab/state/state-dir.ts';
 import { MASK } from '../../recover/lib/config-change.ts';
+import { withTarget } from '../../terminal/with-target.ts';
 import { commandsToFinish } from '../../undo/recovery-log.ts';
 import { replayUndo } from '../../undo/replay-undo.ts';
 import { UndoLog } from '../../undo/undo-log.ts';
@@ -41,7 +42,8 @@ export async function heal(context: CliContext): Promise<number> {
   said.push(...((await lab.dropLeftovers?.()) ?? []));
   said.push(...(await mend(context, lab, () => true)));
   said.push(...(await replayUndo(lab, context.signal)));
-  const toFinish = await commandsToFinish(lab.dir, async (name) => (await lab.instance(name)) !== undefined);
+  const isThere = async (name: string) => (await lab.instance(name)) !== undefined;
+  const toFinish = (await commandsToFinish(lab.dir, isThere)).map((one) => withTarget(one, context.target));
   if (context.json) printJson(context, { schemaVersion: 1, healed: said, toFinish });
   else if (said.length + toFinish.length === 0) say(context, 'nothing to heal');
   for (const line of context.json ? [] : said) say(context, `✔ ${line}`);

@@ -41,7 +41,7 @@ export async function up(context: CliContext, flags: UpFlags): Promise<number> {
   const took = durationText(performance.now() - start);
   printServices(context, services);
   if (instance !== undefined)
-    context.stdout.write(`\n${addressText(context, addressesOf(instance), hintOf(context, instance.name))}`);
+    context.stdout.write(`\n${addressText(context, addressesOf(instance), hintOf(context))}`);
   say(context, `\nup in ${took}. Next: cdc-lab status, cdc-lab watch, cdc-lab trigger restart`);
   say(context, 'cdc-lab env prints these addresses again; cdc-lab down stops it all');
   return EXIT.ok;

@@ -5,7 +5,7 @@ import { type CliContext, EXIT, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
 import { standstillOf } from '../next-step.ts';
 import type { StatusFlags } from '../option-table.ts';
-import { explainOptions, printReport } from '../print-report.ts';
+import { printReport } from '../print-report.ts';
 
 /** Verifies now, prints the report, exits by its verdict. */
 export async function status(context: CliContext, options: StatusFlags): Promise<number> {
@@ -17,8 +17,8 @@ export async function status(context: CliContext, options: StatusFlags): Promise
   await using access = await openAccess(instance);
   const withinMs = deadlineMsOf(options.deadline, instance.engines, ANSWER_MS);
   const report = await access.verifyWithin(withinMs, context.signal);
-  const { verbose, instance: name } = options;
-  await printReport(context, report, { verbose, explain: explainOptions(context, name) });
+  const { verbose } = options;
+  await printReport(context, report, { verbose, explain: context.target });
   return exitCodeOf(report.verdict, options.strict);
 }
 

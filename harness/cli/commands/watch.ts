@@ -6,7 +6,6 @@ import { openInstance } from '../lab-control.ts';
 import { standstillOf } from '../next-step.ts';
 import type { WatchFlags } from '../option-table.ts';
 import { pageOf } from '../page.ts';
-import { explainOptions } from '../print-report.ts';
 import { renderReport } from '../report/render-report.ts';
 
 const CLEAR = '\u001B[H\u001B[2J';
@@ -20,7 +19,7 @@ export async function watch(context: CliContext, options: WatchFlags): Promise<n
   await using access = await openAccess(instance);
   const page = pageOf(context);
   const { paint } = page;
-  const look = { verbose, explain: explainOptions(context, name) };
+  const look = { verbose, explain: context.target };
   for (let drawn = 0; drawn < count && !context.signal.aborted; drawn += 1) {
     if (drawn > 0) await pause(interval * 1000, context.signal);
     if (context.signal.aborted) break;

@@ -11,6 +11,7 @@ import { UsageError } from '../../errors.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { loadRecovery, type RecoveryPlan, recoveryParams } from '../../plugins/recovery.ts';
 import { evidenceText } from '../../runner/evidence-text.ts';
+import { withTarget } from '../../terminal/with-target.ts';
 import { type Chosen, commandOf, performRecovery } from '../../undo/perform-recovery.ts';
 import { withDeadline } from '../../wait.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
@@ -34,8 +35,9 @@ export async function recover(
   await using access = await openAccess(instance);
   const withinMs = options.deadline * 1000;
   const { signal } = context;
-  const plan = await recovery.plan({ lab, instance, access, signal, withinMs }, chosen.params);
-  const command = commandOf(chosen, instance.name);
+  const aim = (text: string): string => withTarget(text, context.target);
+  const plan = aimed(await recovery.plan({ lab, instance, access, signal, withinMs }, chosen.params), aim);
+  const command = aim(commandOf(chosen, instance.name));
   if (options.dryRun) return printPlan(context, chosen, command, plan);
   if (plan.loses !== null && !options.yes) await mustAgree(context, command, plan.loses);
   await using _held = await holdLab(lab.dir);
@@ -53,13 +55,23 @@ export async function recover(
   return EXIT.ok;
 }
 
+/** The plan with commands that lead to the same pipeline. */
+function aimed({ does, commands, loses, undo }: RecoveryPlan, aim: (text: string) => string): RecoveryPlan {
+  return {
+    does: does.map(aim),
+    commands,
+    loses: loses === null ? null : aim(loses),
+    undo: undo === null ? null : aim(undo),
+  };
+}
+
 function printPlan(
   context: CliContext,
   { name, recovery }: Chosen,
   command: string,
   plan: RecoveryPlan,
 ): number {
-  const { safeWhen } = recovery;
+  const safeWhen = withTarget(recovery.safeWhen, context.target);
   if (context.json) {
     printJson(context, { schemaVersion: 1, action: name, command, dryRun: true, safeWhen, ...plan });
     return EXIT.ok;
@@ -72,7 +84,7 @@ function printPlan(
     `Safe: ${safeWhen}`,
     `Undo: ${plan.undo ?? recovery.undo}`,
   ];
-  context.stdout.write(`${lines.join('\n')}\n`);
+  context.stdout.write(`${withTarget(lines.join('\n'), context.target)}\n`);
   return EXIT.ok;
 }
 
