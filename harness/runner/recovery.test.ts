@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { codeBlocks } from '../conventions/code-blocks.ts';
 import { loadScenario } from '../plugins/catalogue.ts';
 import type { Scenario } from '../plugins/scenario.ts';
@@ -8,7 +8,7 @@ import { PROJECT_DIR } from '../project.ts';
 import { Journal, type JournalEvent } from './journal.ts';
 import { NOT_FINISHED, type Outcome } from './outcome.ts';
 import { plansOf, type VariantPlan } from './plan.ts';
-import { commandsToRecover, recoverVariant, recoveryOf } from './recovery.ts';
+import { commandsToRecover, type RecoveryDeps, recoverVariant, recoveryOf } from './recovery.ts';
 import { FakeWorld, finding } from './testing/fake-lab.ts';
 
 const LESSONS = ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill'];
@@ -50,21 +50,50 @@ describe('a variant', () => {
     expect(recoveryOf(lag, missing, { upgrade: async () => [] })).not.toEqual([]);
   });
 
-  it('whose recovery fails is INCONCLUSIVE, and is not verified', async () => {
-    const world = new FakeWorld();
+  describe('that is recovered', () => {
     const events: JournalEvent[] = [];
-    const dir = path.join(PROJECT_DIR, '.lab-none');
-    const journal = new Journal([], { runId: 'r' }, (event) => events.push(event));
-    const { signal } = new AbortController();
-    const given = { lab: world.lab(dir), instance: world.instance('a', dir), journal, signal };
-    const verify = () => Promise.reject(new Error('nobody asks'));
-    const deps = { ...given, access: await world.access(), verify, catchUp: verify };
-    const recovered = await recoverVariant([{ action: 'snapshot', with: { tables: ['no_such'] } }], deps);
-    expect(recovered).toMatchObject({ verdict: 'INCONCLUSIVE', actions: [] });
-    expect(recovered.reason).toContain(
-      'cdc-lab snapshot no_such --instance a: the pipeline captures no table',
-    );
-    expect(events.map(({ t }) => t)).toEqual(['recovered']);
+    beforeEach(() => {
+      events.length = 0;
+    });
+    afterEach(() => vi.useRealTimers());
+
+    async function depsOf(verify: RecoveryDeps['verify']): Promise<RecoveryDeps> {
+      const world = new FakeWorld();
+      const dir = path.join(PROJECT_DIR, '.lab-none');
+      const journal = new Journal([], { runId: 'r' }, (event) => events.push(event));
+      const { signal } = new AbortController();
+      const given = { lab: world.lab(dir), instance: world.instance('a', dir), journal, signal };
+      return { ...given, access: await world.access(), verify, catchUp: async () => undefined };
+    }
+
+    it('is INCONCLUSIVE, and not verified, if an action fails', async () => {
+      const deps = await depsOf(() => Promise.reject(new Error('nobody asks')));
+      const recovered = await recoverVariant([{ action: 'snapshot', with: { tables: ['no_such'] } }], deps);
+      expect(recovered).toMatchObject({ verdict: 'INCONCLUSIVE', actions: [] });
+      expect(recovered.reason).toContain(
+        'cdc-lab snapshot no_such --instance a: the pipeline captures no table',
+      );
+      expect(events.map(({ t }) => t)).toEqual(['recovered']);
+    });
+
+    it('is INCONCLUSIVE if the second verification fails', async () => {
+      const deps = await depsOf(() => Promise.reject(new Error('the server is gone')));
+      expect(await recoverVariant([], deps)).toMatchObject({
+        verdict: 'INCONCLUSIVE',
+        reason: 'the second verification failed: the server is gone',
+      });
+      expect(events.map(({ t }) => t)).toEqual(['recovered']);
+    });
+
+    it('is INCONCLUSIVE if the second verification has no end', async () => {
+      vi.useFakeTimers();
+      const recovered = recoverVariant([], await depsOf(() => new Promise(() => undefined)));
+      await vi.advanceTimersByTimeAsync(10 * 60_000);
+      expect(await recovered).toMatchObject({
+        verdict: 'INCONCLUSIVE',
+        reason: expect.stringContaining('timed out'),
+      });
+    });
   });
 });
 

@@ -17,8 +17,9 @@ import { pipelineOf, type VariantPlan } from './plan.ts';
 /** A wait within an action; a whole action may take several. */
 const WAIT_MS = 60_000;
 const ACTION_MS = 180_000;
-/** For the second verification. */
+/** How long the second verification waits for a final verdict, and when it is given up. */
 const VERIFY_MS = 90_000;
+const VERIFIED_WITHIN_MS = 120_000;
 
 export interface RecoveryDeps {
   readonly lab: Lab;
@@ -54,7 +55,11 @@ export async function commandsToRecover(plan: VariantPlan): Promise<string[]> {
   return chosen.map((one) => commandOf(one, plan.instanceName));
 }
 
-/** Carries out the actions in their order, then verifies again. @throws the signal's reason when it is aborted. */
+/**
+ * Carries out the actions in their order, then verifies again. INCONCLUSIVE, with the reason, where an action or the
+ * verification fails: the variant's own verdict stays.
+ * @throws the signal's reason when it is aborted.
+ */
 export async function recoverVariant(
   actions: readonly RecoverAction[],
   deps: RecoveryDeps,
@@ -79,10 +84,20 @@ export async function recoverVariant(
   }
   // If it does not catch up in time, the verifier says what that means.
   await deps.catchUp({ signal, withinMs: WAIT_MS }).catch(() => signal.throwIfAborted());
-  const { verdict, findings } = await deps.verify(signal, VERIFY_MS);
-  const [first] = findings;
-  const why = first === undefined ? 'without a finding' : describeFinding(first);
-  return end(verdict, verdict === 'PASS' ? null : why);
+  try {
+    const { verdict, findings } = await withDeadline(
+      'the second verification',
+      VERIFIED_WITHIN_MS,
+      signal,
+      (inner) => deps.verify(inner, VERIFY_MS),
+    );
+    const [first] = findings;
+    const why = first === undefined ? 'without a finding' : describeFinding(first);
+    return end(verdict, verdict === 'PASS' ? null : why);
+  } catch (error) {
+    signal.throwIfAborted();
+    return end('INCONCLUSIVE', `the second verification failed: ${messageOf(error)}`);
+  }
 }
 
 /** What an action refuses, it refuses here too; nobody is asked, as the pipeline is the run's own. */
