@@ -3,7 +3,7 @@ import { UsageError } from '../errors.ts';
 import { defineRecovery, type RecoveryContext } from '../plugins/recovery.ts';
 import { until } from '../wait.ts';
 import { type Connector, connectorOf, curl, untilState } from './lib/connector.ts';
-import { dropSlot, dropSql, mustBeDroppable, type Slot, slotsOf } from './lib/slot.ts';
+import { dropSlot, dropSql, mustBeDroppable, mustBelongHere, type Slot, slotsOf } from './lib/slot.ts';
 
 /** Values of `snapshot.mode` with which a connector without an offset reads all rows. */
 const READS_ROWS = ['initial', 'always', 'when_needed', undefined];
@@ -26,9 +26,11 @@ export default defineRecovery({
   async plan(context) {
     const capture = connectorOf(context.instance, 'capture');
     const slot = await ownSlot(context);
+    if (slot !== undefined) mustBelongHere(slot);
     await mustReadRows(capture);
-    const reader = (await capture.workers.status()).connector.state === 'STOPPED';
-    if (slot !== undefined && reader) mustBeDroppable(slot, context);
+    const isStopped = (await capture.workers.status()).connector.state === 'STOPPED';
+    // The capture itself may read it: it is stopped first.
+    if (slot !== undefined && isStopped) mustBeDroppable(slot, context);
     const { name } = capture;
     return {
       does: [
@@ -52,6 +54,8 @@ export default defineRecovery({
 
   async run(context) {
     const capture = connectorOf(context.instance, 'capture');
+    const found = await ownSlot(context);
+    if (found !== undefined) mustBelongHere(found);
     await capture.workers.stop();
     await untilState(capture, 'STOPPED', context);
     // The server ends a session of a killed client when it notices.

@@ -1,3 +1,4 @@
+import { LabError } from '../../../pipeline/contract/errors.ts';
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
 import { UsageError } from '../../errors.ts';
 import type { RecoveryContext } from '../../plugins/recovery.ts';
@@ -53,27 +54,35 @@ export async function slotNamed(context: RecoveryContext, name: string): Promise
   );
 }
 
-/** @throws UsageError for a slot that is in use, or that only its own database or standby may drop. */
+/** @throws UsageError for a slot that a standby or another database owns: dropping it here would break that. */
+export function mustBelongHere(slot: Slot): void {
+  if (slot.type === 'logical' && slot.isHere) return;
+  const owner = slot.type === 'physical' ? 'a standby server' : `the database ${slot.database}`;
+  throw new UsageError(
+    `The slot ${slot.name} belongs to ${owner}, and is not dropped from here.`,
+    'drop it there',
+  );
+}
+
+/** @throws UsageError for a slot that is in use, or that a standby or another database owns. */
 export function mustBeDroppable(slot: Slot, context: Pick<RecoveryContext, 'instance'>): void {
-  const mine = slot.name === context.instance.slot;
-  if (slot.type === 'physical' || !slot.isHere) {
-    const whose = slot.type === 'physical' ? 'a standby server' : `the database ${slot.database}`;
-    throw new UsageError(
-      `The slot ${slot.name} belongs to ${whose}, and is not dropped from here.`,
-      'drop it there',
-    );
-  }
+  mustBelongHere(slot);
   if (!slot.isActive) return;
+  const isOwn = slot.name === context.instance.slot;
   throw new UsageError(
     `The slot ${slot.name} is in use by server process ${slot.activePid}, and is not dropped.`,
-    mine ? 'stop its reader first: cdc-lab connectors stop capture' : 'stop its reader first',
+    isOwn ? 'stop its reader first: cdc-lab connectors stop capture' : 'stop its reader first',
   );
 }
 
 /** The statement that drops it. */
 export const dropSql = (name: string): string => `SELECT pg_drop_replication_slot('${name}')`;
 
-/** Drops the slot. Idempotent. @returns what there was of it. */
+/**
+ * Drops the slot. Idempotent.
+ * @returns what there was of it.
+ * @throws LabError CDC-5502 if it is there afterwards.
+ */
 export async function dropSlot(context: RecoveryContext, name: string): Promise<Record<string, unknown>> {
   const before = (await slotsOf(context)).find((slot) => slot.name === name);
   await context.access.query(
@@ -81,11 +90,15 @@ export async function dropSlot(context: RecoveryContext, name: string): Promise<
     'SELECT pg_drop_replication_slot(slot_name) FROM pg_replication_slots WHERE slot_name = $1',
     [name],
   );
-  const left = (await slotsOf(context)).some((slot) => slot.name === name);
+  if ((await slotsOf(context)).some((slot) => slot.name === name)) {
+    throw new LabError('CDC-5502', `the slot ${name} is there again: somebody has created it meanwhile`, {
+      remedy: 'cdc-lab slot list says who uses it',
+    });
+  }
   return {
     slot: name,
     confirmed: before?.confirmed ?? null,
     released: before?.retainedBytes ?? 0,
-    isGone: !left,
+    isGone: true,
   };
 }
