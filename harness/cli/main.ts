@@ -51,13 +51,8 @@ function askOf(signal: AbortSignal): Partial<Pick<ProgramIo, 'ask'>> {
   if (process.stdin.isTTY !== true || process.stderr.isTTY !== true) return {};
   return {
     ask: async (question) => {
-      const { createInterface } = await import('node:readline/promises');
-      const terminal = createInterface({ input: process.stdin, output: process.stderr });
-      try {
-        return await terminal.question(question, { signal });
-      } finally {
-        terminal.close();
-      }
+      const { askAt } = await import('./ask.ts');
+      return askAt({ input: process.stdin, output: process.stderr }, question, signal);
     },
   };
 }
