@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { LabError } from '../../pipeline/contract/errors.ts';
-import { identifiersOf } from '../../verifier/table-id.ts';
+import { whyNoExpression } from '../../pipeline/contract/sql-expression.ts';
+import { topicOf } from '../../verifier/observe/topic/kafka-view.ts';
+import { identifiersOf, parseTable } from '../../verifier/table-id.ts';
 import { countRows, requestSnapshot, SIGNAL_TABLE, snapshotSignal } from '../access/captured-tables.ts';
 import { UsageError } from '../errors.ts';
 import { defineRecovery, type RecoveryContext } from '../plugins/recovery.ts';
@@ -52,12 +54,15 @@ export default defineRecovery({
   async run(context, given) {
     const tables = await mustBeSignalled(context, given);
     const rows = await rowsOf(context, tables, given);
-    const before = await records(context);
+    const before = await records(context, tables);
     const id = randomUUID();
     await requestSnapshot(context.access, id, kindOf(given), tables, given.where);
     const lsn = await currentLsn(context);
-    await untilRead(context, id, lsn, before + rows);
-    const added = (await records(context)) - before;
+    await untilRead(context, id, {
+      lsn,
+      haveArrived: async () => (await records(context, tables)) >= before + rows,
+    });
+    const added = (await records(context, tables)) - before;
     if (added < rows) throw ignored(context, rows, added);
     return {
       said: `the capture has sent ${tables.join(', ')} again`,
@@ -73,9 +78,18 @@ function insertSql(tables: readonly string[], given: Params): string {
   return `INSERT INTO public.${SIGNAL_TABLE} VALUES (gen_random_uuid()::text, 'execute-snapshot', '${data}')`;
 }
 
-/** @throws UsageError unless the capture reads the signal table, and the condition is for one table. */
+/**
+ * Ids of the tables, each once.
+ * @throws UsageError unless the capture reads the signal table, and the condition is one that it accepts, for one table.
+ */
 async function mustBeSignalled(context: RecoveryContext, { tables, where }: Params): Promise<string[]> {
-  const ids = await captured(context, tables);
+  const ids = [...new Set(await captured(context, tables))];
+  const why = where === undefined ? null : whyNoExpression(where);
+  if (why !== null)
+    throw new UsageError(
+      `--where is not one SQL expression: ${why}.`,
+      'write one condition, as behind WHERE in SQL, without comments and semicolons',
+    );
   if (where !== undefined && ids.length > 1)
     throw new UsageError('--where is for one table', 'snapshot the tables one after the other');
   const signal = (await connectorOf(context.instance, 'capture').workers.config())['signal.data.collection'];
@@ -99,7 +113,7 @@ async function rowsOf(context: RecoveryContext, tables: string[], { where }: Par
     const [row] = await context.access.query(
       'source',
       // A parameter makes it a prepared statement, which can be one statement only.
-      `SELECT count(*)::int8 AS n FROM ${name} WHERE $1::bool AND (${where}\n)`,
+      `SELECT count(*)::int8 AS n FROM ${name} WHERE $1::bool AND (${where})`,
       [true],
     );
     return Number(row?.n ?? 0);
@@ -112,9 +126,14 @@ async function rowsOf(context: RecoveryContext, tables: string[], { where }: Par
   }
 }
 
-async function records({ access }: RecoveryContext): Promise<number> {
+/** Records in the topics of these tables. */
+async function records({ access, instance }: RecoveryContext, tables: readonly string[]): Promise<number> {
   const ends = await access.endOffsets();
-  return Number([...ends.values()].reduce((sum, end) => sum + end, 0n));
+  const topics = tables.flatMap((id) => {
+    const table = parseTable(id);
+    return table === undefined ? [] : [topicOf(instance.topicPrefix, table)];
+  });
+  return Number([...new Set(topics)].reduce((sum, topic) => sum + (ends.get(topic) ?? 0n), 0n));
 }
 
 async function currentLsn({ access }: RecoveryContext): Promise<string> {
@@ -126,10 +145,13 @@ async function currentLsn({ access }: RecoveryContext): Promise<string> {
  * Until the signal is confirmed and its snapshot is no longer in the capture's offset. Debezium's offset does not say so:
  * there it is the records.
  */
-async function untilRead(context: RecoveryContext, id: string, lsn: string, atLeast: number): Promise<void> {
-  const { access, instance, signal, withinMs } = context;
+async function untilRead(
+  { access, instance, signal, withinMs }: RecoveryContext,
+  id: string,
+  { lsn, haveArrived }: { lsn: string; haveArrived: () => Promise<boolean> },
+): Promise<void> {
   const isRead = async (): Promise<boolean> => {
-    if (instance.engines.source !== 'ts') return (await records(context)) >= atLeast;
+    if (instance.engines.source !== 'ts') return haveArrived();
     const [slot] = await access.query(
       'source',
       'SELECT confirmed_flush_lsn >= $2::pg_lsn AS is FROM pg_replication_slots WHERE slot_name = $1',

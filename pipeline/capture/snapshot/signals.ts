@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import type { Logger } from '../../contract/connector.ts';
+import { whyNoExpression } from '../../contract/sql-expression.ts';
 import type { SignalRow } from '../position/commit-mark.ts';
 import type { SnapshotJob, TableProgress } from '../position/source-offset.ts';
 import type { TableName } from '../source/sql.ts';
-import { whyNoExpression } from '../source/sql-expression.ts';
 import { newJob } from './snapshot-job.ts';
 
 const snapshotData = z.looseObject({
