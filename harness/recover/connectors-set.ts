@@ -1,6 +1,9 @@
 import { z } from 'zod';
+import { LabError } from '../../pipeline/contract/errors.ts';
+import type { StatusAnswer } from '../connect/answers.ts';
+import { isIn, stateText } from '../connect/connect-client.ts';
 import { UsageError } from '../errors.ts';
-import { defineRecovery } from '../plugins/recovery.ts';
+import { defineRecovery, type RecoveryContext } from '../plugins/recovery.ts';
 import { shellLine } from '../terminal/shell-word.ts';
 import {
   type ConfigChange,
@@ -11,7 +14,7 @@ import {
   shown,
   withoutSecrets,
 } from './lib/config-change.ts';
-import { type Connector, connectorOf, curl, stateOf, untilState } from './lib/connector.ts';
+import { type Connector, connectorOf, curl, untilState } from './lib/connector.ts';
 
 export default defineRecovery({
   description: 'change keys of a connector’s configuration; its tasks restart',
@@ -59,16 +62,36 @@ export default defineRecovery({
     const connector = connectorOf(context.instance, params.connector);
     const before = await connector.workers.config();
     const changes = changesOf(before, params);
-    const state = (await connector.workers.status()).connector.state;
-    // Also where nothing is to be changed: an interrupt may have left some workers with the former configuration.
+    const status = await connector.workers.status();
+    // Even if nothing changes: an interrupt may have left some workers with the former configuration.
     await connector.workers.configure(changedConfig(before, params));
-    const isHeld = state === 'PAUSED' || state === 'STOPPED';
-    await untilState(connector, isHeld ? state : 'RUNNING', context);
-    const said = `${connector.name} has ${changes.length} changed ${changes.length === 1 ? 'key' : 'keys'}`;
+    await untilItIs(connector, status, context);
+    const after = stateText(await connector.workers.status());
+    const count = `${changes.length} changed ${changes.length === 1 ? 'key' : 'keys'}`;
+    const said = `${connector.name} has ${count}, and is ${after}`;
     const changed = Object.fromEntries(changes.map(({ key, shown }) => [key, shown]));
-    return { said, evidence: { changed, after: await stateOf(connector) } };
+    return { said, evidence: { changed, after } };
   },
 });
+
+/**
+ * Waits until the tasks have started with the new configuration, or are held as before. One that had failed before may
+ * need another change too: that it fails again is no error of this action.
+ */
+async function untilItIs(
+  connector: Connector,
+  before: StatusAnswer,
+  context: RecoveryContext,
+): Promise<void> {
+  const { state } = before.connector;
+  const isHeld = state === 'PAUSED' || state === 'STOPPED';
+  try {
+    await untilState(connector, isHeld ? state : 'RUNNING', context);
+  } catch (error) {
+    const isNotThere = error instanceof LabError && error.code === 'CDC-5501';
+    if (!isNotThere || !isIn(before, 'FAILED')) throw error;
+  }
+}
 
 /** @throws UsageError for a command that was copied from where its secret is masked. */
 function mustBeTyped(set: Readonly<Record<string, string>>): void {
