@@ -60,20 +60,27 @@ export async function setDedupMode(
 /**
  * Restarts those of an instance's workers that have a planted defect, without it. A worker that is down stays recorded
  * without its defect, and is started.
- * @returns the restarted services. Idempotent: what was interrupted is finished, as the arguments of a service tell.
+ * @returns the restarted services; none, and nothing is written, if no defect is planted. Idempotent: after an interrupt
+ * it restarts those whose recorded arguments still name a defect.
  */
 export async function upgrade(
   context: ProcessLabContext,
   record: InstanceRecord,
 ): Promise<readonly string[]> {
   const { runtime, stateDir } = context;
-  const { defects: _, ...spec } = record.spec;
-  const services = prepareProcesses(planOf(context, record), spec, stateDir, { prepareConnect });
+  const { defects, ...spec } = record.spec;
+  const plan = planOf(context, record);
   const recorded = readRun(context.runFile).services;
+  const planted = [plan.services.capture, ...sinkWorkers(plan).map(({ service }) => service)].filter((name) =>
+    recorded[name]?.spec.args.includes('--defect'),
+  );
+  if (planted.length === 0 && defects === undefined) return [];
+  const verifier = spec.pipeline === undefined ? {} : verifierOf(plan, await loadPipeline(spec.pipeline));
+  const services = prepareProcesses(plan, spec, stateDir, { verifier, prepareConnect });
   const restarted: string[] = [];
   for (const service of [services.capture, services.sink, ...services.moreSinks]) {
     const { name } = service;
-    if (!recorded[name]?.spec.args.includes('--defect')) continue;
+    if (!planted.includes(name)) continue;
     const { state } = (await runtime.services()).find((one) => one.name === name) ?? { state: 'stopped' };
     if (state === 'paused') await runtime.kill(name);
     else if (state === 'running') await runtime.stop(name);
