@@ -11,9 +11,9 @@ export default defineRecovery({
   params: z.strictObject({ table: z.string().min(1), addKey: z.boolean().default(false) }),
   example: { table: 'orders', addKey: true },
   safeWhen:
-    'the sink is stopped, and each row holds all columns, as where the sink inserts a row for each event',
+    'the sink is stopped, and each of its rows has all columns: it inserts whole events and updates no row in part',
   loses: 'the older rows of each key',
-  undo: 'there is none, but that the topic still holds the events of the rows',
+  undo: 'there is none; the topic still has the events of the deleted rows',
   isOneStep: true,
 
   typed: ({ table, addKey }) => ['dedupe', table, ...(addKey ? ['--add-key'] : [])],
