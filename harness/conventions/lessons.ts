@@ -61,6 +61,8 @@ export function withoutChance(output: string): string {
     .replaceAll(/^ {2}\S+ (?:sound|naive): /gm, '  ')
     .replaceAll(BELOW_VERDICT, (_, head: string, lines: string) => head + lines.replaceAll(/\n {4}/g, ' '))
     .replaceAll(FINDINGS, 'COUNT $1 @$2 in TABLES')
+    // In the first moments, the sink has made few of the changes whose sums are compared.
+    .replaceAll(/\d+ columns? adds? up/g, 'COLUMNS add up')
     .replaceAll(UUID, 'UUID')
     .replaceAll(/\b\d[\d.,]* (?:ms|s|min)\b/g, 'TIME')
     .replaceAll(/one wrong row of public\.\w+/g, 'one wrong row of TABLE')

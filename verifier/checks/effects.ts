@@ -97,7 +97,8 @@ async function inTheSink(context: CheckContext): Promise<Proof> {
   }
   const { unread } = sums;
   if (findings.length > 0) return { ...failed(findings), unread };
-  const detail = `${countOfText(sums.columns - sums.wrong.length, 'column')} add up to what the events make`;
+  const right = countOfText(sums.columns - sums.wrong.length, 'column adds', 'columns add');
+  const detail = `${right} up to what the events make`;
   const details = [detail, ...history, ...sums.left.map((why) => `not judged: ${why}`)];
   // What could not be read is read again by the next verification: only a PASS is repeated.
   return { verdict: unread.size === 0 ? 'PASS' : 'INCONCLUSIVE', details, findings, unread };
