@@ -55,20 +55,22 @@ const BELOW_VERDICT = /^(✔ \S+ +naive +FAIL(?: → PASS)?)((?:\n {4}(?!one wro
  * if it does not write to a terminal.
  */
 export function withoutChance(output: string): string {
-  return output
-    .replaceAll(/, each since \d\d:\d\d:\d\d/g, '')
-    .replaceAll(/ · exact, with \d+ keys? written meanwhile/g, '')
-    .replaceAll(/^ {2}\S+ (?:sound|naive): /gm, '  ')
-    .replaceAll(BELOW_VERDICT, (_, head: string, lines: string) => head + lines.replaceAll(/\n {4}/g, ' '))
-    .replaceAll(FINDINGS, 'COUNT $1 @$2 in TABLES')
-    // In the first moments, the sink has made few of the changes whose sums are compared.
-    .replaceAll(/\d+ columns? adds? up/g, 'COLUMNS add up')
-    .replaceAll(UUID, 'UUID')
-    .replaceAll(/\b\d[\d.,]* (?:ms|s|min)\b/g, 'TIME')
-    .replaceAll(/one wrong row of public\.\w+/g, 'one wrong row of TABLE')
-    .replaceAll(/^( +(?:source|sink) +)\w+ = [^(\n]+$/gm, '$1VALUES')
-    .replaceAll(
-      /^lab\.public\.\w+( +\d+ +\d+ +)[\dA-F-]+\|public\.\w+\|[a-z]\|/gm,
-      'TOPIC$1POSITION|TABLE|OP|',
-    );
+  return (
+    output
+      .replaceAll(/, each since \d\d:\d\d:\d\d/g, '')
+      .replaceAll(/ · exact, with \d+ keys? written meanwhile/g, '')
+      .replaceAll(/^ {2}\S+ (?:sound|naive): /gm, '  ')
+      .replaceAll(BELOW_VERDICT, (_, head: string, lines: string) => head + lines.replaceAll(/\n {4}/g, ' '))
+      .replaceAll(FINDINGS, 'COUNT $1 @$2 in TABLES')
+      // In the first moments, the sink has made few of the changes whose sums are compared.
+      .replaceAll(/\d+ columns? adds? up/g, 'COLUMNS add up')
+      .replaceAll(UUID, 'UUID')
+      .replaceAll(/\b\d[\d.,]* (?:ms|s|min)\b/g, 'TIME')
+      .replaceAll(/one wrong row of public\.\w+/g, 'one wrong row of TABLE')
+      .replaceAll(/^( +(?:source|sink) +)\w+ = [^(\n]+$/gm, '$1VALUES')
+      .replaceAll(
+        /^lab\.public\.\w+( +\d+ +\d+ +)[\dA-F-]+\|public\.\w+\|[a-z]\|/gm,
+        'TOPIC$1POSITION|TABLE|OP|',
+      )
+  );
 }

@@ -105,7 +105,7 @@ describe('the slot', { timeout: WITHIN_MS }, () => {
     expect(await refused('slot', 'recreate')).toContain('--yes');
   });
 
-  it('is made anew with a snapshot after it was lost', async () => {
+  it('is created again, with a snapshot, after it was lost', async () => {
     await cli('up', '--no-writer');
     expect(await verdict()).toBe('PASS');
     await ok('connectors', 'stop', 'capture');

@@ -13,12 +13,12 @@ const ROLES = ['sink', 'capture'] as const;
 const OWN_TABLES = '\\_cdc\\_%';
 
 /**
- * What failed at a first start is shown on a pipeline that has worked: connectors, offsets, slot and sink tables go, and the
- * same configurations are posted anew. A publication that the capture makes goes too. Topics stay, as they do when somebody sets a pipeline up once more: the sink reads them
- * from their beginning.
+ * Shows failures of a first start on a pipeline that has worked: deletes connectors, offsets, slot, sink tables and the
+ * capture's own publication, and posts the same configurations again. Topics stay, as they do when somebody sets up a
+ * pipeline a second time: the sink reads them from their beginning.
  */
 export default defineStep({
-  description: 'delete connectors, offsets, slot and sink tables, and post the same connectors anew',
+  description: 'delete connectors, offsets, slot and sink tables, and post the same connectors again',
   params: z.strictObject({
     /** Waits until both connectors run. False where the first start is to fail. */
     untilRunning: z.boolean().optional(),
@@ -45,7 +45,7 @@ export default defineStep({
         if (untilRunning) await client.waitForState(name, 'RUNNING', { deadlineMs: withinMs, signal });
       }
     }
-    note('both connectors are posted anew', { untilRunning });
+    note('both connectors are posted again', { untilRunning });
   },
 });
 

@@ -44,13 +44,12 @@ export async function dropSeen(
 
 /**
  * What distinguishes an event from every other, wherever it is delivered: its position and its key, or its values if it
- * has no key. Topic, partition and offset do not: an event that the capture resends gets a new offset. Only they tell
- * apart the equal rows of a snapshot whose table has no key, because a snapshot has one position.
+ * has no key. Topic, partition and offset do not: an event that the capture resends gets a new offset. Rows of a snapshot
+ * all have one position, so without a key only the offset tells equal ones apart.
  */
 function identityOf(table: string, change: Change, delivered: string): string {
-  const isPlaced = change.key !== '' || change.op !== 'r';
-  const values = isPlaced ? JSON.stringify(change.values) : delivered;
-  const what = change.key === '' ? values : change.key;
+  const withoutKey = (): string => (change.op === 'r' ? delivered : JSON.stringify(change.values));
+  const what = change.key === '' ? withoutKey() : change.key;
   const id = `${change.position ?? ''}|${table}|${change.op}|${what}`;
   return id.length <= 400 ? id : `sha256:${createHash('sha256').update(id).digest('hex')}`;
 }
