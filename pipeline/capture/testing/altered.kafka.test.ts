@@ -1,5 +1,6 @@
 import { expect, inject, test } from 'vitest';
-import { Bench, type SeenRecord, until } from './lab.ts';
+import { Bench, until } from './lab.ts';
+import type { SeenRecord } from './read-topic.ts';
 
 const bench = () => Bench.create(inject('sourceUrl'), inject('bootstrapServers'));
 const WITH_SCHEMAS = { 'key.converter.schemas.enable': 'true', 'value.converter.schemas.enable': 'true' };
@@ -70,7 +71,7 @@ test('a connector’s name may have blanks', async () => {
   await using lab = await bench();
   await lab.sql.query('CREATE TABLE item (id int PRIMARY KEY)');
   const task = await lab.start({ name: `my ${lab.id} ü` });
-  const published = until(40_000, 'the row', async () => (await lab.records('item')).length === 1);
+  const published = until(40_000, 'the row', async () => (await lab.records('item')).length >= 1);
   await lab.sql.query('INSERT INTO item VALUES (1)');
   await Promise.race([task.done, published]);
 });
@@ -206,7 +207,7 @@ test('a dropped domain whose precision is lost stops the task until it takes a n
     remedy: expect.stringContaining('remove its offsets (DELETE /connectors/NAME/offsets) and the slot'),
   });
   await lab.startOver();
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 1);
 });
 
 test('without its key of then, a change under REPLICA IDENTITY FULL is whole and has no key, and a warning says so', async () => {
@@ -234,7 +235,7 @@ test('an array that does not begin at 1 is captured without its bounds, with a w
     `CREATE TABLE item (id int PRIMARY KEY, l int[]); INSERT INTO item VALUES (1, '[0:1]={7,8}')`,
   );
   await lab.start();
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 1);
   await lab.sql.query(`INSERT INTO item VALUES (2, '[5:5]={9}'), (3, '{1}')`);
   await lab.settled();
   const after = (await lab.records('item')).map(({ value }) => value?.after?.l);
@@ -260,5 +261,5 @@ test('a value without a Connect form, once it is in the WAL, is passed as the re
     remedy: expect.stringContaining('a restart meets it again: stop the connector, remove its offsets'),
   });
   await lab.startOver();
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 1);
 });

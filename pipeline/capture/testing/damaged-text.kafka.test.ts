@@ -23,7 +23,7 @@ test('bytes that are not UTF-8 are told with table, column and key, and can be c
   expect(lab.log.map(({ message }) => message)).toContainEqual(expect.stringContaining('SQL_ASCII'));
   await lab.sql.query(statementIn(inSnapshot));
   const task = await lab.start();
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 2);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 2);
   await lab.sql.query(`INSERT INTO item VALUES (2, 'ok', 'blau');
     BEGIN; INSERT INTO item VALUES (3, '\ufffd', '\ufffd'); UPDATE item SET "my name" = E'wei\\xdf' WHERE id = 3; COMMIT`);
   const inStream = await task.done.catch((error: unknown) => error);
@@ -66,7 +66,7 @@ test('a text that was corrected since is not spoilt by an UPDATE that is printed
   });
   expect(statementIn(again)).toBe('');
   await lab.startOver();
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 1);
   expect((await lab.records('item'))[0]?.value?.after).toEqual({ id: 1, name: 'grün' });
 });
 
@@ -77,7 +77,7 @@ test('a damaged text in the key is corrected as the remedy says', async () => {
   );
   await lab.sql.query(statementIn(await failureOf(await lab.start())));
   await lab.start();
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 2);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 2);
   expect((await lab.records('item')).map(({ key }) => key?.name).sort()).toEqual(['grün', '\ufffd']);
 });
 

@@ -27,7 +27,7 @@ test('a published generated column is in the snapshot as in the stream, and may 
     CREATE PUBLICATION pub_${lab.id} FOR TABLE item WITH (publish_generated_columns = stored);
     INSERT INTO item VALUES (1)`);
   await lab.start();
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 1);
   await lab.sql.query('INSERT INTO item VALUES (2)');
   await lab.settled();
   const records = await lab.records('item');
@@ -71,7 +71,7 @@ async function follow(lab: Bench, remedy: string, start: string): Promise<void> 
 /** The task starts now, and the application may update the table. */
 async function expectWritable(lab: Bench, update: string): Promise<void> {
   await lab.start(NO_SIGNALS);
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 1);
   await lab.sql.query(update);
   await lab.settled();
   expect((await lab.records('item')).at(-1)?.value?.op).toBe('u');
@@ -162,7 +162,7 @@ test('without a publication of all tables, the application may write to them, as
     INSERT INTO item VALUES (1); INSERT INTO log VALUES ('a')`);
   const own = { ...NO_SIGNALS, 'table.include.list': 'public.item' };
   const task = await lab.start({ ...own, 'publication.autocreate.mode': 'all_tables' });
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 1);
   await lab.settled();
   const warning = lab.log.find(({ message }) => message.includes('no replica identity'));
   const remedy = String((warning?.fields as { remedy?: string } | undefined)?.remedy)
@@ -174,7 +174,7 @@ test('without a publication of all tables, the application may write to them, as
   await lab.sql.query(/DROP PUBLICATION \S+(?=,)/.exec(remedy ?? '')?.[0] ?? expect.fail('no statement'));
   await task.stop();
   await lab.startOver({ ...own, 'publication.autocreate.mode': 'filtered' });
-  await until(40_000, 'the new snapshot', async () => (await lab.records('item')).length === 2);
+  await until(40_000, 'the new snapshot', async () => (await lab.records('item')).length >= 2);
   await lab.sql.query(`UPDATE log SET t = 'b'; INSERT INTO item VALUES (2)`);
   await lab.settled();
   expect((await lab.records('item')).at(-1)?.value?.after).toEqual({ id: 2 });

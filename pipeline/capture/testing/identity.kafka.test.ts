@@ -27,7 +27,7 @@ test('such a table is captured where somebody has put it into the publication, a
     'publication.autocreate.mode': 'filtered',
     'table.include.list': 'public.log,public.item',
   });
-  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 1);
+  await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 1);
   await lab.sql.query(`INSERT INTO log VALUES ('two'); INSERT INTO item VALUES (2)`);
   await lab.settled();
   expect((await lab.records('log')).map(({ value }) => value?.after)).toEqual([{ t: '1' }, { t: 'two' }]);

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Kafka } from 'kafkajs';
 import { Client } from 'pg';
-import { untilReady } from '../../../fixtures/testing/create-topic.ts';
+import { onTestFailed } from 'vitest';
 import { DeadlineError, poll } from '../../../harness/wait.ts';
 import { quietKafka } from '../../../verifier/connection/quiet-kafka.ts';
 import type { ConnectorConfig, Logger, Task, TaskContext } from '../../contract/connector.ts';
@@ -12,6 +11,7 @@ import { createEventEncoder } from '../../envelope/encoder.ts';
 import { createPgOutputDecoder } from '../../pgoutput/decode.ts';
 import { createFastReader } from '../../pgoutput/fast-path.ts';
 import { createPostgresSource } from '../connector.ts';
+import { readTopic, type SeenRecord } from './read-topic.ts';
 
 /** The source connector as the worker builds it. */
 export const source = createPostgresSource({
@@ -20,19 +20,6 @@ export const source = createPostgresSource({
   readFast: createFastReader(),
   createEncoder: createEventEncoder,
 });
-
-export interface SeenRecord {
-  readonly topic: string;
-  readonly partition: number;
-  readonly key: Record<string, unknown> | null;
-  readonly value: {
-    readonly op: string;
-    readonly before: Record<string, unknown> | null;
-    readonly after: Record<string, unknown> | null;
-    readonly source: Record<string, unknown>;
-  } | null;
-  readonly position: string;
-}
 
 /** Crash points that a test arms and releases. */
 export class TestCrashPoints {
@@ -69,7 +56,7 @@ export class Bench implements AsyncDisposable {
   readonly id = `c${randomUUID().slice(0, 8)}`;
   readonly slot: string = `cap_${this.id}`;
   readonly crashPoints = new TestCrashPoints();
-  readonly log: { level: string; message: string; fields: unknown }[] = [];
+  readonly log: { at: string; level: string; message: string; fields: unknown }[] = [];
   readonly defects: Defect[] = [];
   /** `lossy public.item` → n. */
   readonly counted = new Map<string, number>();
@@ -90,6 +77,7 @@ export class Bench implements AsyncDisposable {
   /** @param options Of CREATE DATABASE. */
   static async create(sourceUrl: string, bootstrap: string, options = ''): Promise<Bench> {
     const bench = new Bench(sourceUrl, bootstrap);
+    onTestFailed(() => console.error(bench.#logLines()));
     await bench.#admin.connect();
     await bench.#admin.query(`CREATE DATABASE ${bench.id} ${options}`);
     bench.url.pathname = `/${bench.id}`;
@@ -132,7 +120,7 @@ export class Bench implements AsyncDisposable {
 
   context(): TaskContext {
     const write = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
-      this.log.push({ level, message, fields });
+      this.log.push({ at: new Date().toISOString(), level, message, fields });
       if (process.env.CDC_LAB_TEST_LOG) console.error(level, message, JSON.stringify(fields ?? {}));
     };
     const log: Logger = {
@@ -159,6 +147,14 @@ export class Bench implements AsyncDisposable {
       defects: this.defects,
       ...(this.healthBounds ? { healthBounds: this.healthBounds } : {}),
     };
+  }
+
+  /** The tasks' log as text, which tells why a test waited for something that never came. */
+  #logLines(): string {
+    const lines = this.log.map(
+      ({ at, level, message, fields }) => `${at} ${level} ${message} ${JSON.stringify(fields ?? {}, plain)}`,
+    );
+    return `The log of ${this.id}:\n${lines.join('\n')}`;
   }
 
   async start(overrides: ConnectorConfig = {}): Promise<Task> {
@@ -222,7 +218,7 @@ export class Bench implements AsyncDisposable {
     });
     await this.#admin.query(`DROP DATABASE ${this.id} WITH (FORCE)`);
     await this.#admin.end();
-    const admin = kafka(this.bootstrap).admin();
+    const admin = quietKafka({ brokers: [this.bootstrap] }).admin();
     await admin.connect();
     const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(this.id));
     if (topics.length > 0) await admin.deleteTopics({ topics });
@@ -240,42 +236,10 @@ export async function until(
   if (met === undefined) throw new DeadlineError(what, deadlineMs);
 }
 
-function kafka(bootstrap: string): Kafka {
-  return quietKafka({ brokers: [bootstrap] });
-}
-
-async function readTopic(bootstrap: string, topic: string): Promise<SeenRecord[]> {
-  const client = kafka(bootstrap);
-  const admin = client.admin();
-  await admin.connect();
-  const exists = (await admin.listTopics()).includes(topic);
-  const ends = exists ? await untilReady(() => admin.fetchTopicOffsets(topic)) : [];
-  await admin.disconnect();
-  const missing = new Map(ends.filter((e) => e.high !== e.low).map((e) => [e.partition, BigInt(e.high)]));
-  const seen: SeenRecord[] = [];
-  if (missing.size === 0) return seen;
-  const consumer = client.consumer({ groupId: randomUUID() });
-  await consumer.connect();
-  await consumer.subscribe({ topic, fromBeginning: true });
-  await new Promise<void>((resolve, reject) => {
-    consumer
-      .run({
-        eachMessage: async ({ partition, message }) => {
-          seen.push({
-            topic,
-            partition,
-            key: message.key === null ? null : JSON.parse(message.key.toString()),
-            value: message.value === null ? null : JSON.parse(message.value.toString()),
-            position: String(message.headers?.['cdc.position'] ?? ''),
-          });
-          if (BigInt(message.offset) + 1n >= (missing.get(partition) ?? 0n)) missing.delete(partition);
-          if (missing.size === 0) resolve();
-        },
-      })
-      .catch(reject);
-  });
-  await consumer.disconnect();
-  return seen;
+/** For JSON.stringify: bigint as text, an error as its message. */
+function plain(_key: string, value: unknown): unknown {
+  if (typeof value === 'bigint') return String(value);
+  return value instanceof Error ? value.message : value;
 }
 
 /** The final rows for a reader that respects positions: the newest row of each key, without deleted ones. */

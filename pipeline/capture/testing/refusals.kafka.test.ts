@@ -120,7 +120,7 @@ describe('the task', () => {
     await lab.sql.query('SELECT pg_drop_replication_slot($1)', [lab.slot]);
     await lab.sql.query("INSERT INTO item VALUES (2, 'not lost')");
     await lab.start({ 'snapshot.mode': 'when_needed' });
-    await until(40_000, 'the snapshot', async () => (await lab.records('item')).length === 3);
+    await until(40_000, 'the snapshot', async () => (await lab.records('item')).length >= 3);
   });
 
   test('takes a snapshot if the offsets were removed and the slot exists', async () => {

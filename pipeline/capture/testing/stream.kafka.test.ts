@@ -2,7 +2,8 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { describe, expect, inject, test } from 'vitest';
 import { CRASH_POINTS } from '../../contract/crash-points.ts';
 import type { Defect } from '../../contract/stages.ts';
-import { Bench, fold, type SeenRecord, until } from './lab.ts';
+import { Bench, fold, until } from './lab.ts';
+import type { SeenRecord } from './read-topic.ts';
 
 const bench = () => Bench.create(inject('sourceUrl'), inject('bootstrapServers'));
 const NO_DATA = { 'snapshot.mode': 'no_data' };
@@ -135,7 +136,7 @@ describe('the stream', () => {
     await lab.sql.query(
       'DROP TABLE item; CREATE TABLE item (id int PRIMARY KEY); INSERT INTO item VALUES (1), (2)',
     );
-    await until(45_000, 'its rows', async () => (await lab.records('item')).length === 2);
+    await until(45_000, 'its rows', async () => (await lab.records('item')).length >= 2);
     await lab.sql.query('INSERT INTO item VALUES (3)');
     await lab.settled();
     expect((await lab.records('item')).map((r) => r.value?.op)).toEqual(['r', 'r', 'c']);
@@ -264,7 +265,7 @@ describe('the stream', () => {
     const task = await lab.start();
     await until(40_000, 'the failure', async () => task.health().some((h) => h.health === 'degraded'));
     await new Promise<void>((resolve) => proxy.listen(proxyPort, '127.0.0.1', resolve));
-    await until(40_000, 'the row', async () => (await lab.records('item')).length === 1);
+    await until(40_000, 'the row', async () => (await lab.records('item')).length >= 1);
     expect(task.health().map((h) => h.health)).not.toContain('degraded');
     await task.stop();
     await expect(task.done).resolves.toBeUndefined();
