@@ -4,7 +4,7 @@ import { KeySlots } from './key-slots.ts';
 import { comparePositions, type ParsedPosition, positionIn, storePosition } from './parsed-position.ts';
 import type { RawRecord } from './topic-reader.ts';
 
-/** Keys whose last change is remembered, 28 bytes each in a table that is at most half full. Others are not judged. */
+/** Keys whose last change is remembered, 28 bytes each in a table that is at most three quarters full. Others are not judged. */
 const MAX_KEYS = 500_000;
 
 /** Violations of the order in one topic. */

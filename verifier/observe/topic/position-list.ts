@@ -24,6 +24,8 @@ export class PositionList {
   readonly #chunks: Chunk[] = [];
   #bytes = new Uint8Array(FIRST_BYTES);
   #end = 0;
+  /** Where {@link #read} reads. */
+  #cursor = 0;
   #last: ParsedPosition | null = null;
   size = 0;
 
@@ -85,11 +87,12 @@ export class PositionList {
     let cursor = at;
     for (let entry = 0; entry < entries; entry++) {
       if (entry > 0) {
-        const step = this.#read(cursor);
-        const more = this.#read(step.next);
-        own = step.value === 0 ? own + more.value : more.value;
-        lsn += step.value;
-        cursor = more.next;
+        this.#cursor = cursor;
+        const step = this.#read();
+        const more = this.#read();
+        own = step === 0 ? own + more : more;
+        lsn += step;
+        cursor = this.#cursor;
       }
       if (lsn > wanted) return false;
       const isHere = lsn === wanted && own === ordinal;
@@ -113,14 +116,15 @@ export class PositionList {
     this.#bytes[this.#end++] = rest;
   }
 
-  #read(at: number): { value: number; next: number } {
-    let [value, scale, next] = [0, 1, at];
-    for (;;) {
-      const byte = this.#bytes[next++] ?? 0;
+  /** The number at {@link #cursor}, which goes behind it. Some sixty are read to find one entry, so it makes no objects. */
+  #read(): number {
+    let byte = this.#bytes[this.#cursor++] ?? 0;
+    let value = byte & 0x7f;
+    for (let scale = 0x80; byte >= 0x80; scale *= 0x80) {
+      byte = this.#bytes[this.#cursor++] ?? 0;
       value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return { value, next };
-      scale *= 0x80;
     }
+    return value;
   }
 
   #grow(): void {
