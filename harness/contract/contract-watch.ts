@@ -74,6 +74,7 @@ export class ContractWatch implements AsyncDisposable {
       case 'moving':
         return 'unknown';
       case 'stalled':
+      case 'unanswered':
         return 'stuck';
       case 'failed':
         return 'stopped';

@@ -53,6 +53,14 @@ describe.each(['sink', 'capture'] as const)('the %s', (connector) => {
   });
 });
 
+it('a worker that does not answer has failed, and is not stalled', async () => {
+  const connectorStatus = () => Promise.reject(new Error('refused'));
+  const access = { ...pipeline([0n, 10n]), connectorStatus };
+  const seen = await untilStalled(access, slot, { ...wait, connector: 'sink' });
+  expect(seen).toMatchObject({ end: 'unanswered', left: 90 });
+  expect(stallFindings(seen)).toMatchObject([{ class: 'connector-failed', hop: 'sink', verdict: 'FAIL' }]);
+});
+
 it('a capture whose slot is gone gets nowhere', async () => {
   const seen = await untilStalled(pipeline([null]), slot, { ...wait, connector: 'capture' });
   expect(seen.end).toBe('stalled');

@@ -4,7 +4,7 @@ import type { Access, WorkerRole } from '../access/access.ts';
 import type { Instance } from '../lab/lab.ts';
 import type { StallSeen } from '../plugins/ends.ts';
 import { poll } from '../wait.ts';
-import { failureIn, hopOf } from './stop.ts';
+import { deadWorker, failureIn, hopOf } from './stop.ts';
 
 export interface StallWait {
   readonly connector: WorkerRole;
@@ -46,7 +46,8 @@ export async function untilStalled(
       if (place.left <= 0) return 'caught-up';
       const status = await access.connectorStatus(connector).catch(() => undefined);
       if (status !== undefined && failureIn(status) !== undefined) return 'failed';
-      return now() - movedAt >= forMs ? 'stalled' : undefined;
+      if (now() - movedAt < forMs) return undefined;
+      return status === undefined ? 'unanswered' : 'stalled';
     },
     { withinMs, everyMs: EVERY_MS, signal, now },
   );
@@ -86,11 +87,13 @@ async function capturePlaces(access: Pick<Access, 'query'>, slot: string): Promi
   };
 }
 
-/** A connector that stands still without an error is `stalled`. */
+/** A connector that stands still without an error is `stalled`, unless its worker has died. */
 export function stallFindings({ connector, end, stillMs, left }: StallSeen): Finding[] {
-  if (end !== 'stalled') return [];
+  if (end !== 'stalled' && end !== 'unanswered') return [];
   const what = `${countText(left)} ${connector === 'sink' ? 'events' : 'bytes of WAL'}`;
-  const detail = `the ${connector} has ${what} to go, has not moved for ${durationText(stillMs)}, and reports no error`;
+  const still = `the ${connector} has ${what} to go, has not moved for ${durationText(stillMs)}`;
+  if (end === 'unanswered') return [deadWorker(connector, still)];
+  const detail = `${still}, and reports no error`;
   const about = { check: 'contract', verdict: 'FAIL', hop: hopOf(connector), detail } as const;
   return [finding({ ...about, class: 'stalled' })];
 }

@@ -52,12 +52,27 @@ describe('a connector that must stop', () => {
     );
   });
 
-  it('is stalled if it neither runs nor has failed, or does not answer', async () => {
+  it('is stalled if it neither runs nor has failed', async () => {
     const { connector, ...rest } = status('PAUSED');
     const paused = { ...rest, connector: { ...connector, state: 'PAUSED' as const } };
-    for (const access of [answers(paused), answers(new Error('refused'))]) {
-      const seen = await untilStopped(access, { ...wait, connector: 'sink' });
-      expect(stopFindings(seen)).toMatchObject([{ class: 'stalled', hop: 'sink' }]);
-    }
+    const seen = await untilStopped(answers(paused), { ...wait, connector: 'sink' });
+    expect(stopFindings(seen)).toMatchObject([{ class: 'stalled', hop: 'sink' }]);
+  });
+
+  it('has failed if its worker does not answer', async () => {
+    const seen = await untilStopped(answers(new Error('refused')), { ...wait, connector: 'sink' });
+    expect(stopFindings(seen)).toMatchObject([{ class: 'connector-failed', hop: 'sink' }]);
+    expect(stopFindings(seen)[0]?.detail).toContain('its worker does not answer');
+  });
+
+  it('that stops soon after its bound has stopped late, and is neither silent nor stalled', async () => {
+    const start = performance.now();
+    const late = {
+      connectorStatus: async () => status(performance.now() - start > 500 ? 'FAILED' : 'RUNNING'),
+    };
+    const seen = await untilStopped(late, wait);
+    expect(seen).toMatchObject({ stopped: true, withinMs: 400 });
+    expect(seen.afterMs).toBeGreaterThan(400);
+    expect(stopFindings(seen)).toEqual([]);
   });
 });

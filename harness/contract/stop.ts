@@ -16,9 +16,14 @@ export interface StopWait {
 const NO_ANSWER = 'no answer';
 const EVERY_MS = 100;
 
+/** A stop that comes too late is told from one that never comes: the wait goes on for this long after its bound. */
+function lateMs(withinMs: number): number {
+  return Math.min(5_000, Math.max(500, withinMs / 4));
+}
+
 /**
- * Waits until a connector has stopped with an error, as its REST API says. One that does not stop in time is an answer,
- * too: {@link stopFindings} says what it means.
+ * Waits until a connector has stopped with an error, as its REST API says, and for a while past the bound. One that does
+ * not stop is an answer, too: {@link stopFindings} says what it means.
  *
  * @throws the signal's reason when it is aborted.
  */
@@ -37,7 +42,7 @@ export async function untilStopped(
       state = typeof status === 'string' ? NO_ANSWER : stateText(status);
       return typeof status === 'string' ? undefined : failureIn(status);
     },
-    { withinMs, everyMs: EVERY_MS, signal, now },
+    { withinMs: withinMs + lateMs(withinMs), everyMs: EVERY_MS, signal, now },
   );
   const afterMs = Math.round(now() - start);
   const trace = failed?.trace ?? null;
@@ -62,18 +67,26 @@ export function hopOf(connector: WorkerRole): Hop {
 }
 
 /**
- * A connector that had to stop and did not is `silent` if it says that it runs, which nobody would take for a fault;
- * else `stalled`.
+ * A connector that had to stop and did not is `silent` if it says that it runs, which nobody would take for a fault. A
+ * worker that does not answer has died, or hangs: it has failed, without an error. Else the connector is `stalled`. How late
+ * a stop may come, the clause `stops-within` and the expectation's `stop` say.
  */
 export function stopFindings(seen: StopSeen): Finding[] {
   const { connector, stopped, state, withinMs } = seen;
   if (stopped) return [];
+  const due = `the ${connector} had to stop with an error within ${durationText(withinMs)}`;
+  if (state === NO_ANSWER) return [deadWorker(connector, due)];
   const runs = state.startsWith('RUNNING');
-  const detail =
-    `the ${connector} had to stop with an error within ${durationText(withinMs)}; ` +
-    `then it was ${runs ? `still ${state}` : state}`;
+  const detail = `${due}; then it was ${runs ? `still ${state}` : state}`;
   const about = { check: 'contract', verdict: 'FAIL', hop: hopOf(connector), detail } as const;
   return [finding({ ...about, class: runs ? 'silent' : 'stalled' })];
+}
+
+/** A worker that does not answer. @param due What was expected of it, as a clause. */
+export function deadWorker(connector: WorkerRole, due: string): Finding {
+  const detail = `${due}; its worker does not answer: it has died, or hangs`;
+  const about = { check: 'contract', verdict: 'FAIL', hop: hopOf(connector), detail } as const;
+  return finding({ ...about, class: 'connector-failed' });
 }
 
 /** What was seen of a stop, as evidence: the code or the trace's first line, and the time it took. */

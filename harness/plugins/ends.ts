@@ -3,10 +3,11 @@ import type { WorkerRole } from '../access/access.ts';
 /** What was seen of a connector that had to stop with an error. */
 export interface StopSeen {
   readonly connector: WorkerRole;
-  /** The connector, or one of its tasks, was FAILED in time. */
+  /** The connector, or one of its tasks, was FAILED before the wait was given up, which is some time after `withinMs`. */
   readonly stopped: boolean;
   /** From the beginning of the wait until it was FAILED; until the wait was given up, if it was not. */
   readonly afterMs: number;
+  /** The bound. */
   readonly withinMs: number;
   /** The last state seen: `RUNNING, task 0 FAILED`. */
   readonly state: string;
@@ -19,8 +20,11 @@ export interface StopSeen {
 /** What was seen of a connector that may stand still. */
 export interface StallSeen {
   readonly connector: WorkerRole;
-  /** `stalled`: work was waiting, nothing moved and nothing failed; `moving`: it was still getting on at the end. */
-  readonly end: 'stalled' | 'caught-up' | 'failed' | 'moving';
+  /**
+   * `stalled`: work was waiting, nothing moved and nothing failed; `unanswered`: the same, and its worker does not answer;
+   * `moving`: it was still getting on at the end.
+   */
+  readonly end: 'stalled' | 'unanswered' | 'caught-up' | 'failed' | 'moving';
   /** How long its position had not changed. */
   readonly stillMs: number;
   /** What was left to do: events for the sink, bytes of WAL for the capture. */

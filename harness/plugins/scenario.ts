@@ -116,7 +116,7 @@ export type LateProof =
   { readonly kind: 'redelivered'; readonly atLeast: number; readonly where?: Where };
 
 export interface Contract {
-  /** Whether an event may be delivered twice, as long as it takes effect once. */
+  /** Whether an event may be delivered twice, as long as it takes effect once. `illegal`: else *bound-exceeded* @capture. */
   readonly duplicateDeliveries: 'legal' | 'illegal';
   /** From the end of `heal` until source and sink agree. */
   readonly recoverWithinMs: number;

@@ -1,3 +1,5 @@
+import { type Finding, finding } from '../../verifier/report.ts';
+import { countOfText } from '../../verifier/units.ts';
 import type { Access } from '../access/access.ts';
 import type { ContractWatch } from '../contract/contract-watch.ts';
 import type { WorkloadSummary } from '../lab/lab.ts';
@@ -36,12 +38,23 @@ export async function conclude(verified: Outcome, deps: ConcludeDeps): Promise<O
   return { ...outcome, verdict: 'WARN', reason };
 }
 
+/** Records that repeat a position, where the contract forbids them; undefined: it allows them, or there are none. */
+async function redeliveries({ plan, access, signal }: ConcludeDeps): Promise<Finding | undefined> {
+  if (plan.scenario.contract.duplicateDeliveries === 'legal') return undefined;
+  const count = await access.redelivered(signal);
+  if (count === 0) return undefined;
+  const detail = `the contract is broken (no event is delivered twice): ${countOfText(count, 'event')} came twice`;
+  const about = { check: 'contract', verdict: 'FAIL', hop: 'capture', count, detail } as const;
+  return finding({ ...about, class: 'bound-exceeded' });
+}
+
 /** A broken clause is a finding, and a FAIL. A clause about which nothing was seen keeps a run from passing. */
-async function underContract(
-  outcome: Outcome,
-  { contract, journal, writes }: ConcludeDeps,
-): Promise<Outcome> {
-  const { findings, clauses, unjudged } = await contract.judge(outcome.verdict, writes);
+async function underContract(outcome: Outcome, deps: ConcludeDeps): Promise<Outcome> {
+  const { contract, journal, writes } = deps;
+  const judgement = await contract.judge(outcome.verdict, writes);
+  const { clauses, unjudged } = judgement;
+  const twice = await redeliveries(deps);
+  const findings = twice === undefined ? judgement.findings : [...judgement.findings, twice];
   for (const { clause, holds, detail } of clauses) {
     journal.write({ t: 'clause', kind: clause.kind, why: clause.why, holds, detail });
   }

@@ -72,6 +72,22 @@ describe('a required stop', () => {
     expect(result.reason).toContain('not for connector-failed @capture, CDC-1107: 1 silent @capture');
   });
 
+  it('that comes after its bound is late, and not silent', async () => {
+    captureIs('RUNNING');
+    const late = setTimeout(() => captureIs('FAILED', 'CDC-1107: the slot is ahead'), 450);
+    world.reports = [report(), report({ verdict: 'FAIL', findings: [failed] })];
+    const bound = {
+      kind: 'stops-within',
+      connector: 'capture',
+      withinMs: 200,
+      why: 'it is promised',
+    } as const;
+    const result = await resultOf(loud, [bound], 200);
+    clearTimeout(late);
+    expect(result.findings.map((one) => one.class)).toEqual(['connector-failed', 'bound-exceeded']);
+    expect(result).toMatchObject({ ok: false, stops: [{ stopped: true, withinMs: 200 }] });
+  });
+
   it('that does not come may be what is expected of a naive pipeline', async () => {
     captureIs('RUNNING');
     const silent: Expectation = { verdict: 'FAIL', finding: { class: 'silent', hop: 'capture' } };
@@ -108,5 +124,18 @@ describe('a clause of the contract', () => {
     ]);
     expect(result).toMatchObject({ ok: false, verdict: 'INCONCLUSIVE', clauses: [{ holds: null }] });
     expect(result.reason).toContain('nothing was seen by which to judge a clause');
+  });
+});
+
+describe('a contract by which no event comes twice', () => {
+  it.each([
+    ['illegal', 3, ['bound-exceeded']],
+    ['illegal', 0, []],
+    ['legal', 3, []],
+  ] as const)('that says %s, with %i events that did', async (duplicateDeliveries, count, classes) => {
+    world.redelivered = count;
+    const changed = { ...scenario, contract: { ...scenario.contract, duplicateDeliveries } };
+    const { results } = await start({ plan: [{ scenario: changed, variant: 'sound' }] });
+    expect(results[0]?.findings.map((one) => one.class)).toEqual(classes);
   });
 });

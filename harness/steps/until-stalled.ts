@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { untilStalled } from '../contract/stall.ts';
+import type { StallSeen } from '../plugins/ends.ts';
 import { defineStep } from '../plugins/step.ts';
 
 export default defineStep({
@@ -19,6 +20,14 @@ export default defineStep({
     const seen = await untilStalled(access, instance, { connector, forMs, withinMs, signal });
     keepStall(seen);
     record('progress', { ...seen });
-    note(`the ${connector} ${seen.end === 'moving' ? 'is still moving' : `has ${seen.end}`}`, { ...seen });
+    note(`the ${connector} ${ENDS[seen.end]}`, { ...seen });
   },
 });
+
+const ENDS: Readonly<Record<StallSeen['end'], string>> = {
+  stalled: 'has stalled',
+  unanswered: 'does not answer',
+  'caught-up': 'has caught up',
+  failed: 'has failed',
+  moving: 'is still moving',
+};
