@@ -22,7 +22,10 @@ function row(result: VariantResult): string {
     `**${result.verdict}**${result.recovered === undefined ? '' : ` → **${result.recovered}**`}`,
     result.expectedFinding === null ? result.expected : `${result.expected} (${result.expectedFinding})`,
     recovery,
-    found.join('; ') || (result.ok ? '' : (result.reason ?? '')),
+    [
+      found.join('; ') || (result.ok ? '' : (result.reason ?? '')),
+      ...(result.notRecovered === undefined ? [] : [`not recovered: ${result.notRecovered}`]),
+    ].join('; '),
   ];
   return `| ${cells.map(cell).join(' | ')} |`;
 }

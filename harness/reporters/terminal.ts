@@ -60,7 +60,11 @@ function recoveredText(paint: Paint, { recovered }: VariantResult): string {
 }
 
 /** A line for a variant; if it would be longer than the page, what was found goes to lines below it. */
-function outcomeLines({ paint, width }: Page, result: VariantResult, nameWidth = NAME_WIDTH): string[] {
+export function outcomeLines(
+  { paint, width }: Page,
+  result: VariantResult,
+  nameWidth = NAME_WIDTH,
+): string[] {
   const mark = result.ok ? paint.green('✔') : paint.red('✖');
   const after = result.recovered === undefined ? '' : ` → ${result.recovered}`;
   const gap = ' '.repeat(Math.max(0, 12 - result.verdict.length - after.length));
@@ -73,6 +77,7 @@ function outcomeLines({ paint, width }: Page, result: VariantResult, nameWidth =
       : []),
     ...(result.stops ?? []).map(stopText),
     ...(result.recoveryMs === null ? [] : [`recovered in ${secondsText(result.recoveryMs)}`]),
+    ...(result.notRecovered === undefined ? [] : [`not recovered: ${result.notRecovered}`]),
     ...(result.outOfScope === undefined ? [] : [`out of scope: ${result.outOfScope.join(', ')}`]),
   ];
   const name = `${result.scenario.padEnd(nameWidth)} ${result.variant.padEnd(6)}`;

@@ -27,15 +27,21 @@ export interface InjectionDeps {
   readonly journal: Journal;
   readonly undo: UndoLog;
   readonly loadFault: (name: string) => Promise<Fault>;
-  /** Leave out every `inject`: a test that the proofs prove something. */
-  readonly noOp: boolean;
+  readonly noOp: NoOp;
 }
+
+/** Which injections are left out, to test that their proofs prove something: all, none, or one by its place, from 0. */
+export type NoOp = boolean | { readonly only: number };
 
 interface Injected {
   readonly id: string;
   readonly name: string;
   readonly fault: Fault;
   readonly params: Record<string, unknown>;
+}
+
+function isLeftOut(noOp: NoOp, place: number): boolean {
+  return typeof noOp === 'boolean' ? noOp : noOp.only === place;
 }
 
 /** How long a proof may look when injections are left out: it should find nothing. */
@@ -48,6 +54,8 @@ const NO_OP_PROOF_MS = 2_000;
 export class Injections {
   readonly #deps: InjectionDeps;
   readonly #injected: Injected[] = [];
+  /** How many were asked for. */
+  #count = 0;
   readonly proven: string[] = [];
   readonly healed: string[] = [];
   /** Services that a fault was aimed at, as its `service` says. */
@@ -59,7 +67,8 @@ export class Injections {
 
   /** @returns The proof. @throws NotProvenError */
   async inject(name: string, given: Readonly<Record<string, unknown>>, bounds: Bounds): Promise<Evidence> {
-    const { instance, journal, undo, noOp } = this.#deps;
+    const { instance, journal, undo } = this.#deps;
+    const noOp = isLeftOut(this.#deps.noOp, this.#count++);
     const fault = await this.#possible(name);
     const params = accept(fault.params, given, `the parameters of ${name}`);
     const context = this.#context(bounds);

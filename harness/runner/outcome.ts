@@ -77,6 +77,8 @@ export interface Measured {
   readonly recoveryMs: number | null;
   /** Null: there was nothing to recover. */
   readonly recovered: Recovered | null;
+  /** Why the lab cannot do what the scenario declares; null if it can, or if there is nothing to do. */
+  readonly notRecovered: string | null;
 }
 
 /** How a variant came back. */
@@ -93,7 +95,7 @@ export interface Recovered {
 export function resultOf(
   { scenario, variant, choice, foreign, folder }: VariantPlan,
   { verdict, reason, findings, report, redelivered, wrongRow, stops, clauses }: Outcome,
-  { runtime, durationMs, recoveryMs, recovered }: Measured,
+  { runtime, durationMs, recoveryMs, recovered, notRecovered }: Measured,
   steps: Steps | null,
 ): VariantResult {
   const { expect } = variantOf(scenario, variant);
@@ -123,6 +125,7 @@ export function resultOf(
     ...(stops.length === 0 ? {} : { stops: stops.map(stopEvidence) }),
     ...(clauses.length === 0 ? {} : { clauses: [...clauses] }),
     ...(recovered === null ? {} : { recovered: recovered.verdict, recovery: [...recovered.actions] }),
+    ...(notRecovered === null ? {} : { notRecovered }),
     ...(wrongRow === null ? {} : { wrongRow }),
     ...scopeOf(foreign),
     dir: folder,

@@ -10,6 +10,7 @@ import {
   variantOf,
 } from '../plugins/scenario.ts';
 import { type ForeignPipeline, forPipeline } from './foreign-pipelines.ts';
+import type { NoOp } from './injections.ts';
 import type { NotRun } from './result.ts';
 
 /** A scenario and which of its two pipelines to run. */
@@ -30,8 +31,8 @@ export interface RunOptions extends PipelineChoice {
   readonly seed: number;
   /** Keep the pipeline of a variant whose verdict is not PASS, or not the expected one. */
   readonly keep: boolean;
-  /** Leave out every injection: a test that proofs prove something. */
-  readonly noOp: boolean;
+  /** Leave out injections: a test that proofs prove something. */
+  readonly noOp: NoOp;
   /** Run the other variant's pipeline under each variant's expectation. */
   readonly swap: boolean;
   /** The command line that repeats the run. */

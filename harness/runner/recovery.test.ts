@@ -6,9 +6,15 @@ import { loadScenario } from '../plugins/catalogue.ts';
 import type { Scenario } from '../plugins/scenario.ts';
 import { PROJECT_DIR } from '../project.ts';
 import { Journal, type JournalEvent } from './journal.ts';
-import { NOT_FINISHED, type Outcome } from './outcome.ts';
+import { NOT_FINISHED, type Outcome, resultOf } from './outcome.ts';
 import { plansOf, type VariantPlan } from './plan.ts';
-import { commandsToRecover, type RecoveryDeps, recoverVariant, recoveryOf } from './recovery.ts';
+import {
+  cannotRecover,
+  commandsToRecover,
+  type RecoveryDeps,
+  recoverVariant,
+  recoveryOf,
+} from './recovery.ts';
 import { FakeWorld, finding } from './testing/fake-lab.ts';
 
 const LESSONS = ['restart', 'lag', 'schema-change', 'duplicate-resnapshot', 'backfill'];
@@ -27,9 +33,8 @@ const failed: Outcome = { ...NOT_FINISHED, verdict: 'FAIL', reason: null, findin
 
 describe('a variant', () => {
   it('is recovered where it ends in the expected FAIL', async () => {
-    expect((await recoveryOf(await planOf('restart'), failed, {})).map(({ action }) => action)).toContain(
-      'dedupe',
-    );
+    const actions = recoveryOf(await planOf('restart'), failed);
+    expect(actions.map(({ action }) => action)).toContain('dedupe');
   });
 
   it.each<[string, Partial<VariantPlan>, Outcome]>([
@@ -40,14 +45,21 @@ describe('a variant', () => {
     ['ends in PASS', {}, { ...failed, verdict: 'PASS', findings: [] }],
     ['fails for another reason', {}, { ...failed, findings: [finding({ class: 'missing' })] }],
   ])('is not recovered where it %s', async (_, over, outcome) => {
-    expect(recoveryOf(await planOf('restart', over), outcome, {})).toEqual([]);
+    expect(recoveryOf(await planOf('restart', over), outcome)).toEqual([]);
   });
 
-  it('with a planted defect is recovered only where the lab can replace the worker', async () => {
-    const lag = await planOf('lag');
+  it('with a planted defect is recovered only where the lab can replace the worker, and the result says so', async () => {
     const missing = { ...failed, findings: [finding({ class: 'missing' })] };
-    expect(recoveryOf(lag, missing, {})).toEqual([]);
-    expect(recoveryOf(lag, missing, { upgrade: async () => [] })).not.toEqual([]);
+    const actions = recoveryOf(await planOf('lag'), missing);
+    expect(actions).not.toEqual([]);
+    const { runtime } = new FakeWorld();
+    const why = cannotRecover(actions, { runtime });
+    expect(why).toContain('the process runtime cannot replace a worker');
+    expect(cannotRecover(actions, { runtime, upgrade: async () => [] })).toBeNull();
+    const plan = await planOf('lag');
+    const measured = { runtime: 'docker', durationMs: 1, recoveryMs: null, recovered: null };
+    const result = resultOf(plan, missing, { ...measured, notRecovered: why }, null);
+    expect(result).toMatchObject({ ok: true, verdict: 'FAIL', notRecovered: why });
   });
 
   describe('that is recovered', () => {

@@ -33,20 +33,21 @@ export interface RecoveryDeps {
   readonly verify: (signal: AbortSignal, withinMs: number) => Promise<Report>;
 }
 
-/**
- * The actions that bring the variant back; none where it is kept as it is, did not end as expected, or where the lab
- * cannot do one of them.
- */
-export function recoveryOf(
-  plan: VariantPlan,
-  outcome: Outcome,
-  lab: Pick<Lab, 'upgrade'>,
-): readonly RecoverAction[] {
+/** The actions that bring the variant back; none where it is kept as it is, or did not end as expected. */
+export function recoveryOf(plan: VariantPlan, outcome: Outcome): readonly RecoverAction[] {
   const isOwn = pairName(plan.choice.engines) === pairName(OWN_ENGINES) && plan.foreign === undefined;
-  if (!isOwn || plan.keep || plan.noOp || plan.swap) return [];
+  if (!isOwn || plan.keep || plan.noOp !== false || plan.swap) return [];
   const { recover = [] } = pipelineOf(plan);
-  if (lab.upgrade === undefined && recover.some(({ action }) => action === 'upgrade')) return [];
   return outcome.verdict === 'FAIL' && isExpected(plan, outcome) ? recover : [];
+}
+
+/** Why the lab cannot carry out these actions; null if it can. */
+export function cannotRecover(
+  actions: readonly RecoverAction[],
+  { runtime, upgrade }: Pick<Lab, 'runtime' | 'upgrade'>,
+): string | null {
+  if (upgrade !== undefined || !actions.some(({ action }) => action === 'upgrade')) return null;
+  return `cdc-lab upgrade: the ${runtime.name} runtime cannot replace a worker that has a planted defect`;
 }
 
 /** The commands that bring a kept pipeline back, as a person types them; none if the scenario knows none. */

@@ -88,6 +88,8 @@ export const variantResultSchema = z.object({
   recovered: verdictSchema.exactOptional(),
   /** What was done to recover, as a person types it. */
   recovery: z.array(z.object({ command: z.string(), said: z.string() })).exactOptional(),
+  /** Why the declared recovery was not carried out here; left out if it was, or if there is none. */
+  notRecovered: z.string().exactOptional(),
   /** Left out if no finding names a row, or if the rows are not the lab's to show. */
   wrongRow: wrongRowSchema.exactOptional(),
   /** Tables that the pipeline does not carry, and that were not compared. Left out if it carries all. */

@@ -25,7 +25,7 @@ import {
 import { Phases } from './phases.ts';
 import { PipelineEndedError, whileItRuns } from './pipeline-watch.ts';
 import { instanceSpecOf, pipelineOf, type VariantPlan } from './plan.ts';
-import { commandsToRecover, recoverVariant, recoveryOf } from './recovery.ts';
+import { cannotRecover, commandsToRecover, recoverVariant, recoveryOf } from './recovery.ts';
 import type { VariantResult } from './result.ts';
 import { ServerWatch } from './server-watch.ts';
 import { Steps } from './steps.ts';
@@ -82,6 +82,7 @@ class VariantRun {
   /** From the end of `heal` until slot and consumer group had caught up; null: they have not. */
   #recoveryMs: number | null = null;
   #recovered: Recovered | null = null;
+  #notRecovered: string | null = null;
 
   constructor(plan: VariantPlan, deps: RunnerDeps) {
     this.#plan = plan;
@@ -118,6 +119,7 @@ class VariantRun {
       durationMs: since(start),
       recoveryMs: this.#recoveryMs,
       recovered: this.#recovered,
+      notRecovered: this.#notRecovered,
     };
     const result = resultOf(plan, this.#outcome, measured, this.#steps);
     journal.write({ t: 'variant-ended', result });
@@ -219,8 +221,9 @@ class VariantRun {
       this.#outcome = await conclude(verified, given);
       await this.#showWrongRow(access, instance);
     });
-    const actions = recoveryOf(this.#plan, this.#outcome, lab);
-    if (actions.length === 0) return;
+    const actions = recoveryOf(this.#plan, this.#outcome);
+    this.#notRecovered = cannotRecover(actions, lab);
+    if (actions.length === 0 || this.#notRecovered !== null) return;
     const verify = (signal: AbortSignal, withinMs: number) => this.#ask(access, signal, withinMs, true);
     const { journal } = this.#deps;
     const catchUp = (bounds: Bounds) => steps.run({ do: 'until-caught-up' }, bounds);
