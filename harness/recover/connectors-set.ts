@@ -15,6 +15,7 @@ import {
   withoutSecrets,
 } from './lib/config-change.ts';
 import { type Connector, connectorOf, curl, untilState } from './lib/connector.ts';
+import { lossOf } from './lib/lossy-settings.ts';
 
 export default defineRecovery({
   description: 'change keys of a connector’s configuration; its tasks restart',
@@ -25,7 +26,7 @@ export default defineRecovery({
   }),
   example: { connector: 'sink', set: { 'insert.mode': 'upsert' }, remove: ['field.include.list'] },
   safeWhen: 'the worker accepts the new configuration, which is asked before anything is changed',
-  loses: null,
+  loses: 'what a setting leaves out from then on, such as a narrower list of tables; most lose nothing',
   undo: 'set the former values; the plan prints the command, unless one of them is a secret: type that again',
 
   typed: ({ connector, set, remove }) => [
@@ -53,7 +54,7 @@ export default defineRecovery({
         `restarts the tasks of ${connector.name}`,
       ],
       commands: [curl(connector, 'PUT', '/config', maskedConfig(changedConfig(before, params)))],
-      loses: null,
+      loses: lossOf(changes, changedConfig(before, params)),
       undo: undoOf(connector, changes),
     };
   },

@@ -45,6 +45,17 @@ describe('set', { timeout: 20_000 }, () => {
     );
   });
 
+  it('asks where a setting leaves something out, and only there', async () => {
+    const connect = await FakeConnect.start();
+    connect.config = { 'connector.class': 'C', 'delete.enabled': 'true' };
+    const context = await contextOf(connect);
+    const plan = (given: Record<string, string>) => set.plan(context, { ...change, set: given });
+    expect((await plan({ 'delete.enabled': 'false' })).loses).toBe(
+      'From then on, delete.enabled loses deletes.',
+    );
+    expect((await plan({ 'batch.size': '7' })).loses).toBeNull();
+  });
+
   it('leaves a paused connector paused', async () => {
     const connect = await FakeConnect.start();
     Object.assign(connect, { connector: 'PAUSED', task: 'PAUSED', configured: 'PAUSED' });
