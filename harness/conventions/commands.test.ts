@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { commandsOf, missingLines, shapeOf } from './commands.ts';
+import { type Command, commandsOf, missingLines, shapeOf } from './commands.ts';
 import { pages } from './pages.ts';
 import { argumentsOf, wrongWith } from './testing/check-command.ts';
 
@@ -56,8 +56,15 @@ test('every command that a page names exists, with its options, files and scenar
   expect(commands.length).toBeGreaterThan(120);
   const programs = Map.groupBy(commands, ({ words }) => words[0]);
   expect([...programs.keys()].toSorted()).toEqual(['cdc-lab', 'make', 'npm', 'npx', 'sh', 'vitest']);
+  // Each is parsed once, however many pages name it.
+  const judged = new Map<string, string | undefined>();
+  const whyOf = (command: Command): string | undefined => {
+    const key = JSON.stringify([command.words, command.isNamed]);
+    if (!judged.has(key)) judged.set(key, wrongWith(command));
+    return judged.get(key);
+  };
   const wrong = commands.flatMap((command) => {
-    const why = wrongWith(command);
+    const why = whyOf(command);
     return why === undefined ? [] : [`${command.at}: ${command.words.join(' ')}: ${why}`];
   });
   expect(wrong).toEqual([]);
