@@ -8,9 +8,9 @@ import {
 } from '../../lab/engines.ts';
 import { loadScenario } from '../../plugins/catalogue.ts';
 import { forEngines, notRun } from '../../plugins/for-engines.ts';
-import { variantOf } from '../../plugins/scenario.ts';
-import { describeFinding } from '../../runner/expectation.ts';
-import type { NotRun, RunResult, VariantResult } from '../../runner/result.ts';
+import { VARIANTS, variantOf } from '../../plugins/scenario.ts';
+import { KINDS, kindTable, totals } from './engines-catalogue.ts';
+import { findRow, type SeenRow } from './engines-rows.ts';
 
 /** In the order of a workshop. */
 export const LESSONS: readonly string[] = [
@@ -21,30 +21,30 @@ export const LESSONS: readonly string[] = [
   'backfill',
 ];
 
-export type Row = VariantResult | NotRun;
-
-/** The comparison as a page, from one run for each pair and lesson. */
-export async function enginesPage(runs: readonly RunResult[]): Promise<string> {
-  const rows: Row[] = runs.flatMap(({ results, notRun = [] }) => [...results, ...notRun]);
+/** The comparison as a page, from what was seen of each pair and scenario. */
+export async function enginesPage(rows: readonly SeenRow[]): Promise<string> {
   const pairs = SOURCE_ENGINES.flatMap((source) => SINK_ENGINES.map((sink) => ({ source, sink })));
-  const parts = [HEAD, await verdictTable(pairs, rows)];
-  for (const id of LESSONS) parts.push(await explanation(id, rows));
+  const parts = [
+    HEAD,
+    CONTENTS,
+    await totals(rows),
+    '## The five lessons on every pair\n',
+    await verdictTable(pairs, rows),
+  ];
+  for (const id of LESSONS) parts.push(await explanation(id, pairs, rows));
+  for (const kind of KINDS) parts.push(await kindTable(kind, rows));
   parts.push(figures(pairs, rows), SETTINGS(SOURCES.debezium.title, SINKS.jdbc.title));
   return `${parts.join('\n')}\n`;
 }
 
-/** A result's engines are those of the lab; the type of its public shape is wider. */
-const enginesOf = ({ source, sink }: Row): EnginePair => ({ source, sink }) as EnginePair;
-const pairOf = (row: Row): string => pairText(enginesOf(row));
-
-async function verdictTable(pairs: readonly EnginePair[], rows: readonly Row[]): Promise<string> {
+async function verdictTable(pairs: readonly EnginePair[], rows: readonly SeenRow[]): Promise<string> {
   const heads = ['lesson', 'variant', ...pairs.map((pair) => pairText(pair))];
   const scenarios = await Promise.all(LESSONS.map(loadScenario));
   const lines = scenarios.flatMap((scenario) =>
-    (['sound', 'naive'] as const).map((variant) => {
+    VARIANTS.map((variant) => {
       const cells = pairs.map((pair) => {
-        const row = rows.find((one) => isOf(one, scenario.id, variant, pair));
-        if (row !== undefined) return verdictText(row);
+        const row = findRow(rows, scenario.id, variant, pair);
+        if (row !== undefined) return row.text;
         return notRun(scenario, variant, pair) === null ? 'to be run' : 'not run';
       });
       return `| ${[scenario.id, variant, ...cells].join(' | ')} |`;
@@ -53,52 +53,37 @@ async function verdictTable(pairs: readonly EnginePair[], rows: readonly Row[]):
   return [`| ${heads.join(' | ')} |`, `|${'---|'.repeat(heads.length)}`, ...lines, ''].join('\n');
 }
 
-function isOf(row: Row, id: string, variant: string, pair: EnginePair): boolean {
-  return row.scenario === id && row.variant === variant && pairOf(row) === pairText(pair);
-}
-
-export function verdictText(row: Row): string {
-  if (!('verdict' in row)) return 'not run';
-  if (row.verdict !== 'FAIL') return row.verdict;
-  return `FAIL, ${row.expectedFinding ?? row.findings.map(describeFinding)[0] ?? 'no finding'}`;
-}
-
 /** What each pair does and why, from the scenario file, beside what was seen. */
-async function explanation(id: string, rows: readonly Row[]): Promise<string> {
+async function explanation(
+  id: string,
+  pairs: readonly EnginePair[],
+  rows: readonly SeenRow[],
+): Promise<string> {
   const scenario = await loadScenario(id);
-  const lines = rows
-    .filter((row) => row.scenario === id)
-    .map((row) => {
-      const own = variantOf(forEngines(scenario, enginesOf(row)), row.variant);
-      const why = 'verdict' in row ? own.because : row.reason;
-      return `| ${[pairOf(row), row.variant, verdictText(row), why, seen(row)].join(' | ')} |`;
-    });
+  const lines = pairs.flatMap((pair) =>
+    VARIANTS.flatMap((variant) => {
+      const row = findRow(rows, id, variant, pair);
+      const why = notRun(scenario, variant, pair);
+      if (row === undefined && why === null) return [];
+      const { because } = variantOf(forEngines(scenario, pair), variant);
+      const cells = row === undefined ? ['not run', why, ''] : [row.text, because, row.seen];
+      return [`| ${[pairText(pair), variant, ...cells].join(' | ')} |`];
+    }),
+  );
   if (lines.length === 0) return '';
   const head = ['| engines | variant | verdict | because | seen |', '|---|---|---|---|---|'];
-  return [`## ${scenario.title}`, '', ...head, ...lines, ''].join('\n');
+  return [`### ${scenario.title}`, '', ...head, ...lines, ''].join('\n');
 }
 
-/** The findings with their counts, or how many events were delivered twice. */
-export function seen(row: Row): string {
-  if (!('verdict' in row)) return '';
-  const failing = row.findings.filter(({ verdict }) => verdict === 'FAIL').map(describeFinding);
-  if (failing.length > 0) return failing.slice(0, 2).join('; ') + (failing.length > 2 ? '; …' : '');
-  return (row.duplicates.delivered ?? 0) > 0 ? `${row.duplicates.delivered} delivered twice` : '';
-}
-
-function figures(pairs: readonly EnginePair[], rows: readonly Row[]): string {
+function figures(pairs: readonly EnginePair[], rows: readonly SeenRow[]): string {
   const lines = pairs.map((pair) => {
-    const result = (id: string): VariantResult | undefined => {
-      const row = rows.find((one) => isOf(one, id, 'sound', pair));
-      return row !== undefined && 'verdict' in row ? row : undefined;
-    };
-    const restart = result('restart');
-    const lag = result('lag');
+    const restart = findRow(rows, 'restart', 'sound', pair);
+    const lag = findRow(rows, 'lag', 'sound', pair);
     const cells = [
       pairText(pair),
       seconds(restart?.recoveryMs),
-      String(restart?.duplicates.delivered ?? '–'),
-      String(behind(lag) ?? '–'),
+      String(restart?.delivered ?? '–'),
+      String(lag?.behind ?? '–'),
       seconds(lag?.recoveryMs),
       drained(lag),
     ];
@@ -107,7 +92,7 @@ function figures(pairs: readonly EnginePair[], rows: readonly Row[]): string {
   return [
     '## Figures',
     '',
-    'These are of the sound pipelines above. *Recovered*: from the end of the heal until the slot has confirmed and the consumer',
+    'These are of the sound pipelines of the lessons. *Recovered*: from the end of the heal until the slot has confirmed and the consumer',
     'group has committed all that was written by then. Kafka Connect does both on a timer (10 s), so that much of it is',
     'waiting for the report, not for the row.',
     '',
@@ -118,14 +103,8 @@ function figures(pairs: readonly EnginePair[], rows: readonly Row[]): string {
   ].join('\n');
 }
 
-function behind(lag: VariantResult | undefined): number | null {
-  const { eventsBehind } = (lag?.proof.evidence['consumer-lag'] ?? {}) as { eventsBehind?: number };
-  return eventsBehind ?? null;
-}
-
-function drained(lag: VariantResult | undefined): string {
-  const events = behind(lag);
-  const ms = lag?.recoveryMs ?? null;
+function drained(lag: SeenRow | undefined): string {
+  const { behind: events = null, recoveryMs: ms = null } = lag ?? {};
   return events === null || ms === null || ms === 0 ? '–' : String(Math.round((events * 1000) / ms));
 }
 
@@ -133,9 +112,9 @@ function seconds(ms: number | null | undefined): string {
   return ms === null || ms === undefined ? '–' : `${(ms / 1000).toFixed(1)} s`;
 }
 
-const HEAD = `# The five lessons on other engines
+const HEAD = `# The catalogue on other engines
 
-Generated by \`npm run engines\`: do not edit. The same scenarios on every pair of source and sink: \`ts\` is this
+Generated by \`npm run engines\`: do not edit. The lessons on every pair of source and sink, the other scenarios on the last pair: \`ts\` is this
 repository's pipeline, \`debezium\` is Debezium's PostgreSQL connector and \`jdbc\` its JDBC sink, each in a separate Kafka Connect
 worker. To run one scenario: \`cdc-lab run restart --source debezium --sink jdbc\`. To look around:
 \`cdc-lab up --source debezium --sink jdbc\`.
@@ -143,7 +122,14 @@ worker. To run one scenario: \`cdc-lab run restart --source debezium --sink jdbc
 Each cell is the verdict of a real run. Where it differs from the first column, the engines differ; the tables below say
 how. If a sound pipeline gets a FAIL, that is no mistake of this page: that engine behaves so. *not run*: the variant is a defect that
 cannot be planted there. *to be run*: the scenario declares it, but the results from which this page was generated lack it;
-\`npm run engines\` runs these next.
+\`npm run engines\` runs these next. Under *seen*: what the verifier found in that run.
+`;
+
+/** GitHub leaves punctuation out of an anchor, and keeps the blanks around it. */
+const CONTENTS = `- [The five lessons on every pair](#the-five-lessons-on-every-pair)
+${KINDS.map((kind) => `- [${kind}/](#${kind}-on-debezium--jdbc)`).join('\n')}
+- [Figures](#figures)
+- [What the lab sets, and what it leaves](#what-the-lab-sets-and-what-it-leaves)
 `;
 
 const SETTINGS = (source: string, sink: string): string => `## What the lab sets, and what it leaves
