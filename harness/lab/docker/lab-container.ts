@@ -53,10 +53,15 @@ export function containerOf(
     image: labImage().name,
     args: [...heap, join(IMAGE_DIR, file.slice(PROJECT_DIR.length)), ...args],
     user: `${uid}:${gid}`,
-    env: { PGPASSWORD: password },
+    env: { ...mallocOf(spec), PGPASSWORD: password },
     folders: [plan.dir],
     port: hostPort === null ? null : { inside: INSIDE_PORT, host: hostPort },
   };
+}
+
+/** The image has its own paths and time zone, so only the settings of the C library are passed on. */
+function mallocOf({ env }: ServiceSpec): Record<string, string> {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => name.startsWith('MALLOC_')));
 }
 
 /** Makes a service in a container listen on all addresses, and accept requests to its name or to a published port. */

@@ -13,9 +13,10 @@ const PORTS = {
   ...{ kafkaClient: 3, kafkaLink: 4, kafkaLinkAdvertised: 5, kafkaController: 6 },
 };
 
+const MALLOC = { MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '1048576' };
 const HEAP = ['--max-semi-space-size=2', '--max-old-space-size=1024'];
 
-test('the verifier’s heap is limited: a long ledger must not take half of the memory', () => {
+test('the verifier’s memory is limited, and goes back to the system: a long ledger must not take half of it', () => {
   const dir = makeTestFolder();
   onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
   const plan = planInstance(dir, { ports: PORTS }, 'lab', { capture: 7, sink: 8, verifier: 9 });
@@ -30,12 +31,14 @@ test('the verifier’s heap is limited: a long ledger must not take half of the 
   const { verifier } = prepareProcesses(plan, spec, dir);
   const main = verifier.args.findIndex((arg) => arg.endsWith('verifier/main.ts'));
   expect(verifier.args.slice(0, main)).toEqual(expect.arrayContaining(HEAP));
+  expect(verifier.env).toMatchObject(MALLOC);
   // In containers too.
   const context = { password: '' } as DockerLabContext;
-  expect(containerOf(context, plan, verifier, null).args.slice(0, 3)).toEqual([
-    ...HEAP,
-    expect.stringMatching(/verifier\/main\.ts$/),
-  ]);
+  const container = containerOf(context, plan, verifier, null);
+  expect(container.args.slice(0, 3)).toEqual([...HEAP, expect.stringMatching(/verifier\/main\.ts$/)]);
+  expect(container.env).toEqual({ ...MALLOC, PGPASSWORD: '' });
   const compose = readFileSync(join(PROJECT_DIR, 'docker-compose.yml'), 'utf8');
-  expect(compose).toContain(`command: [${HEAP.join(', ')}, verifier/main.ts,`);
+  const service = compose.slice(compose.indexOf('\n  verifier:\n'), compose.indexOf('\n  # Writes,'));
+  expect(service).toContain(`command: [${HEAP.join(', ')}, verifier/main.ts,`);
+  for (const [name, value] of Object.entries(MALLOC)) expect(service).toContain(`${name}: ${value}\n`);
 });

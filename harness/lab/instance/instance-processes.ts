@@ -29,6 +29,13 @@ const SMALL_NURSERY = '--max-semi-space-size=2';
  */
 const SPARING_HEAP = '--max-old-space-size=1024';
 
+/**
+ * For the same two. glibc keeps freed memory: each freed buffer of megabytes raises the size from which it maps memory
+ * instead of growing its heap, up to 32 MiB, and a heap shrinks only at its end. With a fixed size a large buffer goes
+ * back to the system at once. Other C libraries ignore these variables.
+ */
+const RETURN_FREED_MEMORY = { MALLOC_MMAP_THRESHOLD_: '262144', MALLOC_TRIM_THRESHOLD_: '1048576' };
+
 /** What differs from one lab to another. */
 export interface ProcessOptions {
   /** Keys of the verifier's configuration that differ, because the pipeline is not the lab's. */
@@ -95,7 +102,7 @@ export function prepareProcesses(
     }),
     sink,
     moreSinks,
-    verifier: { ...judge, args: [SMALL_NURSERY, SPARING_HEAP, ...judge.args] },
+    verifier: sparing(judge),
   };
 }
 
@@ -180,7 +187,15 @@ export function workloadService(
     ...(spec.rows === undefined ? [] : ['--rows', String(spec.rows)]),
   ];
   const service = nodeService(stateDir, name, 'workload', 'fixtures/workloads/main.ts', args, null);
-  return { ...service, args: [SMALL_NURSERY, SPARING_HEAP, ...service.args] };
+  return sparing(service);
+}
+
+function sparing(service: ServiceSpec): ServiceSpec {
+  return {
+    ...service,
+    args: [SMALL_NURSERY, SPARING_HEAP, ...service.args],
+    env: { ...service.env, ...RETURN_FREED_MEMORY },
+  };
 }
 
 function nodeService(
