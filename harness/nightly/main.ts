@@ -48,7 +48,8 @@ async function folderOf(): Promise<string> {
 }
 
 /** The result of an earlier run; undefined if the stage is to be run. */
-function earlier(dir: string, { name }: Stage): StageResult | undefined {
+function earlier(dir: string, { name, always }: Stage): StageResult | undefined {
+  if (always === true) return undefined;
   const file = join(dir, `${name}.json`);
   if (!existsSync(file)) return undefined;
   const result = stageResultSchema.parse(JSON.parse(readFileSync(file, 'utf8')));
