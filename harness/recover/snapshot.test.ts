@@ -51,6 +51,20 @@ describe('a snapshot', () => {
     await expect(snapshot.run(context, of(['customers']))).rejects.toMatchObject({ code: 'CDC-5504' });
   });
 
+  it('refuses a condition that the capture cannot read, because it names a table without its schema', async () => {
+    const { context, signals } = await pipeline();
+    context.access.transaction = async (_, [, , sql = '']) => {
+      if (sql.includes('FROM vip')) throw new Error('relation "vip" does not exist');
+      return { xid: null, rows: [] };
+    };
+    for (const act of ['plan', 'run'] as const)
+      await expect(snapshot[act](context, of(['customers'], 'id IN (SELECT id FROM vip)'))).rejects.toThrow(
+        'relation "vip" does not exist',
+      );
+    expect(signals).toEqual([]);
+    await snapshot.plan(context, of(['customers'], 'id IN (SELECT id FROM public.vip)'));
+  });
+
   it.each([
     ['id = 1 -- mine', 'it holds a comment'],
     ['id = 1 /* mine */', 'it holds a comment'],

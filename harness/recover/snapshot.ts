@@ -109,6 +109,7 @@ async function rowsOf(context: RecoveryContext, tables: string[], { where }: Par
     return Object.values(counts).reduce((sum, count) => sum + count, 0);
   }
   const name = (identifiersOf(tables[0] ?? '') ?? []).map(quoted).join('.');
+  if (context.instance.engines.source === 'ts') await mustBeReadable(context, name, where);
   try {
     const [row] = await context.access.query(
       'source',
@@ -122,6 +123,26 @@ async function rowsOf(context: RecoveryContext, tables: string[], { where }: Par
     throw new UsageError(
       `--where is no condition on ${tables[0]}: ${said}`,
       'write it as behind WHERE in SQL',
+    );
+  }
+}
+
+/**
+ * Our capture reads a condition with `search_path=pg_catalog`: a table in a sub-select needs its schema there.
+ * @throws UsageError with what PostgreSQL says of it then.
+ */
+async function mustBeReadable({ access }: RecoveryContext, name: string, where: string): Promise<void> {
+  try {
+    await access.transaction('source', [
+      'SET LOCAL search_path = pg_catalog',
+      'SET LOCAL row_security = off',
+      `SELECT FROM ${name} WHERE (${where}) LIMIT 0`,
+    ]);
+  } catch (error) {
+    const said = error instanceof Error ? error.message : String(error);
+    throw new UsageError(
+      `--where is no condition that the capture can read: ${said}`,
+      'write the schema before each table and function of yours in it, as in `id IN (SELECT id FROM public.vip)`',
     );
   }
 }
