@@ -31,7 +31,7 @@ export function readRows(): SeenRow[] {
 }
 
 export function writeRows(rows: readonly SeenRow[]): void {
-  writeFileSync(FILE, `[\n${rows.map((row) => `  ${JSON.stringify(row)}`).join(',\n')}\n]\n`);
+  writeFileSync(FILE, `${JSON.stringify(rows, null, 2)}\n`);
 }
 
 /** Earlier rows, and those of these runs in their places. */
