@@ -96,7 +96,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   await warnOfRefusedWrites(sql, config.publication.name, tables, log);
   const start = { system, tables, captured };
   if (stored !== null) {
-    return { ...start, created: undefined, offset: resume(options, stored, start, added) };
+    return { ...start, created: undefined, offset: resume(options, stored, { ...start, slot }, added) };
   }
   const beginning = await begin(options, slotGone ? undefined : slot, start);
   return { ...start, ...beginning };
@@ -147,7 +147,11 @@ async function continuity(
 function resume(
   { config, snapshotAgain, log }: PrepareOptions,
   stored: SourceOffset,
-  start: { readonly system: SystemIdentity; readonly tables: readonly TableName[] },
+  start: {
+    readonly system: SystemIdentity;
+    readonly tables: readonly TableName[];
+    readonly slot: SlotState | undefined;
+  },
   added: readonly TableName[],
 ): SourceOffset {
   const snapshots = [...stored.snapshots];
@@ -159,6 +163,13 @@ function resume(
   const captured = added.filter((t) => `${t.schema}.${t.table}` !== config.signalTable);
   if (captured.length > 0) snapshots.push(addedTablesJob(captured));
   log.info('Resuming at the stored position.', { lsn: formatLsn(stored.flushLsn), slot: config.slot.name });
+  const confirmed = start.slot?.confirmedFlushLsn ?? null;
+  if (confirmed !== null && confirmed < stored.flushLsn)
+    log.info('The stored position is ahead of the slot: the stream starts at the stored one.', {
+      lsn: formatLsn(stored.flushLsn),
+      confirmed: formatLsn(confirmed),
+      slot: config.slot.name,
+    });
   const ahead = Object.entries(stored.readWhole).filter(([, lsn]) => lsn > stored.flushLsn);
   return {
     ...stored,
