@@ -4,6 +4,8 @@ import path from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { makeTestFolder } from '../../fixtures/testing/test-folder.ts';
+import { holdLab } from '../lab/state/lock.ts';
+import { findStateDir } from '../lab/state/state-dir.ts';
 import { until } from '../wait.ts';
 
 const MAIN = path.join(import.meta.dirname, '../cli/main.ts');
@@ -70,6 +72,16 @@ describe('the connectors', { timeout: WITHIN_MS }, () => {
     await ok('connectors', 'resume', 'capture');
     await ok('connectors', 'restart', 'capture');
     expect((await cli('connectors')).exitCode).toBe(0);
+  });
+});
+
+describe('while another command changes the lab', { timeout: WITHIN_MS }, () => {
+  it('nobody is asked to agree to a plan that may not hold; a dry run still says what it would do', async () => {
+    await using _held = await holdLab(findStateDir(dir) ?? dir);
+    const { exitCode, stderr } = await cli('slot', 'recreate');
+    expect([exitCode, stderr]).toEqual([expect.any(Number), expect.stringContaining(`pid ${process.pid}`)]);
+    expect(stderr).not.toContain('--yes');
+    expect((await cli('slot', 'recreate', '--dry-run')).exitCode).toBe(0);
   });
 });
 

@@ -2,7 +2,8 @@
  * `harness/cli/recover`: the commands that recover a pipeline, and what they have in common.
  * In: the name of an action in `harness/recover/`, its parameters, `--dry-run`, `--yes`.
  * Out: a plan, or what was done, as text or JSON.
- * Promises: nothing changes under `--dry-run`; what loses data is asked first, or refused where nobody can answer.
+ * Promises: nothing changes under `--dry-run`; what loses data is asked first, or refused where nobody can answer; nobody
+ * else changes the lab between the plan and the act.
  */
 
 import { didYouMean } from '../../../pipeline/contract/nearest.ts';
@@ -36,11 +37,12 @@ export async function recover(
   const withinMs = options.deadline * 1000;
   const { signal } = context;
   const aim = (text: string): string => withTarget(text, context.target);
+  // Held from the plan on, so that what is agreed to is what is done.
+  await using _held = options.dryRun ? undefined : await holdLab(lab.dir);
   const plan = aimed(await recovery.plan({ lab, instance, access, signal, withinMs }, chosen.params), aim);
   const command = aim(commandOf(chosen, instance.name));
   if (options.dryRun) return printPlan(context, chosen, command, plan);
   if (plan.loses !== null && !options.yes) await mustAgree(context, command, plan.loses);
-  await using _held = await holdLab(lab.dir);
   const recovered = await withDeadline(`${command} to end`, withinMs * WAITS, signal, (inner) =>
     performRecovery(chosen, { lab, instance, access, signal: inner, withinMs }),
   );
