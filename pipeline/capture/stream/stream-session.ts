@@ -25,6 +25,7 @@ import { publishLoop } from './publish-loop.ts';
 import { RecordQueue } from './record-queue.ts';
 import { ReplicationStream } from './replication-stream.ts';
 import { heartbeat } from './side-records.ts';
+import { statusIntervalOn } from './status-interval.ts';
 import type { StreamReader } from './stream-reader.ts';
 import type { TurnClock } from './turn-clock.ts';
 
@@ -105,7 +106,7 @@ export class StreamSession {
         slot: config.slot.name,
         publication: config.publication.name,
         startLsn: book.current.flushLsn,
-        statusIntervalMs: config.statusIntervalMs,
+        statusIntervalMs: await statusIntervalOn(replication, config.statusIntervalMs),
         onWal: (start, bytes, from, to) => this.#read(start, bytes, from, to),
         onKeepalive: (serverEnd) => this.#onKeepalive(serverEnd),
         assertStored: (lsn) => book.assertStored(lsn),
