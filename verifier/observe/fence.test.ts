@@ -16,6 +16,10 @@ interface Scene {
   readonly position?: (ms: number) => number;
   /** Ends without trailing records that carry no data. */
   readonly dataEnds?: (ms: number) => number;
+  /** Ends with what lies behind open transactions. */
+  readonly watermarks?: (ms: number) => number;
+  /** What holds the sink back from outside. */
+  readonly blockers?: (ms: number) => readonly string[];
 }
 
 async function run(scene: Scene, deadlineMs = 10_000): Promise<FenceOutcome & { atMs: number }> {
@@ -33,6 +37,8 @@ async function run(scene: Scene, deadlineMs = 10_000): Promise<FenceOutcome & { 
       return done === undefined ? new Map() : at(done);
     },
     ...(scene.dataEnds && { dataEnds: async () => at(scene.dataEnds?.(ms) ?? 0) }),
+    ...(scene.watermarks && { highWatermarks: async () => at(scene.watermarks?.(ms) ?? 0) }),
+    ...(scene.blockers && { blockers: async () => scene.blockers?.(ms) ?? [] }),
     snapshotRunning: async () => scene.snapshot?.(ms) ?? false,
     connectors: async () => [
       { name: 'c', type: 'sink', state: scene.state?.(ms) ?? 'RUNNING', tasks: [], detail: '' },
@@ -103,6 +109,29 @@ describe('at the deadline', () => {
     const outcome = await run({ ends: (ms) => 10 + ms, done: () => 5 });
     expect(outcome).toMatchObject({ tag: 'no-evidence' });
     expect(outcome.tag === 'no-evidence' && outcome.reason).toContain('5 more events');
+  });
+
+  test('a sink that an open transaction holds back is in progress, and is said to wait for it', async () => {
+    const dataEnds = () => {
+      throw new Error('behind an open transaction, nothing can be read');
+    };
+    const outcome = await run({ done: () => 5, blockers: () => ['transaction "t" to end'], dataEnds }, 1_000);
+    expect(outcome).toMatchObject({ tag: 'in-progress' });
+    expect(outcome.progress?.waitingFor).toEqual([
+      'the sink to apply 5 more events',
+      'transaction "t" to end',
+    ]);
+  });
+
+  test('what lies behind an open transaction is not carried, though all that is committed is', async () => {
+    const blockers = () => ['transaction "t" to end'];
+    const outcome = await run({ ends: () => 10, watermarks: () => 14, blockers }, 1_000);
+    expect(outcome).toMatchObject({ tag: 'in-progress', progress: { eventsBehind: 4 } });
+  });
+
+  test('a sink whose blocker has gone must move', async () => {
+    const blockers = (ms: number) => (ms < 1_000 ? ['transaction "t" to end'] : []);
+    expect((await run({ done: () => 5, blockers })).tag).toBe('no-evidence');
   });
 
   test('a slot that makes no progress is no evidence, and is reported with its position', async () => {

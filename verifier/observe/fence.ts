@@ -32,6 +32,8 @@ export interface FenceInputs {
   /** `confirmed_flush_lsn` of the pipeline's slot; null if no slot is configured. */
   slotConfirmed(): Promise<Lsn | null>;
   endOffsets(): Promise<Offsets>;
+  /** The ends with what lies behind open transactions, which a sink has to reach too. Left out: `endOffsets` has them. */
+  highWatermarks?(): Promise<Offsets>;
   /** The offset up to which the sink says it is done. The sink has not begun a partition that is missing. */
   sinkOffsets(): Promise<Offsets>;
   /** The first offset that each partition still holds, from which a sink without an offset has to read. */
@@ -41,6 +43,8 @@ export interface FenceInputs {
    * marker, which a sink that stores "last record + 1" never counts. Left out if topics have no such records.
    */
   dataEnds?(ends: Offsets, done: Offsets): Promise<Offsets>;
+  /** What keeps a sink from passing `done` and is not the pipeline's own: an open transaction, as a sentence. */
+  blockers?(ends: Offsets, done: Offsets): Promise<readonly string[]>;
   /** Whether a snapshot, initial or ad hoc, is running. */
   snapshotRunning(): Promise<boolean>;
   connectors(): Promise<readonly ConnectorView[]>;
@@ -74,14 +78,18 @@ const STALL_MS = 750;
 /** Ask again after this whether the remaining records carry data: the last answer may have been a failure. */
 const STALL_RETRY_MS = 5_000;
 
+/** How long a sink may be behind before it is asked what blocks it, and how soon again. */
+const BLOCKED_MS = 300;
+const BLOCKED_RETRY_MS = 2_000;
+
 /** Passes a new progress fence: if it is passed, everything committed before the call is in the sink. */
 export type PassFence = () => Promise<'passed' | 'sync-in-progress' | 'no-evidence'>;
 
 /**
  * Waits until the pipeline has carried everything that was committed before the call: the slot has confirmed the
  * source's position, no snapshot runs, and the sink's offsets have reached the ends that the topics had then.
- * @returns `passed`; `connector-failed`; or, at the deadline, `in-progress` if something moved or is paused, and
- * `no-evidence` if nothing moved or it could not be seen.
+ * @returns `passed`; `connector-failed`; or, at the deadline, `in-progress` if something moved, is paused or is blocked
+ * from outside, and `no-evidence` if nothing moved or it could not be seen.
  */
 export async function passFence(inputs: FenceInputs, options: FenceOptions): Promise<FenceOutcome> {
   const clock = options.clock ?? realClock;
@@ -120,6 +128,7 @@ class Watch {
   #snapshot = false;
   #snapshotAtMs = 0;
   #stalled: { readonly at: bigint; askMs: number } | null = null;
+  #blocked: { readonly askMs: number; readonly by: readonly string[] } | null = null;
   #waitingFor: readonly string[] = ['the source'];
 
   constructor(inputs: FenceInputs, nowMs: number) {
@@ -156,7 +165,8 @@ class Watch {
     if (this.#problem !== null || lsn === null || progress === null) {
       return { tag: 'no-evidence', reason: this.#problem ?? 'the source was not reached', lsn, progress };
     }
-    if (this.#moved || this.#paused || progress.snapshotRunning) return { tag: 'in-progress', lsn, progress };
+    const isHeld = this.#paused || (this.#blocked?.by.length ?? 0) > 0;
+    if (this.#moved || isHeld || progress.snapshotRunning) return { tag: 'in-progress', lsn, progress };
     const waiting = this.#waitingFor.join(' and ');
     const reason = `nothing moved for ${durationText(progress.waitedMs)} while waiting for ${waiting}`;
     return { tag: 'no-evidence', reason, lsn, progress };
@@ -204,14 +214,26 @@ class Watch {
       } else if (await this.#inSnapshot(sample.atMs)) obstacles.push('a snapshot to complete');
       if (obstacles.length > 0) return obstacles;
       // Read after the slot has confirmed: everything that it confirmed is in the topics by now.
-      this.#ends = await this.#inputs.endOffsets();
+      this.#ends = await (this.#inputs.highWatermarks?.() ?? this.#inputs.endOffsets());
     }
     let behind = distance(this.#ends, sample.done);
-    if (behind > 0n && this.#isStalled(sample)) {
+    const blockers = behind > 0n ? await this.#blockers(this.#ends, sample) : [];
+    // Behind an open transaction, nobody can read whether the remaining records carry data.
+    if (behind > 0n && blockers.length === 0 && this.#isStalled(sample)) {
       this.#ends = (await this.#inputs.dataEnds?.(this.#ends, sample.done)) ?? this.#ends;
       behind = distance(this.#ends, sample.done);
     }
-    return behind > 0n ? [`the sink to apply ${behind} more events`] : [];
+    return behind > 0n ? [`the sink to apply ${behind} more events`, ...blockers] : [];
+  }
+
+  /** Asked every few seconds. Without an answer, the sink counts as not blocked. */
+  async #blockers(ends: Offsets, { atMs, done }: Sample): Promise<readonly string[]> {
+    this.#blocked ??= { askMs: atMs + BLOCKED_MS, by: [] };
+    if (atMs >= this.#blocked.askMs) {
+      const by = (await this.#inputs.blockers?.(ends, done).catch(() => [])) ?? [];
+      this.#blocked = { askMs: atMs + BLOCKED_RETRY_MS, by };
+    }
+    return this.#blocked.by;
   }
 
   /** True, every few seconds, while the sink does not move: the remaining records may carry no data. */
@@ -231,6 +253,12 @@ class Watch {
     return this.#snapshot;
   }
 
+  /** Behind an open transaction, the fence's ends are further on than those of what is committed. */
+  #behind({ ends, done }: Sample): bigint {
+    const [now, fence] = [distance(ends, done), distance(this.#ends ?? ends, done)];
+    return now > fence ? now : fence;
+  }
+
   #progress(nowMs: number, fencePassed: boolean): Progress | null {
     const [first, last, lsn] = [this.#first, this.#last, this.#lsn];
     if (first === null || last === null || lsn === null) return null;
@@ -239,7 +267,7 @@ class Watch {
     const wal = last.confirmed === null || last.confirmed >= lsn ? 0n : lsn - last.confirmed;
     return {
       fencePassed,
-      eventsBehind: fencePassed ? 0 : Number(distance(last.ends, last.done)),
+      eventsBehind: fencePassed ? 0 : Number(this.#behind(last)),
       eventsBehindAtStart: Number(distance(first.ends, first.done)),
       walBehindBytes: Number(wal),
       rateEventsPerSecond: seconds > 0 && applied > 0 ? applied / seconds : 0,

@@ -1,5 +1,6 @@
 import type { Lsn } from '../../pipeline/contract/lsn.ts';
 import type { VerifierConfig } from '../config.ts';
+import { durationText } from '../units.ts';
 import { connectorView, snapshotRunning } from './connect-rest.ts';
 import type { Connections } from './connections.ts';
 import type { ConnectorView, FenceInputs } from './fence.ts';
@@ -8,9 +9,11 @@ import { storedOffsets } from './sink/stored-offsets.ts';
 import { tablesInCopy } from './sink/subscription.ts';
 import { confirmedFlush } from './source/slot.ts';
 import { positionBehindCommits } from './source/wal-position.ts';
-import type { KafkaView, TopicOffsets } from './topic/kafka-view.ts';
+import { highWatermarks } from './topic/high-watermarks.ts';
+import type { TopicOffsets } from './topic/kafka-view.ts';
+import { type OpenTransaction, openTransactions } from './topic/open-transactions.ts';
 import { normalTopicId, topicIds } from './topic/topic-ids.ts';
-import { type RawRecord, readRecords } from './topic/topic-reader.ts';
+import { partsOf, type RawRecord, readRecords } from './topic/topic-reader.ts';
 
 /** Limit for each query of the fence: its answers come at once, or something is wrong. */
 const QUICK_MS = 5_000;
@@ -56,6 +59,18 @@ export class PipelineProgress implements FenceInputs {
     return (await this.#topicOffsets()).ends;
   }
 
+  /** kafkajs reports the end of what is committed, which is before an open transaction and everything behind it. */
+  async highWatermarks(): Promise<Offsets> {
+    const committed = await this.endOffsets();
+    const ends = new Map(committed);
+    const kafka = await this.#connections.kafka();
+    if (kafka === null || this.#config.kafka === null) return ends;
+    const partitions = [...committed.keys()].map(partsOf);
+    const all = await highWatermarks(this.#config.kafka, await kafka.brokerAddresses(), partitions);
+    for (const [partition, end] of all) if (end > (ends.get(partition) ?? 0n)) ends.set(partition, end);
+    return ends;
+  }
+
   async firstOffsets(): Promise<Offsets> {
     return (await this.#topicOffsets()).firsts;
   }
@@ -81,7 +96,7 @@ export class PipelineProgress implements FenceInputs {
         if ((offsets.get(partition) ?? 0n) < offset) offsets.set(partition, offset);
       }
     }
-    await this.#refuseBeyondEnd(kafka, offsets);
+    await this.#refuseBeyondEnd(offsets);
     return offsets;
   }
 
@@ -97,6 +112,16 @@ export class PipelineProgress implements FenceInputs {
     };
     const problem = await readRecords(kafka, done, ends, onRecord, AbortSignal.timeout(TAIL_MS));
     return problem === '' ? last : ends;
+  }
+
+  /** Open transactions that hold back a partition which the sink has not read to its end. */
+  async blockers(ends: Offsets, done: Offsets): Promise<readonly string[]> {
+    const kafka = await this.#connections.kafka();
+    if (kafka === null || this.#config.kafka === null) return [];
+    const behind = [...ends].filter(([partition, end]) => (done.get(partition) ?? 0n) < end);
+    const partitions = behind.map(([partition]) => partsOf(partition));
+    const open = await openTransactions(this.#config.kafka, await kafka.brokerAddresses(), partitions);
+    return open.map((one) => blockerSentence(one, Date.now()));
   }
 
   async snapshotRunning(): Promise<boolean> {
@@ -132,12 +157,13 @@ export class PipelineProgress implements FenceInputs {
     }
   }
 
-  async #refuseBeyondEnd(kafka: KafkaView, done: Offsets): Promise<void> {
+  async #refuseBeyondEnd(done: Offsets): Promise<void> {
     const beyond = (ends: Offsets): string | undefined =>
       [...ends].find(([partition, end]) => (done.get(partition) ?? 0n) > end)?.[0];
     if (beyond((await this.#topicOffsets()).ends) === undefined) return;
-    // The cached ends may be older than the sink's offsets, so they are read again.
-    const { ends } = await kafka.offsets(await this.#topics());
+    // The cached ends may be older than the sink's offsets, so they are read again. A sink that does not read committed
+    // records only is further than the end of these.
+    const ends = await this.highWatermarks();
     const partition = beyond(ends);
     if (partition === undefined) return;
     const claim = `the sink's offset in ${partition} is ${done.get(partition)}, the topic ends at ${ends.get(partition)}`;
@@ -162,6 +188,17 @@ export class PipelineProgress implements FenceInputs {
       ? { firsts: new Map(), ends: new Map() }
       : await kafka.offsets(await this.#topics());
   }
+}
+
+/** `transaction "x" of producer 7 to end: it holds back t/0 from offset 12 on, and was last written to 30 s ago`. */
+export function blockerSentence(open: OpenTransaction, nowMs: number): string {
+  const { topic, partition, producerId, transactionalId, firstOffset, lastWriteMs } = open;
+  const which = transactionalId === null ? 'an unnamed transaction' : `transaction "${transactionalId}"`;
+  const ago = durationText(Math.max(0, nowMs - lastWriteMs));
+  return (
+    `${which} of producer ${producerId} to end (it holds back ${topic}/${partition} ` +
+    `from offset ${firstOffset} on, and was last written to ${ago} ago)`
+  );
 }
 
 function least(a: bigint, b: bigint): bigint {

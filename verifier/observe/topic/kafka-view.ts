@@ -67,6 +67,11 @@ export class KafkaView implements AsyncDisposable {
     return (await this.#admin.describeCluster()).brokers.length;
   }
 
+  /** `host:port` of every broker. */
+  async brokerAddresses(): Promise<readonly string[]> {
+    return (await this.#admin.describeCluster()).brokers.map(({ host, port }) => `${host}:${port}`);
+  }
+
   /** Those of the topics that exist. */
   async existing(topics: readonly string[]): Promise<readonly string[]> {
     const all = new Set(await this.#admin.listTopics());
