@@ -23,10 +23,20 @@ export interface FastRecord extends ProducedRecord {
   readonly hasKey: boolean;
   /** Headers other than the position's, shared by many records. */
   readonly otherHeaders: readonly (readonly [string, string])[];
+  /**
+   * Says that the record is not needed any more, because Kafka has acknowledged it: its bytes may be written again. To be
+   * called by the stage that took it from the encoder; a second call does nothing.
+   */
+  release(): void;
 }
 
 export function isFastRecord(record: ProducedRecord): record is FastRecord {
   return (record as Partial<FastRecord>).bytes !== undefined;
+}
+
+/** Releases those of the records that share buffers. */
+export function releaseAll(records: readonly ProducedRecord[]): void {
+  for (const record of records) if (isFastRecord(record)) record.release();
 }
 
 /** A record as Kafka delivered it. */

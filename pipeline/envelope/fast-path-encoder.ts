@@ -2,11 +2,10 @@ import type { EncoderConfig, EventContext } from '../contract/envelope.ts';
 import type { FastChange, FastRow } from '../contract/pgoutput.ts';
 import type { FastRecord } from '../contract/records.ts';
 import { SharedBufferRecord } from './fast-path-record.ts';
+import { SharedBuffer, SharedBuffers } from './shared-buffers.ts';
 import { SOURCE_END, type SourceBlockWriter, timesJson } from './source-block.ts';
 import { type CopyValue, MOST_MORE, writeInteger } from './types/fast-path-values.ts';
 
-/** Size of the shared buffer: a few hundred events cost one allocation, and one object to collect. */
-const BUFFER_BYTES = 256 * 1024;
 /** Larger rows go the slow path: their cost is in their bytes anyway. */
 const LARGEST_ROW_BYTES = 32 * 1024;
 /** Digits of a 64-bit number, at most. */
@@ -62,8 +61,10 @@ export class FastPathEncoder {
   readonly #source: SourceBlockWriter;
   readonly #nowUs: () => bigint;
   readonly #otherHeaders: FastRecord['otherHeaders'];
-  #buffer = EMPTY;
-  #used = 0;
+  readonly #buffers = new SharedBuffers();
+  /** Where the current event is written. */
+  #shared = new SharedBuffer(EMPTY, () => {});
+  #buffer = this.#shared.bytes;
   /** Those of the last event's table and transaction. */
   #fragments: SourceFragments = { head: EMPTY, middle: EMPTY };
   #fragmentsOf: FastPathTable | undefined;
@@ -103,9 +104,8 @@ export class FastPathEncoder {
     }
     at = put(this.#buffer, at, this.#tails[change.tag]);
     const valueEnd = put(this.#buffer, at, table.valueTail);
-    this.#used = valueEnd;
     const place = { keyStart, keyEnd, valueEnd };
-    return new SharedBufferRecord(table, context.position, this.#otherHeaders, this.#buffer, place);
+    return new SharedBufferRecord(table, context.position, this.#otherHeaders, this.#shared, place);
   }
 
   #prepare(table: FastPathTable, context: EventContext, isRead: boolean): void {
@@ -137,11 +137,9 @@ export class FastPathEncoder {
     most += 4 * row.size;
     for (const { label, nullJson } of table.columns)
       most += 2 * (label.length + nullJson.length + MOST_MORE + 1);
-    if (this.#used + most > this.#buffer.length) {
-      this.#buffer = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, most));
-      this.#used = 0;
-    }
-    return this.#used;
+    this.#shared = this.#buffers.withRoom(most);
+    this.#buffer = this.#shared.bytes;
+    return this.#shared.used;
   }
 
   #key(table: FastPathTable, row: FastRow, start: number): number {

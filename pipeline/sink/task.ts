@@ -22,7 +22,7 @@ import { takeOver } from './consume/take-over.ts';
 
 const LOOK_AGAIN_MS = 500;
 /** Fetched and not yet applied, over all partitions; the last fetch may exceed it. */
-const MAX_BUFFERED_BYTES = 48 * 1024 * 1024;
+const MAX_BUFFERED_BYTES = 20 * 1024 * 1024;
 const LAG_EVERY_MS = 2_000;
 const PRUNE_EVERY_MS = 600_000;
 /** After losing this many partitions in a row, without storing one batch between them, the task fails. */

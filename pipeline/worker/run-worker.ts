@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import type { ConnectorPlugin } from '../contract/connector.ts';
 import { LabError } from '../contract/errors.ts';
+import { boundBufferGarbage } from './buffer-garbage.ts';
 import { ClusterId } from './cluster-id.ts';
 import { ControlledCrashPoints, NO_CRASH_POINTS } from './crash-points.ts';
 import { createLogger } from './log.ts';
@@ -55,6 +56,7 @@ async function start(plugins: readonly ConnectorPlugin[]): Promise<void> {
   };
   process.on('uncaughtException', fatal);
   process.on('unhandledRejection', fatal);
+  boundBufferGarbage();
 
   const defects = await loadDefects(defectNames, DEFECTS);
   for (const { name, description } of defects) log.warn('planted defect', { defect: name, description });

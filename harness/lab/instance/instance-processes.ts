@@ -17,8 +17,8 @@ export interface InstanceServices {
 }
 
 /**
- * A capture's objects live for one request: with a young generation of 6 MiB instead of 48 it needs no measurable
- * extra CPU time, and a third less memory under load (350 → 250 MB).
+ * A worker's objects live for one request or batch: a young generation of 6 MiB is enough, where V8 lets one grow to 128.
+ * To the capture it makes no measurable difference in CPU time, and a third less memory under load (350 → 250 MB).
  */
 const SMALL_NURSERY = '--max-semi-space-size=2';
 
@@ -145,7 +145,7 @@ function workerService(
   const defects = (spec.defects?.[role] ?? []).flatMap((name) => ['--defect', name]);
   const args = ['--config', config, '--crash-points', ...defects];
   const started = nodeService(stateDir, service, 'worker', program, args, port);
-  return role === 'capture' ? { ...started, args: [SMALL_NURSERY, ...started.args] } : started;
+  return { ...started, args: [SMALL_NURSERY, ...started.args] };
 }
 
 /** `sink-2` of `sink-2@NAME`. */

@@ -76,7 +76,7 @@ export interface SourceConfig {
 }
 
 /** Bounds the memory if `max.queue.size.in.bytes` is 0. */
-const DEFAULT_QUEUE_BYTES = 32 * 1024 * 1024;
+const DEFAULT_QUEUE_BYTES = 8 * 1024 * 1024;
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const TOPIC_CONFIG_PREFIX = 'topic.creation.default.';
 /** Names that earlier versions of Debezium used for `snapshot.mode=no_data`. */

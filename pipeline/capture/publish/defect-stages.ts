@@ -12,14 +12,19 @@ export function withOffsetDefects(healthy: OffsetStage, defects: readonly Defect
 }
 
 /**
- * Turns each record's parts into properties. Defects copy records and change the copies; a copy of a fast-path record,
- * which makes its parts lazily, would lack key, value and headers.
+ * Turns each record's parts into properties with bytes of their own. Defects copy records and change the copies; a copy of
+ * a fast-path record, which makes its parts lazily, would lack key, value and headers. And they keep records for longer
+ * than until they are acknowledged.
  */
 function asProperties(stage: PublishStage): PublishStage {
   return {
     async publish(records) {
       await stage.publish(
-        records.map(({ topic, key, value, headers, position }) => ({ topic, key, value, headers, position })),
+        records.map(({ topic, key, value, headers, position }) => ({
+          ...{ topic, headers, position },
+          key: key && Buffer.from(key),
+          value: value && Buffer.from(value),
+        })),
       );
     },
   };

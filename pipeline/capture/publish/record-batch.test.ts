@@ -37,6 +37,7 @@ function place(record: ProducedRecord, otherHeaders: FastRecord['otherHeaders'])
     keyEnd,
     valueEnd: keyEnd + value.length,
     hasKey: record.key !== null,
+    release: () => {},
     otherHeaders,
   };
 }

@@ -3,7 +3,7 @@ import { CRASH_POINTS, type CrashPoints } from '../../contract/crash-points.ts';
 import type { EventContext, EventEncoder, SnapshotMarker } from '../../contract/envelope.ts';
 import { LabError, messageOf } from '../../contract/errors.ts';
 import type { FastRow } from '../../contract/pgoutput.ts';
-import type { ProducedRecord } from '../../contract/records.ts';
+import { type ProducedRecord, releaseAll } from '../../contract/records.ts';
 import { LEAVE_OUT } from '../../contract/remedies.ts';
 import type { PublishStage } from '../../contract/stages.ts';
 import { unlessAborted } from '../../contract/wake.ts';
@@ -141,6 +141,7 @@ export class TableRun {
     const { publish, metrics } = this.#options;
     await publish.publish(records);
     metrics.count('published', this.#name, records.length);
+    releaseAll(records);
     if (chunk) await this.#checkpoint(chunk);
   }
 

@@ -1,6 +1,6 @@
 import type { TaskMetrics } from '../../contract/connector.ts';
 import { CRASH_POINTS, type CrashPoint } from '../../contract/crash-points.ts';
-import type { ProducedRecord } from '../../contract/records.ts';
+import { type ProducedRecord, releaseAll } from '../../contract/records.ts';
 import type { PublishStage } from '../../contract/stages.ts';
 import type { SourceConfig } from '../config/source-config.ts';
 import type { CommitMark } from '../position/commit-mark.ts';
@@ -24,7 +24,10 @@ export interface PublishLoopOptions {
   readonly ended: AbortSignal;
 }
 
-/** Sends the queue's records to Kafka, batch by batch, and acknowledges them in the queue. */
+/**
+ * Sends the queue's records to Kafka, batch by batch, and acknowledges them in the queue. A record whose fate is unknown,
+ * because a send failed, is not released: nothing may write to its bytes while a retry might still read them.
+ */
 export async function publishLoop(options: PublishLoopOptions): Promise<void> {
   const { config, queue, publish, gate, reach, ended } = options;
   while (!ended.aborted) {
@@ -40,6 +43,7 @@ export async function publishLoop(options: PublishLoopOptions): Promise<void> {
       await reach(CRASH_POINTS.afterProduceBeforeAck);
       if (ended.aborted) return;
       countPublished(records, options);
+      releaseAll(records);
     }
     options.onAcknowledged(records.length, queue.acknowledge(records.length));
     const { unacknowledged, bytes } = queue;
