@@ -37,7 +37,8 @@ export type Demand =
   | { readonly kind: 'writer-ok' }
   /**
    * The connector that a step `until-stopped` waits for is FAILED this soon after the step began. A later stop is
-   * *bound-exceeded*; none at all is what the step makes of it: *silent* or *stalled*.
+   * *bound-exceeded*; none at all is what the step makes of it: *silent*, *stalled* or,
+   * for a worker that does not answer, *connector-failed*.
    */
   | { readonly kind: 'stops-within'; readonly connector: WorkerRole; readonly withinMs: number };
 
