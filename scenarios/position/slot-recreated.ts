@@ -45,6 +45,17 @@ export default defineScenario({
         stop: { code: 'CDC-1107', withinMs: 20_000 },
       },
       because: 'it finds the slot ahead of its stored position, and stops before it streams',
+      engines: {
+        'debezium+jdbc': {
+          expect: {
+            verdict: 'FAIL',
+            finding: { class: 'connector-failed', hop: 'capture' },
+            stop: { trace: 'no longer available on the server', withinMs: 20_000 },
+          },
+          because:
+            'Debezium 3.6 finds that the server no longer has the changes from its offset on, and stops',
+        },
+      },
     },
     naive: {
       source: {

@@ -150,4 +150,5 @@ Apache Kafka 4.4, and Kafka Connect 4.3 in distributed mode (Debezium 3.6 does n
 | heap, compiler | 384 MB, C1 | the worker starts quickly; benchmarks use C2 and 1 GB |
 
 Two more things to know. An event that the JDBC sink cannot apply stops its task (3.6 has no errant-record reporter); \`connectors\` then
-prints FAILED with the trace. Debezium silently accepts a slot that was dropped and created again.`;
+prints FAILED with the trace. Debezium 3.6 stops where its slot was dropped and created again
+(\`slot-recreated\`): its offset is older than the new slot.`;
