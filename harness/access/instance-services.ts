@@ -4,10 +4,11 @@ import type { Instance } from '../lab/lab.ts';
 import type { Proof, Runtime, ServiceInfo } from '../lab/runtime.ts';
 import type { WorkerRole } from './access.ts';
 
-/** `capture`, `sink`, `verifier` are the instance's own; any other name is the lab's. */
+/** `capture`, `sink`, `verifier` and private servers are the instance's own; any other name is the lab's. */
 export function serviceName(instance: Instance, name: string): string {
   if (name === 'capture' || name === 'sink' || name === 'verifier') return instance.services[name];
-  return name;
+  const isPrivate = instance.privateServers?.some((server) => server === name) === true;
+  return isPrivate ? `${name}@${instance.name}` : name;
 }
 
 /** Services of the worker processes of one half of the pipeline. */

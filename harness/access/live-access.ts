@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
 import type { Kafka } from 'kafkajs';
 import pg from 'pg';
 import type { VerifierConfig } from '../../verifier/config.ts';
@@ -49,7 +49,7 @@ class LiveAccess implements Access {
   readonly #kafka: Kafka;
   #admin: ReturnType<Kafka['admin']> | null = null;
   #here: VerifierHere | null = null;
-  readonly #ledger = { offset: 0, committed: 0, rest: '' };
+  #ledger = { ino: 0, offset: 0, committed: 0, rest: '' };
 
   constructor(instance: Instance) {
     this.#instance = instance;
@@ -142,6 +142,9 @@ class LiveAccess implements Access {
     if (!existsSync(ledgerPath)) return 0;
     const file = openSync(ledgerPath, 'r');
     try {
+      const { ino } = fstatSync(file);
+      // It was replaced: see rebase-ledger.ts.
+      if (ino !== this.#ledger.ino) this.#ledger = { ino, offset: 0, committed: 0, rest: '' };
       const chunk = Buffer.alloc(1 << 20);
       for (;;) {
         const bytes = readSync(file, chunk, 0, chunk.length, this.#ledger.offset);

@@ -4,14 +4,14 @@ import type { Verdict } from '../../verifier/verdict.ts';
 import type { Access } from '../access/access.ts';
 import type { Instance, Lab, WorkloadSummary } from '../lab/lab.ts';
 import type { Clause } from '../plugins/clause.ts';
-import type { StallSeen, StopSeen } from '../plugins/ends.ts';
+import type { StallSeen, StopSeen, UnsaidSeen } from '../plugins/ends.ts';
 import type { Tunables } from '../plugins/scenario.ts';
 import { comparesRows, judgeClause } from './contract.ts';
 import type { ClauseResult } from './judge-figures.ts';
 import { type Baseline, takeBaseline } from './judge-rows.ts';
 import { probesFor } from './probes.ts';
 import { Sampler } from './sampler.ts';
-import { stallFindings } from './stall.ts';
+import { stallFindings, unsaidFinding } from './stall.ts';
 import { stopFindings } from './stop.ts';
 
 export interface ContractDeps {
@@ -40,6 +40,7 @@ export class ContractWatch implements AsyncDisposable {
   #baseline: Baseline | null = null;
   readonly stops: StopSeen[] = [];
   readonly #stalls: StallSeen[] = [];
+  readonly #unsaid: UnsaidSeen[] = [];
 
   constructor(deps: ContractDeps) {
     this.#deps = deps;
@@ -62,6 +63,10 @@ export class ContractWatch implements AsyncDisposable {
 
   keepStall(seen: StallSeen): void {
     this.#stalls.push(seen);
+  }
+
+  keepUnsaid(seen: UnsaidSeen): void {
+    this.#unsaid.push(seen);
   }
 
   /** `stuck`: it had to stop and did not, or it stands still, so that catching up is not worth a long wait. */
@@ -96,7 +101,11 @@ export class ContractWatch implements AsyncDisposable {
       if (comparesRows(clause) && verdict !== 'PASS') continue;
       clauses.push(await judgeClause(clause, seen));
     }
-    const waits = [...this.stops.flatMap(stopFindings), ...this.#stalls.flatMap(stallFindings)];
+    const waits = [
+      ...this.stops.flatMap(stopFindings),
+      ...this.#stalls.flatMap(stallFindings),
+      ...this.#unsaid.map(unsaidFinding),
+    ];
     const findings = [...waits, ...clauses.flatMap(({ finding }) => finding ?? [])];
     const unjudged = clauses.find(({ holds }) => holds === null)?.clause ?? null;
     return { findings, clauses, unjudged };

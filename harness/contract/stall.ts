@@ -2,7 +2,7 @@ import { type Finding, finding } from '../../verifier/report.ts';
 import { countText, durationText } from '../../verifier/units.ts';
 import type { Access, WorkerRole } from '../access/access.ts';
 import type { Instance } from '../lab/lab.ts';
-import type { StallSeen } from '../plugins/ends.ts';
+import type { StallSeen, UnsaidSeen } from '../plugins/ends.ts';
 import { poll } from '../wait.ts';
 import { deadWorker, failureIn, hopOf } from './stop.ts';
 
@@ -96,4 +96,11 @@ export function stallFindings({ connector, end, stillMs, left }: StallSeen): Fin
   const detail = `${still}, and reports no error`;
   const about = { check: 'contract', verdict: 'FAIL', hop: hopOf(connector), detail } as const;
   return [finding({ ...about, class: 'stalled' })];
+}
+
+/** A connector that waits for somebody, and does not say for whom, is `stalled` to all who look at it. */
+export function unsaidFinding({ connector, afterMs, last }: UnsaidSeen): Finding {
+  const said = last.length === 0 ? 'nothing' : last.join('; ');
+  const detail = `the ${connector} has not said for ${durationText(afterMs)} what it waits for; its health says ${said}`;
+  return finding({ check: 'contract', verdict: 'FAIL', class: 'stalled', hop: hopOf(connector), detail });
 }

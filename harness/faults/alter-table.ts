@@ -20,6 +20,7 @@ export default defineFault({
   }),
   example: { table: 'customers', column: 'tier', definition: "text NOT NULL DEFAULT 'standard'" },
   needs: [],
+  touches: ['instance'],
 
   async observe({ access }, { table }) {
     return { columns: await columns(access, 'source', table) };

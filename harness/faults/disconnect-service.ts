@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { infoOf, serviceName } from '../access/instance-services.ts';
 import { defineFault } from '../plugins/fault.ts';
+import { serviceScope } from '../plugins/scope.ts';
 
 /** A service is cut off from its network: it keeps running, and neither it nor its peers get an answer. */
 export default defineFault({
@@ -11,6 +12,7 @@ export default defineFault({
   }),
   example: { service: 'sink' },
   needs: ['disconnect', 'connect'],
+  touches: ({ service }) => serviceScope(service),
 
   async observe({ lab, instance }, { service }) {
     const info = await infoOf(lab.runtime, serviceName(instance, service));

@@ -12,6 +12,7 @@ export default defineFault({
   }),
   example: { how: 'kill' },
   needs: [],
+  touches: ['instance'],
 
   async observe({ instance }) {
     return { ...(await instance.pipeline?.health()) };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { infoOf, serviceName, startIfDown } from '../access/instance-services.ts';
 import { FULL_BELOW_BYTES } from '../lab/runtime.ts';
 import { defineFault } from '../plugins/fault.ts';
+import { serviceScope } from '../plugins/scope.ts';
 
 /** The disk of a server's data is full. How the server behaves then, and whether it recovers, is what the fault shows. */
 export default defineFault({
@@ -12,6 +13,7 @@ export default defineFault({
   }),
   example: { service: 'pg-sink' },
   needs: ['roomOf', 'fillDisk', 'freeDisk', 'start'],
+  touches: ({ service }) => serviceScope(service),
 
   async observe({ lab, instance }, { service }) {
     const info = await infoOf(lab.runtime, serviceName(instance, service));

@@ -18,6 +18,7 @@ export default defineFault({
   }),
   example: { tables: ['public.customers'] },
   needs: [],
+  touches: ['instance'],
 
   async observe({ access }) {
     return { waiting: await isWaiting(access) };

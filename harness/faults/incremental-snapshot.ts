@@ -17,6 +17,7 @@ export default defineFault({
   }),
   example: { tables: ['public.customers'] },
   needs: [],
+  touches: ['instance'],
 
   async observe({ access }) {
     return { chunks: await chunksRead(access) };

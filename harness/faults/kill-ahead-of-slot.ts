@@ -22,6 +22,7 @@ export default defineFault({
   }),
   example: { skip: 20 },
   needs: ['kill', 'start'],
+  touches: ['instance'],
 
   async observe({ lab, instance }) {
     const service = instance.services.capture;

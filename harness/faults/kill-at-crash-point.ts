@@ -18,6 +18,7 @@ export default defineFault({
   }),
   example: { worker: 'capture', point: CRASH_POINTS.afterProduceBeforeAck, skip: 0 },
   needs: ['kill', 'start'],
+  touches: ['instance'],
 
   async observe({ lab, instance, access }, { worker }) {
     const service = instance.services[worker];

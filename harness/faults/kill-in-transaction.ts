@@ -43,6 +43,7 @@ export default defineFault({
   }),
   example: { rows: 20_000, rowBytes: 10, replies: 0 },
   needs: ['kill', 'start'],
+  touches: ['instance'],
 
   async observe({ lab, instance, access }) {
     const service = instance.services.capture;

@@ -15,6 +15,7 @@ export default defineFault({
   }),
   example: { records: 20 },
   needs: ['kill', 'start'],
+  touches: ['instance'],
 
   async observe({ lab, instance, access }) {
     const service = instance.services.capture;

@@ -9,6 +9,7 @@
 import { z } from 'zod';
 import { infoOf, isRunning, serviceName, startIfDown } from '../access/instance-services.ts';
 import { defineFault } from '../plugins/fault.ts';
+import { serviceScope } from '../plugins/scope.ts';
 
 /** A crash without warning, at a random moment. */
 export default defineFault({
@@ -19,6 +20,7 @@ export default defineFault({
   }),
   example: { service: 'capture' },
   needs: ['kill', 'start'],
+  touches: ({ service }) => serviceScope(service),
 
   async observe({ lab, instance }, { service }) {
     const name = serviceName(instance, service);

@@ -16,6 +16,7 @@ export default defineFault({
   }),
   example: { transactions: 20 },
   needs: [],
+  touches: ['instance'],
 
   async observe({ access }) {
     const { name } = await access.connectorStatus('capture');

@@ -10,6 +10,7 @@ export default defineFault({
   params: z.strictObject({ table: identifier }),
   example: { table: 'documents' },
   needs: [],
+  touches: ['instance'],
 
   async observe({ access }, { table }) {
     return { identity: await identityOf(access, table) };

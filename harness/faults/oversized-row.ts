@@ -12,6 +12,7 @@ export default defineFault({
   }),
   example: { bytes: 3_000_000 },
   needs: [],
+  touches: ['instance'],
 
   async observe() {
     return {};

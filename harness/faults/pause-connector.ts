@@ -19,6 +19,7 @@ export default defineFault({
   }),
   example: { connector: 'sink' },
   needs: [],
+  touches: ['instance'],
 
   async observe({ access }, { connector }) {
     const status = await access.connectorStatus(connector);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { infoOf, serviceName } from '../access/instance-services.ts';
 import { defineFault } from '../plugins/fault.ts';
+import { serviceScope } from '../plugins/scope.ts';
 
 /** A process that hangs: it keeps its connections open and answers no request. */
 export default defineFault({
@@ -11,6 +12,7 @@ export default defineFault({
   }),
   example: { service: 'sink' },
   needs: ['pause', 'resume'],
+  touches: ({ service }) => serviceScope(service),
 
   async observe({ lab, instance }, { service }) {
     const info = await infoOf(lab.runtime, serviceName(instance, service));

@@ -12,6 +12,7 @@ export default defineFault({
   params: z.strictObject({}),
   example: {},
   needs: [],
+  touches: ['instance'],
 
   async observe({ access, instance }) {
     return { ...(await slotAt(access, instance.slot)) };

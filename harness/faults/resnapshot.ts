@@ -12,6 +12,7 @@ export default defineFault({
   }),
   example: { type: 'blocking' },
   needs: [],
+  touches: ['instance'],
 
   async observe({ access, instance }) {
     const tables = await capturedTables(access, instance);

@@ -23,6 +23,7 @@ export default defineFault({
     transactions: [['UPDATE customers SET id = gen_random_uuid(), version = version + 1 WHERE version = 1']],
   },
   needs: [],
+  touches: ['instance'],
 
   async observe({ access }, { on }) {
     return { lsn: await currentLsn(access, on) };

@@ -17,6 +17,7 @@ export default defineFault({
   params: z.strictObject({}),
   example: {},
   needs: [],
+  touches: ['instance'],
 
   async observe({ access }) {
     return { rows: (await emails(access, 'source')).length, index: await hasIndex(access) };

@@ -35,6 +35,10 @@ export interface AtSource {
   readonly tables: readonly string[];
 }
 
+/** The servers that a pipeline can have for itself, where what breaks one would break the others' too. */
+export const PRIVATE_SERVERS = ['pg-source', 'pg-sink', 'kafka'] as const;
+export type PrivateServer = (typeof PRIVATE_SERVERS)[number];
+
 /** A pipeline to be set up on the lab's servers, with its own databases, slot, topics, workers and verifier. */
 export interface InstanceSpec extends PipelineChoice {
   /**
@@ -48,8 +52,12 @@ export interface InstanceSpec extends PipelineChoice {
   /** File of a foreign pipeline, used in place of the lab's: `fixtures/pipelines/`. */
   readonly pipeline?: string;
   readonly atSource?: AtSource;
+  /** Servers that are started for it and go with it; it shares the lab's others. */
+  readonly private?: readonly PrivateServer[];
   /** Names of files in `fixtures/defects/`, per worker. */
   readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
+  /** WAL that the slot may keep before the verifier alerts. Default: the verifier's own bound. */
+  readonly walBudgetBytes?: number;
   /** Interval of continuous verification; null: only on request. */
   readonly verifyEveryMs: number | null;
   /** Rows per fixture table before the pipeline starts, so that there is something to snapshot. */
@@ -119,6 +127,8 @@ export interface Instance extends AsyncDisposable {
   readonly sinkUrl: string;
   readonly bootstrapServers: readonly string[];
   readonly topicPrefix: string;
+  /** Servers that it shares with nobody: `pg-source` is then the service `pg-source@NAME`. Left out: none. */
+  readonly privateServers?: readonly PrivateServer[];
   readonly slot: string;
   readonly publication: string;
   readonly consumerGroup: string;
@@ -161,6 +171,8 @@ export interface Lab {
   createInstance(spec: InstanceSpec): Promise<Instance>;
   /** The target's engines, if the lab cannot choose them. */
   readonly engines?: EnginePair;
+  /** The servers that it can start for one pipeline alone. Left out: none. */
+  readonly privateServers?: readonly PrivateServer[];
   /** Why this lab cannot host such a pipeline; null if it can. Left out: it can host any. */
   cannotHost?(spec: Pick<InstanceSpec, 'source' | 'sink' | 'defects' | 'atSource'>): Promise<string | null>;
   /**

@@ -29,11 +29,14 @@ export interface ServiceInfo {
   readonly connected?: boolean;
 }
 
-/** Whether all servers among these services run. */
+/** Whether a service is one of the servers that the lab's pipelines share. A private one is named `pg-source@NAME`. */
+export function isSharedServer({ name, kind }: Pick<ServiceInfo, 'name' | 'kind'>): boolean {
+  return (kind === 'postgres' || kind === 'kafka') && !name.includes('@');
+}
+
+/** Whether all shared servers among these services run. */
 export function serversRun(services: readonly ServiceInfo[]): boolean {
-  return services.every(
-    ({ kind, state }) => (kind !== 'postgres' && kind !== 'kafka') || state === 'running',
-  );
+  return services.every((service) => !isSharedServer(service) || service.state === 'running');
 }
 
 /** Room on the disk that holds a service's data. */
@@ -47,6 +50,14 @@ export interface DiskRoom {
  * times.
  */
 export const FULL_BELOW_BYTES = 1024 * 1024;
+
+/** What the server on a copy of another one's data has besides. */
+export interface CopyOptions {
+  /** Lines of its postgresql.conf. */
+  readonly settings?: readonly string[];
+  /** Files in its data folder, by name: `standby.signal`, `backup_label`. */
+  readonly files?: Readonly<Record<string, string>>;
+}
 
 /** Where the services live. A runtime leaves out what it cannot do; a fault that needs it is then *not run*. */
 export interface Runtime {
@@ -73,6 +84,18 @@ export interface Runtime {
   fillDisk?(service: string): Promise<Proof>;
   /** Undoes {@link fillDisk}. A service that ended meanwhile is not started. */
   freeDisk?(service: string): Promise<Proof>;
+  /**
+   * Copies the data of a private PostgreSQL server, as it is on disk, under a label. Under a running server it must be
+   * between `pg_backup_start` and `pg_backup_stop`.
+   */
+  copyData?(service: string, label: string): Promise<Proof>;
+  /**
+   * Starts a server on the copy of that label, beside the service; on a new, empty cluster if there is no copy. Its
+   * address is `evidence.port`, its name `evidence.service`.
+   */
+  startCopy?(service: string, label: string, own: CopyOptions): Promise<Proof>;
+  /** Puts the copy of that label in the place of the data of a service that is down; its server must be down, too. */
+  swapData?(service: string, label: string): Promise<Proof>;
   /** The last lines of its log, if {@link ServiceInfo.log} is not a file. */
   readLog?(service: string, lines: number): Promise<string>;
 }

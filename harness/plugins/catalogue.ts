@@ -13,6 +13,7 @@ import { didYouMean } from '../../pipeline/contract/nearest.ts';
 import { findingClassSchema, hopSchema, verdictSchema } from '../../verifier/report.ts';
 import { UsageError } from '../errors.ts';
 import { pairName, SINK_ENGINES, SOURCE_ENGINES } from '../lab/engines.ts';
+import { PRIVATE_SERVERS } from '../lab/lab.ts';
 import { casesOf } from './cases.ts';
 import { clauseSchema, whereSchema as where } from './clause.ts';
 import { ignoredIn, impossibleIn } from './contradictions.ts';
@@ -28,6 +29,7 @@ import {
   VARIANTS,
   WORKLOAD_KINDS,
 } from './scenario.ts';
+import { privateServersIn, scopesOf } from './scopes-of.ts';
 import type { StepType } from './step.ts';
 
 const connectorSchema = z.strictObject({
@@ -68,6 +70,7 @@ const variantSchema = z.strictObject({
   defects: z
     .strictObject({ capture: z.array(z.string()).optional(), sink: z.array(z.string()).optional() })
     .optional(),
+  walBudgetBytes: z.number().int().positive().optional(),
   workload: z.strictObject({ kind: workloadKind, rate: z.number().min(0) }),
   expect: expectationSchema,
   because: z.string().min(1),
@@ -124,6 +127,7 @@ export const scenarioSchema = z.strictObject({
   trigger: z.string().optional(),
   seedRows: seedRowsSchema,
   atSource: atSourceSchema.optional(),
+  private: z.array(z.enum(PRIVATE_SERVERS)).min(1).optional(),
   alertLag: count.optional(),
   defaults: tunablesSchema,
   byHand: tunablesSchema.partial().optional(),
@@ -221,6 +225,7 @@ export async function acceptScenario(
   assertShape(scenarioSchema, definition, file);
   refuseIf(ignoredIn(definition as ScenarioDefinition), file);
   const scenarios = casesOf(id, kind, definition as ScenarioDefinition);
+  const complete: Scenario[] = [];
   for (const scenario of scenarios) {
     const where = scenario.id === id ? file : `${file}, case ${scenario.id}`;
     assertShape(wholeCase, scenario, where);
@@ -229,8 +234,16 @@ export async function acceptScenario(
     for (const step of [...inject, ...hold, ...settle]) await assertStep(step, file);
     for (const variant of Object.values(scenario.variants))
       await assertRecovery(variant?.recover ?? [], file);
+    complete.push(await withScopes(scenario));
   }
-  return scenarios;
+  return complete;
+}
+
+/** Adds what follows from its parts: what it touches, and so which servers it must not share. */
+async function withScopes(scenario: Scenario): Promise<Scenario> {
+  const touches = await scopesOf(scenario, { loadFault, loadStep });
+  const servers = privateServersIn(touches);
+  return { ...scenario, touches, ...(servers.length === 0 ? {} : { private: servers }) };
 }
 
 function refuseIf(mistake: string | null, where: string): void {

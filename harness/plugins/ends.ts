@@ -17,6 +17,15 @@ export interface StopSeen {
   readonly trace: string | null;
 }
 
+/** A connector that waits for somebody and does not say for whom. */
+export interface UnsaidSeen {
+  readonly connector: WorkerRole;
+  /** How long its health was read. */
+  readonly afterMs: number;
+  /** What its health said last, by component. */
+  readonly last: readonly string[];
+}
+
 /** What was seen of a connector that may stand still. */
 export interface StallSeen {
   readonly connector: WorkerRole;

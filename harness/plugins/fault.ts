@@ -2,6 +2,7 @@ import type { z } from 'zod';
 import type { Access } from '../access/access.ts';
 import type { Instance, Lab } from '../lab/lab.ts';
 import type { Runtime } from '../lab/runtime.ts';
+import type { Touches } from './scope.ts';
 
 /** Observations, never intentions: pids, states, offsets, LSNs. */
 export type Evidence = Readonly<Record<string, unknown>>;
@@ -37,6 +38,9 @@ export type Capability = Extract<
   | 'roomOf'
   | 'fillDisk'
   | 'freeDisk'
+  | 'copyData'
+  | 'startCopy'
+  | 'swapData'
 >;
 
 /**
@@ -53,6 +57,8 @@ export interface Fault<P extends object = Record<string, unknown>> {
   /** Valid parameters, for documentation and for the plug-in test. */
   readonly example: NoInfer<P>;
   readonly needs: readonly Capability[];
+  /** What is broken for others too: a server that it touches is then the pipeline's own. See {@link Touches}. */
+  readonly touches: Touches<P>;
   /** The state before, for `prove` to compare with. */
   observe(context: FaultContext, params: P): Promise<Evidence>;
   /** Injects the fault. What it observes is part of the proof. */

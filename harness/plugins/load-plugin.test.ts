@@ -81,8 +81,9 @@ describe.each(scenarioFiles)('scenario $id', ({ id, kind }) => {
 
 describe.each(folders['harness/steps'] ?? [])('step %s', (name) => {
   it('says what it does, and gives an example of its parameters that is valid', async () => {
-    const { description, params, example, check } = await loadStep(name);
+    const { description, params, example, check, touches } = await loadStep(name);
     expect(description).not.toBe('');
+    expect(typeof touches === 'function' || touches.length > 0, 'says what it touches').toBe(true);
     expect(params.safeParse(example).success).toBe(true);
     await check?.(example, 'the example');
   });
@@ -98,6 +99,8 @@ describe.each(folders['harness/faults'] ?? [])('fault %s', (name) => {
     const fault = await loadFault(name);
     expect(fault.description).not.toBe('');
     expect(fault.needs.every((capability) => typeof capability === 'string')).toBe(true);
+    const { touches } = fault;
+    expect(typeof touches === 'function' || touches.length > 0, 'says what it touches').toBe(true);
   });
 
   it('gives an example of its parameters that is valid', async () => {

@@ -1,8 +1,9 @@
 import type { FindingClass } from '../../verifier/report.ts';
 import type { Verdict } from '../../verifier/verdict.ts';
 import type { PairName } from '../lab/engines.ts';
-import type { AtSource, WorkloadSpec } from '../lab/lab.ts';
+import type { AtSource, PrivateServer, WorkloadSpec } from '../lab/lab.ts';
 import type { ClassAtHop, Clause, Where } from './clause.ts';
+import type { Scope } from './scope.ts';
 
 /** The life of a run, in order. `heal` always runs, and before the final verdict. */
 export const PHASES = ['steady', 'inject', 'hold', 'heal', 'settle', 'verify'] as const;
@@ -69,6 +70,8 @@ export interface PipelineVariant {
   };
   readonly sink: { readonly file: string; readonly overrides?: Readonly<Record<string, string>> };
   readonly defects?: { readonly capture?: readonly string[]; readonly sink?: readonly string[] };
+  /** WAL that its slot may keep before the verifier alerts; left out: the verifier's own bound. */
+  readonly walBudgetBytes?: number;
   /** The writes that go on from `steady` to `settle`. */
   readonly workload: Pick<WorkloadSpec, 'kind' | 'rate'>;
   readonly expect: Expectation;
@@ -151,6 +154,8 @@ export interface ScenarioDefinition {
   readonly seedRows: number;
   /** What the source has beside the fixture tables, from before the pipeline starts; the pipeline captures it. */
   readonly atSource?: AtSource;
+  /** Servers that it must not share, beside those that its faults, steps and clauses touch. */
+  readonly private?: readonly PrivateServer[];
   /** How many events behind raise the lag alert while the scenario runs; by default the verifier's own bound. */
   readonly alertLag?: number;
   readonly defaults: Tunables;
@@ -174,6 +179,8 @@ export interface Scenario extends Omit<ScenarioDefinition, 'cases'> {
   readonly id: string;
   /** The folder below `scenarios/` in which the file lies. */
   readonly kind: string;
+  /** What its faults, steps and clauses touch; the servers among it are in `private` too. Set when it is loaded. */
+  readonly touches?: readonly Scope[];
 }
 
 /** The default export of each file in `scenarios/KIND/`: gives the literal its type, changes nothing. */

@@ -1,9 +1,10 @@
 import type { z } from 'zod';
 import type { Report } from '../../verifier/report.ts';
 import type { WorkloadSpec } from '../lab/lab.ts';
-import type { StallSeen, StopSeen } from './ends.ts';
+import type { StallSeen, StopSeen, UnsaidSeen } from './ends.ts';
 import type { Evidence, FaultContext } from './fault.ts';
 import type { Tunables } from './scenario.ts';
+import type { Touches } from './scope.ts';
 
 /** The name of the variant's own workload. */
 export const MAIN_WORKLOAD = 'main';
@@ -35,6 +36,8 @@ export interface StepContext extends FaultContext {
   keepStop(seen: StopSeen): void;
   /** Keeps what was seen of a connector that may stand still: one that does is a finding of the run. */
   keepStall(seen: StallSeen): void;
+  /** Keeps that a connector does not say what it waits for, which is a finding of the run. */
+  keepUnsaid(seen: UnsaidSeen): void;
   /** Writes a report of the verifier into the journal. */
   keepReport(report: Report): void;
 }
@@ -47,6 +50,8 @@ export interface StepType<P extends object = Record<string, unknown>> {
   readonly params: z.ZodType<P>;
   /** Valid parameters, for documentation and for the plug-in test. */
   readonly example: NoInfer<P>;
+  /** What it changes or holds up; a step that only waits touches its instance. */
+  readonly touches: Touches<P>;
   /** It cannot end unless somebody writes to the source meanwhile. */
   readonly waitsForWrites?: true;
   /**

@@ -53,3 +53,11 @@ test('what the lab cannot host is not run, for its reason', async () => {
     ),
   ).toBeNull();
 });
+
+test('one that breaks a server of others is not run where the lab starts none for it', async () => {
+  const processes = { kill: able, start: able };
+  expect(await reason('slot-lost', lab(processes))).toBe(
+    'it needs servers of its own (pg-source), which the external runtime does not start',
+  );
+  expect(await reason('slot-lost', { ...lab(processes), privateServers: ['pg-source'] })).toBeNull();
+});

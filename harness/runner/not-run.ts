@@ -23,7 +23,10 @@ export async function notRunHere(
   const { source, sink, defects } = variantOf(scenario, variant);
   if (source.engine !== undefined && lab.runtime.name !== 'process')
     return 'the textbook capture runs as a process only';
-  const { atSource } = scenario;
+  const { atSource, private: wanted = [] } = scenario;
+  const missing = wanted.filter((server) => lab.privateServers?.includes(server) !== true);
+  if (missing.length > 0)
+    return `it needs servers of its own (${missing.join(', ')}), which the ${lab.runtime.name} runtime does not start`;
   const byLab = await lab.cannotHost?.({
     source,
     sink,

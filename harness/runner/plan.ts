@@ -111,7 +111,7 @@ export function pipelineOf({
 
 /** The instance that a plan needs. */
 export function instanceSpecOf(plan: VariantPlan): InstanceSpec {
-  const { source, sink, defects } = pipelineOf(plan);
+  const { source, sink, defects, walBudgetBytes } = pipelineOf(plan);
   const { engine: _, ...sourceFile } = source;
   return {
     ...plan.choice,
@@ -121,6 +121,8 @@ export function instanceSpecOf(plan: VariantPlan): InstanceSpec {
     ...(plan.foreign === undefined ? {} : { pipeline: plan.foreign.file }),
     ...(defects === undefined ? {} : { defects }),
     ...(plan.scenario.atSource === undefined ? {} : { atSource: plan.scenario.atSource }),
+    ...(plan.scenario.private === undefined ? {} : { private: plan.scenario.private }),
+    ...(walBudgetBytes === undefined ? {} : { walBudgetBytes }),
     verifyEveryMs: null,
     seedRows: plan.scenario.seedRows,
     seed: plan.seed,

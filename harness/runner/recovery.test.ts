@@ -48,6 +48,18 @@ describe('a variant', () => {
     expect(recoveryOf(await planOf('restart', over), outcome)).toEqual([]);
   });
 
+  it('is recovered where it asks for the textbook capture, too', async () => {
+    const missing = { ...failed, findings: [finding({ class: 'missing', hop: 'capture' })] };
+    const actions = recoveryOf(await planOf('slot-lost'), missing);
+    expect(actions.map(({ action }) => action)).toEqual([
+      'connectors-stop',
+      'connectors-set',
+      'slot-recreate',
+    ]);
+    const jdbc = { choice: { engines: { source: 'textbook', sink: 'jdbc' } } } as const;
+    expect(recoveryOf(await planOf('slot-lost', jdbc), missing)).toEqual([]);
+  });
+
   it('with a planted defect is recovered only where the lab can replace the worker, and the result says so', async () => {
     const missing = { ...failed, findings: [finding({ class: 'missing' })] };
     const actions = recoveryOf(await planOf('lag'), missing);

@@ -35,7 +35,10 @@ export interface RecoveryDeps {
 
 /** The actions that bring the variant back; none where it is kept as it is, or did not end as expected. */
 export function recoveryOf(plan: VariantPlan, outcome: Outcome): readonly RecoverAction[] {
-  const isOwn = pairName(plan.choice.engines) === pairName(OWN_ENGINES) && plan.foreign === undefined;
+  // A capture that the variant itself asks for takes the same commands.
+  const asked = pipelineOf(plan).source.engine === undefined ? {} : { source: OWN_ENGINES.source };
+  const engines = { ...plan.choice.engines, ...asked };
+  const isOwn = pairName(engines) === pairName(OWN_ENGINES) && plan.foreign === undefined;
   if (!isOwn || plan.keep || plan.noOp !== false || plan.swap) return [];
   const { recover = [] } = pipelineOf(plan);
   return outcome.verdict === 'FAIL' && isExpected(plan, outcome) ? recover : [];

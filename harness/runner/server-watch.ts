@@ -1,17 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { UnavailableError } from '../errors.ts';
 import type { Lab } from '../lab/lab.ts';
+import { isSharedServer } from '../lab/runtime.ts';
 
 const EVERY_MS = 1_000;
 
-/** @throws UnavailableError that names the servers that are down, except those in `allowed`. */
+/**
+ * Private servers are left out: they are there to be broken, and those of other instances come and go.
+ * @throws UnavailableError that names the servers that are down, except those in `allowed`.
+ */
 export async function mustHaveServers(
   { runtime }: Lab,
   allowed: ReadonlySet<string> = new Set(),
 ): Promise<void> {
   const down = (await runtime.services()).filter(
-    ({ name, kind, state }) =>
-      (kind === 'postgres' || kind === 'kafka') && state !== 'running' && !allowed.has(name),
+    (service) => isSharedServer(service) && service.state !== 'running' && !allowed.has(service.name),
   );
   if (down.length === 0) return;
   const said = down.map(({ name, state, log }) => `${name} is ${state} (its log: ${log})`).join(', ');

@@ -14,7 +14,7 @@ export interface StepDeps extends InjectionDeps {
   readonly tunables: Tunables;
   readonly seed: number;
   /** Left out: nobody judges the run. */
-  readonly contract?: Pick<ContractWatch, 'keepStop' | 'keepStall'>;
+  readonly contract?: Pick<ContractWatch, 'keepStop' | 'keepStall' | 'keepUnsaid'>;
 }
 
 /** Longer than a request to a worker, shorter than a person waits after Ctrl-C. */
@@ -92,6 +92,7 @@ export class Steps {
       progress: (what, value, target) => journal.write({ t: 'progress', what, value, target }),
       keepStop: (seen) => contract?.keepStop(seen),
       keepStall: (seen) => contract?.keepStall(seen),
+      keepUnsaid: (seen) => contract?.keepUnsaid(seen),
       keepReport: (report) => journal.write({ t: 'verification', verdict: report.verdict, report }),
     };
   }

@@ -24,6 +24,7 @@ export default defineStep({
     untilRunning: z.boolean().optional(),
   }),
   example: {},
+  touches: ['instance'],
   byHand: 'left-out',
 
   async run({ access, instance, note, record, signal, withinMs }, { untilRunning = false }) {

@@ -7,6 +7,7 @@ export default defineStep({
   description: 'ask the verifier once; its verdict must be this one',
   params: z.strictObject({ verdict: verdictSchema }),
   example: { verdict: 'SYNC_IN_PROGRESS' },
+  touches: ['instance'],
   byHand: 'left-out',
 
   async run({ access, keepReport, signal }, { verdict }) {

@@ -13,6 +13,7 @@ export default defineStep({
   description: 'inject a fault, with its proof; it is healed in phase `heal` at the latest',
   params: z.strictObject({ fault: z.string(), with: z.record(z.string(), z.unknown()) }),
   example: { fault: 'resnapshot', with: { type: 'blocking' } },
+  touches: ['instance'],
 
   async check({ fault, with: given }, where) {
     assertShape((await loadFault(fault)).params, given, `${where}, parameters of fault ${fault}`);

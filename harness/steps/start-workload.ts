@@ -15,6 +15,7 @@ export default defineStep({
     rows: z.literal('tunable').exactOptional(),
   }),
   example: { as: 'tiered', kind: 'tiered', rate: 100, transactions: 100 },
+  touches: ['instance'],
 
   async run({ workloads, tunables, seed }, { as, kind, rate, transactions, rows }) {
     const own = rows === 'tunable' ? { rows: tunables.rows } : {};

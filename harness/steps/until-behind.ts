@@ -6,6 +6,7 @@ export default defineStep({
   description: 'wait until the sink is this many events behind, and at least for the seconds asked for',
   params: z.strictObject({ events: z.number().int().positive() }),
   example: { events: 1000 },
+  touches: ['instance'],
   waitsForWrites: true,
 
   async run({ access, tunables, note, progress, record, signal, withinMs }, { events }) {

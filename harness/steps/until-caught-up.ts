@@ -7,6 +7,7 @@ export default defineStep({
   description: 'wait until slot and consumer group have passed everything written before the step',
   params: z.strictObject({}),
   example: {},
+  touches: ['instance'],
   byHand: 'left-out',
 
   async run({ access, instance, note, progress, signal, withinMs }) {

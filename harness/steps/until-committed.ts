@@ -6,6 +6,7 @@ export default defineStep({
   description: 'wait until this many more transactions are committed, by the ledger',
   params: z.strictObject({ transactions: z.number().int().positive() }),
   example: { transactions: 20 },
+  touches: ['instance'],
   waitsForWrites: true,
 
   async run({ access, note, signal, withinMs }, { transactions }) {

@@ -11,6 +11,7 @@ export default defineStep({
   description: 'wait until the verifier’s lag alert fires, or has cleared',
   params: z.strictObject({ is: z.enum(['firing', 'cleared']) }),
   example: { is: 'firing' },
+  touches: ['instance'],
   byHand: 'after-heal-too',
 
   async run({ access, instance, note, record, keepReport, signal, withinMs }, { is }) {

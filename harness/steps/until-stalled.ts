@@ -14,6 +14,7 @@ export default defineStep({
     withinMs: z.number().int().positive(),
   }),
   example: { connector: 'sink', forMs: 5_000, withinMs: 15_000 },
+  touches: ['instance'],
   byHand: 'after-heal-too',
 
   async run({ access, instance, keepStall, record, note, signal }, { connector, forMs, withinMs }) {

@@ -10,6 +10,7 @@ export default defineStep({
     withinMs: z.number().int().positive(),
   }),
   example: { connector: 'capture', withinMs: 20_000 },
+  touches: ['instance'],
   byHand: 'after-heal-too',
 
   async run({ access, keepStop, record, note, signal }, { connector, withinMs }) {

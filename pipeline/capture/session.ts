@@ -80,6 +80,8 @@ export class Session {
   readonly #ending = new AbortController();
   readonly #failed = Promise.withResolvers<never>();
   #phase = 'connecting';
+  /** What the creation of the slot waits for. */
+  #blockedBy: string | undefined;
   #work: Work | undefined;
   #stream: StreamSession | undefined;
   #walEnd: Lsn | undefined;
@@ -110,13 +112,18 @@ export class Session {
     const snapshot = this.#work?.jobs.runningId;
     return [
       { component: 'database', health, detail },
-      { component: 'replication-stream', health, detail: this.#phase },
+      { component: 'replication-stream', health, detail: this.#streamDetail() },
       { component: 'broker', health, detail },
       ...(snapshot === undefined
         ? []
         : [{ component: 'snapshot', health: 'ok' as const, detail: `running: ${snapshot}` }]),
       ...this.#progress.observe(this.#sample()),
     ];
+  }
+
+  #streamDetail(): string {
+    if (this.#blockedBy === undefined) return this.#phase;
+    return `creating slot "${this.#options.config.slot.name}", which waits for ${this.#blockedBy}`;
   }
 
   async #run(resources: AsyncDisposableStack, signal: AbortSignal): Promise<void> {
@@ -132,6 +139,9 @@ export class Session {
       ...{ config, sql, replication, stored, snapshotAgain, log: context.log },
       describe: (table) => this.#createEncoder().describe(table),
       topicOf: (schema, table) => encoder.topicOf(schema, table),
+      onBlocked: (by) => {
+        this.#blockedBy = by;
+      },
     });
     if (signal.aborted) return;
     const { publish, topics } = this.#createPublisher(resources);

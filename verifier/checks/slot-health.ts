@@ -43,8 +43,9 @@ export default {
     const bound = Number(row.bound ?? -1);
     const budget = bound > 0 ? bound : walBudgetBytes;
     const state = row.active === 'true' ? 'active' : 'not active';
-    const detail = `${slot} is ${state}, ${row.wal_status}, retains ${bytesText(retained)} of ${bytesText(budget)} of WAL`;
     const near = retained >= budget * walBudgetShare || row.wal_status === 'unreserved';
+    const kept = `retains ${bytesText(retained)} of ${bytesText(budget)} of WAL`;
+    const detail = `${slot} is ${state}, ${row.wal_status}, ${kept}${near ? ', which is near its limit' : ''}`;
     if (!near && row.active === 'true') return pass(detail);
     const alert = finding({ check: name, class: 'alert', verdict: 'WARN', hop: 'capture', detail });
     return { verdict: 'WARN', detail, findings: [alert] };

@@ -1,7 +1,7 @@
 import { startIfDown } from '../../access/instance-services.ts';
 import { UnavailableError } from '../../errors.ts';
 import type { Lab } from '../../lab/lab.ts';
-import type { ServiceKind } from '../../lab/runtime.ts';
+import { isSharedServer, type ServiceInfo, type ServiceKind } from '../../lab/runtime.ts';
 import { holdLab } from '../../lab/state/lock.ts';
 import { findStateDir } from '../../lab/state/state-dir.ts';
 import { MASK } from '../../recover/lib/config-change.ts';
@@ -38,7 +38,7 @@ export async function heal(context: CliContext): Promise<number> {
     return EXIT.ok;
   }
   // The servers first: without them nothing can be dropped.
-  const said = await mend(context, lab, (kind) => kind === 'postgres' || kind === 'kafka');
+  const said = await mend(context, lab, isSharedServer);
   said.push(...((await lab.dropLeftovers?.()) ?? []));
   said.push(...(await mend(context, lab, () => true)));
   said.push(...(await replayUndo(lab, context.signal)));
@@ -56,7 +56,7 @@ export async function heal(context: CliContext): Promise<number> {
 
 /** Whether all servers were stopped, by `down`: then not even a look at them is possible. */
 async function isStopped({ runtime }: Lab): Promise<boolean> {
-  const servers = (await runtime.services()).filter(({ kind }) => kind === 'postgres' || kind === 'kafka');
+  const servers = (await runtime.services()).filter(isSharedServer);
   return servers.length > 0 && servers.every(({ state }) => state === 'stopped');
 }
 
@@ -73,13 +73,15 @@ function refuseStopped(lab: Lab): void {
 async function mend(
   { signal }: CliContext,
   lab: Lab,
-  concerns: (kind: ServiceKind) => boolean,
+  concerns: (service: ServiceInfo) => boolean,
 ): Promise<string[]> {
   const writer = await lab.writer?.();
   const lives = (name: string): boolean => name === writer?.service && writer.rate > 0;
   const broken = (await lab.runtime.services()).filter(
-    ({ name, kind, state }) =>
-      concerns(kind) && (state === 'paused' || (state === 'dead' && (kind !== 'workload' || lives(name)))),
+    (service) =>
+      concerns(service) &&
+      (service.state === 'paused' ||
+        (service.state === 'dead' && (service.kind !== 'workload' || lives(service.name)))),
   );
   const said: string[] = [];
   for (const kinds of ORDER) {

@@ -71,12 +71,13 @@ export async function trigger(
 }
 
 /** @throws UsageError for a scenario that needs what the pipeline of `up` does not have. */
-function mustFitLivePipeline({ id, atSource }: Scenario): void {
-  if (atSource === undefined) return;
-  throw new UsageError(
-    `${id} needs tables of its own, which a pipeline that runs already does not carry`,
-    `run it on a pipeline made for it: cdc-lab run ${id}`,
-  );
+function mustFitLivePipeline({ id, atSource, private: servers = [] }: Scenario): void {
+  if (atSource === undefined && servers.length === 0) return;
+  const why =
+    atSource === undefined
+      ? `${id} breaks a server that other pipelines use too (${servers.join(', ')}), and needs one for itself`
+      : `${id} needs tables of its own, which a pipeline that runs already does not carry`;
+  throw new UsageError(why, `run it on a pipeline made for it: cdc-lab run ${id}`);
 }
 
 /** What to look at now, and what a naive pipeline would have made of it. */

@@ -4,7 +4,7 @@ import { applySchema } from '../../../fixtures/schema/schema.ts';
 import { seedRows } from '../../../fixtures/schema/seed.ts';
 import { poll } from '../../wait.ts';
 import { engineOf } from '../engines.ts';
-import type { InstanceSpec } from '../lab.ts';
+import type { InstanceSpec, PrivateServer } from '../lab.ts';
 import type { InstancePlan } from './instance-plan.ts';
 
 const SLOT_TIMEOUT_MS = 20_000;
@@ -36,11 +36,13 @@ export function createSinkDatabase(plan: InstancePlan, password: string): Promis
   return createDatabase(plan.ports.pgSink, plan.database, password);
 }
 
-/** Drops both databases and their slots, if they exist; publications go with the database. */
+/** Drops both databases and their slots, if they exist; publications go with the database, all of it with a private server. */
 export async function dropDatabases(plan: InstancePlan, password: string): Promise<void> {
+  const isShared = (server: PrivateServer): boolean => plan.privateServers?.includes(server) !== true;
+  const { pgSource, pgSink } = plan.ports;
   await Promise.all([
-    dropDatabase(plan.ports.pgSource, plan.database, password),
-    dropDatabase(plan.ports.pgSink, plan.database, password),
+    ...(isShared('pg-source') ? [dropDatabase(pgSource, plan.database, password)] : []),
+    ...(isShared('pg-sink') ? [dropDatabase(pgSink, plan.database, password)] : []),
   ]);
 }
 

@@ -9,7 +9,7 @@
 import { join } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { type EnginePair, OWN_ENGINES } from '../engines.ts';
-import type { Instance } from '../lab.ts';
+import { type Instance, PRIVATE_SERVERS } from '../lab.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 import { bootstrapServersOf, type Servers } from './brokers.ts';
 
@@ -37,6 +37,13 @@ function moreSinksOf(name: string, ports: readonly number[]): Pick<Instance, 'mo
   return { moreSinks: workers };
 }
 
+function privateServersOf(ports: InstanceRecord['ports']): Pick<Instance, 'privateServers'> {
+  const { pgSource, pgSink, kafka } = ports;
+  const port = { 'pg-source': pgSource, 'pg-sink': pgSink, kafka };
+  const privateServers = PRIVATE_SERVERS.filter((server) => port[server] !== undefined);
+  return privateServers.length === 0 ? {} : { privateServers };
+}
+
 /** @throws LabError CDC-5121 for a name that databases, slot and topics cannot have. */
 export function checkInstanceName(name: string): void {
   if (/^[a-z0-9](-?[a-z0-9])*$/.test(name) && name.length <= LONGEST_NAME) return;
@@ -60,15 +67,17 @@ export function planInstance(
   checkInstanceName(name);
   const dir = join(stateDir, 'instances', name);
   const identifier = name.replaceAll('-', '_');
+  const { pgSource = servers.ports.pgSource, pgSink = servers.ports.pgSink, kafka } = own;
   const source = `${name}-source`;
   const sink = `${name}-sink`;
   return {
     name,
     dir,
     database: identifier,
-    sourceUrl: `postgres://postgres@127.0.0.1:${servers.ports.pgSource}/${identifier}`,
-    sinkUrl: `postgres://postgres@127.0.0.1:${servers.ports.pgSink}/${identifier}`,
-    bootstrapServers: bootstrapServersOf(servers),
+    sourceUrl: `postgres://postgres@127.0.0.1:${pgSource}/${identifier}`,
+    sinkUrl: `postgres://postgres@127.0.0.1:${pgSink}/${identifier}`,
+    bootstrapServers: kafka === undefined ? bootstrapServersOf(servers) : [`127.0.0.1:${kafka.client}`],
+    ...privateServersOf(own),
     topicPrefix: name,
     slot: `cdc_${identifier}`,
     publication: `cdc_${identifier}`,
@@ -83,6 +92,6 @@ export function planInstance(
     ...moreSinksOf(name, own.moreSinks ?? []),
     verifierUrl: `http://127.0.0.1:${own.verifier}`,
     ledgerPath: join(dir, 'ledger.ndjson'),
-    ports: { ...own, pgSource: servers.ports.pgSource, pgSink: servers.ports.pgSink },
+    ports: { ...own, pgSource, pgSink },
   };
 }

@@ -83,7 +83,7 @@ export function prepareProcesses(
     everyMs: spec.verifyEveryMs,
     // A pipeline that is verified again and again grows, and each verification should not cost more.
     incremental: spec.verifyEveryMs === null ? null : {},
-    ...(spec.alertLag === undefined ? {} : { thresholds: { lagEvents: spec.alertLag } }),
+    ...thresholdsOf(spec),
     ...verifier,
   });
   const judge = nodeService(
@@ -104,6 +104,12 @@ export function prepareProcesses(
     moreSinks,
     verifier: sparing(judge),
   };
+}
+
+function thresholdsOf({ alertLag, walBudgetBytes }: InstanceSpec): Pick<VerifierConfigInput, 'thresholds'> {
+  if (alertLag === undefined && walBudgetBytes === undefined) return {};
+  const lag = alertLag === undefined ? {} : { lagEvents: alertLag };
+  return { thresholds: { ...lag, ...(walBudgetBytes === undefined ? {} : { walBudgetBytes }) } };
 }
 
 /** What preparing a worker needs beside its plan. */

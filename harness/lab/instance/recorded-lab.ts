@@ -1,4 +1,4 @@
-import type { Instance, InstanceSpec, Lab, LabWriter } from '../lab.ts';
+import type { Instance, InstanceSpec, Lab, LabWriter, PrivateServer } from '../lab.ts';
 import type { Runtime } from '../runtime.ts';
 import { buildOrDrop, recordInstance } from '../state/record-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
@@ -9,6 +9,8 @@ import { standingWriter } from './standing-writer.ts';
 
 /** What differs between runtimes in making an instance. */
 export interface InstanceMaker {
+  /** As `Lab.privateServers`. */
+  readonly privateServers?: readonly PrivateServer[];
   /** Refuses what the runtime cannot make, and fetches what it needs, before anything is recorded. */
   prepare(spec: InstanceSpec, signal?: AbortSignal): Promise<void>;
   /** Builds what the record says, and marks it ready. */
@@ -32,6 +34,7 @@ export class RecordedLab implements Lab {
   readonly dir: string;
   readonly runId: string;
   readonly runtime: Runtime;
+  readonly privateServers?: readonly PrivateServer[];
   readonly setAlertLag?: NonNullable<Lab['setAlertLag']>;
   readonly upgrade?: NonNullable<Lab['upgrade']>;
   readonly #context: LabContext;
@@ -43,7 +46,8 @@ export class RecordedLab implements Lab {
     this.dir = context.stateDir;
     this.runId = readRun(context.runFile).runId;
     this.runtime = context.runtime;
-    const { setAlertLag, upgrade } = maker;
+    const { setAlertLag, upgrade, privateServers } = maker;
+    if (privateServers !== undefined) this.privateServers = privateServers;
     const recordOf = (name: string) => context.runFile.read()?.instances[name];
     if (setAlertLag !== undefined) {
       this.setAlertLag = async (name, events) => {

@@ -20,6 +20,9 @@ const UNPRIVILEGED = 65_534;
 /** Included by postgresql.conf. */
 const SETTINGS_FILE = 'cdc-lab.conf';
 
+/** What a server of one pipeline may need that the shared ones do without. */
+export const PRIVATE_SETTINGS = ['max_prepared_transactions = 10'];
+
 export interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;
@@ -35,6 +38,8 @@ export interface PostgresOptions {
   readonly log: string;
   readonly port: number;
   readonly password: string;
+  /** Lines of postgresql.conf beside those of every server of the lab. */
+  readonly settings?: readonly string[];
   /** Default: the lab's own. */
   readonly binaries?: PostgresBinaries | undefined;
 }
@@ -56,7 +61,7 @@ export async function preparePostgres(options: PostgresOptions): Promise<Service
   const account = chooseAccount(binaries.postgres, options.dataDir);
   if (!existsSync(join(options.dataDir, SETTINGS_FILE))) await initialise(options, binaries, account);
   // Its existence also says that initdb has finished. Rewritten at every start, because the port may differ.
-  writeFileSync(join(options.dataDir, SETTINGS_FILE), settings(options.port));
+  writeFileSync(join(options.dataDir, SETTINGS_FILE), settings(options.port, options.settings));
   return {
     name: options.name,
     kind: 'postgres',
@@ -83,7 +88,7 @@ export async function preparePostgres(options: PostgresOptions): Promise<Service
   };
 }
 
-function settings(port: number): string {
+function settings(port: number, more: readonly string[] = []): string {
   return `# Written by cdc-lab.
 listen_addresses = '127.0.0.1'
 port = ${port}
@@ -98,7 +103,7 @@ shared_buffers = '64MB'
 log_line_prefix = '%m [%p] %q%d %a '
 log_timezone = 'UTC'
 timezone = 'UTC'
-`;
+${more.map((line) => `${line}\n`).join('')}`;
 }
 
 async function initialise(

@@ -12,6 +12,7 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 import { settleAll } from '../../settle-all.ts';
 import { needsConnect, OWN_ENGINES } from '../engines.ts';
 import { choosePorts, refuseOtherBrokers, serverNames } from '../instance/brokers.ts';
+import { planOf } from '../instance/lab-context.ts';
 import { dropKept, dropLeftovers } from '../instance/leftovers.ts';
 import { refuseDedup, refuseOtherPipeline, standingSpec } from '../instance/standing-pipeline.ts';
 import { setWriter } from '../instance/standing-writer.ts';
@@ -31,6 +32,7 @@ import {
 } from '../state/state-dir.ts';
 import { setAlertLag, setDedupMode } from './adjust-instance.ts';
 import { ensureEngines } from './fetch-engines.ts';
+import { removePrivateServers } from './private-servers.ts';
 import { dropInstance, repairInstance } from './process-instance.ts';
 import { isLeft, processLab } from './process-lab.ts';
 import { type ProcessLabContext, ProcessRuntime } from './process-runtime.ts';
@@ -129,7 +131,15 @@ async function down(dir: string, notDropped?: (one: NotDropped) => void): Promis
   const { runtime } = context;
   await runtime.killUnrecorded();
   const dropped = await dropKept(context, (name) => dropInstance(context, name), notDropped);
-  return [...dropped, ...(await stopAll(runtime))];
+  const stopped = await stopAll(runtime);
+  await removeLeftServers(context);
+  return [...dropped, ...stopped];
+}
+
+/** What a killed run left, and a kept pipeline that could not be dropped, wait for the next `up` without their servers. */
+async function removeLeftServers(context: ProcessLabContext): Promise<void> {
+  const records = Object.values(context.runFile.read()?.instances ?? {});
+  for (const record of records) await removePrivateServers(context, planOf(context, record));
 }
 
 async function clean(dir: string, keepRuns = false): Promise<void> {

@@ -10,10 +10,12 @@ import { makeAtOnce } from '../instance/make-at-once.ts';
 import { sinkWorkers } from '../instance/sink-workers.ts';
 import { connectorOf, startConnector } from '../instance/start-connector.ts';
 import type { Instance, PlacedPipeline, StartedWorkload, WorkloadSpec } from '../lab.ts';
+import type { ServiceInfo } from '../runtime.ts';
 import { markReady } from '../state/record-instance.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 import { prepareConnect } from './connect-service.ts';
 import { placedPipeline, readsTopics, topicsOf, verifierOf } from './placed-pipeline.ts';
+import { removePrivateServers, startPrivateServers } from './private-servers.ts';
 import type { ProcessLabContext } from './process-runtime.ts';
 import { startWorkload } from './process-workload.ts';
 
@@ -44,6 +46,7 @@ export async function buildInstance(
   const { pipeline } = record.spec;
   if (pipeline !== undefined) return buildWithPipeline(context, record, pipeline, signal);
   const plan = planOf(context, record);
+  await startPrivateServers(context, plan, signal);
   const services = prepareProcesses(plan, record.spec, stateDir, { prepareConnect });
   const sinks = [services.sink, ...services.moreSinks];
   await makeAtOnce({
@@ -69,6 +72,7 @@ async function buildWithPipeline(
   const pipeline = await loadPipeline(file);
   const { spec } = record;
   const plan = planOf(context, record);
+  await startPrivateServers(context, plan, signal);
   const services = prepareProcesses(plan, spec, stateDir, {
     verifier: verifierOf(plan, pipeline),
     prepareConnect,
@@ -112,7 +116,10 @@ function servicesOf(plan: InstancePlan): string[] {
   return [capture, verifier, ...sinkWorkers(plan).map(({ service }) => service)];
 }
 
-/** Ends the instance's processes and drops everything it has on the servers. Idempotent. The servers must run. */
+/**
+ * Ends the instance's processes, drops everything it has on the shared servers, and removes its private ones. Idempotent.
+ * The shared servers must run.
+ */
 export async function dropInstance(context: ProcessLabContext, name: string): Promise<void> {
   const { runtime, runFile, password } = context;
   const record = runFile.read()?.instances[name];
@@ -122,15 +129,21 @@ export async function dropInstance(context: ProcessLabContext, name: string): Pr
   if (pipeline !== undefined) await stopPipeline(placedPipeline(context, plan, pipeline), record);
   const mine = (await runtime.services()).filter((service) => service.name.endsWith(`@${name}`));
   const sinks = sinkWorkers(plan).map(({ service }) => service);
+  const isServer = ({ kind }: ServiceInfo): boolean => kind === 'postgres' || kind === 'kafka';
   await settleAll(
     mine.map(async (service) => {
+      if (isServer(service)) return;
       // Only the sink ends gracefully: it leaves its consumer group then.
       const graceful = sinks.includes(service.name) && service.state === 'running';
       if (graceful) await runtime.stop(service.name);
       else if (service.state !== 'stopped' && service.state !== 'dead') await runtime.kill(service.name);
     }),
   );
-  await settleAll([dropDatabases(plan, password), dropTopicsAndGroup(plan)]);
+  await removePrivateServers(context, plan);
+  await settleAll([
+    dropDatabases(plan, password),
+    ...(plan.privateServers?.includes('kafka') === true ? [] : [dropTopicsAndGroup(plan)]),
+  ]);
   rmSync(plan.dir, { recursive: true, force: true });
   await runFile.update((run) => {
     delete run.instances[name];

@@ -2,7 +2,7 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 import { engineOf, needsConnect, OWN_ENGINES } from '../engines.ts';
 import { isOrphan, isUnfinished } from '../instance/leftovers.ts';
 import { RecordedLab } from '../instance/recorded-lab.ts';
-import type { InstanceSpec } from '../lab.ts';
+import { type InstanceSpec, PRIVATE_SERVERS } from '../lab.ts';
 import type { InstanceRecord } from '../state/run-file.ts';
 import { setAlertLag, upgrade } from './adjust-instance.ts';
 import { ensureEngines } from './fetch-engines.ts';
@@ -17,6 +17,7 @@ export function isLeft(record: InstanceRecord): boolean {
 /** A lab of the process runtime. */
 export function processLab(context: ProcessLabContext): RecordedLab {
   return new RecordedLab(context, {
+    privateServers: PRIVATE_SERVERS,
     async prepare(spec, signal) {
       refuseForeignDefects(spec);
       if (needsConnect(spec.engines ?? OWN_ENGINES)) await ensureEngines(() => undefined, signal);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { LabError } from '../../../pipeline/contract/errors.ts';
 import { poll } from '../../wait.ts';
 import type { LabContext } from '../instance/lab-context.ts';
-import { type Proof, proof, type Runtime, type ServiceInfo } from '../runtime.ts';
+import { type CopyOptions, type Proof, proof, type Runtime, type ServiceInfo } from '../runtime.ts';
 import { tail } from '../services/log-file.ts';
 import { probe, refusal } from '../services/probes.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
@@ -19,6 +19,7 @@ import {
   workingDirectoryOf,
 } from '../state/process-table.ts';
 import type { RunFile, ServiceRecord } from '../state/run-file.ts';
+import { copyData, type DataPlace, prepareCopy, swapData } from './data-folders.ts';
 import { continueTree, isStopped, killTree, stopTree, treeOf, waitGone } from './process-tree.ts';
 import { type Ending, markedProcesses, startDetached } from './spawn.ts';
 
@@ -139,6 +140,24 @@ export class ProcessRuntime implements Runtime {
       how,
       ...(await refusal(spec.name, spec.port)),
     });
+  }
+
+  async copyData(service: string, label: string): Promise<Proof> {
+    return copyData(this.#dataOf(service), label);
+  }
+
+  async startCopy(service: string, label: string, own: CopyOptions): Promise<Proof> {
+    const spec = await prepareCopy(this.#dataOf(service), label, own);
+    const { evidence } = await this.launch(spec);
+    return proof('started', service, { ...evidence, service: spec.name, port: spec.port });
+  }
+
+  async swapData(service: string, label: string): Promise<Proof> {
+    return swapData(this.#dataOf(service), label);
+  }
+
+  #dataOf(service: string): DataPlace {
+    return { stateDir: this.#stateDir, password: this.#password, spec: this.#record(service).spec };
   }
 
   /**

@@ -1,5 +1,5 @@
 import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
-import type { InstanceSpec } from '../lab.ts';
+import type { InstanceSpec, PrivateServer } from '../lab.ts';
 import { freePorts } from '../services/ports.ts';
 import { identify } from './process-table.ts';
 import type { InstanceRecord, RunFile } from './run-file.ts';
@@ -16,12 +16,18 @@ export const LAB_INSTANCE = 'lab';
 export async function recordInstance(runFile: RunFile, spec: InstanceSpec): Promise<InstanceRecord> {
   const owner = spec.name === LAB_INSTANCE ? null : (identify(process.pid) ?? null);
   const { sinkWorkers = 1 } = spec;
-  const [capture = 0, sink = 0, verifier = 0, ...moreSinks] = await freePorts(2 + sinkWorkers);
+  const privates = spec.private ?? [];
+  const count = 2 + sinkWorkers;
+  const [capture = 0, sink = 0, verifier = 0, ...more] = await freePorts(count + portsFor(privates));
+  const moreSinks = more.splice(0, sinkWorkers - 1);
   const record: InstanceRecord = {
     name: spec.name,
     state: 'creating',
     owner,
-    ports: { capture, sink, verifier, ...(moreSinks.length === 0 ? {} : { moreSinks }) },
+    ports: {
+      ...{ capture, sink, verifier, ...(moreSinks.length === 0 ? {} : { moreSinks }) },
+      ...privatePorts(privates, more),
+    },
     spec: structuredClone(spec) as InstanceRecord['spec'],
   };
   await runFile.update((run) => {
@@ -33,6 +39,21 @@ export async function recordInstance(runFile: RunFile, spec: InstanceSpec): Prom
     run.instances[spec.name] = record;
   });
   return record;
+}
+
+const portsFor = (servers: readonly PrivateServer[]): number =>
+  servers.reduce((sum, server) => sum + (server === 'kafka' ? 4 : 1), 0);
+
+function privatePorts(servers: readonly PrivateServer[], free: number[]): Partial<InstanceRecord['ports']> {
+  const next = (): number => free.shift() ?? 0;
+  const isPrivate = (server: PrivateServer): boolean => servers.includes(server);
+  return {
+    ...(isPrivate('pg-source') ? { pgSource: next() } : {}),
+    ...(isPrivate('pg-sink') ? { pgSink: next() } : {}),
+    ...(isPrivate('kafka')
+      ? { kafka: { client: next(), link: next(), linkAdvertised: next(), controller: next() } }
+      : {}),
+  };
 }
 
 /** Marks a recorded instance as built; does nothing if it has been dropped meanwhile. */

@@ -23,6 +23,7 @@ import { LabError, messageOf } from '../../../pipeline/contract/errors.ts';
 import { accept } from '../../../pipeline/contract/mistake.ts';
 import { poll } from '../../wait.ts';
 import { LAB_SOURCES } from '../engines.ts';
+import { PRIVATE_SERVERS } from '../lab.ts';
 import { serviceSpecSchema } from '../services/service-spec.ts';
 import { tryExclusive } from './exclusive.ts';
 
@@ -55,6 +56,7 @@ const instanceSpecSchema = z.object({
     .exactOptional(),
   pipeline: z.string().exactOptional(),
   atSource: z.object({ sql: z.array(z.string()), tables: z.array(z.string()) }).exactOptional(),
+  private: z.array(z.enum(PRIVATE_SERVERS)).exactOptional(),
   defects: z
     .object({
       capture: z.array(z.string()).exactOptional(),
@@ -63,9 +65,17 @@ const instanceSpecSchema = z.object({
     .exactOptional(),
   sinkWorkers: z.number().exactOptional(),
   alertLag: z.number().exactOptional(),
+  walBudgetBytes: z.number().exactOptional(),
   verifyEveryMs: z.number().nullable(),
   seedRows: z.number(),
   seed: z.number(),
+});
+
+const brokerPortsSchema = z.object({
+  client: z.number(),
+  link: z.number(),
+  linkAdvertised: z.number(),
+  controller: z.number(),
 });
 
 const instanceSchema = z.object({
@@ -80,17 +90,14 @@ const instanceSchema = z.object({
     verifier: z.number(),
     /** Ports of the sink's second worker and those after it. */
     moreSinks: z.array(z.number()).exactOptional(),
+    /** Ports of its private servers. */
+    pgSource: z.number().exactOptional(),
+    pgSink: z.number().exactOptional(),
+    kafka: brokerPortsSchema.exactOptional(),
   }),
   spec: instanceSpecSchema,
 });
 export type InstanceRecord = z.infer<typeof instanceSchema>;
-
-const brokerPortsSchema = z.object({
-  client: z.number(),
-  link: z.number(),
-  linkAdvertised: z.number(),
-  controller: z.number(),
-});
 
 const runSchema = z.object({
   schemaVersion: z.literal(1),

@@ -45,6 +45,7 @@ export function fakeFault(world: FakeWorld, over: Partial<Fault> = {}): Fault {
     params: z.record(z.string(), z.unknown()),
     example: {},
     needs: [],
+    touches: ['instance'],
     observe: async () => ({ effective }),
     inject: async () => {
       world.log.push('inject');

@@ -33,6 +33,7 @@ import { judgeContinuity } from './continuity.ts';
 import { warnOfEntries } from './list-entries.ts';
 import { warnOfRefusedWrites } from './refused-writes.ts';
 import { warnOfSharedTopics } from './shared-topics.ts';
+import { tellBlockers } from './slot-blockers.ts';
 import { checkTables } from './table-checks.ts';
 import { checkVisibility } from './visibility.ts';
 
@@ -57,6 +58,8 @@ export interface PrepareOptions {
   /** @throws if a column's type is not supported, naming the column. */
   readonly describe: (table: TableDescription) => void;
   readonly topicOf: (schema: string, table: string) => string;
+  /** Called with what the creation of the slot waits for; undefined: nothing any more. */
+  readonly onBlocked: (by: string | undefined) => void;
   readonly log: Logger;
 }
 
@@ -184,10 +187,11 @@ function resume(
 
 /** Nothing is stored: creates the slot if there is none, and plans the first snapshot. */
 async function begin(
-  { config, replication, log }: PrepareOptions,
+  options: PrepareOptions,
   slot: SlotState | undefined,
   start: { readonly system: SystemIdentity; readonly tables: readonly TableName[] },
 ): Promise<{ offset: SourceOffset; created: CreatedSlot | undefined }> {
+  const { config, log } = options;
   const { mode } = config.snapshot;
   const snapshots = mode === 'no_data' ? [] : [initialJob(config, start.tables)];
   const offset: SourceOffset = {
@@ -211,12 +215,27 @@ async function begin(
     });
     return { offset, created: undefined };
   }
-  const created = await create(config, replication);
+  const created = await create(options);
   log.info('Replication slot created.', { slot: config.slot.name, lsn: formatLsn(created.consistentPoint) });
   return { offset: { ...offset, flushLsn: created.consistentPoint }, created };
 }
 
-async function create(config: SourceConfig, replication: Client): Promise<CreatedSlot> {
+async function create({ config, sql, replication, onBlocked, log }: PrepareOptions): Promise<CreatedSlot> {
+  const over = new AbortController();
+  let blockedBy: string | undefined;
+  const tell = (by: string | undefined): void => {
+    if (by !== undefined && blockedBy === undefined)
+      log.warn(`The creation of slot "${config.slot.name}" waits for ${by}.`, {
+        remedy: 'End that transaction: no slot can begin before it is over.',
+      });
+    blockedBy = by;
+    onBlocked(by);
+  };
+  const telling = tellBlockers(sql, serverProcessOf(replication), tell, over.signal);
+  // The slot is created without it, too. If the connection is lost, the next statement on it says so.
+  telling.catch((error: unknown) =>
+    log.warn('What blocks the slot cannot be seen.', { error: String(error) }),
+  );
   try {
     return await createSlot(replication, config.slot.name, {
       temporary: false,
@@ -229,7 +248,17 @@ async function create(config: SourceConfig, replication: Client): Promise<Create
       remedy:
         'Drop unused slots (see pg_replication_slots), or raise max_replication_slots and restart the source.',
     });
+  } finally {
+    over.abort();
+    await telling.catch(() => {});
+    onBlocked(undefined);
   }
+}
+
+/** As the server names it in `pg_stat_activity`. */
+function serverProcessOf(client: Client): number {
+  const { processID } = client as Client & { readonly processID?: number | null };
+  return processID ?? 0;
 }
 
 function initialJob(config: SourceConfig, tables: readonly TableName[]): SnapshotJob {

@@ -1,0 +1,14 @@
+import { PRIVATE_SERVERS } from '../lab/lab.ts';
+
+/** What a fault or a step may change, hold up or take down: its pipeline alone, a server that others use, or all. */
+export const SCOPES = ['instance', ...PRIVATE_SERVERS, 'machine'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** What is touched; a function where it depends on the parameters. */
+export type Touches<P> = readonly Scope[] | ((params: P) => readonly Scope[]);
+
+/** What a fault touches that takes down one service by its name: `capture`, `pg-source`, `kafka-2`. */
+export function serviceScope(service: string): readonly Scope[] {
+  const server = PRIVATE_SERVERS.find((name) => service === name || service.startsWith(`${name}-`));
+  return [server ?? 'instance'];
+}
