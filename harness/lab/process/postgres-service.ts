@@ -98,6 +98,7 @@ wal_level = logical
 max_wal_senders = 60
 max_replication_slots = 60
 max_connections = 200
+max_prepared_transactions = 20
 max_wal_size = '1GB'
 shared_buffers = '64MB'
 log_line_prefix = '%m [%p] %q%d %a '
