@@ -53,7 +53,7 @@ it('takes what a run printed, without the name of its pipeline; not that of othe
   const seen = withRuns({}, [run({})], scenarios);
   const recovery = [{ command: 'cdc-lab upgrade', said: 'done' }];
   expect(seen[name]).toMatchObject({ recovered: 'PASS', recovery });
-  expect(seen[name]?.lines[0]).toContain('FAIL → PASS');
+  expect(seen[name]?.text).toContain('FAIL → PASS');
   for (const over of [{ ok: false }, { source: 'debezium' }, { sink: 'jdbc' }, { runtime: 'docker' }])
     expect(withRuns({}, [run(over)], scenarios)).toEqual({});
   const gone = seen[name];

@@ -106,8 +106,8 @@ async function variantText(scenario: Scenario, variant: VariantName, seen: Seen)
   ].join('\n');
 }
 
-function seenLines({ lines, error }: SeenRun): string[] {
-  return [...lines, ...(error === null ? [] : [`    ${error}`])];
+function seenLines({ text, error }: SeenRun): string[] {
+  return [text, ...(error === null ? [] : [`    ${error}`])];
 }
 
 async function recoveryText(

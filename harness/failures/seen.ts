@@ -14,7 +14,7 @@ const WIDTH = 120;
 const runSchema = z.object({
   verdict: z.string(),
   /** As `cdc-lab run` prints them. */
-  lines: z.array(z.string()),
+  text: z.string(),
   /** First line of the error with which a connector stopped; null if none did. */
   error: z.string().nullable(),
   /** The commands that brought it back, and what each said. */
@@ -61,7 +61,7 @@ function seenOf(result: VariantResult): SeenRun {
   const { verdict, stops = [], recovery = [], recovered = null } = result;
   return {
     verdict,
-    lines: outcomeLines({ paint: painter(false), width: WIDTH }, result),
+    text: outcomeLines({ paint: painter(false), width: WIDTH }, result).join('\n'),
     error: stops.find(({ said }) => said !== null)?.said ?? null,
     recovery: recovery.map(({ command, said }) => ({
       command: withoutInstance(command),
