@@ -6,6 +6,7 @@ import {
   OFFSETS_ACTIONS,
   REPAIR_ACTIONS,
   SLOT_ACTIONS,
+  TOPICS_ACTIONS,
 } from './recover/actions.ts';
 
 /** What the arguments of these commands are, by `COMMAND NAME`. */
@@ -20,7 +21,10 @@ export const RECOVER_ARGUMENTS: Readonly<Record<string, Argument>> = {
   'dead-letters action': { help: 'what to do', choices: DEAD_LETTER_ACTIONS },
   'dead-letters letter': { help: 'show: which one, as PARTITION@OFFSET' },
   'repair action': { help: 'what to do', choices: REPAIR_ACTIONS },
-  'repair file': { help: 'SQL, as cdc-lab verify --repair writes it' },
+  'repair file': { help: 'apply: SQL, as cdc-lab verify --repair writes it' },
+  'topics action': { help: 'what to do; left out: list them', choices: TOPICS_ACTIONS },
+  'topics topic': { help: 'set: which one; with or without the prefix: orders, lab.public.orders' },
+  'topics settings': { help: 'set: key=value' },
   'slot action': { help: 'what to do', choices: SLOT_ACTIONS },
   'slot slot': { help: 'drop: the name of the slot; left out: the pipeline’s own' },
   tables: { help: 'their names at the source: orders, public.orders' },
@@ -71,8 +75,8 @@ export function declareRecover(declare: Declare): void {
     async () => (await import('./commands/mend.ts')).upgrade,
   );
   declare(
-    'repair <action> <file>',
-    'run a file of repairs on the sink: all of it, or nothing',
+    'repair <action> [file]',
+    'run a file of repairs on the sink: all of it, or nothing; or compare, and change the rows that differ',
     options.REPAIR,
     async () => (await import('./commands/mend.ts')).repair,
   );

@@ -160,6 +160,7 @@ export const HELP_TEXTS: Readonly<Record<string, HelpText>> = {
     examples: [
       ['cdc-lab repair apply mend.sql --dry-run', 'the statements, none of them run'],
       ['cdc-lab repair apply mend.sql', 'all of it, or nothing'],
+      ['cdc-lab repair rows --dry-run', 'compare, and print what would be changed'],
     ],
     exits: [
       [0, 'every statement found its row'],
@@ -181,7 +182,13 @@ export const HELP_TEXTS: Readonly<Record<string, HelpText>> = {
     ],
     exits: [OK, [1, 'the statement failed']],
   },
-  topics: { examples: [['cdc-lab topics --all', 'with Kafka’s own']], exits: [OK] },
+  topics: {
+    examples: [
+      ['cdc-lab topics --all', 'with Kafka’s own'],
+      ['cdc-lab topics set documents max.message.bytes=8000000', 'take larger records'],
+    ],
+    exits: [OK],
+  },
   consume: {
     examples: [
       ['cdc-lab consume orders', 'the newest ten records of lab.public.orders'],

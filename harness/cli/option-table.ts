@@ -227,8 +227,6 @@ export const LOGS = {
   follow: toggle('-f, --follow', 'keep printing what the service writes'),
 };
 
-export const TOPICS = { all: toggle('--all', 'list internal topics too'), ...EXTERNAL };
-
 export const CONSUME = {
   fromBeginning: toggle('--from-beginning', 'start at the oldest record, not at the newest ones'),
   max: withDefault(integer('--max <n>', countOf('a count'), 'exit after this many records'), 10),
@@ -325,6 +323,7 @@ export const SLOT = RECOVERY;
 export const DEAD_LETTERS = RECOVERY;
 export const UPGRADE = RECOVERY;
 export const REPAIR = RECOVERY;
+export const TOPICS = { all: toggle('--all', 'list: internal topics too'), ...RECOVERY };
 export const DEDUPE = {
   addKey: toggle('--add-key', 'also make the source’s primary key that of the sink’s table'),
   ...RECOVERY,

@@ -246,8 +246,8 @@ function declareLook(declare: Declare): void {
     async () => (await import('./commands/sql.ts')).sql,
   );
   declare(
-    'topics',
-    'list the topics of the lab',
+    'topics [action] [topic] [settings...]',
+    'list the topics of the lab; change settings of one',
     options.TOPICS,
     async () => (await import('./commands/topics.ts')).topics,
   );

@@ -8,11 +8,11 @@ const ONE_PIPELINE = [...ANY_TARGET, '--instance'];
 const TARGET_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(['up', 'logs', 'doctor'].map((name) => [name, ['--dir']])),
   ...Object.fromEntries(
-    ['down', 'clean', 'heal', 'run', 'trigger', 'topics', 'consume'].map((name) => [name, ANY_TARGET]),
+    ['down', 'clean', 'heal', 'run', 'trigger', 'consume'].map((name) => [name, ANY_TARGET]),
   ),
   ...Object.fromEntries(
     ['env', 'status', 'watch', 'lag', 'connectors', 'sql', 'explain']
-      .concat('snapshot', 'dedupe', 'offsets', 'slot', 'dead-letters', 'upgrade', 'repair')
+      .concat('topics', 'snapshot', 'dedupe', 'offsets', 'slot', 'dead-letters', 'upgrade', 'repair')
       .map((name) => [name, ONE_PIPELINE]),
   ),
   config: ['--config'],

@@ -16,7 +16,7 @@ test.each([
   [new NetworkError('no answer'), 'CDC-1042'],
   [new AuthenticationError('no'), 'CDC-1043'],
 ])('a task that ends with %s says so under %s, with a remedy', (error, code) => {
-  expect(finalError(explain(error), 3)).toMatchObject({
+  expect(finalError(explain(error, 'reader'), 3)).toMatchObject({
     code,
     cause: error,
     remedy: expect.stringMatching(/\w{3}/),
@@ -38,7 +38,17 @@ test('an error of this program keeps its stack, and one with a code stays as it 
 });
 
 test('a refused certificate ends the task at once, with what to change', () => {
-  const refused = explain(Object.assign(new Error('no'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }));
+  const refused = explain(Object.assign(new Error('no'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID' }), 'reader');
   expect(refused).toMatchObject({ code: 'CDC-1203', remedy: expect.stringContaining('database.sslmode') });
   expect(isTransient(refused)).toBe(false);
+});
+
+test('a right that is missing is named, with the role that lacks it', () => {
+  const detail = 'Only roles with the REPLICATION attribute may start a WAL sender process.';
+  const denied = explain(ofServer('42501', 'permission denied to start WAL sender', { detail }), 'reader');
+  expect(denied).toMatchObject({
+    code: 'CDC-1201',
+    message: `The source denied permission to the role "reader": permission denied to start WAL sender. ${detail}`,
+  });
+  expect(isTransient(denied)).toBe(false);
 });

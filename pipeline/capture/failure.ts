@@ -27,8 +27,11 @@ export function sqlState(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** The error to report: what PostgreSQL or Kafka says, with a remedy if one is known. */
-export function explain(error: unknown): Error {
+/**
+ * The error to report: what PostgreSQL or Kafka says, with a remedy if one is known.
+ * @param role With which the capture logs in.
+ */
+export function explain(error: unknown, role: string): Error {
   if (!(error instanceof Error)) return new Error(String(error));
   const code = sqlState(error);
   if (error.message === '')
@@ -48,7 +51,9 @@ export function explain(error: unknown): Error {
     });
   }
   if (code === '42501') {
-    return new LabError('CDC-1201', `The source denied permission: ${error.message}.`, {
+    // Its detail names the right that is missing, such as the REPLICATION attribute.
+    const said = [`${error.message}.`, ...addedByPostgres(error)].join(' ');
+    return new LabError('CDC-1201', `The source denied permission to the role "${role}": ${said}`, {
       cause: error,
       remedy:
         'The user needs REPLICATION, SELECT on the captured tables (and BYPASSRLS if they have row-level security), and ' +

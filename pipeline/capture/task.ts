@@ -99,7 +99,9 @@ export class SourceTask implements Task {
   /** Waits before the next attempt. @throws if there is none. */
   async #recover(error: unknown, signal: AbortSignal): Promise<void> {
     const { max, initialMs, maxMs } = this.#config.retries;
-    const reason = signal.aborted ? explain(error) : await this.#explain(error, signal);
+    const reason = signal.aborted
+      ? explain(error, this.#config.database.user)
+      : await this.#explain(error, signal);
     if (signal.aborted) {
       this.#context.log.warn('The task was stopped while it failed.', { error: reason.message });
       return;
@@ -127,7 +129,7 @@ export class SourceTask implements Task {
     if (!(error instanceof LabError) && error instanceof Error && isDamagedText(error)) {
       return await explainStream(error, this.#config, this.#parts.decodeBytes, signal);
     }
-    return explain(error);
+    return explain(error, this.#config.database.user);
   }
 
   /**

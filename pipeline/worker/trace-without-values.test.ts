@@ -18,7 +18,9 @@ const refusal = (code: string) =>
 test.each(['22P02', '23505', '44000', 'P0001'])(
   'a trace of %s has PostgreSQL’s hint, and no value of a row',
   (code) => {
-    const traces = [finalError(explainSource(refusal(code)), 1), explainSink(refusal(code))].map(traceOf);
+    const traces = [finalError(explainSource(refusal(code), 'reader'), 1), explainSink(refusal(code))].map(
+      traceOf,
+    );
     for (const trace of traces) {
       expect(trace).toContain('Look.');
       expect(trace).not.toContain(CANARY);

@@ -1,6 +1,8 @@
-import { defineScenario, LESSON_DEADLINES_MS } from '../../harness/plugins/scenario.ts';
+import { committed, defineFailure, fault, textbook } from '../../harness/plugins/failure.ts';
 
-export default defineScenario({
+const OFTEN = { 'status.update.interval.ms': '100' };
+
+export default defineFailure({
   title: 'Keepalives inside a transaction',
   lesson:
     'The source answers status updates while it still sends a large transaction, and such a keepalive names the end of ' +
@@ -8,41 +10,19 @@ export default defineScenario({
     'before its position when it resumes, loses the rest of the transaction if it is killed now.',
   cites: 'apache/seatunnel#11864',
   seedRows: 100,
-  defaults: { rows: 0, seconds: 0 },
-  contract: { duplicateDeliveries: 'legal', recoverWithinMs: 60_000, clauses: [] },
-  steps: {
-    inject: [
-      {
-        do: 'fault',
-        fault: 'kill-in-transaction',
-        with: { rows: 8000, rowBytes: 4000, replies: 3 },
-      },
-    ],
-    hold: [],
-    settle: [{ do: 'until-committed', transactions: 20 }],
+  workload: { kind: 'insert-only', rate: 50 },
+  inject: [fault('kill-in-transaction', { rows: 8000, rowBytes: 4000, replies: 3 })],
+  hold: [],
+  settle: [committed(20)],
+  sound: {
+    source: { overrides: OFTEN },
+    expect: { verdict: 'PASS' },
+    because: 'its position is the end of a transaction that Kafka has, so the whole transaction comes again',
   },
-  lateProofs: [],
-  variants: {
-    sound: {
-      source: { file: 'source', overrides: { 'status.update.interval.ms': '100' } },
-      sink: { file: 'sink' },
-      workload: { kind: 'insert-only', rate: 50 },
-      expect: { verdict: 'PASS' },
-      because:
-        'its position is the end of a transaction that Kafka has, so the whole transaction comes again',
-    },
-    naive: {
-      source: {
-        file: 'source',
-        engine: 'textbook',
-        overrides: { 'status.update.interval.ms': '100', 'textbook.mistakes': 'stores-wal-end' },
-      },
-      sink: { file: 'sink' },
-      workload: { kind: 'insert-only', rate: 50 },
-      expect: { verdict: 'FAIL', finding: { class: 'missing', hop: 'capture' }, follows: ['orphan'] },
-      because: 'it stores the end of the WAL at each keepalive, and skips rows before it when it resumes',
-    },
+  naive: {
+    source: textbook('stores-wal-end', OFTEN),
+    expect: { verdict: 'FAIL', finding: { class: 'missing', hop: 'capture' }, follows: ['orphan'] },
+    because: 'it stores the end of the WAL at each keepalive, and skips rows before it when it resumes',
   },
-  deadlinesMs: LESSON_DEADLINES_MS,
   lookAt: ['cdc-lab status', 'cdc-lab connectors', 'cdc-lab logs capture'],
 });

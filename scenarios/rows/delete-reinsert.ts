@@ -1,4 +1,4 @@
-import { defineScenario, LESSON_DEADLINES_MS } from '../../harness/plugins/scenario.ts';
+import { atSource, defineFailure, upgraded } from '../../harness/plugins/failure.ts';
 
 const IDS = [1, 2, 3].map((n) => `4e110000-0000-4000-8000-00000000000${n}`);
 /** Triggered again, it replaces the row of the time before. */
@@ -6,60 +6,33 @@ const insert = (id: string, name: string): string =>
   `INSERT INTO customers (id, email, name) VALUES ('${id}', 'again@example.org', '${name}')
    ON CONFLICT (id) DO UPDATE SET name = excluded.name, version = customers.version + 1`;
 
-export default defineScenario({
+export default defineFailure({
   title: 'A key is deleted and inserted again',
   lesson:
     'One transaction deletes a row and inserts another one under the same key. Both events come in one batch, and the order is ' +
     'all that tells the row that was from the row that is. A sink that collects the deletes of a batch and runs them ' +
     'last deletes the new row.',
   cites: 'kafka-connect-jdbc#1562',
-  seedRows: 50,
-  defaults: { rows: 0, seconds: 0 },
-  contract: { duplicateDeliveries: 'legal', recoverWithinMs: 60_000, clauses: [] },
-  steps: {
-    inject: [
-      {
-        do: 'fault',
-        fault: 'run-statements',
-        with: {
-          on: 'source',
-          transactions: [
-            [...IDS.map((id) => insert(id, 'First'))],
-            [
-              `DELETE FROM customers WHERE email = 'again@example.org'`,
-              ...IDS.map((id) => insert(id, 'Second')),
-            ],
-          ],
-        },
-      },
-    ],
-    hold: [{ do: 'until-committed', transactions: 10 }],
-    settle: [],
-  },
-  lateProofs: [],
-  variants: {
-    sound: {
-      source: { file: 'source' },
-      sink: { file: 'sink' },
-      workload: { kind: 'insert-only', rate: 20 },
-      expect: { verdict: 'PASS' },
-      because: 'it folds a batch by key in the order of the log: the insert is what stays',
-      engines: {
-        'debezium+jdbc': {
-          because:
-            'the JDBC sink writes what it holds of upserts before a delete, and the reverse: the insert is what stays',
-        },
+  inject: [
+    atSource(
+      IDS.map((id) => insert(id, 'First')),
+      [`DELETE FROM customers WHERE email = 'again@example.org'`, ...IDS.map((id) => insert(id, 'Second'))],
+    ),
+  ],
+  sound: {
+    expect: { verdict: 'PASS' },
+    because: 'it folds a batch by key in the order of the log: the insert is what stays',
+    engines: {
+      'debezium+jdbc': {
+        because:
+          'the JDBC sink writes what it holds of upserts before a delete, and the reverse: the insert is what stays',
       },
     },
-    naive: {
-      source: { file: 'source' },
-      sink: { file: 'sink' },
-      defects: { sink: ['deletes-last'] },
-      workload: { kind: 'insert-only', rate: 20 },
-      expect: { verdict: 'FAIL', finding: { class: 'missing', hop: 'sink' } },
-      because: 'it runs the deletes of a batch last, after the inserts that followed them',
-    },
   },
-  deadlinesMs: LESSON_DEADLINES_MS,
-  lookAt: ['cdc-lab status'],
+  naive: {
+    defects: { sink: ['deletes-last'] },
+    expect: { verdict: 'FAIL', finding: { class: 'missing', hop: 'sink' } },
+    because: 'it runs the deletes of a batch last, after the inserts that followed them',
+    recover: upgraded('customers'),
+  },
 });

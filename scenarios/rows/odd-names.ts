@@ -1,16 +1,15 @@
-import { defineScenario, LESSON_DEADLINES_MS } from '../../harness/plugins/scenario.ts';
+import { atSource, defineFailure } from '../../harness/plugins/failure.ts';
 
 const TABLES = ['Mixed Case', 'user', 'User', 'dotted.name', 'with"quote', 'emoji 🎈', 'l'.repeat(63)];
 const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;
 
-export default defineScenario({
+export default defineFailure({
   title: 'Odd names',
   lesson:
     'Tables and columns have names that SQL takes only in quotes: upper case, blanks, dots, quotes, an emoji, a reserved word, ' +
     'as many bytes as PostgreSQL allows. Each is legal, and each has broken a pipeline that wrote its SQL by ' +
     'putting texts together.',
   cites: 'Debezium FAQ',
-  seedRows: 50,
   atSource: {
     sql: TABLES.flatMap((name) => [
       `CREATE TABLE ${quoted(name)} (id int PRIMARY KEY, "Group By" text, "a ""quoted"" name 🎈" int)`,
@@ -18,38 +17,15 @@ export default defineScenario({
     ]),
     tables: TABLES.map((name) => `public.${name}`),
   },
-  defaults: { rows: 0, seconds: 0 },
-  contract: { duplicateDeliveries: 'legal', recoverWithinMs: 60_000, clauses: [] },
-  steps: {
-    inject: [
-      {
-        do: 'fault',
-        fault: 'run-statements',
-        with: {
-          on: 'source',
-          transactions: [
-            TABLES.map(
-              (name) => `INSERT INTO ${quoted(name)} SELECT i, 'new', i FROM generate_series(101, 110) i`,
-            ),
-            TABLES.map((name) => `UPDATE ${quoted(name)} SET "Group By" = 'changed' WHERE id % 2 = 0`),
-            TABLES.map((name) => `DELETE FROM ${quoted(name)} WHERE id % 5 = 0`),
-          ],
-        },
-      },
-    ],
-    hold: [{ do: 'until-committed', transactions: 10 }],
-    settle: [],
+  inject: [
+    atSource(
+      TABLES.map((name) => `INSERT INTO ${quoted(name)} SELECT i, 'new', i FROM generate_series(101, 110) i`),
+      TABLES.map((name) => `UPDATE ${quoted(name)} SET "Group By" = 'changed' WHERE id % 2 = 0`),
+      TABLES.map((name) => `DELETE FROM ${quoted(name)} WHERE id % 5 = 0`),
+    ),
+  ],
+  sound: {
+    expect: { verdict: 'PASS' },
+    because: 'it quotes every name, and takes each as it is',
   },
-  lateProofs: [],
-  variants: {
-    sound: {
-      source: { file: 'source' },
-      sink: { file: 'sink' },
-      workload: { kind: 'insert-only', rate: 20 },
-      expect: { verdict: 'PASS' },
-      because: 'it quotes every name, and takes each as it is',
-    },
-  },
-  deadlinesMs: LESSON_DEADLINES_MS,
-  lookAt: ['cdc-lab status'],
 });

@@ -1,6 +1,8 @@
-import { defineScenario, LESSON_DEADLINES_MS } from '../../harness/plugins/scenario.ts';
+import { defineFailure, fault } from '../../harness/plugins/failure.ts';
 
-export default defineScenario({
+const WITHIN_MS = 15_000;
+
+export default defineFailure({
   title: 'Two rows swap a unique value',
   lesson:
     'Two rows exchange a value in one statement. The sink has a UNIQUE index on it that the source ' +
@@ -8,38 +10,24 @@ export default defineScenario({
     'every retry. A sink has to stop and name the index; retried without an end, the error never shows.',
   cites: 'debezium#7801',
   seedRows: 200,
-  defaults: { rows: 0, seconds: 0 },
-  contract: {
-    duplicateDeliveries: 'legal',
-    recoverWithinMs: 60_000,
-    clauses: [
-      {
-        kind: 'stops-within',
-        connector: 'sink',
-        withinMs: 15_000,
-        why: 'a retry cannot mend a violated index',
-      },
-    ],
-  },
-  steps: {
-    inject: [{ do: 'fault', fault: 'swap-unique', with: {} }],
-    hold: [{ do: 'until-stopped', connector: 'sink', withinMs: 15_000 }],
-    settle: [],
-  },
-  lateProofs: [],
-  variants: {
-    sound: {
-      source: { file: 'source' },
-      sink: { file: 'sink' },
-      workload: { kind: 'mixed', rate: 50 },
-      expect: {
-        verdict: 'FAIL',
-        finding: { class: 'connector-failed', hop: 'sink' },
-        stop: { code: 'CDC-2010', says: 'unique constraint "cdc_lab_swap"', withinMs: 15_000 },
-      },
-      because: 'it isolates the record that the index refuses, names the index, and stops',
+  workload: { kind: 'mixed', rate: 50 },
+  clauses: [
+    {
+      kind: 'stops-within',
+      connector: 'sink',
+      withinMs: WITHIN_MS,
+      why: 'a retry cannot mend a violated index',
     },
+  ],
+  inject: [fault('swap-unique')],
+  hold: [{ do: 'until-stopped', connector: 'sink', withinMs: WITHIN_MS }],
+  sound: {
+    expect: {
+      verdict: 'FAIL',
+      finding: { class: 'connector-failed', hop: 'sink' },
+      stop: { code: 'CDC-2010', says: 'unique constraint "cdc_lab_swap"', withinMs: WITHIN_MS },
+    },
+    because: 'it isolates the record that the index refuses, names the index, and stops',
   },
-  deadlinesMs: LESSON_DEADLINES_MS,
   lookAt: ['cdc-lab status', 'cdc-lab connectors', 'cdc-lab logs sink'],
 });

@@ -10,6 +10,7 @@ import type { ConnectorsFlags } from '../option-table.ts';
 import { pageOf } from '../page.ts';
 import { CONNECTOR_ACTIONS } from '../recover/actions.ts';
 import { actionOf, mustNotHave, recover } from '../recover/recover.ts';
+import { settingsIn } from '../recover/settings.ts';
 
 /** Without an action the states of both connectors; with one, it is done to the connector of that name. */
 export async function connectors(
@@ -49,12 +50,7 @@ function pairsOf(settings: readonly string[], remove: readonly string[]): Record
   const example = 'as in: cdc-lab connectors set sink insert.mode=upsert';
   if (settings.length + remove.length === 0)
     throw new UsageError('connectors set needs key=value, or --remove KEY', example);
-  const pairs = settings.map((word) => {
-    const [, key, value] = /^([^=]+)=(.*)$/s.exec(word) ?? [];
-    if (key === undefined || value === undefined) throw new UsageError(`"${word}" is not key=value`, example);
-    return [key, value] as const;
-  });
-  return Object.fromEntries(pairs);
+  return settingsIn(settings, example);
 }
 
 /** Prints a connector's configuration or its stored offsets. */

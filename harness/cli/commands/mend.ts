@@ -1,7 +1,8 @@
+import { UsageError } from '../../errors.ts';
 import type { CliContext } from '../context.ts';
 import type { DedupeFlags, RecoveryFlags, SnapshotFlags } from '../option-table.ts';
 import { REPAIR_ACTIONS } from '../recover/actions.ts';
-import { actionOf, recover } from '../recover/recover.ts';
+import { actionOf, mustNotHave, recover } from '../recover/recover.ts';
 
 /** Has the capture send rows again. */
 export function snapshot(
@@ -27,12 +28,18 @@ export function upgrade(context: CliContext, options: RecoveryFlags): Promise<nu
   return recover(context, options, 'upgrade', {});
 }
 
-/** Runs a file of repairs on the sink. */
-export function repair(
+/** Runs a file of repairs on the sink, or compares and repairs at once. */
+export async function repair(
   context: CliContext,
   options: RecoveryFlags,
-  [action = '', file = '']: readonly string[],
+  [given = '', file]: readonly string[],
 ): Promise<number> {
-  actionOf('repair', action, REPAIR_ACTIONS);
+  const action = actionOf('repair', given, REPAIR_ACTIONS);
+  if (action === 'rows') {
+    mustNotHave('repair rows', { file: file !== undefined });
+    return recover(context, options, 'repair-rows', {});
+  }
+  if (file === undefined)
+    throw new UsageError('repair apply needs a file', 'cdc-lab verify --repair FILE writes one');
   return recover(context, options, 'repair-apply', { file });
 }

@@ -3,4 +3,5 @@ export const CONNECTOR_ACTIONS = ['restart', 'pause', 'resume', 'stop', 'config'
 export const OFFSETS_ACTIONS = ['show', 'reset'] as const;
 export const SLOT_ACTIONS = ['list', 'drop', 'recreate'] as const;
 export const DEAD_LETTER_ACTIONS = ['list', 'show', 'replay', 'discard'] as const;
-export const REPAIR_ACTIONS = ['apply'] as const;
+export const REPAIR_ACTIONS = ['apply', 'rows'] as const;
+export const TOPICS_ACTIONS = ['list', 'set'] as const;

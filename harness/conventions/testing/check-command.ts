@@ -9,6 +9,7 @@ import {
   OFFSETS_ACTIONS,
   REPAIR_ACTIONS,
   SLOT_ACTIONS,
+  TOPICS_ACTIONS,
 } from '../../cli/recover/actions.ts';
 import { PROJECT_DIR } from '../../project.ts';
 import { type Command, isPlaceholder } from '../commands.ts';
@@ -37,6 +38,7 @@ const FIRST: Readonly<Record<string, readonly string[]>> = {
   offsets: OFFSETS_ACTIONS,
   repair: REPAIR_ACTIONS,
   slot: SLOT_ACTIONS,
+  topics: TOPICS_ACTIONS,
 };
 
 /** What is wrong with a command, as a sentence; undefined if it names only what exists. */
