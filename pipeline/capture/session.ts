@@ -8,7 +8,7 @@ import { unlessAborted } from '../contract/wake.ts';
 import type { SourceConfig } from './config/source-config.ts';
 import { OffsetBook } from './position/offset-book.ts';
 import { OffsetStore } from './position/offset-store.ts';
-import { parseOffset } from './position/source-offset.ts';
+import { formatOffset, parseOffset } from './position/source-offset.ts';
 import { withOffsetDefects, withPublishDefects } from './publish/defect-stages.ts';
 import { IdempotentProducer } from './publish/idempotent-producer.ts';
 import { closeClient, createAdmin, kafkaAddress } from './publish/kafka-clients.ts';
@@ -135,9 +135,11 @@ export class Session {
     const sql = resources.adopt(await connect(config, 'sql', 'catalogue'), disconnect);
     const replication = resources.adopt(await connect(config, 'replication', 'stream'), disconnect);
     const encoder = this.#createEncoder();
+    const offsets = withOffsetDefects(store, context.defects);
     const prepared = await prepare({
       ...{ config, sql, replication, stored, snapshotAgain, log: context.log },
       describe: (table) => this.#createEncoder().describe(table),
+      store: (offset) => offsets.store(formatOffset(offset)),
       topicOf: (schema, table) => encoder.topicOf(schema, table),
       onBlocked: (by) => {
         this.#blockedBy = by;
@@ -145,7 +147,7 @@ export class Session {
     });
     if (signal.aborted) return;
     const { publish, topics } = this.#createPublisher(resources);
-    const book = new OffsetBook(withOffsetDefects(store, context.defects), prepared.offset);
+    const book = new OffsetBook(offsets, prepared.offset);
     await book.store();
     await topics.ensure(prepared.tables.map((t) => encoder.topicOf(t.schema, t.table)));
     const jobs = resources.use(

@@ -20,6 +20,8 @@ interface PublicationRow {
 /**
  * Ensures that the publication exists and contains every captured table, as far as `publication.autocreate.mode`
  * allows. Returns the tables that were added to an existing publication: the stream lacks their earlier rows.
+ * @param beforeAdding Stores that these tables need a snapshot. After a crash behind it, they are in the publication,
+ * and nothing else would tell that they are new.
  * @throws LabError if a table is missing and must not be added, or would become unwritable for the application, or an
  * operation is not published.
  */
@@ -28,6 +30,7 @@ export async function ensurePublication(
   config: SourceConfig,
   tables: readonly TableName[],
   log: Logger,
+  beforeAdding: (missing: readonly TableName[]) => Promise<void>,
 ): Promise<readonly TableName[]> {
   const { name, autocreate } = config.publication;
   const existing = await readPublication(client, name);
@@ -59,6 +62,7 @@ export async function ensurePublication(
   }
   await refuseMissingIdentity(client, missing, publishedOperations(existing));
   await refuseUnpublishedIdentity(client, state, missing);
+  await beforeAdding(missing);
   await client.query(
     `ALTER PUBLICATION ${quoteIdentifier(name)} ADD TABLE ${missing.map((t) => `ONLY ${quoteTable(t)}`).join(', ')}`,
   );

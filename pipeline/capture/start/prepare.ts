@@ -13,7 +13,7 @@ import type { TableDescription } from '../../contract/table.ts';
 import type { SourceConfig } from '../config/source-config.ts';
 import { createTableFilter, inSnapshotOrder, type TableFilter } from '../config/table-filter.ts';
 import type { SnapshotJob, SourceOffset } from '../position/source-offset.ts';
-import { addedTablesJob, INITIAL_SNAPSHOT, newJob } from '../snapshot/snapshot-job.ts';
+import { addedTablesJob, INITIAL_SNAPSHOT, isFirstSnapshot, newJob } from '../snapshot/snapshot-job.ts';
 import { allTables, type ExistingTable, publishedTables } from '../source/catalogue.ts';
 import { formatLsn, ZERO_LSN } from '../source/lsn-text.ts';
 import { ensurePublication, publicationState } from '../source/publication.ts';
@@ -53,6 +53,7 @@ export interface PrepareOptions {
   readonly sql: Client;
   readonly replication: Client;
   readonly stored: SourceOffset | null;
+  readonly store: (offset: SourceOffset) => Promise<void>;
   /** `snapshot.mode=always`, and the task has not taken its snapshot yet. */
   readonly snapshotAgain: boolean;
   /** @throws if a column's type is not supported, naming the column. */
@@ -95,12 +96,18 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   const slot = await readSlot(sql, config.slot.name);
   const history = await timelineHistory(replication, system.timeline);
   const { stored, slotGone } = await continuity(options, slot, system, history);
-  const added = await ensurePublication(sql, config, [...tables, ...signalTable], log);
-  await warnOfRefusedWrites(sql, config.publication.name, tables, log);
   const start = { system, tables, captured };
-  if (stored !== null) {
-    return { ...start, created: undefined, offset: resume(options, stored, { ...start, slot }, added) };
-  }
+  let resumed = stored === null ? null : resume(options, stored, { ...start, slot });
+  await ensurePublication(sql, config, [...tables, ...signalTable], log, async (missing) => {
+    if (resumed === null) return;
+    resumed = withAddedTables(
+      resumed,
+      missing.filter((table) => !isSignal(table)),
+    );
+    await options.store(resumed);
+  });
+  await warnOfRefusedWrites(sql, config.publication.name, tables, log);
+  if (resumed !== null) return { ...start, created: undefined, offset: resumed };
   const beginning = await begin(options, slotGone ? undefined : slot, start);
   return { ...start, ...beginning };
 }
@@ -155,7 +162,6 @@ function resume(
     readonly tables: readonly TableName[];
     readonly slot: SlotState | undefined;
   },
-  added: readonly TableName[],
 ): SourceOffset {
   const snapshots = [...stored.snapshots];
   let { snapshotCompleted } = stored;
@@ -163,8 +169,6 @@ function resume(
     snapshots.push(initialJob(config, start.tables));
     snapshotCompleted = false;
   }
-  const captured = added.filter((t) => `${t.schema}.${t.table}` !== config.signalTable);
-  if (captured.length > 0) snapshots.push(addedTablesJob(captured));
   log.info('Resuming at the stored position.', { lsn: formatLsn(stored.flushLsn), slot: config.slot.name });
   const confirmed = start.slot?.confirmedFlushLsn ?? null;
   if (confirmed !== null && confirmed < stored.flushLsn)
@@ -183,6 +187,18 @@ function resume(
     systemIdentifier: start.system.systemIdentifier,
     slot: config.slot.name,
   };
+}
+
+/** Orders the first snapshot of tables that are being added to the publication, unless it is ordered already. */
+function withAddedTables(offset: SourceOffset, added: readonly TableName[]): SourceOffset {
+  const ordered = offset.snapshots.filter(isFirstSnapshot).flatMap(({ tables }) => tables);
+  // One that has begun may have read rows while the table was in the publication before.
+  const unbegun = ordered.filter(({ done, lastKey }) => !done && lastKey === null);
+  const isOrdered = ({ schema, table }: TableName) =>
+    unbegun.some((known) => known.schema === schema && known.table === table);
+  const unread = added.filter((table) => !isOrdered(table));
+  if (unread.length === 0) return offset;
+  return { ...offset, snapshots: [...offset.snapshots, addedTablesJob(unread)] };
 }
 
 /** Nothing is stored: creates the slot if there is none, and plans the first snapshot. */
