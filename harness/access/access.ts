@@ -9,6 +9,7 @@
 import type { CrashPoint } from '../../pipeline/contract/crash-points.ts';
 import type { Report } from '../../verifier/report.ts';
 import type { OffsetAnswer, StatusAnswer } from '../connect/answers.ts';
+import type { SnapshotRate } from './snapshot-rate.ts';
 
 export type WorkerRole = 'capture' | 'sink';
 export type Side = 'source' | 'sink';
@@ -59,6 +60,10 @@ export interface Access extends AsyncDisposable {
   endOffsets(): Promise<ReadonlyMap<string, bigint>>;
   /** Records that repeat a change which is in the topics already, as after a restart. */
   redelivered(signal: AbortSignal): Promise<number>;
+  /** The rate of the fastest snapshot in the topics; undefined: there is none, or none that tells. */
+  fastestSnapshot(signal: AbortSignal): Promise<SnapshotRate | undefined>;
+  /** Deletes the records of the topics; their offsets go on. */
+  emptyTopics(): Promise<void>;
   /** Transactions that the ledger has as committed. */
   committed(): Promise<number>;
   /** @param options.deadlineMs For the pipeline to catch up; the comparison behind it is bounded by the signal. */

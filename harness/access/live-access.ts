@@ -15,6 +15,7 @@ import type { Access, Committed, CrashPointState, Side, TopicLag, WorkerRole } f
 import { SIGNAL_TABLE } from './captured-tables.ts';
 import { acceptAnswer, requestJson } from './http-json.ts';
 import { countRedelivered } from './redelivered.ts';
+import { fastestSnapshot, type SnapshotRate } from './snapshot-rate.ts';
 import type { VerifierHere } from './verify-here.ts';
 import { WorkerGroup } from './worker-group.ts';
 
@@ -135,6 +136,20 @@ class LiveAccess implements Access {
 
   async redelivered(signal: AbortSignal): Promise<number> {
     return countRedelivered(this.#kafka, await this.#connectedAdmin(), await this.#topics(), signal);
+  }
+
+  async fastestSnapshot(signal: AbortSignal): Promise<SnapshotRate | undefined> {
+    const [admin, topics] = [await this.#connectedAdmin(), await this.#topics()];
+    return fastestSnapshot({ kafka: this.#kafka, admin, topics, signal });
+  }
+
+  async emptyTopics(): Promise<void> {
+    const admin = await this.#connectedAdmin();
+    for (const topic of await this.#topics()) {
+      const ends = (await admin.fetchTopicOffsets(topic)).filter(({ low, high }) => low !== high);
+      const partitions = ends.map(({ partition, high }) => ({ partition, offset: high }));
+      if (partitions.length > 0) await admin.deleteTopicRecords({ topic, partitions });
+    }
   }
 
   async committed(): Promise<number> {

@@ -91,11 +91,12 @@ export class ContractWatch implements AsyncDisposable {
   }
 
   /** @param verdict The verifier's: where it found something wrong, rows are not compared once more. */
-  async judge(verdict: Verdict, writes: WorkloadSummary): Promise<ContractVerdict> {
+  async judge(verdict: Verdict, writes: WorkloadSummary, signal: AbortSignal): Promise<ContractVerdict> {
     const { clauses: all, access, instance, tunables } = this.#deps;
     await this.#sampler.look();
     const sampled = this.#sampler;
-    const seen = { access, instance, tunables, baseline: this.#baseline, sampled, stops: this.stops, writes };
+    const own = { baseline: this.#baseline, sampled, stops: this.stops };
+    const seen = { access, instance, tunables, ...own, writes, signal };
     const clauses: ClauseResult[] = [];
     for (const clause of all) {
       if (comparesRows(clause) && verdict !== 'PASS') continue;

@@ -26,6 +26,7 @@ async function seen(
     sampled: { of: (name) => samples[name] },
     stops: [],
     writes: { committed: 10, failed: 0, unknown: 0 },
+    signal: new AbortController().signal,
     ...own,
   };
 }
@@ -88,6 +89,27 @@ describe('rss-growth', () => {
     });
     const other = await seen({ samples: { 'rss-capture': sampled(1, 2) } });
     expect((await judgeClause(clause, other)).holds).toBeNull();
+  });
+});
+
+describe('snapshot-rate', () => {
+  const clause: Clause = { kind: 'snapshot-rate', atMostRowsPerSecond: 1_000, why };
+  const fastest = async (rowsPerSecond: number | undefined) => {
+    const given = await seen();
+    const rate = rowsPerSecond === undefined ? undefined : { rows: 4_000, durationMs: 2_000, rowsPerSecond };
+    return judgeClause(clause, { ...given, access: { ...given.access, fastestSnapshot: async () => rate } });
+  };
+  it('holds up to the bound and 5 %; above it the finding has the figure', async () => {
+    expect(await fastest(1_050)).toMatchObject({
+      holds: true,
+      detail: { rowsPerSecond: 1_050, rows: 4_000 },
+    });
+    const { finding } = await fastest(2_000);
+    expect(finding).toMatchObject({ class: 'bound-exceeded', hop: 'capture', count: 2_000 });
+    expect(finding?.detail).toContain('4,000 rows in 2 s, 2000 rows/s, and 1000 rows/s were allowed');
+  });
+  it('is not judged if there was no snapshot', async () => {
+    expect((await fastest(undefined)).holds).toBeNull();
   });
 });
 

@@ -11,7 +11,7 @@ import type { Instance, WorkloadSummary } from '../lab/lab.ts';
 import type { Clause } from '../plugins/clause.ts';
 import type { StopSeen } from '../plugins/ends.ts';
 import type { Tunables } from '../plugins/scenario.ts';
-import { bounded, type ClauseResult, stopsWithin, writerOk } from './judge-figures.ts';
+import { bounded, type ClauseResult, snapshotRate, stopsWithin, writerOk } from './judge-figures.ts';
 import { type Baseline, sameRows, sinkCount } from './judge-rows.ts';
 import { rssOf, WAL } from './probes.ts';
 import type { Sampler } from './sampler.ts';
@@ -27,6 +27,8 @@ export interface Seen {
   readonly stops: readonly StopSeen[];
   /** Of all workloads that have ended, together. */
   readonly writes: WorkloadSummary;
+  /** Ends a look at the topics. */
+  readonly signal: AbortSignal;
 }
 
 /** Whether the clause compares rows of the sink, which says nothing where the verifier has found some wrong. */
@@ -54,6 +56,8 @@ export async function judgeClause(clause: Clause, seen: Seen): Promise<ClauseRes
       const said = (bytes: string): string => `the memory of the ${worker} grew by ${bytes}`;
       return bounded(clause, grewBytes, atMostBytes, { hop: hopOf(worker), said, sampled: rss });
     }
+    case 'snapshot-rate':
+      return snapshotRate(clause, await access.fastestSnapshot(seen.signal));
     case 'writer-ok':
       return writerOk(clause, writes);
     case 'stops-within':

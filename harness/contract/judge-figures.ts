@@ -1,5 +1,6 @@
 import { type Finding, finding, type Hop } from '../../verifier/report.ts';
 import { bytesText, countOfText, durationText } from '../../verifier/units.ts';
+import type { SnapshotRate } from '../access/snapshot-rate.ts';
 import type { WorkloadSummary } from '../lab/lab.ts';
 import type { Clause } from '../plugins/clause.ts';
 import type { StopSeen } from '../plugins/ends.ts';
@@ -42,6 +43,26 @@ export function bounded(
     detail: figures,
     finding: broken(clause, { class: 'bound-exceeded', hop, count: bytes, detail }),
   };
+}
+
+/** A rate is measured, so that a bound that is kept to exactly may be exceeded by this. */
+const RATE_TOLERANCE = 1.05;
+
+/** The rate of the fastest snapshot. */
+export function snapshotRate(
+  clause: Extract<Clause, { readonly kind: 'snapshot-rate' }>,
+  seen: SnapshotRate | undefined,
+): ClauseResult {
+  if (seen === undefined) return { clause, holds: null, detail: { snapshots: 0 } };
+  const { atMostRowsPerSecond } = clause;
+  const figures = { ...seen, atMostRowsPerSecond };
+  const { rows, durationMs, rowsPerSecond } = seen;
+  if (rowsPerSecond <= atMostRowsPerSecond * RATE_TOLERANCE) return { clause, holds: true, detail: figures };
+  const detail =
+    `a snapshot sent ${countOfText(rows, 'row')} in ${durationText(durationMs)}, ${rowsPerSecond} rows/s, and ` +
+    `${atMostRowsPerSecond} rows/s were allowed`;
+  const own = { class: 'bound-exceeded', hop: 'capture', count: rowsPerSecond, detail } as const;
+  return { clause, holds: false, detail: figures, finding: broken(clause, own) };
 }
 
 /** What the workloads count: a failure is a transaction that the source refused or rolled back. */

@@ -33,6 +33,8 @@ export type Demand =
   | { readonly kind: 'wal-retained'; readonly atMostBytes: number }
   /** Resident memory of that half's processes never grows by more than this over the steady state; else *bound-exceeded*. */
   | { readonly kind: 'rss-growth'; readonly of: WorkerRole; readonly atMostBytes: number }
+  /** No snapshot sends rows faster than this, within 5 %; else *bound-exceeded* at the capture. */
+  | { readonly kind: 'snapshot-rate'; readonly atMostRowsPerSecond: number }
   /** None of the workloads' transactions failed; else *writer-harmed* at the source. An unknown outcome is no failure. */
   | { readonly kind: 'writer-ok' }
   /**
@@ -64,6 +66,7 @@ export const clauseSchema = z.discriminatedUnion('kind', [
   }),
   z.strictObject({ kind: z.literal('wal-retained'), atMostBytes: count, ...own }),
   z.strictObject({ kind: z.literal('rss-growth'), of: worker, atMostBytes: count, ...own }),
+  z.strictObject({ kind: z.literal('snapshot-rate'), atMostRowsPerSecond: count, ...own }),
   z.strictObject({ kind: z.literal('writer-ok'), ...own }),
   z.strictObject({ kind: z.literal('stops-within'), connector: worker, withinMs: count, ...own }),
 ]);

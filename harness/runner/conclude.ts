@@ -50,8 +50,8 @@ async function redeliveries({ plan, access, signal }: ConcludeDeps): Promise<Fin
 
 /** A broken clause is a finding, and a FAIL. A clause about which nothing was seen keeps a run from passing. */
 async function underContract(outcome: Outcome, deps: ConcludeDeps): Promise<Outcome> {
-  const { contract, journal, writes } = deps;
-  const judgement = await contract.judge(outcome.verdict, writes);
+  const { contract, journal, writes, signal } = deps;
+  const judgement = await contract.judge(outcome.verdict, writes, signal);
   const { clauses, unjudged } = judgement;
   const twice = await redeliveries(deps);
   const findings = twice === undefined ? judgement.findings : [...judgement.findings, twice];

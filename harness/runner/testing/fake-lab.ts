@@ -100,6 +100,8 @@ export class FakeWorld {
     ],
     endOffsets: async () => new Map([['t', 5n]]),
     redelivered: async () => this.redelivered,
+    fastestSnapshot: async () => undefined,
+    emptyTopics: async () => undefined,
     // Each query finds a hundred more transactions.
     committed: async () => {
       this.#committed += 100;

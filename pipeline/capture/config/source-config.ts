@@ -46,6 +46,8 @@ export interface SourceConfig {
     readonly mode: SnapshotMode;
     readonly fetchSize: number;
     readonly incrementalChunkSize: number;
+    /** `snapshot.max.rows.per.second`; 0: no bound. */
+    readonly maxRowsPerSecond: number;
     /** `snapshot.include.collection.list`; undefined: all captured tables. */
     readonly include: readonly RegExp[] | undefined;
   };
@@ -124,6 +126,7 @@ export function parseConfig(config: ConnectorConfig): SourceConfig {
       incrementalChunkSize: number(
         config['incremental.snapshot.chunk.size'] ? 'incremental.snapshot.chunk.size' : 'snapshot.fetch.size',
       ),
+      maxRowsPerSecond: number('snapshot.max.rows.per.second'),
       include: compile(text('snapshot.include.collection.list')),
     },
     signalTable: text('signal.data.collection')?.split('.').slice(-2).join('.'),

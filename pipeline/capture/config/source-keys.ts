@@ -193,6 +193,8 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'snapshot.mode.configuration.based.snapshot.on.data.error': fixed('false'),
   'snapshot.mode.configuration.based.snapshot.on.schema.error': fixed('false'),
   'snapshot.fetch.size': integer(10_240, 1),
+  // Ours: rows per second of all snapshots together; 0 is no bound.
+  'snapshot.max.rows.per.second': integer(0),
   'snapshot.isolation.mode': fixed('serializable', 'repeatable_read'),
   'snapshot.locking.mode': fixed('none'),
   'snapshot.locking.mode.custom.name': fixed(''),

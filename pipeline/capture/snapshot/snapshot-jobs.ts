@@ -10,6 +10,7 @@ import { publishedTables } from '../source/catalogue.ts';
 import type { Gate } from '../source/gate.ts';
 import type { CreatedSlot } from '../source/slot.ts';
 import { readWhole } from './read-whole.ts';
+import { RowRate } from './row-rate.ts';
 import { isFirstSnapshot } from './snapshot-job.ts';
 import { SnapshotReader } from './snapshot-reader.ts';
 import { runSnapshot } from './snapshot-run.ts';
@@ -35,11 +36,14 @@ export interface SnapshotJobsOptions {
 /** Runs the snapshots that the book holds, one at a time. */
 export class SnapshotJobs implements AsyncDisposable {
   readonly #options: SnapshotJobsOptions;
+  /** Of all jobs together. */
+  readonly #rate: RowRate;
   #running: { readonly id: string; readonly cancel: AbortController } | undefined;
   #queue: Promise<void> = Promise.resolve();
 
   constructor(options: SnapshotJobsOptions) {
     this.#options = options;
+    this.#rate = new RowRate(options.config.snapshot.maxRowsPerSecond);
   }
 
   /** Id of the running job. */
@@ -84,6 +88,7 @@ export class SnapshotJobs implements AsyncDisposable {
         book,
         gate,
         timeline,
+        rate: this.#rate,
         chunkRows: job.kind === 'incremental' ? incrementalChunkSize : fetchSize,
         log: context.log,
         metrics: context.metrics,

@@ -5,6 +5,7 @@ import { OffsetBook } from '../position/offset-book.ts';
 import { parseOffset, type SnapshotJob } from '../position/source-offset.ts';
 import { Gate } from '../source/gate.ts';
 import { RawRows } from './raw-rows.ts';
+import { RowRate } from './row-rate.ts';
 import type { Chunk, SnapshotReader } from './snapshot-reader.ts';
 import { runSnapshot } from './snapshot-run.ts';
 import type { SnapshotRunOptions } from './table-run.ts';
@@ -43,6 +44,7 @@ function snapshotOf(happened: string[], isArmed: boolean): SnapshotRunOptions {
     gate: new Gate(),
     timeline: 1,
     chunkRows: 1,
+    rate: new RowRate(0),
     log: { debug: () => undefined, info: () => undefined } as unknown as SnapshotRunOptions['log'],
     metrics: { count: () => undefined } as unknown as SnapshotRunOptions['metrics'],
     crashPoints: {

@@ -31,7 +31,8 @@ export async function runSnapshot(job: SnapshotJob, options: SnapshotRunOptions)
 async function publishAll(job: SnapshotJob, options: SnapshotRunOptions): Promise<void> {
   const { reader, log, book, signal } = options;
   const todo = job.tables.filter((table) => !table.done);
-  log.info('Snapshot started.', {
+  const goesOn = job.tables.some(({ done, lastKey }) => done || lastKey !== null);
+  log.info(goesOn ? 'Snapshot goes on after its last checkpoint.' : 'Snapshot started.', {
     snapshot: job.id,
     kind: job.kind,
     tables: todo.map((t) => `${t.schema}.${t.table}`),

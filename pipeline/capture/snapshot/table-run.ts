@@ -14,6 +14,7 @@ import type { CatalogueTable } from '../source/catalogue.ts';
 import type { Gate } from '../source/gate.ts';
 import { formatPosition } from '../source/lsn-text.ts';
 import { NO_ROW, type RawRows } from './raw-rows.ts';
+import type { RowRate } from './row-rate.ts';
 import type { Chunk, SnapshotReader } from './snapshot-reader.ts';
 
 /** Most bytes that are encoded without a break, nearly one request. The stream has its turn between two slices. */
@@ -30,6 +31,7 @@ export interface SnapshotRunOptions {
   readonly gate: Gate;
   readonly timeline: number;
   readonly chunkRows: number;
+  readonly rate: RowRate;
   readonly log: Logger;
   readonly metrics: TaskMetrics;
   readonly crashPoints: CrashPoints;
@@ -124,6 +126,7 @@ export class TableRun {
       const { records, end } = this.#encodeSlice(chunk, done);
       done = end;
       await this.#landed(SLICES_AHEAD - 1);
+      await this.#options.rate.take(records.length, this.#options.signal);
       const sent = this.#send(records, done === chunk.count ? chunk : undefined);
       // A later slice awaits it; until then a failure must not count as unhandled.
       sent.catch(() => {});
@@ -148,9 +151,10 @@ export class TableRun {
   /** Encodes the rows from `start` on for one request. `end` is the first row after them. */
   #encodeSlice({ rows, count, more }: Chunk, start: number): { records: ProducedRecord[]; end: number } {
     const records: ProducedRecord[] = [];
+    const most = Math.min(count, start + this.#options.rate.sliceRows);
     let bytes = 0;
     let end = start;
-    while (end < count && bytes < SLICE_BYTES) {
+    while (end < most && bytes < SLICE_BYTES) {
       this.#mark(this.#marker(!more && end === count - 1));
       const record = this.#encode(rows, end++);
       records.push(record);
