@@ -16,11 +16,19 @@ export async function capturedTables(access: Access, instance: Instance): Promis
   return rows.map((row) => tableId({ schema: String(row.schemaname), name: String(row.tablename) }));
 }
 
-/** The data of a signal for an ad hoc snapshot. @param where A condition on the rows of the tables, as SQL. */
+/** What a snapshot reads, and what comes of the rest. */
+export interface SnapshotWish {
+  /** A condition on the rows of the tables, as SQL. */
+  readonly where?: string | undefined;
+  /** Whether the sink deletes what a complete snapshot did not see; only our own capture and sink do it. */
+  readonly sweep?: boolean;
+}
+
+/** The data of a signal for an ad hoc snapshot. */
 export function snapshotSignal(
   type: 'incremental' | 'blocking',
   tables: readonly string[],
-  where?: string,
+  { where, sweep = false }: SnapshotWish = {},
 ): string {
   // Debezium reads a name as a regular expression on the unquoted name.
   const collections = tables.map((id) => (identifiersOf(id) ?? [id]).join('.'));
@@ -29,6 +37,7 @@ export function snapshotSignal(
     'data-collections': collections,
     type,
     ...(where === undefined ? {} : { 'additional-conditions': conditions }),
+    ...(sweep ? { sweep } : {}),
   });
 }
 
@@ -38,12 +47,12 @@ export async function requestSnapshot(
   id: string,
   type: 'incremental' | 'blocking',
   tables: readonly string[],
-  where?: string,
+  wish: SnapshotWish = {},
 ): Promise<void> {
   await access.query('source', `INSERT INTO public.${SIGNAL_TABLE} (id, type, data) VALUES ($1, $2, $3)`, [
     id,
     'execute-snapshot',
-    snapshotSignal(type, tables, where),
+    snapshotSignal(type, tables, wish),
   ]);
 }
 

@@ -116,6 +116,7 @@ export const HELP_TEXTS: Readonly<Record<string, HelpText>> = {
     examples: [
       ['cdc-lab snapshot customers orders', 'two tables, in chunks beside the stream'],
       ['cdc-lab snapshot customers --where "version > 1"', 'some rows of one table'],
+      ['cdc-lab snapshot customers --sweep --dry-run', 'how many rows are too many in the sink'],
       ['cdc-lab snapshot customers --dry-run', 'the signal, to insert it by hand'],
     ],
     exits: [[0, 'Kafka has the rows again; the verdict is for `cdc-lab status`']],

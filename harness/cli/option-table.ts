@@ -332,6 +332,7 @@ export const DEDUPE = {
 export const SNAPSHOT = {
   where: text('--where <condition>', 'only rows for which this SQL is true; for one table'),
   blocking: toggle('--blocking', 'in one go, while the stream waits'),
+  sweep: toggle('--sweep', 'then delete the rows of the sink that the snapshot did not see'),
   ...RECOVERY,
 };
 

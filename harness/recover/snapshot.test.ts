@@ -4,9 +4,17 @@ import snapshot from './snapshot.ts';
 import { contextOf, FakeConnect } from './testing/fake-connect.ts';
 
 /** A pipeline whose source has two tables with seven rows each; a signal makes the capture publish `sent` records of one. */
-async function pipeline(sent = 7): Promise<{ context: RecoveryContext; signals: unknown[] }> {
+async function pipeline(sent = 7): Promise<{
+  context: RecoveryContext;
+  signals: unknown[];
+  connect: FakeConnect;
+}> {
   const connect = await FakeConnect.start();
-  connect.config = { 'signal.data.collection': 'public.debezium_signal', 'insert.mode': 'upsert' };
+  connect.config = {
+    'signal.data.collection': 'public.debezium_signal',
+    'insert.mode': 'upsert',
+    'delete.enabled': 'true',
+  };
   const signals: unknown[] = [];
   const ends = new Map([
     ['lab.public.customers', 10n],
@@ -25,10 +33,10 @@ async function pipeline(sent = 7): Promise<{ context: RecoveryContext; signals: 
     return [{ n: 7, lsn: '0/1' }];
   });
   context.access.endOffsets = async () => new Map(ends);
-  return { context, signals };
+  return { context, signals, connect };
 }
 
-const of = (tables: string[], where?: string) => ({ tables, where, blocking: false });
+const of = (tables: string[], where?: string, sweep = false) => ({ tables, where, blocking: false, sweep });
 
 describe('a snapshot', () => {
   it('of a table that is named twice sends it once', async () => {
@@ -49,6 +57,29 @@ describe('a snapshot', () => {
   it('that brought no record of them is an error, whatever came of other tables', async () => {
     const { context } = await pipeline(0);
     await expect(snapshot.run(context, of(['customers']))).rejects.toMatchObject({ code: 'CDC-5504' });
+  });
+
+  it('that sweeps deletes what the sink has too much, says so before, and waits for it', async () => {
+    const { context, signals } = await pipeline();
+    const query = context.access.query;
+    context.access.query = async (side, sql, given) => {
+      if (!sql.includes('_cdc_sweeps')) return query(side, sql, given);
+      return [{ topic: 'lab.public.customers', deleted: 3, refused: null }];
+    };
+    const given = of(['customers'], undefined, true);
+    const plan = await snapshot.plan(context, given);
+    expect(plan.does[1]).toContain('public.customers: 7 rows in the sink, 7 at the source');
+    expect(plan.loses).toContain('are deleted');
+    expect(await snapshot.run(context, given)).toMatchObject({ evidence: { deleted: 3 } });
+    expect(signals).toEqual([expect.stringContaining('"sweep":true')]);
+  });
+
+  it('that sweeps is refused with a condition, and for a sink that does not delete', async () => {
+    const { context, connect } = await pipeline();
+    const sweeping = of(['customers'], 'id = 1', true);
+    await expect(snapshot.plan(context, sweeping)).rejects.toThrow('cannot be combined');
+    connect.config = { ...connect.config, 'delete.enabled': 'false' };
+    await expect(snapshot.plan(context, of(['customers'], undefined, true))).rejects.toThrow('cannot sweep');
   });
 
   it('refuses a condition that the capture cannot read, because it names a table without its schema', async () => {

@@ -10,28 +10,32 @@ import { defineRecovery, type RecoveryContext } from '../plugins/recovery.ts';
 import { until } from '../wait.ts';
 import { connectorOf } from './lib/connector.ts';
 import { captured, quoted } from './lib/sink-table.ts';
+import { mustSweep, sweepPlan, untilSwept } from './lib/sweep.ts';
 
 const params = z.strictObject({
   tables: z.array(z.string().min(1)).min(1),
   /** A condition on the rows, as SQL; for one table. */
   where: z.string().min(1).optional(),
   blocking: z.boolean().default(false),
+  /** Deletes what the sink has and a complete snapshot did not see. */
+  sweep: z.boolean().default(false),
 });
 type Params = z.infer<typeof params>;
 
 export default defineRecovery({
   description: 'have the capture send the rows of tables again, by a row in the signal table',
   params,
-  example: { tables: ['customers'], where: "status = 'active'", blocking: false },
+  example: { tables: ['customers'], where: "status = 'active'", blocking: false, sweep: false },
   safeWhen: 'the sink upserts by key and position; a sink that inserts gets every row twice',
-  loses: null,
+  loses: 'with --sweep: rows of the sink that are not at the source, whoever wants to keep them',
   undo: 'none is needed: the sink gets the rows that the source has',
   isOneStep: true,
 
-  typed: ({ tables, where, blocking }) => [
+  typed: ({ tables, where, blocking, sweep }) => [
     ...['snapshot', ...tables],
     ...(where === undefined ? [] : ['--where', where]),
     ...(blocking ? ['--blocking'] : []),
+    ...(sweep ? ['--sweep'] : []),
   ],
 
   async plan(context, given) {
@@ -42,11 +46,16 @@ export default defineRecovery({
     const how = given.blocking ? 'in one go, while the stream waits' : 'in chunks, beside the stream';
     const which = given.where === undefined ? '' : ` where ${given.where}`;
     return {
-      does: [`sends ${rows} rows of ${tables.join(', ')}${which} again, ${how}`],
+      does: [
+        `sends ${rows} rows of ${tables.join(', ')}${which} again, ${how}`,
+        ...(given.sweep ? [await sweepPlan(context, tables)] : []),
+      ],
       commands: [insertSql(tables, given)],
-      loses: inserts
-        ? `This sink inserts a row for each event (insert.mode=${sink['insert.mode'] ?? 'insert'}): every row becomes two.`
-        : null,
+      loses: given.sweep
+        ? 'Rows of the sink that the source does not have are deleted.'
+        : inserts
+          ? `This sink inserts a row for each event (insert.mode=${sink['insert.mode'] ?? 'insert'}): every row becomes two.`
+          : null,
       undo: null,
     };
   },
@@ -56,7 +65,7 @@ export default defineRecovery({
     const rows = await rowsOf(context, tables, given);
     const before = await records(context, tables);
     const id = randomUUID();
-    await requestSnapshot(context.access, id, kindOf(given), tables, given.where);
+    await requestSnapshot(context.access, id, kindOf(given), tables, given);
     const lsn = await currentLsn(context);
     await untilRead(context, id, {
       lsn,
@@ -64,17 +73,19 @@ export default defineRecovery({
     });
     const added = (await records(context, tables)) - before;
     if (added < rows) throw ignored(context, rows, added);
-    return {
-      said: `the capture has sent ${tables.join(', ')} again`,
-      evidence: { signal: id, rowsAtSource: rows, recordsAdded: added },
-    };
+    const evidence = { signal: id, rowsAtSource: rows, recordsAdded: added };
+    const sent = `the capture has sent ${tables.join(', ')} again`;
+    if (!given.sweep) return { said: sent, evidence };
+    const deleted = await untilSwept(context, id, tables);
+    const said = `${sent}, and the sink has deleted ${deleted} rows that the snapshot did not see`;
+    return { said, evidence: { ...evidence, deleted } };
   },
 });
 
 const kindOf = ({ blocking }: Params) => (blocking ? 'blocking' : 'incremental');
 
 function insertSql(tables: readonly string[], given: Params): string {
-  const data = snapshotSignal(kindOf(given), tables, given.where).replaceAll("'", "''");
+  const data = snapshotSignal(kindOf(given), tables, given).replaceAll("'", "''");
   return `INSERT INTO public.${SIGNAL_TABLE} VALUES (gen_random_uuid()::text, 'execute-snapshot', '${data}')`;
 }
 
@@ -82,7 +93,11 @@ function insertSql(tables: readonly string[], given: Params): string {
  * Ids of the tables, each once.
  * @throws UsageError unless the capture reads the signal table, and the condition is one that it accepts, for one table.
  */
-async function mustBeSignalled(context: RecoveryContext, { tables, where }: Params): Promise<string[]> {
+async function mustBeSignalled(
+  context: RecoveryContext,
+  { tables, where, sweep }: Params,
+): Promise<string[]> {
+  if (sweep) await mustSweep(context, where);
   const ids = [...new Set(await captured(context, tables))];
   const why = where === undefined ? null : whyNoExpression(where);
   if (why !== null)

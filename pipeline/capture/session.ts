@@ -153,6 +153,7 @@ export class Session {
     const jobs = resources.use(
       new SnapshotJobs({
         ...{ config, context, gate, sql, publish, book, signal, onProgress },
+        partitionsOf: (topic) => topics.partitionsOf(topic),
         timeline: prepared.system.timeline,
         createEncoder: () => this.#createEncoder(),
         onFailed: this.#failed.reject,

@@ -7,6 +7,8 @@ export interface ProducedRecord {
   readonly value: Buffer | null;
   readonly headers: ReadonlyMap<string, string | Buffer>;
   readonly position: Position;
+  /** The partition that it must go to; undefined: the one of its key. */
+  readonly partition?: number;
 }
 
 /**

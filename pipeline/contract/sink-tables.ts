@@ -35,6 +35,12 @@ export const TOMBSTONES_TABLE = '_cdc_tombstones';
 /** Position of the last TRUNCATE of each table. */
 export const TRUNCATES_TABLE = '_cdc_truncates';
 /**
+ * Per (connector, topic, partition) the last record that ended a sweeping snapshot: the snapshot, how many partitions get
+ * one, and the position before which rows are deleted once all have come; then when that was done, how many rows were
+ * deleted, or why none was. `set_aside` is the newest position that went to the dead-letter topic.
+ */
+export const SWEEPS_TABLE = '_cdc_sweeps';
+/**
  * Totals per (connector, table_name, topic, partition): `applied`, `suppressed` and `dead_lettered`, each a bigint,
  * updated in the transaction that they count. `table_name` is qualified, see {@link bookedName}.
  */
@@ -46,5 +52,6 @@ export const BOOKKEEPING_TABLES: ReadonlySet<string> = new Set([
   DEDUP_TABLE,
   TOMBSTONES_TABLE,
   TRUNCATES_TABLE,
+  SWEEPS_TABLE,
   STATS_TABLE,
 ]);

@@ -10,8 +10,8 @@ export function snapshot(
   options: SnapshotFlags,
   tables: readonly string[],
 ): Promise<number> {
-  const { where, blocking } = options;
-  return recover(context, options, 'snapshot', { tables, where, blocking });
+  const { where, blocking, sweep } = options;
+  return recover(context, options, 'snapshot', { tables, where, blocking, sweep });
 }
 
 /** Deletes surplus rows of the sink. */

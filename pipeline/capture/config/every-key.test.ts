@@ -72,6 +72,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
   'snapshot.mode': ['schema_only', 'snapshot.mode', 'no_data'],
   'snapshot.fetch.size': ['7', 'snapshot.fetchSize', 7],
   'snapshot.max.rows.per.second': ['7', 'snapshot.maxRowsPerSecond', 7],
+  'snapshot.sweep': ['true', 'snapshot.sweep', true],
   'snapshot.include.collection.list': ['s[.]t', 'snapshot.include', [/^(?:s[.]t)$/i]],
   'signal.data.collection': ['s.t', 'signalTable', 's.t'],
   'incremental.snapshot.chunk.size': ['7', 'snapshot.incrementalChunkSize', 7],

@@ -48,6 +48,8 @@ export interface SourceConfig {
     readonly incrementalChunkSize: number;
     /** `snapshot.max.rows.per.second`; 0: no bound. */
     readonly maxRowsPerSecond: number;
+    /** `snapshot.sweep`: whether first snapshots sweep. A signal says so for its own. */
+    readonly sweep: boolean;
     /** `snapshot.include.collection.list`; undefined: all captured tables. */
     readonly include: readonly RegExp[] | undefined;
   };
@@ -127,6 +129,7 @@ export function parseConfig(config: ConnectorConfig): SourceConfig {
         config['incremental.snapshot.chunk.size'] ? 'incremental.snapshot.chunk.size' : 'snapshot.fetch.size',
       ),
       maxRowsPerSecond: number('snapshot.max.rows.per.second'),
+      sweep: flag('snapshot.sweep'),
       include: compile(text('snapshot.include.collection.list')),
     },
     signalTable: text('signal.data.collection')?.split('.').slice(-2).join('.'),

@@ -195,6 +195,8 @@ export const CONFIG_KEYS: Readonly<Record<string, KeyDefinition>> = {
   'snapshot.fetch.size': integer(10_240, 1),
   // Ours: rows per second of all snapshots together; 0 is no bound.
   'snapshot.max.rows.per.second': integer(0),
+  // Ours: the sink deletes what a complete first snapshot did not see (decision 0020).
+  'snapshot.sweep': flag(false),
   'snapshot.isolation.mode': fixed('serializable', 'repeatable_read'),
   'snapshot.locking.mode': fixed('none'),
   'snapshot.locking.mode.custom.name': fixed(''),

@@ -14,12 +14,16 @@ const tableProgress = z.object({
   rows: z.number(),
   /** SQL condition on the rows to read; if left out, all rows are read. */
   filter: z.string().optional(),
+  /** Of a snapshot that sweeps: position at which the first of the rows up to `lastKey` were read. */
+  sweepBefore: z.string().optional(),
 });
 const snapshotJob = z.object({
   /** `initial`, or the id of the signal. */
   id: z.string(),
   kind: z.enum(['initial', 'incremental', 'blocking']),
   tables: z.array(tableProgress),
+  /** Its end tells the sink to delete what it did not see. */
+  sweep: z.boolean().optional(),
 });
 export type TableProgress = z.infer<typeof tableProgress>;
 export type SnapshotJob = z.infer<typeof snapshotJob>;

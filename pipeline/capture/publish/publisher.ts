@@ -176,6 +176,7 @@ function byPartition(records: readonly ProducedRecord[], topics: TopicRegistry):
 /** A fast-path record's key is hashed in place, without a view of it. */
 function partitionOf(record: ProducedRecord, count: number): number {
   if (count === 1) return 0;
+  if (record.partition !== undefined) return record.partition;
   if (!isFastRecord(record) || !record.hasKey) return choosePartition(record.topic, record.key, count);
   return partitionOfHash(murmur2(record.bytes, record.keyStart, record.keyEnd), count);
 }

@@ -9,6 +9,8 @@ import { newJob } from './snapshot-job.ts';
 const snapshotData = z.looseObject({
   'data-collections': z.array(z.string()).min(1),
   type: z.string().optional(),
+  /** Ours: the sink deletes the rows that the snapshot does not see. */
+  sweep: z.boolean().optional(),
   'additional-conditions': z
     .array(z.looseObject({ 'data-collection': z.string(), filter: z.string() }))
     .optional(),
@@ -52,7 +54,7 @@ export function readSignal(row: SignalRow, captured: readonly TableName[], log: 
 
 const BAD_SNAPSHOT =
   'its data is not {"data-collections": ["schema.table"], "type": …, ' +
-  '"additional-conditions": [{"data-collection": "schema.table", "filter": "id = 1"}]}.';
+  '"additional-conditions": [{"data-collection": "schema.table", "filter": "id = 1"}], "sweep": true}.';
 
 function executeSnapshot(
   row: SignalRow,
@@ -74,8 +76,12 @@ function executeSnapshot(
     wanted.some((expression) => expression.test(`${t.schema}.${t.table}`)),
   );
   if (tables.length === 0) return refuse(`no captured table matches ${data['data-collections'].join(', ')}.`);
-  const job = newJob(row.id, kind, tables);
-  const filtered = withConditions(job.tables, data['additional-conditions'] ?? []);
+  const { 'additional-conditions': conditions = [], sweep = false } = data;
+  if (sweep && conditions.length > 0) {
+    return refuse('it is to sweep, but its conditions leave rows out, which would be deleted.');
+  }
+  const job = newJob(row.id, kind, tables, sweep);
+  const filtered = withConditions(job.tables, conditions);
   return typeof filtered === 'string'
     ? refuse(filtered)
     : { tag: 'snapshot', job: { ...job, tables: filtered } };

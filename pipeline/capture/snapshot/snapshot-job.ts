@@ -7,17 +7,24 @@ export const INITIAL_SNAPSHOT = 'initial';
 
 const ADDED = 'added-';
 
-export function newJob(id: string, kind: SnapshotJob['kind'], tables: readonly TableName[]): SnapshotJob {
+/** @param sweep Whether the sink is to delete the rows that the snapshot does not see. */
+export function newJob(
+  id: string,
+  kind: SnapshotJob['kind'],
+  tables: readonly TableName[],
+  sweep = false,
+): SnapshotJob {
   return {
     id,
     kind,
+    ...(sweep ? { sweep } : {}),
     tables: tables.map(({ schema, table }) => ({ schema, table, done: false, lastKey: null, rows: 0 })),
   };
 }
 
 /** The first snapshot of tables that were added to the publication. */
-export function addedTablesJob(tables: readonly TableName[]): SnapshotJob {
-  return newJob(`${ADDED}${randomUUID()}`, 'blocking', tables);
+export function addedTablesJob(tables: readonly TableName[], sweep: boolean): SnapshotJob {
+  return newJob(`${ADDED}${randomUUID()}`, 'blocking', tables, sweep);
 }
 
 /**

@@ -22,6 +22,8 @@ export interface SnapshotJobsOptions {
   /** For the catalogue. */
   readonly sql: Client;
   readonly publish: PublishStage;
+  /** Number of a topic's partitions; undefined before its first record. */
+  readonly partitionsOf: (topic: string) => number | undefined;
   readonly book: OffsetBook;
   readonly timeline: number;
   readonly createEncoder: () => EventEncoder;
@@ -72,7 +74,7 @@ export class SnapshotJobs implements AsyncDisposable {
    * @param created The snapshot that a new slot has just exported; without it, a temporary slot makes one.
    */
   async run(job: SnapshotJob, created?: CreatedSlot): Promise<void> {
-    const { config, context, gate, book, publish, sql, timeline, signal } = this.#options;
+    const { config, context, gate, book, publish, partitionsOf, sql, timeline, signal } = this.#options;
     const cancel = new AbortController();
     this.#running = { id: job.id, cancel };
     if (job.kind === 'blocking') gate.hold('blocking-snapshot');
@@ -85,6 +87,8 @@ export class SnapshotJobs implements AsyncDisposable {
         reader,
         encoder: this.#options.createEncoder(),
         publish,
+        partitionsOf,
+        events: config.encoder,
         book,
         gate,
         timeline,

@@ -40,6 +40,8 @@ function snapshotOf(happened: string[], isArmed: boolean): SnapshotRunOptions {
     } as unknown as SnapshotReader,
     encoder: { describe: () => undefined, read: () => record } as unknown as EventEncoder,
     publish: { publish: async () => undefined },
+    partitionsOf: () => 1,
+    events: { topicPrefix: 'p', database: 'd', schemasEnable: { key: false, value: false } },
     book: new OffsetBook({ store }, parseOffset(offset)),
     gate: new Gate(),
     timeline: 1,
@@ -71,4 +73,73 @@ test('if the crash point is not armed, a chunk does not wait for the previous ch
   const happened: string[] = [];
   await runSnapshot(JOB, snapshotOf(happened, false));
   expect(happened.indexOf('announced', 1)).toBeLessThan(happened.indexOf('stored 1'));
+});
+
+/** What is published and stored of a snapshot that sweeps: `row`, `sweep PARTITION`, `stored ROWS done`. */
+async function sweeping(
+  job: SnapshotJob,
+  over: { failAtRow?: number; stopAtRow?: number; partitions?: number; point?: bigint } = {},
+): Promise<string[]> {
+  const happened: string[] = [];
+  const stopping = new AbortController();
+  const { failAtRow, stopAtRow, partitions = 2, point = 1n } = over;
+  const base = snapshotOf([], false);
+  const store = async (offset: Readonly<Record<string, unknown>>): Promise<void> => {
+    const [stored] = offset.snapshots as readonly SnapshotJob[];
+    const [table] = stored?.tables ?? [];
+    happened.push(
+      stored === undefined ? 'stored the end' : `stored ${table?.rows}${table?.done ? ' done' : ''}`,
+    );
+  };
+  const offset = { lsn: 1, snapshot_completed: false, snapshots: [job] };
+  let rows = 0;
+  const options: SnapshotRunOptions = {
+    ...base,
+    reader: Object.assign(Object.create(base.reader), base.reader, { consistentPoint: point }),
+    encoder: { ...base.encoder, topicOf: () => 't' } as unknown as EventEncoder,
+    book: new OffsetBook({ store }, parseOffset(offset)),
+    partitionsOf: () => partitions,
+    signal: stopping.signal,
+    publish: {
+      async publish(records) {
+        for (const { partition, headers } of records) {
+          if (headers.has('cdc.sweep')) {
+            const { before } = JSON.parse(String(headers.get('cdc.sweep'))) as { before: string };
+            happened.push(`sweep ${partition} before ${before}`);
+            continue;
+          }
+          rows++;
+          if (rows === failAtRow) throw new Error('refused');
+          if (rows === stopAtRow) stopping.abort();
+          happened.push('row');
+        }
+      },
+    },
+  };
+  await runSnapshot(job, options).catch((error: Error) => happened.push(error.message));
+  return happened;
+}
+
+const SWEEPING: SnapshotJob = { ...JOB, sweep: true };
+const AT_1 = '00000001-0000000000000001-00000000';
+
+test('a snapshot that sweeps says so to each partition behind its last row, and is done only then', async () => {
+  expect((await sweeping(SWEEPING)).filter((event) => !/^stored [12]$/.test(event))).toEqual([
+    ...['row', 'row', 'row', 'stored 3'],
+    ...[`sweep 0 before ${AT_1}`, `sweep 1 before ${AT_1}`, 'stored 3 done', 'stored the end'],
+  ]);
+});
+
+test.each([
+  ['a record that Kafka refuses', { failAtRow: 3 }],
+  ['a stop at its last row', { stopAtRow: 3 }],
+])('%s keeps it from sweeping', async (_, over) => {
+  const happened = await sweeping(SWEEPING, over);
+  expect(happened.filter((event) => /sweep|done|end/.test(event))).toEqual([]);
+});
+
+test('one that goes on at a later position sweeps what is older than its first part', async () => {
+  const table = { ...JOB.tables[0], lastKey: ['2'], rows: 2, sweepBefore: AT_1 } as SnapshotJob['tables'][0];
+  const happened = await sweeping({ ...SWEEPING, tables: [table] }, { point: 9n, partitions: 1 });
+  expect(happened).toEqual(['row', 'stored 3', `sweep 0 before ${AT_1}`, 'stored 3 done', 'stored the end']);
 });

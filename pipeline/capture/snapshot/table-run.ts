@@ -1,6 +1,6 @@
 import type { Logger, TaskMetrics } from '../../contract/connector.ts';
 import { CRASH_POINTS, type CrashPoints } from '../../contract/crash-points.ts';
-import type { EventContext, EventEncoder, SnapshotMarker } from '../../contract/envelope.ts';
+import type { EncoderConfig, EventContext, EventEncoder, SnapshotMarker } from '../../contract/envelope.ts';
 import { LabError, messageOf } from '../../contract/errors.ts';
 import type { FastRow } from '../../contract/pgoutput.ts';
 import { type ProducedRecord, releaseAll } from '../../contract/records.ts';
@@ -16,6 +16,7 @@ import { formatPosition } from '../source/lsn-text.ts';
 import { NO_ROW, type RawRows } from './raw-rows.ts';
 import type { RowRate } from './row-rate.ts';
 import type { Chunk, SnapshotReader } from './snapshot-reader.ts';
+import { sweepRecords } from './sweep-records.ts';
 
 /** Most bytes that are encoded without a break, nearly one request. The stream has its turn between two slices. */
 const SLICE_BYTES = 0.9 * REQUEST_BYTES;
@@ -27,6 +28,9 @@ export interface SnapshotRunOptions {
   /** Not the stream's encoder: the stream may still be at an earlier shape of the same table. */
   readonly encoder: EventEncoder;
   readonly publish: PublishStage;
+  readonly partitionsOf: (topic: string) => number | undefined;
+  /** How events name their database, and whether keys have a schema block. */
+  readonly events: Pick<EncoderConfig, 'topicPrefix' | 'database' | 'schemasEnable'>;
   readonly book: OffsetBook;
   readonly gate: Gate;
   readonly timeline: number;
@@ -94,6 +98,7 @@ export class TableRun {
       return chunk;
     };
     let next: Promise<Chunk> | undefined = read(this.#progress.lastKey);
+    let isRead = false;
     try {
       while (next) {
         const chunk: Chunk = await next;
@@ -102,12 +107,14 @@ export class TableRun {
         if (chunk.count > 0) await this.#reachCrashPoint();
         if (signal.aborted) break;
         await this.#publish(chunk);
+        isRead = !chunk.more && !signal.aborted;
       }
     } finally {
       // The connection must not be closed while it still runs a query.
       await next?.catch(() => {});
       await this.#landed(0);
     }
+    if (this.#job.sweep === true && isRead) await this.#sweep();
     return this.#published;
   }
 
@@ -198,15 +205,37 @@ export class TableRun {
     }
   }
 
+  /** Kafka has every row of the table. Only then the partitions get the records that say so. */
+  async #sweep(): Promise<void> {
+    const { encoder, partitionsOf, publish, events } = this.#options;
+    const { schema, table, key } = this.#table;
+    const topic = encoder.topicOf(schema, table);
+    const before = this.#progress.sweepBefore ?? this.#context.position;
+    const source = { name: events.topicPrefix, db: events.database, schema, table };
+    const sweep = { snapshot: this.#job.id, before, key, source };
+    const partitions = partitionsOf(topic) ?? 1;
+    const keySchemas = events.schemasEnable.key;
+    await publish.publish(sweepRecords({ topic, partitions, sweep, keySchemas }));
+    await this.#store({ ...this.#progress, done: true });
+  }
+
   async #checkpoint(chunk: Chunk): Promise<void> {
-    const { book, log } = this.#options;
-    this.#progress = {
+    const sweeps = this.#job.sweep === true;
+    const { lastKey, sweepBefore = this.#context.position } = this.#progress;
+    await this.#store({
       ...this.#progress,
-      lastKey: chunk.lastKey ?? this.#progress.lastKey,
+      lastKey: chunk.lastKey ?? lastKey,
       rows: this.#progress.rows + chunk.count,
-      done: !chunk.more,
-    };
-    book.progress(this.#job.id, this.#progress);
+      done: !chunk.more && !sweeps,
+      // What was read before the first checkpoint is read again.
+      ...(sweeps ? { sweepBefore: lastKey === null ? this.#context.position : sweepBefore } : {}),
+    });
+  }
+
+  async #store(progress: TableProgress): Promise<void> {
+    const { book, log } = this.#options;
+    this.#progress = progress;
+    book.progress(this.#job.id, progress);
     await book.store();
     log.debug('Snapshot chunk stored.', {
       snapshot: this.#job.id,

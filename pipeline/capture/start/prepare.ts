@@ -100,10 +100,8 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
   let resumed = stored === null ? null : resume(options, stored, { ...start, slot });
   await ensurePublication(sql, config, [...tables, ...signalTable], log, async (missing) => {
     if (resumed === null) return;
-    resumed = withAddedTables(
-      resumed,
-      missing.filter((table) => !isSignal(table)),
-    );
+    const added = missing.filter((table) => !isSignal(table));
+    resumed = withAddedTables(resumed, added, config.snapshot.sweep);
     await options.store(resumed);
   });
   await warnOfRefusedWrites(sql, config.publication.name, tables, log);
@@ -147,7 +145,9 @@ async function continuity(
   );
   if (config.snapshot.mode !== 'when_needed' || !curable) throw problem;
   log.warn(`${problem.message} A new snapshot is taken, as snapshot.mode=when_needed says.`, {
-    remedy: 'Rows that were deleted in the meantime stay in the sink.',
+    remedy: config.snapshot.sweep
+      ? 'When it is complete, the sink deletes the rows that it did not see.'
+      : 'Rows that were deleted in the meantime stay in the sink, unless snapshot.sweep=true.',
   });
   if (slot !== undefined) await dropSlot(sql, slot.name);
   return { stored: null, slotGone: true };
@@ -190,7 +190,7 @@ function resume(
 }
 
 /** Orders the first snapshot of tables that are being added to the publication, unless it is ordered already. */
-function withAddedTables(offset: SourceOffset, added: readonly TableName[]): SourceOffset {
+function withAddedTables(offset: SourceOffset, added: readonly TableName[], sweep: boolean): SourceOffset {
   const ordered = offset.snapshots.filter(isFirstSnapshot).flatMap(({ tables }) => tables);
   // One that has begun may have read rows while the table was in the publication before.
   const unbegun = ordered.filter(({ done, lastKey }) => !done && lastKey === null);
@@ -198,7 +198,7 @@ function withAddedTables(offset: SourceOffset, added: readonly TableName[]): Sou
     unbegun.some((known) => known.schema === schema && known.table === table);
   const unread = added.filter((table) => !isOrdered(table));
   if (unread.length === 0) return offset;
-  return { ...offset, snapshots: [...offset.snapshots, addedTablesJob(unread)] };
+  return { ...offset, snapshots: [...offset.snapshots, addedTablesJob(unread, sweep)] };
 }
 
 /** Nothing is stored: creates the slot if there is none, and plans the first snapshot. */
@@ -278,9 +278,9 @@ function serverProcessOf(client: Client): number {
 }
 
 function initialJob(config: SourceConfig, tables: readonly TableName[]): SnapshotJob {
-  const { include } = config.snapshot;
+  const { include, sweep } = config.snapshot;
   const wanted = tables.filter(
     (t) => include?.some((expression) => expression.test(`${t.schema}.${t.table}`)) ?? true,
   );
-  return newJob(INITIAL_SNAPSHOT, 'initial', inSnapshotOrder(wanted, config.tables));
+  return newJob(INITIAL_SNAPSHOT, 'initial', inSnapshotOrder(wanted, config.tables), sweep);
 }

@@ -13,6 +13,8 @@ export interface SeenRecord {
     readonly source: Record<string, unknown>;
   } | null;
   readonly position: string;
+  /** The header of a record that ends a sweeping snapshot. */
+  readonly sweep: Record<string, unknown> | null;
 }
 
 /** All records in a topic, in order; none if there is no such topic. */
@@ -39,6 +41,7 @@ export async function readTopic(bootstrap: string, topic: string): Promise<SeenR
             key: message.key === null ? null : JSON.parse(message.key.toString()),
             value: message.value === null ? null : JSON.parse(message.value.toString()),
             position: String(message.headers?.['cdc.position'] ?? ''),
+            sweep: JSON.parse(String(message.headers?.['cdc.sweep'] ?? 'null')),
           });
           if (BigInt(message.offset) + 1n >= (missing.get(partition) ?? 0n)) missing.delete(partition);
           if (missing.size === 0) resolve();

@@ -8,6 +8,7 @@
 
 import type { Pool } from 'pg';
 import { LabError } from '../../contract/errors.ts';
+import { POSITION_HEADER } from '../../contract/position.ts';
 import { messageWithoutValues } from '../../contract/postgres-said.ts';
 import type { ConsumedRecord } from '../../contract/records.ts';
 import type { ApplyBatch, ApplyOutcome, ApplyStage } from '../../contract/stages.ts';
@@ -25,6 +26,12 @@ import { ZombieError } from './offset-store.ts';
 import { Permits } from './permits.ts';
 import { withClient } from './pool.ts';
 import { BatchTransaction, type TransactionDependencies } from './transaction.ts';
+
+/** The newest position of what was set aside. */
+function newest({ setAside }: Batch, poison: readonly Poison[]): string {
+  const positions = poison.map(({ record }) => record.headers.get(POSITION_HEADER)?.toString('latin1') ?? '');
+  return positions.reduce((most, position) => (position > most ? position : most), setAside);
+}
 
 /** Some records of the batch cannot even be bound; nothing has been written. */
 class PoisonFound extends Error {
@@ -124,7 +131,8 @@ export class Applier implements ApplyStage {
     if (first === undefined) return NOTHING;
     if (deadLetters !== null) {
       await deadLetters.send(poison);
-      return this.#apply(batchOf(batch.claim, good, batch.end, batch.deadLettered + poison.length));
+      const { claim, end, deadLettered } = batch;
+      return this.#apply(batchOf(claim, good, end, deadLettered + poison.length, newest(batch, poison)));
     }
     const { topic, partition, offset } = first.record;
     const before = good.filter((record) => record.offset < offset);

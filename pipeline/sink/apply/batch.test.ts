@@ -55,9 +55,9 @@ describe('a claim', () => {
     const sent: unknown[] = [];
     const client = { query: async (statement: unknown) => sent.push(statement) } as unknown as PoolClient;
     const batch = batchOf(claimAt(5n), [], 4n);
-    await expect(transaction.commit(client, batch, { tables: new Map(), poison: [] })).rejects.toThrow(
-      /must not move back/,
-    );
+    await expect(
+      transaction.commit(client, batch, { tables: new Map(), sweeps: [], poison: [] }),
+    ).rejects.toThrow(/must not move back/);
     expect(sent).toEqual([]);
   });
 

@@ -9,6 +9,8 @@ export interface Batch {
   readonly end: bigint;
   /** Records before `end` that went to the dead-letter topic and are counted with this batch. */
   readonly deadLettered: number;
+  /** The newest position among those; empty if there is none. */
+  readonly setAside: string;
 }
 
 /** @throws Error if `end` is not after the last record: that record would be applied again. */
@@ -17,21 +19,22 @@ export function batchOf(
   records: readonly ConsumedRecord[],
   end: bigint,
   deadLettered = 0,
+  setAside = '',
 ): Batch {
   const last = records.at(-1);
   if (last !== undefined && end <= last.offset) {
     throw new Error(`a batch of ${claim.describe()} ends at ${end}, before its last record ${last.offset}`);
   }
-  return { claim, records, end, deadLettered };
+  return { claim, records, end, deadLettered, setAside };
 }
 
 /** The two halves of a batch of at least two records; together they store what the whole would store. */
-export function halve({ claim, records, end, deadLettered }: Batch): readonly [Batch, Batch] {
+export function halve({ claim, records, end, deadLettered, setAside }: Batch): readonly [Batch, Batch] {
   const half = Math.floor(records.length / 2);
   const middle = records[half];
   if (half === 0 || middle === undefined) throw new Error('a batch of one record has no halves');
   return [
-    batchOf(claim, records.slice(0, half), middle.offset, deadLettered),
+    batchOf(claim, records.slice(0, half), middle.offset, deadLettered, setAside),
     batchOf(claim, records.slice(half), end),
   ];
 }

@@ -4,6 +4,7 @@ import {
   DEDUP_TABLE,
   OFFSETS_TABLE,
   STATS_TABLE,
+  SWEEPS_TABLE,
   TOMBSTONES_TABLE,
   TRUNCATES_TABLE,
 } from '../../contract/sink-tables.ts';
@@ -28,6 +29,11 @@ const TABLES = `
   CREATE TABLE IF NOT EXISTS ${TRUNCATES_TABLE} (
     table_name text PRIMARY KEY, position text COLLATE "C" NOT NULL,
     truncated_at timestamptz NOT NULL DEFAULT now());
+  CREATE TABLE IF NOT EXISTS ${SWEEPS_TABLE} (
+    connector text NOT NULL, topic text NOT NULL, partition integer NOT NULL,
+    snapshot text, partitions integer, before text COLLATE "C", set_aside text COLLATE "C",
+    done_at timestamptz, deleted bigint, refused text,
+    PRIMARY KEY (connector, topic, partition));
   CREATE TABLE IF NOT EXISTS ${STATS_TABLE} (
     connector text NOT NULL, table_name text NOT NULL, topic text NOT NULL, partition integer NOT NULL,
     applied bigint NOT NULL DEFAULT 0, suppressed bigint NOT NULL DEFAULT 0,

@@ -7,6 +7,7 @@ import { RecordError } from '../decode/record-error.ts';
 import type { Batch } from './batch.ts';
 import type { WriteCounts } from './counts.ts';
 import { dropSeen } from './dedup.ts';
+import { lockTable } from './lock-table.ts';
 import { type Folded, planStatements, type Step } from './plan-statements.ts';
 import type { PreparedStatements } from './prepared-statements.ts';
 import { keyParameters, rowParameters, tombstoneParameters } from './row-parameters.ts';
@@ -14,6 +15,8 @@ import { deleteSql, partialSql, plainDeleteSql, positionsSql, upsertSql } from '
 
 export interface WriteOptions extends Pick<SinkConfig, 'insertMode' | 'dedup' | 'reduce'> {
   readonly connector: string;
+  /** True if the transaction goes on to sweep the table: it must not take the stronger lock after the weaker one. */
+  readonly sweeps: boolean;
 }
 
 /** What the sink remembers of a table beside its rows. */
@@ -63,7 +66,8 @@ export class TableWriter {
       reduce: this.#options.reduce,
     });
     this.#suppressed += plan.suppressed;
-    if (this.#guard) await this.#readMarks(plan.steps.some((step) => step.tag === 'truncate'));
+    if (this.#guard)
+      await this.#readMarks(this.#options.sweeps || plan.steps.some((step) => step.tag === 'truncate'));
     for (const step of plan.steps) {
       if (step.tag === 'truncate') await this.#truncate(step.change);
       else await this.#writeRows(step);
@@ -80,13 +84,8 @@ export class TableWriter {
   }
 
   /** Reads the marks under a lock, so that a TRUNCATE and rows of another partition see each other. */
-  async #readMarks(truncates: boolean): Promise<void> {
-    const lock = truncates ? 'pg_advisory_xact_lock' : 'pg_advisory_xact_lock_shared';
-    await this.#client.query({
-      name: `cdc_${lock}`,
-      text: `SELECT ${lock}(hashtextextended($1, 4771))`,
-      values: [this.#name],
-    });
+  async #readMarks(alone: boolean): Promise<void> {
+    await lockTable(this.#client, this.#name, alone);
     const { rows } = await this.#client.query({
       name: 'cdc_marks',
       text: `SELECT coalesce((SELECT position FROM ${TRUNCATES_TABLE} WHERE table_name = $1), '') AS watermark,

@@ -8,6 +8,7 @@ import { BatchCounts } from './counts.ts';
 import { isTransient } from './db-errors.ts';
 import type { OffsetStore } from './offset-store.ts';
 import { PreparedStatements } from './prepared-statements.ts';
+import { logSwept, noteSetAside, type Swept, sweep } from './sweep.ts';
 import { TableWriter } from './table-writer.ts';
 
 export interface TransactionDependencies {
@@ -36,6 +37,7 @@ export class BatchTransaction {
     const { insertMode, dedup, reduce } = config;
     claim.assertGrowsTo(end);
     const counts = new BatchCounts();
+    const swept: Swept[] = [];
     await client.query('BEGIN');
     try {
       await offsets.advance(client, claim, end);
@@ -48,10 +50,15 @@ export class BatchTransaction {
           insertMode,
           dedup,
           reduce,
+          sweeps: bound.sweeps.some((one) => one.name.qualified === name),
         });
         counts.add(name, await writer.write(batch), group.events);
       }
       counts.addDeadLettered(claim.topic, batch.deadLettered);
+      if (batch.setAside !== '') await noteSetAside(client, connector, batch);
+      for (const one of bound.sweeps) {
+        swept.push(await sweep(client, one, { connector, config, claim, statements: this.#statements }));
+      }
       await counts.store(client, connector, batch);
       const held = context.crashPoints.reach(CRASH_POINTS.afterApplyBeforeCommit);
       if (held !== undefined) await held;
@@ -62,6 +69,7 @@ export class BatchTransaction {
       throw error;
     }
     claim.advanceTo(end);
+    for (const one of swept) logSwept(context.log, one);
     return counts;
   }
 }

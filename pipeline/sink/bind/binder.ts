@@ -8,14 +8,17 @@
 
 import type { ClientBase } from 'pg';
 import type { ConsumedRecord } from '../../contract/records.ts';
+import type { Sweep } from '../../contract/sweep.ts';
 import type { SinkConfig } from '../config/sink-config.ts';
 import { RecordError } from '../decode/record-error.ts';
 import { RecordParser } from '../decode/record-parser.ts';
+import { sweepOf } from '../decode/sweep-order.ts';
 import type { Change } from './change.ts';
 import { type Bound, EventBinder } from './event-binder.ts';
 import { structureFor } from './evolution.ts';
 import { FastPathReader } from './fast-path-reader.ts';
 import type { SinkTable } from './sink-table.ts';
+import type { TableName } from './table-name.ts';
 
 /** The changes of a batch to one table. */
 export interface TableChanges {
@@ -32,8 +35,15 @@ export interface Poison {
   readonly record: ConsumedRecord;
   readonly error: Error;
 }
+/** The end of a snapshot in this partition, after which rows that it did not see are to go. */
+export interface BoundSweep {
+  readonly name: TableName;
+  readonly sweep: Sweep;
+}
+
 export interface BoundBatch {
   readonly tables: ReadonlyMap<string, TableChanges>;
+  readonly sweeps: readonly BoundSweep[];
   readonly poison: readonly Poison[];
 }
 
@@ -86,11 +96,17 @@ export class Binder {
   async bind(client: ClientBase, records: readonly ConsumedRecord[]): Promise<BoundBatch> {
     const tables = new Map<string, TableChanges>();
     const poison: Poison[] = [];
+    const sweeps: BoundSweep[] = [];
     const ahead = this.#takeAhead(records);
     for (let index = 0; index < records.length; index++) {
       const record = records[index];
       if (record === undefined) continue;
       try {
+        const sweep = sweepOf(record);
+        if (sweep !== undefined) {
+          sweeps.push({ name: this.#events.tableNameOfSource(record.topic, sweep.source), sweep });
+          continue;
+        }
         const known = ahead?.records[index] === record ? ahead.bounds[index] : undefined;
         const bound =
           known ?? this.#fastPath.read(record, index) ?? (await this.#bindSlowly(client, record, index));
@@ -111,7 +127,7 @@ export class Binder {
         poison.push({ record, error });
       }
     }
-    return { tables, poison };
+    return { tables, sweeps, poison };
   }
 
   /** The slow path: parses the whole record. Null for a record that changes no table. */

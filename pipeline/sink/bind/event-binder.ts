@@ -71,6 +71,11 @@ export class EventBinder {
     return this.#names.of(event);
   }
 
+  /** The table of a record that is no event. @throws RecordError as {@link tableNameOf}. */
+  tableNameOfSource(topic: string, source: JsonObject): TableName {
+    return this.#names.ofSource(topic, source);
+  }
+
   /**
    * Undefined if the table is unknown, or does not have what the event needs: {@link learn} it first.
    * @throws RecordError if the event cannot be applied.

@@ -82,7 +82,7 @@ export class TableNames {
     const last = this.#last;
     if (last.topic === topic && last.schema === source.schema && last.table === source.table)
       return last.name;
-    const name = this.#ofSource(topic, source);
+    const name = this.ofSource(topic, source);
     this.#last = { topic, schema: source.schema, table: source.table, name };
     return name;
   }
@@ -99,7 +99,8 @@ export class TableNames {
     return tableNameOf(this.#format, topic, source, this.#defaultSchema);
   }
 
-  #ofSource(topic: string, source: JsonObject): TableName {
+  /** @throws RecordError as {@link tableNameOf}. */
+  ofSource(topic: string, source: JsonObject): TableName {
     // A routing transform can put several tables in one topic.
     const id = `${topic}\0${String(source.schema)}\0${String(source.table)}`;
     const name = this.#names.get(id) ?? this.#nameOf(topic, source);

@@ -27,8 +27,8 @@ export interface Sink {
 export interface ApplyBench {
   /** The present test's database. */
   readonly db: TestDatabase;
-  /** An applier that owns partition 0, from the offset that the database has. */
-  open(extra?: Record<string, string>): Promise<Sink>;
+  /** An applier that owns a partition, by default 0, from the offset that the database has. */
+  open(extra?: Record<string, string>, partition?: number): Promise<Sink>;
   /** The next record takes the last one's offset again: that one was not stored. */
   rewind(): void;
   /** `ID:NAME` of every customer. */
@@ -61,7 +61,7 @@ export function applyBench(): ApplyBench {
       if (database === undefined) throw new Error('no test is running');
       return database;
     },
-    async open(extra = {}) {
+    async open(extra = {}, partition = 0) {
       const keys = { ...bench.db.config, topics: TOPIC, 'flush.retry.delay.ms': '20', ...extra };
       const config = parseSinkConfig(keys);
       const context = testContext('c', []);
@@ -75,8 +75,8 @@ export function applyBench(): ApplyBench {
       await ensureBookkeeping(client, config.connection.schemas[0]);
       const log = { clusterId: 'k', topicId: 't' };
       const stored =
-        (await offsets.claim(client, TOPIC, 0)) ??
-        (await offsets.create(client, TOPIC, 0, BigInt(offset), log));
+        (await offsets.claim(client, TOPIC, partition)) ??
+        (await offsets.create(client, TOPIC, partition, BigInt(offset), log));
       client.release();
       if (stored === undefined) throw new Error('no offset');
       const applier = new Applier({ pool, config, context, offsets, deadLetters: null, backoff });
@@ -85,8 +85,8 @@ export function applyBench(): ApplyBench {
         applier,
         context,
         apply: (...raw) => {
-          const records = raw.map((record) => consumed(record, offset++));
-          return applier.apply({ topic: TOPIC, partition: 0, records, end: BigInt(offset) });
+          const records = raw.map((record) => consumed(record, offset++, TOPIC, partition));
+          return applier.apply({ topic: TOPIC, partition, records, end: BigInt(offset) });
         },
       };
     },

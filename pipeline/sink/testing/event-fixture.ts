@@ -107,11 +107,28 @@ export function rawTombstone(id: number, at: readonly [number, number] | null): 
   return { ...event, value: null };
 }
 
+/** The record behind a snapshot that sweeps, for one partition. */
+export function rawSweep(
+  snapshot: string,
+  before: readonly [commit: number, ordinal: number],
+  partitions = 1,
+): RawRecord {
+  const source = { name: 'lab', db: 'source', schema: 'public', table: 'customers' };
+  const order = { snapshot, partitions, before: positionAt(...before), key: ['id'], source };
+  const key = '{"schema":null,"payload":null}';
+  return { key, value: null, headers: { 'cdc.sweep': JSON.stringify(order) } };
+}
+
 /** As if it came from Kafka. */
-export function consumed(raw: RawRecord, offset: number, topic = 'lab.public.customers'): ConsumedRecord {
+export function consumed(
+  raw: RawRecord,
+  offset: number,
+  topic = 'lab.public.customers',
+  partition = 0,
+): ConsumedRecord {
   return {
     topic,
-    partition: 0,
+    partition,
     offset: BigInt(offset),
     key: raw.key === null ? null : Buffer.from(raw.key),
     value: raw.value === null ? null : Buffer.from(raw.value),
