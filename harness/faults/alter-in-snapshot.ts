@@ -24,6 +24,7 @@ export default defineFault({
   }),
   example: { table: 'orders', column: 'channel', definition: 'text', value: "'web'" },
   needs: [],
+  touches: ['instance'],
 
   async observe({ access }, { table, column }) {
     return { hasColumn: await hasColumn(access, table, column) };

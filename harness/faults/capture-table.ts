@@ -14,6 +14,7 @@ export default defineFault({
   }),
   example: { table: 'public.readings' },
   needs: [],
+  touches: ['instance'],
 
   async observe({ access, instance }) {
     return { published: await capturedTables(access, instance) };

@@ -18,6 +18,7 @@ export default defineFault({
   }),
   example: { table: 'public.orders', percent: 30, chunkRows: 50 },
   needs: ['kill', 'start'],
+  touches: ['instance'],
 
   async observe({ lab, instance, access }, { table }) {
     const service = instance.services.capture;

@@ -31,7 +31,7 @@ export default defineScenario({
     sound: {
       source: { file: 'source', overrides: { 'snapshot.fetch.size': '50' } },
       sink: { file: 'sink' },
-      workload: { kind: 'insert-only', rate: 50 },
+      workload: { kind: 'insert-only', rate: 20 },
       expect: { verdict: 'PASS' },
       because: 'the ordered snapshot, and how far it came, is part of its stored offset',
     },
@@ -42,7 +42,7 @@ export default defineScenario({
         overrides: { 'snapshot.fetch.size': '50', 'textbook.mistakes': 'forgets-incremental' },
       },
       sink: { file: 'sink' },
-      workload: { kind: 'insert-only', rate: 50 },
+      workload: { kind: 'insert-only', rate: 20 },
       // The topic has the rows, from when they were written: it is the sink that lost them.
       expect: { verdict: 'FAIL', finding: { class: 'missing', hop: 'sink' } },
       because: 'it keeps the ordered snapshot in memory, and has forgotten it after the kill',

@@ -3,8 +3,8 @@ import { defineScenario, LESSON_DEADLINES_MS } from '../../harness/plugins/scena
 export default defineScenario({
   title: 'The source restarts in the first snapshot',
   lesson:
-    'The source ends every session of the capture, as a restart does, while a chunk of the first snapshot is read and not ' +
-    'yet published. The snapshot that the capture had open is gone. A capture that has stored how far it came goes on there, in a new ' +
+    'The source is killed while a chunk of the first snapshot is read and not yet published, and starts again. The ' +
+    'snapshot that the capture had open is gone. A capture that has stored how far it came goes on there, in a new ' +
     'snapshot. One that begins again sends rows twice, and a sink without a key then has them twice.',
   cites: 'MaterializeInc/materialize#18329, MaterializeInc/materialize#19485',
   seedRows: 100,
@@ -16,7 +16,7 @@ export default defineScenario({
       { do: 'until-caught-up' },
       // A sink without a key would have the rows of the topics, and those of the snapshot.
       { do: 'fault', fault: 'first-snapshot', with: { holdAfterChunks: 2, emptyTopics: true } },
-      { do: 'fault', fault: 'end-sessions', with: {} },
+      { do: 'fault', fault: 'kill-service', with: { service: 'pg-source' } },
     ],
     hold: [],
     settle: [{ do: 'until-caught-up' }],
@@ -26,7 +26,7 @@ export default defineScenario({
     sound: {
       source: { file: 'source', overrides: { 'snapshot.fetch.size': '50' } },
       sink: { file: 'sink' },
-      workload: { kind: 'insert-only', rate: 50 },
+      workload: { kind: 'insert-only', rate: 20 },
       expect: { verdict: 'PASS' },
       because:
         'it stores the key of the last row of each chunk that Kafka has, and says that it goes on from there',
@@ -38,7 +38,7 @@ export default defineScenario({
         overrides: { 'snapshot.fetch.size': '50', 'textbook.mistakes': 'forgets-snapshot-progress' },
       },
       sink: { file: 'sink-insert' },
-      workload: { kind: 'insert-only', rate: 50 },
+      workload: { kind: 'insert-only', rate: 20 },
       expect: { verdict: 'FAIL', finding: { class: 'duplicate', hop: 'capture' } },
       because: 'it begins the snapshot again, and a sink without a key adds the rows that it had',
       recover: [

@@ -48,7 +48,7 @@ export default defineScenario({
     sound: {
       source: { file: 'source' },
       sink: { file: 'sink', overrides: { topics } },
-      workload: { kind: 'insert-only', rate: 50 },
+      workload: { kind: 'insert-only', rate: 20 },
       expect: { verdict: 'PASS' },
       because: 'it takes a snapshot of what it adds to its publication, and has stored so before it adds it',
     },
@@ -59,7 +59,7 @@ export default defineScenario({
         overrides: { 'textbook.mistakes': 'ignores-new-tables' },
       },
       sink: { file: 'sink', overrides: { topics } },
-      workload: { kind: 'insert-only', rate: 50 },
+      workload: { kind: 'insert-only', rate: 20 },
       expect: { verdict: 'FAIL', finding: { class: 'missing', hop: 'capture', table: 'public.readings' } },
       because: 'it streams the new table, and takes no snapshot of it',
       recover: [

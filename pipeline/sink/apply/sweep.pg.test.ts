@@ -82,6 +82,24 @@ test('a partition that is replayed ends no other snapshot than its last', async 
   expect(await bench.names()).toBe('1:read 3:read');
 });
 
+test('a second snapshot with the id of the first waits for every partition again', async () => {
+  const first = await bench.open();
+  const second = await bench.open({}, 1);
+  await first.apply(put(1, 'a', [1, 1]), rawSweep('initial', [0, 5], 2));
+  await second.apply(put(2, 'b', [1, 2]), rawSweep('initial', [0, 5], 2));
+  await first.apply(put(1, 'read', [9, 0], 'r'), rawSweep('initial', [9, 0], 2));
+  expect(await bench.names()).toBe('1:read 2:b');
+  await second.apply(put(2, 'read', [9, 0], 'r'), put(3, 'ghost', [2, 1]), rawSweep('initial', [9, 0], 2));
+  expect(await bench.names()).toBe('1:read 2:read');
+});
+
+test('the mark of a swept row does not outdo a row of the snapshot itself', async () => {
+  const sink = await bench.open();
+  await sink.apply(put(1, 'ghost', [1, 1]), rawSweep('s', [9, 0]));
+  await sink.apply(put(1, 'read', [9, 0], 'r'));
+  expect(await bench.names()).toBe('1:read');
+});
+
 test('the record again changes nothing', async () => {
   const sink = await bench.open();
   await sink.apply(put(1, 'ghost', [1, 1]), put(2, 'read', [9, 0], 'r'), rawSweep('s', [9, 0]));

@@ -51,8 +51,10 @@ export async function sweep(client: ClientBase, bound: BoundSweep, options: Swee
     [...own, claim.partition, order.snapshot, order.partitions, order.before],
   );
   const { rows } = await client.query<{ come: number }>(
-    `SELECT count(*)::int AS come FROM ${SWEEPS_TABLE} WHERE connector = $1 AND topic = $2 AND snapshot = $3`,
-    [...own, order.snapshot],
+    // The id alone is not enough: every first snapshot has the same.
+    `SELECT count(*)::int AS come FROM ${SWEEPS_TABLE}
+      WHERE connector = $1 AND topic = $2 AND snapshot = $3 AND before = $4`,
+    [...own, order.snapshot, order.before],
   );
   const said = { table: name.qualified, snapshot: order.snapshot };
   if ((rows[0]?.come ?? 0) < order.partitions) return { ...said, deleted: null, refused: null };
@@ -130,13 +132,22 @@ async function deleteOlder(
     if (rows.length === 0) break;
     const dead = rows
       .map((row) => keys.map((_, i) => row[`c${i}`] ?? ''))
-      .map((own) => deleteOf(own, before));
+      .map((own) => deleteOf(own, justBefore(before)));
     const values = keyParameters(table, keys, dead);
     await statements.run(client, table, { id: 'delete', text: () => deleteSql(table, keys), values });
     deleted += rows.length;
   }
   await client.query('CLOSE cdc_swept');
   return deleted;
+}
+
+/**
+ * The newest position that is older than a snapshot's. The mark of a deleted row must not outdo a row of the snapshot itself.
+ */
+function justBefore(position: string): string {
+  const [timeline = '', lsn = ''] = position.split('-');
+  const earlier = (BigInt(`0x${lsn}`) - 1n).toString(16).toUpperCase().padStart(16, '0');
+  return `${timeline}-${earlier}-FFFFFFFF`;
 }
 
 function deleteOf(keyValues: readonly string[], position: string): Folded {
