@@ -48,9 +48,8 @@ export default defineFault({
     const waitedForSnapshot = !isDone;
     await access.releaseCrashPoint('capture', POINT);
     await altered.promise;
-    const committed = await access.transaction('source', [
-      `UPDATE public.${table} SET ${column} = ${value}, version = version + 1, updated_at = now()`,
-    ]);
+    // Nothing else: the writer's ledger knows the rows by their versions.
+    const committed = await access.transaction('source', [`UPDATE public.${table} SET ${column} = ${value}`]);
     return { waitedForSnapshot, xid: committed.xid, rows: committed.rows[0] };
   },
 

@@ -1,10 +1,3 @@
-/**
- * `harness/faults/lib`: what several faults do alike.
- * In: the access to a pipeline.
- * Out: what they see there.
- * Promises: nothing is injected here; a release may be repeated.
- */
-
 import { CRASH_POINTS } from '../../../pipeline/contract/crash-points.ts';
 import type { Access, CrashPointState } from '../../access/access.ts';
 import type { Healed } from '../../plugins/fault.ts';

@@ -1,7 +1,7 @@
 /**
- * `harness/faults/lib`: what several faults do to a source that one pipeline has for itself.
+ * `harness/faults/lib`: what several faults do alike, to a snapshot's chunk or to a source that one pipeline has for itself.
  * In: the fault's context, and a runtime that can copy a server's data and start a server on the copy.
- * Out: standbys, slots on them, another server under the same address, what a server says of its history.
+ * Out: held chunks; standbys, slots on them, another server under the same address, what a server says of its history.
  * Promises: only private servers are touched; nothing is promoted or replaced before its copy is whole.
  */
 
