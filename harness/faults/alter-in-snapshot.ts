@@ -24,7 +24,7 @@ export default defineFault({
   }),
   example: { table: 'orders', column: 'channel', definition: 'text', value: "'web'" },
   needs: [],
-  touches: ['instance'],
+  touches: ['set-up'],
 
   async observe({ access }, { table, column }) {
     return { hasColumn: await hasColumn(access, table, column) };

@@ -14,7 +14,7 @@ export default defineFault({
   }),
   example: { table: 'public.readings' },
   needs: [],
-  touches: ['instance'],
+  touches: ['set-up'],
 
   async observe({ access, instance }) {
     return { published: await capturedTables(access, instance) };

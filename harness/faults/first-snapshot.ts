@@ -17,7 +17,7 @@ export default defineFault({
   }),
   example: { holdAfterChunks: 2 },
   needs: [],
-  touches: ['instance'],
+  touches: ['set-up'],
 
   async observe({ access, instance }) {
     const tables = await capturedTables(access, instance);

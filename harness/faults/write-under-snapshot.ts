@@ -20,7 +20,7 @@ export default defineFault({
   }),
   example: { chunks: 4, statements: ['UPDATE customers SET version = version + 1'] },
   needs: [],
-  touches: ['instance'],
+  touches: ['set-up'],
 
   async observe({ access }) {
     const [row] = await access.query('source', 'SELECT pg_current_wal_lsn()::text AS lsn');

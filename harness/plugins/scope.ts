@@ -1,7 +1,10 @@
 import { PRIVATE_SERVERS } from '../lab/lab.ts';
 
-/** What a fault or a step may change, hold up or take down: its pipeline alone, a server that others use, or all. */
-export const SCOPES = ['instance', ...PRIVATE_SERVERS, 'machine'] as const;
+/**
+ * What a fault or a step may change, hold up or take down: its pipeline alone, a server that others use, or all. `set-up` is
+ * more of a pipeline than a heal brings back: its connectors' configuration, offsets, slot, topics or sink tables.
+ */
+export const SCOPES = ['instance', 'set-up', ...PRIVATE_SERVERS, 'machine'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** What is touched; a function where it depends on the parameters. */

@@ -61,3 +61,9 @@ test('one that breaks a server of others is not run where the lab starts none fo
   );
   expect(await reason('slot-lost', { ...lab(processes), privateServers: ['pg-source'] })).toBeNull();
 });
+
+test('one that takes a pipeline’s slot and tables away is run on the lab’s own pipelines only', async () => {
+  expect(await reason('ddl-in-snapshot', lab({}))).toMatch(/its own pipelines only$/);
+  expect(await reason('replica-identity', lab({}))).toMatch(/its own pipelines only$/);
+  expect(await reason('ddl-in-snapshot', lab({ name: 'process' }))).toBeNull();
+});

@@ -23,7 +23,9 @@ export async function notRunHere(
   const { source, sink, defects } = variantOf(scenario, variant);
   if (source.engine !== undefined && lab.runtime.name !== 'process')
     return 'the textbook capture runs as a process only';
-  const { atSource, private: wanted = [] } = scenario;
+  const { atSource, touches = [], private: wanted = [] } = scenario;
+  if (lab.runtime.name === 'external' && touches.includes('set-up'))
+    return 'it takes a pipeline’s connectors, slot and sink tables away, which the lab does to its own pipelines only';
   const missing = wanted.filter((server) => lab.privateServers?.includes(server) !== true);
   if (missing.length > 0)
     return `it needs servers of its own (${missing.join(', ')}), which the ${lab.runtime.name} runtime does not start`;

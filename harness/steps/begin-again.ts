@@ -10,7 +10,7 @@ export default defineStep({
     untilRunning: z.boolean().optional(),
   }),
   example: {},
-  touches: ['instance'],
+  touches: ['set-up'],
   byHand: 'left-out',
 
   async run(context, { untilRunning = false }) {

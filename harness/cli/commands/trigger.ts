@@ -22,6 +22,7 @@ import { UndoLog } from '../../undo/undo-log.ts';
 import { withDeadline } from '../../wait.ts';
 import { type CliContext, EXIT, printJson, say } from '../context.ts';
 import { openInstance } from '../lab-control.ts';
+import { whyNotLive } from '../live-pipeline.ts';
 import { mustBeTriggerable } from '../next-step.ts';
 import type { TriggerFlags } from '../option-table.ts';
 
@@ -32,7 +33,12 @@ export async function trigger(
   [name = '']: readonly string[],
 ): Promise<number> {
   const asWritten = await scenarioOfTrigger(name);
-  mustFitLivePipeline(asWritten);
+  const unfit = await whyNotLive(asWritten);
+  if (unfit !== undefined)
+    throw new UsageError(
+      `${asWritten.id} ${unfit}`,
+      `run it on a pipeline made for it: cdc-lab run ${asWritten.id}`,
+    );
   const { lab, instance: found } = await openInstance(context);
   lab.mayBreak?.();
   const scenario = forEngines(asWritten, found.engines);
@@ -68,16 +74,6 @@ export async function trigger(
     });
   else for (const line of closingLines(context, lab.dir, scenario, file)) say(context, line);
   return EXIT.ok;
-}
-
-/** @throws UsageError for a scenario that needs what the pipeline of `up` does not have. */
-function mustFitLivePipeline({ id, atSource, private: servers = [] }: Scenario): void {
-  if (atSource === undefined && servers.length === 0) return;
-  const why =
-    atSource === undefined
-      ? `${id} breaks a server that other pipelines use too (${servers.join(', ')}), and needs one for itself`
-      : `${id} needs tables of its own, which a pipeline that runs already does not carry`;
-  throw new UsageError(why, `run it on a pipeline made for it: cdc-lab run ${id}`);
 }
 
 /** What to look at now, and what a naive pipeline would have made of it. */

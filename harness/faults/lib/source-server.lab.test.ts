@@ -5,7 +5,7 @@ import pg from 'pg';
 import { afterAll, beforeEach, expect, test } from 'vitest';
 import { applySchema } from '../../../fixtures/schema/schema.ts';
 import type { Instance, Lab } from '../../lab/lab.ts';
-import { PRIVATE_SETTINGS, preparePostgres } from '../../lab/process/postgres-service.ts';
+import { preparePostgres } from '../../lab/process/postgres-service.ts';
 import { type TemporaryLab, temporaryLab } from '../../lab/process/testing/temporary-lab.ts';
 import { freePorts } from '../../lab/services/ports.ts';
 import type { Fault, FaultContext } from '../../plugins/fault.ts';
@@ -57,7 +57,7 @@ class Source implements AsyncDisposable {
     const lab = temporaryLab();
     const [port = 0] = await freePorts(1);
     const spec = await preparePostgres({
-      ...{ name: 'pg-source@x', stateDir: lab.dir, password: PASSWORD, port, settings: PRIVATE_SETTINGS },
+      ...{ name: 'pg-source@x', stateDir: lab.dir, password: PASSWORD, port },
       dataDir: join(lab.dir, 'data', 'pg-source@x'),
       log: join(lab.dir, 'pg-source.log'),
     });

@@ -54,6 +54,7 @@ async function createDatabase(port: number, name: string, password: string): Pro
 
 async function dropDatabase(port: number, name: string, password: string): Promise<void> {
   await dropSubscriptions(port, name, password);
+  await endPrepared(port, name, password);
   await withClient(port, 'postgres', password, async (client) => {
     await dropSlots(client, name);
     await client.query(`DROP DATABASE IF EXISTS ${client.escapeIdentifier(name)} WITH (FORCE)`);
@@ -74,6 +75,20 @@ async function dropSubscriptions(port: number, name: string, password: string): 
       await client.query(`ALTER SUBSCRIPTION ${subscription} SET (slot_name = NONE)`);
       await client.query(`DROP SUBSCRIPTION ${subscription}`);
     }
+  });
+}
+
+/**
+ * Rolls back the database's prepared transactions, without which it could not be dropped: a fault that was killed between
+ * PREPARE and COMMIT leaves one.
+ */
+async function endPrepared(port: number, name: string, password: string): Promise<void> {
+  const sql = 'SELECT gid FROM pg_prepared_xacts WHERE database = $1';
+  const find = async (client: pg.Client) => (await client.query<{ gid: string }>(sql, [name])).rows;
+  const gids = (await withClient(port, 'postgres', password, find)).map(({ gid }) => gid);
+  if (gids.length === 0) return;
+  await withClient(port, name, password, async (client) => {
+    for (const gid of gids) await client.query(`ROLLBACK PREPARED ${client.escapeLiteral(gid)}`);
   });
 }
 

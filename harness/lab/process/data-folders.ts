@@ -5,7 +5,7 @@ import { LabError } from '../../../pipeline/contract/errors.ts';
 import { type CopyOptions, type Proof, proof } from '../runtime.ts';
 import { freePorts } from '../services/ports.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
-import { PRIVATE_SETTINGS, preparePostgres } from './postgres-service.ts';
+import { preparePostgres } from './postgres-service.ts';
 
 /** What the copies of a server's data need of the lab. */
 export interface DataPlace {
@@ -59,7 +59,7 @@ export async function prepareCopy(
     ...{ name, stateDir: place.stateDir, password: place.password, port },
     dataDir: folderOf(place, label),
     log: join(place.stateDir, 'logs', `${name}.log`),
-    settings: [...PRIVATE_SETTINGS, ...settings],
+    settings,
   });
   // The server opens them for writing, and may run as another user than the lab.
   const { uid, gid } = statSync(join(spec.cwd, 'PG_VERSION'));
@@ -81,7 +81,7 @@ export async function swapData(place: DataPlace, label: string): Promise<Proof> 
   renameSync(copy, cwd);
   const own = { name, stateDir: place.stateDir, password: place.password, dataDir: cwd, log };
   // The copy may have had another port.
-  await preparePostgres({ ...own, port: port ?? 0, settings: PRIVATE_SETTINGS });
+  await preparePostgres({ ...own, port: port ?? 0 });
   return proof('replaced', name, { by: label, former });
 }
 

@@ -20,9 +20,6 @@ const UNPRIVILEGED = 65_534;
 /** Included by postgresql.conf. */
 const SETTINGS_FILE = 'cdc-lab.conf';
 
-/** What a server of one pipeline may need that the shared ones do without. */
-export const PRIVATE_SETTINGS = ['max_prepared_transactions = 10'];
-
 export interface PostgresBinaries {
   readonly initdb: string;
   readonly postgres: string;

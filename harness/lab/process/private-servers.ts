@@ -6,7 +6,7 @@ import type { InstancePlan } from '../instance/instance-plan.ts';
 import type { PrivateServer } from '../lab.ts';
 import type { ServiceSpec } from '../services/service-spec.ts';
 import { prepareKafka } from './kafka-service.ts';
-import { PRIVATE_SETTINGS, preparePostgres } from './postgres-service.ts';
+import { preparePostgres } from './postgres-service.ts';
 import type { ProcessLabContext } from './process-runtime.ts';
 
 /** Name of the service, and of its folder below `data/`. */
@@ -45,9 +45,9 @@ function prepared(
   const { pgSource, pgSink, kafka } = plan.ports;
   switch (server) {
     case 'pg-source':
-      return preparePostgres({ ...place, port: pgSource, password, settings: PRIVATE_SETTINGS });
+      return preparePostgres({ ...place, port: pgSource, password });
     case 'pg-sink':
-      return preparePostgres({ ...place, port: pgSink, password, settings: PRIVATE_SETTINGS });
+      return preparePostgres({ ...place, port: pgSink, password });
     case 'kafka':
       if (kafka === undefined) throw new Error(`${name} has no ports`);
       return prepareKafka({ ...place, ports: kafka });

@@ -20,8 +20,8 @@ function asProperties(stage: PublishStage): PublishStage {
   return {
     async publish(records) {
       await stage.publish(
-        records.map(({ topic, key, value, headers, position }) => ({
-          ...{ topic, headers, position },
+        records.map(({ topic, key, value, headers, position, partition }) => ({
+          ...{ topic, headers, position, ...(partition === undefined ? {} : { partition }) },
           key: key && Buffer.from(key),
           value: value && Buffer.from(value),
         })),
