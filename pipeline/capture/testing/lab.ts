@@ -56,7 +56,9 @@ export class Bench implements AsyncDisposable {
   readonly id = `c${randomUUID().slice(0, 8)}`;
   readonly slot: string = `cap_${this.id}`;
   readonly crashPoints = new TestCrashPoints();
-  readonly log: { at: string; level: string; message: string; fields: unknown }[] = [];
+  readonly log: { level: string; message: string; fields: unknown }[] = [];
+  /** When each line of the log was written. */
+  readonly #loggedAt: string[] = [];
   readonly defects: Defect[] = [];
   /** `lossy public.item` → n. */
   readonly counted = new Map<string, number>();
@@ -120,7 +122,8 @@ export class Bench implements AsyncDisposable {
 
   context(): TaskContext {
     const write = (level: string) => (message: string, fields?: Readonly<Record<string, unknown>>) => {
-      this.log.push({ at: new Date().toISOString(), level, message, fields });
+      this.log.push({ level, message, fields });
+      this.#loggedAt.push(new Date().toISOString());
       if (process.env.CDC_LAB_TEST_LOG) console.error(level, message, JSON.stringify(fields ?? {}));
     };
     const log: Logger = {
@@ -152,7 +155,8 @@ export class Bench implements AsyncDisposable {
   /** The tasks' log as text, which tells why a test waited for something that never came. */
   #logLines(): string {
     const lines = this.log.map(
-      ({ at, level, message, fields }) => `${at} ${level} ${message} ${JSON.stringify(fields ?? {}, plain)}`,
+      ({ level, message, fields }, i) =>
+        `${this.#loggedAt[i]} ${level} ${message} ${JSON.stringify(fields ?? {}, plain)}`,
     );
     return `The log of ${this.id}:\n${lines.join('\n')}`;
   }
