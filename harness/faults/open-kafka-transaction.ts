@@ -8,7 +8,7 @@ import type { Instance } from '../lab/lab.ts';
 import { defineFault } from '../plugins/fault.ts';
 import { until } from '../wait.ts';
 
-/** Longer than a scenario. A broker aborts the transaction then, whoever began it. */
+/** Longer than a scenario. A broker aborts the transaction then, even if its producer is gone. */
 const TRANSACTION_MS = 10 * 60_000;
 const PARTITION = 0;
 
